@@ -1,0 +1,81 @@
+-- Texts: reasons gather into notices, a notice is claimed and sent once (design: one text; rules N1, N2).
+
+CREATE TABLE consents (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number   text NOT NULL,
+    channel  text NOT NULL CHECK (channel IN ('sms', 'voice')),
+    purpose  text NOT NULL,                 -- 'payments': reminders and payment notices
+    source   text NOT NULL,                 -- application, opt_in, start, call
+    wording  text NOT NULL DEFAULT '',
+    at       timestamptz NOT NULL,
+    ended_at timestamptz
+);
+CREATE UNIQUE INDEX consents_in_force ON consents (number, channel, purpose) WHERE ended_at IS NULL;
+
+-- One ledger rules over texts and voice. A row with lifted_at is history.
+CREATE TABLE suppressions (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number       text NOT NULL,
+    channel      text NOT NULL CHECK (channel IN ('sms', 'voice')),
+    purpose      text NOT NULL,
+    source       text NOT NULL,             -- text, key, speech, agent, letter, web, carrier
+    words        text NOT NULL DEFAULT '',
+    at           timestamptz NOT NULL,
+    lifted_at    timestamptz,
+    lifted_words text
+);
+CREATE UNIQUE INDEX suppressions_in_force ON suppressions (number, channel, purpose) WHERE lifted_at IS NULL;
+
+CREATE TABLE notices (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    reference    text NOT NULL UNIQUE,      -- opaque; the status callback carries it
+    number       text NOT NULL,
+    channel      text NOT NULL DEFAULT 'sms' CHECK (channel IN ('sms', 'voice')),
+    kind         text NOT NULL,
+    language     text NOT NULL,
+    local_day    date NOT NULL,
+    attempt_key  text REFERENCES payment_attempts,     -- kinds that speak of one payment: one notice each
+    state        text NOT NULL CHECK (state IN ('planned', 'claimed', 'unknown', 'accepted', 'sent', 'delivered',
+                                                'undelivered', 'failed', 'dropped', 'suppressed')),
+    by_request   boolean NOT NULL DEFAULT false,       -- O4: asked for on that very call; goes in spite of an opt-out
+    body         text,                      -- set when claimed: the words that were true at that instant
+    created_at   timestamptz NOT NULL,
+    not_before   timestamptz NOT NULL,      -- start of its window (N4, N6)
+    not_after    timestamptz,               -- after it: dropped and counted
+    sent_at      timestamptz,               -- null until handed to Twilio
+    message_sid  text UNIQUE,
+    why          text,                      -- reason of dropped, suppressed, failed, in our words
+    error_code   integer,
+    creates      integer NOT NULL DEFAULT 0,-- REST creates so far: a second one only after the look-ups
+    looks        integer NOT NULL DEFAULT 0,
+    next_look_at timestamptz,               -- domain clock
+    fence        bigint NOT NULL DEFAULT 0,
+    leased_until timestamptz                -- machine clock
+);
+CREATE UNIQUE INDEX notices_one_a_day ON notices (number, kind, local_day, language) WHERE attempt_key IS NULL;
+CREATE UNIQUE INDEX notices_one_a_payment ON notices (attempt_key, kind) WHERE attempt_key IS NOT NULL;
+CREATE INDEX notices_due ON notices (not_before) WHERE state IN ('planned', 'claimed', 'unknown');
+CREATE INDEX notices_number ON notices (number, created_at);
+
+CREATE TABLE notice_reasons (
+    notice_id      bigint NOT NULL REFERENCES notices,
+    kind           text NOT NULL,
+    days_before    integer NOT NULL,        -- the offset: 10, 3, 1; 0 where a kind has none
+    number         text NOT NULL,
+    account        text NOT NULL REFERENCES accounts,
+    coverage_month date,
+    attempt_key    text REFERENCES payment_attempts,
+    dropped_why    text,
+    PRIMARY KEY (notice_id, account, days_before)
+);
+CREATE UNIQUE INDEX reasons_once ON notice_reasons (kind, days_before, number, account, coverage_month) WHERE attempt_key IS NULL;
+
+-- Every text that came in, kept as class and not as words beyond message_text_days.
+CREATE TABLE inbound_texts (
+    message_sid text PRIMARY KEY,
+    number      text NOT NULL,
+    class       text NOT NULL,
+    words       text,
+    at          timestamptz NOT NULL
+);
+CREATE INDEX inbound_texts_number ON inbound_texts (number, at);
