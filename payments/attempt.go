@@ -51,13 +51,14 @@ const (
 
 // Errors that callers of this package tell apart.
 var (
-	ErrNoSuchAttempt = errors.New("payments: no such attempt")
-	ErrKeyReused     = errors.New("payments: this turn has already offered another payment")
-	ErrAccountOpen   = errors.New("payments: another payment on this account is still open")
-	ErrTooLate       = errors.New("payments: the attempt is past that point")
-	ErrClosed        = errors.New("payments: the attempt was closed; nothing was charged")
-	ErrLimit         = errors.New("payments: too many declines or payments; no capture now")
-	ErrFrozen        = errors.New("payments: this account's payments are frozen")
+	ErrNoSuchAttempt  = errors.New("payments: no such attempt")
+	ErrKeyReused      = errors.New("payments: this turn has already offered another payment")
+	ErrAccountOpen    = errors.New("payments: another payment on this account is still open")
+	ErrTooLate        = errors.New("payments: the attempt is past that point")
+	ErrClosed         = errors.New("payments: the attempt was closed; nothing was charged")
+	ErrLimit          = errors.New("payments: too many declines or payments; no capture now")
+	ErrReferenceInUse = errors.New("payments: the drawn reference is in use")
+	ErrFrozen         = errors.New("payments: this account's payments are frozen")
 )
 
 // Attempt is one try to take one payment for one account.
@@ -82,8 +83,12 @@ type Attempt struct {
 	OfferedAt    time.Time
 	AuthorizedAt time.Time // = received (C6)
 	SettledAt    time.Time // taken, declined, voided or closed
+	ReturnedAt   time.Time
 	NotBefore    time.Time // a bank debit with a letter: not before this; zero while the letter is unposted
 	AwaitsLetter bool
+	TextTo       string // where texts of this payment go; empty = none may go
+	Language     string
+	Heard        bool // the caller heard the outcome on the call
 }
 
 // Confirmation is the reference once the money is taken, else empty.

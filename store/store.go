@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"duebell/internal/seal"
+	"duebell/payments"
 	"duebell/store/db"
 )
 
@@ -20,6 +21,8 @@ type Store struct {
 	jobs Jobs
 	keys seal.Keys // seals tokens at rest
 	hash seal.Keys // keyed hashes of verification answers
+
+	machine payments.Clock // the machine's clock, for leases
 }
 
 // Jobs puts work in line inside the transaction that makes it necessary. River's client is one.
@@ -28,8 +31,8 @@ type Jobs interface {
 }
 
 // New wraps an open pool. jobs may be nil in a program that never causes work (import, list).
-func New(pool *pgxpool.Pool, jobs Jobs, keys, hash seal.Keys) *Store {
-	return &Store{pool: pool, q: db.New(pool), jobs: jobs, keys: keys, hash: hash}
+func New(pool *pgxpool.Pool, jobs Jobs, keys, hash seal.Keys, machine payments.Clock) *Store {
+	return &Store{pool: pool, q: db.New(pool), jobs: jobs, keys: keys, hash: hash, machine: machine}
 }
 
 // Ping says whether the database answers.

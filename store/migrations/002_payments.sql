@@ -60,6 +60,7 @@ CREATE INDEX attempts_open ON payment_attempts (not_before, next_look_at)
     WHERE state IN ('authorized', 'confirming', 'unknown');
 CREATE INDEX attempts_promising_nothing ON payment_attempts (offered_at) WHERE state IN ('offered', 'tokenized');
 CREATE INDEX attempts_account ON payment_attempts (account, offered_at);
+CREATE INDEX attempts_withheld_declines ON payment_attempts (offered_at) WHERE caller IS NULL AND state = 'declined';
 CREATE INDEX attempts_caller ON payment_attempts (caller, offered_at) WHERE caller IS NOT NULL;
 
 -- E8: what proves the consent, written in the authorizing transaction.

@@ -1,0 +1,214 @@
+package payments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"duebell/billing"
+)
+
+// Clock tells the domain's time: due dates, windows, received instants.
+type Clock interface{ Now() time.Time }
+
+// Desk is what a conversation needs to take a payment: offer, token, consent, outcome.
+// What happens if the process dies, the reply is lost or the request comes twice:
+//
+//	Offer      the row is unique by (call, turn): the same turn again finds the first row.
+//	Tokenize   only an offered row takes a token; the same token again is answered with the row.
+//	Authorize  one transaction writes consent, evidence, notice and charge job. Dead before COMMIT:
+//	           nothing happened, the repeated turn does it. Dead after, or COMMIT's reply lost:
+//	           the repeated turn finds the row authorized and gets it back unchanged.
+//	Outcome    reads.
+type Desk struct {
+	book   DeskBook
+	clock  Clock
+	rand   func(n int) int
+	policy billing.Policy
+}
+
+// DeskBook is the desk's part of the book of attempts; package store keeps it.
+type DeskBook interface {
+	Offer(ctx context.Context, a Attempt) (Attempt, error)
+	Tokenize(ctx context.Context, key string, t Token, at time.Time) (Attempt, error)
+	Authorize(ctx context.Context, a Authorization, at time.Time) (Attempt, error)
+	Attempt(ctx context.Context, key string) (Attempt, error)
+	Open(ctx context.Context, account string) (Attempt, error)
+	Same(ctx context.Context, account string, cents billing.Money, since time.Time) ([]Attempt, error)
+	Limits(ctx context.Context, a Attempt, at time.Time) (Limits, error)
+	Freeze(ctx context.Context, key string, at time.Time) error
+	CloseOffer(ctx context.Context, key string, at time.Time) error
+	Void(ctx context.Context, key string, at time.Time) (Attempt, error)
+	Heard(ctx context.Context, key string) error
+	TextResult(ctx context.Context, key, number string, at time.Time) error
+}
+
+// Token is what the capture gave us: a one-time payment method and the digits we may speak.
+type Token struct {
+	Value string
+	Last4 string
+}
+
+// String hides the token from anything that prints.
+func (Token) String() string { return "***" }
+
+// WrittenCopy is how the written notice of a bank debit goes (E6).
+type WrittenCopy string
+
+const (
+	NoCopy     WrittenCopy = "none" // cards: the receipt is enough
+	TextCopy   WrittenCopy = "text"
+	LetterCopy WrittenCopy = "letter"
+)
+
+// Consent is the evidence of assent (E8).
+type Consent struct {
+	Terms      string // exactly as spoken to the caller
+	Version    string // of the prompt files
+	Language   string
+	Given      string // what was understood or pressed
+	Confidence string // as the recogniser gave it; empty for keys
+	TermsAt    time.Time
+	GivenAt    time.Time
+}
+
+// Authorization is a consent on its way into the book.
+type Authorization struct {
+	Key       string
+	Token     *Token // cards: capture and consent are one step
+	Consent   Consent
+	Copy      WrittenCopy
+	TextTo    string // E.164 where texts of this payment go; empty = none
+	TextAsked bool   // the caller said yes on this call
+	Reference string // filled in by the desk
+}
+
+// Limits are the counts of I5 and P3 around one offer.
+type Limits struct {
+	CapturesCall, DeclinesAccount, DeclinesCaller, DeclinesWithheld int
+	GuestPaysCaller, BanksAccount, BanksCaller                      int
+	Frozen                                                          bool
+}
+
+// NewDesk puts a desk together. rand gives a number in [0, n).
+func NewDesk(book DeskBook, clock Clock, rand func(n int) int, policy billing.Policy) *Desk {
+	return &Desk{book: book, clock: clock, rand: rand, policy: policy}
+}
+
+// Offer writes down what we are about to ask for, before the capture is spoken. The same call
+// and turn again gets the first row; with another amount or account it is ErrKeyReused.
+// ErrLimit and ErrFrozen mean that no capture may be spoken.
+func (d *Desk) Offer(ctx context.Context, a Attempt) (Attempt, error) {
+	now := d.clock.Now()
+	limits, err := d.book.Limits(ctx, a, now)
+	if err != nil {
+		return Attempt{}, err
+	}
+	if limits.Frozen {
+		return Attempt{}, ErrFrozen
+	}
+	if err := d.within(limits, a); err != nil {
+		return Attempt{}, err
+	}
+	a.Key, a.State, a.OfferedAt = d.newKey(), Offered, now
+	got, err := d.book.Offer(ctx, a)
+	if err != nil {
+		return Attempt{}, err
+	}
+	if got.Account != a.Account || got.Cents != a.Cents || got.Method != a.Method {
+		return Attempt{}, fmt.Errorf("offer, turn %d: %w", a.Turn, ErrKeyReused)
+	}
+	return got, nil
+}
+
+// within holds the limits that keep a line from testing stolen cards and accounts (I5, P3).
+func (d *Desk) within(l Limits, a Attempt) error {
+	p := d.policy
+	over := l.CapturesCall >= p.PayTriesCall ||
+		l.DeclinesAccount >= p.DeclinesPerAccountDay ||
+		(a.Caller != "" && l.DeclinesCaller >= p.DeclinesPerCallerDay) ||
+		(a.Caller == "" && l.DeclinesWithheld >= p.DeclinesWithheldHour) ||
+		(a.Guest && a.Caller != "" && l.GuestPaysCaller >= p.GuestPaysPerCallerDay)
+	if a.Method == Bank {
+		over = over || l.BanksAccount >= p.NewBankAccountsPerDay ||
+			(a.Caller != "" && l.BanksCaller >= p.NewBankAccountsPerDay)
+	}
+	if over {
+		return ErrLimit
+	}
+	return nil
+}
+
+// Tokenize keeps the sealed token on the offered row. ErrClosed when the offer was closed meanwhile.
+func (d *Desk) Tokenize(ctx context.Context, key string, t Token) (Attempt, error) {
+	return d.book.Tokenize(ctx, key, t, d.clock.Now())
+}
+
+// Authorize records the consent. From its commit on the member has paid in time (C6).
+// ErrAccountOpen: another payment on the account is open, this one was not taken.
+// ErrClosed: the offer was closed before the consent came; nothing was charged.
+// Any other error leaves open whether it was recorded: calling again with the same key tells.
+func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
+	for range 5 { // a fresh reference when the drawn one is in use
+		a.Reference = billing.NewReference(d.rand)
+		got, err := d.book.Authorize(ctx, a, d.clock.Now())
+		if !errors.Is(err, ErrReferenceInUse) {
+			return got, err
+		}
+	}
+	return Attempt{}, ErrReferenceInUse
+}
+
+// Outcome is the attempt as it stands.
+func (d *Desk) Outcome(ctx context.Context, key string) (Attempt, error) {
+	return d.book.Attempt(ctx, key)
+}
+
+// Open is the open attempt on an account, or ErrNoSuchAttempt.
+func (d *Desk) Open(ctx context.Context, account string) (Attempt, error) {
+	return d.book.Open(ctx, account)
+}
+
+// Duplicate finds an earlier payment of the same amount within the duplicate window (M8), newest first.
+func (d *Desk) Duplicate(ctx context.Context, account string, cents billing.Money) (Attempt, bool, error) {
+	since := d.clock.Now().Add(-time.Duration(d.policy.DuplicateWindowHours) * time.Hour)
+	same, err := d.book.Same(ctx, account, cents, since)
+	if err != nil || len(same) == 0 {
+		return Attempt{}, false, err
+	}
+	return same[0], true, nil
+}
+
+// CloseOffer ends an offer that came to nothing; nothing was charged.
+func (d *Desk) CloseOffer(ctx context.Context, key string) error {
+	return d.book.CloseOffer(ctx, key, d.clock.Now())
+}
+
+// Void cancels an authorized payment that has not been submitted. ErrTooLate when it has.
+func (d *Desk) Void(ctx context.Context, key string) (Attempt, error) {
+	return d.book.Void(ctx, key, d.clock.Now())
+}
+
+// Freeze stops all payments of the attempt's account: a capture said that it has charged.
+func (d *Desk) Freeze(ctx context.Context, key string) error {
+	return d.book.Freeze(ctx, key, d.clock.Now())
+}
+
+// Heard notes that the caller heard the outcome, so that a failure need not be texted (L3).
+func (d *Desk) Heard(ctx context.Context, key string) error { return d.book.Heard(ctx, key) }
+
+// TextResult has the receipt or the failure texted to number, which the caller asked for on this call.
+func (d *Desk) TextResult(ctx context.Context, key, number string) error {
+	return d.book.TextResult(ctx, key, number, d.clock.Now())
+}
+
+// newKey draws the attempt's random key: 26 characters that say nothing.
+func (d *Desk) newKey() string {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	b := make([]byte, 26)
+	for i := range b {
+		b[i] = letters[d.rand(len(letters))]
+	}
+	return string(b)
+}

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"duebell/payments"
+	"duebell/store/db"
+)
+
+type jobList []river.JobArgs
+
+// failureGrace is how long a failure waits for the caller on hold to hear it before it is texted (L3).
+const failureGrace = 30 * time.Second
+
+// Claim takes an attempt that is due into one worker's hands. ErrNoSuchAttempt: nothing to do.
+func (s *Store) Claim(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.Claim, error) {
+	row, err := s.q.ClaimAttempt(ctx, db.ClaimAttemptParams{Key: key, Now: &now, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return payments.Claim{}, payments.ErrNoSuchAttempt
+	}
+	if err != nil {
+		return payments.Claim{}, fmt.Errorf("claim: %w", err)
+	}
+	return s.claim(row)
+}
+
+func (s *Store) claim(row db.PaymentAttempt) (payments.Claim, error) {
+	token, err := s.keys.Open(row.TokenSealed, tokenContext+row.Key)
+	if err != nil {
+		return payments.Claim{}, fmt.Errorf("open sealed token: %w", err)
+	}
+	a := attempt(row)
+	return payments.Claim{
+		Attempt: a, Token: payments.Token{Value: string(token), Last4: a.Last4}, Fence: row.Fence,
+		Creates: int(row.Creates), Confirms: int(row.Confirms), Looks: int(row.Looks), CreateSentAt: val(row.CreateSentAt),
+	}, nil
+}
+
+// fenced answers a write that named a fence: no row means that another worker has taken over.
+func (s *Store) fenced(row db.PaymentAttempt, err error) (payments.Claim, error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return payments.Claim{}, payments.ErrTooLate
+	}
+	if err != nil {
+		return payments.Claim{}, err
+	}
+	return s.claim(row)
+}
+
+// NewCreateKey counts a fresh create key and starts its life.
+func (s *Store) NewCreateKey(ctx context.Context, c payments.Claim, now time.Time) (payments.Claim, error) {
+	return s.fenced(s.q.NewCreateKey(ctx, db.NewCreateKeyParams{Key: c.Key, Fence: c.Fence, Now: &now}))
+}
+
+// RecordIntent stores the object's id and the first confirm before it is sent.
+func (s *Store) RecordIntent(ctx context.Context, c payments.Claim, intentID string) (payments.Claim, error) {
+	return s.fenced(s.q.RecordIntent(ctx, db.RecordIntentParams{Key: c.Key, Fence: c.Fence, IntentID: &intentID}))
+}
+
+// RecordConfirm counts a further confirm before it is sent.
+func (s *Store) RecordConfirm(ctx context.Context, c payments.Claim) (payments.Claim, error) {
+	return s.fenced(s.q.RecordConfirm(ctx, db.RecordConfirmParams{Key: c.Key, Fence: c.Fence}))
+}
+
+// Release gives the attempt back; a confirm may have been sent, so with an object it is unknown.
+func (s *Store) Release(ctx context.Context, c payments.Claim, nextLook time.Time) error {
+	n, err := s.q.ReleaseAttempt(ctx, db.ReleaseAttemptParams{Key: c.Key, Fence: c.Fence, NextLookAt: &nextLook})
+	if err == nil && n == 0 {
+		return payments.ErrTooLate
+	}
+	return err
+}
+
+// Take records the money as taken: state, ledger entry with the instant of authorization, receipt.
+func (s *Store) Take(ctx context.Context, c payments.Claim, at time.Time) (payments.Attempt, error) {
+	var got payments.Attempt
+	err := s.inTx(ctx, "take", func(q *db.Queries, tx pgx.Tx) error {
+		row, err := q.TakeAttempt(ctx, db.TakeAttemptParams{Key: c.Key, Fence: c.Fence, At: &at})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payments.ErrTooLate
+		}
+		if err != nil {
+			return err
+		}
+		got = attempt(row)
+		if err := q.InsertLedgerPayment(ctx, db.InsertLedgerPaymentParams{
+			Account: row.Account, Cents: row.Cents, Reference: row.Reference, AttemptKey: &row.Key,
+			ReceivedAt: *row.AuthorizedAt, At: at,
+		}); err != nil {
+			return err
+		}
+		jobs := jobList{}
+		if err := s.planNotice(ctx, q, &jobs, "payment_received", row, at, at); err != nil {
+			return err
+		}
+		return s.nudge(ctx, tx, jobs...)
+	})
+	return got, err
+}
+
+// Decline records that nothing was charged. A failure that the caller did not hear is texted and
+// becomes a task; whether it was heard is known a moment later, so the text looks again when sent (L3).
+func (s *Store) Decline(ctx context.Context, c payments.Claim, code string, at time.Time) (payments.Attempt, error) {
+	var got payments.Attempt
+	err := s.inTx(ctx, "decline", func(q *db.Queries, tx pgx.Tx) error {
+		row, err := q.DeclineAttempt(ctx, db.DeclineAttemptParams{Key: c.Key, Fence: c.Fence, At: &at, Code: &code})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payments.ErrTooLate
+		}
+		if err != nil {
+			return err
+		}
+		got = attempt(row)
+		jobs := jobList{}
+		if err := s.planNotice(ctx, q, &jobs, "payment_failed", row, at, at.Add(failureGrace)); err != nil {
+			return err
+		}
+		return s.nudge(ctx, tx, jobs...)
+	})
+	return got, err
+}
+
+// Return records that a taken payment bounced or is disputed: the bill reopens as of its original due date (L5).
+// On an attempt that is not taken it does nothing.
+func (s *Store) Return(ctx context.Context, key, code string, at time.Time) error {
+	return s.inTx(ctx, "return", func(q *db.Queries, tx pgx.Tx) error {
+		row, err := q.ReturnAttempt(ctx, db.ReturnAttemptParams{Key: key, At: &at, Code: &code})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := q.InsertLedgerReversal(ctx, db.InsertLedgerReversalParams{
+			Account: row.Account, Cents: -row.Cents, Reference: row.Reference, AttemptKey: &row.Key, At: at,
+		}); err != nil {
+			return err
+		}
+		if err := q.InsertTask(ctx, db.InsertTaskParams{Kind: "payment-returned", Account: &row.Account, AttemptKey: &row.Key, Detail: code, At: at}); err != nil {
+			return err
+		}
+		jobs := jobList{}
+		if err := s.planNotice(ctx, q, &jobs, "payment_returned", row, at, at); err != nil {
+			return err
+		}
+		return s.nudge(ctx, tx, jobs...)
+	})
+}
+
+// Void cancels a payment that has not been submitted (E12). ErrTooLate when it has.
+func (s *Store) Void(ctx context.Context, key string, at time.Time) (payments.Attempt, error) {
+	machineNow := s.machine.Now()
+	row, err := s.q.VoidAttempt(ctx, db.VoidAttemptParams{Key: key, At: &at, MachineNow: &machineNow})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return payments.Attempt{}, payments.ErrTooLate
+	}
+	return s.oneAttempt(row, err)
+}
+
+// TextResult has the result texted to number; a receipt already due is planned here.
+func (s *Store) TextResult(ctx context.Context, key, number string, at time.Time) error {
+	return s.inTx(ctx, "text the result", func(q *db.Queries, tx pgx.Tx) error {
+		if err := q.TextResultTo(ctx, db.TextResultToParams{Key: key, TextNumber: &number}); err != nil {
+			return err
+		}
+		row, err := q.AttemptByKey(ctx, key)
+		if err != nil || row.State != string(payments.Taken) {
+			return err
+		}
+		jobs := jobList{}
+		if err := s.planNotice(ctx, q, &jobs, "payment_received", row, at, at); err != nil {
+			return err
+		}
+		return s.nudge(ctx, tx, jobs...)
+	})
+}
+
+// planNotice plans the text of one payment, where one may go, and adds its job to the line.
+func (s *Store) planNotice(ctx context.Context, q *db.Queries, jobs *jobList, kind string, row db.PaymentAttempt, at, notBefore time.Time) error {
+	if row.TextNumber == nil {
+		return nil
+	}
+	id, planned, err := planPaymentNotice(ctx, q, paymentNotice{
+		Kind: kind, Number: *row.TextNumber, Language: row.Language, AttemptKey: row.Key, Account: row.Account,
+		At: at, NotBefore: notBefore, ByRequest: row.TextAsked,
+	})
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", kind, err)
+	}
+	if planned && !notBefore.After(at) {
+		*jobs = append(*jobs, NoticeJob{ID: id})
+	}
+	return nil
+}

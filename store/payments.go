@@ -1,0 +1,256 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"duebell/billing"
+	"duebell/payments"
+	"duebell/store/db"
+)
+
+const tokenContext = "payment-token:" // binds a sealed token to its attempt
+
+// Offer writes the offered row; the same call and turn again gets the first row.
+func (s *Store) Offer(ctx context.Context, a payments.Attempt) (payments.Attempt, error) {
+	row, err := s.q.OfferAttempt(ctx, db.OfferAttemptParams{
+		Key: a.Key, CallSid: a.Call, Turn: int32(a.Turn), Account: a.Account, //nolint:gosec // a turn is small
+		Cents: a.Cents.Cents(), FeeCents: a.Fee.Cents(), Method: string(a.Method), BankType: ptr(string(a.BankType)),
+		Guest: a.Guest, Caller: ptr(a.Caller), Holder: a.Holder, Language: a.Language, At: a.OfferedAt,
+	})
+	if err != nil {
+		return payments.Attempt{}, fmt.Errorf("offer payment: %w", err)
+	}
+	return attempt(row), nil
+}
+
+// Tokenize keeps the token, sealed, on an offered row. The same token again finds it kept.
+func (s *Store) Tokenize(ctx context.Context, key string, t payments.Token, at time.Time) (payments.Attempt, error) {
+	var got payments.Attempt
+	err := s.inTx(ctx, "keep token", func(q *db.Queries, _ pgx.Tx) error {
+		row, err := s.tokenize(ctx, q, key, t, at)
+		got = attempt(row)
+		return err
+	})
+	return got, err
+}
+
+func (s *Store) tokenize(ctx context.Context, q *db.Queries, key string, t payments.Token, at time.Time) (db.PaymentAttempt, error) {
+	row, err := q.AttemptForUpdate(ctx, key)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return row, payments.ErrNoSuchAttempt
+	}
+	if err != nil {
+		return row, err
+	}
+	switch payments.State(row.State) {
+	case payments.Offered:
+		return q.TokenizeAttempt(ctx, db.TokenizeAttemptParams{
+			Key: key, TokenSealed: s.keys.Seal([]byte(t.Value), tokenContext+key), Last4: ptr(t.Last4), At: &at,
+		})
+	case payments.Closed:
+		return row, payments.ErrClosed
+	default:
+		return row, nil // a repeated delivery: it is kept already
+	}
+}
+
+// Authorize writes consent, evidence, written notice and charge job in one transaction.
+// Repeated, it gives the row back unchanged, whatever became of the attempt since.
+func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time.Time) (payments.Attempt, error) {
+	var got payments.Attempt
+	err := s.inTx(ctx, "authorize payment", func(q *db.Queries, tx pgx.Tx) error {
+		row, err := q.AttemptForUpdate(ctx, a.Key)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payments.ErrNoSuchAttempt
+		}
+		if err != nil {
+			return err
+		}
+		if row.AuthorizedAt != nil {
+			got = attempt(row)
+			return nil
+		}
+		if row.State == string(payments.Closed) {
+			return payments.ErrClosed
+		}
+		if a.Token != nil {
+			if _, err := s.tokenize(ctx, q, a.Key, *a.Token, at); err != nil {
+				return err
+			}
+		}
+		row, err = s.authorize(ctx, q, tx, a, at)
+		got = attempt(row)
+		return err
+	})
+	return got, err
+}
+
+func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payments.Authorization, at time.Time) (db.PaymentAttempt, error) {
+	notBefore := &at
+	if a.Copy == payments.LetterCopy {
+		notBefore = nil // set when the letter has been posted (E6)
+	}
+	row, err := q.AuthorizeAttempt(ctx, db.AuthorizeAttemptParams{
+		Key: a.Key, At: &at, Reference: &a.Reference, NotBefore: notBefore,
+		AwaitsLetter: a.Copy == payments.LetterCopy, TextNumber: ptr(a.TextTo), TextAsked: a.TextAsked,
+	})
+	switch {
+	case violates(err, "one_open_attempt_an_account"):
+		return row, payments.ErrAccountOpen
+	case violates(err, "payment_attempts_reference_key"):
+		return row, payments.ErrReferenceInUse
+	case errors.Is(err, pgx.ErrNoRows):
+		return row, payments.ErrTooLate
+	case err != nil:
+		return row, err
+	}
+	if err := q.InsertEvidence(ctx, evidence(a, row)); err != nil {
+		return row, fmt.Errorf("evidence: %w", err)
+	}
+	jobs := jobList{}
+	switch a.Copy {
+	case payments.LetterCopy:
+		if err := q.InsertLetter(ctx, db.InsertLetterParams{AttemptKey: a.Key, At: at}); err != nil {
+			return row, fmt.Errorf("letter: %w", err)
+		}
+	case payments.TextCopy:
+		if err := s.planNotice(ctx, q, &jobs, "tel_written_notice", row, at, at); err != nil {
+			return row, err
+		}
+	}
+	if notBefore != nil {
+		jobs = append(jobs, ChargeJob{Key: a.Key})
+	}
+	return row, s.nudge(ctx, tx, jobs...)
+}
+
+// evidence gathers what proves the consent; its hash covers every field (E8).
+func evidence(a payments.Authorization, row db.PaymentAttempt) db.InsertEvidenceParams {
+	c := a.Consent
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		row.Key, row.Account, fmt.Sprint(row.Cents), c.Terms, c.Version, c.Language, c.Given, c.Confidence,
+		val(row.Caller), c.TermsAt.UTC().Format(time.RFC3339Nano), c.GivenAt.UTC().Format(time.RFC3339Nano), string(a.Copy),
+	}, "\x00")))
+	return db.InsertEvidenceParams{
+		Key: row.Key, Terms: c.Terms, Version: c.Version, Language: c.Language, Given: c.Given,
+		Confidence: ptr(c.Confidence), Caller: row.Caller, TermsAt: c.TermsAt, GivenAt: c.GivenAt,
+		WrittenCopy: string(a.Copy), Hash: sum[:],
+	}
+}
+
+// Attempt reads one attempt by its key.
+func (s *Store) Attempt(ctx context.Context, key string) (payments.Attempt, error) {
+	return s.oneAttempt(s.q.AttemptByKey(ctx, key))
+}
+
+// AttemptByReference reads one attempt by the number that people say and write.
+func (s *Store) AttemptByReference(ctx context.Context, reference string) (payments.Attempt, error) {
+	return s.oneAttempt(s.q.AttemptByReference(ctx, &reference))
+}
+
+// Open is the open attempt on an account.
+func (s *Store) Open(ctx context.Context, account string) (payments.Attempt, error) {
+	return s.oneAttempt(s.q.OpenAttemptOn(ctx, account))
+}
+
+func (s *Store) oneAttempt(row db.PaymentAttempt, err error) (payments.Attempt, error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return payments.Attempt{}, payments.ErrNoSuchAttempt
+	}
+	if err != nil {
+		return payments.Attempt{}, fmt.Errorf("read attempt: %w", err)
+	}
+	return attempt(row), nil
+}
+
+// Same lists payments of the same amount on the account that were authorized since then, newest first (M8).
+func (s *Store) Same(ctx context.Context, account string, cents billing.Money, since time.Time) ([]payments.Attempt, error) {
+	rows, err := s.q.SamePaymentSince(ctx, db.SamePaymentSinceParams{Account: account, Cents: cents.Cents(), Since: &since})
+	if err != nil {
+		return nil, fmt.Errorf("find the same payment: %w", err)
+	}
+	out := make([]payments.Attempt, len(rows))
+	for i, r := range rows {
+		out[i] = attempt(r)
+	}
+	return out, nil
+}
+
+// Limits counts what I5 and P3 bound, for one offer.
+func (s *Store) Limits(ctx context.Context, a payments.Attempt, at time.Time) (payments.Limits, error) {
+	n, err := s.q.PayLimits(ctx, db.PayLimitsParams{
+		CallSid: a.Call, Account: a.Account, Caller: ptr(a.Caller), Guest: a.Guest,
+		DayAgo: at.Add(-24 * time.Hour), HourAgo: at.Add(-time.Hour),
+	})
+	if err != nil {
+		return payments.Limits{}, fmt.Errorf("count payments: %w", err)
+	}
+	frozen, err := s.q.FrozenAt(ctx, a.Account)
+	if err != nil {
+		return payments.Limits{}, fmt.Errorf("read account: %w", err)
+	}
+	return payments.Limits{
+		CapturesCall: int(n.CapturesCall), DeclinesAccount: int(n.DeclinesAccount), DeclinesCaller: int(n.DeclinesCaller),
+		DeclinesWithheld: int(n.DeclinesWithheld), GuestPaysCaller: int(n.GuestPaysCaller),
+		BanksAccount: int(n.BanksAccount), BanksCaller: int(n.BanksCaller), Frozen: frozen != nil,
+	}, nil
+}
+
+// Freeze stops the payments of the attempt's account until a person has looked, and leaves a task.
+func (s *Store) Freeze(ctx context.Context, key string, at time.Time) error {
+	return s.inTx(ctx, "freeze account", func(q *db.Queries, _ pgx.Tx) error {
+		row, err := q.AttemptByKey(ctx, key)
+		if err != nil {
+			return err
+		}
+		if err := q.FreezeAccount(ctx, db.FreezeAccountParams{Account: row.Account, At: &at}); err != nil {
+			return err
+		}
+		return q.InsertTask(ctx, db.InsertTaskParams{Kind: "capture-charged", Account: &row.Account, AttemptKey: &key,
+			Detail: "a capture returned a charge confirmation: reconcile with the processor before any payment", At: at})
+	})
+}
+
+// CloseOffer ends an offer or token that came to nothing. On anything else it does nothing.
+func (s *Store) CloseOffer(ctx context.Context, key string, at time.Time) error {
+	if _, err := s.q.CloseAttempt(ctx, db.CloseAttemptParams{Key: key, At: &at}); err != nil {
+		return fmt.Errorf("close offer: %w", err)
+	}
+	return nil
+}
+
+// Heard notes that the caller heard the outcome on the call.
+func (s *Store) Heard(ctx context.Context, key string) error {
+	if err := s.q.MarkHeard(ctx, key); err != nil {
+		return fmt.Errorf("note outcome heard: %w", err)
+	}
+	return nil
+}
+
+// attempt is the row as the payments room knows it; the sealed token stays behind.
+func attempt(r db.PaymentAttempt) payments.Attempt {
+	return payments.Attempt{
+		Key: r.Key, Call: r.CallSid, Turn: int(r.Turn), Account: r.Account,
+		Cents: billing.Money(r.Cents), Fee: billing.Money(r.FeeCents),
+		Method: payments.Method(r.Method), BankType: payments.BankType(val(r.BankType)), Guest: r.Guest,
+		Caller: val(r.Caller), Holder: r.Holder, State: payments.State(r.State), Reference: val(r.Reference),
+		Last4: val(r.Last4), IntentID: val(r.IntentID), Code: val(r.Code), OfferedAt: r.OfferedAt,
+		AuthorizedAt: val(r.AuthorizedAt), SettledAt: val(r.SettledAt), ReturnedAt: val(r.ReturnedAt),
+		NotBefore: val(r.NotBefore), AwaitsLetter: r.AwaitsLetter, TextTo: val(r.TextNumber),
+		Language: r.Language, Heard: r.Heard,
+	}
+}
+
+// violates says whether err is a unique or check violation of the named constraint.
+func violates(err error, constraint string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.ConstraintName == constraint
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/payments"
+	"duebell/store/db"
+)
+
+// NudgeDue puts a charge job in line for every open attempt that is due and in nobody's hands.
+func (s *Store) NudgeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
+	keys, err := s.q.DueAttempts(ctx, db.DueAttemptsParams{Now: &now, MachineNow: &machineNow})
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	jobs := make(jobList, len(keys))
+	for i, k := range keys {
+		jobs[i] = ChargeJob{Key: k}
+	}
+	err = s.inTx(ctx, "nudge", func(_ *db.Queries, tx pgx.Tx) error { return s.nudge(ctx, tx, jobs...) })
+	return len(keys), err
+}
+
+// StaleOffers lists offers whose call ended by endedBefore or that were made by offeredBefore.
+func (s *Store) StaleOffers(ctx context.Context, endedBefore, offeredBefore time.Time) ([]payments.StaleOffer, error) {
+	rows, err := s.q.StaleOffers(ctx, db.StaleOffersParams{EndedBefore: &endedBefore, OfferedBefore: offeredBefore})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]payments.StaleOffer, len(rows))
+	for i, r := range rows {
+		out[i] = payments.StaleOffer{Key: r.Key, Call: r.CallSid}
+	}
+	return out, nil
+}
+
+// TaskForUnknown hands attempts that are open too long to a person, once each.
+func (s *Store) TaskForUnknown(ctx context.Context, before, at time.Time) (int, error) {
+	rows, err := s.q.UnknownSince(ctx, &before)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range rows {
+		if err := s.q.InsertTask(ctx, db.InsertTaskParams{
+			Kind: "payment-unknown", Account: &r.Account, AttemptKey: &r.Key,
+			Detail: "find evidence at the processor, then: duebell payments resolve", At: at,
+		}); err != nil {
+			return 0, fmt.Errorf("task: %w", err)
+		}
+	}
+	return len(rows), nil
+}
+
+// EraseOldTokens drops sealed bank tokens after the return window (D2).
+func (s *Store) EraseOldTokens(ctx context.Context, before time.Time) (int, error) {
+	n, err := s.q.EraseOldTokens(ctx, &before)
+	return int(n), err
+}
+
+// OldestDue is since when the oldest open attempt has been due, or zero when none is.
+func (s *Store) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
+	t, err := s.q.OldestDue(ctx, &now)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return t, err
+}
