@@ -1,0 +1,166 @@
+package billing
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // due instants must not depend on the machine's zone files
+)
+
+// Calendar answers every question about dates that the policy decides: when a bill is issued
+// and due, when grace ends, which days banks work. It is immutable and safe to share.
+type Calendar struct {
+	policy Policy
+	zone   *time.Location
+	bank   holidays
+	legal  holidays
+}
+
+// NewCalendar builds the calendar of a policy; it fails when the policy's zone is unknown.
+func NewCalendar(p Policy) (*Calendar, error) {
+	zone, err := loadZone(p.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("build calendar: %w", err)
+	}
+	return &Calendar{
+		policy: p,
+		zone:   zone,
+		bank:   newHolidays(federalReserveHolidays(), p.BankHolidays),
+		legal:  newHolidays(massachusettsHolidays(), p.AgentHolidays),
+	}, nil
+}
+
+// loadZone refuses "" and "Local", which Go would accept and which name no business zone (C1).
+func loadZone(name string) (*time.Location, error) {
+	if name == "" || strings.EqualFold(name, "local") {
+		return nil, fmt.Errorf("time zone %q names no place", name)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("load time zone: %w", err)
+	}
+	return zone, nil
+}
+
+// Zone is the one business zone (C1).
+func (c *Calendar) Zone() *time.Location { return c.zone }
+
+// DateOf is the local date at t.
+func (c *Calendar) DateOf(t time.Time) Date { return DateIn(t, c.zone) }
+
+// At is the instant of a wall time on a local date (C1): in a gap the first instant after it,
+// where the time occurs twice the first one.
+func (c *Calendar) At(d Date, l LocalTime) time.Time { return AtIn(d, l, c.zone) }
+
+// StartOfDay is the first instant of a local date.
+func (c *Calendar) StartOfDay(d Date) time.Time { return c.At(d, 0) }
+
+// AtIn is At for another zone, such as a member's own.
+func AtIn(d Date, l LocalTime, zone *time.Location) time.Time {
+	// What the wall would show if the zone were UTC. The zone's offsets a day before and a day
+	// after bracket any change of clocks, so the wanted instant lies at one of the two.
+	wall := d.midnightUTC().Add(time.Duration(l) * time.Second)
+	shows := func(t time.Time) bool {
+		_, offset := t.In(zone).Zone()
+		return t.Add(time.Duration(offset) * time.Second).Equal(wall)
+	}
+	early, late := wall.Add(-offsetAt(wall.Add(-24*time.Hour), zone)), wall.Add(-offsetAt(wall.Add(24*time.Hour), zone))
+	switch {
+	case shows(early): // where both do, the time occurs twice and this is the first
+		return early.In(zone)
+	case shows(late):
+		return late.In(zone)
+	}
+	// In the gap: read with the offset before it, the wall time lies just after the change.
+	start, _ := early.In(zone).ZoneBounds()
+	return start.In(zone)
+}
+
+func offsetAt(t time.Time, zone *time.Location) time.Duration {
+	_, seconds := t.In(zone).Zone()
+	return time.Duration(seconds) * time.Second
+}
+
+// BillMonth is the month in which the bill for a coverage month is issued and due (C2).
+func (c *Calendar) BillMonth(coverage Month) Month { return coverage.Add(-1) }
+
+// CoverageMonth is the month that a bill pays for (C2).
+func (c *Calendar) CoverageMonth(billMonth Month) Month { return billMonth.Add(1) }
+
+// BillDate is the day on which a month's bills are issued (C2).
+func (c *Calendar) BillDate(billMonth Month) Date {
+	return Date{billMonth.Year, billMonth.Month, c.policy.BillDay}
+}
+
+// DueAt is the last second in which a bill can be paid in time: the policy's day and hour (C3),
+// on weekends and holidays too (C4), unless a dated override moves it (C5).
+func (c *Calendar) DueAt(kind Kind, account string, billMonth Month) time.Time {
+	if o, ok := c.override(kind, account, billMonth); ok {
+		return o.DueAt.In(c.zone)
+	}
+	return c.At(Date{billMonth.Year, billMonth.Month, c.policy.DueDay}, c.policy.DueTimeLocal)
+}
+
+// override finds the entry that moves a bill: the narrowest scope, and in it the newest announcement.
+func (c *Calendar) override(kind Kind, account string, billMonth Month) (DueOverride, bool) {
+	for _, scope := range []string{account, string(kind), scopeAll} {
+		var best DueOverride
+		found := false
+		for _, o := range c.policy.DueOverrides {
+			if o.Scope == scope && o.BillMonth == billMonth && (!found || o.AnnouncedAt.After(best.AnnouncedAt.Time)) {
+				best, found = o, true
+			}
+		}
+		if found {
+			return best, true
+		}
+	}
+	return DueOverride{}, false
+}
+
+// scopeAll is the scope of an override that moves every account's bill.
+const scopeAll = "all"
+
+// GraceEnds is the last instant at which an unpaid bill can be cured under a regime (G1-G4),
+// taking this bill as the oldest unpaid; an unknown regime means the policy's default (G5).
+// Overrides count, and grace never ends before the bill is due (C5).
+func (c *Calendar) GraceEnds(regime Regime, kind Kind, account string, billMonth Month) time.Time {
+	if !regime.Valid() {
+		regime = c.policy.DefaultGraceRegime
+	}
+	due := c.DueAt(kind, account, billMonth)
+	ends := due
+	switch regime {
+	case MonthEnd:
+		// The due month is the one in which the bill falls due, also when an override moved it.
+		ends = c.StartOfDay(MonthOf(c.DateOf(due)).Add(1).First()).Add(-time.Second)
+	case NextDue:
+		ends = c.DueAt(kind, account, billMonth.Add(1))
+	case ThirdDue:
+		ends = c.DueAt(kind, account, billMonth.Add(3))
+	}
+	if ends.Before(due) {
+		return due
+	}
+	return ends
+}
+
+// InTime says whether money received at an instant met a due instant (C3, C6): inclusive, in
+// whole seconds. The tolerance helps only a call that itself began in time.
+func (c *Calendar) InTime(received, callBegan, dueAt time.Time) bool {
+	if onTime(received, dueAt) {
+		return true
+	}
+	return onTime(received, dueAt.Add(c.policy.ReceivedToleranceSeconds.Duration())) && onTime(callBegan, dueAt)
+}
+
+// onTime compares with a deadline as all of them are compared: inclusive, fractions dropped.
+func onTime(t, deadline time.Time) bool {
+	return !t.Truncate(time.Second).After(deadline)
+}
+
+// NearCutoff says whether a caller must be told first that the payment counts when it is
+// authorized, not when the call began (C7).
+func (c *Calendar) NearCutoff(now, dueAt time.Time) bool {
+	return onTime(now, dueAt) && !now.Before(dueAt.Add(-c.policy.CutoffNoticeMinutes.Duration()))
+}
