@@ -1,0 +1,200 @@
+package twilio
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxSpeech is Twilio's limit of text in one Say.
+const maxSpeech = 4096
+
+const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+
+// ssmlElement is what one SSML element may hold. Anything that is not listed is refused.
+type ssmlElement struct {
+	attrs    map[string]*regexp.Regexp
+	required string
+	children map[string]bool
+	noText   bool
+}
+
+var ssml = map[string]ssmlElement{
+	"": {children: words("break emphasis lang p phoneme prosody s say-as sub w")}, // the Say itself
+	"break": {noText: true, attrs: map[string]*regexp.Regexp{
+		"strength": oneWord("none x-weak weak medium strong x-strong"),
+		"time":     regexp.MustCompile(`^[0-9]{1,5}m?s$`),
+	}},
+	"emphasis": {
+		attrs:    map[string]*regexp.Regexp{"level": oneWord("strong moderate reduced")},
+		children: words("break emphasis lang phoneme prosody say-as sub w"),
+	},
+	"lang": {
+		attrs: map[string]*regexp.Regexp{"xml:lang": regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)}, required: "xml:lang",
+		children: words("break emphasis lang p phoneme prosody s say-as sub w"),
+	},
+	"p": {children: words("break emphasis lang phoneme prosody s say-as sub w")},
+	"s": {children: words("break emphasis lang phoneme prosody say-as sub w")},
+	"prosody": {
+		attrs: map[string]*regexp.Regexp{
+			"volume": regexp.MustCompile(`^(silent|x-soft|soft|medium|loud|x-loud|[+-][0-9]{1,2}(\.[0-9])?dB)$`),
+			"rate":   regexp.MustCompile(`^(x-slow|slow|medium|fast|x-fast|[1-9][0-9]{1,2}%)$`),
+			"pitch":  regexp.MustCompile(`^(x-low|low|medium|high|x-high|[+-][0-9]{1,3}%)$`),
+		},
+		children: words("break emphasis lang p phoneme prosody s say-as sub w"),
+	},
+	"phoneme": {required: "ph", attrs: map[string]*regexp.Regexp{
+		"alphabet": oneWord("ipa x-sampa x-amazon-jyutping x-amazon-pinyin x-amazon-pron-kana x-amazon-yomigana"),
+		"ph":       regexp.MustCompile(`^.+$`),
+	}},
+	"say-as": {required: "interpret-as", attrs: map[string]*regexp.Regexp{
+		"interpret-as": oneWord("characters spell-out cardinal number ordinal digits fraction unit date time address expletive telephone"),
+		"format":       oneWord("mdy dmy ymd md dm ym my d m y yyyymmdd"),
+	}},
+	"sub": {required: "alias", attrs: map[string]*regexp.Regexp{"alias": regexp.MustCompile(`^.+$`)}},
+	"w": {
+		attrs:    map[string]*regexp.Regexp{"role": regexp.MustCompile(`^[A-Za-z0-9:_-]+$`)},
+		children: words("break emphasis phoneme prosody say-as sub"),
+	},
+}
+
+func oneWord(list string) *regexp.Regexp {
+	return regexp.MustCompile(`^(` + strings.Join(strings.Fields(list), "|") + `)$`)
+}
+
+// speech writes the fragment inside a Say.
+func (e *encoder) speech(fragment string) {
+	if e.err != nil {
+		return
+	}
+	tokens, err := parseSpeech(fragment)
+	if err != nil {
+		e.fail("Say", err.Error())
+		return
+	}
+	for _, t := range tokens {
+		e.token(t)
+	}
+}
+
+// parseSpeech reads a fragment strictly and gives back what is to be written: only elements and
+// attributes of the allow-list, nested as Twilio takes them, white space folded to single spaces.
+// Its errors name elements and attributes, never the words.
+func parseSpeech(fragment string) ([]xml.Token, error) {
+	if !utf8.ValidString(fragment) {
+		return nil, errors.New("speech is not UTF-8")
+	}
+	d := xml.NewDecoder(strings.NewReader(fragment))
+	p := speechParser{open: []string{""}}
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, errors.New("speech is not well-formed") // the decoder's error is dropped: it may quote words
+		}
+		if err := p.take(t); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case !p.heard:
+		return nil, errors.New("speech is empty")
+	case p.length > maxSpeech:
+		return nil, fmt.Errorf("speech is longer than %d characters", maxSpeech)
+	}
+	return p.tokens, nil
+}
+
+type speechParser struct {
+	open   []string // names of the open elements, "" for the Say itself
+	tokens []xml.Token
+	length int
+	heard  bool
+}
+
+func (p *speechParser) take(t xml.Token) error {
+	parent := p.open[len(p.open)-1]
+	switch t := t.(type) {
+	case xml.StartElement:
+		start, err := cleanStart(parent, t)
+		if err != nil {
+			return err
+		}
+		p.open = append(p.open, start.Name.Local)
+		p.tokens = append(p.tokens, start)
+		p.heard = p.heard || start.Name.Local == "sub" // its alias is spoken
+	case xml.EndElement:
+		p.open = p.open[:len(p.open)-1]
+		p.tokens = append(p.tokens, xml.EndElement{Name: xml.Name{Local: parent}})
+	case xml.CharData:
+		text := foldSpace(string(t))
+		blank := strings.TrimSpace(text) == ""
+		if ssml[parent].noText && text != "" {
+			return fmt.Errorf("text stands inside %s", parent)
+		}
+		if !validXML(text) {
+			return errors.New("speech holds a control character")
+		}
+		p.heard = p.heard || !blank
+		p.length += utf8.RuneCountInString(text)
+		p.tokens = append(p.tokens, xml.CharData(text))
+	default: // comments, processing instructions, directives
+		return errors.New("speech holds something that is neither text nor an element")
+	}
+	return nil
+}
+
+func cleanStart(parent string, t xml.StartElement) (xml.StartElement, error) {
+	name := t.Name.Local
+	allowed, known := ssml[name]
+	if t.Name.Space != "" || name == "" || !known || !ssml[parent].children[name] {
+		return xml.StartElement{}, errors.New("speech holds an element that Twilio does not take there")
+	}
+	start := xml.StartElement{Name: xml.Name{Local: name}}
+	seen := map[string]bool{}
+	for _, a := range t.Attr {
+		attr := a.Name.Local
+		if a.Name.Space == xmlNamespace {
+			attr = "xml:" + attr
+		} else if a.Name.Space != "" {
+			return xml.StartElement{}, fmt.Errorf("%s has an attribute in a namespace", name)
+		}
+		shape, ok := allowed.attrs[attr]
+		if !ok || seen[attr] || !validXML(a.Value) || !shape.MatchString(a.Value) {
+			return xml.StartElement{}, fmt.Errorf("%s has an attribute or value that Twilio does not take", name)
+		}
+		seen[attr] = true
+		start.Attr = append(start.Attr, xml.Attr{Name: xml.Name{Local: attr}, Value: a.Value})
+	}
+	if allowed.required != "" && !seen[allowed.required] {
+		return xml.StartElement{}, fmt.Errorf("%s lacks %s", name, allowed.required)
+	}
+	return start, nil
+}
+
+// foldSpace turns each run of spaces, tabs and line breaks into one space.
+func foldSpace(s string) string {
+	var b strings.Builder
+	space := false
+	for _, r := range s {
+		if r == ' ' || r == '\t' || r == '\n' || r == '\r' {
+			space = true
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+		}
+		b.WriteRune(r)
+	}
+	if space {
+		b.WriteByte(' ')
+	}
+	return b.String()
+}

@@ -1,0 +1,58 @@
+// Package twilio is our side of Twilio: it writes TwiML, checks webhook signatures, decodes
+// webhook forms, calls the REST API, and puts Twilio's error codes into our words.
+//
+// It owns every fact about Twilio's formats and their faults, and no other package imports
+// twilio-go. It refuses to know what is said or paid: callers hand it finished speech, URLs and
+// numbers. It refuses, too, what could go wrong later in the call: TwiML that Twilio would reject
+// or ignore does not get out of Encode, the fields of a payment result that nobody may keep do
+// not get out of the form decoder, and a REST outcome that is not known is never called a failure.
+package twilio
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// Overrides are the connection overrides that end every voice URL we give to Twilio. Without them
+// Twilio asks once more only when the connection fails; with them a replica killed in the middle
+// of a turn is asked a second time within Twilio's 15 seconds. The fragment never reaches us and
+// is not signed.
+const Overrides = "#ct=2000&rt=6500&rc=1&rp=ct,rt,5xx"
+
+// VoiceURL is the URL of a voice webhook as Twilio is to be given it: base is the public URL, path
+// begins with a slash, and the connection overrides follow.
+func VoiceURL(base, path string) string {
+	return strings.TrimRight(base, "/") + path + Overrides
+}
+
+// checkVoiceURL accepts what VoiceURL makes. A query is refused because a voice URL carries a turn
+// or an opaque reference in its path and nothing else: what is in a URL is in every access log.
+func checkVoiceURL(s string) error {
+	bare, ok := strings.CutSuffix(s, Overrides)
+	if !ok {
+		return errors.New("lacks the connection overrides")
+	}
+	u, err := url.Parse(bare)
+	switch {
+	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return errors.New("is not an absolute http(s) URL")
+	case u.User != nil:
+		return errors.New("carries credentials")
+	case strings.ContainsAny(bare, "?#"):
+		return errors.New("carries more than a path")
+	}
+	return nil
+}
+
+// secureOrLoopback says whether Twilio would take the URL where it insists on https. A loopback
+// address is a development stand-in on the same machine.
+func secureOrLoopback(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,196 @@
+package twilio
+
+// The TwiML elements that this product uses, one type each. A field's zero value leaves the
+// attribute out, except where the comment says that it is always written; attributes that may be
+// set to an empty or zero value are Optional. Methods are always POST.
+
+// Optional is an attribute that can be left out, or set to any value, the empty one included.
+type Optional[T any] struct {
+	value T
+	set   bool
+}
+
+// Set gives an optional attribute a value.
+func Set[T any](v T) Optional[T] { return Optional[T]{value: v, set: true} }
+
+// Verb is an element that may stand in a Response.
+type Verb interface{ encode(*encoder) }
+
+// Utterance is what may be heard inside a Gather or a Prompt: Say, Play, Pause.
+type Utterance interface {
+	Verb
+	utterance()
+}
+
+// Response is a whole document.
+type Response struct{ Verbs []Verb }
+
+// Say speaks a trusted fragment: text with SSML elements, XML-escaped, as voiceprompts makes it.
+type Say struct {
+	Voice    string
+	Language string
+	Loop     Optional[int] // 0 = again and again, up to 1000 times
+	Speech   string
+}
+
+// Play plays a recording, or keys (not inside a Gather).
+type Play struct {
+	Loop   Optional[int]
+	Digits string
+	URL    string
+}
+
+// Pause is silence.
+type Pause struct{ Seconds int }
+
+// GatherInput is what a Gather listens for.
+type GatherInput string
+
+// Inputs of a Gather. With both, whichever comes first wins.
+const (
+	Keys          GatherInput = "dtmf"
+	Speech        GatherInput = "speech"
+	KeysAndSpeech GatherInput = "dtmf speech"
+)
+
+// Gather asks for keys or speech. Its default action would be the current document, an endless
+// loop, so Action is required; without input Twilio goes on to the next verb, so one must follow.
+type Gather struct {
+	Input               GatherInput
+	Action              string
+	Timeout             int              // seconds to the first key and between keys
+	SpeechTimeout       string           // seconds, or "auto"
+	FinishOnKey         Optional[string] // one key; empty = no key ends the entry
+	NumDigits           int
+	Language            string // of the recogniser
+	Hints               []string
+	ActionOnEmptyResult bool
+	SpeechModel         string
+	Inside              []Utterance
+}
+
+// TokenType says how long the token of a Pay lives. Twilio's default, a reusable one, is not
+// offered: it would leave a lasting credential.
+type TokenType string
+
+// Token types.
+const (
+	TokenPaymentMethod TokenType = "payment-method" // Stripe connector
+	TokenOneTime       TokenType = "one-time"       // every other connector
+)
+
+// PayMethod is what a Pay asks the caller for.
+type PayMethod string
+
+// Payment methods of a Pay.
+const (
+	PayCard PayMethod = "credit-card"
+	PayBank PayMethod = "ach-debit"
+)
+
+// BankAccountType is the kind of account; a Pay does not ask for it.
+type BankAccountType string
+
+// Bank account types.
+const (
+	ConsumerChecking   BankAccountType = "consumer-checking"
+	ConsumerSavings    BankAccountType = "consumer-savings"
+	CommercialChecking BankAccountType = "commercial-checking"
+)
+
+// Pay captures a card or bank account and hands back a token. It cannot move money: without a
+// charge Twilio tokenizes, and this type has no way to ask for one. A Redirect to the same URL as
+// Action must follow, because exhausted attempts arrive either way.
+type Pay struct {
+	Connector           string    // always written
+	TokenType           TokenType // always written
+	Method              PayMethod // always written
+	BankAccountType     BankAccountType
+	Action              string // https
+	StatusCallback      string // fires per key: only where its metrics are wanted
+	Timeout             int    // seconds to the next key
+	MaxAttempts         int
+	SecurityCode        Optional[bool]
+	PostalCode          Optional[bool] // a literal code is not offered: it is a secret (P4)
+	MinPostalCodeLength int
+	ValidCardTypes      []string // without it Twilio refuses Discover
+	Language            string
+	Prompts             []Prompt // payment-processing among them: a connector's retries are silence
+	Parameters          []Parameter
+}
+
+// PayStep is one field that a Pay asks for, or the wait at the end.
+type PayStep string
+
+// Steps of a Pay.
+const (
+	StepCardNumber   PayStep = "payment-card-number"
+	StepExpiration   PayStep = "expiration-date"
+	StepSecurityCode PayStep = "security-code"
+	StepPostalCode   PayStep = "postal-code"
+	StepRouting      PayStep = "bank-routing-number"
+	StepBankAccount  PayStep = "bank-account-number"
+	StepProcessing   PayStep = "payment-processing"
+)
+
+// Prompt replaces Twilio's own words at one step of a Pay.
+type Prompt struct {
+	For                   PayStep
+	Attempts              []int
+	CardTypes             []string
+	ErrorTypes            []string
+	RequireMatchingInputs bool // bank fields: this prompt asks for the second entry
+	Inside                []Utterance
+}
+
+// Parameter travels through Twilio to the connector, and back from a connector that returns it.
+type Parameter struct{ Name, Value string }
+
+// Dial connects the caller to a person. Action is required: without it a failed transfer runs on
+// to the end of the document.
+type Dial struct {
+	Action         string
+	Timeout        int // seconds of ringing
+	TimeLimit      int // seconds of talking
+	CallerID       string
+	AnswerOnBridge bool
+	To             []Destination // one Sip, or up to ten Numbers rung at once
+}
+
+// Destination is what a Dial rings: Number or Sip.
+type Destination interface {
+	encode(*encoder)
+	destination()
+}
+
+// Number is a telephone to ring. Whisper is the URL of the TwiML that only its side hears.
+type Number struct {
+	Whisper        string
+	StatusCallback string
+	StatusEvents   []string
+	To             string // E.164
+}
+
+// Sip is a SIP address to ring.
+type Sip struct {
+	Whisper        string
+	StatusCallback string
+	StatusEvents   []string
+	To             string // sip:…
+}
+
+// Redirect goes on with another document.
+type Redirect struct{ URL string }
+
+// Hangup ends the call.
+type Hangup struct{}
+
+// Reject refuses an incoming call unanswered and unbilled; it must stand first.
+type Reject struct{ Reason string } // "rejected" or "busy"
+
+func (Say) utterance()   {}
+func (Play) utterance()  {}
+func (Pause) utterance() {}
+
+func (Number) destination() {}
+func (Sip) destination()    {}
