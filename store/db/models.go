@@ -171,6 +171,7 @@ type Notice struct {
 	Language    string
 	LocalDay    time.Time
 	AttemptKey  *string
+	Cause       *string
 	State       string
 	ByRequest   bool
 	Body        *string
@@ -182,6 +183,8 @@ type Notice struct {
 	Why         *string
 	ErrorCode   *int32
 	Creates     int32
+	TriedAt     *time.Time
+	Waits       int32
 	Looks       int32
 	NextLookAt  *time.Time
 	Fence       int64

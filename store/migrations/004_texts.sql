@@ -35,6 +35,7 @@ CREATE TABLE notices (
     language     text NOT NULL,
     local_day    date NOT NULL,
     attempt_key  text REFERENCES payment_attempts,     -- kinds that speak of one payment: one notice each
+    cause        text,                      -- answers: the inbound text or the call that asked; one answer each
     state        text NOT NULL CHECK (state IN ('planned', 'claimed', 'unknown', 'accepted', 'sent', 'delivered',
                                                 'undelivered', 'failed', 'dropped', 'suppressed')),
     by_request   boolean NOT NULL DEFAULT false,       -- O4: asked for on that very call; goes in spite of an opt-out
@@ -47,13 +48,17 @@ CREATE TABLE notices (
     why          text,                      -- reason of dropped, suppressed, failed, in our words
     error_code   integer,
     creates      integer NOT NULL DEFAULT 0,-- REST creates so far: a second one only after the look-ups
+    tried_at     timestamptz,               -- the newest create; look-ups match messages made around it
+    waits        integer NOT NULL DEFAULT 0,-- times put off because nothing was sent (429, no connection)
     looks        integer NOT NULL DEFAULT 0,
     next_look_at timestamptz,               -- domain clock
     fence        bigint NOT NULL DEFAULT 0,
     leased_until timestamptz                -- machine clock
 );
-CREATE UNIQUE INDEX notices_one_a_day ON notices (number, kind, local_day, language) WHERE attempt_key IS NULL;
+CREATE UNIQUE INDEX notices_one_a_day ON notices (number, kind, local_day, language)
+    WHERE attempt_key IS NULL AND cause IS NULL;
 CREATE UNIQUE INDEX notices_one_a_payment ON notices (attempt_key, kind) WHERE attempt_key IS NOT NULL;
+CREATE UNIQUE INDEX notices_one_an_answer ON notices (cause, kind) WHERE cause IS NOT NULL;
 CREATE INDEX notices_due ON notices (not_before) WHERE state IN ('planned', 'claimed', 'unknown');
 CREATE INDEX notices_number ON notices (number, created_at);
 

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/notify"
+	"duebell/store/db"
+)
+
+// paymentNotice is a text about one payment, on its way into the transaction that makes it true.
+type paymentNotice struct {
+	Kind       notify.Kind
+	Number     string // E.164; empty plans nothing
+	Language   string
+	AttemptKey string
+	Account    string
+	At         time.Time // domain clock: when the fact came to be
+	NotBefore  time.Time // zero: at once
+	NotAfter   time.Time // zero: the kind's own window from NotBefore
+	ByRequest  bool      // asked for on this very call (O4)
+}
+
+// planPaymentNotice writes a notice and its reason within the caller's transaction; the caller
+// nudges. A payment has one notice of a kind: when it is there already, its id comes back and
+// planned is false.
+func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id int64, planned bool, err error) {
+	t, ok := n.Kind.Traits()
+	if !ok || !t.Payment {
+		return 0, false, fmt.Errorf("plan notice: %q is no kind of payment text", n.Kind)
+	}
+	if n.Number == "" {
+		return 0, false, nil
+	}
+	if n.NotBefore.IsZero() {
+		n.NotBefore = n.At
+	}
+	if n.NotAfter.IsZero() {
+		n.NotAfter = n.NotBefore.Add(t.Window)
+	}
+	id, err = q.PlanPaymentNotice(ctx, db.PlanPaymentNoticeParams{
+		Reference: noticeReference(string(n.Kind), n.AttemptKey), Number: n.Number, Kind: string(n.Kind), Language: n.Language,
+		AttemptKey: &n.AttemptKey, Account: n.Account, ByRequest: n.ByRequest,
+		At: n.At, NotBefore: n.NotBefore, NotAfter: &n.NotAfter,
+	})
+	if err == nil {
+		return id, true, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, fmt.Errorf("plan notice %s: %w", n.Kind, err)
+	}
+	id, err = q.PaymentNoticeID(ctx, db.PaymentNoticeIDParams{AttemptKey: &n.AttemptKey, Kind: string(n.Kind)})
+	if err != nil {
+		return 0, false, fmt.Errorf("plan notice %s: %w", n.Kind, err)
+	}
+	return id, false, nil
+}
+
+// noticeReference names a notice towards Twilio. It says nothing, and the same cause gives the
+// same name, so that a second plan of it is refused by the schema as well.
+func noticeReference(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))
+}
