@@ -1,0 +1,77 @@
+package billing
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// What CheckRouting finds: the first that fails, in this order (E10).
+const (
+	RoutingOK       = "ok"
+	RoutingNonDigit = "non_digit"
+	RoutingLength   = "length"
+	RoutingAllZero  = "all_zero"
+	RoutingPrefix   = "prefix"
+	RoutingChecksum = "checksum"
+)
+
+// CheckRouting says whether s can be a bank's routing number. It does not say that such a bank
+// exists, and it cannot see a swap of neighbours that differ by 5: the number is keyed twice (E10).
+func CheckRouting(s string) string {
+	if !onlyDigits(s) {
+		return RoutingNonDigit
+	}
+	if len(s) != 9 {
+		return RoutingLength
+	}
+	sum, zeros := 0, 0
+	for i, weight := range []int{3, 7, 1, 3, 7, 1, 3, 7, 1} {
+		digit := int(s[i] - '0')
+		sum += weight * digit
+		if digit == 0 {
+			zeros++
+		}
+	}
+	prefix := int(s[0]-'0')*10 + int(s[1]-'0')
+	switch {
+	case zeros == 9:
+		return RoutingAllZero
+	case !debitablePrefix(prefix):
+		return RoutingPrefix
+	case sum%10 != 0:
+		return RoutingChecksum
+	}
+	return RoutingOK
+}
+
+// debitablePrefix leaves out the Treasury's 00, travellers' cheques (80) and what is unassigned.
+func debitablePrefix(p int) bool {
+	return p >= 1 && p <= 12 || p >= 21 && p <= 32 || p >= 61 && p <= 72
+}
+
+// NewReference makes a payment's reference, later its confirmation number (L4): eight random
+// digits and a Luhn check. random gives a number from 0 up to, not including, its argument.
+func NewReference(random func(n int) int) string {
+	stem := fmt.Sprintf("%08d", random(100_000_000))
+	return stem + strconv.Itoa((10-luhnSum(stem+"0")%10)%10)
+}
+
+// LuhnValid says whether s is made of digits and its last one is the Luhn check of the others.
+func LuhnValid(s string) bool {
+	return len(s) > 1 && onlyDigits(s) && luhnSum(s)%10 == 0
+}
+
+// luhnSum doubles every second digit from the right, casting out nines, and sums up.
+func luhnSum(digits string) int {
+	sum := 0
+	for i := range len(digits) {
+		digit := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if digit *= 2; digit > 9 {
+				digit -= 9
+			}
+		}
+		sum += digit
+	}
+	return sum
+}
