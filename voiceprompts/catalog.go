@@ -1,0 +1,215 @@
+package voiceprompts
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+//go:embed messages
+var embedded embed.FS
+
+// Catalog holds every message of every language. It does not change after Load
+// and may be used from any number of goroutines.
+type Catalog struct {
+	keys     []string // of the reference language, in the order of its files
+	messages map[string]*messageSet
+}
+
+// messageSet is what one language can say.
+type messageSet struct {
+	localizer *i18n.Localizer
+	keys      []string
+	byKey     map[string]message
+}
+
+// Load reads the messages that are built into the program. It fails on anything
+// that would otherwise be found out by a caller: a sentence Twilio cannot speak, a
+// key that English does not have, a translation with other placeholders.
+func Load() (*Catalog, error) {
+	root, err := fs.Sub(embedded, "messages")
+	if err != nil {
+		return nil, fmt.Errorf("load messages: %w", err)
+	}
+	return load(root)
+}
+
+// load reads <language>/*.toml below root.
+func load(root fs.FS) (*Catalog, error) {
+	c := &Catalog{messages: map[string]*messageSet{}}
+	folders, err := fs.ReadDir(root, ".")
+	if err != nil {
+		return nil, fmt.Errorf("load messages: %w", err)
+	}
+	for _, folder := range folders {
+		set, err := loadLanguage(root, folder.Name())
+		if err != nil {
+			return nil, fmt.Errorf("load messages of %q: %w", folder.Name(), err)
+		}
+		c.messages[folder.Name()] = set
+	}
+	reference, ok := c.messages[Reference]
+	if !ok || len(reference.keys) == 0 {
+		return nil, fmt.Errorf("load messages: there are none of %q", Reference)
+	}
+	c.keys = reference.keys
+	for _, tag := range slices.Sorted(maps.Keys(c.messages)) {
+		if err := c.messages[tag].agrees(reference); err != nil {
+			return nil, fmt.Errorf("load messages of %q: %w", tag, err)
+		}
+	}
+	return c, nil
+}
+
+// loadLanguage reads all files of one language.
+func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
+	if !slices.ContainsFunc(languages, func(l Language) bool { return l.Tag == tag }) {
+		return nil, fmt.Errorf("no such language in the table of languages")
+	}
+	files, err := fs.Glob(root, path.Join(tag, "*.toml"))
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := language.Parse(tag)
+	if err != nil {
+		return nil, err
+	}
+	// One bundle a language: a bundle of several would quietly answer in English.
+	bundle := i18n.NewBundle(parsed)
+	set := &messageSet{localizer: i18n.NewLocalizer(bundle, tag), byKey: map[string]message{}}
+	for _, file := range files {
+		messages, err := readFile(root, file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path.Base(file), err)
+		}
+		for _, m := range messages {
+			if other, taken := set.byKey[m.key]; taken {
+				return nil, fmt.Errorf("%s: %q is already in %s", path.Base(file), m.key, other.file)
+			}
+			if err := bundle.AddMessages(parsed, m.forms); err != nil {
+				return nil, fmt.Errorf("%s: %q: %w", path.Base(file), m.key, err)
+			}
+			set.byKey[m.key] = m
+			set.keys = append(set.keys, m.key)
+		}
+	}
+	return set, nil
+}
+
+// agrees checks that a language says what the reference says, with the same
+// placeholders. Keys may be missing: then the language is not complete.
+func (s *messageSet) agrees(reference *messageSet) error {
+	for _, key := range s.keys {
+		m, r := s.byKey[key], reference.byKey[key]
+		if r.key == "" {
+			return fmt.Errorf("%q is not a message of %q", key, Reference)
+		}
+		if !slices.Equal(m.placeholders, r.placeholders) {
+			return fmt.Errorf("%q has the placeholders %v, in %q they are %v", key, m.placeholders, Reference, r.placeholders)
+		}
+	}
+	return nil
+}
+
+// Say fills in a message. A Speech argument goes in as it is, a string or an int
+// is escaped. A key that the language lacks, an argument that is missing and one
+// that is not used are errors: all three are slips of ours, and a sentence with a
+// hole in it must not be spoken.
+func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
+	set, ok := c.messages[lang]
+	if !ok {
+		return "", fmt.Errorf("say %q: no messages of %q", key, lang)
+	}
+	m, ok := set.byKey[key]
+	if !ok {
+		return "", fmt.Errorf("say %q: no such message of %q", key, lang)
+	}
+	values, err := m.fill(args)
+	if err != nil {
+		return "", fmt.Errorf("say %q: %w", key, err)
+	}
+	request := &i18n.LocalizeConfig{MessageID: key, TemplateData: values}
+	if m.plural {
+		request.PluralCount = args[countPlaceholder]
+	}
+	said, err := set.localizer.Localize(request)
+	if err != nil {
+		return "", fmt.Errorf("say %q in %q: %w", key, lang, err)
+	}
+	return Speech(said), nil
+}
+
+// fill checks the arguments against the placeholders and escapes them. Errors name
+// arguments and never show their values.
+func (m message) fill(args map[string]any) (map[string]string, error) {
+	for name := range args {
+		if !slices.Contains(m.placeholders, name) {
+			return nil, fmt.Errorf("the argument %s is not used", name)
+		}
+	}
+	values := make(map[string]string, len(args))
+	for _, name := range m.placeholders {
+		arg, given := args[name]
+		if !given {
+			return nil, fmt.Errorf("the argument %s is missing", name)
+		}
+		switch arg := arg.(type) {
+		case Speech:
+			values[name] = string(arg)
+		case int:
+			values[name] = strconv.Itoa(arg)
+		case string:
+			plain, err := Plain(arg)
+			if err != nil {
+				return nil, fmt.Errorf("the argument %s: %w", name, err)
+			}
+			values[name] = string(plain)
+		default:
+			return nil, fmt.Errorf("the argument %s is a %T: make it Speech, string or int", name, arg)
+		}
+	}
+	if _, isInt := args[countPlaceholder].(int); m.plural && !isInt {
+		return nil, fmt.Errorf("the argument %s must be an int, it chooses the plural", countPlaceholder)
+	}
+	return values, nil
+}
+
+// Facts are the facts that a message states, from its English description: owes,
+// due, in-flight, paid, not-charged, unknown. A message without facts has none.
+func (c *Catalog) Facts(key string) []string {
+	return slices.Clone(c.messages[Reference].byKey[key].facts)
+}
+
+// Keys are the keys of all messages, in the order of the English files.
+func (c *Catalog) Keys() []string { return slices.Clone(c.keys) }
+
+// Placeholders are the names of the arguments that a message wants, sorted.
+func (c *Catalog) Placeholders(key string) []string {
+	return slices.Clone(c.messages[Reference].byKey[key].placeholders)
+}
+
+// Version names the exact wording of a message in a language. It goes with the
+// evidence of an assent (E8): another wording has another version. It is empty for
+// a message that does not exist.
+func (c *Catalog) Version(lang, key string) string {
+	set, ok := c.messages[lang]
+	if !ok {
+		return ""
+	}
+	m, ok := set.byKey[key]
+	if !ok {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(strings.Join(m.wordings(), "\x00")))
+	return lang + "/" + key + "/" + hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,183 @@
+package voiceprompts
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"duebell/billing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func mustLoad(t *testing.T) *Catalog {
+	t.Helper()
+	c, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// samples fill the placeholders in the golden files. A name that is not here is
+// shown in brackets; add it when its sentence reads badly that way.
+func samples(lang string) map[string]any {
+	due := billing.Date{Year: 2027, Month: time.February, Day: 23}
+	return map[string]any{
+		"Amount": Money(lang, 19850), "Total": Money(lang, 19800), "Owed": Money(lang, 19800), "Balance": Money(lang, 19800),
+		"Exact": MoneyExact(lang, 19800), "PastDue": Money(lang, 23500), "Fee": Money(lang, 250),
+		"Day": Day(lang, due), "Due": Day(lang, due), "Date": ShortDay(lang, due), "Today": FullDay(lang, due),
+		"Month": MonthName(lang, time.March), "Coverage": MonthName(lang, time.March),
+		"Time":  TimeOfDay(lang, time.Date(2027, time.February, 23, 17, 0, 0, 0, time.UTC)),
+		"Last4": LastFour(lang, "6789"), "LastFour": LastFour(lang, "6789"),
+		"Account": Digits(lang, "712345678"), "Reference": Digits(lang, "123456789"), "Confirmation": Digits(lang, "123456789"),
+		"Phone": Phone(lang, "+18776236765"), "ServicePhone": Phone(lang, "+18776236765"),
+		"Name": "Ana Sample", "Holder": "Ana Sample",
+	}
+}
+
+// sampleArgs are arguments for all placeholders of a message.
+func sampleArgs(c *Catalog, lang, key string, count int) map[string]any {
+	known, args := samples(lang), map[string]any{}
+	for _, name := range c.Placeholders(key) {
+		switch value, ok := known[name]; {
+		case name == countPlaceholder:
+			args[name] = count
+		case ok:
+			args[name] = value
+		default:
+			args[name] = "[" + name + "]"
+		}
+	}
+	return args
+}
+
+// TestGolden shows every sentence of every language as a caller gets it, in one
+// file a language that a reviewer can read. Run with -update after a change.
+func TestGolden(t *testing.T) {
+	c := mustLoad(t)
+	for lang, set := range c.messages {
+		t.Run(lang, func(t *testing.T) {
+			var page strings.Builder
+			file := ""
+			for _, key := range set.keys {
+				m := set.byKey[key]
+				if m.file != file {
+					file = m.file
+					fmt.Fprintf(&page, "== %s\n\n", file)
+				}
+				for _, count := range countsFor(m) {
+					said, err := c.Say(lang, key, sampleArgs(c, lang, key, count))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := heard(string(said)); err != nil {
+						t.Errorf("%s: %v", key, err)
+					}
+					// Twilio takes 4 KB of text in one Say.
+					if len(said) > 4000 {
+						t.Errorf("%s has %d bytes, too long for one Say", key, len(said))
+					}
+					fmt.Fprintf(&page, "%s\n\t%s\n", key, said)
+				}
+				page.WriteByte('\n')
+			}
+			golden(t, filepath.Join("testdata", lang+".golden"), page.String())
+		})
+	}
+}
+
+func countsFor(m message) []int {
+	if m.plural {
+		return []int{1, 2}
+	}
+	return []int{0}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s is stale; look at the change and run go test ./voiceprompts -update (-want +got):\n%s", path, diff)
+	}
+}
+
+// An approved language that has a gap would silently vanish from the line (K4).
+func TestReviewedLanguagesAreComplete(t *testing.T) {
+	for _, l := range mustLoad(t).Languages() {
+		if l.Reviewed && !l.Complete {
+			t.Errorf("%s is marked as reviewed but is not complete", l.Name)
+		}
+	}
+}
+
+// A message that nothing speaks is dead weight for every translator. Keys are
+// written whole in the code, never put together, so that they can be found.
+func TestNoMessageIsUnused(t *testing.T) {
+	used := stringLiterals(t, "..")
+	for _, key := range mustLoad(t).Keys() {
+		if !used[key] {
+			t.Errorf("no Go file mentions the message %q", key)
+		}
+	}
+}
+
+// stringLiterals collects the string literals of all Go code below root but tests,
+// the outside world's stand-ins and what is not code of this module.
+func stringLiterals(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	literals := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			if path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "vendor" || name == "standin") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		// What does not parse is the compiler's to report; what does is still read.
+		file, _ := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if file == nil {
+			return nil
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if s, err := strconv.Unquote(lit.Value); err == nil {
+					literals[s] = true
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return literals
+}

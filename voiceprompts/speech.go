@@ -1,0 +1,135 @@
+package voiceprompts
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Speech is a trusted fragment: text and the SSML elements that Twilio's Say
+// accepts, already escaped. Only this package makes it out of foreign text.
+type Speech string
+
+// ssml is the allow-list of elements inside Say, each with its attributes. Anything
+// else would be spoken aloud or dropped by Twilio, so a message that uses it is refused.
+var ssml = map[string][]string{
+	"break":    {"strength", "time"},
+	"emphasis": {"level"},
+	"lang":     {"xml:lang"},
+	"p":        {},
+	"s":        {},
+	"phoneme":  {"alphabet", "ph"},
+	"prosody":  {"volume", "rate", "pitch"},
+	"say-as":   {"interpret-as", "format"},
+	"sub":      {"alias"},
+	"w":        {"role"},
+}
+
+// apart lists the elements that separate words; the others sit inside a sentence.
+var apart = []string{"break", "p", "s"}
+
+// Text is what is heard, as text: tags stripped, entities decoded, spaces folded.
+func (s Speech) Text() string {
+	text, err := heard(string(s))
+	if err != nil { // not made by this package; show it as it is rather than hide a part of it
+		return strings.Join(strings.Fields(string(s)), " ")
+	}
+	return text
+}
+
+// Plain turns foreign text, such as a name, into a fragment that says just that.
+// Control characters are refused: they break the document that carries them.
+func Plain(text string) (Speech, error) {
+	for _, r := range text {
+		if r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\uFFFE' || r == '\uFFFF' {
+			return "", errors.New("escape text for speech: control or invalid character")
+		}
+	}
+	return Speech(escape.Replace(text)), nil
+}
+
+// escape covers attribute values too, although placeholders are refused there.
+var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
+
+// heard walks a fragment, refuses what Say would not take, and returns the words.
+func heard(fragment string) (string, error) {
+	dec := xml.NewDecoder(strings.NewReader("<Say>" + fragment + "</Say>"))
+	var words strings.Builder
+	depth := 0
+	aliasUntil := 0 // inside <sub> the alias is heard instead of the text
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return strings.Join(strings.Fields(words.String()), " "), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("read speech: %w", err)
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			depth++
+			if depth == 1 {
+				continue
+			}
+			if err := allowed(t); err != nil {
+				return "", err
+			}
+			if slices.Contains(apart, t.Name.Local) {
+				words.WriteByte(' ')
+			}
+			if t.Name.Local == "sub" && aliasUntil == 0 {
+				aliasUntil = depth
+				words.WriteString(attribute(t, "alias"))
+			}
+		case xml.EndElement:
+			if depth == aliasUntil {
+				aliasUntil = 0
+			}
+			if slices.Contains(apart, t.Name.Local) {
+				words.WriteByte(' ')
+			}
+			depth--
+			// Text behind the closing tag of the wrapper would mean that the
+			// fragment closed it by itself.
+			if depth == 0 && int(dec.InputOffset()) != len("<Say>"+fragment+"</Say>") {
+				return "", errors.New("read speech: a closing tag too many")
+			}
+		case xml.CharData:
+			if aliasUntil == 0 {
+				words.Write(t)
+			}
+		default:
+			return "", errors.New("read speech: comments and instructions have no voice")
+		}
+	}
+}
+
+// allowed checks one element against the allow-list.
+func allowed(e xml.StartElement) error {
+	attributes, ok := ssml[e.Name.Local]
+	if !ok || e.Name.Space != "" {
+		return fmt.Errorf("read speech: <%s> is not an element that can be spoken", e.Name.Local)
+	}
+	for _, a := range e.Attr {
+		name := a.Name.Local
+		if a.Name.Space != "" {
+			name = a.Name.Space + ":" + name
+		}
+		if !slices.Contains(attributes, name) {
+			return fmt.Errorf("read speech: <%s> takes no attribute %q", e.Name.Local, name)
+		}
+	}
+	return nil
+}
+
+func attribute(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}

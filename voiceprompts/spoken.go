@@ -1,0 +1,123 @@
+package voiceprompts
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"duebell/billing"
+)
+
+// reader reads money, dates and times aloud in one language. Numbers stay digits,
+// because the voice knows how to say them; words around them carry the grammar (V6).
+type reader interface {
+	// money says an amount; exact says the cents even when there are none.
+	money(dollars, cents int64, exact bool) string
+	day(d billing.Date) string
+	shortDay(d billing.Date) string
+	fullDay(d billing.Date) string
+	month(m time.Month) string
+	timeOfDay(hour, minute int) string
+}
+
+// readers by language. A language without one is not complete, so it is not offered.
+var readers = map[string]reader{"en": english{}, "es": spanish{}}
+
+// readerOf falls back to English, as the line does for a language not in force (K4).
+func readerOf(lang string) reader {
+	if r, ok := readers[lang]; ok {
+		return r
+	}
+	return readers[Reference]
+}
+
+// Money says an amount as one would in passing: "198 dollars", "198 dollars and 50
+// cents", "37 cents". The sign is not spoken; the sentence around it names a credit.
+func Money(lang string, cents int64) Speech { return money(lang, cents, false) }
+
+// MoneyExact says an amount before money depends on it, always with its cents: "198
+// dollars and 0 cents", "37 cents" (M7).
+func MoneyExact(lang string, cents int64) Speech { return money(lang, cents, true) }
+
+func money(lang string, cents int64, exact bool) Speech {
+	dollars, rest := cents/100, cents%100
+	if cents < 0 {
+		dollars, rest = -dollars, -rest
+	}
+	return Speech(readerOf(lang).money(dollars, rest, exact))
+}
+
+// Day says a date with its weekday: "Tuesday, February 23rd".
+func Day(lang string, d billing.Date) Speech { return Speech(readerOf(lang).day(d)) }
+
+// ShortDay says a date without its weekday: "February 23rd".
+func ShortDay(lang string, d billing.Date) Speech { return Speech(readerOf(lang).shortDay(d)) }
+
+// FullDay says a date with weekday and year, for terms that are kept as evidence
+// (E3): "Tuesday, February 23rd, 2027".
+func FullDay(lang string, d billing.Date) Speech { return Speech(readerOf(lang).fullDay(d)) }
+
+// MonthName says the name of a month, as in "your bill for April coverage" (C9).
+func MonthName(lang string, m time.Month) Speech { return Speech(readerOf(lang).month(m)) }
+
+// TimeOfDay says the wall time that t shows in its own zone: "5 p.m.", "3:15 p.m."
+// Seconds are not spoken. In Spanish the article, which depends on the hour, is
+// part of it: "las 5 de la tarde".
+func TimeOfDay(lang string, t time.Time) Speech {
+	return Speech(readerOf(lang).timeOfDay(t.Hour(), t.Minute()))
+}
+
+// Digits reads a number one digit at a time in threes, with a breath between (V6,
+// L4). A last digit that would stand alone joins the group before it. What is not a
+// digit is left out.
+func Digits(_ string, s string) Speech {
+	digits := onlyDigits(s)
+	var groups []string
+	for len(digits) > 4 {
+		groups = append(groups, sayAs("digits", digits[:3]))
+		digits = digits[3:]
+	}
+	if digits != "" {
+		groups = append(groups, sayAs("digits", digits))
+	}
+	return Speech(strings.Join(groups, ` <break time="300ms"/> `))
+}
+
+// LastFour reads the end of an account or card number one digit at a time. Masks
+// before it are dropped, and a mask that shows less is read as far as it goes.
+func LastFour(_ string, s string) Speech {
+	tail := strings.TrimSpace(s)
+	start := len(tail)
+	for start > 0 && len(tail)-start < 4 && isDigit(tail[start-1]) {
+		start--
+	}
+	if start == len(tail) {
+		return ""
+	}
+	return Speech(sayAs("digits", tail[start:]))
+}
+
+// Phone reads a phone number. A North American one is read as it is dialled from
+// anywhere, "1-877-623-6765"; short and foreign ones digit by digit.
+func Phone(lang string, e164 string) Speech {
+	national, ok := strings.CutPrefix(e164, "+1")
+	if !ok || len(national) != 10 || onlyDigits(national) != national {
+		return Digits(lang, e164)
+	}
+	return Speech(sayAs("telephone", fmt.Sprintf("1-%s-%s-%s", national[:3], national[3:6], national[6:])))
+}
+
+func sayAs(kind, text string) string {
+	return `<say-as interpret-as="` + kind + `">` + text + `</say-as>`
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+func onlyDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, s)
+}
