@@ -1,0 +1,55 @@
+// Package feed reads and checks what the billing system delivers: CSV files of members,
+// accounts, bills and payments (B7; every column is described in docs/import.md).
+//
+// It owns the four headers, the form of every column, and the words in which a bad row is
+// reported: file, line, column and reason, never the value. It reads row by row, so that a file
+// of millions needs no more memory than one of ten. It refuses to guess (a cell that does not
+// have its form is a bad row, not a nearby value), to compute anything that billing did not send
+// (B6), and to know the database: whether an account exists is store's question.
+package feed
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Kind of a file. Its header tells it.
+type Kind string
+
+// The kinds of files, in the order in which what they hold is merged.
+const (
+	Members  Kind = "members"
+	Accounts Kind = "accounts"
+	Bills    Kind = "bills"
+	Payments Kind = "payments"
+)
+
+// Kinds lists the kinds of files in the order in which they are merged.
+func Kinds() []Kind { return []Kind{Members, Accounts, Bills, Payments} }
+
+// Source is one file to read: a name for messages, its size where it is known, and how to open it.
+type Source struct {
+	Name string
+	Size int64 // 0: not known
+	Open func() (io.ReadCloser, error)
+}
+
+// File is a source on disk.
+func File(path string) Source {
+	s := Source{Name: filepath.Base(path), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	if info, err := os.Stat(path); err == nil {
+		s.Size = info.Size()
+	}
+	return s
+}
+
+// Text is a source that lies in memory.
+func Text(name, content string) Source {
+	return Source{
+		Name: name,
+		Size: int64(len(content)),
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content)), nil },
+	}
+}

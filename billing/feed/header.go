@@ -1,0 +1,67 @@
+package feed
+
+import (
+	"slices"
+	"strings"
+)
+
+// plan says which column of the kind's list each cell of a line is.
+type plan struct {
+	kind    Kind
+	columns []column // in the order of the file
+}
+
+// readHeader recognises the kind of a file. A header that is not exactly one of the four (in any
+// order) gives its problems instead: a column that is missing or misspelt must not quietly empty
+// what is on file.
+func readHeader(header []string) (plan, []string) {
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.ToLower(strings.TrimSpace(name))
+	}
+	kind, shared := likeliest(names)
+	if shared == 0 {
+		if len(names) == 1 && strings.ContainsAny(names[0], ";\t|") {
+			return plan{}, []string{"the columns must be separated by commas"}
+		}
+		return plan{}, []string{"this is no header of a members, accounts, bills or payments file"}
+	}
+	var reasons []string
+	p := plan{kind: kind, columns: make([]column, len(names))}
+	for i, name := range names {
+		at := slices.IndexFunc(columnsOf[kind], func(c column) bool { return c.name == name })
+		switch {
+		case at < 0:
+			reasons = append(reasons, "column "+ordinal(i)+" is unknown in a "+string(kind)+" file")
+		case slices.Index(names, name) < i:
+			reasons = append(reasons, "column "+name+" is there twice")
+		default:
+			p.columns[i] = columnsOf[kind][at]
+		}
+	}
+	for _, c := range columnsOf[kind] {
+		if !slices.Contains(names, c.name) {
+			reasons = append(reasons, "column "+c.name+" of a "+string(kind)+" file is missing")
+		}
+	}
+	if reasons != nil {
+		return plan{}, reasons
+	}
+	return p, nil
+}
+
+// likeliest is the kind that shares most columns with a header, and how many.
+func likeliest(names []string) (best Kind, shared int) {
+	for _, kind := range Kinds() {
+		n := 0
+		for _, c := range columnsOf[kind] {
+			if slices.Contains(names, c.name) {
+				n++
+			}
+		}
+		if n > shared {
+			best, shared = kind, n
+		}
+	}
+	return best, shared
+}

@@ -1,0 +1,69 @@
+package feed
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong with a file. It never holds the value that was found there.
+type Problem struct {
+	File   string
+	Line   int    // 1 is the header
+	Column string // empty when the whole line is meant
+	Reason string
+}
+
+// String writes the problem as an editor can follow it: file:line: column: reason.
+func (p Problem) String() string {
+	if p.Column == "" {
+		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Column, p.Reason)
+}
+
+// keptProblems bounds the memory that a file of nothing but bad rows can take. Whoever wants
+// every one of millions is told each as it is found.
+const keptProblems = 10_000
+
+// BadRows says that nothing was loaded, and why.
+type BadRows struct {
+	Problems []Problem // the first 10,000
+	Count    int       // of all
+}
+
+// Add counts a problem, and keeps it while there is room.
+func (b *BadRows) Add(p Problem) {
+	b.Count++
+	if len(b.Problems) < keptProblems {
+		b.Problems = append(b.Problems, p)
+	}
+}
+
+// Sort puts the problems in the order of the files as they were given, then of their lines.
+func (b *BadRows) Sort(files []Source) {
+	rank := make(map[string]int, len(files))
+	for i, f := range files {
+		rank[f.Name] = i
+	}
+	slices.SortStableFunc(b.Problems, func(x, y Problem) int {
+		return cmp.Or(cmp.Compare(rank[x.File], rank[y.File]), cmp.Compare(x.Line, y.Line))
+	})
+}
+
+// shownProblems is how many problems fit into an error's own text.
+const shownProblems = 5
+
+func (b *BadRows) Error() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "nothing was loaded: problems found: %d", b.Count)
+	for i, p := range b.Problems {
+		if i == shownProblems {
+			text.WriteString("; …")
+			break
+		}
+		text.WriteString("; " + p.String())
+	}
+	return text.String()
+}

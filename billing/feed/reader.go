@@ -1,0 +1,185 @@
+package feed
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Reader reads one file, row by row.
+type Reader struct {
+	name   string
+	plan   plan
+	rules  Rules
+	report func(Problem)
+
+	file io.Closer
+	csv  *csv.Reader
+	row  Row
+	err  error
+}
+
+// Open opens a file and reads its header. What is wrong with it, then and later, goes to report;
+// a header that is wrong leaves nothing to read. The error is one of reading itself.
+func Open(src Source, rules Rules, report func(Problem)) (*Reader, error) {
+	file, err := src.Open()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", src.Name, err)
+	}
+	r := &Reader{name: src.Name, rules: rules, report: report, file: file}
+	if err := r.start(bufio.NewReaderSize(file, 1<<16)); err != nil {
+		_ = file.Close() // the error of reading says more
+		return nil, fmt.Errorf("read %s: %w", src.Name, err)
+	}
+	return r, nil
+}
+
+// Marks that editors and spreadsheets put in front of a file.
+var (
+	utf8Mark    = []byte{0xEF, 0xBB, 0xBF}
+	utf16Little = []byte{0xFF, 0xFE}
+	utf16Big    = []byte{0xFE, 0xFF}
+)
+
+func (r *Reader) start(in *bufio.Reader) error {
+	mark, err := in.Peek(len(utf8Mark))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch {
+	case bytes.HasPrefix(mark, utf8Mark):
+		_, _ = in.Discard(len(utf8Mark)) // it has just been peeked
+	case bytes.HasPrefix(mark, utf16Little), bytes.HasPrefix(mark, utf16Big):
+		r.report(Problem{r.name, 1, "", "the file is UTF-16: save it as UTF-8"})
+		return nil
+	}
+	r.csv = csv.NewReader(in)
+	r.csv.ReuseRecord = true
+	header, err := r.csv.Read()
+	var syntax *csv.ParseError
+	switch {
+	case errors.Is(err, io.EOF):
+		r.report(Problem{r.name, 1, "", "the file is empty: not even a header"})
+		return nil
+	case errors.As(err, &syntax):
+		r.report(Problem{r.name, syntax.Line, "", "the header is no CSV: " + whySyntax(syntax)})
+		return nil
+	case err != nil:
+		return err
+	}
+	line, _ := r.csv.FieldPos(0)
+	p, reasons := readHeader(header)
+	for _, reason := range reasons {
+		r.report(Problem{r.name, line, "", reason})
+	}
+	r.plan = p
+	return nil
+}
+
+// Kind tells what the file holds; empty when its header is wrong.
+func (r *Reader) Kind() Kind { return r.plan.kind }
+
+// Next goes to the next row that has at least its key, and says whether there is one. Rows that
+// are wrong in other columns come with Sound false.
+func (r *Reader) Next() bool {
+	for r.plan.kind != "" && r.err == nil {
+		cells, err := r.csv.Read()
+		var syntax *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			return false
+		case errors.As(err, &syntax):
+			r.reportSyntax(syntax, len(cells))
+			continue
+		case err != nil:
+			r.err = fmt.Errorf("read %s: %w", r.name, err)
+			return false
+		}
+		if r.fill(cells) {
+			return true
+		}
+	}
+	return false
+}
+
+// Row is the row that Next went to. It is overwritten by the next Next.
+func (r *Reader) Row() *Row { return &r.row }
+
+// Err is the error that ended the reading early, if any. Bad rows are none: they were reported.
+func (r *Reader) Err() error { return r.err }
+
+// Close closes the file.
+func (r *Reader) Close() error { return r.file.Close() }
+
+// Bytes is how much of the file has been read, for showing progress.
+func (r *Reader) Bytes() int64 {
+	if r.csv == nil {
+		return 0
+	}
+	return r.csv.InputOffset()
+}
+
+// fill reads the cells of one line into the row. It says whether the row has its key.
+func (r *Reader) fill(cells []string) bool {
+	line, _ := r.csv.FieldPos(0)
+	r.row = Row{Line: line, Sound: true}
+	hasKey := true
+	for i, c := range r.plan.columns {
+		cell := strings.TrimSpace(cells[i])
+		reason := unreadable(cell)
+		if reason == "" {
+			reason = c.read(&r.row, cell, &r.rules)
+		}
+		if reason != "" {
+			r.reportCell(i, c.name, reason)
+			hasKey = hasKey && !c.key
+		}
+	}
+	if r.row.Sound {
+		if name, reason := together(r.plan.kind, &r.row); reason != "" {
+			i := slices.IndexFunc(r.plan.columns, func(c column) bool { return c.name == name })
+			r.reportCell(i, name, reason)
+		}
+	}
+	return hasKey
+}
+
+func (r *Reader) reportCell(i int, name, reason string) {
+	line, _ := r.csv.FieldPos(i)
+	r.report(Problem{r.name, line, name, reason})
+	r.row.Sound = false
+}
+
+func (r *Reader) reportSyntax(syntax *csv.ParseError, cells int) {
+	reason := whySyntax(syntax)
+	if errors.Is(syntax, csv.ErrFieldCount) {
+		reason = fmt.Sprintf("has %d cells, the header has %d", cells, len(r.plan.columns))
+	}
+	r.report(Problem{r.name, syntax.Line, "", reason})
+}
+
+// whySyntax says what is wrong with a line that is no CSV. Character is counted in bytes.
+func whySyntax(syntax *csv.ParseError) string {
+	return fmt.Sprintf("a quotation mark is missing or out of place at character %d", syntax.Column)
+}
+
+// unreadable refuses what neither a column nor PostgreSQL can hold.
+func unreadable(cell string) string {
+	if !utf8.ValidString(cell) {
+		return "is not UTF-8"
+	}
+	if strings.ContainsFunc(cell, func(c rune) bool { return c < ' ' || c == 0x7F }) {
+		return "holds a control character or a line break"
+	}
+	return ""
+}
+
+// ordinal counts the columns of a header from 1, as a spreadsheet does.
+func ordinal(i int) string { return strconv.Itoa(i + 1) }

@@ -1,0 +1,97 @@
+package feed
+
+import (
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"duebell/billing"
+)
+
+// Row is one line of a file: the one of its four parts that the file's kind names is filled.
+type Row struct {
+	Line int
+	// Sound: every column has its form. Of any other row only the key is filled in; it is kept so
+	// that what refers to it is not reported as well.
+	Sound bool
+
+	Member  Member
+	Account billing.Account
+	Bill    billing.Bill
+	Payment Payment
+}
+
+// Member is a person or an employer with at least one billing account (B2).
+type Member struct {
+	ID         string
+	Name       string
+	Phone      string       // E.164, empty when there is none
+	PhoneSince billing.Date // I6: since when it has been on file
+	Mobile     bool
+	Language   string
+	TimeZone   string // empty: not known, the area code decides (N4)
+	SMSConsent Consent
+
+	// The answers on file (I3), empty when there is none. They are hashed before they are stored.
+	BirthDate       Secret // YYYY-MM-DD
+	ZIP             Secret
+	SSNLast4        Secret
+	Invoice         Secret
+	PreviousInvoice Secret
+}
+
+// Consent is what billing knows of a member's consent to texts (O1).
+type Consent string
+
+// The bases of consent, and none.
+const (
+	ConsentApplication Consent = "application" // the number was given on the coverage application
+	ConsentOptIn       Consent = "opt_in"
+	ConsentNone        Consent = "none"
+)
+
+// Payment is money that billing has booked from any channel (B7).
+type Payment struct {
+	ExternalID   string
+	Account      string
+	Cents        billing.Money // negative = reversal
+	ReceivedAt   time.Time
+	Channel      string
+	OurReference string // set when the row echoes an entry of ours
+}
+
+// Secret is an answer on file. It prints as ***, whatever the verb (D1).
+type Secret string
+
+// Plain gives the answer to whoever hashes it.
+func (s Secret) Plain() string { return string(s) }
+
+// Format hides the answer from every verb of fmt.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("***")) }
+
+// LogValue hides the answer from slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue("***") }
+
+// MarshalText hides the answer from JSON and the like.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// Rules are the forms that are policy and the day against which dates are judged.
+type Rules struct {
+	Account       *regexp.Regexp // billing_account_pattern
+	Member        *regexp.Regexp // member_id_pattern
+	AutoPayDayMin int
+	AutoPayDayMax int
+	Today         billing.Date // no birth date lies after it
+}
+
+// RulesOf takes the rules from the policy in force.
+func RulesOf(p billing.Policy, today billing.Date) Rules {
+	return Rules{
+		Account:       p.BillingAccountPattern,
+		Member:        p.MemberIDPattern,
+		AutoPayDayMin: p.AutoPayDayMin,
+		AutoPayDayMax: p.AutoPayDayMax,
+		Today:         today,
+	}
+}
