@@ -17,7 +17,7 @@ import (
 
 // paymentNotice is a text about one payment, on its way into the transaction that makes it true.
 type paymentNotice struct {
-	Kind       notify.Kind
+	Kind       string // one of the payment kinds of package notify
 	Number     string // E.164; empty plans nothing
 	Language   string
 	AttemptKey string
@@ -32,7 +32,7 @@ type paymentNotice struct {
 // nudges. A payment has one notice of a kind: when it is there already, its id comes back and
 // planned is false.
 func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id int64, planned bool, err error) {
-	t, ok := n.Kind.Traits()
+	t, ok := notify.Kind(n.Kind).Traits()
 	if !ok || !t.Payment {
 		return 0, false, fmt.Errorf("plan notice: %q is no kind of payment text", n.Kind)
 	}
@@ -46,7 +46,7 @@ func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id 
 		n.NotAfter = n.NotBefore.Add(t.Window)
 	}
 	id, err = q.PlanPaymentNotice(ctx, db.PlanPaymentNoticeParams{
-		Reference: noticeReference(string(n.Kind), n.AttemptKey), Number: n.Number, Kind: string(n.Kind), Language: n.Language,
+		Reference: noticeReference(n.Kind, n.AttemptKey), Number: n.Number, Kind: n.Kind, Language: n.Language,
 		AttemptKey: &n.AttemptKey, Account: n.Account, ByRequest: n.ByRequest,
 		At: n.At, NotBefore: n.NotBefore, NotAfter: &n.NotAfter,
 	})
@@ -56,7 +56,7 @@ func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id 
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, fmt.Errorf("plan notice %s: %w", n.Kind, err)
 	}
-	id, err = q.PaymentNoticeID(ctx, db.PaymentNoticeIDParams{AttemptKey: &n.AttemptKey, Kind: string(n.Kind)})
+	id, err = q.PaymentNoticeID(ctx, db.PaymentNoticeIDParams{AttemptKey: &n.AttemptKey, Kind: n.Kind})
 	if err != nil {
 		return 0, false, fmt.Errorf("plan notice %s: %w", n.Kind, err)
 	}
