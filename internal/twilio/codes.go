@@ -1,0 +1,75 @@
+package twilio
+
+// Trouble is what an error of Twilio's means to us, in one word.
+type Trouble string
+
+// Troubles. Other is for codes that we do not know: Twilio warns that codes change.
+const (
+	TryLater        Trouble = "try_later"        // a passing fault; the same text may be tried again, a few times
+	WrongNumber     Trouble = "wrong_number"     // nobody can be reached under it
+	Landline        Trouble = "landline"         // it takes no texts
+	OptedOut        Trouble = "opted_out"        // its owner wants nothing more from us: suppress
+	CarrierFiltered Trouble = "carrier_filtered" // the carrier refuses our words: stop the campaign, alarm
+	AccountTrouble  Trouble = "account_trouble"  // our account, sender or request is at fault: alarm
+	Other           Trouble = "other"
+)
+
+// Explain puts an error code of a create or of a delivery into our words. No code (0) is no trouble.
+func Explain(code int) Trouble {
+	switch code {
+	case 0:
+		return ""
+	case 20429, // too many requests at once
+		21611,        // the sender's queue is over 10 hours long
+		22005,        // the account's call queue is over 24 hours long
+		30001,        // queue overflow
+		30003, 30008, // handset unreachable; unknown
+		30036, // expired in the queue
+		63017: // too many a second
+		return TryLater
+	case 21211, 21217, 21401, // not a number
+		21612, // no route to it
+		30005: // unknown handset
+		return WrongNumber
+	case 21614, 30006: // cannot receive texts
+		return Landline
+	case 21610, 30004: // replied STOP; blocked
+		return OptedOut
+	case 30007:
+		return CarrierFiltered
+	case 20003, 20404, 21222, 21224, // credentials, account
+		21210, 21212, 21213, 21601, 21606, // our sender
+		21215, 21408, // country switched off
+		30002, 30024, 30034: // suspended, sender not provisioned, unregistered campaign
+		return AccountTrouble
+	}
+	return Other
+}
+
+// PayCode is an error code of a Pay.
+type PayCode int
+
+// Codes of a Pay.
+const (
+	PayUnknownConnector  PayCode = 64004
+	PayCannotTokenize    PayCode = 64005
+	PayCannotCharge      PayCode = 64007
+	PayCardRejected      PayCode = 64012
+	PayMethodUnsupported PayCode = 64013
+	PayBankTypeWithCard  PayCode = 64017
+	PaySessionStarted    PayCode = 64021
+	PayRealCardInTest    PayCode = 64022
+)
+
+func (c PayCode) known() bool {
+	switch c {
+	case PayUnknownConnector, PayCannotTokenize, PayCannotCharge, PayCardRejected,
+		PayMethodUnsupported, PayBankTypeWithCard, PaySessionStarted, PayRealCardInTest:
+		return true
+	}
+	return false
+}
+
+// Ours says whether the code means that our configuration or document is wrong: then no other card
+// helps, Pay is not offered again, and somebody is called.
+func (c PayCode) Ours() bool { return c.known() && c != PayCardRejected && c != PaySessionStarted }

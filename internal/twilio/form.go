@@ -1,0 +1,249 @@
+package twilio
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// VoiceRequest is a voice webhook, decoded: what a turn, a payment result, a transfer, a whisper,
+// a status callback or a fallback brings. It holds what the caller keyed and said, and may hold a
+// token: keep it sealed. fmt and slog print only what may be logged. The routing number, expiry,
+// security code and ZIP that Twilio repeats in a payment result have no field.
+type VoiceRequest struct {
+	CallSid       string
+	ParentCallSid string
+	AccountSid    string
+	From, To      string // as Twilio gives them; Caller is the number to use
+	ForwardedFrom string
+	CallStatus    string
+	Direction     string // inbound, outbound-api, outbound-dial
+	AnsweredBy    string
+	StirVerstat   string
+
+	Digits       string // the terminator left out
+	HasDigits    bool   // the field was there, if only empty
+	SpeechResult string
+	Confidence   string // may be absent
+
+	HasResult               bool // a payment result; without it the document ran on past the Pay
+	Result                  PayResult
+	PaymentToken            string
+	ProfileID               string
+	PaymentMethod           PayMethod
+	CardType                string
+	CardLast4               string
+	BankAccountType         string
+	BankLast                string // trailing digits that Twilio shows, usually 2
+	ConnectorLast4          string // of the bank account, from our own connector
+	ConnectorAttempt        string // our attempt's reference, come back
+	ConnectorBank           string
+	PaymentConfirmationCode string // only a misconfigured Pay that charged brings one
+	PaymentError            string
+	PayErrorCode            int
+	ConnectorError          string
+
+	DialCallStatus   string
+	DialCallSid      string
+	DialCallDuration string
+	DialBridged      bool
+
+	SequenceNumber  int // of a status callback; -1 where there is none
+	CallDuration    string
+	SipResponseCode string
+
+	ErrorCode string // of a fallback
+	ErrorURL  string
+}
+
+// PayResult is the outcome of a Pay.
+type PayResult string
+
+// Outcomes of a Pay. A success is a token in our hands, not a payment.
+const (
+	PaySuccess         PayResult = "success"
+	PayTooManyAttempts PayResult = "too-many-failed-attempts"
+	PayConnectorFault  PayResult = "payment-connector-error"
+	PayStar            PayResult = "caller-interrupted-with-star"
+	PayHungUp          PayResult = "caller-hung-up"
+	PayValidationFault PayResult = "validation-error"
+	PayInternalFault   PayResult = "internal-error"
+)
+
+// Older names of the same outcomes, handled in public code.
+var payResultAliases = map[string]PayResult{
+	"max-failed-attempts": PayTooManyAttempts,
+	"caller-interrupted":  PayStar,
+}
+
+// DecodeVoice reads a voice webhook's form. Fields it does not know are left behind.
+func DecodeVoice(form url.Values) VoiceRequest {
+	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
+	v := VoiceRequest{
+		CallSid: get("CallSid"), ParentCallSid: get("ParentCallSid"), AccountSid: get("AccountSid"),
+		From: get("From"), To: get("To"), ForwardedFrom: get("ForwardedFrom"),
+		CallStatus: get("CallStatus"), Direction: get("Direction"), AnsweredBy: get("AnsweredBy"), StirVerstat: get("StirVerstat"),
+
+		Digits: get("Digits"), HasDigits: form.Has("Digits"), SpeechResult: get("SpeechResult"), Confidence: get("Confidence"),
+
+		DialCallStatus: get("DialCallStatus"), DialCallSid: get("DialCallSid"), DialCallDuration: get("DialCallDuration"),
+		DialBridged: strings.EqualFold(get("DialBridged"), "true"),
+
+		SequenceNumber: number(get("SequenceNumber"), -1), CallDuration: get("CallDuration"), SipResponseCode: get("SipResponseCode"),
+
+		ErrorCode: get("ErrorCode"), ErrorURL: get("ErrorUrl"),
+	}
+	if v.HasResult = form.Has("Result"); v.HasResult {
+		v.decodePay(get)
+	}
+	return v
+}
+
+func (v *VoiceRequest) decodePay(get func(string) string) {
+	v.Result = PayResult(get("Result"))
+	if known, ok := payResultAliases[get("Result")]; ok {
+		v.Result = known
+	}
+	v.PaymentToken, v.ProfileID = get("PaymentToken"), get("ProfileId")
+	v.PaymentMethod, v.CardType, v.BankAccountType = PayMethod(get("PaymentMethod")), get("PaymentCardType"), get("BankAccountType")
+	v.CardLast4, v.BankLast = trailingDigits(get("PaymentCardNumber")), trailingDigits(get("BankAccountNumber"))
+	v.ConnectorLast4 = trailingDigits(get("PayConnector_last4"))
+	v.ConnectorAttempt, v.ConnectorBank = get("PayConnector_attempt"), get("PayConnector_bank")
+	v.PaymentConfirmationCode = get("PaymentConfirmationCode")
+	v.PaymentError, v.ConnectorError = maskNumbers(get("PaymentError")), maskNumbers(get("ConnectorError"))
+	v.PayErrorCode = number(get("PayErrorCode"), 0)
+}
+
+// Caller is the number that calls, in E.164, or empty when it is withheld or no telephone number.
+// Caller ID proves nothing about who calls.
+func (v VoiceRequest) Caller() string {
+	if withheld[v.From] || !e164Shape.MatchString(v.From) {
+		return ""
+	}
+	return v.From
+}
+
+// withheld are the words that carriers put in place of a number, keyed on a telephone's letters:
+// RESTRICTED, BLOCKED, UNKNOWN, ANONYMOUS, UNAVAILABLE.
+var withheld = map[string]bool{
+	"+7378742833": true, "+2562533": true, "+8566696": true, "+266696687": true, "+86282452253": true,
+}
+
+// Attestation is the carrier's grade of the caller's number, A, B or C, or empty when it is not
+// vouched for. A diverted call's grade speaks of another leg and counts as none.
+func (v VoiceRequest) Attestation() string {
+	switch grade, ok := strings.CutPrefix(v.StirVerstat, "TN-Validation-Passed-"); {
+	case !ok:
+		return ""
+	case grade == "A", grade == "B", grade == "C":
+		return grade
+	}
+	return ""
+}
+
+// LastDigits are the digits to speak after "ending in": of the card, or of the bank account, where
+// our connector's four win over Twilio's two.
+func (v VoiceRequest) LastDigits() string {
+	switch {
+	case v.CardLast4 != "":
+		return v.CardLast4
+	case v.ConnectorLast4 != "":
+		return v.ConnectorLast4
+	}
+	return v.BankLast
+}
+
+// LogValue shows what may be logged: never keys, speech, tokens or free text of a gateway.
+func (v VoiceRequest) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("call", printable(v.CallSid)), slog.String("status", printable(v.CallStatus))}
+	add := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, printable(value)))
+		}
+	}
+	attrs = append(attrs, slog.String("from", last4(v.Caller())), slog.String("to", last4(v.To)))
+	add("direction", v.Direction)
+	add("answered_by", v.AnsweredBy)
+	add("attestation", v.Attestation())
+	if v.HasDigits {
+		attrs = append(attrs, slog.Bool("keys", true))
+	}
+	if v.SpeechResult != "" {
+		attrs = append(attrs, slog.Bool("speech", true))
+	}
+	if v.HasResult {
+		add("pay_result", string(v.Result))
+		add("pay_method", string(v.PaymentMethod))
+		attrs = append(attrs, slog.Bool("token", v.PaymentToken != ""), slog.Int("pay_error", v.PayErrorCode))
+		if v.PaymentConfirmationCode != "" {
+			attrs = append(attrs, slog.Bool("confirmation_code", true))
+		}
+	}
+	add("dial_status", v.DialCallStatus)
+	add("sip_response", v.SipResponseCode)
+	add("error", v.ErrorCode)
+	return slog.GroupValue(attrs...)
+}
+
+// String is LogValue as text.
+func (v VoiceRequest) String() string { return v.LogValue().String() }
+
+// Format keeps every verb of fmt to what may be logged.
+func (v VoiceRequest) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String())) }
+
+// trailingDigits are the at most 4 digits at the end of a mask; masks differ in shape.
+func trailingDigits(mask string) string {
+	i := len(mask)
+	for i > 0 && len(mask)-i < 4 && '0' <= mask[i-1] && mask[i-1] <= '9' {
+		i--
+	}
+	return mask[i:]
+}
+
+var longNumber = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){3,}`)
+
+// maskNumbers takes the numbers out of a free text of Twilio's or a gateway's, which may quote what
+// was keyed. Twilio's own pay codes stay.
+func maskNumbers(s string) string {
+	s = longNumber.ReplaceAllStringFunc(s, func(n string) string {
+		if PayCode(number(n, 0)).known() {
+			return n
+		}
+		return "****"
+	})
+	if r := []rune(s); len(r) > 200 {
+		s = string(r[:200])
+	}
+	return s
+}
+
+// number reads a small number; anything else is the fallback.
+func number(s string, fallback int) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || len(s) > 9 {
+		return fallback
+	}
+	return n
+}
+
+func last4(number string) string {
+	digits := trailingDigits(number)
+	if digits == "" || len(number) <= len(digits) {
+		return ""
+	}
+	return "…" + digits
+}
+
+// printable shortens a word of Twilio's for a log line and keeps a run of digits in it from
+// showing; Twilio's identifiers (letters and 32 hex digits) are whole.
+var wordShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$|^[0-9]{1,5}$`)
+
+func printable(s string) string {
+	if s == "" || wordShape.MatchString(s) {
+		return s
+	}
+	return "(odd)"
+}
