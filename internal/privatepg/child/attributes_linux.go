@@ -1,0 +1,12 @@
+package child
+
+import "syscall"
+
+func attributes(s Spec) *syscall.SysProcAttr {
+	// A group of its own: a Ctrl-C in the terminal reaches us only, and we stop our children in order.
+	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: s.OnOurDeath}
+	if s.As != nil {
+		a.Credential = &syscall.Credential{Uid: s.As.UID, Gid: s.As.GID}
+	}
+	return a
+}
