@@ -1,0 +1,161 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"duebell/billing"
+	"duebell/payments"
+)
+
+// Clock tells a time: the domain's for windows, the machine's for leases.
+type Clock interface{ Now() time.Time }
+
+// Moment is one instant on both clocks, with the end of a lease taken now.
+type Moment struct {
+	Now        time.Time // domain clock
+	MachineNow time.Time
+	LeaseUntil time.Time // machine clock
+}
+
+// Book keeps the notices; package store does. Every write after a Take names its fence.
+type Book interface {
+	// TakeNotice puts a notice that is due into one courier's hands, all in one transaction. A
+	// planned one goes through decide with the facts as they are in that transaction, and its
+	// verdict is written: claimed with its body, put off, or ended. One whose create is in doubt
+	// comes back to be looked for. ErrNothingToDo: not due, in other hands, or settled.
+	TakeNotice(ctx context.Context, id int64, at Moment, decide func(Facts) (Verdict, error)) (Claim, error)
+	// RecordNotice writes what came of a claim. ErrOvertaken: the fence is old, or a callback
+	// knew better meanwhile.
+	RecordNotice(ctx context.Context, c Claim, r Result, at time.Time) error
+	// ReportNotice writes what the carrier says of a text that carries this reference. States only
+	// move forward; a report that is late or repeated changes nothing.
+	ReportNotice(ctx context.Context, r Report, at time.Time) (Reported, error)
+	// NoticeSiblings tells what else was sent to the number of a claim in doubt.
+	NoticeSiblings(ctx context.Context, c Claim) (Siblings, error)
+	// NudgeNotices ends what is overdue, gives up leases that ran out, and puts due notices in line.
+	NudgeNotices(ctx context.Context, now, machineNow time.Time) (Nudged, error)
+}
+
+// Errors that a Book's callers tell apart.
+var (
+	ErrNothingToDo = errors.New("notify: nothing to do for this notice now")
+	ErrOvertaken   = errors.New("notify: the notice has moved on")
+	ErrNoSuchText  = errors.New("notify: no notice carries this reference")
+)
+
+// Facts is all that a claim re-reads about one notice, in the transaction that claims it (N2).
+type Facts struct {
+	Kind      Kind
+	Number    string
+	Language  string
+	Zone      string // the recipient's; empty: not known
+	ByRequest bool   // asked for on that very call or text (O4)
+	NotAfter  time.Time
+
+	Consent     bool // in force for payment texts to this number
+	OptedOut    bool // a suppression by its owner or the carrier is in force
+	Unreachable bool // a suppression because no text arrives there (N11)
+
+	Payment *Payment   // of kinds that speak of one payment
+	Recent  []SentText // for RealReply: what went to the number in the last 7 days, newest first
+}
+
+// Payment is what a text about a payment rests on.
+type Payment struct {
+	State        payments.State
+	Cents        billing.Money // with the fee
+	BankType     payments.BankType
+	Last4        string
+	Reference    string
+	AuthorizedAt time.Time
+	NotBefore    time.Time // zero while a letter is unposted
+	Submitted    bool      // the processor has, or may have, its object
+	Heard        bool      // the caller heard the outcome on the call
+	Owed         billing.Money
+	InFlight     bool // another payment on the account is open
+	Terminated   bool
+}
+
+// SentText is a text that went out.
+type SentText struct {
+	Kind Kind
+	At   time.Time
+}
+
+// Do is what becomes of a notice that was looked at.
+type Do string
+
+const (
+	DoSend     Do = "send"
+	DoWait     Do = "wait"
+	DoDrop     Do = "drop"
+	DoSuppress Do = "suppress"
+)
+
+// Verdict is the answer of the rules.
+type Verdict struct {
+	Do    Do
+	Body  string    // of DoSend
+	Until time.Time // of DoWait
+	Why   string    // of DoDrop and DoSuppress
+}
+
+// Claim is a notice in one courier's hands: Claimed to be created, Unsure to be looked for.
+type Claim struct {
+	ID        int64
+	Reference string
+	Kind      Kind
+	State     State
+	Number    string
+	Body      string
+	Fence     int64
+	Creates   int // this one included
+	Looks     int // that found nothing
+	Waits     int // times put off because nothing was sent
+	TriedAt   time.Time
+}
+
+// Result is what came of a claim, other than that the carrier has it: that is a Report.
+type Result struct {
+	State State // Planned, Unsure, Failed or Suppressed
+	Again time.Time
+	// NotSent: the create was never processed, so it does not count.
+	NotSent bool
+	// Looked: one look more found nothing.
+	Looked bool
+	// Stuck: a person looks; nothing is sent or looked for any more.
+	Stuck   bool
+	Why     string
+	Code    int
+	Trouble Trouble
+}
+
+// Report is the carrier's word on a text.
+type Report struct {
+	Reference string
+	SID       string
+	State     State
+	Why       string
+	Code      int
+	Trouble   Trouble
+}
+
+// Reported says what a report changed.
+type Reported struct {
+	Kind    Kind
+	Changed bool
+	Twice   bool // the reference was already another text's: it went out twice
+}
+
+// Siblings are the other texts to a number that a look-up could mistake for the one it looks for.
+type Siblings struct {
+	Known []string // SIDs that belong to other notices
+	Twins int      // other notices in doubt with the same words around the same time
+}
+
+// Nudged counts what a tick did.
+type Nudged struct {
+	Due, Dropped, Expired int
+}

@@ -1,0 +1,115 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Texter is what carries a text. Its create is not idempotent and has no key: the same call twice
+// may be two texts on a phone, so the courier makes it once and then looks.
+type Texter interface {
+	// SendSMS creates one text. Every error should be a *SendError; any other proves nothing.
+	SendSMS(ctx context.Context, to, body, statusCallback string) (sid, status string, err error)
+	// FindSMS lists the texts to a number that were created in a stretch of time, whoever sent them.
+	FindSMS(ctx context.Context, to string, from, until time.Time) ([]Found, error)
+}
+
+// Found is a text that the carrier has.
+type Found struct {
+	SID       string
+	Body      string
+	Status    string
+	Code      int
+	Trouble   Trouble
+	Ours      bool // sent by our number or our messaging service
+	CreatedAt time.Time
+}
+
+// SendKind says what a failed create proves.
+type SendKind string
+
+const (
+	// Refused: the carrier understood and will not send it. Trouble says why.
+	Refused SendKind = "refused"
+	// RateLimited: not processed (429, or no connection was made): the same create later is safe.
+	RateLimited SendKind = "rate_limited"
+	// Unknown: a time-out, a lost reply or a 5xx. It may have been sent.
+	Unknown SendKind = "unknown"
+	// AccountFault: our account, sender or request is wrong; nothing was sent: alarm.
+	AccountFault SendKind = "account"
+)
+
+// Trouble is what a carrier's error code means to us, in one word. The words are those of
+// package internal/twilio.
+type Trouble string
+
+// Troubles that change what happens next. Any other word is only noted.
+const (
+	TryLater        Trouble = "try_later"
+	WrongNumber     Trouble = "wrong_number"
+	Landline        Trouble = "landline"
+	OptedOut        Trouble = "opted_out"
+	CarrierFiltered Trouble = "carrier_filtered"
+	AccountTrouble  Trouble = "account_trouble"
+)
+
+// ForGood says whether no text will ever arrive under this number (N11).
+func (t Trouble) ForGood() bool { return t == WrongNumber || t == Landline }
+
+// Alarms says whether somebody must look at our sender or our words.
+func (t Trouble) Alarms() bool { return t == CarrierFiltered || t == AccountTrouble }
+
+// SendError is a failed create. It holds neither number nor words.
+type SendError struct {
+	Kind    SendKind
+	Code    int
+	Trouble Trouble
+	Err     error
+}
+
+func (e *SendError) Error() string { return fmt.Sprintf("send text: %s, code %d", e.Kind, e.Code) }
+
+func (e *SendError) Unwrap() error { return e.Err }
+
+// sendError finds out what an error of a create proves; an error of another type proves nothing.
+func sendError(err error) *SendError {
+	if s := (*SendError)(nil); errors.As(err, &s) {
+		return s
+	}
+	return &SendError{Kind: Unknown, Err: err}
+}
+
+// State is where a notice is. The words are those of the view contract.texts.
+type State string
+
+const (
+	Planned     State = "planned"     // may be sent from its window on
+	Claimed     State = "claimed"     // in one courier's hands; a create may have left
+	Unsure      State = "unknown"     // a create left and its outcome is not known
+	Accepted    State = "accepted"    // the carrier has it
+	Sent        State = "sent"        // handed on; may be the last word
+	Delivered   State = "delivered"   // on the phone
+	Undelivered State = "undelivered" // it did not arrive
+	Failed      State = "failed"      // refused
+	Dropped     State = "dropped"     // no longer true, allowed or timely: never sent
+	Suppressed  State = "suppressed"  // its owner wants no texts
+)
+
+// stateOf reads the carrier's word for a text; false for a word that tells nothing new.
+func stateOf(status string) (State, bool) {
+	switch status {
+	case "accepted", "scheduled", "queued", "sending":
+		return Accepted, true
+	case "sent", "partially_delivered":
+		return Sent, true
+	case "delivered", "read":
+		return Delivered, true
+	case "undelivered":
+		return Undelivered, true
+	case "failed", "canceled":
+		return Failed, true
+	}
+	return "", false
+}
