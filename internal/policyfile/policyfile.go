@@ -1,0 +1,120 @@
+// Package policyfile reads the operator's policy file.
+//
+// It owns turning TOML into a billing.Policy and reporting everything that is wrong with
+// it in one go. It refuses to know what a key means: billing.Policy says what is possible.
+package policyfile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"duebell/billing"
+)
+
+// Load reads a policy file over the default policy. An empty path means the defaults. The
+// error joins every problem found: unknown keys, values of the wrong type, impossible values.
+func Load(path string) (billing.Policy, error) {
+	if path == "" {
+		return billing.DefaultPolicy(), nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return billing.Policy{}, fmt.Errorf("read policy file: %w", err)
+	}
+	p, err := Parse(string(text))
+	if err != nil {
+		return billing.Policy{}, fmt.Errorf("policy file %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Parse reads the text of a policy file as Load does.
+func Parse(text string) (billing.Policy, error) {
+	// Each key is decoded by itself: one wrong value must not hide the next.
+	var keys map[string]toml.Primitive
+	meta, err := toml.Decode(text, &keys)
+	if err != nil {
+		return billing.Policy{}, fmt.Errorf("not TOML: %w", err)
+	}
+	var values map[string]any
+	if _, err := toml.Decode(text, &values); err != nil {
+		return billing.Policy{}, fmt.Errorf("not TOML: %w", err)
+	}
+
+	p := billing.DefaultPolicy()
+	fields := fieldsByKey(&p)
+	var problems []error
+	broken := make(map[string]bool) // keys that were reported already
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		field, known := fields[key]
+		if !known {
+			problems = append(problems, fmt.Errorf("%s: unknown key", key))
+			broken[key] = true
+			continue
+		}
+		if holdsBareTime(values[key]) {
+			problems = append(problems, fmt.Errorf("%s: dates and times stand in quotes", key))
+			broken[key] = true
+			continue
+		}
+		if field.Kind() == reflect.Slice {
+			field.SetZero() // a list replaces the default's; it must not shine through its entries
+		}
+		if err := meta.PrimitiveDecode(keys[key], field.Addr().Interface()); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", key, err))
+			broken[key] = true
+		}
+	}
+	for _, key := range meta.Undecoded() {
+		if !broken[key[0]] {
+			problems = append(problems, fmt.Errorf("%s: unknown key", key))
+		}
+	}
+	for _, problem := range p.Problems() {
+		// What could not be read keeps its default or a part of itself: it has been reported.
+		if key, _, _ := strings.Cut(problem, " "); !broken[strings.TrimRight(key, ",")] {
+			problems = append(problems, errors.New(problem))
+		}
+	}
+	if len(problems) > 0 {
+		return billing.Policy{}, errors.Join(problems...)
+	}
+	return p, nil
+}
+
+func fieldsByKey(p *billing.Policy) map[string]reflect.Value {
+	v := reflect.ValueOf(p).Elem()
+	fields := make(map[string]reflect.Value, v.NumField())
+	for i := range v.NumField() {
+		fields[v.Type().Field(i).Tag.Get("toml")] = v.Field(i)
+	}
+	return fields
+}
+
+// holdsBareTime finds TOML's own dates and times. A local one would silently take the zone of
+// the machine, so the policy file has none: all of them are text, with an offset where it matters.
+func holdsBareTime(value any) bool {
+	switch v := value.(type) {
+	case time.Time:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, holdsBareTime)
+	case []map[string]any:
+		return slices.ContainsFunc(v, func(table map[string]any) bool { return holdsBareTime(table) })
+	case map[string]any:
+		for _, inner := range v {
+			if holdsBareTime(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
