@@ -1,0 +1,132 @@
+package ivr
+
+import (
+	"slices"
+	"strings"
+)
+
+// verdict is what an input means at a step.
+type verdict struct {
+	answer Answer
+	person bool
+	repeat bool
+	failed string // prompt key of what went wrong; counts as a try
+}
+
+// read fits an input to what the step accepts. The rules for 9, 0, # and silence live here and
+// nowhere else (V2): in menus 9 is again and 0 a person; while digits are data they are digits.
+func (c *Call) read(step Step, in Input) verdict {
+	switch a := step.Accepts.(type) {
+	case Menu:
+		return c.readMenu(a, in)
+	case Digits:
+		return c.readDigits(a, in)
+	case Amount:
+		if in.Kind == Silent || in.Keys == "" {
+			return c.silence()
+		}
+		return verdict{answer: Answer{Keys: in.Keys}}
+	case Assent:
+		return c.readAssent(in)
+	case Pay:
+		capture := in.Capture
+		if capture == nil {
+			capture = &Capture{} // it fell through: the capture ended without a result
+		}
+		return verdict{answer: Answer{Capture: capture}}
+	case Dial:
+		transfer := in.Transfer
+		if transfer == nil {
+			transfer = &Transfer{Status: "failed"}
+		}
+		return verdict{answer: Answer{Transfer: transfer}}
+	}
+	return verdict{} // Hold: any input only means that time has passed
+}
+
+func (c *Call) readMenu(m Menu, in Input) verdict {
+	options := m.Options(c)
+	if in.Kind == Silent {
+		if m.OnSilence != "" {
+			return verdict{answer: Answer{Option: m.OnSilence}}
+		}
+		return c.silence()
+	}
+	switch in.Keys {
+	case "0":
+		return verdict{person: true}
+	case "9":
+		return verdict{repeat: true}
+	}
+	if len(in.Keys) == 1 && in.Keys[0] >= '1' && int(in.Keys[0]-'0') <= len(options) {
+		return verdict{answer: Answer{Option: options[in.Keys[0]-'1'].Name}}
+	}
+	return verdict{failed: "not-a-choice"}
+}
+
+func (c *Call) readDigits(d Digits, in Input) verdict {
+	switch {
+	case in.Kind == Silent || in.Keys == "":
+		return c.silence()
+	case in.Keys == "0":
+		return verdict{person: true}
+	case strings.Trim(in.Keys, "0123456789") != "":
+		return verdict{failed: d.Reject}
+	case !slices.Contains(d.Lengths, len(in.Keys)), d.Check != nil && !d.Check(c, in.Keys):
+		return verdict{failed: d.Reject}
+	}
+	return verdict{answer: Answer{Keys: in.Keys}}
+}
+
+func (c *Call) readAssent(in Input) verdict {
+	if in.Kind == Keyed {
+		if in.Keys == "0" {
+			return verdict{person: true}
+		}
+		// No other key means anything here, except where policy lets key 1 count (E4).
+		return verdict{answer: Answer{Keys: in.Keys}}
+	}
+	return verdict{answer: Answer{Speech: in.Speech, Confidence: in.Confidence}}
+}
+
+// silence asks again; the first one in a call doubles every time-out and says so (V4).
+func (c *Call) silence() verdict {
+	if !c.Slow {
+		c.Slow = true
+		return verdict{failed: "more-time"}
+	}
+	return verdict{failed: "nothing-heard"}
+}
+
+// again asks the step once more after saying why, warns before the last try, and gives up after it (V3).
+func (c *Call) again(step Step, why string, args Args) Next {
+	c.Tries++
+	c.TriesCall++
+	limit := c.Policy.TriesField
+	if _, menu := step.Accepts.(Menu); menu {
+		limit = c.Policy.TriesMenu
+	}
+	if c.Tries >= limit || c.TriesCall >= c.Policy.TriesCall {
+		c.Tries = 0
+		if step.GivesUpTo != "" {
+			return Go(step.GivesUpTo)
+		}
+		return c.toPerson("tries", step.Name)
+	}
+	if why != "" {
+		c.say(why, args)
+	}
+	if c.Tries == limit-1 || c.TriesCall == c.Policy.TriesCall-1 {
+		c.say("last-try", nil)
+	}
+	return Go(step.Name)
+}
+
+// toPerson remembers why a person is wanted and where the caller was.
+func (c *Call) toPerson(why string, from StepName) Next {
+	c.PersonFor = why
+	if from != Person {
+		c.CameFrom = from
+	}
+	return Go(Person)
+}

@@ -1,0 +1,224 @@
+package ivr
+
+import "context"
+
+// The steps, in the order in which a caller meets them.
+const (
+	Greeting         StepName = "greeting"
+	ChooseLanguage   StepName = "choose-language"
+	MainMenu         StepName = "main-menu"
+	HoursAndWays     StepName = "hours-and-ways"
+	AskAccount       StepName = "ask-account"
+	AskBirthDate     StepName = "ask-birth-date"
+	AskZIP           StepName = "ask-zip"
+	Verify           StepName = "verify"
+	ChooseAccount    StepName = "choose-account"
+	TellStanding     StepName = "tell-standing"
+	PaymentInFlight  StepName = "payment-in-flight"
+	PayMenu          StepName = "pay-menu"
+	AskAmount        StepName = "ask-amount"
+	AmountHelp       StepName = "amount-help"
+	AmountMeant      StepName = "amount-meant"
+	CheckAmount      StepName = "check-amount"
+	SecondConsent    StepName = "second-consent"
+	ChooseMethod     StepName = "choose-method"
+	ChooseBankType   StepName = "choose-bank-type"
+	ReadBack         StepName = "read-back"
+	AskWrittenNotice StepName = "ask-written-notice"
+	TakeMoney        StepName = "take-money"
+	CaptureFailed    StepName = "capture-failed"
+	Terms            StepName = "terms"
+	TermsAgain       StepName = "terms-again"
+	Settling         StepName = "settling"
+	Holding          StepName = "holding"
+	TellOutcome      StepName = "tell-outcome"
+	AfterDecline     StepName = "after-decline"
+	OfferText        StepName = "offer-text"
+	AnythingElse     StepName = "anything-else"
+	Goodbye          StepName = "goodbye"
+	Person           StepName = "person"
+	LostPlace        StepName = "lost-place"
+)
+
+// The whole call, in the order a caller meets it. Read it top to bottom.
+// A step is what we say, what we accept, and what happens then. From every question 0 leads to
+// Person and 9 says it again; silence and wrong keys ask again and then lead to Person (V2, V3).
+func conversation() []Step {
+	return []Step{
+		// ── Hello ────────────────────────────────────────────────────────────────────────
+		{
+			Name: Greeting, Says: "greeting",
+			Then: greet, LeadsTo: []StepName{ChooseLanguage, MainMenu},
+		},
+		{
+			Name:    ChooseLanguage, // K2: each language offers itself, in its own voice
+			Accepts: Menu{Options: languageOptions},
+			Then:    chooseLanguage, LeadsTo: []StepName{MainMenu},
+		},
+		{
+			Name: MainMenu, Says: "main-menu",
+			Accepts: Menu{Options: options("pay", "option-balance-or-pay", "ways", "option-hours-and-ways")},
+			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, ChooseAccount, HoursAndWays},
+		},
+		{
+			Name: HoursAndWays, Says: "hours-and-ways",
+			Then: backToMenu, LeadsTo: []StepName{MainMenu},
+		},
+
+		// ── Who is calling (I1: every factor is collected, then looked up once) ───────────
+		{
+			Name: AskAccount, Says: "ask-account",
+			Accepts: Digits{Lengths: []int{9, 10, 12}, Reject: "account-format", Check: isSelector}, // B1
+			Then:    keepAccount, LeadsTo: []StepName{AskBirthDate},
+		},
+		{
+			Name: AskBirthDate, Says: "ask-birth-date",
+			Accepts: Digits{Lengths: []int{8}, Reject: "birth-date-format", Check: isBirthDate},
+			Then:    keepBirthDate, LeadsTo: []StepName{AskZIP},
+		},
+		{
+			Name: AskZIP, Says: "ask-zip",
+			Accepts: Digits{Lengths: []int{5}, Reject: "zip-format"},
+			Then:    keepZIP, LeadsTo: []StepName{Verify},
+		},
+		{
+			Name: Verify, // asks nothing: it runs in the turn of the last answer
+			Then: verify, LeadsTo: []StepName{AskAccount, ChooseAccount, TellStanding},
+		},
+		{
+			Name: ChooseAccount, Before: accountsToChoose, Says: "choose-account",
+			Accepts: Menu{Options: accountOptions},
+			Then:    chooseAccount, LeadsTo: []StepName{TellStanding},
+		},
+
+		// ── What is owed ──────────────────────────────────────────────────────────────────
+		{
+			Name: TellStanding,
+			Then: tellStanding, LeadsTo: []StepName{PaymentInFlight, PayMenu, AnythingElse},
+		},
+		{
+			Name:    PaymentInFlight, // told already what is open; until it is submitted it can be cancelled (E12)
+			Accepts: Menu{Options: inFlightOptions},
+			Then:    actOnInFlight, LeadsTo: []StepName{AnythingElse, TellStanding},
+		},
+		{
+			Name:    PayMenu,
+			Accepts: Menu{Options: payOptions},
+			Then:    choosePayment, LeadsTo: []StepName{AskAmount, CheckAmount, AnythingElse},
+		},
+
+		// ── How much and how ──────────────────────────────────────────────────────────────
+		{
+			Name: AskAmount, Says: "ask-amount",
+			Accepts: Amount{},
+			Then:    weighAmount, LeadsTo: []StepName{AmountHelp, AmountMeant, CheckAmount},
+		},
+		{
+			Name: AmountHelp, Says: "amount-help", // V2: from the second failure on a person is offered
+			Accepts: Menu{Options: options("again", "option-another-amount", "back", "option-back")},
+			Then:    afterAmountHelp, LeadsTo: []StepName{AskAmount, PayMenu},
+		},
+		{
+			Name: AmountMeant, Says: "amount-meant", // M6: the cents were perhaps forgotten
+			Accepts: Menu{Options: meantOptions},
+			Then:    chooseMeant, LeadsTo: []StepName{AskAmount, CheckAmount},
+		},
+		{
+			Name: CheckAmount,
+			Then: checkAmount, LeadsTo: []StepName{SecondConsent, ChooseMethod},
+		},
+		{
+			Name:    SecondConsent, // M8: told already of the payment made before
+			Accepts: Menu{Options: options("yes", "option-pay-again", "no", "option-do-not-pay")},
+			Then:    secondConsent, LeadsTo: []StepName{ChooseMethod, AnythingElse},
+		},
+		{
+			Name: ChooseMethod, Before: onlyMethod,
+			Accepts: Menu{Options: options("bank", "option-bank", "card", "option-card")},
+			Then:    chooseMethod, LeadsTo: []StepName{ChooseBankType, ReadBack},
+		},
+		{
+			Name: ChooseBankType, Before: businessChecking, Says: "choose-bank-type",
+			Accepts: Menu{Options: options("checking", "option-checking", "savings", "option-savings")},
+			Then:    chooseBankType, LeadsTo: []StepName{ReadBack},
+		},
+		{
+			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs, // M7; for a card key 1 is the consent
+			Accepts: Menu{Options: options("right", "", "change", "")},
+			Then:    confirmReadBack, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, PayMenu},
+		},
+
+		// ── The money ─────────────────────────────────────────────────────────────────────
+		{
+			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice", Args: callerEnding, // E6
+			Accepts: Menu{Options: options("text", "option-text-notice", "letter", "option-letter-notice"), OnSilence: "letter"},
+			Then:    chooseNotice, LeadsTo: []StepName{TakeMoney, ChooseMethod},
+		},
+		{
+			Name: TakeMoney, Before: offer, Says: "take-money",
+			Accepts: Pay{}, // its success is a token, not money
+			Then:    captured, LeadsTo: []StepName{CaptureFailed, TakeMoney, ChooseMethod, Terms, Holding, Settling, TellStanding, AnythingElse},
+		},
+		{
+			Name:    CaptureFailed,
+			Accepts: Menu{Options: tryAgainOptions},
+			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, AnythingElse},
+		},
+		{
+			Name: Terms, Before: speakTerms, // E3: all nine, without barge-in; E4: the assent is spoken
+			Accepts: Assent{},
+			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, AnythingElse},
+		},
+		{
+			Name: TermsAgain, Says: "say-authorize-again",
+			Accepts: Assent{},
+			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, AnythingElse},
+		},
+		{
+			Name: Settling, Says: "one-moment", // whether the consent was recorded is not known yet: ask the book again
+			Accepts: Hold{},
+			Then:    settle, LeadsTo: []StepName{Settling, Holding, TellOutcome, TellStanding, AnythingElse, Goodbye},
+		},
+		{
+			Name: Holding, Before: speakHold,
+			Accepts: Hold{},
+			Then:    hold, LeadsTo: []StepName{Holding, TellOutcome},
+		},
+
+		// ── What became of it ─────────────────────────────────────────────────────────────
+		{
+			Name: TellOutcome,
+			Then: tellOutcome, LeadsTo: []StepName{AfterDecline, OfferText, AnythingElse},
+		},
+		{
+			Name:    AfterDecline,
+			Accepts: Menu{Options: tryAgainOptions},
+			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, AnythingElse},
+		},
+		{
+			Name: OfferText, Before: mayOfferText, Says: "offer-text", Args: callerEnding,
+			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no"},
+			Then:    textReceipt, LeadsTo: []StepName{AnythingElse},
+		},
+		{
+			Name: AnythingElse, Says: "anything-else",
+			Accepts: Menu{Options: options("more", "option-balance-or-pay", "done", "option-done"), OnSilence: "done"},
+			Then:    anythingElse, LeadsTo: []StepName{AskAccount, ChooseAccount, Goodbye}, GivesUpTo: Goodbye,
+		},
+		{
+			Name: Goodbye, Says: "goodbye",
+			Then: func(context.Context, *Call, Answer) Next { return End() },
+		},
+
+		// ── Beside the way ────────────────────────────────────────────────────────────────
+		{
+			Name: Person, Before: reachPerson, Says: "connecting",
+			Accepts: Dial{},
+			Then:    transferOver, LeadsTo: everyQuestion(),
+		},
+		{
+			Name: LostPlace, Says: "lost-place", // Redis lost the session: on from the last milestone
+			Then: findPlace, LeadsTo: []StepName{MainMenu, ChooseAccount, TellStanding, Holding, TellOutcome},
+		},
+	}
+}

@@ -1,0 +1,152 @@
+package ivr
+
+import (
+	"context"
+	"errors"
+
+	"duebell/billing"
+)
+
+// options lists fixed menu options: name, prompt, name, prompt … An empty prompt is spoken by the step itself.
+func options(pairs ...string) func(*Call) []Option {
+	list := make([]Option, 0, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		list = append(list, Option{Name: pairs[i], Says: pairs[i+1]})
+	}
+	return func(*Call) []Option { return list }
+}
+
+func greet(ctx context.Context, c *Call, _ Answer) Next {
+	if len(c.languages()) > 1 {
+		return Go(ChooseLanguage)
+	}
+	c.mark(ctx, MainMenu)
+	return Go(MainMenu)
+}
+
+func languageOptions(c *Call) []Option {
+	var list []Option
+	for _, l := range c.languages() {
+		list = append(list, Option{Name: l.Tag, Says: "option-language", Lang: l.Tag})
+	}
+	return list
+}
+
+func chooseLanguage(ctx context.Context, c *Call, a Answer) Next {
+	c.Lang = a.Option
+	c.mark(ctx, MainMenu)
+	return Go(MainMenu)
+}
+
+func chooseFromMain(_ context.Context, c *Call, a Answer) Next {
+	if a.Option == "ways" {
+		return Go(HoursAndWays)
+	}
+	return c.toAccount()
+}
+
+// toAccount leads to the balance: past the questions that are answered already.
+func (c *Call) toAccount() Next {
+	switch {
+	case c.Member.Verified():
+		return Go(ChooseAccount)
+	case c.IDTries >= c.Policy.IDTriesPerCall:
+		return c.toPerson("not-verified", MainMenu)
+	}
+	return Go(AskAccount)
+}
+
+func backToMenu(context.Context, *Call, Answer) Next { return Go(MainMenu) }
+
+func isSelector(_ *Call, digits string) bool {
+	_, err := billing.ParseSelector(digits)
+	return err == nil
+}
+
+func keepAccount(_ context.Context, c *Call, a Answer) Next {
+	// Kept, not looked up: nothing may tell a known number from an unknown one (I1).
+	c.Claim.Selector, _ = billing.ParseSelector(a.Keys)
+	return Go(AskBirthDate)
+}
+
+func isBirthDate(c *Call, digits string) bool {
+	_, err := billing.ParseBirthDate(digits, c.today())
+	return err == nil
+}
+
+func keepBirthDate(_ context.Context, c *Call, a Answer) Next {
+	born, _ := billing.ParseBirthDate(a.Keys, c.today())
+	c.Claim.BirthDate = born.String()
+	return Go(AskZIP)
+}
+
+func keepZIP(_ context.Context, c *Call, a Answer) Next {
+	c.Claim.ZIP = a.Keys
+	return Go(Verify)
+}
+
+// verify looks up once, for every factor. Unknown, wrong and locked get one line (I1).
+func verify(ctx context.Context, c *Call, _ Answer) Next {
+	try := VerifyTry{Claim: c.Claim, Call: c.Session.Call, Turn: c.Turn, Caller: c.Caller, At: c.now}
+	c.Claim = Claim{} // what was keyed ends with the turn that looks up
+	got, err := c.Members.Verify(ctx, try)
+	switch {
+	case errors.Is(err, ErrNotVerified):
+		c.IDTries++
+		c.delay = true
+		c.say("not-verified", nil)
+		if c.IDTries >= c.Policy.IDTriesPerCall {
+			return c.toPerson("not-verified", MainMenu)
+		}
+		return Go(AskAccount)
+	case err != nil:
+		return c.stumbled(err)
+	}
+	c.Member, c.Account = got.Member, got.Account
+	if c.Account == "" {
+		c.mark(ctx, ChooseAccount)
+		return Go(ChooseAccount)
+	}
+	c.mark(ctx, TellStanding)
+	return Go(TellStanding)
+}
+
+// accountsToChoose asks only where there is a choice (B2).
+func accountsToChoose(ctx context.Context, c *Call) Next {
+	accounts, err := c.Members.Accounts(ctx, c.Member.ID)
+	if err != nil {
+		return c.stumbled(err)
+	}
+	c.Accounts = nil
+	for _, a := range accounts[:min(len(accounts), c.Policy.MenuMaxOptions)] { // V1
+		c.Accounts = append(c.Accounts, AccountChoice{Number: a.Number, Kind: a.Kind})
+	}
+	if len(c.Accounts) == 1 {
+		c.Account = c.Accounts[0].Number
+		return Go(TellStanding)
+	}
+	return Proceed()
+}
+
+func accountOptions(c *Call) []Option {
+	var list []Option
+	for _, a := range c.Accounts {
+		list = append(list, Option{Name: a.Number, Says: "option-account", Args: Args{"Account": c.accountName(a.Kind), "Last": lastFour(c.Lang, a.Number)}})
+	}
+	return list
+}
+
+func chooseAccount(ctx context.Context, c *Call, a Answer) Next {
+	c.Account = a.Option
+	c.mark(ctx, TellStanding)
+	return Go(TellStanding)
+}
+
+// mark writes a milestone. The call goes on without it: it is only needed when Redis loses the session.
+func (c *Call) mark(ctx context.Context, step StepName) {
+	if err := c.Logbook.Milestone(ctx, c.milestone(step, c.now)); err != nil {
+		c.Log.Warn("milestone not written", "call", c.Session.Call, "step", string(step), "error", err)
+	}
+}
+
+func (c *Call) today() billing.Date { return billing.DateIn(c.now, c.Calendar.Zone()) }

@@ -1,0 +1,137 @@
+package ivr
+
+import (
+	"context"
+
+	"duebell/payments"
+	"duebell/voiceprompts"
+)
+
+// speakHold says that it takes a moment, then that we are still at it (V7).
+func speakHold(_ context.Context, c *Call) Next {
+	if c.Holds == 0 {
+		c.say("hold", nil)
+	} else {
+		c.say("still-at-it", nil)
+	}
+	return Proceed()
+}
+
+// hold waits for the outcome, a few seconds a turn, until it is there or patience is over (L3).
+func hold(ctx context.Context, c *Call, _ Answer) Next {
+	a, err := c.Services.Wait(ctx, c.Attempt)
+	if err == nil && !a.State.Open() {
+		return Go(TellOutcome)
+	}
+	if err != nil {
+		c.Log.Warn("outcome not known while on hold", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
+	}
+	if c.now.Sub(c.HoldSince) >= c.Policy.HoldPatienceSeconds.Duration() {
+		return Go(TellOutcome)
+	}
+	c.Holds++
+	return Go(Holding)
+}
+
+// tellOutcome says what became of the payment, as the book has it at this instant.
+func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
+	a, err := c.Desk.Outcome(ctx, c.Attempt)
+	if err != nil {
+		c.Log.Warn("outcome not readable", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
+		c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account, Attempt: c.Attempt})
+		return Go(Goodbye)
+	}
+	switch {
+	case a.State == payments.Taken:
+		return c.tellTaken(ctx, a)
+	case a.State == payments.Declined:
+		return c.tellDeclined(ctx, a)
+	case a.State.Open() && a.AwaitsLetter && a.NotBefore.IsZero():
+		c.say("recorded-for-letter", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
+		return Go(AnythingElse)
+	case a.State.Open():
+		return c.tellUnknown(a)
+	case a.State == payments.Returned:
+		c.say("came-back", nil)
+		return Go(TellStanding)
+	}
+	c.say("not-taken", nil, c.notCharged(a))
+	return Go(TellStanding)
+}
+
+func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
+	c.heard(ctx, a)
+	args := Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}
+	if a.Method == payments.Bank {
+		c.say("accepted", args, c.fact("paid", a))
+	} else {
+		c.say("received", args, c.fact("paid", a))
+	}
+	if a.TextTo != "" {
+		c.say("receipt-goes", Args{"Last": lastFour(c.Lang, a.TextTo)})
+	}
+	return Go(OfferText)
+}
+
+func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
+	c.heard(ctx, a)
+	switch {
+	case a.Code == payments.CodeWantsVerification:
+		c.say("declined-verification", nil, c.notCharged(a))
+	case a.Method == payments.Bank:
+		c.say("declined-bank", nil, c.notCharged(a))
+	default:
+		c.say("declined-card", nil, c.notCharged(a))
+	}
+	c.Captures++
+	if c.Captures >= c.Policy.PayTriesCall {
+		return c.toPerson("declined", AnythingElse)
+	}
+	return Go(AfterDecline)
+}
+
+// tellUnknown is the sentence of L3: what we have, what we do not know, and how it will be learnt.
+func (c *Call) tellUnknown(a payments.Attempt) Next {
+	c.say("outcome-unknown", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("unknown", a))
+	if a.TextTo != "" {
+		c.say("result-by-text", Args{"Last": lastFour(c.Lang, a.TextTo)})
+	} else {
+		c.say("result-by-phone", Args{"Time": c.timeOfDay(laterToday(c.now, c.Calendar.Zone()))})
+	}
+	return Go(AnythingElse)
+}
+
+// heard notes that the caller heard the outcome; a failure is then not texted as well.
+func (c *Call) heard(ctx context.Context, a payments.Attempt) {
+	if err := c.Desk.Heard(ctx, a.Key); err != nil {
+		c.Log.Warn("not noted that the outcome was heard", "call", c.Session.Call, "attempt", a.Key, "error", err)
+	}
+}
+
+// mayOfferText offers a receipt once, where none goes by itself and there is a number to text.
+func mayOfferText(_ context.Context, c *Call) Next {
+	if c.TextTo != "" || c.TextOffered || c.Caller == "" {
+		return Go(AnythingElse)
+	}
+	c.TextOffered = true
+	return Proceed()
+}
+
+func textReceipt(ctx context.Context, c *Call, a Answer) Next {
+	if a.Option != "yes" {
+		return Go(AnythingElse)
+	}
+	if err := c.Desk.TextResult(ctx, c.Attempt, c.Caller); err != nil {
+		return c.stumbled(err)
+	}
+	c.say("receipt-goes", callerEnding(c))
+	return Go(AnythingElse)
+}
+
+func anythingElse(_ context.Context, c *Call, a Answer) Next {
+	if a.Option != "more" {
+		return Go(Goodbye)
+	}
+	c.Captures, c.Faults = 0, 0
+	return c.toAccount()
+}

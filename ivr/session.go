@@ -1,0 +1,117 @@
+package ivr
+
+import (
+	"time"
+
+	"duebell/billing"
+	"duebell/payments"
+)
+
+// Session is everything the line knows of one call. It is kept sealed, in one Redis hash a call,
+// and is written out and read back between every two turns.
+type Session struct {
+	Call      string // Twilio's CallSid
+	Caller    string // E.164; empty when withheld
+	Called    string
+	Attested  string    // STIR/SHAKEN grade A, B, C or empty; a hint, never a proof (I4)
+	StartedAt time.Time // domain clock
+	Turn      int       // the turn that is being answered
+	Lang      string
+	Step      StepName // the step whose answer is awaited
+
+	Tries     int  // silence and wrong keys at this step (V3)
+	TriesCall int  // and in the whole call
+	Slow      bool // after the first silence every time-out is doubled (V4)
+	IDTries   int  // failed verifications in this call (I5)
+
+	Claim  Claim  // keyed factors; dropped by the turn that looks up
+	Member Member // zero until verified
+
+	Accounts  []AccountChoice // what the caller may choose from
+	Account   string          // the account being paid
+	Kind      billing.Kind
+	Status    billing.Status
+	Due       billing.Money // as told to the caller
+	PastDue   billing.Money
+	Charge    billing.Money // the latest month's charge, for the highest amount (M4)
+	NextDueAt time.Time     // due instant of the newest bill
+	CanVoid   bool          // the payment in flight has not been submitted
+
+	AmountFailed int
+	Amount       billing.Money
+	Suggested    billing.Money // M6: the amount with the cents that were forgotten
+	Method       payments.Method
+	BankType     payments.BankType
+	SecondOK     bool // M8: a second consent for the same amount was given
+
+	Attempt      string // key of the attempt being made
+	Faults       int    // captures that failed by nobody's fault but the provider's
+	Captures     int    // captures that came to nothing in this call
+	TextTo       string // where texts of this payment go
+	TextAsked    bool   // the caller said yes on this call
+	Letter       bool   // the written notice goes by letter
+	Said         Heard  // what the last turn said, word for word (E8)
+	Terms        Heard  // the words that the consent answers
+	TextOffered  bool
+	BankLast     string // last digits of the bank account, to speak
+	BankName     string // where the connector has a directory (E10)
+	AssentFailed int
+	Pending      *payments.Authorization // a consent of which it is not known whether it was recorded
+	HoldSince    time.Time
+	Holds        int
+
+	PersonFor string   // why a person is wanted
+	CameFrom  StepName // where the caller goes back to when no person is free
+}
+
+// AccountChoice is one account that the caller may choose.
+type AccountChoice struct {
+	Number string
+	Kind   billing.Kind
+}
+
+// Heard is something said to the caller, as evidence.
+type Heard struct {
+	Words   string
+	Version string
+	At      time.Time
+}
+
+// Member is who the caller has proven to be.
+type Member struct {
+	ID         string
+	Name       string
+	Phone      string // on file, E.164
+	VerifiedAt time.Time
+}
+
+// Verified says whether the caller has reached tier T2.
+func (m Member) Verified() bool { return m.ID != "" }
+
+// Claim is what the caller has keyed to prove an identity.
+type Claim struct {
+	Selector  billing.Selector
+	BirthDate string // YYYY-MM-DD
+	ZIP       string
+}
+
+// Milestone is what is written to the database too, so that a call can go on when its session is lost.
+type Milestone struct {
+	Call, Caller, Called string
+	Lang                 string
+	Step                 StepName
+	Turn                 int
+	Member               Member
+	Account              string
+	Attempt              string
+	HandedOver           bool
+	StartedAt            time.Time
+	At                   time.Time
+}
+
+func (s Session) milestone(step StepName, at time.Time) Milestone {
+	return Milestone{
+		Call: s.Call, Caller: s.Caller, Called: s.Called, Lang: s.Lang, Step: step, Turn: s.Turn,
+		Member: s.Member, Account: s.Account, Attempt: s.Attempt, StartedAt: s.StartedAt, At: at,
+	}
+}
