@@ -37,7 +37,7 @@ func stopOrphan(data string) error {
 		if err := syscall.Kill(pid, s); errors.Is(err, syscall.ESRCH) {
 			return nil
 		}
-		if gone(pid, 10*time.Second) {
+		if gone(pid, data, 10*time.Second) {
 			return nil
 		}
 	}
@@ -64,13 +64,14 @@ func servesFrom(pid int, data string) bool {
 	return err == nil && strings.Contains(string(out), data)
 }
 
-// gone waits until the process has ended. It is not our child, so there is nothing to wait on but a look.
-func gone(pid int, patience time.Duration) bool {
+// gone waits until the server has ended. It is not our child, so there is nothing to wait on but a look;
+// and where nobody reaps the dead (a container without init) its number stays, but not its folder.
+func gone(pid int, data string, patience time.Duration) bool {
 	end := time.NewTimer(patience)
 	defer end.Stop()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for alive(pid) {
+	for alive(pid) && servesFrom(pid, data) {
 		select {
 		case <-look.C:
 		case <-end.C:

@@ -159,7 +159,7 @@ func TestServerDiesWithUs(t *testing.T) {
 	_ = cmd.Wait() // killed, as asked
 
 	// On Linux the kernel tells the server; elsewhere it lives until the next start finds it.
-	if _, err := os.Stat("/proc/self"); err == nil && !gone(pid, 20*time.Second) {
+	if _, err := os.Stat("/proc/self"); err == nil && !gone(pid, filepath.Join(dir, "data"), 20*time.Second) {
 		t.Errorf("server process %d outlived its parent", pid)
 	}
 	again := start(t, Options{Dir: dir, Durable: true, Database: "kept"})
