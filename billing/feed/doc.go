@@ -11,7 +11,6 @@ package feed
 import (
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -38,7 +37,7 @@ type Source struct {
 
 // File is a source on disk.
 func File(path string) Source {
-	s := Source{Name: filepath.Base(path), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	s := Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 	if info, err := os.Stat(path); err == nil {
 		s.Size = info.Size()
 	}
