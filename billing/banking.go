@@ -7,9 +7,12 @@ func (c *Calendar) IsBankingDay(d Date) bool {
 	return !isWeekend(d) && !c.bank.has(d)
 }
 
-// IsWorkday says whether agents work on a date by the rule alone, dated overrides aside (H1). It is
-// not the same as a banking day: on Patriots' Day banks work and agents do not.
-func (c *Calendar) IsWorkday(d Date) bool { return !isWeekend(d) && !c.legal.has(d) }
+// IsLegalHoliday says whether a date is a legal holiday of Massachusetts (H1). It is not the
+// opposite of a banking day: Patriots' Day is both.
+func (c *Calendar) IsLegalHoliday(d Date) bool { return c.legal.has(d) }
+
+// IsWorkday says whether agents work on a date by the rule alone, dated overrides aside (H1).
+func (c *Calendar) IsWorkday(d Date) bool { return !isWeekend(d) && !c.IsLegalHoliday(d) }
 
 func isWeekend(d Date) bool {
 	day := d.Weekday()
