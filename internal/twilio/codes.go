@@ -37,7 +37,7 @@ func Explain(code int) Trouble {
 		return OptedOut
 	case 30007:
 		return CarrierFiltered
-	case 20003, 20404, 21222, 21224, // credentials, account
+	case 20003, 21222, 21224, // credentials, account
 		21210, 21212, 21213, 21601, 21606, // our sender
 		21215, 21408, // country switched off
 		30002, 30024, 30034: // suspended, sender not provisioned, unregistered campaign

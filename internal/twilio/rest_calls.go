@@ -1,0 +1,70 @@
+package twilio
+
+import (
+	"context"
+	"net/http"
+
+	api "github.com/twilio/twilio-go/rest/api/v2010"
+)
+
+// Call is a call to place. All three URLs are VoiceURLs; the reference of the reason for the call
+// is in their paths, so that an unknown create can be recognised when they are requested.
+type Call struct {
+	To             string
+	From           string
+	URL            string // its TwiML may Pay: a document handed over inline could not
+	FallbackURL    string
+	StatusCallback string
+	RingSeconds    int  // 0 = Twilio's default, 60
+	DetectMachine  bool // holds the TwiML for seconds; AnsweredBy tells
+}
+
+// Placed is what Twilio answered.
+type Placed struct {
+	SID    string
+	Status string
+}
+
+// PlaceCall asks Twilio to place a call, once. An Error of kind Unknown may ring: wait for its URLs
+// to be requested before dialing again.
+func (c *Client) PlaceCall(ctx context.Context, call Call) (Placed, error) {
+	const op = "place call"
+	if !e164Shape.MatchString(call.To) {
+		return Placed{}, wrong(op, Refused, WrongNumber)
+	}
+	if !e164Shape.MatchString(call.From) || call.RingSeconds < 0 || call.RingSeconds > maxSeconds {
+		return Placed{}, wrong(op, Config, AccountTrouble)
+	}
+	for _, u := range []string{call.URL, call.FallbackURL, call.StatusCallback} {
+		if checkVoiceURL(u) != nil {
+			return Placed{}, wrong(op, Config, AccountTrouble)
+		}
+	}
+	params := (&api.CreateCallParams{}).SetTo(call.To).SetFrom(call.From).
+		SetUrl(call.URL).SetMethod(http.MethodPost).
+		SetFallbackUrl(call.FallbackURL).SetFallbackMethod(http.MethodPost).
+		SetStatusCallback(call.StatusCallback).SetStatusCallbackMethod(http.MethodPost).
+		SetStatusCallbackEvent([]string{"initiated", "ringing", "answered", "completed"})
+	if call.RingSeconds != 0 {
+		params.SetTimeout(call.RingSeconds)
+	}
+	if call.DetectMachine {
+		params.SetMachineDetection("Enable")
+	}
+	var placed Placed
+	err := c.do(ctx, op, func(s services) error {
+		created, err := s.api.CreateCall(params)
+		if err != nil {
+			return err
+		}
+		placed = Placed{SID: deref(created.Sid), Status: deref(created.Status)}
+		if !sidShape.MatchString(placed.SID) {
+			return missing(op, http.StatusOK)
+		}
+		return nil
+	})
+	if err != nil {
+		return Placed{}, err
+	}
+	return placed, nil
+}

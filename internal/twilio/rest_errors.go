@@ -1,0 +1,141 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/twilio/twilio-go/client"
+)
+
+// Kind says what a failed request proves.
+type Kind string
+
+const (
+	// Refused: Twilio understood and refused; nothing was done, and the same again would be refused.
+	Refused Kind = "refused"
+	// RateLimited: Twilio did not process it; it may be sent again later.
+	RateLimited Kind = "rate_limited"
+	// Unreachable: no connection was made, so nothing was sent; it may be sent again later.
+	Unreachable Kind = "unreachable"
+	// Unknown: it was sent and no answer tells what became of it. A create may have been carried
+	// out: look before sending it again.
+	Unknown Kind = "unknown"
+	// Config: our account, sender or request is wrong: alarm. Nothing was done.
+	Config Kind = "config"
+)
+
+// Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a
+// number, a text or a URL.
+type Error struct {
+	Op         string
+	Kind       Kind
+	Code       int     // Twilio's, 0 if there is none
+	Status     int     // of HTTP, 0 if there was no answer
+	Trouble    Trouble // the code in our words
+	RetryAfter time.Duration
+	cause      error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	s := "twilio: " + e.Op + ": " + string(e.Kind)
+	if e.Code != 0 {
+		s += fmt.Sprintf(" (code %d, %s)", e.Code, e.Trouble)
+	} else if e.Status != 0 {
+		s += fmt.Sprintf(" (status %d)", e.Status)
+	}
+	if errors.Is(e.cause, context.Canceled) || errors.Is(e.cause, context.DeadlineExceeded) {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+// Unwrap gives context.Canceled or context.DeadlineExceeded where that ended the request. Other
+// causes are not kept: their texts quote URLs and numbers.
+func (e *Error) Unwrap() error { return e.cause }
+
+// LogValue is Error's fields.
+func (e *Error) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("op", e.Op), slog.String("kind", string(e.Kind)), slog.Int("code", e.Code), slog.Int("status", e.Status))
+}
+
+// MayRepeat says whether sending the same again cannot do it twice.
+func (e *Error) MayRepeat() bool { return e.Kind == RateLimited || e.Kind == Unreachable }
+
+// AsError finds the client's error in err.
+func AsError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
+// outcome turns what twilio-go returned and what the wire saw into nil or an *Error.
+func (w *wire) outcome(op string, err error) error {
+	if own, ok := AsError(err); ok {
+		return own
+	}
+	if err == nil && w.status/100 == 2 {
+		return nil
+	}
+	e := &Error{Op: op, Status: w.status, cause: contextCause(w.ctx, err)}
+	var typed *client.TwilioRestError
+	if errors.As(err, &typed) {
+		e.Code, e.Trouble = typed.Code, Explain(typed.Code)
+	}
+	e.Kind = w.kind(e)
+	if seconds := number(w.retryAfter, 0); e.Kind == RateLimited && seconds > 0 {
+		e.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	return e
+}
+
+func (w *wire) kind(e *Error) Kind {
+	switch {
+	case e.Code == 20429, w.status == http.StatusTooManyRequests:
+		return RateLimited
+	case w.status == 0 && e.Code != 0: // refused by twilio-go itself, before anything was sent
+		return Config
+	case w.status == 0 && w.unsent():
+		return Unreachable
+	case w.status == http.StatusUnauthorized, w.status == http.StatusForbidden:
+		return Config
+	case w.status/100 != 4, w.status == http.StatusRequestTimeout:
+		return Unknown
+	case e.Code == 0: // not Twilio's words: something in between answered
+		return Unknown
+	case e.Trouble == AccountTrouble:
+		return Config
+	}
+	return Refused
+}
+
+func contextCause(ctx context.Context, err error) error {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return ctx.Err()
+}
+
+// wrong is a request that is not sent because Twilio would refuse it, or worse.
+func wrong(op string, kind Kind, trouble Trouble) error {
+	return &Error{Op: op, Kind: kind, Trouble: trouble}
+}
+
+// missing is an answer without what was asked for: what was done is not known.
+func missing(op string, status int) error {
+	return &Error{Op: op, Kind: Unknown, Status: status}
+}
+
+func deref[T any](p *T) T {
+	var zero T
+	if p == nil {
+		return zero
+	}
+	return *p
+}
