@@ -118,10 +118,10 @@ type ImportRun struct {
 	ID       int64
 	AsOf     time.Time
 	LoadedAt time.Time
-	Members  int32
-	Accounts int32
-	Bills    int32
-	Payments int32
+	Members  *int32
+	Accounts *int32
+	Bills    *int32
+	Payments *int32
 }
 
 type InboundText struct {
@@ -267,6 +267,75 @@ type SoftLock struct {
 	Until   time.Time
 }
 
+type StageAccount struct {
+	File         int32
+	Line         int32
+	Sound        bool
+	Account      string
+	MemberID     *string
+	Kind         *string
+	Status       *string
+	GraceRegime  *string
+	AutopayDay   *int16
+	AutopayLast4 *string
+}
+
+type StageBill struct {
+	File          int32
+	Line          int32
+	Sound         bool
+	Account       string
+	CoverageMonth time.Time
+	Revision      int32
+	BilledCents   *int64
+	FirstBill     *bool
+	GraceEndsAt   *time.Time
+}
+
+type StageMember struct {
+	File        int32
+	Line        int32
+	Sound       bool
+	MemberID    string
+	Name        *string
+	Phone       *string
+	PhoneSince  *time.Time
+	Mobile      *bool
+	Language    *string
+	TimeZone    *string
+	SmsConsent  *string
+	KeyID       *string
+	BirthMac    []byte
+	ZipMac      []byte
+	Ssn4Mac     []byte
+	InvoiceMac  []byte
+	PreviousMac []byte
+}
+
+type StagePayment struct {
+	File         int32
+	Line         int32
+	Sound        bool
+	ExternalID   string
+	Account      *string
+	Cents        *int64
+	ReceivedAt   *time.Time
+	Channel      *string
+	OurReference *string
+	Meaning      *string
+	LedgerID     *int64
+}
+
+type StageProblem struct {
+	ID         int64
+	File       int32
+	Line       int32
+	ColumnName string
+	Reason     string
+	OtherFile  *int32
+	OtherLine  *int32
+}
+
 type Suppression struct {
 	ID          int64
 	Number      string
@@ -288,6 +357,10 @@ type Task struct {
 	At         time.Time
 	DueAt      *time.Time
 	DoneAt     *time.Time
+}
+
+type Unposted struct {
+	LedgerID int64
 }
 
 type Verification struct {

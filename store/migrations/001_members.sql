@@ -44,15 +44,16 @@ CREATE TABLE bills (
     PRIMARY KEY (account, coverage_month, revision)
 );
 
--- One row an import that was loaded whole. The newest as_of tells how fresh the balances are (B6).
+-- One row an import that was loaded whole, with the rows its files held; null = no such file in that run.
+-- Balances are as fresh as the newest as_of of a run with bills (B6): a few payments alone refresh nothing.
 CREATE TABLE import_runs (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     as_of     timestamptz NOT NULL,
     loaded_at timestamptz NOT NULL,
-    members   integer NOT NULL DEFAULT 0,
-    accounts  integer NOT NULL DEFAULT 0,
-    bills     integer NOT NULL DEFAULT 0,
-    payments  integer NOT NULL DEFAULT 0
+    members   integer,
+    accounts  integer,
+    bills     integer,
+    payments  integer
 );
 
 -- I5: every try to prove an identity, also of accounts that do not exist. subject is the member ID,

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing/feed"
+)
+
+// ImportOptions say what an import needs besides its files.
+type ImportOptions struct {
+	AsOf     time.Time            // the instant at which billing made the files: how fresh they are (B6)
+	At       time.Time            // now, by the domain clock
+	Rules    feed.Rules           // the forms of the cells
+	Progress func(ImportProgress) // told every few thousand rows; may be nil
+	Report   func(feed.Problem)   // told every problem as it is found; may be nil
+}
+
+// ImportProgress is how far an import has come.
+type ImportProgress struct {
+	File  string // empty while the staged rows are checked and merged
+	Kind  feed.Kind
+	Rows  int64
+	Bytes int64
+	Size  int64 // of the file; 0 when it is not known
+}
+
+// ImportSummary is what an import has done.
+type ImportSummary struct {
+	Read    map[feed.Kind]int64 // rows in the files, for every kind that came
+	Changed map[feed.Kind]int64 // rows that are new or different from what was there
+	Answers int64               // answers on file that are new, different or gone
+	// Echoes are entries of ours that billing has booked, Mismatches rows that claim to be such and
+	// are not: they are neither merged nor counted, and a person has a task (B7).
+	Foreign, Echoes, Mismatches      int64
+	ConsentsGiven, ConsentsWithdrawn int64
+}
+
+// importLock keeps imports from running side by side. Any number will do that nobody else locks.
+const importLock = 0x64756562696d7074
+
+// staging makes the tables of staging.sql.
+//
+//go:embed staging.sql
+var staging string
+
+// Import loads files of billing whole or not at all (B7). Rows are copied into tables of one
+// connection first and checked there, so that the transaction that everybody else can see is
+// short. Files that are wrong give a *feed.BadRows. The same files again change nothing; so a
+// commit whose reply is lost is answered by importing once more.
+func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOptions) (ImportSummary, error) {
+	switch {
+	case s.hash.IsZero():
+		return ImportSummary{}, errors.New("import: no key for the answers on file: DUEBELL_HASH_KEYS is missing")
+	case opts.AsOf.After(opts.At):
+		return ImportSummary{}, errors.New("import: the files are said to be of the future: they would never count as old (B6)")
+	}
+	pooled, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return ImportSummary{}, fmt.Errorf("import: %w", err)
+	}
+	// The staging tables end with their connection, so nobody else may get it afterwards.
+	conn := pooled.Hijack()
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+
+	im := &importing{conn: conn, files: files, opts: opts, hash: s.hash, keyID: s.hash.IDs()[0], read: map[feed.Kind]int64{}}
+	if _, err := conn.Exec(ctx, staging); err != nil {
+		return ImportSummary{}, fmt.Errorf("import: make the staging tables: %w", err)
+	}
+	for i := range files {
+		if err := im.stage(ctx, i); err != nil {
+			return ImportSummary{}, fmt.Errorf("import: %w", err)
+		}
+	}
+	// Without figures about the staged rows the planner takes them for a handful.
+	if _, err := conn.Exec(ctx, "ANALYZE stage_members, stage_accounts, stage_bills, stage_payments"); err != nil {
+		return ImportSummary{}, fmt.Errorf("import: measure the staged rows: %w", err)
+	}
+	im.progress(ImportProgress{})
+	var done ImportSummary
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
+		done, err = im.merge(ctx, s.q.WithTx(tx))
+		return err
+	})
+	if err != nil {
+		return ImportSummary{}, fmt.Errorf("import: %w", err)
+	}
+	return done, nil
+}
+
+// ImportedAsOf tells how fresh the balances are (B6); zero when bills were never imported.
+func (s *Store) ImportedAsOf(ctx context.Context) (time.Time, error) {
+	at, err := s.q.ImportedAsOf(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("age of the import: %w", err)
+	}
+	return at, nil
+}

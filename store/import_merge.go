@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"duebell/billing/feed"
+	"duebell/store/db"
+)
+
+// merge checks the staged rows against one another and against what is there, and merges them.
+func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, error) {
+	if err := q.LockImport(ctx, importLock); err != nil {
+		return ImportSummary{}, fmt.Errorf("wait for another import: %w", err)
+	}
+	if err := im.check(ctx, q); err != nil {
+		return ImportSummary{}, err
+	}
+	m := &statements{ctx: ctx, at: im.opts.At}
+	sum := ImportSummary{Read: im.read, Changed: map[feed.Kind]int64{}}
+
+	im.changed(&sum, feed.Members, m.do("merge members", q.MergeMembers))
+	sum.Answers = m.do("merge answers", q.MergeAnswers) + m.do("drop answers", q.DropAnswers)
+	im.changed(&sum, feed.Accounts, m.do("merge accounts", q.MergeAccounts))
+	im.changed(&sum, feed.Bills, m.do("merge bills", q.MergeBills))
+	sum.ConsentsGiven = m.doAt("give consents", q.MergeConsents)
+	sum.ConsentsWithdrawn = m.doAt("end consents", q.EndConsents)
+
+	m.do("compare payments with the ledger", q.GiveMeanings)
+	sum.Mismatches = m.do("count mismatches", q.CountMismatches)
+	m.doAt("raise tasks for mismatches", q.RaiseMismatches) // before they are booked: afterwards all look repeated
+	im.changed(&sum, feed.Payments, m.doAt("book payments", q.MergeBooked))
+	sum.Foreign = m.doAt("count foreign payments", q.MergeForeign)
+	sum.Echoes = m.do("match echoes", q.MergeEchoes)
+
+	m.do("record the run", func(ctx context.Context) (int64, error) { return q.InsertImportRun(ctx, im.run()) })
+	return sum, m.err
+}
+
+// changed notes how many rows of a kind are new or different, if such a file came at all.
+func (im *importing) changed(sum *ImportSummary, kind feed.Kind, rows int64) {
+	if _, came := im.read[kind]; came {
+		sum.Changed[kind] = rows
+	}
+}
+
+// run is the import's row in import_runs.
+func (im *importing) run() db.InsertImportRunParams {
+	rows := func(kind feed.Kind) *int32 {
+		n, came := im.read[kind]
+		if !came {
+			return nil
+		}
+		count := int32(n) //nolint:gosec // two thousand million rows are beyond any file
+		return &count
+	}
+	return db.InsertImportRunParams{
+		AsOf: im.opts.AsOf, LoadedAt: im.opts.At,
+		Members: rows(feed.Members), Accounts: rows(feed.Accounts), Bills: rows(feed.Bills), Payments: rows(feed.Payments),
+	}
+}
+
+// check looks for what only the database can see. Its problems join those of the reading; if
+// there is any at all, they are the error.
+func (im *importing) check(ctx context.Context, q *db.Queries) error {
+	m := &statements{ctx: ctx}
+	m.do("look for members that come twice", q.FindTwiceMembers)
+	m.do("look for accounts that come twice", q.FindTwiceAccounts)
+	m.do("look for bills that come twice", q.FindTwiceBills)
+	m.do("look for payments that come twice", q.FindTwicePayments)
+	m.do("look for accounts without member", q.FindUnknownMembers)
+	m.do("look for bills without account", q.FindUnknownBilled)
+	m.do("look for payments without account", q.FindUnknownPaid)
+	m.do("look for bills that changed", q.FindChangedBills)
+	m.do("look for payments that changed", q.FindChangedPayments)
+	if m.err != nil {
+		return m.err
+	}
+	if err := im.collect(ctx, q); err != nil {
+		return err
+	}
+	if im.bad.Count > 0 {
+		im.bad.Sort(im.files)
+		return &im.bad
+	}
+	return nil
+}
+
+// reasons are the words for what the Find queries find.
+var reasons = map[string]string{
+	"unknown-member":  "no such member, neither in these files nor in the database",
+	"unknown-account": "no such account, neither in these files nor in the database",
+	"bill-changed":    "this revision is already there with other content: a change is a new revision",
+	"payment-changed": "this payment is already booked with other content: a correction is a payment of its own",
+}
+
+// collect reports what the checks have found, page by page.
+func (im *importing) collect(ctx context.Context, q *db.Queries) error {
+	after := int64(0)
+	for {
+		page, err := q.StagedProblems(ctx, after)
+		if err != nil {
+			return fmt.Errorf("list what the checks found: %w", err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		for _, p := range page {
+			im.report(feed.Problem{
+				File: im.files[p.File].Name, Line: int(p.Line), Column: p.ColumnName, Reason: im.reason(p),
+			})
+			after = p.ID
+		}
+	}
+}
+
+func (im *importing) reason(p db.StageProblem) string {
+	if p.OtherFile == nil || p.OtherLine == nil {
+		return reasons[p.Reason]
+	}
+	return fmt.Sprintf("the same key stands in %s:%d", im.files[*p.OtherFile].Name, *p.OtherLine)
+}
+
+// statements runs one after another, until one fails.
+type statements struct {
+	ctx context.Context //nolint:containedctx // lives as long as one list of statements
+	at  time.Time
+	err error
+}
+
+// do runs one statement and gives the rows that it touched.
+func (m *statements) do(doing string, f func(context.Context) (int64, error)) int64 {
+	if m.err != nil {
+		return 0
+	}
+	n, err := f(m.ctx)
+	if err != nil {
+		m.err = fmt.Errorf("%s: %w", doing, err)
+	}
+	return n
+}
+
+// doAt is do for statements that write down when.
+func (m *statements) doAt(doing string, f func(context.Context, time.Time) (int64, error)) int64 {
+	return m.do(doing, func(ctx context.Context) (int64, error) { return f(ctx, m.at) })
+}
