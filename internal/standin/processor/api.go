@@ -1,0 +1,257 @@
+package processor
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// operation is one thing that the API does.
+type operation string
+
+const (
+	createMethod  operation = "create payment method"
+	getMethod     operation = "get payment method"
+	createIntent  operation = "create payment intent"
+	listIntents   operation = "list payment intents"
+	getIntent     operation = "get payment intent"
+	confirmIntent operation = "confirm payment intent"
+	cancelIntent  operation = "cancel payment intent"
+	getAccount    operation = "get account"
+	nothing       operation = "unknown path"
+)
+
+// writes says whether the operation changes something, and so obeys idempotency keys.
+func (o operation) writes() bool {
+	return o == createMethod || o == createIntent || o == confirmIntent || o == cancelIntent
+}
+
+// request is what an operation needs to know of an HTTP request.
+type request struct {
+	op    operation
+	id    string // in the path
+	key   string // Idempotency-Key
+	auth  string
+	body  string
+	query string
+	path  string
+}
+
+// answer is what goes out.
+type answer struct {
+	status   int
+	body     []byte
+	replayed bool
+}
+
+// carriedOut says whether the answer is the outcome of a request, be it a decline.
+func (a answer) carriedOut() bool { return a.status == 200 || a.status == 402 }
+
+const maxBody = 64 << 10
+
+// ServeHTTP is the API.
+func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	op, id := route(r.Method, r.URL.Path)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "request too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	req := request{
+		op: op, id: id, key: r.Header.Get("Idempotency-Key"), auth: secretKey(r),
+		body: string(body), query: r.URL.RawQuery, path: r.URL.Path,
+	}
+
+	p.mu.Lock()
+	if p.closed || (op != listIntents && p.strikes(down)) {
+		p.mu.Unlock()
+		panic(http.ErrAbortHandler) // closes the connection without an answer
+	}
+	a := p.answer(req)
+	breaksOff := op == confirmIntent && a.carriedOut() && p.strikes(chargesThenDrops) ||
+		op == createIntent && a.carriedOut() && !a.replayed && p.strikes(dropsCreateReply)
+	held := p.holdAnswer(req, a)
+	p.mu.Unlock()
+	p.log.Info("processor", "op", string(op), "status", a.status, "replayed", a.replayed, "held", held != nil, "breaks_off", breaksOff)
+
+	if held != nil {
+		defer close(held.written)
+		if !p.hold(r.Context(), held) {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	write(w, r, a, breaksOff)
+}
+
+// holdAnswer makes the waiter of an answer that is to be held. The lock is held.
+func (p *Processor) holdAnswer(req request, a answer) *waiter {
+	if req.op == listIntents || !a.carriedOut() || a.replayed {
+		return nil
+	}
+	d := p.holding(req.op)
+	if d == 0 {
+		return nil
+	}
+	held := &waiter{until: p.cfg.Now().Add(d), release: make(chan struct{}), written: make(chan struct{})}
+	p.waiting[held] = struct{}{}
+	if s := p.world.Keys[req.key]; s != nil && req.op.writes() {
+		s.BusyUntil = held.until // the same key meanwhile is "in use"
+	}
+	return held
+}
+
+func write(w http.ResponseWriter, r *http.Request, a answer, breaksOff bool) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if version := r.Header.Get("Stripe-Version"); version != "" {
+		h.Set("Stripe-Version", version)
+	}
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		h.Set("Idempotency-Key", key)
+	}
+	if a.replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
+	control := http.NewResponseController(w)
+	if breaksOff {
+		// The head of the answer goes out and the rest does not: a client that had merely its
+		// connection closed might send the request again by itself and never notice.
+		w.WriteHeader(a.status)
+		_ = control.Flush() // a client that has gone already has lost its answer too
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(a.status)
+	if _, err := w.Write(a.body); err == nil {
+		_ = control.Flush() // nothing to do for a client that has gone
+	}
+}
+
+// answer does what is asked, or replays what was answered before. The lock is held.
+func (p *Processor) answer(req request) answer {
+	now := p.cfg.Now()
+	if req.op == nothing {
+		return refuse(&apiError{status: 404, Type: invalidRequest, Message: "Unrecognized request URL (" + req.path + ")."})
+	}
+	if !p.keyIsRight(req) {
+		return refuse(&apiError{status: 401, Type: invalidRequest, Message: "Invalid API Key provided."})
+	}
+	q, fault := parse(req.query, req.body)
+	if fault != nil {
+		return refuse(fault)
+	}
+	if req.op.writes() {
+		if a, done := p.storedAnswer(req, q, now); done {
+			return a
+		}
+	}
+	if fault := p.check(req.op, q); fault != nil {
+		return refuse(fault) // a request that fails validation is not stored
+	}
+	if req.op != listIntents {
+		if p.strikes(tooMany) {
+			return refuse(&apiError{status: 429, Type: invalidRequest, Code: "rate_limit", Message: "Too many requests hit the API too quickly."})
+		}
+		if p.strikes(fiveHundreds) {
+			return p.store(req, q, now, internal())
+		}
+	}
+	result, fault := p.do(req, q, now)
+	switch {
+	case fault != nil && fault.unstored:
+		return refuse(fault)
+	case fault != nil:
+		return p.store(req, q, now, refuse(fault))
+	case req.op == confirmIntent && p.strikes(chargesThen500s):
+		return p.store(req, q, now, internal())
+	}
+	return p.store(req, q, now, accept(result))
+}
+
+func (p *Processor) do(req request, q params, now time.Time) (any, *apiError) {
+	switch req.op {
+	case createMethod:
+		return p.createMethod(q, now)
+	case getMethod:
+		return p.getMethod(req.id)
+	case createIntent:
+		return p.createIntent(q, now)
+	case getIntent:
+		return p.getIntent(req.id)
+	case listIntents:
+		return p.listIntents(q)
+	case confirmIntent:
+		return p.confirmIntent(req, q, now)
+	case cancelIntent:
+		return p.cancelIntent(req, q, now)
+	default:
+		return account(), nil
+	}
+}
+
+func (p *Processor) keyIsRight(req request) bool {
+	if req.op == listIntents && req.auth == "" {
+		return true
+	}
+	return req.auth != "" && (p.cfg.APIKey == "" || req.auth == p.cfg.APIKey)
+}
+
+// secretKey takes the API key as a bearer token or as the user of HTTP Basic, as Stripe does.
+func secretKey(r *http.Request) string {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return strings.TrimSpace(token)
+	}
+	user, _, _ := r.BasicAuth()
+	return user
+}
+
+func route(verb, path string) (operation, string) {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	if len(parts) < 2 || parts[0] != "v1" {
+		return nothing, ""
+	}
+	id := ""
+	if len(parts) > 2 {
+		id, parts[2] = parts[2], "{id}"
+	}
+	switch verb + " " + strings.Join(parts[1:], "/") {
+	case "POST payment_methods":
+		return createMethod, ""
+	case "GET payment_methods/{id}":
+		return getMethod, id
+	case "POST payment_intents":
+		return createIntent, ""
+	case "GET payment_intents":
+		return listIntents, ""
+	case "GET payment_intents/{id}":
+		return getIntent, id
+	case "POST payment_intents/{id}/confirm":
+		return confirmIntent, id
+	case "POST payment_intents/{id}/cancel":
+		return cancelIntent, id
+	case "GET account":
+		return getAccount, ""
+	}
+	return nothing, ""
+}
+
+func account() any {
+	return map[string]any{
+		"id": "acct_1Standin", "object": "account", "country": "US", "default_currency": "usd",
+		"charges_enabled": true, "payouts_enabled": true, "details_submitted": true,
+		"capabilities": map[string]string{"card_payments": "active", "us_bank_account_ach_payments": "active"},
+	}
+}
+
+func accept(object any) answer {
+	return answer{status: http.StatusOK, body: mustJSON(object)}
+}
+
+func mustJSON(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic("processor: an object of ours does not marshal: " + err.Error())
+	}
+	return body
+}

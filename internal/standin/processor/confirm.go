@@ -1,0 +1,162 @@
+package processor
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// bankCodes are Stripe's words for a failed debit and the network's code for each.
+var bankCodes = map[string]string{
+	"insufficient_funds": "R01",
+	"account_closed":     "R02",
+	"no_account":         "R03",
+}
+
+// ownCode are declines whose code is a word of its own; all others are card_declined.
+var ownCode = []string{"expired_card", "incorrect_cvc", "processing_error", "authentication_required"}
+
+func (p *Processor) confirmIntent(req request, q params, now time.Time) (any, *apiError) {
+	in := p.world.byID[req.id]
+	if in == nil {
+		return nil, noSuch("payment_intent", "intent")
+	}
+	if fault := confirmable(in); fault != nil {
+		return nil, fault
+	}
+	m := p.world.Methods[in.Method]
+	if fault := mandate(m, q, now); fault != nil {
+		return nil, fault
+	}
+	if in.Automatic && q["return_url"] == "" {
+		return nil, invalid("", "return_url", "This PaymentIntent is configured to accept payment methods enabled in your "+
+			"Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`.")
+	}
+	if m.Used {
+		in.Status, in.Method = requiresMethod, ""
+		return nil, p.usable(m.ID, in.Types)
+	}
+	m.Used = !m.Published
+	in.ConfirmedAt, in.Charged, in.Error = now, m.ID, nil
+	in.Charge = p.id(map[string]string{card: "ch", usBank: "py"}[m.Type])
+	failHard := q["error_on_requires_action"] == "true"
+	if p.strikes(declines) {
+		return nil, p.decline(in, m, refusal(m), now)
+	}
+	if m.Type == card {
+		return p.chargeCard(in, m, q, now)
+	}
+	return p.fileDebit(in, m, failHard, now)
+}
+
+// confirmable refuses a confirm in the wrong state, in Stripe's words and with the object.
+func confirmable(in *intent) *apiError {
+	switch in.Status {
+	case requiresConfirmation:
+		return nil
+	case requiresMethod:
+		return wrongState(in, in.view(), "You cannot confirm this PaymentIntent because it's missing a payment method.")
+	case succeeded:
+		return wrongState(in, in.view(), "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.")
+	default:
+		return wrongState(in, in.view(), "This PaymentIntent's status is "+in.Status+", it cannot be confirmed.")
+	}
+}
+
+// mandate wants a bank debit's acceptance, and none with a card.
+func mandate(m *method, q params, now time.Time) *apiError {
+	const stem = "mandate_data[customer_acceptance]"
+	kind, accepted := q[stem+"[type]"], q[stem+"[accepted_at]"]
+	_, offline := q[stem+"[offline]"]
+	if m.Type == card {
+		if kind != "" || accepted != "" || offline {
+			return invalid("payment_intent_invalid_parameter", "mandate_data", "Mandate data cannot be given for this card payment.")
+		}
+		return nil
+	}
+	if _, ok := q[moto]; ok {
+		return invalid("payment_intent_invalid_parameter", moto, "This PaymentIntent does not take card options.")
+	}
+	switch {
+	case kind == "":
+		return missing("mandate_data")
+	case kind != "offline":
+		return invalid("", stem+"[type]", "Invalid type: the stand-in takes offline.")
+	case accepted == "":
+		return nil // Stripe takes the present instant then
+	}
+	at, err := strconv.ParseInt(accepted, 10, 64)
+	if err != nil || time.Unix(at, 0).After(now) {
+		return invalid("parameter_invalid_integer", stem+"[accepted_at]", "Invalid timestamp: must be in the past.")
+	}
+	return nil
+}
+
+func (p *Processor) chargeCard(in *intent, m *method, q params, now time.Time) (any, *apiError) {
+	switch {
+	case m.Outcome == "authentication_required" && q[moto] == "true":
+		// a phone order is outside of strong authentication
+	case m.Outcome == "authentication_required" && q["error_on_requires_action"] == "true":
+		return nil, p.decline(in, m, cardDecline("authentication_required"), now)
+	case m.Outcome == "authentication_required":
+		in.Status, in.Action = requiresAction, "redirect_to_url"
+		return in.view(), nil
+	case m.Outcome != "":
+		return nil, p.decline(in, m, cardDecline(m.Outcome), now)
+	}
+	in.Status, in.Moved = succeeded, true
+	p.announce("payment_intent.succeeded", in.view(), now)
+	return in.view(), nil
+}
+
+// fileDebit takes the debit on; its outcome comes two banking days later (settle.go). An
+// account that is to be verified first ends in requires_action, or fails where the confirm
+// asked for that.
+func (p *Processor) fileDebit(in *intent, m *method, failHard bool, now time.Time) (any, *apiError) {
+	if p.strikes(wantsVerification) {
+		if failHard {
+			return nil, p.decline(in, m, apiError{
+				status: 402, Type: invalidRequest, Code: "payment_intent_action_required",
+				Message: "This payment required an action, but `error_on_requires_action` was set.",
+			}, now)
+		}
+		in.Status, in.Action = requiresAction, "verify_with_microdeposits"
+		return in.view(), nil
+	}
+	in.Status, in.Moved, in.SettlesAt = processing, true, p.cfg.AddBankingDays(now, 2)
+	p.announce("payment_intent.processing", in.view(), now)
+	return in.view(), nil
+}
+
+// decline records the refusal: the PaymentIntent loses its payment method and waits for
+// another one. The reply carries it.
+func (p *Processor) decline(in *intent, m *method, why apiError, now time.Time) *apiError {
+	shown := m.view()
+	recorded := why
+	recorded.Charge, recorded.Method = in.Charge, &shown
+	in.Status, in.Method, in.Error = requiresMethod, "", &recorded
+	p.announce("payment_intent.payment_failed", in.view(), now)
+	reply := recorded
+	view := in.view()
+	reply.Intent = &view
+	return &reply
+}
+
+// refusal is what "declines" says of a card, and of a bank account.
+func refusal(m *method) apiError {
+	if m.Type == card {
+		return cardDecline("generic_decline")
+	}
+	return apiError{
+		status: 402, Type: invalidRequest, Code: "payment_method_bank_account_blocked",
+		Message: "This bank account cannot be debited.",
+	}
+}
+
+func cardDecline(word string) apiError {
+	e := apiError{status: 402, Type: cardError, Code: "card_declined", DeclineCode: word, Message: "Your card was declined."}
+	if slices.Contains(ownCode, word) {
+		e.Code = word
+	}
+	return e
+}

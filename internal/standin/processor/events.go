@@ -1,0 +1,149 @@
+package processor
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// eventVersion is the API version in which events are written: the one of stripe-go v85,
+// whose webhook package refuses events of another release train.
+const eventVersion = "2026-03-25.dahlia"
+
+// Delivery says how events reach the product.
+type Delivery string
+
+const (
+	// Normal: once each, in the order in which they happened.
+	Normal Delivery = "normal"
+	// Twice: every event is sent two times, as may happen at Stripe.
+	Twice Delivery = "twice"
+	// Reversed: the newest first; Stripe promises no order.
+	Reversed Delivery = "reversed"
+	// Withheld: nothing is sent until another word is set.
+	Withheld Delivery = "withheld"
+)
+
+// event waits until the product has answered it with 2xx.
+type event struct {
+	ID      string
+	Type    string
+	Payload []byte
+
+	tried bool // in the Advance under way
+}
+
+// SetDelivery changes how events reach the product.
+func (p *Processor) SetDelivery(d Delivery) error {
+	if !slices.Contains([]Delivery{Normal, Twice, Reversed, Withheld}, d) {
+		return fmt.Errorf("processor: no such delivery: %q", string(d))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delivery = d
+	return nil
+}
+
+// Undelivered is the number of events that the product has not taken yet.
+func (p *Processor) Undelivered() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.world.Events)
+}
+
+// announce queues an event with the object as it is now. The lock is held.
+func (p *Processor) announce(kind string, object any, at time.Time) {
+	if p.cfg.WebhookURL == "" {
+		return
+	}
+	e := &event{ID: p.id("evt"), Type: kind}
+	e.Payload = mustJSON(map[string]any{
+		"id": e.ID, "object": "event", "api_version": eventVersion, "created": at.Unix(),
+		"data": map[string]any{"object": object}, "livemode": false, "pending_webhooks": 1,
+		"request": map[string]any{"id": nil, "idempotency_key": nil}, "type": kind,
+	})
+	p.world.Events = append(p.world.Events, e)
+}
+
+// deliver sends every waiting event once (or twice), also those that arise meanwhile.
+func (p *Processor) deliver(ctx context.Context) error {
+	p.mu.Lock()
+	for _, e := range p.world.Events {
+		e.tried = false
+	}
+	p.mu.Unlock()
+	for {
+		e, times, url, secret := p.nextEvent()
+		if e == nil {
+			return nil
+		}
+		taken := false
+		for range times {
+			taken = p.send(ctx, e, url, secret) || taken
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if taken {
+			p.mu.Lock()
+			p.world.Events = slices.DeleteFunc(p.world.Events, func(other *event) bool { return other.ID == e.ID })
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *Processor) nextEvent() (e *event, times int, url, secret string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.delivery == Withheld || p.cfg.WebhookURL == "" {
+		return nil, 0, "", ""
+	}
+	times = 1
+	if p.delivery == Twice {
+		times = 2
+	}
+	order := slices.All(p.world.Events)
+	if p.delivery == Reversed {
+		order = slices.Backward(p.world.Events)
+	}
+	for _, candidate := range order {
+		if !candidate.tried {
+			candidate.tried = true
+			return candidate, times, p.cfg.WebhookURL, p.cfg.WebhookSecret
+		}
+	}
+	return nil, 0, "", ""
+}
+
+// send posts one event and says whether the product took it.
+func (p *Processor) send(ctx context.Context, e *event, url, secret string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(e.Payload))
+	if err != nil {
+		p.log.Error("processor: event not sent", "type", e.Type, "err", err)
+		return false
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req.Header.Set("Stripe-Signature", signature(p.cfg.Now(), e.Payload, secret))
+	res, err := p.cfg.Client.Do(req)
+	if err != nil {
+		p.log.Info("processor: event not taken", "type", e.Type, "err", err)
+		return false
+	}
+	defer res.Body.Close()
+	p.log.Info("processor: event sent", "type", e.Type, "status", res.StatusCode)
+	return res.StatusCode >= 200 && res.StatusCode < 300
+}
+
+// signature is Stripe's scheme v1: HMAC-SHA256 over "timestamp.payload".
+func signature(at time.Time, payload []byte, secret string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(mac, "%d.", at.Unix())
+	mac.Write(payload)
+	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil)))
+}

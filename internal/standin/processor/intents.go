@@ -1,0 +1,211 @@
+package processor
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Statuses of a PaymentIntent.
+const (
+	requiresMethod       = "requires_payment_method"
+	requiresConfirmation = "requires_confirmation"
+	requiresAction       = "requires_action"
+	processing           = "processing"
+	succeeded            = "succeeded"
+	canceled             = "canceled"
+)
+
+// intent is a PaymentIntent.
+type intent struct {
+	ID        string
+	Secret    string
+	Amount    int64
+	Method    string   // the payment method it holds now
+	Types     []string // never empty
+	Automatic bool     // made without payment_method_types
+	Metadata  map[string]string
+	Text      string
+	Status    string
+	Error     *apiError
+	Action    string // what the customer would have to do
+	Created   time.Time
+
+	Charge      string // the charge's id, once a confirm was tried
+	Charged     string // the payment method that was charged
+	Moved       bool   // money moved or is moving
+	Returned    bool
+	ConfirmedAt time.Time
+	CanceledAt  time.Time
+	CancelWhy   string
+	SettlesAt   time.Time // a bank debit's outcome
+}
+
+// intentView is a PaymentIntent as the API shows it.
+type intentView struct {
+	ID             string            `json:"id"`
+	Object         string            `json:"object"`
+	Amount         int64             `json:"amount"`
+	Received       int64             `json:"amount_received"`
+	CanceledAt     *int64            `json:"canceled_at"`
+	CancelWhy      *string           `json:"cancellation_reason"`
+	CaptureMethod  string            `json:"capture_method"`
+	ClientSecret   string            `json:"client_secret"`
+	Confirmation   string            `json:"confirmation_method"`
+	Created        int64             `json:"created"`
+	Currency       string            `json:"currency"`
+	Customer       *string           `json:"customer"`
+	Description    *string           `json:"description"`
+	LastError      *apiError         `json:"last_payment_error"`
+	LatestCharge   *string           `json:"latest_charge"`
+	Livemode       bool              `json:"livemode"`
+	Metadata       map[string]string `json:"metadata"`
+	NextAction     map[string]any    `json:"next_action"`
+	Method         *string           `json:"payment_method"`
+	MethodTypes    []string          `json:"payment_method_types"`
+	SetupFutureUse *string           `json:"setup_future_usage"`
+	Status         string            `json:"status"`
+}
+
+func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
+	amount, err := strconv.ParseInt(q["amount"], 10, 64)
+	switch {
+	case err != nil:
+		return nil, invalid("parameter_invalid_integer", "amount", "Invalid integer.")
+	case amount < 50:
+		return nil, invalid("amount_too_small", "amount", "Amount must be at least $0.50 usd.")
+	case amount > 99999999:
+		return nil, invalid("amount_too_large", "amount", "Amount must be no more than $999,999.99.")
+	case q["currency"] != "usd":
+		return nil, invalid("", "currency", "Invalid currency: the stand-in takes usd.")
+	}
+	types := q.list("payment_method_types")
+	automatic := len(types) == 0
+	if automatic {
+		types = []string{card, usBank}
+	}
+	for _, t := range types {
+		if t != card && t != usBank {
+			return nil, invalid("", "payment_method_types", "The payment method type is invalid.")
+		}
+	}
+	status := requiresMethod
+	if id := q["payment_method"]; id != "" {
+		if fault := p.usable(id, types); fault != nil {
+			return nil, fault
+		}
+		status = requiresConfirmation
+	}
+	in := &intent{
+		ID: p.id("pi"), Amount: amount, Method: q["payment_method"], Types: types, Automatic: automatic,
+		Metadata: q.under("metadata"), Text: q["description"], Status: status, Created: now,
+	}
+	in.Secret = in.ID + "_secret_standin"
+	p.world.Intents = append(p.world.Intents, in)
+	p.world.byID[in.ID] = in
+	return in.view(), nil
+}
+
+// usable refuses a payment method that cannot pay a PaymentIntent of these types, and one
+// that was used before: without a customer it works once.
+func (p *Processor) usable(id string, types []string) *apiError {
+	m := p.world.Methods[id]
+	if m == nil {
+		e := noSuch("PaymentMethod", "payment_method")
+		e.status = 400
+		return e
+	}
+	if !slices.Contains(types, m.Type) {
+		return invalid("payment_intent_incompatible_payment_method", "payment_method",
+			"The PaymentMethod provided ("+m.Type+") is not allowed for this PaymentIntent.")
+	}
+	if m.Used {
+		return invalid("", "", "The provided PaymentMethod was previously used with a PaymentIntent without "+
+			"Customer attachment. It may not be used again. To use a PaymentMethod multiple times, "+
+			"you must attach it to a Customer first.")
+	}
+	return nil
+}
+
+func (p *Processor) getIntent(id string) (any, *apiError) {
+	in := p.world.byID[id]
+	if in == nil {
+		return nil, noSuch("payment_intent", "intent")
+	}
+	return in.view(), nil
+}
+
+func (p *Processor) listIntents(q params) (any, *apiError) {
+	limit := len(p.world.Intents)
+	if s := q["limit"]; s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return nil, invalid("parameter_invalid_integer", "limit", "Invalid integer.")
+		}
+		limit = n
+	}
+	data := []intentView{}
+	after, seen := q["starting_after"], q["starting_after"] == ""
+	more := false
+	for _, in := range slices.Backward(p.world.Intents) {
+		if !seen {
+			seen = in.ID == after
+			continue
+		}
+		if len(data) == limit {
+			more = true
+			break
+		}
+		data = append(data, in.view())
+	}
+	return map[string]any{"object": "list", "url": "/v1/payment_intents", "has_more": more, "data": data}, nil
+}
+
+var cancelable = []string{requiresMethod, requiresConfirmation, requiresAction, "requires_capture"}
+
+func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *apiError) {
+	in := p.world.byID[req.id]
+	if in == nil {
+		return nil, noSuch("payment_intent", "intent")
+	}
+	why := q["cancellation_reason"]
+	if why != "" && !slices.Contains([]string{"duplicate", "fraudulent", "requested_by_customer", "abandoned"}, why) {
+		return nil, invalid("", "cancellation_reason", "Invalid cancellation_reason.")
+	}
+	if !slices.Contains(cancelable, in.Status) {
+		return nil, wrongState(in, in.view(), "You cannot cancel this PaymentIntent because it has a status of "+in.Status+
+			". Only a PaymentIntent with one of the following statuses may be canceled: "+strings.Join(cancelable, ", ")+".")
+	}
+	in.Status, in.CanceledAt, in.CancelWhy, in.Action = canceled, now, why, ""
+	p.announce("payment_intent.canceled", in.view(), now)
+	return in.view(), nil
+}
+
+func (in *intent) view() intentView {
+	v := intentView{
+		ID: in.ID, Object: "payment_intent", Amount: in.Amount, CaptureMethod: "automatic_async",
+		ClientSecret: in.Secret, Confirmation: "automatic", Created: in.Created.Unix(), Currency: "usd",
+		Description: optional(in.Text), LastError: in.Error, LatestCharge: optional(in.Charge),
+		Metadata: in.Metadata, Method: optional(in.Method), MethodTypes: in.Types, Status: in.Status,
+		CancelWhy: optional(in.CancelWhy),
+	}
+	if in.Status == succeeded {
+		v.Received = in.Amount
+	}
+	if !in.CanceledAt.IsZero() {
+		at := in.CanceledAt.Unix()
+		v.CanceledAt = &at
+	}
+	if in.Action != "" {
+		v.NextAction = map[string]any{"type": in.Action}
+	}
+	return v
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,135 @@
+package processor
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// params are the fields of a request by their flat names, such as
+// payment_method_options[card][moto].
+type params map[string]string
+
+// rules says which fields an operation takes. The names are those of allowed form: list
+// elements as name[], free keys as name[*].
+type rules struct {
+	required []string
+	optional []string
+}
+
+var takes = map[operation]rules{
+	createMethod: {
+		required: []string{"type"},
+		optional: []string{
+			"card[number]", "card[exp_month]", "card[exp_year]", "card[cvc]",
+			"us_bank_account[routing_number]", "us_bank_account[account_number]",
+			"us_bank_account[account_type]", "us_bank_account[account_holder_type]",
+			"billing_details[name]", "billing_details[phone]", "billing_details[email]",
+			"billing_details[address][postal_code]", "metadata[*]", "expand[]",
+		},
+	},
+	createIntent: {
+		required: []string{"amount", "currency"},
+		optional: []string{
+			"payment_method", "payment_method_types[]", "metadata[*]", "description", "expand[]",
+		},
+	},
+	confirmIntent: {
+		optional: []string{
+			"error_on_requires_action", "return_url", "expand[]",
+			"mandate_data[customer_acceptance][type]",
+			"mandate_data[customer_acceptance][accepted_at]",
+			"mandate_data[customer_acceptance][offline]",
+		},
+	},
+	cancelIntent: {optional: []string{"cancellation_reason", "expand[]"}},
+	getIntent:    {optional: []string{"expand[]"}},
+	getMethod:    {optional: []string{"expand[]"}},
+	getAccount:   {optional: []string{"expand[]"}},
+	listIntents:  {optional: []string{"limit", "starting_after", "expand[]"}},
+}
+
+const moto = "payment_method_options[card][moto]"
+
+var listIndex = regexp.MustCompile(`\[\d*\]$`)
+
+// parse reads query and body into params; every field once.
+func parse(query, body string) (params, *apiError) {
+	out := make(params)
+	for _, encoded := range []string{query, body} {
+		values, err := url.ParseQuery(encoded)
+		if err != nil {
+			return nil, invalid("", "", "The request is not form-encoded.")
+		}
+		for name, all := range values {
+			if _, twice := out[name]; (twice || len(all) > 1) && !strings.HasSuffix(name, "[]") {
+				return nil, invalid("", name, "Received more than one value for parameter: "+name)
+			}
+			out[name] = strings.Join(all, ",")
+		}
+	}
+	return out, nil
+}
+
+// list gives the values of name[0], name[1] … or name[] in order.
+func (q params) list(name string) []string {
+	var keys []string
+	for key := range q {
+		if strings.HasPrefix(key, name+"[") && listIndex.MatchString(key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	var out []string
+	for _, key := range keys {
+		out = append(out, strings.Split(q[key], ",")...)
+	}
+	return out
+}
+
+// under gives the free keys of name, such as metadata's.
+func (q params) under(name string) map[string]string {
+	out := make(map[string]string)
+	for key, value := range q {
+		if inner, ok := strings.CutPrefix(key, name+"["); ok {
+			out[strings.TrimSuffix(inner, "]")] = value
+		}
+	}
+	return out
+}
+
+// check refuses what the operation does not take or misses.
+func (p *Processor) check(op operation, q params) *apiError {
+	names := make([]string, 0, len(q))
+	for name := range q {
+		names = append(names, name)
+	}
+	slices.Sort(names) // the first complaint must not depend on the map's order
+	for _, name := range names {
+		if op == confirmIntent && name == moto && p.cfg.MOTO {
+			continue
+		}
+		if !takes[op].allow(name) {
+			return invalid("parameter_unknown", name, "Received unknown parameter: "+name)
+		}
+	}
+	for _, name := range takes[op].required {
+		if q[name] == "" {
+			return missing(name)
+		}
+	}
+	return nil
+}
+
+func (r rules) allow(name string) bool {
+	if slices.Contains(r.required, name) || slices.Contains(r.optional, name) {
+		return true
+	}
+	if slices.Contains(r.optional, listIndex.ReplaceAllString(name, "[]")) {
+		return true
+	}
+	group, inner, found := strings.Cut(name, "[")
+	return found && strings.HasSuffix(inner, "]") && strings.Count(inner, "[") == 0 &&
+		slices.Contains(r.optional, group+"[*]")
+}

@@ -1,0 +1,231 @@
+// Package processor is the card and bank processor of dev, tests and load: the part of
+// Stripe's HTTP API (v1, form-encoded) that duebell uses, with its state, its faults on
+// command and its signed events. It knows nothing of the product: it imports none of it,
+// signs with code of its own, and learns banking days through a function.
+//
+// It plays payment methods (cards and US bank accounts from the published test numbers),
+// PaymentIntents of both kinds through every status, idempotency keys with stored replies
+// and the check of parameters, one use for a payment method without a customer, bank debits
+// that settle or bounce two banking days later, disputes, and webhooks that are sent again
+// until they are answered.
+//
+// On purpose it is stricter than Stripe: a parameter that duebell has no business sending
+// (confirm at create, setup_future_usage, off_session, customer, a payment method or a
+// capture method at confirm) is refused like an unknown one.
+//
+// Not imitated: customers, mandates, charges and refunds as objects of their own; updates,
+// capture, search and pagination backwards; API version differences; Radar; settlement
+// into a balance; the limit after which a PaymentIntent that was confirmed too often is
+// cancelled; cancelling a processing debit, which Stripe allows in rare cases (here never);
+// expiry dates, postal codes and routing numbers in replies (they are forgotten at once);
+// 3-D Secure beyond asking for it; rate limits, except the word for them below. The list of
+// PaymentIntents gives all of them unless a limit is named, needs no key and obeys no
+// fault: it is the window through which checks look.
+package processor
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config is what the stand-in is told at the start.
+type Config struct {
+	// Now is the domain clock. Required.
+	Now func() time.Time
+	// APIKey is the secret key that requests must carry. Empty: any key will do.
+	APIKey string
+	// WebhookURL is where events go; empty: nobody has subscribed and events are not kept.
+	WebhookURL string
+	// WebhookSecret signs the events.
+	WebhookSecret string
+	// AddBankingDays says when a debit of t has had n banking days. Default: weekdays.
+	AddBankingDays func(t time.Time, n int) time.Time
+	// MOTO says whether the account may mark card payments as phone orders.
+	MOTO bool
+	// Banks and Cards are numbers that are taken besides the published ones; a canary
+	// needs numbers that occur nowhere else.
+	Banks []Bank
+	Cards []Card
+	// Client sends the events. Default: a client with a time-out of ten seconds.
+	Client *http.Client
+	// Log gets one line a request, without any parameter. Default: discarded.
+	Log *slog.Logger
+}
+
+// Bank is a bank account that the stand-in takes, and what becomes of its debits: "" or
+// account_closed, no_account, insufficient_funds.
+type Bank struct{ Routing, Account, Outcome string }
+
+// Card is a card as its holder keys it. Outcome is read in Config only: "" or a decline
+// code (generic_decline, insufficient_funds, expired_card …).
+type Card struct {
+	Number     string
+	Month      int
+	Year       int // four digits
+	Code       string
+	PostalCode string
+	Outcome    string
+}
+
+// Processor is the stand-in; it is an http.Handler.
+type Processor struct {
+	cfg Config
+	log *slog.Logger
+
+	moving sync.Mutex // held by the one Advance under way
+
+	mu       sync.Mutex
+	world    world
+	fault    fault
+	delivery Delivery
+	waiting  map[*waiter]struct{}
+	swept    time.Time // when old idempotency keys were last thrown away
+	closed   bool
+}
+
+// world is everything that is kept over a restart.
+type world struct {
+	Serial  int
+	Methods map[string]*method
+	Intents []*intent
+	Keys    map[string]*stored
+	Events  []*event // not yet taken by the product
+
+	byID map[string]*intent
+}
+
+// New makes a processor with nothing in it but the published test payment methods.
+func New(cfg Config) *Processor {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.AddBankingDays == nil {
+		cfg.AddBankingDays = addWeekdays
+	}
+	if cfg.Client == nil {
+		cfg.Client = &http.Client{Timeout: 10 * time.Second}
+	}
+	p := &Processor{
+		cfg: cfg, log: cfg.Log, delivery: Normal, fault: fault{word: up},
+		waiting: make(map[*waiter]struct{}),
+		world: world{
+			Methods: make(map[string]*method),
+			Keys:    make(map[string]*stored),
+			byID:    make(map[string]*intent),
+		},
+	}
+	p.publish()
+	return p
+}
+
+// Charge is a PaymentIntent that moved money, or is moving it.
+type Charge struct {
+	ID        string
+	Reference string // metadata[reference]
+	Cents     int64
+	Method    string // card | us_bank_account
+	Token     string // the payment method's id
+	Status    string // the PaymentIntent's
+	Returned  bool   // it bounced, or is disputed
+	At        time.Time
+}
+
+// Charges lists what was ever charged or filed, oldest first; bounced ones too.
+func (p *Processor) Charges() []Charge {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []Charge
+	for _, in := range p.world.Intents {
+		if !in.Moved {
+			continue
+		}
+		out = append(out, Charge{
+			ID: in.ID, Reference: in.Metadata["reference"], Cents: in.Amount,
+			Method: in.Types[0], Token: in.Charged, Status: in.Status,
+			Returned: in.Returned, At: in.ConfirmedAt,
+		})
+	}
+	return out
+}
+
+// ChargeCount is the number of Charges under our reference: more than one is a double charge.
+func (p *Processor) ChargeCount(reference string) int {
+	n := 0
+	for _, c := range p.Charges() {
+		if c.Reference == reference {
+			n++
+		}
+	}
+	return n
+}
+
+// Force puts a PaymentIntent into a status that no request or fault leads to, such as a
+// card payment that is still processing. No event is sent.
+func (p *Processor) Force(id, status string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in := p.world.byID[id]
+	if in == nil {
+		return fmt.Errorf("force %s: no such payment intent", status)
+	}
+	in.Status = status
+	return nil
+}
+
+// SetWebhook names the place for events once it is known.
+func (p *Processor) SetWebhook(url, secret string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cfg.WebhookURL, p.cfg.WebhookSecret = url, secret
+}
+
+// find looks a PaymentIntent up by its id or by our reference; of several with one
+// reference it prefers the one that moved money. The lock is held.
+func (p *Processor) find(idOrReference string) *intent {
+	if in := p.world.byID[idOrReference]; in != nil {
+		return in
+	}
+	var found *intent
+	for _, in := range slices.Backward(p.world.Intents) {
+		if in.Metadata["reference"] != idOrReference {
+			continue
+		}
+		if in.Moved {
+			return in
+		}
+		if found == nil {
+			found = in
+		}
+	}
+	return found
+}
+
+// id makes the next identifier: like Stripe's in shape, in order, and never random, so that
+// a run can be repeated. The lock is held.
+func (p *Processor) id(prefix string) string {
+	p.world.Serial++
+	return fmt.Sprintf("%s_1Standin%016d", prefix, p.world.Serial)
+}
+
+// addWeekdays counts Monday to Friday; the bank holidays are in Config.AddBankingDays.
+func addWeekdays(t time.Time, n int) time.Time {
+	for n > 0 {
+		t = t.AddDate(0, 0, 1)
+		if day := t.Weekday(); day != time.Saturday && day != time.Sunday {
+			n--
+		}
+	}
+	return t
+}
+
+func lastFour(number string) string {
+	if len(number) < 4 {
+		return strings.Repeat("*", len(number))
+	}
+	return number[len(number)-4:]
+}
