@@ -198,3 +198,24 @@ func (s *Store) planNotice(ctx context.Context, q *db.Queries, jobs *jobList, ki
 	}
 	return nil
 }
+
+// AttemptByIntent finds the attempt of the processor's object.
+func (s *Store) AttemptByIntent(ctx context.Context, intentID string) (payments.Attempt, error) {
+	return s.oneAttempt(s.q.AttemptByIntent(ctx, &intentID))
+}
+
+// LookNow lets the next worker look at an open attempt at once, and nudges one.
+func (s *Store) LookNow(ctx context.Context, a payments.Attempt, now time.Time) error {
+	return s.inTx(ctx, "look now", func(q *db.Queries, tx pgx.Tx) error {
+		if _, err := q.LookAtOnce(ctx, db.LookAtOnceParams{IntentID: &a.IntentID, Now: &now}); err != nil {
+			return err
+		}
+		return s.nudge(ctx, tx, ChargeJob{Key: a.Key})
+	})
+}
+
+// NoteEvent writes down that an event has been dealt with; the same one again is no news.
+func (s *Store) NoteEvent(ctx context.Context, e payments.Event, at time.Time) error {
+	_, err := s.q.InsertEvent(ctx, db.InsertEventParams{ID: e.ID, Kind: string(e.Kind), IntentID: ptr(e.IntentID), At: at})
+	return err
+}

@@ -7,23 +7,344 @@ package db
 
 import (
 	"context"
+	"time"
 )
 
-const memberByID = `-- name: MemberByID :one
-SELECT member_id, name, phone, phone_since, mobile, language, time_zone FROM members WHERE member_id = $1
+const accountByNumber = `-- name: AccountByNumber :one
+SELECT account, member_id, kind, status, grace_regime, autopay_day, autopay_last4, frozen_at FROM accounts WHERE account = $1
 `
 
-func (q *Queries) MemberByID(ctx context.Context, memberID string) (Member, error) {
-	row := q.db.QueryRow(ctx, memberByID, memberID)
-	var i Member
+func (q *Queries) AccountByNumber(ctx context.Context, account string) (Account, error) {
+	row := q.db.QueryRow(ctx, accountByNumber, account)
+	var i Account
 	err := row.Scan(
+		&i.Account,
 		&i.MemberID,
-		&i.Name,
-		&i.Phone,
-		&i.PhoneSince,
-		&i.Mobile,
-		&i.Language,
-		&i.TimeZone,
+		&i.Kind,
+		&i.Status,
+		&i.GraceRegime,
+		&i.AutopayDay,
+		&i.AutopayLast4,
+		&i.FrozenAt,
 	)
 	return i, err
+}
+
+const accountsOf = `-- name: AccountsOf :many
+SELECT account, member_id, kind, status, grace_regime, autopay_day, autopay_last4, frozen_at FROM accounts WHERE member_id = $1 ORDER BY array_position(ARRAY['health', 'dental', 'group'], kind), account
+`
+
+func (q *Queries) AccountsOf(ctx context.Context, memberID string) ([]Account, error) {
+	rows, err := q.db.Query(ctx, accountsOf, memberID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Account{}
+	for rows.Next() {
+		var i Account
+		if err := rows.Scan(
+			&i.Account,
+			&i.MemberID,
+			&i.Kind,
+			&i.Status,
+			&i.GraceRegime,
+			&i.AutopayDay,
+			&i.AutopayLast4,
+			&i.FrozenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const answersFor = `-- name: AnswersFor :many
+
+WITH candidates AS (
+    SELECT a.member_id FROM accounts a WHERE $1::text = 'account' AND a.account = $2
+    UNION SELECT m.member_id FROM members m WHERE $1 = 'member' AND m.member_id = $2
+    UNION SELECT m.member_id FROM members m WHERE $1 = 'phone' AND m.phone = $2
+)
+SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
+FROM candidates c JOIN members m USING (member_id) JOIN answers an USING (member_id)
+WHERE an.kind IN ('birth-date', 'zip')
+ORDER BY m.member_id, an.kind LIMIT 64
+`
+
+type AnswersForParams struct {
+	Kind  string
+	Value string
+}
+
+type AnswersForRow struct {
+	MemberID string
+	Name     string
+	Phone    string
+	Kind     string
+	KeyID    string
+	Mac      []byte
+}
+
+// Members, accounts and what is needed to say what an account owes.
+// I1: one statement, whichever kind of selector was keyed and whether or not it exists. Each arm uses its own index.
+func (q *Queries) AnswersFor(ctx context.Context, arg AnswersForParams) ([]AnswersForRow, error) {
+	rows, err := q.db.Query(ctx, answersFor, arg.Kind, arg.Value)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AnswersForRow{}
+	for rows.Next() {
+		var i AnswersForRow
+		if err := rows.Scan(
+			&i.MemberID,
+			&i.Name,
+			&i.Phone,
+			&i.Kind,
+			&i.KeyID,
+			&i.Mac,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const billsOf = `-- name: BillsOf :many
+SELECT DISTINCT ON (coverage_month) account, coverage_month, revision, billed_cents, first_bill, grace_ends_at FROM bills WHERE account = $1 ORDER BY coverage_month, revision DESC
+`
+
+// B5: the highest revision of each coverage month.
+func (q *Queries) BillsOf(ctx context.Context, account string) ([]Bill, error) {
+	rows, err := q.db.Query(ctx, billsOf, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Bill{}
+	for rows.Next() {
+		var i Bill
+		if err := rows.Scan(
+			&i.Account,
+			&i.CoverageMonth,
+			&i.Revision,
+			&i.BilledCents,
+			&i.FirstBill,
+			&i.GraceEndsAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const entriesOf = `-- name: EntriesOf :many
+SELECT kind, cents, coalesce(reference, '')::text AS reference, received_at FROM ledger WHERE account = $1 ORDER BY received_at, id
+`
+
+type EntriesOfRow struct {
+	Kind       string
+	Cents      int64
+	Reference  string
+	ReceivedAt time.Time
+}
+
+func (q *Queries) EntriesOf(ctx context.Context, account string) ([]EntriesOfRow, error) {
+	rows, err := q.db.Query(ctx, entriesOf, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EntriesOfRow{}
+	for rows.Next() {
+		var i EntriesOfRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Cents,
+			&i.Reference,
+			&i.ReceivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const failuresOf = `-- name: FailuresOf :many
+SELECT s.subject::text AS subject,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > greatest($1::timestamptz,
+      (SELECT coalesce(max(l.from_at), $1::timestamptz) FROM soft_locks l WHERE l.subject = s.subject)))::int AS failures,
+  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.until > $2)::int AS locked,
+  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.from_at > $1)::int AS locks_today,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at >
+      (SELECT coalesce(max(p.at), '-infinity') FROM verifications p WHERE p.subject = s.subject AND p.passed))::int AS in_a_row
+FROM unnest($3::text[]) AS s(subject)
+`
+
+type FailuresOfParams struct {
+	DayAgo   time.Time
+	At       time.Time
+	Subjects []string
+}
+
+type FailuresOfRow struct {
+	Subject    string
+	Failures   int32
+	Locked     int32
+	LocksToday int32
+	InARow     int32
+}
+
+// I5: what counts against each subject: failures of the last day since its last lock, the lock in force,
+// and how many failures in a row there were since it last passed.
+func (q *Queries) FailuresOf(ctx context.Context, arg FailuresOfParams) ([]FailuresOfRow, error) {
+	rows, err := q.db.Query(ctx, failuresOf, arg.DayAgo, arg.At, arg.Subjects)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FailuresOfRow{}
+	for rows.Next() {
+		var i FailuresOfRow
+		if err := rows.Scan(
+			&i.Subject,
+			&i.Failures,
+			&i.Locked,
+			&i.LocksToday,
+			&i.InARow,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const insertSoftLocks = `-- name: InsertSoftLocks :exec
+INSERT INTO soft_locks (subject, from_at, until)
+SELECT s.subject, $1, $2 FROM unnest($3::text[]) AS s(subject)
+ON CONFLICT DO NOTHING
+`
+
+type InsertSoftLocksParams struct {
+	At       time.Time
+	Until    time.Time
+	Subjects []string
+}
+
+func (q *Queries) InsertSoftLocks(ctx context.Context, arg InsertSoftLocksParams) error {
+	_, err := q.db.Exec(ctx, insertSoftLocks, arg.At, arg.Until, arg.Subjects)
+	return err
+}
+
+const insertVerifications = `-- name: InsertVerifications :exec
+INSERT INTO verifications (call_sid, turn, subject, caller, passed, at)
+SELECT $1, $2, s.subject, $3, $4, $5 FROM unnest($6::text[]) AS s(subject)
+ON CONFLICT (call_sid, turn, subject) DO NOTHING
+`
+
+type InsertVerificationsParams struct {
+	CallSid  string
+	Turn     int32
+	Caller   *string
+	Passed   bool
+	At       time.Time
+	Subjects []string
+}
+
+func (q *Queries) InsertVerifications(ctx context.Context, arg InsertVerificationsParams) error {
+	_, err := q.db.Exec(ctx, insertVerifications,
+		arg.CallSid,
+		arg.Turn,
+		arg.Caller,
+		arg.Passed,
+		arg.At,
+		arg.Subjects,
+	)
+	return err
+}
+
+const newestImport = `-- name: NewestImport :one
+SELECT as_of FROM import_runs WHERE bills IS NOT NULL ORDER BY as_of DESC LIMIT 1
+`
+
+// B6: balances are as fresh as the newest import that brought bills.
+func (q *Queries) NewestImport(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, newestImport)
+	var as_of time.Time
+	err := row.Scan(&as_of)
+	return as_of, err
+}
+
+const subjectsOfCaller = `-- name: SubjectsOfCaller :one
+SELECT count(DISTINCT subject) FROM verifications WHERE caller = $1 AND at > $2 AND subject <> ALL ($3::text[])
+`
+
+type SubjectsOfCallerParams struct {
+	Caller *string
+	DayAgo time.Time
+	Ones   []string
+}
+
+// I5: how many different accounts one caller number has tried in a day.
+func (q *Queries) SubjectsOfCaller(ctx context.Context, arg SubjectsOfCallerParams) (int64, error) {
+	row := q.db.QueryRow(ctx, subjectsOfCaller, arg.Caller, arg.DayAgo, arg.Ones)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const verifiedBefore = `-- name: VerifiedBefore :many
+SELECT subject, passed FROM verifications WHERE call_sid = $1 AND turn = $2
+`
+
+type VerifiedBeforeParams struct {
+	CallSid string
+	Turn    int32
+}
+
+type VerifiedBeforeRow struct {
+	Subject string
+	Passed  bool
+}
+
+// The same turn again: what it found the first time.
+func (q *Queries) VerifiedBefore(ctx context.Context, arg VerifiedBeforeParams) ([]VerifiedBeforeRow, error) {
+	rows, err := q.db.Query(ctx, verifiedBefore, arg.CallSid, arg.Turn)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifiedBeforeRow{}
+	for rows.Next() {
+		var i VerifiedBeforeRow
+		if err := rows.Scan(&i.Subject, &i.Passed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

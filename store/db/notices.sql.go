@@ -10,6 +10,781 @@ import (
 	"time"
 )
 
+const claimLook = `-- name: ClaimLook :one
+UPDATE notices SET fence = fence + 1, leased_until = $1
+WHERE id = $2 AND state = 'unknown' AND next_look_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+`
+
+type ClaimLookParams struct {
+	LeaseUntil *time.Time
+	ID         int64
+	Now        *time.Time
+	MachineNow *time.Time
+}
+
+func (q *Queries) ClaimLook(ctx context.Context, arg ClaimLookParams) (Notice, error) {
+	row := q.db.QueryRow(ctx, claimLook,
+		arg.LeaseUntil,
+		arg.ID,
+		arg.Now,
+		arg.MachineNow,
+	)
+	var i Notice
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Number,
+		&i.Channel,
+		&i.Kind,
+		&i.Language,
+		&i.LocalDay,
+		&i.AttemptKey,
+		&i.Cause,
+		&i.State,
+		&i.ByRequest,
+		&i.Body,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.SentAt,
+		&i.MessageSid,
+		&i.Why,
+		&i.ErrorCode,
+		&i.Creates,
+		&i.TriedAt,
+		&i.Waits,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+	)
+	return i, err
+}
+
+const claimNotice = `-- name: ClaimNotice :one
+UPDATE notices
+SET state = 'claimed', body = $1, fence = fence + 1, leased_until = $2, creates = creates + 1,
+    tried_at = $3, looks = 0, next_look_at = NULL, why = NULL
+WHERE id = $4 AND state = 'planned'
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+`
+
+type ClaimNoticeParams struct {
+	Body       *string
+	LeaseUntil *time.Time
+	Now        *time.Time
+	ID         int64
+}
+
+// The words that are true at this instant, and the create counted before it leaves.
+func (q *Queries) ClaimNotice(ctx context.Context, arg ClaimNoticeParams) (Notice, error) {
+	row := q.db.QueryRow(ctx, claimNotice,
+		arg.Body,
+		arg.LeaseUntil,
+		arg.Now,
+		arg.ID,
+	)
+	var i Notice
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Number,
+		&i.Channel,
+		&i.Kind,
+		&i.Language,
+		&i.LocalDay,
+		&i.AttemptKey,
+		&i.Cause,
+		&i.State,
+		&i.ByRequest,
+		&i.Body,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.SentAt,
+		&i.MessageSid,
+		&i.Why,
+		&i.ErrorCode,
+		&i.Creates,
+		&i.TriedAt,
+		&i.Waits,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+	)
+	return i, err
+}
+
+const countTwins = `-- name: CountTwins :one
+SELECT count(*) FROM notices
+WHERE number = $1 AND body = $2 AND id <> $3 AND message_sid IS NULL
+  AND state IN ('claimed', 'unknown') AND tried_at BETWEEN $4 AND $5
+`
+
+type CountTwinsParams struct {
+	Number string
+	Body   *string
+	ID     int64
+	Since  *time.Time
+	Until  *time.Time
+}
+
+// Other notices in doubt that the same text could be.
+func (q *Queries) CountTwins(ctx context.Context, arg CountTwinsParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countTwins,
+		arg.Number,
+		arg.Body,
+		arg.ID,
+		arg.Since,
+		arg.Until,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const doubtNotice = `-- name: DoubtNotice :execrows
+UPDATE notices
+SET state = 'unknown', looks = looks + $1, next_look_at = $2, why = coalesce($3, why), leased_until = NULL
+WHERE id = $4 AND fence = $5 AND state IN ('claimed', 'unknown')
+`
+
+type DoubtNoticeParams struct {
+	Looked     int32
+	NextLookAt *time.Time
+	Why        *string
+	ID         int64
+	Fence      int64
+}
+
+func (q *Queries) DoubtNotice(ctx context.Context, arg DoubtNoticeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, doubtNotice,
+		arg.Looked,
+		arg.NextLookAt,
+		arg.Why,
+		arg.ID,
+		arg.Fence,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const dropReasons = `-- name: DropReasons :exec
+UPDATE notice_reasons SET dropped_why = $1 WHERE notice_id = $2 AND dropped_why IS NULL
+`
+
+type DropReasonsParams struct {
+	Why *string
+	ID  int64
+}
+
+func (q *Queries) DropReasons(ctx context.Context, arg DropReasonsParams) error {
+	_, err := q.db.Exec(ctx, dropReasons, arg.Why, arg.ID)
+	return err
+}
+
+const dueNotices = `-- name: DueNotices :many
+SELECT id FROM notices
+WHERE (state = 'planned' AND not_before <= $1)
+   OR (state = 'unknown' AND next_look_at <= $1 AND (leased_until IS NULL OR leased_until <= $2))
+ORDER BY not_before, id LIMIT 1000
+`
+
+type DueNoticesParams struct {
+	Now        time.Time
+	MachineNow *time.Time
+}
+
+func (q *Queries) DueNotices(ctx context.Context, arg DueNoticesParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, dueNotices, arg.Now, arg.MachineNow)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const endNotice = `-- name: EndNotice :one
+UPDATE notices SET state = $1, why = $2 WHERE id = $3 AND state = 'planned'
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+`
+
+type EndNoticeParams struct {
+	State string
+	Why   *string
+	ID    int64
+}
+
+// Dropped or suppressed before anything left.
+func (q *Queries) EndNotice(ctx context.Context, arg EndNoticeParams) (Notice, error) {
+	row := q.db.QueryRow(ctx, endNotice, arg.State, arg.Why, arg.ID)
+	var i Notice
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Number,
+		&i.Channel,
+		&i.Kind,
+		&i.Language,
+		&i.LocalDay,
+		&i.AttemptKey,
+		&i.Cause,
+		&i.State,
+		&i.ByRequest,
+		&i.Body,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.SentAt,
+		&i.MessageSid,
+		&i.Why,
+		&i.ErrorCode,
+		&i.Creates,
+		&i.TriedAt,
+		&i.Waits,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+	)
+	return i, err
+}
+
+const expireNotices = `-- name: ExpireNotices :execrows
+UPDATE notices
+SET state = 'unknown', fence = fence + 1, next_look_at = tried_at + interval '2 minutes', leased_until = NULL
+WHERE state = 'claimed' AND leased_until <= $1
+`
+
+// A courier died with these in its hands: whether a create left is not known.
+func (q *Queries) ExpireNotices(ctx context.Context, machineNow *time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, expireNotices, machineNow)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const failNotice = `-- name: FailNotice :one
+UPDATE notices
+SET state = $1, why = $2, error_code = $3, leased_until = NULL, next_look_at = NULL
+WHERE id = $4 AND fence = $5 AND state IN ('claimed', 'unknown')
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+`
+
+type FailNoticeParams struct {
+	State     string
+	Why       *string
+	ErrorCode *int32
+	ID        int64
+	Fence     int64
+}
+
+func (q *Queries) FailNotice(ctx context.Context, arg FailNoticeParams) (Notice, error) {
+	row := q.db.QueryRow(ctx, failNotice,
+		arg.State,
+		arg.Why,
+		arg.ErrorCode,
+		arg.ID,
+		arg.Fence,
+	)
+	var i Notice
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Number,
+		&i.Channel,
+		&i.Kind,
+		&i.Language,
+		&i.LocalDay,
+		&i.AttemptKey,
+		&i.Cause,
+		&i.State,
+		&i.ByRequest,
+		&i.Body,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.SentAt,
+		&i.MessageSid,
+		&i.Why,
+		&i.ErrorCode,
+		&i.Creates,
+		&i.TriedAt,
+		&i.Waits,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+	)
+	return i, err
+}
+
+const grantConsent = `-- name: GrantConsent :exec
+INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES ($1, 'sms', 'payments', $2, $3, $4)
+ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING
+`
+
+type GrantConsentParams struct {
+	Number  string
+	Source  string
+	Wording string
+	At      time.Time
+}
+
+func (q *Queries) GrantConsent(ctx context.Context, arg GrantConsentParams) error {
+	_, err := q.db.Exec(ctx, grantConsent,
+		arg.Number,
+		arg.Source,
+		arg.Wording,
+		arg.At,
+	)
+	return err
+}
+
+const insertInboundTask = `-- name: InsertInboundTask :exec
+INSERT INTO tasks (kind, detail, at, due_at) VALUES ($1, $2, $3, $4)
+`
+
+type InsertInboundTaskParams struct {
+	Kind   string
+	Detail string
+	At     time.Time
+	DueAt  *time.Time
+}
+
+func (q *Queries) InsertInboundTask(ctx context.Context, arg InsertInboundTaskParams) error {
+	_, err := q.db.Exec(ctx, insertInboundTask,
+		arg.Kind,
+		arg.Detail,
+		arg.At,
+		arg.DueAt,
+	)
+	return err
+}
+
+const insertInboundText = `-- name: InsertInboundText :execrows
+INSERT INTO inbound_texts (message_sid, number, class, words, at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (message_sid) DO NOTHING
+`
+
+type InsertInboundTextParams struct {
+	MessageSid string
+	Number     string
+	Class      string
+	Words      *string
+	At         time.Time
+}
+
+func (q *Queries) InsertInboundText(ctx context.Context, arg InsertInboundTextParams) (int64, error) {
+	result, err := q.db.Exec(ctx, insertInboundText,
+		arg.MessageSid,
+		arg.Number,
+		arg.Class,
+		arg.Words,
+		arg.At,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const insertNoticeTask = `-- name: InsertNoticeTask :exec
+INSERT INTO tasks (kind, account, attempt_key, detail, at)
+SELECT $1, (SELECT r.account FROM notice_reasons r WHERE r.notice_id = n.id ORDER BY r.account LIMIT 1), n.attempt_key, $2, $3
+FROM notices n WHERE n.id = $4
+ON CONFLICT (kind, attempt_key) WHERE attempt_key IS NOT NULL DO NOTHING
+`
+
+type InsertNoticeTaskParams struct {
+	Kind   string
+	Detail string
+	At     time.Time
+	ID     int64
+}
+
+func (q *Queries) InsertNoticeTask(ctx context.Context, arg InsertNoticeTaskParams) error {
+	_, err := q.db.Exec(ctx, insertNoticeTask,
+		arg.Kind,
+		arg.Detail,
+		arg.At,
+		arg.ID,
+	)
+	return err
+}
+
+const knownMessages = `-- name: KnownMessages :many
+SELECT message_sid::text AS sid FROM notices
+WHERE number = $1 AND message_sid IS NOT NULL AND id <> $2 AND created_at >= $3
+`
+
+type KnownMessagesParams struct {
+	Number string
+	ID     int64
+	Since  time.Time
+}
+
+func (q *Queries) KnownMessages(ctx context.Context, arg KnownMessagesParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, knownMessages, arg.Number, arg.ID, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var sid string
+		if err := rows.Scan(&sid); err != nil {
+			return nil, err
+		}
+		items = append(items, sid)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lastHelpReply = `-- name: LastHelpReply :many
+SELECT created_at FROM notices WHERE number = $1 AND kind = 'help_reply' ORDER BY created_at DESC LIMIT 1
+`
+
+func (q *Queries) LastHelpReply(ctx context.Context, number string) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, lastHelpReply, number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []time.Time{}
+	for rows.Next() {
+		var created_at time.Time
+		if err := rows.Scan(&created_at); err != nil {
+			return nil, err
+		}
+		items = append(items, created_at)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const letterInsteadOfText = `-- name: LetterInsteadOfText :execrows
+INSERT INTO letters (attempt_key, kind, created_at)
+SELECT key, 'written-notice', $1 FROM payment_attempts
+WHERE key = $2 AND state IN ('authorized', 'confirming', 'unknown', 'taken')
+ON CONFLICT (attempt_key) DO NOTHING
+`
+
+type LetterInsteadOfTextParams struct {
+	At         time.Time
+	AttemptKey string
+}
+
+// E6: a written notice that does not arrive by text goes by letter the same day, as long as there is a debit.
+func (q *Queries) LetterInsteadOfText(ctx context.Context, arg LetterInsteadOfTextParams) (int64, error) {
+	result, err := q.db.Exec(ctx, letterInsteadOfText, arg.At, arg.AttemptKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const liftSuppressions = `-- name: LiftSuppressions :exec
+UPDATE suppressions SET lifted_at = $1, lifted_words = $2 WHERE number = $3 AND channel = 'sms' AND lifted_at IS NULL
+`
+
+type LiftSuppressionsParams struct {
+	At     *time.Time
+	Words  *string
+	Number string
+}
+
+func (q *Queries) LiftSuppressions(ctx context.Context, arg LiftSuppressionsParams) error {
+	_, err := q.db.Exec(ctx, liftSuppressions, arg.At, arg.Words, arg.Number)
+	return err
+}
+
+const lockNumber = `-- name: LockNumber :exec
+SELECT pg_advisory_xact_lock(hashtextextended('texts to ' || $1::text, 0))
+`
+
+// Wishes about one number are carried out one after another.
+func (q *Queries) LockNumber(ctx context.Context, number string) error {
+	_, err := q.db.Exec(ctx, lockNumber, number)
+	return err
+}
+
+const noticeByReference = `-- name: NoticeByReference :one
+SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until FROM notices WHERE reference = $1
+`
+
+func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Notice, error) {
+	row := q.db.QueryRow(ctx, noticeByReference, reference)
+	var i Notice
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Number,
+		&i.Channel,
+		&i.Kind,
+		&i.Language,
+		&i.LocalDay,
+		&i.AttemptKey,
+		&i.Cause,
+		&i.State,
+		&i.ByRequest,
+		&i.Body,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.SentAt,
+		&i.MessageSid,
+		&i.Why,
+		&i.ErrorCode,
+		&i.Creates,
+		&i.TriedAt,
+		&i.Waits,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+	)
+	return i, err
+}
+
+const noticeFacts = `-- name: NoticeFacts :one
+SELECT
+    EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
+            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
+    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
+            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
+    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
+            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
+    coalesce((SELECT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY p.member_id LIMIT 1), m.time_zone, '')::text AS time_zone,
+    a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
+    a.not_before AS debit_not_before, a.intent_id, a.create_sent_at, a.heard,
+    coalesce(acc.status = 'terminated', false)::boolean AS terminated,
+    (coalesce((SELECT sum(b.billed_cents) FROM (
+            SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
+            WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0)
+     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = a.account), 0))::bigint AS owed,
+    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account AND o.key <> a.key
+            AND o.state IN ('authorized', 'confirming', 'unknown')) AS in_flight
+FROM notices n
+LEFT JOIN payment_attempts a ON a.key = n.attempt_key
+LEFT JOIN accounts acc ON acc.account = a.account
+LEFT JOIN members m ON m.member_id = acc.member_id
+WHERE n.id = $1
+`
+
+type NoticeFactsRow struct {
+	Consent        bool
+	OptedOut       bool
+	Unreachable    bool
+	TimeZone       string
+	PaymentState   *string
+	Cents          *int64
+	FeeCents       *int64
+	BankType       *string
+	Last4          *string
+	Reference      *string
+	AuthorizedAt   *time.Time
+	DebitNotBefore *time.Time
+	IntentID       *string
+	CreateSentAt   *time.Time
+	Heard          *bool
+	Terminated     bool
+	Owed           int64
+	InFlight       bool
+}
+
+// Everything a claim must know, in one look, so that the parts belong together (N2). The zone is the recipient's:
+// of the member whose number it is, else of the account's member.
+func (q *Queries) NoticeFacts(ctx context.Context, id int64) (NoticeFactsRow, error) {
+	row := q.db.QueryRow(ctx, noticeFacts, id)
+	var i NoticeFactsRow
+	err := row.Scan(
+		&i.Consent,
+		&i.OptedOut,
+		&i.Unreachable,
+		&i.TimeZone,
+		&i.PaymentState,
+		&i.Cents,
+		&i.FeeCents,
+		&i.BankType,
+		&i.Last4,
+		&i.Reference,
+		&i.AuthorizedAt,
+		&i.DebitNotBefore,
+		&i.IntentID,
+		&i.CreateSentAt,
+		&i.Heard,
+		&i.Terminated,
+		&i.Owed,
+		&i.InFlight,
+	)
+	return i, err
+}
+
+const noticeForUpdate = `-- name: NoticeForUpdate :one
+SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until FROM notices WHERE id = $1 FOR UPDATE
+`
+
+func (q *Queries) NoticeForUpdate(ctx context.Context, id int64) (Notice, error) {
+	row := q.db.QueryRow(ctx, noticeForUpdate, id)
+	var i Notice
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Number,
+		&i.Channel,
+		&i.Kind,
+		&i.Language,
+		&i.LocalDay,
+		&i.AttemptKey,
+		&i.Cause,
+		&i.State,
+		&i.ByRequest,
+		&i.Body,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.SentAt,
+		&i.MessageSid,
+		&i.Why,
+		&i.ErrorCode,
+		&i.Creates,
+		&i.TriedAt,
+		&i.Waits,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+	)
+	return i, err
+}
+
+const numberFacts = `-- name: NumberFacts :one
+SELECT
+    coalesce((SELECT s.source FROM suppressions s WHERE s.number = $1 AND s.channel = 'sms'
+              AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL
+              ORDER BY s.source = 'undeliverable', s.source NOT IN ('twilio', 'carrier') LIMIT 1), '')::text AS suppressed,
+    EXISTS (SELECT 1 FROM consents c WHERE c.number = $1 AND c.channel = 'sms'
+            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
+    coalesce((SELECT m.language FROM members m WHERE m.phone = $1 ORDER BY m.member_id LIMIT 1), '')::text AS language,
+    coalesce((SELECT m.time_zone FROM members m WHERE m.phone = $1 ORDER BY m.member_id LIMIT 1), '')::text AS time_zone
+`
+
+type NumberFactsRow struct {
+	Suppressed string
+	Consent    bool
+	Language   string
+	TimeZone   string
+}
+
+// A suppression by its owner or the carrier hides one that only says that nothing arrives there.
+func (q *Queries) NumberFacts(ctx context.Context, number string) (NumberFactsRow, error) {
+	row := q.db.QueryRow(ctx, numberFacts, number)
+	var i NumberFactsRow
+	err := row.Scan(
+		&i.Suppressed,
+		&i.Consent,
+		&i.Language,
+		&i.TimeZone,
+	)
+	return i, err
+}
+
+const oldestDueNotice = `-- name: OldestDueNotice :one
+SELECT min(not_before)::timestamptz AS oldest FROM notices
+WHERE state IN ('planned', 'claimed', 'unknown') AND not_before <= $1
+HAVING min(not_before) IS NOT NULL
+`
+
+// The age that alarms.
+func (q *Queries) OldestDueNotice(ctx context.Context, now time.Time) (time.Time, error) {
+	row := q.db.QueryRow(ctx, oldestDueNotice, now)
+	var oldest time.Time
+	err := row.Scan(&oldest)
+	return oldest, err
+}
+
+const overdueNotices = `-- name: OverdueNotices :many
+UPDATE notices SET state = 'dropped', why = $1
+WHERE id IN (SELECT o.id FROM notices o WHERE o.state = 'planned' AND o.not_after < $2
+             ORDER BY o.id LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+`
+
+type OverdueNoticesParams struct {
+	Why *string
+	Now *time.Time
+}
+
+// After their window the words are not worth sending: dropped and counted (N6).
+func (q *Queries) OverdueNotices(ctx context.Context, arg OverdueNoticesParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, overdueNotices, arg.Why, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Notice{}
+	for rows.Next() {
+		var i Notice
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.Number,
+			&i.Channel,
+			&i.Kind,
+			&i.Language,
+			&i.LocalDay,
+			&i.AttemptKey,
+			&i.Cause,
+			&i.State,
+			&i.ByRequest,
+			&i.Body,
+			&i.CreatedAt,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.SentAt,
+			&i.MessageSid,
+			&i.Why,
+			&i.ErrorCode,
+			&i.Creates,
+			&i.TriedAt,
+			&i.Waits,
+			&i.Looks,
+			&i.NextLookAt,
+			&i.Fence,
+			&i.LeasedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const paymentNoticeID = `-- name: PaymentNoticeID :one
 SELECT id FROM notices WHERE attempt_key = $1 AND kind = $2
 `
@@ -21,6 +796,43 @@ type PaymentNoticeIDParams struct {
 
 func (q *Queries) PaymentNoticeID(ctx context.Context, arg PaymentNoticeIDParams) (int64, error) {
 	row := q.db.QueryRow(ctx, paymentNoticeID, arg.AttemptKey, arg.Kind)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const planAnswer = `-- name: PlanAnswer :one
+INSERT INTO notices (reference, number, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
+VALUES ($1, $2, $3, $4, timezone($5::text, $6::timestamptz)::date, $7, 'planned', $8, $6, $6, $9)
+ON CONFLICT (cause, kind) WHERE cause IS NOT NULL DO NOTHING
+RETURNING id
+`
+
+type PlanAnswerParams struct {
+	Reference string
+	Number    string
+	Kind      string
+	Language  string
+	TimeZone  string
+	At        time.Time
+	Cause     *string
+	ByRequest bool
+	NotAfter  *time.Time
+}
+
+// An answer to a text or a call: one for each cause. No row comes back when it is planned already.
+func (q *Queries) PlanAnswer(ctx context.Context, arg PlanAnswerParams) (int64, error) {
+	row := q.db.QueryRow(ctx, planAnswer,
+		arg.Reference,
+		arg.Number,
+		arg.Kind,
+		arg.Language,
+		arg.TimeZone,
+		arg.At,
+		arg.Cause,
+		arg.ByRequest,
+		arg.NotAfter,
+	)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
@@ -73,4 +885,235 @@ func (q *Queries) PlanPaymentNotice(ctx context.Context, arg PlanPaymentNoticePa
 	var notice_id int64
 	err := row.Scan(&notice_id)
 	return notice_id, err
+}
+
+const putNoticeOff = `-- name: PutNoticeOff :exec
+UPDATE notices SET not_before = $1 WHERE id = $2 AND state = 'planned'
+`
+
+type PutNoticeOffParams struct {
+	Until time.Time
+	ID    int64
+}
+
+// Its window opens later.
+func (q *Queries) PutNoticeOff(ctx context.Context, arg PutNoticeOffParams) error {
+	_, err := q.db.Exec(ctx, putNoticeOff, arg.Until, arg.ID)
+	return err
+}
+
+const recentTexts = `-- name: RecentTexts :many
+SELECT kind, coalesce(sent_at, tried_at)::timestamptz AS at FROM notices
+WHERE number = $1 AND channel = 'sms' AND kind = ANY ($2::text[])
+  AND state IN ('accepted', 'sent', 'delivered') AND sent_at >= $3
+ORDER BY sent_at DESC LIMIT 3
+`
+
+type RecentTextsParams struct {
+	Number string
+	Kinds  []string
+	Since  *time.Time
+}
+
+type RecentTextsRow struct {
+	Kind string
+	At   time.Time
+}
+
+// O10: what we sent this number lately, newest first.
+func (q *Queries) RecentTexts(ctx context.Context, arg RecentTextsParams) ([]RecentTextsRow, error) {
+	rows, err := q.db.Query(ctx, recentTexts, arg.Number, arg.Kinds, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RecentTextsRow{}
+	for rows.Next() {
+		var i RecentTextsRow
+		if err := rows.Scan(&i.Kind, &i.At); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const replanNotice = `-- name: ReplanNotice :execrows
+UPDATE notices
+SET state = 'planned', not_before = $1, creates = creates - 1, waits = waits + 1, why = $2, error_code = $3,
+    body = NULL, tried_at = NULL, leased_until = NULL
+WHERE id = $4 AND fence = $5 AND state = 'claimed'
+`
+
+type ReplanNoticeParams struct {
+	Again     time.Time
+	Why       *string
+	ErrorCode *int32
+	ID        int64
+	Fence     int64
+}
+
+// The create was never processed: it does not count, and the words are written anew.
+func (q *Queries) ReplanNotice(ctx context.Context, arg ReplanNoticeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, replanNotice,
+		arg.Again,
+		arg.Why,
+		arg.ErrorCode,
+		arg.ID,
+		arg.Fence,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const reportNotice = `-- name: ReportNotice :one
+UPDATE notices
+SET state = $1, message_sid = $2, sent_at = coalesce(sent_at, tried_at, $3), why = $4, error_code = $5,
+    leased_until = NULL, next_look_at = NULL
+WHERE reference = $6 AND (message_sid IS NULL OR message_sid = $2)
+  AND (notice_rank($1) > notice_rank(state) OR message_sid IS NULL)
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+`
+
+type ReportNoticeParams struct {
+	State      string
+	MessageSid *string
+	At         *time.Time
+	Why        *string
+	ErrorCode  *int32
+	Reference  string
+}
+
+// The carrier's word. It counts only if it is further on than what we know; the first text that carries the reference
+// is the notice's. A notice we had given up as never accepted is put right too.
+func (q *Queries) ReportNotice(ctx context.Context, arg ReportNoticeParams) (Notice, error) {
+	row := q.db.QueryRow(ctx, reportNotice,
+		arg.State,
+		arg.MessageSid,
+		arg.At,
+		arg.Why,
+		arg.ErrorCode,
+		arg.Reference,
+	)
+	var i Notice
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Number,
+		&i.Channel,
+		&i.Kind,
+		&i.Language,
+		&i.LocalDay,
+		&i.AttemptKey,
+		&i.Cause,
+		&i.State,
+		&i.ByRequest,
+		&i.Body,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.SentAt,
+		&i.MessageSid,
+		&i.Why,
+		&i.ErrorCode,
+		&i.Creates,
+		&i.TriedAt,
+		&i.Waits,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+	)
+	return i, err
+}
+
+const resendNotice = `-- name: ResendNotice :execrows
+UPDATE notices
+SET state = 'planned', not_before = $1, why = $2, looks = looks + 1, next_look_at = NULL, leased_until = NULL
+WHERE id = $3 AND fence = $4 AND state = 'unknown'
+`
+
+type ResendNoticeParams struct {
+	Again time.Time
+	Why   *string
+	ID    int64
+	Fence int64
+}
+
+// Looked for three times and not there: it may be sent once more if it is still true.
+func (q *Queries) ResendNotice(ctx context.Context, arg ResendNoticeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, resendNotice,
+		arg.Again,
+		arg.Why,
+		arg.ID,
+		arg.Fence,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const revokeConsents = `-- name: RevokeConsents :exec
+UPDATE consents SET ended_at = $1 WHERE number = $2 AND channel = 'sms' AND ended_at IS NULL
+`
+
+type RevokeConsentsParams struct {
+	At     *time.Time
+	Number string
+}
+
+func (q *Queries) RevokeConsents(ctx context.Context, arg RevokeConsentsParams) error {
+	_, err := q.db.Exec(ctx, revokeConsents, arg.At, arg.Number)
+	return err
+}
+
+const suppressNumber = `-- name: SuppressNumber :execrows
+INSERT INTO suppressions (number, channel, purpose, source, words, at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (number, channel, purpose) WHERE lifted_at IS NULL
+DO UPDATE SET source = excluded.source, words = excluded.words, at = excluded.at
+WHERE suppressions.source = 'undeliverable' AND excluded.source <> 'undeliverable'
+`
+
+type SuppressNumberParams struct {
+	Number  string
+	Channel string
+	Purpose string
+	Source  string
+	Words   string
+	At      time.Time
+}
+
+// One row in force. The owner's own wish takes the place of "nothing arrives there".
+func (q *Queries) SuppressNumber(ctx context.Context, arg SuppressNumberParams) (int64, error) {
+	result, err := q.db.Exec(ctx, suppressNumber,
+		arg.Number,
+		arg.Channel,
+		arg.Purpose,
+		arg.Source,
+		arg.Words,
+		arg.At,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const textable = `-- name: Textable :one
+SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = $1 AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = $1 AND channel = 'sms'
+                    AND purpose IN ('payments', 'all') AND lifted_at IS NULL))::boolean
+`
+
+func (q *Queries) Textable(ctx context.Context, number string) (bool, error) {
+	row := q.db.QueryRow(ctx, textable, number)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }

@@ -1348,8 +1348,10 @@ func (q *Queries) TokenizeAttempt(ctx context.Context, arg TokenizeAttemptParams
 }
 
 const unknownSince = `-- name: UnknownSince :many
-SELECT key, account FROM payment_attempts
-WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= $1 LIMIT 500
+SELECT key, account FROM payment_attempts a
+WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= $1
+  AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.kind = 'payment-unknown' AND t.attempt_key = a.key)
+LIMIT 500
 `
 
 type UnknownSinceRow struct {

@@ -1,2 +1,60 @@
--- name: MemberByID :one
-SELECT member_id, name, phone, phone_since, mobile, language, time_zone FROM members WHERE member_id = @member_id;
+-- Members, accounts and what is needed to say what an account owes.
+
+-- name: AnswersFor :many
+-- I1: one statement, whichever kind of selector was keyed and whether or not it exists. Each arm uses its own index.
+WITH candidates AS (
+    SELECT a.member_id FROM accounts a WHERE @kind::text = 'account' AND a.account = @value
+    UNION SELECT m.member_id FROM members m WHERE @kind = 'member' AND m.member_id = @value
+    UNION SELECT m.member_id FROM members m WHERE @kind = 'phone' AND m.phone = @value
+)
+SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
+FROM candidates c JOIN members m USING (member_id) JOIN answers an USING (member_id)
+WHERE an.kind IN ('birth-date', 'zip')
+ORDER BY m.member_id, an.kind LIMIT 64;
+
+-- name: FailuresOf :many
+-- I5: what counts against each subject: failures of the last day since its last lock, the lock in force,
+-- and how many failures in a row there were since it last passed.
+SELECT s.subject::text AS subject,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > greatest(@day_ago::timestamptz,
+      (SELECT coalesce(max(l.from_at), @day_ago::timestamptz) FROM soft_locks l WHERE l.subject = s.subject)))::int AS failures,
+  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.until > @at)::int AS locked,
+  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.from_at > @day_ago)::int AS locks_today,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at >
+      (SELECT coalesce(max(p.at), '-infinity') FROM verifications p WHERE p.subject = s.subject AND p.passed))::int AS in_a_row
+FROM unnest(@subjects::text[]) AS s(subject);
+
+-- name: SubjectsOfCaller :one
+-- I5: how many different accounts one caller number has tried in a day.
+SELECT count(DISTINCT subject) FROM verifications WHERE caller = @caller AND at > @day_ago AND subject <> ALL (@ones::text[]);
+
+-- name: InsertVerifications :exec
+INSERT INTO verifications (call_sid, turn, subject, caller, passed, at)
+SELECT @call_sid, @turn, s.subject, @caller, @passed, @at FROM unnest(@subjects::text[]) AS s(subject)
+ON CONFLICT (call_sid, turn, subject) DO NOTHING;
+
+-- name: VerifiedBefore :many
+-- The same turn again: what it found the first time.
+SELECT subject, passed FROM verifications WHERE call_sid = @call_sid AND turn = @turn;
+
+-- name: InsertSoftLocks :exec
+INSERT INTO soft_locks (subject, from_at, until)
+SELECT s.subject, @at, @until FROM unnest(@subjects::text[]) AS s(subject)
+ON CONFLICT DO NOTHING;
+
+-- name: AccountsOf :many
+SELECT * FROM accounts WHERE member_id = @member_id ORDER BY array_position(ARRAY['health', 'dental', 'group'], kind), account;
+
+-- name: AccountByNumber :one
+SELECT * FROM accounts WHERE account = @account;
+
+-- name: BillsOf :many
+-- B5: the highest revision of each coverage month.
+SELECT DISTINCT ON (coverage_month) * FROM bills WHERE account = @account ORDER BY coverage_month, revision DESC;
+
+-- name: EntriesOf :many
+SELECT kind, cents, coalesce(reference, '')::text AS reference, received_at FROM ledger WHERE account = @account ORDER BY received_at, id;
+
+-- name: NewestImport :one
+-- B6: balances are as fresh as the newest import that brought bills.
+SELECT as_of FROM import_runs WHERE bills IS NOT NULL ORDER BY as_of DESC LIMIT 1;

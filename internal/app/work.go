@@ -1,0 +1,217 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"github.com/riverqueue/river"
+
+	"duebell/billing"
+	"duebell/internal/twilio"
+	"duebell/notify"
+	"duebell/payments"
+	"duebell/payments/stripe"
+	"duebell/store"
+	"duebell/store/sessions"
+	"duebell/voiceprompts"
+)
+
+// Sizes of the worker's pools. A charge that the processor keeps waiting holds one of chargeWorkers
+// for up to a minute and no database connection, so that the others are not slowed.
+const (
+	chargeWorkers = 200
+	noticeWorkers = 50
+	workConns     = 30
+)
+
+// Work is the role that charges, looks up, texts and sweeps. Run as many as you like.
+type Work struct {
+	cfg     Config
+	log     *slog.Logger
+	pool    *pgxpool.Pool
+	redis   redis.UniversalClient
+	jobs    *river.Client[pgx.Tx]
+	sweeper *payments.Sweeper
+	courier *notify.Courier
+	Store   *store.Store
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// Deps are what a role is handed from outside: clocks, log, metrics.
+type Deps struct {
+	Clock   payments.Clock // domain
+	Machine payments.Clock
+	Log     *slog.Logger
+	Metrics *Metrics
+	Rand    func(n int) int // a number in [0, n); nil = the machine's
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.Machine == nil {
+		d.Machine = SystemClock{}
+	}
+	if d.Clock == nil {
+		d.Clock = d.Machine
+	}
+	if d.Metrics == nil {
+		d.Metrics = NewMetrics()
+	}
+	if d.Rand == nil {
+		d.Rand = rand.IntN
+	}
+	return d
+}
+
+// NewWork builds the role; Start lets it run.
+func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
+	d = d.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults()
+	w := &Work{cfg: cfg, log: d.Log}
+	var err error
+	if w.pool, err = openPool(ctx, cfg.DatabaseURL, workConns); err != nil {
+		return nil, err
+	}
+	if w.redis, err = openRedis(cfg.RedisURL); err != nil {
+		return nil, err
+	}
+	calendar, err := billing.NewCalendar(cfg.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("calendar: %w", err)
+	}
+	prompts, err := voiceprompts.Load()
+	if err != nil {
+		return nil, fmt.Errorf("prompts: %w", err)
+	}
+	workers := river.NewWorkers()
+	w.jobs, err = openJobs(w.pool, &river.Config{
+		Logger:  d.Log,
+		Workers: workers,
+		Queues: map[string]river.QueueConfig{
+			store.ChargeJob{}.Kind(): {MaxWorkers: chargeWorkers, FetchCooldown: cfg.Timing.FetchCooldown},
+			store.NoticeJob{}.Kind(): {MaxWorkers: noticeWorkers, FetchCooldown: cfg.Timing.FetchCooldown},
+		},
+		// A rescue of a slow but living job would run it twice side by side; the lease on the row
+		// decides in any case, and the sweeper nudges whatever was lost.
+		JobTimeout:           45 * time.Second,
+		RescueStuckJobsAfter: 2 * time.Minute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.Store = store.New(w.pool, w.jobs, cfg.Data, cfg.Hash, d.Machine)
+	if err := w.build(workers, calendar, prompts, d); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// build readies what the jobs and the ticks do.
+func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts *voiceprompts.Catalog, d Deps) error {
+	gateway := stripe.New(stripe.Config{Key: w.cfg.StripeAPIKey, URL: w.cfg.StripeAPIURL, Timeout: w.cfg.Timing.Gateway})
+	charger := payments.NewCharger(w.Store, gateway, d.Clock, d.Machine, d.Log, payments.ChargerOptions{
+		PhoneOrder: w.cfg.Policy.StripeMOTO, Settled: d.Metrics.Settled,
+	})
+	client, err := twilio.NewClient(twilio.ClientConfig{AccountSID: w.cfg.TwilioAccountSID, AuthToken: w.cfg.TwilioAuthToken, BaseURL: w.cfg.TwilioAPIURL})
+	if err != nil {
+		return err
+	}
+	inForce := []string{}
+	for _, l := range prompts.InForce(w.cfg.Policy.Languages) {
+		inForce = append(inForce, l.Tag)
+	}
+	rules := notify.NewRules(w.cfg.Policy, calendar, notify.NewWords(prompts, inForce))
+	carrier := texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}
+	w.courier = notify.NewCourier(w.Store.Notices(), carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, notify.CourierOptions{
+		StatusCallback: w.cfg.PublicURL + "/twilio/sms/status", Ended: d.Metrics.NoticeEnded,
+	})
+	w.sweeper = payments.NewSweeper(w.Store, sessions.New(w.redis, w.cfg.Data), d.Clock, d.Machine, w.cfg.Policy, d.Log)
+	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
+	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
+	return nil
+}
+
+// Start works jobs and ticks until Stop.
+func (w *Work) Start(ctx context.Context) error {
+	ctx, w.stop = context.WithCancel(ctx)
+	if err := w.jobs.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start jobs: %w", err)
+	}
+	w.done.Add(1)
+	go func() {
+		defer w.done.Done()
+		ticker := time.NewTicker(w.cfg.Timing.Tick)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if err := w.Tick(ctx); err != nil && ctx.Err() == nil {
+					w.log.Warn("a tick could not do all its work", "error", err)
+				}
+			}
+		}
+	}()
+	return nil
+}
+
+// Tick runs every planner and sweeper once. Any number of replicas may do so at once.
+func (w *Work) Tick(ctx context.Context) error {
+	_, sweep := w.sweeper.Tick(ctx)
+	_, texts := w.courier.Tick(ctx)
+	return errors.Join(sweep, texts)
+}
+
+// Stop lets running jobs end, then closes what Start and NewWork opened.
+func (w *Work) Stop(ctx context.Context) error {
+	if w.stop != nil {
+		w.stop()
+	}
+	w.done.Wait()
+	err := w.jobs.Stop(ctx)
+	if err != nil { // out of patience: what is cut off is taken up again by lease and sweeper
+		err = w.jobs.StopAndCancel(context.WithoutCancel(ctx))
+	}
+	w.pool.Close()
+	return errors.Join(err, w.redis.Close())
+}
+
+// The workers swallow errors after logging them: the row is the truth, and the sweeper nudges it
+// again. River's own retries would only add a second schedule beside it.
+
+type chargeWorker struct {
+	river.WorkerDefaults[store.ChargeJob]
+	charger *payments.Charger
+	log     *slog.Logger
+}
+
+// Work brings one attempt forward.
+func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]) error {
+	if err := w.charger.Run(ctx, job.Args.Key); err != nil {
+		w.log.Warn("a charge did not get on; the sweeper nudges it again", "attempt", job.Args.Key, "error", err)
+	}
+	return nil
+}
+
+type noticeWorker struct {
+	river.WorkerDefaults[store.NoticeJob]
+	courier *notify.Courier
+	log     *slog.Logger
+}
+
+// Work sends one notice, or settles what became of it.
+func (w *noticeWorker) Work(ctx context.Context, job *river.Job[store.NoticeJob]) error {
+	if err := w.courier.Send(ctx, job.Args.ID); err != nil {
+		w.log.Warn("a text did not get on; the tick nudges it again", "notice", job.Args.ID, "error", err)
+	}
+	return nil
+}

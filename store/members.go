@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing"
+	"duebell/ivr"
+	"duebell/store/db"
+)
+
+// People answers the conversation's questions about members and accounts, by the policy's limits.
+type People struct {
+	*Store
+	policy   billing.Policy
+	calendar *billing.Calendar
+}
+
+// People is the members' side of the store.
+func (s *Store) People(policy billing.Policy, calendar *billing.Calendar) *People {
+	return &People{Store: s, policy: policy, calendar: calendar}
+}
+
+// candidates bounds the records behind one selector; comparisons are padded to it, so that an
+// unknown account costs the same work as a known one (I1).
+const candidates = 8
+
+type candidate struct {
+	member  ivr.Member
+	answers map[string]db.AnswersForRow
+}
+
+// Verify looks up once for all factors. Whatever is wrong, the same statements run, the same number
+// of hashes is computed, and the answer is ivr.ErrNotVerified. The same call and turn again gives the
+// first result and counts nothing (design: what a step does outside its session is unique by turn).
+func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, error) {
+	var got ivr.Verified
+	err := p.inTx(ctx, "verify", func(q *db.Queries, _ pgx.Tx) error {
+		rows, err := q.AnswersFor(ctx, db.AnswersForParams{Kind: string(try.Claim.Selector.Kind), Value: try.Claim.Selector.Value})
+		if err != nil {
+			return err
+		}
+		found := gather(rows)
+		matched := p.compare(found, try.Claim)
+		subjects := subjectsOf(found, matched, try.Claim)
+		passed, err := p.passes(ctx, q, try, subjects, len(matched) == 1)
+		if err != nil {
+			return err
+		}
+		if passed {
+			got.Member = matched[0].member
+			got.Member.VerifiedAt = try.At
+			if try.Claim.Selector.Kind == billing.SelectAccount {
+				got.Account = try.Claim.Selector.Value
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return ivr.Verified{}, err
+	}
+	if !got.Member.Verified() {
+		return ivr.Verified{}, ivr.ErrNotVerified
+	}
+	return got, nil
+}
+
+func gather(rows []db.AnswersForRow) []candidate {
+	var list []candidate
+	for _, r := range rows {
+		if len(list) == 0 || list[len(list)-1].member.ID != r.MemberID {
+			list = append(list, candidate{member: ivr.Member{ID: r.MemberID, Name: r.Name, Phone: r.Phone}, answers: map[string]db.AnswersForRow{}})
+		}
+		list[len(list)-1].answers[r.Kind] = r
+	}
+	return list[:min(len(list), candidates)]
+}
+
+// compare hashes what was keyed against every candidate, and against nobody up to the full number.
+func (p *People) compare(found []candidate, c ivr.Claim) []candidate {
+	var matched []candidate
+	for i := range candidates {
+		who := candidate{}
+		if i < len(found) {
+			who = found[i]
+		}
+		born := p.check(who, "birth-date", c.BirthDate)
+		zip := p.check(who, "zip", c.ZIP)
+		if born && zip {
+			matched = append(matched, who)
+		}
+	}
+	return matched
+}
+
+// nobody stands in for a record that does not exist, so that its comparison costs the same.
+var nobody = db.AnswersForRow{MemberID: "000000000000", Mac: make([]byte, 32)}
+
+func (p *People) check(who candidate, kind, answer string) bool {
+	on, known := who.answers[kind]
+	if !known {
+		on = nobody
+		on.KeyID = p.hash.IDs()[0]
+	}
+	return p.hash.CheckMAC(on.KeyID, on.Mac, on.MemberID, kind, answer) && known
+}
+
+// subjectsOf says against whom a try counts: the one whose answers matched, else every record behind
+// the selector, else what was keyed.
+func subjectsOf(found, matched []candidate, c ivr.Claim) []string {
+	if len(matched) == 1 {
+		return []string{matched[0].member.ID}
+	}
+	if len(found) == 0 {
+		return []string{c.Selector.Value}
+	}
+	var list []string
+	for _, f := range found {
+		list = append(list, f.member.ID)
+	}
+	return list
+}
+
+// passes holds the limits of I5 and writes the try down. Every path runs the same statements.
+func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, subjects []string, matched bool) (bool, error) {
+	dayAgo := try.At.Add(-24 * time.Hour)
+	before, err := q.VerifiedBefore(ctx, db.VerifiedBeforeParams{CallSid: try.Call, Turn: int32(try.Turn)}) //nolint:gosec // a turn is small
+	if err != nil {
+		return false, err
+	}
+	counts, err := q.FailuresOf(ctx, db.FailuresOfParams{DayAgo: dayAgo, At: try.At, Subjects: subjects})
+	if err != nil {
+		return false, err
+	}
+	others, err := q.SubjectsOfCaller(ctx, db.SubjectsOfCallerParams{Caller: ptr(try.Caller), DayAgo: dayAgo, Ones: subjects})
+	if err != nil {
+		return false, err
+	}
+	barred := try.Caller != "" && int(others) >= p.policy.IDAccountsPerCallerDay
+	var lock []string
+	until := try.At.Add(p.policy.SoftLockMinutes.Duration())
+	for _, n := range counts {
+		barred = barred || n.Locked > 0 || int(n.InARow) >= p.policy.IDFailHard
+		if !matched && n.Locked == 0 && int(n.Failures)+1 >= p.policy.IDTriesPerAccountDay {
+			lock = append(lock, n.Subject)
+			if n.LocksToday > 0 { // the second within a day lasts a day
+				until = try.At.Add(24 * time.Hour)
+			}
+		}
+	}
+	passed := matched && !barred
+	if len(before) > 0 { // this turn was answered before: the same answer, and nothing counted twice
+		passed, lock = before[0].Passed && matched, nil
+	}
+	if err := q.InsertVerifications(ctx, db.InsertVerificationsParams{
+		CallSid: try.Call, Turn: int32(try.Turn), Caller: ptr(try.Caller), Passed: passed, At: try.At, Subjects: subjects, //nolint:gosec // a turn is small
+	}); err != nil {
+		return false, err
+	}
+	return passed, q.InsertSoftLocks(ctx, db.InsertSoftLocksParams{At: try.At, Until: until, Subjects: lock})
+}
+
+// Accounts are the member's billing accounts: health first, then dental, then group.
+func (p *People) Accounts(ctx context.Context, memberID string) ([]billing.Account, error) {
+	rows, err := p.q.AccountsOf(ctx, memberID)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	list := make([]billing.Account, len(rows))
+	for i, r := range rows {
+		list[i] = account(r)
+	}
+	return list, nil
+}
+
+// Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7).
+func (p *People) Standing(ctx context.Context, number string, at time.Time) (ivr.Owed, error) {
+	row, err := p.q.AccountByNumber(ctx, number)
+	if err != nil {
+		return ivr.Owed{}, fmt.Errorf("read account: %w", err)
+	}
+	bills, err := p.q.BillsOf(ctx, number)
+	if err != nil {
+		return ivr.Owed{}, fmt.Errorf("read bills: %w", err)
+	}
+	entries, err := p.q.EntriesOf(ctx, number)
+	if err != nil {
+		return ivr.Owed{}, fmt.Errorf("read ledger: %w", err)
+	}
+	asOf, err := p.q.NewestImport(ctx)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return ivr.Owed{}, fmt.Errorf("read import: %w", err)
+	}
+	return ivr.Owed{Standing: billing.Stand(account(row), billsOf(bills), entriesOf(entries), at, p.calendar), AsOf: asOf}, nil
+}
+
+func account(r db.Account) billing.Account {
+	return billing.Account{
+		Number: r.Account, MemberID: r.MemberID, Kind: billing.Kind(r.Kind), Status: billing.Status(r.Status),
+		Regime: billing.Regime(val(r.GraceRegime)), AutoPayDay: int(val(r.AutopayDay)), AutoPayLast4: val(r.AutopayLast4),
+	}
+}
+
+func billsOf(rows []db.Bill) []billing.Bill {
+	list := make([]billing.Bill, len(rows))
+	for i, r := range rows {
+		list[i] = billing.Bill{
+			Account: r.Account, Coverage: billing.Month{Year: r.CoverageMonth.Year(), Month: r.CoverageMonth.Month()},
+			Revision: int(r.Revision), Billed: billing.Money(r.BilledCents), FirstBill: r.FirstBill, GraceEndsAt: val(r.GraceEndsAt),
+		}
+	}
+	return list
+}
+
+func entriesOf(rows []db.EntriesOfRow) []billing.Entry {
+	list := make([]billing.Entry, len(rows))
+	for i, r := range rows {
+		list[i] = billing.Entry{Kind: billing.EntryKind(r.Kind), Cents: billing.Money(r.Cents), ReceivedAt: r.ReceivedAt, Reference: r.Reference}
+	}
+	return list
+}
