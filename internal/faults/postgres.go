@@ -1,0 +1,284 @@
+package faults
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"io"
+	"strings"
+	"sync"
+)
+
+// Postgres is a proxy before PostgreSQL that can lose the reply to a COMMIT. It reads the protocol of
+// version 3 without encryption: a client that insists on TLS is told that there is none.
+type Postgres struct {
+	*Proxy
+
+	arming sync.Mutex
+	armed  *dropping // nil when nothing is to be lost
+}
+
+// dropping is one order to lose a reply.
+type dropping struct {
+	touching []string // words, in lower case, of which the transaction's statements must hold one
+	done     chan struct{}
+}
+
+// NewPostgres puts a proxy before the PostgreSQL at target (host:port). It is up.
+func NewPostgres(target string) (*Postgres, error) {
+	p := &Postgres{}
+	var err error
+	p.Proxy, err = listen(target, p.converse)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// DropNextCommitReply lets the next COMMIT through, waits until the server has answered it, and then
+// cuts the connection without passing the answer on: it happened, and the client cannot know. With
+// words, only a transaction counts of which a statement holds one of them (a table's name, so that
+// the job queue's own commits are left alone). The channel is closed once a reply has been lost; a
+// later order replaces one that is still waiting.
+func (p *Postgres) DropNextCommitReply(touching ...string) <-chan struct{} {
+	d := &dropping{done: make(chan struct{})}
+	for _, word := range touching {
+		d.touching = append(d.touching, strings.ToLower(word))
+	}
+	p.arming.Lock()
+	defer p.arming.Unlock()
+	p.armed = d
+	return d.done
+}
+
+// take gives the order that this transaction fulfils, once.
+func (p *Postgres) take(statements map[string]bool) *dropping {
+	p.arming.Lock()
+	defer p.arming.Unlock()
+	d := p.armed
+	if d == nil || !d.matches(statements) {
+		return nil
+	}
+	p.armed = nil
+	return d
+}
+
+func (d *dropping) matches(statements map[string]bool) bool {
+	if len(d.touching) == 0 {
+		return true
+	}
+	for s := range statements {
+		for _, word := range d.touching {
+			if strings.Contains(s, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// conversation is one client's connection, read message by message.
+type conversation struct {
+	*link
+	proxy *Postgres
+
+	// Of the client's side, and used only by the goroutine that reads it:
+	parsed map[string]string // statement name → its text, in lower case
+	bound  map[string]string // portal name → its statement's text
+	in     map[string]bool   // statements of the transaction so far; nil outside one
+
+	mu   sync.Mutex
+	lose *dropping // set when a COMMIT has been passed on whose answer is to be lost
+}
+
+func (p *Postgres) converse(l *link) {
+	c := &conversation{link: l, proxy: p, parsed: map[string]string{}, bound: map[string]string{}}
+	client := bufio.NewReaderSize(l.client, 32<<10)
+	if !c.greet(client) {
+		return
+	}
+	var both sync.WaitGroup
+	both.Go(func() { c.fromClient(client) })
+	both.Go(func() { c.fromServer() })
+	both.Wait()
+}
+
+// Codes of the messages that come before a client has said who it is.
+const (
+	cancelRequest = 80877102
+	sslRequest    = 80877103
+	gssRequest    = 80877104
+)
+
+// greet handles the untyped first messages: encryption is refused, the rest passed on.
+func (c *conversation) greet(client *bufio.Reader) bool {
+	for {
+		head, err := client.Peek(8)
+		if err != nil {
+			return false
+		}
+		size, code := binary.BigEndian.Uint32(head), binary.BigEndian.Uint32(head[4:])
+		if size < 8 || size > 1<<20 {
+			return false
+		}
+		if code == sslRequest || code == gssRequest {
+			if _, err := client.Discard(8); err != nil || !c.mayPass() {
+				return false
+			}
+			if _, err := c.client.Write([]byte{'N'}); err != nil {
+				return false
+			}
+			continue
+		}
+		if !c.mayPass() {
+			return false
+		}
+		if _, err := io.CopyN(c.server, client, int64(size)); err != nil {
+			return false
+		}
+		// A request to cancel gets no answer; the server closes, and that ends it.
+		return code != cancelRequest || c.awaitClose()
+	}
+}
+
+func (c *conversation) awaitClose() bool {
+	_, _ = io.Copy(io.Discard, c.server) // it ends when either side closes, and there is nothing in it
+	return false
+}
+
+// A message longer than this (rows of a COPY, a large parameter) is passed on unread.
+const longestRead = 1 << 20
+
+// verdict on one message.
+type verdict int
+
+const (
+	forward verdict = iota
+	swallow
+	end // of the connection
+)
+
+// pass copies messages one by one, as look decides. look is shown the body of the types it asked for.
+func (c *conversation) pass(to io.Writer, from *bufio.Reader, types string, look func(kind byte, body []byte) verdict) {
+	defer c.close()
+	out := bufio.NewWriterSize(to, 32<<10)
+	for {
+		head, err := from.Peek(5)
+		if err != nil {
+			return
+		}
+		kind, size := head[0], int64(binary.BigEndian.Uint32(head[1:]))+1
+		if size < 5 {
+			return // not this protocol
+		}
+		var message io.Reader = io.LimitReader(from, size)
+		var body []byte
+		if strings.IndexByte(types, kind) >= 0 && size <= longestRead {
+			whole := make([]byte, size)
+			if _, err := io.ReadFull(from, whole); err != nil {
+				return
+			}
+			message, body = bytes.NewReader(whole), whole[5:]
+		}
+		switch look(kind, body) {
+		case end:
+			return
+		case swallow:
+			_, err = io.Copy(io.Discard, message)
+		case forward:
+			if !c.mayPass() {
+				return
+			}
+			_, err = io.Copy(out, message)
+		}
+		if err == nil && from.Buffered() == 0 {
+			err = out.Flush()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// fromClient passes the client's messages on and recognises a COMMIT in them: as a simple query, as
+// pgx sends it, or prepared and executed.
+func (c *conversation) fromClient(client *bufio.Reader) {
+	c.pass(c.server, client, "QPBE", func(kind byte, body []byte) verdict {
+		switch kind {
+		case 'Q': // query
+			text, _ := word(body)
+			c.executes(text)
+		case 'P': // parse: statement, text
+			name, rest := word(body)
+			text, _ := word(rest)
+			c.parsed[name] = text
+		case 'B': // bind: portal, statement
+			portal, rest := word(body)
+			name, _ := word(rest)
+			c.bound[portal] = c.parsed[name]
+		case 'E': // execute: portal
+			portal, _ := word(body)
+			c.executes(c.bound[portal])
+		}
+		return forward
+	})
+}
+
+// word is a zero-terminated string at the start of b, in lower case, and what follows it. (Names that
+// differ in case only do not occur in clients that number their statements.)
+func word(b []byte) (string, []byte) {
+	text, rest, _ := bytes.Cut(b, []byte{0})
+	return strings.ToLower(string(text)), rest
+}
+
+// executes notes one statement, and orders its answer to be lost if it is the COMMIT waited for. The
+// order stands before the statement is passed on, so the answer cannot be quicker.
+func (c *conversation) executes(text string) {
+	first, _, _ := strings.Cut(strings.TrimRight(strings.TrimSpace(text), "; \n"), " ")
+	switch first {
+	case "begin", "start":
+		c.in = map[string]bool{}
+	case "commit", "end":
+		if d := c.proxy.take(c.in); d != nil {
+			c.mu.Lock()
+			c.lose = d
+			c.mu.Unlock()
+		}
+		c.in = nil
+	default:
+		if c.in != nil {
+			c.in[text] = true
+		}
+	}
+}
+
+// fromServer passes the server's messages on, until an answer is to be lost: then nothing is, and the
+// answer ends the connection.
+func (c *conversation) fromServer() {
+	c.pass(c.client, bufio.NewReaderSize(c.server, 32<<10), "CEZ", func(kind byte, body []byte) verdict {
+		switch {
+		case c.losing() == nil:
+			return forward
+		case answers(kind, body):
+			return end
+		default:
+			return swallow
+		}
+	})
+	if d := c.losing(); d != nil {
+		close(d.done)
+	}
+}
+
+func (c *conversation) losing() *dropping {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lose
+}
+
+// answers says whether a message is the server's word on a COMMIT: it completed (as a COMMIT, or as a
+// ROLLBACK of a transaction that had failed), it failed, or the server waits for the next question.
+func answers(kind byte, body []byte) bool {
+	return kind == 'E' || kind == 'Z' ||
+		kind == 'C' && (bytes.HasPrefix(body, []byte("COMMIT")) || bytes.HasPrefix(body, []byte("ROLLBACK")))
+}

@@ -1,0 +1,218 @@
+// Package faults stands between the product and its stores, in dev and in tests, and breaks the
+// connection on command: the store is gone, it hangs, or a COMMIT happens and its reply is lost.
+//
+// It owns TCP connections on loopback and enough of PostgreSQL's protocol to recognise a commit. It
+// refuses to touch the stores themselves, and is no part of production.
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// Proxy passes connections on to a store while it is up.
+type Proxy struct {
+	target   string
+	listener net.Listener
+	relay    func(*link)
+	ctx      context.Context // over when the proxy is closed
+	cancel   context.CancelFunc
+	serving  sync.WaitGroup
+
+	mu      sync.Mutex
+	state   state
+	changed chan struct{} // closed, and made anew, when state changes
+	links   map[*link]struct{}
+}
+
+type state int
+
+const (
+	up state = iota
+	stalled
+	down
+)
+
+// NewTCP puts a proxy before the store at target (host:port). It is up.
+func NewTCP(target string) (*Proxy, error) {
+	return listen(target, func(l *link) {
+		var both sync.WaitGroup
+		both.Go(func() { l.pump(l.server, l.client) })
+		both.Go(func() { l.pump(l.client, l.server) })
+		both.Wait()
+	})
+}
+
+func listen(target string, relay func(*link)) (*Proxy, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("fault proxy: %w", err)
+	}
+	p := &Proxy{
+		target: target, listener: listener, relay: relay, ctx: ctx, cancel: cancel,
+		changed: make(chan struct{}), links: map[*link]struct{}{},
+	}
+	p.serving.Go(p.serve)
+	return p, nil
+}
+
+// Addr is the host and port to connect to instead of the store's.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Down cuts every connection and every new one, until Up. When it returns, no byte passes any more.
+// The port stays ours: a new connection is closed at once, as by a server that is going down.
+func (p *Proxy) Down() { p.cut(down) }
+
+// Stall leaves connections open and passes nothing, like a store that hangs or a network that drops
+// packets, until Up lets what was held back through, or Down.
+func (p *Proxy) Stall() { p.set(stalled) }
+
+// Up passes everything again.
+func (p *Proxy) Up() { p.set(up) }
+
+// Close ends the proxy for good.
+func (p *Proxy) Close() {
+	p.cancel()
+	_ = p.listener.Close() // the only error is that it was closed before
+	p.cut(down)
+	p.serving.Wait()
+}
+
+func (p *Proxy) set(s state) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = s
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// cut sets a state, closes all connections, and waits until their goroutines are done.
+func (p *Proxy) cut(s state) {
+	p.set(s)
+	p.mu.Lock()
+	open := make([]*link, 0, len(p.links))
+	for l := range p.links {
+		open = append(open, l)
+	}
+	p.mu.Unlock()
+	for _, l := range open {
+		l.close()
+	}
+	for _, l := range open {
+		<-l.done
+	}
+}
+
+func (p *Proxy) serve() {
+	for {
+		client, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// Out of file descriptors, most likely: the next one may do better.
+			pause := time.NewTimer(10 * time.Millisecond)
+			select {
+			case <-pause.C:
+			case <-p.ctx.Done():
+			}
+			continue
+		}
+		p.serving.Go(func() { p.handle(client) })
+	}
+}
+
+func (p *Proxy) handle(client net.Conn) {
+	l := &link{proxy: p, client: client, gone: make(chan struct{}), done: make(chan struct{})}
+	defer close(l.done)
+	defer l.close()
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	server, err := dialer.DialContext(p.ctx, "tcp", p.target)
+	if err != nil {
+		return // the client sees its connection closed, which is what it would see of a dead store
+	}
+	l.server = server
+	if !p.admit(l) {
+		return
+	}
+	p.relay(l)
+	l.close()
+	p.mu.Lock()
+	delete(p.links, l)
+	p.mu.Unlock()
+}
+
+// admit counts the connection among those to cut, unless the store is down.
+func (p *Proxy) admit(l *link) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == down {
+		return false
+	}
+	p.links[l] = struct{}{}
+	return true
+}
+
+// link is one connection of a client, and ours to the store.
+type link struct {
+	proxy          *Proxy
+	client, server net.Conn
+	closing        sync.Once
+	gone           chan struct{} // closed as soon as the link is cut
+	done           chan struct{} // closed when its goroutines have ended
+}
+
+func (l *link) close() {
+	l.closing.Do(func() {
+		close(l.gone)
+		_ = l.client.Close() // cutting is the purpose; an error changes nothing
+		if l.server != nil {
+			_ = l.server.Close()
+		}
+	})
+}
+
+// mayPass waits while the store is stalled, and says whether bytes may go on.
+func (l *link) mayPass() bool {
+	for {
+		l.proxy.mu.Lock()
+		s, changed := l.proxy.state, l.proxy.changed
+		l.proxy.mu.Unlock()
+		if s != stalled {
+			return s == up
+		}
+		select {
+		case <-changed:
+		case <-l.gone:
+			return false
+		}
+	}
+}
+
+// pump copies from one side to the other. The end of either is the end of both: none of our stores'
+// protocols closes a connection by halves.
+func (l *link) pump(to io.Writer, from io.Reader) {
+	defer l.close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			if !l.mayPass() {
+				return
+			}
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
