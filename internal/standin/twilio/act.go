@@ -1,0 +1,113 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// begin takes the call for one act of the caller. The returned func gives it
+// back.
+func (c *Call) begin() (done func(), err error) {
+	c.turn.Lock()
+	if c.Over() {
+		c.turn.Unlock()
+		return nil, ErrEnded
+	}
+	return c.turn.Unlock, nil
+}
+
+// Press presses keys and then nothing more: an entry that they do not complete
+// ends by its time-out. Keys that the line would not take are refused, all of
+// them, and nothing happens.
+func (c *Call) Press(ctx context.Context, keys string) error { return c.keys(ctx, keys, true) }
+
+// Key presses keys of an entry that may go on: only a full or terminated one is
+// sent. Silence ends it.
+func (c *Call) Key(ctx context.Context, keys string) error { return c.keys(ctx, keys, false) }
+
+func (c *Call) keys(ctx context.Context, keys string, final bool) error {
+	if keys == "" || strings.Trim(keys, "0123456789*#") != "" {
+		return fmt.Errorf("%w: keys are 0 to 9, * and #", ErrRefused)
+	}
+	done, err := c.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	switch {
+	case c.gather != nil:
+		return c.gatherKeys(ctx, keys, final)
+	case c.pay != nil:
+		return c.payKeys(ctx, keys, final)
+	case c.dial != nil && keys == "*" && c.dial.node.Attr("hangupOnStar", "false") == "true":
+		c.acted("presses *")
+		return c.dialOver(ctx)
+	}
+	return fmt.Errorf("%w: nothing waits for keys", ErrRefused)
+}
+
+// Say speaks. Confidence nil leaves the field out, as Twilio may.
+func (c *Call) Say(ctx context.Context, text string, confidence *float64) error {
+	done, err := c.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if c.gather == nil {
+		return fmt.Errorf("%w: nothing listens", ErrRefused)
+	}
+	return c.gatherSpeech(ctx, text, confidence)
+}
+
+// Silence lets the time-out of the question pass; keys pressed by Key count.
+func (c *Call) Silence(ctx context.Context) error {
+	done, err := c.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	switch {
+	case c.gather != nil:
+		c.acted("is silent")
+		return c.endGather(ctx, c.gather.typed, "")
+	case c.pay != nil:
+		c.acted("is silent")
+		return c.payTimeout(ctx)
+	}
+	return nil // talking to a person, silence is nothing
+}
+
+// Star presses the star key: it ends Pay, and is an ordinary key elsewhere.
+func (c *Call) Star(ctx context.Context) error { return c.Press(ctx, "*") }
+
+// HangUp ends the call from the caller's side, also while it runs.
+func (c *Call) HangUp(ctx context.Context) error {
+	c.hungUp.Store(true) // seen by a run that is under way
+	done, err := c.begin()
+	if errors.Is(err, ErrEnded) {
+		return nil
+	}
+	defer done()
+	if _, ringing := c.State().(Ringing); ringing {
+		return c.unanswered(ctx, "no-answer")
+	}
+	c.acted("hangs up")
+	c.callerLeaves(ctx)
+	return nil
+}
+
+// AgentHangsUp ends the other leg of a Dial; the caller's leg lives on.
+func (c *Call) AgentHangsUp(ctx context.Context) error {
+	done, err := c.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if c.dial == nil {
+		return fmt.Errorf("%w: no agent is on the line", ErrRefused)
+	}
+	c.acted("hears the agent hang up")
+	return c.dialOver(ctx)
+}

@@ -1,0 +1,171 @@
+package twilio
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AgentPlan is what the person at the other end of a Dial will do.
+type AgentPlan struct {
+	Outcome string   // answered (also empty), busy, no-answer, failed or canceled
+	Keys    []string // for each question of the whisper; "" or none left is silence
+}
+
+// SetAgent sets what agents do from now on.
+func (t *Twilio) SetAgent(plan AgentPlan) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	plan.Keys = slices.Clone(plan.Keys)
+	t.agent = plan
+}
+
+// Agent gives the leg of the agent whom the last Dial of this call rang, with
+// what the whisper said, or nil.
+func (c *Call) Agent() *Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.agent
+}
+
+// dialing is a Dial that rings or talks.
+type dialing struct {
+	node    *Node
+	leg     *Call
+	started time.Time
+}
+
+// result gives the fields that Dial's action gets.
+func (d *dialing) result(now time.Time, status string, bridged bool) url.Values {
+	form := url.Values{
+		"DialCallStatus": {status},
+		"DialCallSid":    {d.leg.SID},
+		"DialBridged":    {strconv.FormatBool(bridged)},
+	}
+	if bridged {
+		form.Set("DialCallDuration", strconv.Itoa(int(now.Sub(d.started)/time.Second)))
+	}
+	return form
+}
+
+// startDial rings the agent by the plan. It asks nothing of the caller unless
+// the two are connected.
+func (c *Call) startDial(ctx context.Context, n *Node) (asks bool, err error) {
+	target := n // <Dial>+1…</Dial>: the number is Dial's own text
+	if kids := n.Elements(); len(kids) > 0 {
+		target = kids[0]
+	}
+	if target.Name != "Dial" && target.Name != "Number" && target.Name != "Sip" {
+		return false, c.fail(ctx, FaultUnsupported, "%s in Dial is not imitated", target.Name)
+	}
+	callerID := n.Attr("callerId", c.From)
+	if _, ours := c.t.number(callerID); !ours && callerID != c.From && callerID != c.To {
+		return false, c.fail(ctx, FaultTwiML, "Dial's callerId is neither the account's nor this call's")
+	}
+	c.t.mu.Lock()
+	plan := c.t.agent
+	c.t.mu.Unlock()
+	d := &dialing{node: n, leg: c.newLeg(target, callerID), started: c.t.cfg.Now()}
+	c.line("line: rings an agent")
+	d.leg.statusCallback(ctx, "initiated")
+	d.leg.statusCallback(ctx, "ringing")
+	if plan.Outcome != "" && plan.Outcome != "answered" {
+		c.dial = d
+		return false, c.endDial(ctx, plan.Outcome, false)
+	}
+	d.leg.status = "in-progress"
+	d.leg.statusCallback(ctx, "answered")
+	c.dial = d
+	if err := d.leg.whisper(ctx, target, plan.Keys); err != nil {
+		c.mu.Lock()
+		c.faults = append(c.faults, d.leg.Faults()...)
+		c.mu.Unlock()
+		c.finish(ctx, "fault", "failed")
+		return false, err
+	}
+	if _, connected := d.leg.State().(AskDial); !connected {
+		// Hung up in the whisper. What Twilio then posts is not documented; it is
+		// not enough to say that the two talked.
+		return false, c.endDial(ctx, "completed", false)
+	}
+	c.line("line: an agent is connected")
+	c.setState(AskDial{To: d.leg.To, CallerID: callerID, AgentSID: d.leg.SID})
+	return true, nil
+}
+
+// newLeg makes the agent's leg; it has a SID of its own.
+func (c *Call) newLeg(target *Node, callerID string) *Call {
+	leg := &Call{
+		SID: c.t.newSID("CA"), From: callerID, To: target.text(), Direction: outboundDial,
+		t: c.t, parent: c, status: "ringing", state: Ringing{}, url: c.url, answered: c.t.cfg.Now(),
+		urls: callURLs{status: target.Attr("statusCallback", ""), statusEvents: strings.Fields(target.Attr("statusCallbackEvent", ""))},
+	}
+	if leg.urls.status != "" {
+		leg.urls.status = c.resolve(leg.urls.status)
+	}
+	c.mu.Lock()
+	c.agent = leg
+	c.mu.Unlock()
+	c.t.keep(leg)
+	return leg
+}
+
+// maxWhispers bounds a whisper that asks a silent agent again and again.
+const maxWhispers = 10
+
+// whisper plays the document at the Number's url to the agent, who answers by
+// the plan. At its end the leg is connected, or has hung up.
+func (c *Call) whisper(ctx context.Context, target *Node, keys []string) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	c.setState(Running{})
+	if target.Attr("url", "") != "" {
+		if err := c.fetch(ctx, target.Attr("url", ""), target.Attr("method", http.MethodPost), nil); err != nil {
+			return err
+		}
+	}
+	if err := c.run(ctx); err != nil {
+		return err
+	}
+	for i := 0; c.gather != nil; i++ {
+		if i == maxWhispers {
+			c.finish(ctx, "agent hung up", "completed")
+			return nil
+		}
+		var err error
+		if i < len(keys) && keys[i] != "" {
+			err = c.gatherKeys(ctx, keys[i], true)
+		} else {
+			c.acted("is silent")
+			err = c.endGather(ctx, "", "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endDial ends the other leg and asks Dial's action what comes next.
+func (c *Call) endDial(ctx context.Context, status string, bridged bool) error {
+	d := c.dial
+	c.dial = nil
+	legStatus := status
+	if status == "answered" {
+		legStatus = "completed"
+	}
+	d.leg.finish(ctx, "dial ended", legStatus)
+	return c.fetch(ctx, d.node.Attr("action", c.url), d.node.Attr("method", http.MethodPost), d.result(c.t.cfg.Now(), status, bridged))
+}
+
+// dialOver goes on with the caller after a conversation.
+func (c *Call) dialOver(ctx context.Context) error {
+	if err := c.endDial(ctx, "completed", true); err != nil {
+		return err
+	}
+	return c.run(ctx)
+}

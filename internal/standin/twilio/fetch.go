@@ -1,0 +1,147 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// What stops a call that would run for ever.
+const (
+	maxHops      = 10  // Twilio's error 11215
+	maxDocuments = 200 // between two acts of the caller
+	maxFailures  = 5   // fallbacks between two acts of the caller
+)
+
+// fetch asks the product for the next document and makes it the one to run.
+// A product that cannot answer is asked at its fallback URL; a wrong answer is
+// a Fault and ends the call.
+func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Values) error {
+	c.hops++
+	c.documents++
+	if c.hops > maxHops {
+		return c.fail(ctx, FaultLoop, "more than %d redirects in a row (error 11215)", maxHops)
+	}
+	if c.documents > maxDocuments {
+		return c.fail(ctx, FaultLoop, "more than %d documents without asking the caller anything", maxDocuments)
+	}
+	target := c.resolve(rawURL)
+	form := c.params()
+	for name, values := range extra {
+		form[name] = values
+	}
+	answer, err := c.deliver(ctx, target, method, form)
+	if err == nil {
+		return c.load(ctx, target, method, answer)
+	}
+	var failure *lost
+	if !errors.As(err, &failure) || ctx.Err() != nil {
+		return fmt.Errorf("call: %w", err)
+	}
+	if failure.kind == "4xx" {
+		c.url = target
+		return c.fail(ctx, FaultReply, "the status is %d", failure.status)
+	}
+	return c.fallBack(ctx, target, failure.code)
+}
+
+// deliver posts to the product and writes a line of it.
+func (c *Call) deliver(ctx context.Context, target, method string, form url.Values) (reply, error) {
+	answer, err := c.t.deliver(ctx, webhook{url: target, method: method, form: form, port: PortDropped, callSID: c.SID, twiml: true})
+	if err != nil {
+		c.line("twilio: %s %s: %v", method, pathOf(target), err)
+	} else {
+		c.line("twilio: %s %s: %d", method, pathOf(target), answer.status)
+	}
+	if c.status == "ringing" {
+		c.status = "in-progress"
+	}
+	return answer, err
+}
+
+// fallBack asks the number's fallback URL what to say. The lost request's input
+// is not in it. Where that fails too the caller hears Twilio's apology.
+func (c *Call) fallBack(ctx context.Context, failed string, code int) error {
+	c.failures++
+	fallback := c.urls.fallback
+	if fallback == "" || c.failures > maxFailures {
+		return c.apologize(ctx, failed)
+	}
+	form := c.params()
+	form.Set("ErrorCode", strconv.Itoa(code))
+	bare, _, _ := strings.Cut(failed, "#")
+	form.Set("ErrorUrl", bare)
+	answer, err := c.deliver(ctx, fallback, http.MethodPost, form)
+	if err != nil {
+		return c.apologize(ctx, failed)
+	}
+	return c.load(ctx, fallback, http.MethodPost, answer)
+}
+
+// apologize is the end that no caller of the product should ever meet.
+func (c *Call) apologize(ctx context.Context, failed string) error {
+	c.url = failed
+	c.hear(Heard{Text: "We are sorry, an application error has occurred. Goodbye.", During: duringPlain})
+	f := c.blame(FaultApplicationError, "neither the webhook nor the fallback answered")
+	c.finish(ctx, "application error", "completed")
+	return f
+}
+
+// load judges an answer and makes it the document to run.
+func (c *Call) load(ctx context.Context, target, method string, answer reply) error {
+	c.url, c.method = target, method
+	if answer.status != http.StatusOK {
+		return c.fail(ctx, FaultReply, "the status is %d", answer.status)
+	}
+	if what := checkContentType(answer.contentType); what != "" {
+		return c.fail(ctx, FaultReply, "the content type %s", what)
+	}
+	where := onCall
+	if c.Direction == outboundDial {
+		where = onWhisper
+	}
+	return c.loadDocument(ctx, answer.body, where)
+}
+
+func (c *Call) loadDocument(ctx context.Context, doc []byte, where stage) error {
+	root, problems := readVoice(doc, c.t.cfg.OverridesRequired, where)
+	if len(problems) > 0 {
+		return c.fail(ctx, FaultTwiML, "%s", describe(problems))
+	}
+	c.verbs, c.next = root.Elements(), 0
+	c.gather, c.pay = nil, nil
+	c.t.cfg.OnSpoken(c.SID, pathOf(c.url), doc)
+	return nil
+}
+
+func describe(problems []Problem) string {
+	texts := make([]string, 0, len(problems))
+	for _, p := range problems {
+		texts = append(texts, p.String())
+	}
+	return strings.Join(texts, "; ")
+}
+
+// checkContentType takes the two types that are always read as TwiML. Text in
+// any other is spoken aloud, played, or refused by Twilio (12300).
+func checkContentType(value string) string {
+	if value == "" {
+		return "is missing"
+	}
+	kind, params, err := mime.ParseMediaType(value)
+	if err != nil {
+		return "cannot be read"
+	}
+	if kind != "text/xml" && kind != "application/xml" {
+		return "is neither text/xml nor application/xml"
+	}
+	if charset, given := params["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+		return "has a charset other than UTF-8"
+	}
+	return ""
+}

@@ -1,0 +1,179 @@
+package twilio
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// redirection is an update by REST that waits for the call.
+type redirection struct {
+	url, method string
+	twiml       string
+	status      string // completed or canceled
+}
+
+// outboundCall is what a REST create asked for.
+type outboundCall struct {
+	url, method string
+	twiml       string
+	detectsMan  bool // MachineDetection, so the document waits for who answered
+}
+
+// Outbound gives the calls that the product placed, oldest first.
+func (t *Twilio) Outbound() []*Call {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.outbound)
+}
+
+// Answer takes a ringing call that the product placed. AnsweredBy is what
+// machine detection says of who answered: human, machine_start and so on; it
+// is sent only if the product asked for it.
+func (c *Call) Answer(ctx context.Context, answeredBy string) error {
+	done, err := c.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := c.mustRing(); err != nil {
+		return err
+	}
+	c.acted("answers")
+	c.status, c.answered = "in-progress", c.t.cfg.Now()
+	c.statusCallback(ctx, "answered")
+	if c.placed.twiml != "" {
+		c.url = c.t.cfg.PublicURL
+		if err := c.loadDocument(ctx, []byte(c.placed.twiml), inline); err != nil {
+			return err
+		}
+		return c.run(ctx)
+	}
+	extra := url.Values{}
+	if c.placed.detectsMan {
+		extra.Set("AnsweredBy", answeredBy)
+	}
+	if err := c.fetch(ctx, c.placed.url, c.placed.method, extra); err != nil {
+		return err
+	}
+	return c.run(ctx)
+}
+
+// NotAnswered ends a ringing call that the product placed: status is busy,
+// no-answer or failed.
+func (c *Call) NotAnswered(ctx context.Context, status string) error {
+	done, err := c.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := c.mustRing(); err != nil {
+		return err
+	}
+	return c.unanswered(ctx, status)
+}
+
+func (c *Call) unanswered(ctx context.Context, status string) error {
+	c.finish(ctx, "not answered", status)
+	return nil
+}
+
+func (c *Call) mustRing() error {
+	if _, ringing := c.State().(Ringing); !ringing {
+		return fmt.Errorf("%w: the phone does not ring", ErrRefused)
+	}
+	return nil
+}
+
+// redirected applies an update by REST, if one waits. The run goes on with the
+// new document.
+func (c *Call) redirected(ctx context.Context) (bool, error) {
+	c.mu.Lock()
+	r := c.pending
+	c.pending = nil
+	c.mu.Unlock()
+	if r == nil {
+		return false, nil
+	}
+	c.gather, c.pay = nil, nil
+	if c.dial != nil {
+		c.dial.leg.finish(ctx, "dial ended", "completed")
+		c.dial = nil
+	}
+	c.line("twilio: the call is updated by REST")
+	switch {
+	case r.status != "":
+		c.finish(ctx, "ended by REST", r.status)
+		return true, nil
+	case r.twiml != "":
+		return true, c.loadDocument(ctx, []byte(r.twiml), inline)
+	}
+	return true, c.fetch(ctx, r.url, r.method, nil)
+}
+
+// redirectIdleCalls lets updates take effect on calls that wait for somebody.
+func (t *Twilio) redirectIdleCalls(ctx context.Context) bool {
+	t.mu.Lock()
+	calls := make([]*Call, 0, len(t.calls))
+	for _, c := range t.calls {
+		calls = append(calls, c)
+	}
+	t.mu.Unlock()
+	slices.SortFunc(calls, func(a, b *Call) int { return strings.Compare(a.SID, b.SID) })
+	moved := false
+	for _, c := range calls {
+		moved = c.redirectIdle(ctx) || moved
+	}
+	return moved
+}
+
+// redirectIdle runs one call on, if it waits and an update waits for it. A
+// Fault that this meets stands in Faults.
+func (c *Call) redirectIdle(ctx context.Context) bool {
+	c.mu.Lock()
+	waits := c.pending != nil
+	c.mu.Unlock()
+	if !waits || !c.turn.TryLock() {
+		return false
+	}
+	defer c.turn.Unlock()
+	if c.Over() {
+		c.mu.Lock()
+		c.pending = nil
+		c.mu.Unlock()
+		return false
+	}
+	_ = c.run(ctx) // the fault is recorded where the runner looks
+	return true
+}
+
+// place rings the callee of a REST create.
+func (t *Twilio) place(ctx context.Context, c *Call) {
+	c.turn.Lock() // whoever answers waits until it has rung
+	defer c.turn.Unlock()
+	t.mu.Lock()
+	t.outbound = append(t.outbound, c)
+	t.mu.Unlock()
+	c.statusCallback(ctx, "initiated")
+	c.status = "ringing"
+	c.statusCallback(ctx, "ringing")
+}
+
+// newOutbound makes the leg of a REST create.
+func (t *Twilio) newOutbound(form url.Values) *Call {
+	method := form.Get("Method")
+	if method == "" {
+		method = http.MethodPost
+	}
+	return &Call{
+		SID: t.newSID("CA"), From: form.Get("From"), To: form.Get("To"), Direction: outboundAPI,
+		t: t, status: "queued", state: Ringing{}, answered: t.cfg.Now(), url: form.Get("Url"),
+		placed: outboundCall{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), detectsMan: form.Has("MachineDetection")},
+		urls: callURLs{
+			fallback: form.Get("FallbackUrl"), status: form.Get("StatusCallback"), statusEvents: form["StatusCallbackEvent"],
+		},
+	}
+}

@@ -1,0 +1,305 @@
+package twilio
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Exhausted is what Pay does when a field never became valid: the docs promise
+// a POST to action in one place and that the next verb runs in another.
+type Exhausted string
+
+// The two endings. Empty alternates, beginning with the action.
+const (
+	ExhaustedAction      Exhausted = "action"
+	ExhaustedFallThrough Exhausted = "fallthrough"
+)
+
+// The steps of Pay, by the names that Prompt's for uses.
+const (
+	stepNumber     = "payment-card-number"
+	stepDate       = "expiration-date"
+	stepCode       = "security-code"
+	stepPostal     = "postal-code"
+	stepRouting    = "bank-routing-number"
+	stepAccount    = "bank-account-number"
+	stepProcessing = "payment-processing"
+)
+
+// paying is a Pay at work.
+type paying struct {
+	node      *Node
+	method    string
+	steps     []string
+	at        int // index into steps
+	attempt   int // of this step, from 1
+	tries     int
+	err       string // why the step is asked again
+	matching  bool   // the second entry of the step
+	first     string // the first entry, where two must match
+	typed     string
+	got       map[string]string // what was entered, by step
+	cardType  string
+	prompt    string // last prompt spoken
+	dashed    bool   // which of the two mask shapes this result uses
+	connector Connector
+	sid       string // transaction_id
+}
+
+func (p *paying) step() string { return p.steps[p.at] }
+
+// startPay checks the set-up and asks for the first field.
+func (c *Call) startPay(ctx context.Context, n *Node) (asks bool, err error) {
+	p := c.newPaying(n)
+	c.pay = p
+	if code, what := p.refusedBy(c.t.cfg.Connectors); code != 0 {
+		c.blame(FaultPaySetup, "%s (error %d)", what, code)
+		form := p.result("payment-connector-error")
+		form.Set("PayErrorCode", strconv.Itoa(code))
+		form.Set("PaymentError", what)
+		return false, c.postPay(ctx, form)
+	}
+	if missing := p.missingPrompts(); len(missing) > 0 {
+		c.blame(FaultMissingPrompt, "Pay has no Prompt for %s", strings.Join(missing, ", "))
+	}
+	return c.askField(ctx)
+}
+
+func (c *Call) newPaying(n *Node) *paying {
+	p := &paying{node: n, method: n.Attr("paymentMethod", "credit-card"), attempt: 1, got: map[string]string{}, sid: c.t.newSID("PK")}
+	p.tries, _ = strconv.Atoi(n.Attr("maxAttempts", "1"))
+	if c.t.cfg.PayExtraTry {
+		p.tries++
+	}
+	p.connector = c.t.cfg.Connectors[n.Attr("paymentConnector", "")]
+	if p.method == "ach-debit" {
+		p.steps = []string{stepRouting, stepAccount}
+	} else {
+		p.steps = []string{stepNumber, stepDate}
+		if n.Attr("securityCode", "true") == "true" {
+			p.steps = append(p.steps, stepCode)
+		}
+		switch postal := n.Attr("postalCode", "true"); postal {
+		case "true":
+			p.steps = append(p.steps, stepPostal)
+		case "false":
+		default:
+			p.got[stepPostal] = postal // given, not asked
+		}
+	}
+	c.t.mu.Lock()
+	c.t.masks++
+	p.dashed = c.t.masks%2 == 0
+	c.t.mu.Unlock()
+	return p
+}
+
+// refusedBy names what Twilio holds against the connector before anything is asked.
+func (p *paying) refusedBy(connectors map[string]Connector) (code int, what string) {
+	connector, known := connectors[p.node.Attr("paymentConnector", "")]
+	tokenType := p.node.Attr("tokenType", "")
+	switch {
+	case !known:
+		return 64004, "the payment connector is unknown"
+	case p.method == "ach-debit" && connector.Kind == Stripe:
+		return 64013, "the connector does not take bank accounts"
+	case connector.Kind == Stripe && tokenType != "payment-method", connector.Kind == Generic && tokenType != "one-time":
+		return 64005, "the connector cannot make this tokenType, or makes a lasting one"
+	}
+	return 0, ""
+}
+
+// askField speaks the step's prompt and waits for keys.
+func (c *Call) askField(ctx context.Context) (asks bool, err error) {
+	p := c.pay
+	p.typed = ""
+	if err := c.speakPrompt(ctx, p.step()); err != nil {
+		return false, err
+	}
+	if c.hungUp.Load() {
+		return false, nil
+	}
+	c.setState(p.ask())
+	return true, nil
+}
+
+func (p *paying) ask() AskPay {
+	return AskPay{
+		Method: p.method, Step: p.step(), Attempt: p.attempt, Error: p.err, Matching: p.matching,
+		CardType: p.cardType, Prompt: p.prompt, Typed: len(p.typed),
+	}
+}
+
+func (c *Call) speakPrompt(ctx context.Context, step string) error {
+	p := c.pay
+	prompt, _ := p.pick(step)
+	if prompt == nil { // already a fault; the caller hears Twilio's own voice
+		p.prompt = "[Twilio's own prompt for " + step + "]"
+		c.hear(Heard{Text: p.prompt, BargeIn: true, During: duringPay})
+		return nil
+	}
+	before := len(c.Heard())
+	for _, kid := range prompt.Elements() {
+		if err := c.speak(ctx, kid, duringPay); err != nil {
+			return err
+		}
+	}
+	var texts []string
+	for _, h := range c.Heard()[before:] {
+		texts = append(texts, h.Text)
+	}
+	p.prompt = strings.Join(texts, " ")
+	return nil
+}
+
+// payKeys takes keys from the caller.
+func (c *Call) payKeys(ctx context.Context, keys string, final bool) error {
+	p := c.pay
+	if i := strings.IndexByte(keys, '*'); i >= 0 {
+		if i < len(keys)-1 {
+			return fmt.Errorf("%w: Pay ends at the star", ErrRefused)
+		}
+		c.acted("presses star")
+		return c.endPay(ctx, p.result("caller-interrupted-with-star"))
+	}
+	typed, complete, err := p.take(keys)
+	if err != nil {
+		return err
+	}
+	if !complete && !final {
+		p.typed = typed
+		c.setState(p.ask())
+		return nil
+	}
+	c.acted("keys the %s", p.step())
+	return c.goOn(ctx, func() (bool, error) { return c.fieldDone(ctx, typed, complete) })
+}
+
+// payTimeout ends the field by silence.
+func (c *Call) payTimeout(ctx context.Context) error {
+	return c.goOn(ctx, func() (bool, error) { return c.fieldDone(ctx, c.pay.typed, false) })
+}
+
+// goOn runs the call after a step of Pay, unless the next field is asked.
+func (c *Call) goOn(ctx context.Context, step func() (asks bool, err error)) error {
+	asks, err := step()
+	if err != nil || asks {
+		return err
+	}
+	return c.run(ctx)
+}
+
+// fieldDone judges an entry and goes to the second entry, the next field, the
+// same field again, or the connector.
+func (c *Call) fieldDone(ctx context.Context, value string, terminated bool) (asks bool, err error) {
+	p := c.pay
+	if value == "" && !terminated {
+		return c.fieldFailed(ctx, "timeout")
+	}
+	if wrong := p.judge(value, c.t.cfg.Now()); wrong != "" {
+		return c.fieldFailed(ctx, wrong)
+	}
+	if p.needsMatching() {
+		if !p.matching {
+			p.matching, p.first, p.err = true, value, ""
+			return c.askField(ctx)
+		}
+		if value != p.first {
+			return c.fieldFailed(ctx, "input-matching-failed")
+		}
+	}
+	p.got[p.step()] = value
+	if p.step() == stepNumber {
+		p.cardType = cardType(value)
+	}
+	c.payCallback(ctx, "")
+	p.at++
+	p.attempt, p.err, p.matching, p.first = 1, "", false, ""
+	if p.at < len(p.steps) {
+		return c.askField(ctx)
+	}
+	return false, c.tokenize(ctx)
+}
+
+// fieldFailed asks again while tries are left.
+func (c *Call) fieldFailed(ctx context.Context, wrong string) (asks bool, err error) {
+	p := c.pay
+	p.err = wrong
+	c.payCallback(ctx, wrong)
+	if p.attempt < p.tries {
+		p.attempt++
+		p.matching, p.first = false, ""
+		return c.askField(ctx)
+	}
+	if c.exhausted() == ExhaustedFallThrough {
+		c.line("twilio: Pay ends without a word; the next verb runs")
+		c.pay = nil
+		return false, nil
+	}
+	form := p.result("too-many-failed-attempts")
+	form.Set("PaymentError", fmt.Sprintf("%s: %s", p.step(), wrong))
+	return false, c.postPay(ctx, form)
+}
+
+// exhausted picks the ending: the call's own, the configured one, or by turns.
+func (c *Call) exhausted() Exhausted {
+	if c.options.PayExhausted != "" {
+		return c.options.PayExhausted
+	}
+	if c.t.cfg.PayExhausted != "" {
+		return c.t.cfg.PayExhausted
+	}
+	c.t.mu.Lock()
+	defer c.t.mu.Unlock()
+	c.t.exhausts++
+	if c.t.exhausts%2 == 0 {
+		return ExhaustedFallThrough
+	}
+	return ExhaustedAction
+}
+
+// postPay posts a result to the action and makes its answer the document.
+func (c *Call) postPay(ctx context.Context, form url.Values) error {
+	p := c.pay
+	c.pay = nil
+	c.line("twilio: Pay ends with %s", form.Get("Result"))
+	return c.fetch(ctx, p.node.Attr("action", c.url), http.MethodPost, form)
+}
+
+func (c *Call) endPay(ctx context.Context, form url.Values) error {
+	if err := c.postPay(ctx, form); err != nil {
+		return err
+	}
+	return c.run(ctx)
+}
+
+// payCallback reports a field to Pay's statusCallback, if there is one: not the
+// standard fields, and always the parent leg's SID.
+func (c *Call) payCallback(ctx context.Context, wrong string) {
+	p := c.pay
+	target := p.node.Attr("statusCallback", "")
+	if target == "" {
+		return
+	}
+	if wrong == "timeout" {
+		wrong = "input-timeout" // the callback's word for Prompt's timeout
+	}
+	form := url.Values{
+		"AccountSid": {c.t.cfg.AccountSID}, "CallSid": {c.SID}, "For": {p.step()}, "PaymentMethod": {p.method},
+		"Attempt": {strconv.Itoa(p.attempt)}, "ErrorType": {wrong},
+	}
+	for name, value := range p.masked() {
+		form.Set(name, value)
+	}
+	c.t.callback(ctx, webhook{url: c.resolve(target), method: p.node.Attr("statusCallbackMethod", http.MethodPost), form: form, port: PortDropped, callSID: c.SID})
+}
+
+// needsMatching says whether the step is entered twice.
+func (p *paying) needsMatching() bool {
+	return slices.ContainsFunc(p.prompts(p.step()), func(n *Node) bool { return n.Attr("requireMatchingInputs", "false") == "true" })
+}

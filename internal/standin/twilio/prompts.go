@@ -1,0 +1,141 @@
+package twilio
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// stepErrors are the errors that each step can be asked again for, in the words
+// of Prompt's errorType.
+var stepErrors = map[string][]string{
+	stepNumber:     {"timeout", "invalid-card-number", "invalid-card-type"},
+	stepDate:       {"timeout", "invalid-date"},
+	stepCode:       {"timeout", "invalid-security-code"},
+	stepPostal:     {"timeout", "invalid-postal-code"},
+	stepRouting:    {"timeout", "invalid-bank-routing-number", "input-matching-failed"},
+	stepAccount:    {"timeout", "invalid-bank-account-number", "input-matching-failed"},
+	stepProcessing: {},
+}
+
+// stepMethod is the paymentMethod that asks a step.
+func stepMethod(step string) string {
+	switch step {
+	case stepRouting, stepAccount:
+		return "ach-debit"
+	}
+	return "credit-card"
+}
+
+// prompts gives the document's prompts for a step.
+func (p *paying) prompts(step string) []*Node {
+	var found []*Node
+	for _, kid := range p.node.Elements() {
+		if kid.Name == "Prompt" && kid.Attr("for", "") == step {
+			found = append(found, kid)
+		}
+	}
+	return found
+}
+
+// moment is what a prompt is chosen by.
+type moment struct {
+	step     string
+	attempt  int
+	err      string
+	cardType string
+	matching bool
+}
+
+// pick chooses the prompt for the present moment. Exact is false when it says
+// nothing of the error at hand.
+func (p *paying) pick(step string) (prompt *Node, exact bool) {
+	if step == stepProcessing {
+		return p.choose(moment{step: step, attempt: 1, cardType: p.cardType})
+	}
+	return p.choose(moment{step, p.attempt, p.err, p.cardType, p.matching})
+}
+
+// choose takes the prompt whose attributes name the moment most closely, the
+// first of equals.
+func (p *paying) choose(m moment) (best *Node, exact bool) {
+	bestScore := -1
+	for _, n := range p.prompts(m.step) {
+		if score := fit(n, m); score > bestScore {
+			best, bestScore = n, score
+		}
+	}
+	return best, best != nil && (m.err == "" || best.Has("errorType"))
+}
+
+// fit gives how many of a prompt's conditions the moment meets, weighted, or -1
+// when it breaks one.
+func fit(n *Node, m moment) int {
+	score := 0
+	if n.Has("errorType") {
+		if m.err == "" || !has(n, "errorType", m.err) {
+			return -1
+		}
+		score += 8
+	} else if want := n.Attr("requireMatchingInputs", "false") == "true"; m.err == "" && want != m.matching || m.err != "" && want {
+		return -1
+	}
+	if n.Has("attempt") {
+		if !has(n, "attempt", strconv.Itoa(m.attempt)) {
+			return -1
+		}
+		score += 4
+	}
+	if n.Has("cardType") {
+		if !has(n, "cardType", m.cardType) {
+			return -1
+		}
+		score += 2
+	}
+	return score
+}
+
+func has(n *Node, attr, word string) bool {
+	return slices.Contains(strings.Fields(n.Attr(attr, "")), word)
+}
+
+// missingPrompts walks every moment that this Pay can come to and names those
+// that Twilio would fill with its own words.
+func (p *paying) missingPrompts() []string {
+	var missing []string
+	note := func(m moment, name string) {
+		if _, exact := p.choose(m); !exact && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	for _, step := range p.steps {
+		matching := slices.ContainsFunc(p.prompts(step), func(n *Node) bool { return n.Attr("requireMatchingInputs", "false") == "true" })
+		for _, kind := range p.cardTypesAt(step) {
+			note(moment{step: step, attempt: 1, cardType: kind}, step)
+			for attempt := 2; attempt <= p.tries; attempt++ {
+				for _, wrong := range stepErrors[step] {
+					if wrong != "input-matching-failed" || matching {
+						note(moment{step: step, attempt: attempt, err: wrong, cardType: kind}, step+" after "+wrong)
+					}
+				}
+			}
+		}
+	}
+	for _, kind := range p.cardTypesAt(stepProcessing) {
+		note(moment{step: stepProcessing, attempt: 1, cardType: kind}, stepProcessing)
+	}
+	return missing
+}
+
+// cardTypesAt gives the card types that can be known at a step: none before the
+// number is in.
+func (p *paying) cardTypesAt(step string) []string {
+	if step == stepNumber || p.method == "ach-debit" {
+		return []string{""}
+	}
+	return p.validCardTypes()
+}
+
+func (p *paying) validCardTypes() []string {
+	return strings.Fields(p.node.Attr("validCardTypes", "visa mastercard amex"))
+}

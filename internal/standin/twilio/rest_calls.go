@@ -1,0 +1,159 @@
+package twilio
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// callFields are what a create may hold.
+var callFields = map[string]field{
+	"To": {kind: "phone", code: 21211}, "From": {kind: "phone", code: 21212},
+	"Url": {kind: "absolute", code: 21205}, "Method": {kind: "method"}, "Twiml": {kind: "string"},
+	"FallbackUrl": {kind: "absolute", code: 21205}, "FallbackMethod": {kind: "enum POST"},
+	"StatusCallback": {kind: "absolute", code: 21609}, "StatusCallbackMethod": {kind: "enum POST"},
+	"StatusCallbackEvent": {kind: "enum initiated ringing answered completed", repeated: true},
+	"Timeout":             {kind: "range 1 600"}, "TimeLimit": {kind: "range 1 14400"}, "CallReason": {kind: "string"},
+	"SendDigits": {kind: "tones"}, "Record": {kind: "enum false"},
+	"MachineDetection": {kind: "enum Enable DetectMessageEnd"}, "MachineDetectionTimeout": {kind: "range 3 59"},
+	"MachineDetectionSpeechThreshold": {kind: "range 1000 6000"}, "MachineDetectionSpeechEndThreshold": {kind: "range 500 5000"},
+	"MachineDetectionSilenceTimeout": {kind: "range 2000 10000"},
+}
+
+func (t *Twilio) createCall(r *http.Request) response {
+	form := r.PostForm
+	for _, name := range []string{"To", "From"} {
+		if form.Get(name) == "" {
+			return refuse(http.StatusBadRequest, 21201, "No '%s' number is specified", name)
+		}
+	}
+	if answer, fine := checkForm(form, callFields); !fine {
+		return answer
+	}
+	if _, ours := t.number(form.Get("From")); !ours {
+		return refuse(http.StatusBadRequest, 21210, "The source phone number provided is not yet verified for your account.")
+	}
+	if answer, fine := t.checkDocument(form); !fine {
+		return answer
+	}
+	c := t.newOutbound(form)
+	answer := created(t.callJSON(c))
+	t.keep(c)
+	ctx := context.WithoutCancel(r.Context())
+	answer.after = func() { t.background.Go(func() { t.place(ctx, c) }) }
+	return answer
+}
+
+// checkDocument wants a Url or a Twiml, and never both: which of the two wins
+// is told both ways.
+func (t *Twilio) checkDocument(form url.Values) (response, bool) {
+	target, twiml := form.Get("Url"), form.Get("Twiml")
+	switch {
+	case target == "" && twiml == "":
+		return refuse(http.StatusBadRequest, 21205, "Url parameter is required."), false
+	case target != "" && twiml != "":
+		return refuse(http.StatusBadRequest, 21218, "Url and Twiml exclude each other."), false
+	case len(twiml) > 4000:
+		return refuse(http.StatusBadRequest, 32018, "Twiml is longer than 4000 characters."), false
+	case t.cfg.OverridesRequired && target != "" && !hasOverrides(target):
+		return refuse(http.StatusBadRequest, 21205, "Url lacks the connection overrides."), false
+	}
+	if twiml != "" {
+		if _, problems := readVoice([]byte(twiml), t.cfg.OverridesRequired, inline); len(problems) > 0 {
+			return refuse(http.StatusBadRequest, 12100, "Twiml: %s", describe(problems)), false
+		}
+	}
+	return response{}, true
+}
+
+// callJSON shows a call as REST does. What runs is not waited for.
+func (t *Twilio) callJSON(c *Call) object {
+	status := "in-progress"
+	switch s := c.State().(type) {
+	case Ended:
+		status = s.Status
+	case Ringing:
+		status = "queued"
+	}
+	return object{
+		"sid": c.SID, "account_sid": t.cfg.AccountSID, "api_version": apiVersion, "to": c.To, "from": c.From,
+		"to_formatted": c.To, "from_formatted": c.From, "status": status, "direction": c.Direction,
+		"date_created": nil, "date_updated": nil, "start_time": nil, "end_time": nil, "duration": nil, "price": nil, "price_unit": "USD",
+		"answered_by": nil, "parent_call_sid": nil, "uri": t.uri("/Calls/" + c.SID + ".json"), "subresource_uris": object{},
+	}
+}
+
+func (t *Twilio) getCall(r *http.Request) response {
+	c, found := t.Lookup(sidOf(r))
+	if !found {
+		return notFound()
+	}
+	return ok(t.callJSON(c))
+}
+
+func (t *Twilio) listCalls(r *http.Request) response {
+	query := r.URL.Query()
+	rules := map[string]field{
+		"To": {kind: "string"}, "From": {kind: "string"}, "Status": {kind: "string"},
+		"PageSize": {kind: "range 1 1000"}, "Page": {kind: "range 0 100000"}, "PageToken": {kind: "string"},
+	}
+	if answer, fine := checkForm(query, rules); !fine {
+		return answer
+	}
+	t.mu.Lock()
+	calls := make([]*Call, 0, len(t.calls))
+	for _, c := range t.calls {
+		calls = append(calls, c)
+	}
+	t.mu.Unlock()
+	slices.SortFunc(calls, func(a, b *Call) int { return strings.Compare(a.SID, b.SID) })
+	var found []any
+	for _, c := range calls {
+		if to := query.Get("To"); to != "" && to != c.To {
+			continue
+		}
+		if from := query.Get("From"); from != "" && from != c.From {
+			continue
+		}
+		shown := t.callJSON(c)
+		if status := query.Get("Status"); status == "" || status == shown["status"] {
+			found = append(found, shown)
+		}
+	}
+	return ok(t.page(r, "Calls.json", "calls", found))
+}
+
+// updateCall redirects or ends a call. It takes effect at the caller's next act
+// or at Settle: the request itself may come from a webhook of that very call.
+func (t *Twilio) updateCall(r *http.Request) response {
+	form := r.PostForm
+	rules := map[string]field{
+		"Url": {kind: "absolute", code: 21205}, "Method": {kind: "method"}, "Twiml": {kind: "string"}, "Status": {kind: "enum canceled completed"},
+	}
+	if answer, fine := checkForm(form, rules); !fine {
+		return answer
+	}
+	c, found := t.Lookup(sidOf(r))
+	switch {
+	case !found:
+		return notFound()
+	case c.Over():
+		return refuse(http.StatusBadRequest, 21220, "Call is not in-progress. Cannot redirect.")
+	}
+	status := form.Get("Status")
+	if status == "" {
+		if answer, fine := t.checkDocument(form); !fine {
+			return answer
+		}
+	}
+	method := form.Get("Method")
+	if method == "" {
+		method = http.MethodPost
+	}
+	c.mu.Lock()
+	c.pending = &redirection{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), status: status}
+	c.mu.Unlock()
+	return ok(t.callJSON(c))
+}

@@ -1,0 +1,245 @@
+package twilio
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// messageFields are what a create may hold.
+var messageFields = map[string]field{
+	"To": {kind: "phone", code: 21211}, "From": {kind: "phone", code: 21212}, "MessagingServiceSid": {kind: "string"},
+	"Body": {kind: "string"}, "StatusCallback": {kind: "absolute", code: 21609}, "ValidityPeriod": {kind: "range 1 36000"},
+	"ScheduleType": {kind: "enum fixed", code: 35118}, "SendAt": {kind: "instant", code: 35112},
+	"SmartEncoded": {kind: "bool"}, "ShortenUrls": {kind: "bool"}, "RiskCheck": {kind: "enum enable disable"},
+	"ContentRetention": {kind: "enum retain discard"}, "AddressRetention": {kind: "enum retain obfuscate"},
+	"ProvideFeedback": {kind: "bool"}, "Attempt": {kind: "range 1 10"}, "MaxPrice": {kind: "string"},
+}
+
+func (t *Twilio) createMessage(r *http.Request) response {
+	form := r.PostForm
+	if form.Get("To") == "" {
+		return refuse(http.StatusBadRequest, 21604, "A 'To' phone number is required.")
+	}
+	if answer, fine := checkForm(form, messageFields); !fine {
+		return answer
+	}
+	m := &message{Message: Message{
+		To: form.Get("To"), From: form.Get("From"), ServiceSID: form.Get("MessagingServiceSid"), Body: form.Get("Body"),
+		Direction: outboundAPI, StatusCallback: form.Get("StatusCallback"), Status: "queued",
+	}}
+	if answer, fine := t.checkMessage(m); !fine {
+		return answer
+	}
+	if answer, fine := t.schedule(m, form.Get("ScheduleType"), form.Get("SendAt")); !fine {
+		return answer
+	}
+	answer := created(t.store(m))
+	if t.cfg.AutoDeliver {
+		answer.after = func() {
+			t.background.Go(func() { t.moveText(context.WithoutCancel(r.Context()), m) })
+		}
+	}
+	return answer
+}
+
+// checkMessage holds the refusals that Twilio makes at create.
+func (t *Twilio) checkMessage(m *message) (response, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sender := m.From
+	ours := slices.ContainsFunc(t.numbers, func(n *Number) bool { return n.Phone == m.From })
+	switch {
+	case m.From == "" && m.ServiceSID == "":
+		return refuse(http.StatusBadRequest, 21603, "A 'From' phone number is required."), false
+	case m.From != "" && !ours:
+		return refuse(http.StatusBadRequest, 21606, "The 'From' phone number is not a valid, SMS-capable number of your account."), false
+	case m.ServiceSID != "" && t.services[m.ServiceSID] == nil:
+		return refuse(http.StatusBadRequest, 21701, "The Messaging Service does not exist."), false
+	case strings.TrimSpace(m.Body) == "":
+		return refuse(http.StatusBadRequest, 21602, "Message body is required."), false
+	case utf8.RuneCountInString(m.Body) > 1600:
+		return refuse(http.StatusBadRequest, 21617, "The concatenated message body exceeds the 1600 character limit."), false
+	case m.StatusCallback != "" && underscoreHost(m.StatusCallback):
+		return refuse(http.StatusBadRequest, 21609, "The 'StatusCallback' URL is not a valid URL."), false
+	}
+	if sender == "" {
+		if len(t.numbers) == 0 {
+			return refuse(http.StatusBadRequest, 21703, "The Messaging Service has no phone numbers."), false
+		}
+		sender = t.numbers[0].Phone
+	}
+	if code := t.outcomes[m.To].CreateError; code != 0 {
+		return refuse(http.StatusBadRequest, code, "The message cannot be created."), false
+	}
+	if t.blocked[[2]string{m.To, sender}] {
+		return refuse(http.StatusBadRequest, 21610, "Attempt to send to unsubscribed recipient"), false
+	}
+	return response{}, true
+}
+
+func underscoreHost(rawURL string) bool {
+	_, rest, _ := strings.Cut(rawURL, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return strings.Contains(host, "_")
+}
+
+// schedule plays Twilio's rule that without a service a schedule is ignored and
+// the text goes out now.
+func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
+	if m.ServiceSID != "" {
+		m.Status = "accepted"
+	}
+	if kind == "" || m.ServiceSID == "" {
+		return response{}, true
+	}
+	sendAt, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return refuse(http.StatusBadRequest, 35111, "SendAt is missing."), false
+	}
+	ahead := sendAt.Sub(t.cfg.Now())
+	if ahead < 300*time.Second || ahead > 35*24*time.Hour {
+		return refuse(http.StatusBadRequest, 35114, "SendAt is not between 300 seconds and 35 days ahead."), false
+	}
+	m.Status, m.SendAt = "scheduled", sendAt
+	return response{}, true
+}
+
+// store accepts a text. Its segments are counted later when a service sends it.
+func (t *Twilio) store(m *message) object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m.SID = t.sidLocked("SM")
+	m.Created = t.cfg.Now()
+	m.Updated = m.Created
+	if m.ServiceSID == "" {
+		m.Segments = segments(m.Body)
+	}
+	t.add(m)
+	return t.messageJSON(m)
+}
+
+func (t *Twilio) messageJSON(m *message) object {
+	var code, text any
+	if m.ErrorCode != 0 {
+		code, text = m.ErrorCode, "The message was not delivered."
+	}
+	return object{
+		"sid": m.SID, "account_sid": t.cfg.AccountSID, "api_version": apiVersion, "to": m.To, "from": maybe(m.From),
+		"messaging_service_sid": maybe(m.ServiceSID), "body": m.Body, "status": m.Status, "direction": m.Direction,
+		"num_segments": strconv.Itoa(m.Segments), "num_media": "0", "price": nil, "price_unit": "USD",
+		"error_code": code, "error_message": text,
+		"date_created": apiTime(m.Created), "date_updated": apiTime(m.Updated), "date_sent": apiTime(m.Sent),
+		"uri":              t.uri("/Messages/" + m.SID + ".json"),
+		"subresource_uris": object{"media": t.uri("/Messages/" + m.SID + "/Media.json")},
+	}
+}
+
+// listMessages filters as Twilio does: its only date is that of sending, which
+// a text still queued lacks.
+func (t *Twilio) listMessages(r *http.Request) response {
+	query := r.URL.Query()
+	rules := map[string]field{
+		"To": {kind: "string"}, "From": {kind: "string"}, "DateSent": {kind: "string"}, "DateSent<": {kind: "string"}, "DateSent>": {kind: "string"},
+		"PageSize": {kind: "range 1 1000"}, "Page": {kind: "range 0 100000"}, "PageToken": {kind: "string"},
+	}
+	if answer, fine := checkForm(query, rules); !fine {
+		return answer
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []any
+	for _, m := range slices.Backward(t.messages) { // newest first
+		sent := m.Sent.UTC().Format(time.DateOnly)
+		fits := func(name string, holds func(day string) bool) bool {
+			value := query.Get(name)
+			return value == "" || !m.Sent.IsZero() && holds(value[:min(len(value), 10)])
+		}
+		if to := query.Get("To"); to != "" && to != m.To {
+			continue
+		}
+		if from := query.Get("From"); from != "" && from != m.From {
+			continue
+		}
+		if fits("DateSent", func(day string) bool { return sent == day }) &&
+			fits("DateSent<", func(day string) bool { return sent <= day }) &&
+			fits("DateSent>", func(day string) bool { return sent >= day }) {
+			found = append(found, t.messageJSON(m))
+		}
+	}
+	return ok(t.page(r, "Messages.json", "messages", found))
+}
+
+// page cuts a list to the size asked for, with the link to the next page.
+func (t *Twilio) page(r *http.Request, resource, key string, all []any) object {
+	query := r.URL.Query()
+	size, _ := strconv.Atoi(query.Get("PageSize"))
+	if size == 0 {
+		size = 50
+	}
+	number, _ := strconv.Atoi(query.Get("Page"))
+	from := min(number*size, len(all))
+	to := min(from+size, len(all))
+	var next any
+	if to < len(all) {
+		query.Set("Page", strconv.Itoa(number+1))
+		query.Set("PageSize", strconv.Itoa(size))
+		query.Set("PageToken", fmt.Sprintf("PT%d", to))
+		next = t.uri("/" + resource + "?" + query.Encode())
+	}
+	items := all[from:to]
+	if items == nil {
+		items = []any{}
+	}
+	return object{
+		key: items, "page": number, "page_size": size, "start": from, "end": max(to-1, 0),
+		"uri": t.uri("/" + resource), "first_page_uri": t.uri("/" + resource), "next_page_uri": next, "previous_page_uri": nil,
+	}
+}
+
+func notFound() response {
+	return refuse(http.StatusNotFound, 20404, "The requested resource was not found")
+}
+
+func (t *Twilio) getMessage(r *http.Request) response {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m, found := t.bySID[sidOf(r)]
+	if !found {
+		return notFound()
+	}
+	return ok(t.messageJSON(m))
+}
+
+// updateMessage cancels a scheduled text or empties the body of a finished one.
+func (t *Twilio) updateMessage(r *http.Request) response {
+	rules := map[string]field{"Status": {kind: "enum canceled"}, "Body": {kind: "string"}}
+	if answer, fine := checkForm(r.PostForm, rules); !fine {
+		return answer
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m, found := t.bySID[sidOf(r)]
+	if !found {
+		return notFound()
+	}
+	if r.PostForm.Has("Status") {
+		if m.Status != "scheduled" {
+			return refuse(http.StatusBadRequest, 30409, "Message cannot be canceled.")
+		}
+		m.Status = "canceled"
+	}
+	if r.PostForm.Has("Body") {
+		if r.PostForm.Get("Body") != "" {
+			return refuse(http.StatusBadRequest, 20001, "The body can only be emptied.")
+		}
+		m.Body = ""
+	}
+	m.Updated = t.cfg.Now()
+	return ok(t.messageJSON(m))
+}

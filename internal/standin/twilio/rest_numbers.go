@@ -1,0 +1,150 @@
+package twilio
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// service is a Messaging Service. Its pool is the account's first number.
+type service struct {
+	sid, name      string
+	inboundURL     string
+	fallbackURL    string
+	statusCallback string
+	onNumber       bool // inbound texts go to the number's webhook
+}
+
+// numberFields are what an update of a number may hold.
+var numberFields = map[string]field{
+	"VoiceUrl": {kind: "absolute", code: 21502}, "VoiceMethod": {kind: "method"},
+	"VoiceFallbackUrl": {kind: "absolute", code: 21502}, "VoiceFallbackMethod": {kind: "method"},
+	"StatusCallback": {kind: "absolute", code: 21502}, "StatusCallbackMethod": {kind: "method"},
+	"SmsUrl": {kind: "absolute", code: 21502}, "SmsMethod": {kind: "method"}, "FriendlyName": {kind: "string"},
+}
+
+func (t *Twilio) numberJSON(n *Number) object {
+	return object{
+		"sid": n.SID, "account_sid": t.cfg.AccountSID, "phone_number": n.Phone, "friendly_name": n.Phone, "api_version": apiVersion,
+		"voice_url": n.VoiceURL, "voice_method": "POST", "voice_fallback_url": n.VoiceFallbackURL, "voice_fallback_method": "POST",
+		"status_callback": n.StatusURL, "status_callback_method": "POST", "sms_url": n.SMSURL, "sms_method": "POST",
+		"capabilities": object{"voice": true, "sms": true, "mms": true, "fax": false},
+		"uri":          t.uri("/IncomingPhoneNumbers/" + n.SID + ".json"),
+	}
+}
+
+func (t *Twilio) listNumbers(r *http.Request) response {
+	query := r.URL.Query()
+	rules := map[string]field{
+		"PhoneNumber": {kind: "string"}, "FriendlyName": {kind: "string"},
+		"PageSize": {kind: "range 1 1000"}, "Page": {kind: "range 0 100000"}, "PageToken": {kind: "string"},
+	}
+	if answer, fine := checkForm(query, rules); !fine {
+		return answer
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []any
+	for _, n := range t.numbers {
+		if phone := query.Get("PhoneNumber"); phone == "" || phone == n.Phone {
+			found = append(found, t.numberJSON(n))
+		}
+	}
+	return ok(t.page(r, "IncomingPhoneNumbers.json", "incoming_phone_numbers", found))
+}
+
+// findNumber gives the number with a SID. The caller holds t.mu.
+func (t *Twilio) findNumber(sid string) (*Number, bool) {
+	i := slices.IndexFunc(t.numbers, func(n *Number) bool { return n.SID == sid })
+	if i < 0 {
+		return nil, false
+	}
+	return t.numbers[i], true
+}
+
+func (t *Twilio) getNumber(r *http.Request) response {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, found := t.findNumber(sidOf(r))
+	if !found {
+		return notFound()
+	}
+	return ok(t.numberJSON(n))
+}
+
+func (t *Twilio) updateNumber(r *http.Request) response {
+	if answer, fine := checkForm(r.PostForm, numberFields); !fine {
+		return answer
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, found := t.findNumber(sidOf(r))
+	if !found {
+		return notFound()
+	}
+	set(r.PostForm, map[string]*string{
+		"VoiceUrl": &n.VoiceURL, "VoiceFallbackUrl": &n.VoiceFallbackURL, "StatusCallback": &n.StatusURL, "SmsUrl": &n.SMSURL,
+	})
+	return ok(t.numberJSON(n))
+}
+
+// set copies the fields that are given.
+func set(form url.Values, fields map[string]*string) {
+	for name, target := range fields {
+		if form.Has(name) {
+			*target = form.Get(name)
+		}
+	}
+}
+
+func (t *Twilio) serviceJSON(s *service) object {
+	return object{
+		"sid": s.sid, "account_sid": t.cfg.AccountSID, "friendly_name": s.name,
+		"inbound_request_url": maybe(s.inboundURL), "inbound_method": "POST", "fallback_url": maybe(s.fallbackURL), "fallback_method": "POST",
+		"status_callback": maybe(s.statusCallback), "use_inbound_webhook_on_number": s.onNumber, "validity_period": 36000,
+		"url": "https://messaging.twilio.com/v1/Services/" + s.sid,
+	}
+}
+
+func (t *Twilio) listServices(*http.Request) response {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := []any{}
+	for _, s := range t.services {
+		list = append(list, t.serviceJSON(s))
+	}
+	return ok(object{"services": list, "meta": object{"key": "services", "page": 0, "page_size": 50, "next_page_url": nil}})
+}
+
+func (t *Twilio) getService(r *http.Request) response {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, found := t.services[sidOf(r)]
+	if !found {
+		return notFound()
+	}
+	return ok(t.serviceJSON(s))
+}
+
+func (t *Twilio) updateService(r *http.Request) response {
+	rules := map[string]field{
+		"InboundRequestUrl": {kind: "absolute"}, "InboundMethod": {kind: "method"}, "FallbackUrl": {kind: "absolute"}, "FallbackMethod": {kind: "method"},
+		"StatusCallback": {kind: "absolute"}, "UseInboundWebhookOnNumber": {kind: "bool"}, "FriendlyName": {kind: "string"},
+	}
+	if answer, fine := checkForm(r.PostForm, rules); !fine {
+		return answer
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, found := t.services[sidOf(r)]
+	if !found {
+		return notFound()
+	}
+	set(r.PostForm, map[string]*string{
+		"InboundRequestUrl": &s.inboundURL, "FallbackUrl": &s.fallbackURL, "StatusCallback": &s.statusCallback, "FriendlyName": &s.name,
+	})
+	if r.PostForm.Has("UseInboundWebhookOnNumber") {
+		s.onNumber = r.PostForm.Get("UseInboundWebhookOnNumber") == "true"
+	}
+	return ok(t.serviceJSON(s))
+}

@@ -1,0 +1,198 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Twilio's own words: it answers them itself, before the product hears of them.
+var (
+	stopWords  = map[string]bool{"STOP": true, "STOPALL": true, "UNSUBSCRIBE": true, "CANCEL": true, "END": true, "QUIT": true, "REVOKE": true, "OPTOUT": true}
+	startWords = map[string]bool{"START": true, "UNSTOP": true}
+	helpWords  = map[string]bool{"HELP": true, "INFO": true}
+)
+
+// Twilio's answers to them.
+const (
+	stopReply  = "You have successfully been unsubscribed. You will not receive any more messages from this number. Reply START to resubscribe."
+	startReply = "You have successfully been re-subscribed to messages from this number. Reply HELP for help. Reply STOP to unsubscribe. Msg&Data Rates May Apply."
+	helpReply  = "Reply STOP to unsubscribe. Msg&Data Rates May Apply."
+)
+
+// optOutType sorts a body as Twilio does: STOP, START, HELP, or nothing.
+func optOutType(body string) (kind, answer string) {
+	switch word := strings.ToUpper(strings.TrimSpace(body)); {
+	case stopWords[word]:
+		return "STOP", stopReply
+	case startWords[word]:
+		return "START", startReply
+	case helpWords[word]:
+		return "HELP", helpReply
+	}
+	return "", ""
+}
+
+// TextFrom sends a text to the product from somebody's phone: Twilio plays its
+// own words first, then posts the text, then sends what the answer holds.
+func (t *Twilio) TextFrom(ctx context.Context, from, body string) error {
+	if len(t.numbers) == 0 {
+		return errors.New("twilio stand-in: the account has no number to text to")
+	}
+	number, _ := t.number(t.numbers[0].Phone)
+	kind, answer := optOutType(body)
+	form := t.receive(from, number.Phone, body)
+	t.playOptOut(from, number.Phone, kind, answer)
+	if kind != "" && t.cfg.AdvancedOptOut {
+		form.Set("OptOutType", kind)
+	}
+	w := webhook{url: t.inboundURL(number), method: http.MethodPost, form: form, port: PortKept, twiml: true}
+	res, err := t.deliver(ctx, w)
+	if refused(err) {
+		return t.blame(Fault{FaultReply, "", w.path(), "an inbound text was refused"})
+	}
+	if err != nil {
+		return fmt.Errorf("text to the product: %w", err)
+	}
+	return t.reply(w, res, from, number.Phone, kind)
+}
+
+// inboundURL is the number's webhook, or its service's.
+func (t *Twilio) inboundURL(n Number) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.services[t.cfg.MessagingServiceSID]; s != nil && !s.onNumber && s.inboundURL != "" {
+		return s.inboundURL
+	}
+	return n.SMSURL
+}
+
+// receive stores an inbound text and gives its fields.
+func (t *Twilio) receive(from, to, body string) url.Values {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.cfg.Now()
+	m := &message{Message: Message{
+		SID: t.sidLocked("SM"), To: to, From: from, Body: body, Status: "received", Direction: inbound,
+		Segments: segments(body), Created: now, Sent: now, Updated: now,
+	}}
+	t.add(m)
+	form := url.Values{
+		"MessageSid": {m.SID}, "SmsSid": {m.SID}, "SmsMessageSid": {m.SID}, "AccountSid": {t.cfg.AccountSID}, "ApiVersion": {apiVersion},
+		"From": {from}, "To": {to}, "Body": {body}, "NumMedia": {"0"}, "NumSegments": {strconv.Itoa(m.Segments)}, "SmsStatus": {"received"},
+		"FromCountry": {"US"}, "FromState": {"MA"}, "FromCity": {""}, "FromZip": {""}, "ToCountry": {"US"}, "ToState": {""}, "ToCity": {""}, "ToZip": {""},
+	}
+	if t.cfg.MessagingServiceSID != "" {
+		form.Set("MessagingServiceSid", t.cfg.MessagingServiceSID)
+	}
+	return form
+}
+
+// playOptOut blocks or opens the number and sends Twilio's own answer.
+func (t *Twilio) playOptOut(from, to, kind, answer string) {
+	if kind == "" {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	pair := [2]string{from, to}
+	again := kind == "STOP" && t.blocked[pair]
+	switch kind {
+	case "STOP":
+		t.blocked[pair] = true
+	case "START":
+		delete(t.blocked, pair)
+	}
+	if again { // the second STOP in a row is not answered
+		return
+	}
+	now := t.cfg.Now()
+	t.add(&message{Message: Message{
+		SID: t.sidLocked("SM"), To: from, From: to, Body: answer, Status: "delivered", Direction: "outbound-reply",
+		Segments: segments(answer), Created: now, Sent: now, Updated: now, Automatic: true,
+	}})
+}
+
+// reply reads the answer to an inbound text and sends the messages it holds.
+func (t *Twilio) reply(w webhook, res reply, from, to, kind string) error {
+	blame := func(k FaultKind, detail string) error {
+		return t.blame(Fault{k, "", w.path(), detail})
+	}
+	if res.status == http.StatusNoContent || res.status == http.StatusOK && len(res.body) == 0 {
+		return nil
+	}
+	if res.status != http.StatusOK {
+		return blame(FaultReply, fmt.Sprintf("the status is %d", res.status))
+	}
+	if what := checkContentType(res.contentType); what != "" {
+		return blame(FaultReply, "the content type "+what)
+	}
+	root, problems := readMessaging(res.body)
+	if len(problems) > 0 {
+		return blame(FaultTwiML, describe(problems))
+	}
+	for _, verb := range root.Elements() {
+		if verb.Name != "Message" {
+			return blame(FaultUnsupported, verb.Name+" in a text's answer is not imitated")
+		}
+		if kind != "" {
+			return blame(FaultSecondAnswer, "Twilio has answered "+kind+" already")
+		}
+		t.sendReply(w, verb, from, to)
+	}
+	return nil
+}
+
+// readMessaging reads an answer to a text.
+func readMessaging(doc []byte) (*Node, []Problem) {
+	root, problems := parse(doc, grammars().Messaging)
+	if root == nil {
+		return nil, problems
+	}
+	for _, verb := range root.Elements() {
+		if verb.Name == "Message" && messageBody(verb) == "" {
+			problems = append(problems, Problem{verb.Line, "Message", "is empty"})
+		}
+		if verb.Name == "Message" && len(verb.Elements()) > 0 && verb.text() != "" {
+			problems = append(problems, Problem{verb.Line, "Message", "has both text and elements"})
+		}
+	}
+	return root, problems
+}
+
+// messageBody is a Message's text, its own or its Body's.
+func messageBody(verb *Node) string {
+	for _, kid := range verb.Elements() {
+		if kid.Name == "Body" {
+			return kid.text()
+		}
+	}
+	return verb.text()
+}
+
+// sendReply sends one Message of an answer. A blocked number gets nothing.
+func (t *Twilio) sendReply(w webhook, verb *Node, from, to string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := &message{Message: Message{
+		SID: t.sidLocked("SM"), To: verb.Attr("to", from), From: verb.Attr("from", to), Body: messageBody(verb), Status: "queued",
+		Direction: "outbound-reply", Created: t.cfg.Now(),
+	}}
+	m.Updated, m.Segments = m.Created, segments(m.Body)
+	if callback := verb.Attr("statusCallback", ""); callback != "" {
+		m.StatusCallback = callback
+		if base, err := url.Parse(w.url); err == nil && !strings.Contains(callback, "://") {
+			if ref, err := base.Parse(callback); err == nil {
+				m.StatusCallback = ref.String()
+			}
+		}
+	}
+	if t.blocked[[2]string{m.To, m.From}] {
+		m.Status, m.ErrorCode = "failed", 21610
+	}
+	t.add(m)
+}

@@ -1,0 +1,136 @@
+package twilio
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// run plays verbs until the caller is asked something or the call ends.
+func (c *Call) run(ctx context.Context) error {
+	for {
+		if c.Over() {
+			return nil
+		}
+		if c.hungUp.Load() {
+			c.callerLeaves(ctx)
+			return nil
+		}
+		if redirected, err := c.redirected(ctx); err != nil {
+			return err
+		} else if redirected {
+			continue
+		}
+		if c.next >= len(c.verbs) {
+			if c.Direction == outboundDial { // a whisper that runs out connects the two
+				c.setState(AskDial{To: c.To, CallerID: c.From, AgentSID: c.SID})
+				return nil
+			}
+			c.finish(ctx, "end of document", "completed")
+			return nil
+		}
+		verb := c.verbs[c.next]
+		c.next++
+		asks, err := c.play(ctx, verb)
+		if err != nil || asks {
+			return err
+		}
+	}
+}
+
+// play runs one verb. It says whether the caller is now asked something.
+func (c *Call) play(ctx context.Context, verb *Node) (asks bool, err error) {
+	if verb.Name == "Redirect" {
+		return false, c.fetch(ctx, verb.text(), verb.Attr("method", http.MethodPost), nil)
+	}
+	c.hops = 0
+	switch verb.Name {
+	case "Say", "Play", "Pause":
+		return false, c.speak(ctx, verb, duringPlain)
+	case "Gather":
+		return c.startGather(ctx, verb)
+	case "Pay":
+		return c.startPay(ctx, verb)
+	case "Dial":
+		return c.startDial(ctx, verb)
+	case "Record":
+		return false, c.record(ctx, verb)
+	case "Hangup":
+		c.finish(ctx, "hangup", "completed")
+		return false, nil
+	case "Reject":
+		status := "busy"
+		if verb.Attr("reason", "rejected") == "rejected" {
+			status = "failed"
+		}
+		c.finish(ctx, "rejected", status)
+		return false, nil
+	}
+	return false, c.fail(ctx, FaultUnsupported, "%s is not imitated", verb.Name)
+}
+
+// speak lets the caller hear a Say or a Play, or waits out a Pause.
+func (c *Call) speak(ctx context.Context, n *Node, during string) error {
+	barge := during != duringPlain
+	switch n.Name {
+	case "Say":
+		c.hear(Heard{
+			Text: spoken(n), SSML: markup(n), Language: n.Attr("language", "en-US"), Voice: n.Attr("voice", ""),
+			BargeIn: barge, During: during,
+		})
+	case "Play":
+		if n.Has("digits") {
+			c.hear(Heard{Text: "[tones]", BargeIn: barge, During: during})
+			return nil
+		}
+		if err := c.fetchSound(ctx, n.text()); err != nil {
+			return err
+		}
+		c.hear(Heard{Text: "[sound " + pathOf(c.resolve(n.text())) + "]", BargeIn: barge, During: during})
+	case "Pause":
+		seconds, _ := strconv.Atoi(n.Attr("length", "1")) // the grammar has checked it
+		c.t.cfg.OnPause(ctx, time.Duration(seconds)*time.Second)
+	}
+	return nil
+}
+
+// record plays a Record: nothing is recorded, a made-up URL is posted.
+func (c *Call) record(ctx context.Context, n *Node) error {
+	form := url.Values{
+		"RecordingUrl":      {c.t.cfg.PublicURL + "/standin/recordings/" + c.t.newSID("RE")},
+		"RecordingDuration": {"1"},
+		"Digits":            {"#"},
+	}
+	return c.fetch(ctx, n.Attr("action", c.url), n.Attr("method", http.MethodPost), form)
+}
+
+// callerLeaves plays out what Twilio still posts when the caller hangs up.
+// Whatever is answered, nobody hears it.
+func (c *Call) callerLeaves(ctx context.Context) {
+	c.status = "completed"
+	switch {
+	case c.pay != nil && !c.t.cfg.PayHangupSilent:
+		form := c.pay.result("caller-hung-up")
+		c.postUnheard(ctx, c.pay.node.Attr("action", c.url), http.MethodPost, form)
+	case c.dial != nil:
+		c.dial.leg.finish(ctx, "caller hung up", "completed")
+		c.postUnheard(ctx, c.dial.node.Attr("action", c.url), c.dial.node.Attr("method", http.MethodPost), c.dial.result(c.t.cfg.Now(), "completed", true))
+	}
+	c.finish(ctx, "caller hung up", "completed")
+}
+
+// postUnheard posts to an action after the caller has gone. Only a refusal is
+// held against the product.
+func (c *Call) postUnheard(ctx context.Context, rawURL, method string, extra url.Values) {
+	form := c.params()
+	for name, values := range extra {
+		form[name] = values
+	}
+	target := c.resolve(rawURL)
+	answer, err := c.deliver(ctx, target, method, form)
+	if refused(err) || err == nil && answer.status/100 != 2 {
+		c.blame(FaultReply, "an action after the hang-up was refused")
+	}
+}
