@@ -254,6 +254,14 @@ type PaymentEvidence struct {
 	Hash        []byte
 }
 
+type PaymentResolution struct {
+	AttemptKey string
+	Verdict    string
+	Evidence   string
+	ByWhom     string
+	At         time.Time
+}
+
 type ProcessorEvent struct {
 	ID         string
 	Kind       string

@@ -18,7 +18,7 @@ CREATE TABLE suppressions (
     number       text NOT NULL,
     channel      text NOT NULL CHECK (channel IN ('sms', 'voice')),
     purpose      text NOT NULL,
-    source       text NOT NULL,             -- text, key, speech, agent, letter, web, carrier
+    source       text NOT NULL,             -- text, twilio (it acted on the words too), key, speech, agent, letter, web, carrier, undeliverable
     words        text NOT NULL DEFAULT '',
     at           timestamptz NOT NULL,
     lifted_at    timestamptz,
@@ -61,6 +61,12 @@ CREATE UNIQUE INDEX notices_one_a_payment ON notices (attempt_key, kind) WHERE a
 CREATE UNIQUE INDEX notices_one_an_answer ON notices (cause, kind) WHERE cause IS NOT NULL;
 CREATE INDEX notices_due ON notices (not_before) WHERE state IN ('planned', 'claimed', 'unknown');
 CREATE INDEX notices_number ON notices (number, created_at);
+
+-- What the carrier says comes late, twice and out of order: a state is followed only by one of a higher rank.
+CREATE FUNCTION notice_rank(state text) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS $$
+    SELECT CASE state WHEN 'planned' THEN 0 WHEN 'claimed' THEN 1 WHEN 'unknown' THEN 1 WHEN 'accepted' THEN 2
+                      WHEN 'sent' THEN 3 ELSE 4 END
+$$;
 
 CREATE TABLE notice_reasons (
     notice_id      bigint NOT NULL REFERENCES notices,

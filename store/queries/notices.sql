@@ -17,3 +17,203 @@ RETURNING notice_id;
 
 -- name: PaymentNoticeID :one
 SELECT id FROM notices WHERE attempt_key = @attempt_key AND kind = @kind;
+
+-- name: NoticeForUpdate :one
+SELECT * FROM notices WHERE id = @id FOR UPDATE;
+
+-- name: NoticeFacts :one
+-- Everything a claim must know, in one look, so that the parts belong together (N2). The zone is the recipient's:
+-- of the member whose number it is, else of the account's member.
+SELECT
+    EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
+            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
+    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
+            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
+    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
+            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
+    coalesce((SELECT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY p.member_id LIMIT 1), m.time_zone, '')::text AS time_zone,
+    a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
+    a.not_before AS debit_not_before, a.intent_id, a.create_sent_at, a.heard,
+    coalesce(acc.status = 'terminated', false)::boolean AS terminated,
+    (coalesce((SELECT sum(b.billed_cents) FROM (
+            SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
+            WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0)
+     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = a.account), 0))::bigint AS owed,
+    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account AND o.key <> a.key
+            AND o.state IN ('authorized', 'confirming', 'unknown')) AS in_flight
+FROM notices n
+LEFT JOIN payment_attempts a ON a.key = n.attempt_key
+LEFT JOIN accounts acc ON acc.account = a.account
+LEFT JOIN members m ON m.member_id = acc.member_id
+WHERE n.id = @id;
+
+-- name: RecentTexts :many
+-- O10: what we sent this number lately, newest first.
+SELECT kind, coalesce(sent_at, tried_at)::timestamptz AS at FROM notices
+WHERE number = @number AND channel = 'sms' AND kind = ANY (@kinds::text[])
+  AND state IN ('accepted', 'sent', 'delivered') AND sent_at >= @since
+ORDER BY sent_at DESC LIMIT 3;
+
+-- name: ClaimNotice :one
+-- The words that are true at this instant, and the create counted before it leaves.
+UPDATE notices
+SET state = 'claimed', body = @body, fence = fence + 1, leased_until = @lease_until, creates = creates + 1,
+    tried_at = @now, looks = 0, next_look_at = NULL, why = NULL
+WHERE id = @id AND state = 'planned'
+RETURNING *;
+
+-- name: ClaimLook :one
+UPDATE notices SET fence = fence + 1, leased_until = @lease_until
+WHERE id = @id AND state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
+RETURNING *;
+
+-- name: PutNoticeOff :exec
+-- Its window opens later.
+UPDATE notices SET not_before = @until WHERE id = @id AND state = 'planned';
+
+-- name: EndNotice :one
+-- Dropped or suppressed before anything left.
+UPDATE notices SET state = @state, why = @why WHERE id = @id AND state = 'planned'
+RETURNING *;
+
+-- name: DropReasons :exec
+UPDATE notice_reasons SET dropped_why = @why WHERE notice_id = @id AND dropped_why IS NULL;
+
+-- name: ReplanNotice :execrows
+-- The create was never processed: it does not count, and the words are written anew.
+UPDATE notices
+SET state = 'planned', not_before = @again, creates = creates - 1, waits = waits + 1, why = @why, error_code = @error_code,
+    body = NULL, tried_at = NULL, leased_until = NULL
+WHERE id = @id AND fence = @fence AND state = 'claimed';
+
+-- name: ResendNotice :execrows
+-- Looked for three times and not there: it may be sent once more if it is still true.
+UPDATE notices
+SET state = 'planned', not_before = @again, why = @why, looks = looks + 1, next_look_at = NULL, leased_until = NULL
+WHERE id = @id AND fence = @fence AND state = 'unknown';
+
+-- name: DoubtNotice :execrows
+UPDATE notices
+SET state = 'unknown', looks = looks + @looked, next_look_at = @next_look_at, why = coalesce(@why, why), leased_until = NULL
+WHERE id = @id AND fence = @fence AND state IN ('claimed', 'unknown');
+
+-- name: FailNotice :one
+UPDATE notices
+SET state = @state, why = @why, error_code = @error_code, leased_until = NULL, next_look_at = NULL
+WHERE id = @id AND fence = @fence AND state IN ('claimed', 'unknown')
+RETURNING *;
+
+-- name: ReportNotice :one
+-- The carrier's word. It counts only if it is further on than what we know; the first text that carries the reference
+-- is the notice's. A notice we had given up as never accepted is put right too.
+UPDATE notices
+SET state = @state, message_sid = @message_sid, sent_at = coalesce(sent_at, tried_at, @at), why = @why, error_code = @error_code,
+    leased_until = NULL, next_look_at = NULL
+WHERE reference = @reference AND (message_sid IS NULL OR message_sid = @message_sid)
+  AND (notice_rank(@state) > notice_rank(state) OR message_sid IS NULL)
+RETURNING *;
+
+-- name: NoticeByReference :one
+SELECT * FROM notices WHERE reference = @reference;
+
+-- name: KnownMessages :many
+SELECT message_sid::text AS sid FROM notices
+WHERE number = @number AND message_sid IS NOT NULL AND id <> @id AND created_at >= @since;
+
+-- name: CountTwins :one
+-- Other notices in doubt that the same text could be.
+SELECT count(*) FROM notices
+WHERE number = @number AND body = @body AND id <> @id AND message_sid IS NULL
+  AND state IN ('claimed', 'unknown') AND tried_at BETWEEN @since AND @until;
+
+-- name: ExpireNotices :execrows
+-- A courier died with these in its hands: whether a create left is not known.
+UPDATE notices
+SET state = 'unknown', fence = fence + 1, next_look_at = tried_at + interval '2 minutes', leased_until = NULL
+WHERE state = 'claimed' AND leased_until <= @machine_now;
+
+-- name: OverdueNotices :many
+-- After their window the words are not worth sending: dropped and counted (N6).
+UPDATE notices SET state = 'dropped', why = @why
+WHERE id IN (SELECT o.id FROM notices o WHERE o.state = 'planned' AND o.not_after < @now
+             ORDER BY o.id LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING *;
+
+-- name: DueNotices :many
+SELECT id FROM notices
+WHERE (state = 'planned' AND not_before <= @now)
+   OR (state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now))
+ORDER BY not_before, id LIMIT 1000;
+
+-- name: LetterInsteadOfText :execrows
+-- E6: a written notice that does not arrive by text goes by letter the same day, as long as there is a debit.
+INSERT INTO letters (attempt_key, kind, created_at)
+SELECT key, 'written-notice', @at FROM payment_attempts
+WHERE key = @attempt_key AND state IN ('authorized', 'confirming', 'unknown', 'taken')
+ON CONFLICT (attempt_key) DO NOTHING;
+
+-- name: InsertNoticeTask :exec
+INSERT INTO tasks (kind, account, attempt_key, detail, at)
+SELECT @kind, (SELECT r.account FROM notice_reasons r WHERE r.notice_id = n.id ORDER BY r.account LIMIT 1), n.attempt_key, @detail, @at
+FROM notices n WHERE n.id = @id
+ON CONFLICT (kind, attempt_key) WHERE attempt_key IS NOT NULL DO NOTHING;
+
+-- name: OldestDueNotice :one
+-- The age that alarms.
+SELECT min(not_before)::timestamptz AS oldest FROM notices
+WHERE state IN ('planned', 'claimed', 'unknown') AND not_before <= @now
+HAVING min(not_before) IS NOT NULL;
+
+-- name: Textable :one
+SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'sms'
+                    AND purpose IN ('payments', 'all') AND lifted_at IS NULL))::boolean;
+
+-- name: NumberFacts :one
+-- A suppression by its owner or the carrier hides one that only says that nothing arrives there.
+SELECT
+    coalesce((SELECT s.source FROM suppressions s WHERE s.number = @number AND s.channel = 'sms'
+              AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL
+              ORDER BY s.source = 'undeliverable', s.source NOT IN ('twilio', 'carrier') LIMIT 1), '')::text AS suppressed,
+    EXISTS (SELECT 1 FROM consents c WHERE c.number = @number AND c.channel = 'sms'
+            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
+    coalesce((SELECT m.language FROM members m WHERE m.phone = @number ORDER BY m.member_id LIMIT 1), '')::text AS language,
+    coalesce((SELECT m.time_zone FROM members m WHERE m.phone = @number ORDER BY m.member_id LIMIT 1), '')::text AS time_zone;
+
+-- name: LastHelpReply :many
+SELECT created_at FROM notices WHERE number = @number AND kind = 'help_reply' ORDER BY created_at DESC LIMIT 1;
+
+-- name: LockNumber :exec
+-- Wishes about one number are carried out one after another.
+SELECT pg_advisory_xact_lock(hashtextextended('texts to ' || @number::text, 0));
+
+-- name: InsertInboundText :execrows
+INSERT INTO inbound_texts (message_sid, number, class, words, at) VALUES (@message_sid, @number, @class, @words, @at)
+ON CONFLICT (message_sid) DO NOTHING;
+
+-- name: SuppressNumber :execrows
+-- One row in force. The owner's own wish takes the place of "nothing arrives there".
+INSERT INTO suppressions (number, channel, purpose, source, words, at) VALUES (@number, @channel, @purpose, @source, @words, @at)
+ON CONFLICT (number, channel, purpose) WHERE lifted_at IS NULL
+DO UPDATE SET source = excluded.source, words = excluded.words, at = excluded.at
+WHERE suppressions.source = 'undeliverable' AND excluded.source <> 'undeliverable';
+
+-- name: LiftSuppressions :exec
+UPDATE suppressions SET lifted_at = @at, lifted_words = @words WHERE number = @number AND channel = 'sms' AND lifted_at IS NULL;
+
+-- name: GrantConsent :exec
+INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES (@number, 'sms', 'payments', @source, @wording, @at)
+ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
+
+-- name: RevokeConsents :exec
+UPDATE consents SET ended_at = @at WHERE number = @number AND channel = 'sms' AND ended_at IS NULL;
+
+-- name: PlanAnswer :one
+-- An answer to a text or a call: one for each cause. No row comes back when it is planned already.
+INSERT INTO notices (reference, number, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
+VALUES (@reference, @number, @kind, @language, timezone(@time_zone::text, @at::timestamptz)::date, @cause, 'planned', @by_request, @at, @at, @not_after)
+ON CONFLICT (cause, kind) WHERE cause IS NOT NULL DO NOTHING
+RETURNING id;
+
+-- name: InsertInboundTask :exec
+INSERT INTO tasks (kind, detail, at, due_at) VALUES (@kind, @detail, @at, @due_at);

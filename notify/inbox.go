@@ -1,0 +1,310 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"duebell/billing"
+	"duebell/voiceprompts"
+)
+
+// Inbox takes the texts that come in and every other wish about texts, from a key or an agent.
+// What it decides is written in one transaction: who wanted it, what it changed, and our one answer.
+type Inbox struct {
+	book     InboxBook
+	classify *Classifier
+	cal      *billing.Calendar
+	policy   billing.Policy
+	clock    Clock
+	log      *slog.Logger
+}
+
+// InboxBook is the inbox's part of the book.
+type InboxBook interface {
+	// ReceiveText keeps a text and carries decide's effect out, in one transaction. The same SID
+	// again is ErrSeenBefore and changes nothing.
+	ReceiveText(ctx context.Context, t InboundText, at time.Time, decide func(NumberFacts) Effect) error
+	// ChangeConsent carries decide's effect on a number out, in one transaction.
+	ChangeConsent(ctx context.Context, number string, at time.Time, decide func(NumberFacts) Effect) error
+}
+
+// ErrSeenBefore: this text was taken in already.
+var ErrSeenBefore = errors.New("notify: this text was taken in already")
+
+// Incoming is a text as it arrives.
+type Incoming struct {
+	SID        string
+	From       string
+	Body       string
+	OptOutType string // only with Twilio's Advanced Opt-Out: Twilio has acted on it and answers
+}
+
+// InboundText is a text as it is kept. Words has no digit in it: people text what they should not.
+type InboundText struct {
+	SID    string
+	Number string
+	Class  Class
+	Words  string
+}
+
+// NumberFacts is what is known of a number when a wish about it is carried out.
+type NumberFacts struct {
+	Suppressed Source // of the suppression in force; empty: none
+	Consent    bool
+	Language   string    // of the member whose number it is; empty: nobody's
+	Zone       string    // likewise
+	LastHelp   time.Time // newest help_reply; zero: none
+}
+
+// Source says who or what switched texts off or on.
+type Source string
+
+// Sources of suppressions and consents.
+const (
+	FromText        Source = "text"   // words that we act on
+	FromTwilio      Source = "twilio" // words that Twilio has acted on as well
+	FromCarrier     Source = "carrier"
+	FromKey         Source = "key"
+	FromSpeech      Source = "speech"
+	FromAgent       Source = "agent"
+	FromUnreachable Source = "undeliverable" // no text arrives there (N11)
+	FromApplication Source = "application"
+	FromCall        Source = "call"
+)
+
+// blocked: Twilio itself refuses texts to the number until START or UNSTOP comes from it (O4).
+func (s Source) blocked() bool { return s == FromTwilio || s == FromCarrier }
+
+// optedOut: the owner of the number wants no texts.
+func (s Source) optedOut() bool { return s != "" && s != FromUnreachable }
+
+// Effect is what a wish about texts changes.
+type Effect struct {
+	Suppress *Suppression
+	Lift     *Consent // lifts what suppresses texts to the number and gives consent
+	Reply    *Reply
+	Task     *Task
+}
+
+// Suppression switches texts off, and where All is set every other purpose and our calls too (O3).
+type Suppression struct {
+	Number string
+	Source Source
+	Words  string
+	All    bool
+}
+
+// Consent switches payment texts on.
+type Consent struct {
+	Number string
+	Source Source
+	Words  string
+}
+
+// Reply is the one answer of ours. Cause is the text or call that it answers: one answer each.
+type Reply struct {
+	Kind     Kind
+	Cause    string
+	Language string
+	Zone     string // whose day it is dated by
+	Asked    bool   // for these very words (O4)
+	NotAfter time.Time
+	// IfSuppressed: only where Suppress really changed something, so that an opt-out said twice
+	// is confirmed once.
+	IfSuppressed bool
+}
+
+// Task is work for a person.
+type Task struct {
+	Kind   string
+	Detail string
+	Due    time.Time
+}
+
+// NewInbox puts an inbox together.
+func NewInbox(book InboxBook, p billing.Policy, cal *billing.Calendar, clock Clock, log *slog.Logger) *Inbox {
+	return &Inbox{book: book, classify: NewClassifier(p.OptOutWords), cal: cal, policy: p, clock: clock, log: log}
+}
+
+// Receive takes one text in. The same text again changes nothing.
+func (in *Inbox) Receive(ctx context.Context, t Incoming) error {
+	reading, twilio := in.read(t)
+	now := in.clock.Now()
+	kept := InboundText{SID: t.SID, Number: t.From, Class: reading.Class, Words: withoutDigits(t.Body)}
+	err := in.book.ReceiveText(ctx, kept, now, func(f NumberFacts) Effect {
+		return in.effect(t, kept.Words, reading, twilio, f, now)
+	})
+	if errors.Is(err, ErrSeenBefore) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("take a text in: %w", err)
+	}
+	in.log.Info("text taken in", "class", string(reading.Class), "message", t.SID)
+	return nil
+}
+
+// read classifies a text and says whether Twilio answers it (O2).
+func (in *Inbox) read(t Incoming) (r Reading, twilio bool) {
+	word := strings.ToUpper(strings.TrimSpace(t.Body))
+	if t.OptOutType != "" {
+		word, twilio = strings.ToUpper(t.OptOutType), true
+	}
+	for class, list := range map[Class]string{ClassOptOut: twilioStop, ClassStart: twilioStart, ClassHelp: twilioHelp} {
+		if slices.Contains(strings.Fields(list), word) {
+			return Reading{Class: class, Certain: true}, twilio || in.policy.TwilioDefaultReplies
+		}
+	}
+	return in.classify.Classify(t.Body), false
+}
+
+// effect is what a text changes, by what it asks for.
+func (in *Inbox) effect(t Incoming, words string, r Reading, twilio bool, f NumberFacts, now time.Time) Effect {
+	source := FromText
+	if twilio {
+		source = FromTwilio
+	}
+	answer := in.answer(f, t.SID)
+	answer.Asked = r.Certain
+	switch r.Class {
+	case ClassOptOut:
+		return in.optOut(t.From, source, words, answer, now)
+	case ClassStart:
+		return in.optIn(t.From, source, words, answer, f)
+	case ClassPay:
+		// They asked for a call; a person makes it.
+		e := in.reply(HelpReply, answer, twilio)
+		e.Task = in.task("call-requested", t.SID, now)
+		return e
+	case ClassBalance:
+		return in.reply(BalanceReply, answer, twilio)
+	case ClassSkip, ClassMove:
+		return in.reply(AutoPayReply, answer, twilio)
+	case ClassReal:
+		return in.reply(RealReply, answer, twilio)
+	case ClassHelp:
+		if r.Certain {
+			return in.reply(HelpReply, answer, twilio)
+		}
+	}
+	if r.Person {
+		return Effect{Task: in.task("text-to-read", t.SID, now)}
+	}
+	if !f.LastHelp.IsZero() && now.Sub(f.LastHelp) < in.policy.HelpReplyGapHours.Duration() {
+		return Effect{}
+	}
+	return in.reply(HelpReply, answer, twilio)
+}
+
+// answer addresses our answer to the owner of a number, or to a stranger in English.
+func (in *Inbox) answer(f NumberFacts, cause string) Reply {
+	r := Reply{Cause: cause, Language: f.Language, Zone: f.Zone}
+	if r.Language == "" {
+		r.Language = voiceprompts.Reference
+	}
+	if r.Zone == "" {
+		r.Zone = in.cal.Zone().String()
+	}
+	return r
+}
+
+// reply answers, unless Twilio does. To a number that wants no texts only what it just asked for goes.
+func (in *Inbox) reply(k Kind, answer Reply, twilio bool) Effect {
+	if twilio {
+		return Effect{}
+	}
+	answer.Kind = k
+	return Effect{Reply: &answer}
+}
+
+// optOut is O2: at once, and confirmed by exactly one text unless Twilio has answered.
+func (in *Inbox) optOut(number string, s Source, words string, answer Reply, now time.Time) Effect {
+	e := Effect{Suppress: &Suppression{Number: number, Source: s, Words: words, All: !now.Before(in.policy.RevokeAllFrom.Time)}}
+	if s != FromTwilio {
+		answer.Kind, answer.IfSuppressed = OptOutConfirm, true
+		answer.NotAfter = now.Add(in.policy.OptOutConfirmMinutes.Duration())
+		e.Reply = &answer
+	}
+	return e
+}
+
+// optIn is O1 and O4. Where Twilio blocks the number, only its own words open it again; another
+// word of ours would promise what cannot be kept, and is answered on the phone.
+func (in *Inbox) optIn(number string, s Source, words string, answer Reply, f NumberFacts) Effect {
+	if f.Suppressed.blocked() && s != FromTwilio {
+		return Effect{}
+	}
+	e := Effect{Lift: &Consent{Number: number, Source: s, Words: words}}
+	if s != FromTwilio {
+		answer.Kind, answer.Asked = OptInConfirm, true
+		e.Reply = &answer
+	}
+	return e
+}
+
+// OptOut switches texts to a number off for anyone who asks (O1): by key, speech or an agent.
+// cause names the call and turn, so that a repeated request is one wish.
+func (in *Inbox) OptOut(ctx context.Context, number string, s Source, words, cause string) error {
+	now := in.clock.Now()
+	err := in.book.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
+		return in.optOut(number, s, words, in.answer(f, cause), now)
+	})
+	if err != nil {
+		return fmt.Errorf("switch texts off: %w", err)
+	}
+	return nil
+}
+
+// ErrTextStart: Twilio blocks texts to the number; only START or UNSTOP from it opens it again.
+var ErrTextStart = errors.New("notify: only a text START from the number itself helps")
+
+// OptIn switches texts to a number on. The caller of this has proven who they are (O1: T2), and the
+// number is theirs: on file or the calling one.
+func (in *Inbox) OptIn(ctx context.Context, number string, s Source, words, cause string) error {
+	blocked := false
+	now := in.clock.Now()
+	err := in.book.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
+		blocked = f.Suppressed.blocked()
+		return in.optIn(number, s, words, in.answer(f, cause), f)
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("switch texts on: %w", err)
+	case blocked:
+		return ErrTextStart
+	}
+	return nil
+}
+
+// task asks for a person by the end of the next business day (O9).
+func (in *Inbox) task(kind, cause string, now time.Time) *Task {
+	day := in.cal.DateOf(now).Add(1)
+	for !in.cal.IsWorkday(day) {
+		day = day.Add(1)
+	}
+	return &Task{Kind: kind, Detail: "text " + cause, Due: in.cal.At(day, in.policy.AgentCloseLocal)}
+}
+
+// withoutDigits keeps what was meant and drops what may be a secret (D1).
+func withoutDigits(text string) string {
+	const longest = 400
+	masked := strings.Map(func(r rune) rune {
+		if unicode.IsNumber(r) {
+			return '#'
+		}
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if r := []rune(masked); len(r) > longest {
+		masked = string(r[:longest])
+	}
+	return masked
+}

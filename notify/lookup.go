@@ -1,0 +1,94 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A create whose reply was lost is looked for: after each of these times since it left. The carrier
+// needs a while to list it, and its callback may settle it first.
+var lookAfter = []time.Duration{2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
+
+// A listed text can be ours only if it was created around our create; the carrier's clock and ours
+// differ a little, and a request may lie on the way.
+const (
+	createdBefore = 5 * time.Second
+	createdAfter  = 2 * time.Minute
+)
+
+// maxCreates: a create that was looked for in vain may be made once more (N11), and then no more.
+const maxCreates = 2
+
+// LookupSpan is how far apart two creates must be for a look-up never to mistake one for the other.
+const LookupSpan = createdBefore + createdAfter
+
+// finding is what a look-up saw.
+type finding string
+
+const (
+	foundNone finding = "none"
+	foundOne  finding = "one"
+	foundMany finding = "ambiguous"
+)
+
+// match picks the text that a claim in doubt has become. Number, exact words, sender and time are
+// all there is: the carrier does not tell our reference. One that may be another notice's is nobody's.
+func match(c Claim, texts []Found, s Siblings) (Found, finding) {
+	var candidates []Found
+	for _, f := range texts {
+		if f.Ours && f.Body == c.Body && !slices.Contains(s.Known, f.SID) && aroundCreate(c, f.CreatedAt) {
+			candidates = append(candidates, f)
+		}
+	}
+	switch {
+	case len(candidates) == 0:
+		return Found{}, foundNone
+	case len(candidates) == 1 && s.Twins == 0:
+		return candidates[0], foundOne
+	}
+	return Found{}, foundMany
+}
+
+// aroundCreate: a text whose instant the carrier does not tell may be ours.
+func aroundCreate(c Claim, created time.Time) bool {
+	return created.IsZero() ||
+		!created.Before(c.TriedAt.Add(-createdBefore)) && !created.After(c.TriedAt.Add(createdAfter))
+}
+
+// look settles a claim in doubt, or puts it off to the next look.
+func (c *Courier) look(ctx context.Context, claim Claim) error {
+	texts, err := c.texter.FindSMS(ctx, claim.Number, claim.TriedAt.Add(-createdBefore), claim.TriedAt.Add(createdAfter))
+	if err != nil {
+		// Not looked at all: that proves nothing and counts for nothing.
+		c.log.Warn("look-up of a text failed", "notice", claim.ID, "error", sendError(err).Error())
+		now := c.clock.Now()
+		return c.record(ctx, claim, Result{State: Unsure, Again: now.Add(c.backoff(6))}, now)
+	}
+	siblings, err := c.book.NoticeSiblings(ctx, claim)
+	if err != nil {
+		return fmt.Errorf("look up notice: %w", err)
+	}
+	found, how := match(claim, texts, siblings)
+	now := c.clock.Now()
+	switch how {
+	case foundOne:
+		return c.accepted(ctx, claim, found.SID, found.Status, found.Code, found.Trouble)
+	case foundMany:
+		c.log.Error("a text may be either of two notices: neither is sent again", "notice", claim.ID, "kind", string(claim.Kind))
+		return c.record(ctx, claim, Result{State: Unsure, Stuck: true, Why: "may be another notice's text"}, now)
+	}
+	return c.record(ctx, claim, notFound(claim, now), now)
+}
+
+// notFound: look again, or after the last look take the create for not accepted.
+func notFound(claim Claim, now time.Time) Result {
+	if next := claim.Looks + 1; next < len(lookAfter) {
+		return Result{State: Unsure, Looked: true, Again: claim.TriedAt.Add(lookAfter[next])}
+	}
+	if claim.Creates < maxCreates {
+		return Result{State: Planned, Looked: true, Again: now, Why: "not accepted"}
+	}
+	return Result{State: Failed, Why: "not accepted twice"}
+}

@@ -1,0 +1,191 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/notify"
+	"duebell/store/db"
+)
+
+// RecordNotice writes what came of a claim. Every write names the fence.
+func (s *Store) RecordNotice(ctx context.Context, c notify.Claim, r notify.Result, at time.Time) error {
+	return s.inTx(ctx, "record notice", func(q *db.Queries, _ pgx.Tx) error {
+		code := ptr(int32(r.Code)) //nolint:gosec // G115: a carrier's error code has five digits
+		var rows int64
+		var err error
+		switch {
+		case r.State == notify.Planned && r.NotSent:
+			rows, err = q.ReplanNotice(ctx, db.ReplanNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.Again, Why: ptr(r.Why), ErrorCode: code})
+		case r.State == notify.Planned:
+			rows, err = q.ResendNotice(ctx, db.ResendNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.Again, Why: ptr(r.Why)})
+		case r.State == notify.Unsure:
+			return doubtNotice(ctx, q, c, r, at)
+		case r.State == notify.Failed, r.State == notify.Suppressed:
+			return failNotice(ctx, q, c, r, code, at)
+		default:
+			return fmt.Errorf("a result that we do not know: %q", r.State)
+		}
+		return overtaken(rows, err)
+	})
+}
+
+func overtaken(rows int64, err error) error {
+	if err == nil && rows == 0 {
+		return notify.ErrOvertaken
+	}
+	return err
+}
+
+func doubtNotice(ctx context.Context, q *db.Queries, c notify.Claim, r notify.Result, at time.Time) error {
+	p := db.DoubtNoticeParams{ID: c.ID, Fence: c.Fence, NextLookAt: when(r.Again), Why: ptr(r.Why)}
+	if r.Looked {
+		p.Looked = 1
+	}
+	if err := overtaken(q.DoubtNotice(ctx, p)); err != nil {
+		return err
+	}
+	if !r.Stuck {
+		return nil
+	}
+	return q.InsertNoticeTask(ctx, db.InsertNoticeTaskParams{ID: c.ID, Kind: "text-in-doubt", Detail: r.Why, At: at})
+}
+
+func failNotice(ctx context.Context, q *db.Queries, c notify.Claim, r notify.Result, code *int32, at time.Time) error {
+	row, err := q.FailNotice(ctx, db.FailNoticeParams{ID: c.ID, Fence: c.Fence, State: string(r.State), Why: ptr(r.Why), ErrorCode: code})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return notify.ErrOvertaken
+	}
+	if err != nil {
+		return err
+	}
+	return afterEnd(ctx, q, row, r.Trouble, at)
+}
+
+// ReportNotice writes the carrier's word. It names no fence: a text that exists, exists.
+func (s *Store) ReportNotice(ctx context.Context, r notify.Report, at time.Time) (notify.Reported, error) {
+	var got notify.Reported
+	err := s.inTx(ctx, "report notice", func(q *db.Queries, _ pgx.Tx) error {
+		row, err := q.ReportNotice(ctx, db.ReportNoticeParams{
+			Reference: r.Reference, MessageSid: &r.SID, State: string(r.State), At: &at, Why: ptr(r.Why),
+			ErrorCode: ptr(int32(r.Code)), //nolint:gosec // G115: a carrier's error code has five digits
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			got, err = unchanged(ctx, q, r)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		got = notify.Reported{Kind: notify.Kind(row.Kind), Changed: true}
+		return afterEnd(ctx, q, row, r.Trouble, at)
+	})
+	return got, err
+}
+
+// unchanged tells a report that came late or twice from one that belongs to nothing, or to a second text.
+func unchanged(ctx context.Context, q *db.Queries, r notify.Report) (notify.Reported, error) {
+	row, err := q.NoticeByReference(ctx, r.Reference)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return notify.Reported{}, notify.ErrNoSuchText
+	}
+	if err != nil {
+		return notify.Reported{}, err
+	}
+	return notify.Reported{Kind: notify.Kind(row.Kind), Twice: val(row.MessageSid) != r.SID}, nil
+}
+
+// afterEnd does what follows from a text that did not go or did not arrive, in the same transaction:
+// a written notice becomes a letter the same day (E6), a number that takes no texts or wants none is
+// suppressed (N11, O2), and a person is told.
+func afterEnd(ctx context.Context, q *db.Queries, row db.Notice, t notify.Trouble, at time.Time) error {
+	switch notify.State(row.State) {
+	case notify.Dropped, notify.Suppressed, notify.Failed, notify.Undelivered:
+	default:
+		return nil
+	}
+	if t == notify.OptedOut {
+		if _, err := suppressNumber(ctx, q, notify.Suppression{Number: row.Number, Source: notify.FromCarrier}, at); err != nil {
+			return err
+		}
+	}
+	if t.ForGood() {
+		if _, err := suppressNumber(ctx, q, notify.Suppression{Number: row.Number, Source: notify.FromUnreachable}, at); err != nil {
+			return err
+		}
+		if err := q.InsertNoticeTask(ctx, db.InsertNoticeTaskParams{ID: row.ID, Kind: "number-takes-no-texts", Detail: string(t), At: at}); err != nil {
+			return err
+		}
+	}
+	if notify.Kind(row.Kind) != notify.TelWrittenNotice || row.AttemptKey == nil {
+		return nil
+	}
+	letters, err := q.LetterInsteadOfText(ctx, db.LetterInsteadOfTextParams{AttemptKey: *row.AttemptKey, At: at})
+	if err != nil || letters == 0 {
+		return err
+	}
+	return q.InsertNoticeTask(ctx, db.InsertNoticeTaskParams{ID: row.ID, Kind: "written-notice-by-letter", Detail: val(row.Why), At: at})
+}
+
+// NoticeSiblings reads what a look-up could mistake for the text of a claim.
+func (s *Store) NoticeSiblings(ctx context.Context, c notify.Claim) (notify.Siblings, error) {
+	const lately = 48 * time.Hour // a text's row may be planned long before it goes
+	known, err := s.q.KnownMessages(ctx, db.KnownMessagesParams{Number: c.Number, ID: c.ID, Since: c.TriedAt.Add(-lately)})
+	if err != nil {
+		return notify.Siblings{}, fmt.Errorf("read siblings: %w", err)
+	}
+	since, until := c.TriedAt.Add(-notify.LookupSpan), c.TriedAt.Add(notify.LookupSpan)
+	twins, err := s.q.CountTwins(ctx, db.CountTwinsParams{Number: c.Number, Body: &c.Body, ID: c.ID, Since: &since, Until: &until})
+	if err != nil {
+		return notify.Siblings{}, fmt.Errorf("read siblings: %w", err)
+	}
+	return notify.Siblings{Known: known, Twins: int(twins)}, nil
+}
+
+// NudgeNotices ends what is overdue, gives up leases that ran out, and puts what is due in line.
+func (s *Store) NudgeNotices(ctx context.Context, now, machineNow time.Time) (notify.Nudged, error) {
+	var got notify.Nudged
+	err := s.inTx(ctx, "nudge notices", func(q *db.Queries, tx pgx.Tx) error {
+		expired, err := q.ExpireNotices(ctx, &machineNow)
+		if err != nil {
+			return err
+		}
+		why := notify.WhyTooLate
+		overdue, err := q.OverdueNotices(ctx, db.OverdueNoticesParams{Now: &now, Why: &why})
+		if err != nil {
+			return err
+		}
+		for _, row := range overdue {
+			if err := q.DropReasons(ctx, db.DropReasonsParams{ID: row.ID, Why: &why}); err != nil {
+				return err
+			}
+			if err := afterEnd(ctx, q, row, "", now); err != nil {
+				return err
+			}
+		}
+		ids, err := q.DueNotices(ctx, db.DueNoticesParams{Now: now, MachineNow: &machineNow})
+		if err != nil {
+			return err
+		}
+		jobs := make(jobList, len(ids))
+		for i, id := range ids {
+			jobs[i] = NoticeJob{ID: id}
+		}
+		got = notify.Nudged{Due: len(ids), Dropped: len(overdue), Expired: int(expired)}
+		return s.nudge(ctx, tx, jobs...)
+	})
+	return got, err
+}
+
+// OldestDueNotice is since when the oldest unsent text has been due, or zero when none is.
+func (s *Store) OldestDueNotice(ctx context.Context, now time.Time) (time.Time, error) {
+	t, err := s.q.OldestDueNotice(ctx, now)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return t, err
+}
