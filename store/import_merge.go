@@ -87,8 +87,8 @@ func (im *importing) check(ctx context.Context, q *db.Queries) error {
 	return nil
 }
 
-// reasons are the words for what the Find queries find.
-var reasons = map[string]string{
+// importReasons are the words for what the Find queries find.
+var importReasons = map[string]string{
 	"unknown-member":  "no such member, neither in these files nor in the database",
 	"unknown-account": "no such account, neither in these files nor in the database",
 	"bill-changed":    "this revision is already there with other content: a change is a new revision",
@@ -117,7 +117,7 @@ func (im *importing) collect(ctx context.Context, q *db.Queries) error {
 
 func (im *importing) reason(p db.StageProblem) string {
 	if p.OtherFile == nil || p.OtherLine == nil {
-		return reasons[p.Reason]
+		return importReasons[p.Reason]
 	}
 	return fmt.Sprintf("the same key stands in %s:%d", im.files[*p.OtherFile].Name, *p.OtherLine)
 }

@@ -119,6 +119,15 @@ var columnsOf = map[Kind][]column{
 	},
 }
 
+// referenceColumn is the one that counts in a list of posted letters.
+var referenceColumn = column{"reference", true, func(r *Row, cell string, _ *Rules) string {
+	if !digits(cell, 9, 9) {
+		return "want the 9 digits of our reference"
+	}
+	r.Reference = cell
+	return ""
+}}
+
 // together checks what no column can see alone. It returns the column to name, and the reason.
 func together(kind Kind, r *Row) (name, reason string) {
 	switch kind {

@@ -17,15 +17,17 @@ import (
 // Kind of a file. Its header tells it.
 type Kind string
 
-// The kinds of files, in the order in which what they hold is merged.
+// The kinds of files.
 const (
 	Members  Kind = "members"
 	Accounts Kind = "accounts"
 	Bills    Kind = "bills"
 	Payments Kind = "payments"
+
+	Letters Kind = "letters" // no file of billing: the list of letters that were posted (E6)
 )
 
-// Kinds lists the kinds of files in the order in which they are merged.
+// Kinds lists the kinds of files that billing delivers, in the order in which they are merged.
 func Kinds() []Kind { return []Kind{Members, Accounts, Bills, Payments} }
 
 // Source is one file to read: a name for messages, its size where it is known, and how to open it.

@@ -291,6 +291,35 @@ func TestReadsOnAfterBadRows(t *testing.T) {
 	}
 }
 
+func TestLetters(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want []string
+	}{
+		"references alone":       {"reference\n123456782\n100000009\n", []string{"2 123456782", "3 100000009"}},
+		"the exported file":      {"Reference,name,anything\n123456782,Anna,x\n", []string{"2 123456782"}},
+		"no reference":           {"ref\n123456782\n", []string{"f.csv:1: column reference is missing"}},
+		"two of them":            {"reference,reference\n", []string{"f.csv:1: column reference is there twice"}},
+		"another number":         {"reference\n712345\n", []string{"f.csv:2: reference: want the 9 digits of our reference"}},
+		"a cell that is missing": {"reference,name\n123456782\n", []string{"f.csv:2: has 1 cells, the header has 2"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			r, err := feed.OpenLetters(feed.Text("f.csv", test.text), func(p feed.Problem) { got = append(got, p.String()) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for r.Next() {
+				got = append(got, fmt.Sprint(r.Row().Line, " ", r.Row().Reference))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestErrorsOfReading(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	src := feed.Source{Name: "f.csv", Open: func() (io.ReadCloser, error) {
@@ -331,7 +360,7 @@ func TestBadRowsKeepsTheirOrderAndABound(t *testing.T) {
 	bad.Add(feed.Problem{File: "a.csv", Line: 9, Reason: "x"})
 	bad.Add(feed.Problem{File: "a.csv", Line: 3, Reason: "x"})
 	bad.Sort([]feed.Source{feed.Text("a.csv", ""), feed.Text("b.csv", "")})
-	if want := "nothing was loaded: problems found: 3; a.csv:3: x; a.csv:9: x; b.csv:2: x"; bad.Error() != want {
+	if want := "nothing was changed: problems found: 3; a.csv:3: x; a.csv:9: x; b.csv:2: x"; bad.Error() != want {
 		t.Errorf("error %q, want %q", bad.Error(), want)
 	}
 	for range 20_000 {

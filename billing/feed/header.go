@@ -11,14 +11,14 @@ type plan struct {
 	columns []column // in the order of the file
 }
 
+// headerReader makes the plan of a file from its header, or says what is wrong with it.
+type headerReader func(header []string) (plan, []string)
+
 // readHeader recognises the kind of a file. A header that is not exactly one of the four (in any
 // order) gives its problems instead: a column that is missing or misspelt must not quietly empty
 // what is on file.
 func readHeader(header []string) (plan, []string) {
-	names := make([]string, len(header))
-	for i, name := range header {
-		names[i] = strings.ToLower(strings.TrimSpace(name))
-	}
+	names := columnNames(header)
 	kind, shared := likeliest(names)
 	if shared == 0 {
 		if len(names) == 1 && strings.ContainsAny(names[0], ";\t|") {
@@ -64,4 +64,30 @@ func likeliest(names []string) (best Kind, shared int) {
 		}
 	}
 	return best, shared
+}
+
+// readLettersHeader wants one column that is named reference, and ignores all others.
+func readLettersHeader(header []string) (plan, []string) {
+	names := columnNames(header)
+	p := plan{kind: Letters, columns: make([]column, len(names))}
+	for i, name := range names {
+		p.columns[i] = column{name: name, read: func(*Row, string, *Rules) string { return "" }}
+	}
+	switch at := slices.Index(names, referenceColumn.name); {
+	case at < 0:
+		return plan{}, []string{"column reference is missing"}
+	case slices.Contains(names[at+1:], referenceColumn.name):
+		return plan{}, []string{"column reference is there twice"}
+	default:
+		p.columns[at] = referenceColumn
+		return p, nil
+	}
+}
+
+func columnNames(header []string) []string {
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.ToLower(strings.TrimSpace(name))
+	}
+	return names
 }

@@ -27,7 +27,7 @@ func (p Problem) String() string {
 // every one of millions is told each as it is found.
 const keptProblems = 10_000
 
-// BadRows says that nothing was loaded, and why.
+// BadRows says that nothing was changed, and why.
 type BadRows struct {
 	Problems []Problem // the first 10,000
 	Count    int       // of all
@@ -57,7 +57,7 @@ const shownProblems = 5
 
 func (b *BadRows) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "nothing was loaded: problems found: %d", b.Count)
+	fmt.Fprintf(&text, "nothing was changed: problems found: %d", b.Count)
 	for i, p := range b.Problems {
 		if i == shownProblems {
 			text.WriteString("; …")

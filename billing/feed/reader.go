@@ -29,12 +29,22 @@ type Reader struct {
 // Open opens a file and reads its header. What is wrong with it, then and later, goes to report;
 // a header that is wrong leaves nothing to read. The error is one of reading itself.
 func Open(src Source, rules Rules, report func(Problem)) (*Reader, error) {
+	return open(src, rules, readHeader, report)
+}
+
+// OpenLetters opens a list of letters that were posted. Only its column reference counts, so that
+// the file that was exported will do, or the part of it that has left the house.
+func OpenLetters(src Source, report func(Problem)) (*Reader, error) {
+	return open(src, Rules{}, readLettersHeader, report)
+}
+
+func open(src Source, rules Rules, header headerReader, report func(Problem)) (*Reader, error) {
 	file, err := src.Open()
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", src.Name, err)
 	}
 	r := &Reader{name: src.Name, rules: rules, report: report, file: file}
-	if err := r.start(bufio.NewReaderSize(file, 1<<16)); err != nil {
+	if err := r.start(bufio.NewReaderSize(file, 1<<16), header); err != nil {
 		_ = file.Close() // the error of reading says more
 		return nil, fmt.Errorf("read %s: %w", src.Name, err)
 	}
@@ -48,7 +58,7 @@ var (
 	utf16Big    = []byte{0xFE, 0xFF}
 )
 
-func (r *Reader) start(in *bufio.Reader) error {
+func (r *Reader) start(in *bufio.Reader, readHeader headerReader) error {
 	mark, err := in.Peek(len(utf8Mark))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

@@ -20,6 +20,8 @@ type Row struct {
 	Account billing.Account
 	Bill    billing.Bill
 	Payment Payment
+
+	Reference string // of a letter that was posted
 }
 
 // Member is a person or an employer with at least one billing account (B2).

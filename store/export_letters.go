@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing"
+	"duebell/billing/feed"
+	"duebell/payments"
+	"duebell/store/db"
+)
+
+// LetterColumns is the header of the file of letters to post. The address is billing's: we hold none.
+var LetterColumns = []string{
+	"reference", "account", "member_name", "payer_name", "language", "amount", "account_type", "last4",
+	"authorized_on", "service_phone", "words", "exported_before",
+}
+
+// What a letter says of its debit (E6): how to cancel while it has not been submitted, afterwards
+// only whom to ask.
+const (
+	letterCancel    = "to-cancel"
+	letterQuestions = "questions"
+)
+
+// ExportLetters writes the written notices that still have to be posted (E6). One that is voided
+// or was declined meanwhile is left out. A letter comes again in every file until it is reported
+// as posted; exported_before marks it.
+func (s *Store) ExportLetters(ctx context.Context, w io.Writer, cal *billing.Calendar, servicePhone string, at time.Time) (int, error) {
+	count := 0
+	err := s.inTx(ctx, "export letters", func(q *db.Queries, _ pgx.Tx) error {
+		letters, err := q.LettersToPost(ctx)
+		if err != nil {
+			return err
+		}
+		out := csv.NewWriter(w)
+		if err := out.Write(LetterColumns); err != nil {
+			return fmt.Errorf("write the header: %w", err)
+		}
+		keys := make([]string, len(letters))
+		for i, l := range letters {
+			keys[i] = l.Key
+			if err := out.Write(letterLine(l, cal, servicePhone)); err != nil {
+				return fmt.Errorf("write a letter: %w", err)
+			}
+		}
+		out.Flush()
+		if err := out.Error(); err != nil {
+			return fmt.Errorf("write the file: %w", err)
+		}
+		count = len(letters)
+		_, err = q.LettersExported(ctx, db.LettersExportedParams{At: &at, Keys: keys})
+		return err
+	})
+	return count, err
+}
+
+func letterLine(l db.LettersToPostRow, cal *billing.Calendar, servicePhone string) []string {
+	payer := l.Holder
+	if payer == "" {
+		payer = l.MemberName
+	}
+	words := letterQuestions
+	if l.AwaitsLetter && payments.State(l.State) == payments.Authorized {
+		words = letterCancel
+	}
+	return []string{
+		l.Reference, l.Account, l.MemberName, payer, l.Language, billing.Money(l.Cents).String(), l.BankType, l.Last4,
+		cal.DateOf(l.AuthorizedAt).String(), servicePhone, words, strconv.FormatBool(l.ExportedAt != nil),
+	}
+}
+
+// LettersSummary is what a report of posted letters has done.
+type LettersSummary struct {
+	Recorded int // letters that are now known to be posted
+	Again    int // that were known to be posted on that day already
+	Released int // debits that have got their day by it
+}
+
+// LettersPosted records the day on which letters were posted, whole or not at all: a reference
+// that we know no letter of gives a *feed.BadRows. A debit that waits for its letter may go from
+// 00:00 local of the banking day after it (E6); the sweeper sees to that.
+func (s *Store) LettersPosted(ctx context.Context, file feed.Source, on billing.Date, cal *billing.Calendar, at time.Time) (LettersSummary, error) {
+	if on.After(cal.DateOf(at)) {
+		return LettersSummary{}, errors.New("letters posted: the day lies in the future")
+	}
+	list, err := readPosted(file)
+	if err != nil {
+		return LettersSummary{}, fmt.Errorf("letters posted: %w", err)
+	}
+	var sum LettersSummary
+	err = s.inTx(ctx, "letters posted", func(q *db.Queries, _ pgx.Tx) error {
+		letters, err := q.LettersOf(ctx, list.references)
+		if err != nil {
+			return err
+		}
+		keys := list.compare(letters, on, cal)
+		if list.bad.Count > 0 {
+			list.bad.Sort([]feed.Source{file})
+			return &list.bad
+		}
+		sum, err = post(ctx, q, keys, on, cal)
+		sum.Again = len(letters) - sum.Recorded
+		return err
+	})
+	if err != nil {
+		return LettersSummary{}, err
+	}
+	return sum, nil
+}
+
+func post(ctx context.Context, q *db.Queries, keys []string, on billing.Date, cal *billing.Calendar) (LettersSummary, error) {
+	posted, debit := day(on), cal.LetterNotBefore(on)
+	recorded, err := q.PostLetters(ctx, db.PostLettersParams{PostedOn: &posted, Keys: keys})
+	if err != nil {
+		return LettersSummary{}, err
+	}
+	released, err := q.SetLetterDay(ctx, db.SetLetterDayParams{NotBefore: &debit, Keys: keys})
+	return LettersSummary{Recorded: int(recorded), Released: int(released)}, err
+}
+
+// postedList is a file of references, with what is wrong with it.
+type postedList struct {
+	file       string
+	references []string
+	lines      map[string]int
+	bad        feed.BadRows
+}
+
+func readPosted(file feed.Source) (*postedList, error) {
+	list := &postedList{file: file.Name, lines: map[string]int{}}
+	r, err := feed.OpenLetters(file, list.bad.Add)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	for r.Next() {
+		row := r.Row()
+		if first, twice := list.lines[row.Reference]; twice {
+			list.refuse(row.Line, fmt.Sprintf("the same reference stands in line %d", first))
+			continue
+		}
+		list.lines[row.Reference] = row.Line
+		list.references = append(list.references, row.Reference)
+	}
+	return list, r.Err()
+}
+
+func (p *postedList) refuse(line int, reason string) {
+	p.bad.Add(feed.Problem{File: p.file, Line: line, Column: "reference", Reason: reason})
+}
+
+// compare holds the list against the letters that we know, and gives the keys of those.
+func (p *postedList) compare(letters []db.LettersOfRow, on billing.Date, cal *billing.Calendar) []string {
+	known := make(map[string]bool, len(letters))
+	keys := make([]string, len(letters))
+	for i, l := range letters {
+		known[l.Reference], keys[i] = true, l.Key
+		switch {
+		case l.PostedOn != nil && !l.PostedOn.Equal(day(on)):
+			p.refuse(p.lines[l.Reference], "is known to have been posted on another day")
+		case cal.DateOf(l.CreatedAt).After(on):
+			p.refuse(p.lines[l.Reference], "cannot have been posted on that day: the payment was authorized later")
+		}
+	}
+	for _, reference := range p.references {
+		if !known[reference] {
+			p.refuse(p.lines[reference], "there is no letter with this reference")
+		}
+	}
+	return keys
+}

@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing"
+	"duebell/payments"
+	"duebell/store/db"
+)
+
+// PaymentFilter chooses payments for ListPayments. Zero fields choose all.
+type PaymentFilter struct {
+	State   payments.State
+	Account string
+	Since   time.Time // authorized at or after it
+	Most    int
+}
+
+// ListPayments gives the authorized payments that a filter chooses, newest first, masked for an
+// operator's eyes.
+func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.Attempt, error) {
+	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{
+		Since: f.Since, State: string(f.State), Account: f.Account, Most: int32(min(f.Most, 1_000_000)), //nolint:gosec // bounded
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list payments: %w", err)
+	}
+	list := make([]payments.Attempt, len(rows))
+	for i, row := range rows {
+		list[i] = maskedAttempt(row)
+	}
+	return list, nil
+}
+
+// maskedAttempt is an attempt without what identifies a person (D3), and without its key, which
+// is the stem of the processor's.
+func maskedAttempt(row db.PaymentAttempt) payments.Attempt {
+	a := attempt(row)
+	a.Account, a.Caller, a.TextTo = masked(a.Account), masked(a.Caller), masked(a.TextTo)
+	a.Holder, a.Key = "", ""
+	return a
+}
+
+// masked shows the last four of a number (D3).
+func masked(number string) string {
+	if len(number) <= 4 {
+		return number
+	}
+	return "…" + number[len(number)-4:]
+}
+
+// PaymentDetail is all that is on record about one payment.
+type PaymentDetail struct {
+	Payment  payments.Attempt // masked
+	Evidence *PaymentEvidence // nil: none is on record
+	Entries  []PaymentEntry
+	Letter   *PaymentLetter // nil: no letter was asked for
+	Notices  []PaymentNotice
+	Tasks    []PaymentTask
+}
+
+// PaymentEvidence is what proves the consent (E8).
+type PaymentEvidence struct {
+	Terms, Version, Language, Given, Confidence, WrittenCopy string
+	TermsAt, GivenAt                                         time.Time
+	Hash                                                     []byte
+}
+
+// PaymentEntry is what the ledger holds of the payment. Echoed: billing has booked it as well.
+type PaymentEntry struct {
+	Kind                   billing.EntryKind
+	Cents                  billing.Money
+	ReceivedAt, RecordedAt time.Time
+	Echoed                 bool
+}
+
+// PaymentLetter is the written notice on paper, where there is one (E6).
+type PaymentLetter struct {
+	Kind                  string
+	CreatedAt, ExportedAt time.Time
+	PostedOn              billing.Date
+}
+
+// PaymentNotice is a text that speaks of the payment, without its words and number.
+type PaymentNotice struct {
+	Kind, State, Why  string
+	CreatedAt, SentAt time.Time
+}
+
+// PaymentTask is what a person has or had to do about the payment.
+type PaymentTask struct {
+	Kind, Detail string
+	At, DoneAt   time.Time
+}
+
+// ShowPayment gives all that is on record about the payment with a reference, or
+// payments.ErrNoSuchAttempt.
+func (s *Store) ShowPayment(ctx context.Context, reference string) (PaymentDetail, error) {
+	var d PaymentDetail
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		q := s.q.WithTx(tx)
+		row, err := q.AttemptByReference(ctx, &reference)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payments.ErrNoSuchAttempt
+		}
+		if err != nil {
+			return err
+		}
+		d.Payment = maskedAttempt(row)
+		return d.read(ctx, q, row.Key)
+	})
+	if err != nil {
+		return PaymentDetail{}, fmt.Errorf("show payment: %w", err)
+	}
+	return d, nil
+}
+
+func (d *PaymentDetail) read(ctx context.Context, q *db.Queries, key string) error {
+	switch e, err := q.ShowEvidence(ctx, key); {
+	case err == nil:
+		d.Evidence = &PaymentEvidence{
+			Terms: e.Terms, Version: e.Version, Language: e.Language, Given: e.Given, Confidence: e.Confidence, WrittenCopy: e.WrittenCopy,
+			TermsAt: e.TermsAt, GivenAt: e.GivenAt, Hash: e.Hash,
+		}
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("read evidence: %w", err)
+	}
+	switch l, err := q.ShowLetter(ctx, key); {
+	case err == nil:
+		d.Letter = &PaymentLetter{Kind: l.Kind, CreatedAt: l.CreatedAt, ExportedAt: val(l.ExportedAt)}
+		if l.PostedOn != nil {
+			d.Letter.PostedOn = billing.DateIn(*l.PostedOn, time.UTC)
+		}
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("read letter: %w", err)
+	}
+	entries, err := q.ShowEntries(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read ledger: %w", err)
+	}
+	for _, e := range entries {
+		d.Entries = append(d.Entries, PaymentEntry{billing.EntryKind(e.Kind), billing.Money(e.Cents), e.ReceivedAt, e.RecordedAt, e.Echoed})
+	}
+	notices, err := q.ShowNotices(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read notices: %w", err)
+	}
+	for _, n := range notices {
+		d.Notices = append(d.Notices, PaymentNotice{Kind: n.Kind, State: n.State, Why: n.Why, CreatedAt: n.CreatedAt, SentAt: val(n.SentAt)})
+	}
+	tasks, err := q.ShowTasks(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read tasks: %w", err)
+	}
+	for _, t := range tasks {
+		d.Tasks = append(d.Tasks, PaymentTask{Kind: t.Kind, Detail: t.Detail, At: t.At, DoneAt: val(t.DoneAt)})
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing"
+	"duebell/store/db"
+)
+
+// PostingColumns is the header of the posting file. Its last line is the trailer: record is
+// "trailer", count and cents are the number and the sum of the entries before it.
+var PostingColumns = []string{"record", "our_reference", "account", "kind", "method", "cents", "received_at", "count"}
+
+// PostingTotals are the control totals of a posting file.
+type PostingTotals struct {
+	Count int
+	Cents billing.Money // reversals lower it
+}
+
+// ExportPayments writes the posting file: every payment that we took and every reversal of one
+// that billing has not echoed yet (B7, P5). It changes nothing: an entry stays in the file until
+// an import brings its echo, so a file that gets lost is simply made again.
+func (s *Store) ExportPayments(ctx context.Context, w io.Writer, at time.Time) (PostingTotals, error) {
+	var totals PostingTotals
+	// One snapshot for all pages: the trailer must fit the lines above it.
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) (err error) {
+		totals, err = writePosting(ctx, s.q.WithTx(tx), csv.NewWriter(w), at)
+		return err
+	})
+	if err != nil {
+		return PostingTotals{}, fmt.Errorf("export payments: %w", err)
+	}
+	return totals, nil
+}
+
+func writePosting(ctx context.Context, q *db.Queries, out *csv.Writer, at time.Time) (PostingTotals, error) {
+	var totals PostingTotals
+	if err := out.Write(PostingColumns); err != nil {
+		return totals, fmt.Errorf("write the header: %w", err)
+	}
+	for after := int64(0); ; {
+		page, err := q.UnpostedPage(ctx, after)
+		if err != nil {
+			return totals, fmt.Errorf("read entries: %w", err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			line := []string{"entry", e.Reference, e.Account, e.Kind, e.Method, strconv.FormatInt(e.Cents, 10), instant(e.ReceivedAt), ""}
+			if err := out.Write(line); err != nil {
+				return totals, fmt.Errorf("write an entry: %w", err)
+			}
+			totals.Count++
+			totals.Cents += billing.Money(e.Cents)
+			after = e.ID
+		}
+	}
+	trailer := []string{"trailer", "", "", "", "", strconv.FormatInt(totals.Cents.Cents(), 10), instant(at), strconv.Itoa(totals.Count)}
+	if err := out.Write(trailer); err != nil {
+		return totals, fmt.Errorf("write the trailer: %w", err)
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return totals, fmt.Errorf("write the file: %w", err)
+	}
+	return totals, nil
+}
+
+// instant writes an instant as the import reads it; UTC, because a file has no zone of its own.
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
