@@ -219,3 +219,15 @@ func (s *Store) NoteEvent(ctx context.Context, e payments.Event, at time.Time) e
 	_, err := s.q.InsertEvent(ctx, db.InsertEventParams{ID: e.ID, Kind: string(e.Kind), IntentID: ptr(e.IntentID), At: at})
 	return err
 }
+
+// NoteResolution keeps a person's evidence and ends the task that asked for it.
+func (s *Store) NoteResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
+	return s.inTx(ctx, "note resolution", func(q *db.Queries, _ pgx.Tx) error {
+		if err := q.InsertResolution(ctx, db.InsertResolutionParams{
+			AttemptKey: key, Verdict: string(r.Verdict), Evidence: r.Evidence, ByWhom: r.By, At: at,
+		}); err != nil {
+			return err
+		}
+		return q.CloseTask(ctx, db.CloseTaskParams{Kind: "payment-unknown", AttemptKey: &key, At: &at})
+	})
+}

@@ -352,6 +352,21 @@ func (q *Queries) CloseAttempt(ctx context.Context, arg CloseAttemptParams) (int
 	return result.RowsAffected(), nil
 }
 
+const closeTask = `-- name: CloseTask :exec
+UPDATE tasks SET done_at = $1 WHERE kind = $2 AND attempt_key = $3 AND done_at IS NULL
+`
+
+type CloseTaskParams struct {
+	At         *time.Time
+	Kind       string
+	AttemptKey *string
+}
+
+func (q *Queries) CloseTask(ctx context.Context, arg CloseTaskParams) error {
+	_, err := q.db.Exec(ctx, closeTask, arg.At, arg.Kind, arg.AttemptKey)
+	return err
+}
+
 const declineAttempt = `-- name: DeclineAttempt :one
 UPDATE payment_attempts
 SET state = 'declined', settled_at = $1, code = $2, leased_until = NULL, next_look_at = NULL, token_sealed = NULL
@@ -608,6 +623,29 @@ type InsertLetterParams struct {
 
 func (q *Queries) InsertLetter(ctx context.Context, arg InsertLetterParams) error {
 	_, err := q.db.Exec(ctx, insertLetter, arg.AttemptKey, arg.At)
+	return err
+}
+
+const insertResolution = `-- name: InsertResolution :exec
+INSERT INTO payment_resolutions (attempt_key, verdict, evidence, by_whom, at) VALUES ($1, $2, $3, $4, $5)
+`
+
+type InsertResolutionParams struct {
+	AttemptKey string
+	Verdict    string
+	Evidence   string
+	ByWhom     string
+	At         time.Time
+}
+
+func (q *Queries) InsertResolution(ctx context.Context, arg InsertResolutionParams) error {
+	_, err := q.db.Exec(ctx, insertResolution,
+		arg.AttemptKey,
+		arg.Verdict,
+		arg.Evidence,
+		arg.ByWhom,
+		arg.At,
+	)
 	return err
 }
 

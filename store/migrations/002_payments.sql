@@ -115,6 +115,16 @@ CREATE TABLE booked (
 );
 CREATE INDEX booked_reference ON booked (our_reference) WHERE our_reference IS NOT NULL;
 
+-- A person's evidence about an unknown payment (duebell payments resolve).
+CREATE TABLE payment_resolutions (
+    attempt_key text NOT NULL REFERENCES payment_attempts,
+    verdict     text NOT NULL CHECK (verdict IN ('taken', 'not-charged')),
+    evidence    text NOT NULL,
+    by_whom     text NOT NULL,
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (attempt_key, at)
+);
+
 CREATE TABLE processor_events (
     id          text PRIMARY KEY,
     kind        text NOT NULL,

@@ -132,8 +132,10 @@ UPDATE payment_attempts SET next_look_at = @now
 WHERE intent_id = @intent_id AND state IN ('confirming', 'unknown');
 
 -- name: UnknownSince :many
-SELECT key, account FROM payment_attempts
-WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @before LIMIT 500;
+SELECT key, account FROM payment_attempts a
+WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @before
+  AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.kind = 'payment-unknown' AND t.attempt_key = a.key)
+LIMIT 500;
 
 -- name: OldestDue :one
 -- The age that alarms: open attempts count from not_before.
@@ -187,3 +189,9 @@ SELECT frozen_at FROM accounts WHERE account = @account;
 -- name: InsertEvent :execrows
 INSERT INTO processor_events (id, kind, intent_id, received_at) VALUES (@id, @kind, @intent_id, @at)
 ON CONFLICT (id) DO NOTHING;
+
+-- name: InsertResolution :exec
+INSERT INTO payment_resolutions (attempt_key, verdict, evidence, by_whom, at) VALUES (@attempt_key, @verdict, @evidence, @by_whom, @at);
+
+-- name: CloseTask :exec
+UPDATE tasks SET done_at = @at WHERE kind = @kind AND attempt_key = @attempt_key AND done_at IS NULL;

@@ -1,0 +1,59 @@
+// Command duebell is the telephone line where members of a health exchange hear what they owe and
+// pay it. One binary, one small file a command; nothing here decides anything.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"duebell/internal/app"
+)
+
+// cli is everything that the binary can do. Each command has its own file.
+type cli struct {
+	LogLevel slog.Level `name:"log-level" env:"DUEBELL_LOG_LEVEL" default:"info" help:"debug, info, warn or error; logs are JSON on stderr."`
+
+	Dev       devCmd       `cmd:"" help:"The whole product on one machine: stores, stand-ins, sample members, and a phone in the browser."`
+	Serve     serveCmd     `cmd:"" help:"Answer webhooks. Stateless: run as many as you like."`
+	Work      workCmd      `cmd:"" help:"Charge, look up, text and sweep. Run as many as you like."`
+	Connector connectorCmd `cmd:"" help:"The bank connector: bank numbers in, the processor's token out. Runs apart from everything else."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date."`
+	Import    importCmd    `cmd:"" help:"Load members, accounts, bills and payments from the billing system, whole or not at all."`
+	Export    exportCmd    `cmd:"" help:"Payments to post to billing; letters to post."`
+	Letters   lettersCmd   `cmd:"" help:"Say that letters were posted."`
+	Payments  paymentsCmd  `cmd:"" help:"Look at payments; settle an unknown one with evidence."`
+	Policy    policyCmd    `cmd:"" help:"Print the policy in force, with defaults and sources."`
+	Call      callCmd      `cmd:"" help:"Play a scripted call against a running 'duebell dev'."`
+	Clock     clockCmd     `cmd:"" help:"Show or move the clock of a running 'duebell dev'."`
+	Bench     benchCmd     `cmd:"" help:"Load, with its baseline in the same run."`
+	Doctor    doctorCmd    `cmd:"" help:"Check configuration, stores, Twilio, processor and clock; say what to mend."`
+	Twilio    twilioCmd    `cmd:"" help:"Set the webhooks of the phone number and the messaging service."`
+}
+
+func main() {
+	var c cli
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parser := kong.Must(&c,
+		kong.Name("duebell"),
+		kong.Description("A health exchange's phone line: members hear what they owe and pay it, once.\n\nStart with: duebell dev"),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	k, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	log := app.NewLog(os.Stderr, c.LogLevel)
+	slog.SetDefault(log)
+	k.Bind(log)
+	if err := k.Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "duebell %s: %v\n", k.Command(), err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has run
+	}
+}

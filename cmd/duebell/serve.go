@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"duebell/internal/app"
+)
+
+type serveCmd struct {
+	app.Settings
+}
+
+// Run answers webhooks until a signal comes, then lets the turns at work end.
+func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
+	cfg, err := s.Read(app.NeedDatabase, app.NeedRedis, app.NeedTwilio, app.NeedPublic, app.NeedProcessor, app.NeedDataKeys, app.NeedHashKeys)
+	if err != nil {
+		return err
+	}
+	d := app.Deps{Log: log, Metrics: app.NewMetrics()}
+	serve, err := app.NewServe(ctx, cfg, d)
+	if err != nil {
+		return err
+	}
+	defer serve.Close()
+	return app.Listen(ctx, log,
+		app.Listener{Name: "webhooks", Addr: cfg.HTTPAddr, Handler: serve.Handler()},
+		app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics)})
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Listener is one address and what answers there.
+type Listener struct {
+	Name    string
+	Addr    string
+	Handler http.Handler
+	Ready   func(addr net.Addr) // told when connections are accepted; may be nil
+}
+
+// Listen serves all listeners until ctx ends or one fails, then lets requests end: the longest turn
+// takes 15 s, the ceiling of Twilio's patience.
+func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error {
+	failed := make(chan error, len(listeners))
+	var servers []*http.Server
+	for _, l := range listeners {
+		socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
+		if err != nil {
+			return fmt.Errorf("listen for %s: %w (is another program on that address?)", l.Name, err)
+		}
+		server := &http.Server{
+			Handler: l.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		}
+		servers = append(servers, server)
+		log.Info("listening", "for", l.Name, "addr", socket.Addr().String())
+		go func() { failed <- server.Serve(socket) }()
+		if l.Ready != nil {
+			l.Ready(socket.Addr())
+		}
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), 16*time.Second)
+	defer cancel()
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(draining))
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// OpsHandler answers on the private address: metrics and profiles.
+func OpsHandler(m *Metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

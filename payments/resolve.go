@@ -1,0 +1,120 @@
+package payments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Verdict is what a person has found out about an unknown payment.
+type Verdict string
+
+const (
+	VerdictTaken      Verdict = "taken"
+	VerdictNotCharged Verdict = "not-charged"
+)
+
+// Resolution is a person's evidence about an unknown payment.
+type Resolution struct {
+	Reference string
+	Verdict   Verdict
+	Evidence  string // what was seen, and where
+	By        string // who looked
+}
+
+// ResolveBook is the resolver's part of the book of attempts.
+type ResolveBook interface {
+	ChargeBook
+	AttemptByReference(ctx context.Context, reference string) (Attempt, error)
+	LookNow(ctx context.Context, a Attempt, now time.Time) error
+	NoteResolution(ctx context.Context, key string, r Resolution, at time.Time) error
+}
+
+// Resolver settles an unknown payment with evidence. The gateway is asked first, and what
+// contradicts it is refused: a person's word never beats the processor's own.
+type Resolver struct {
+	charger *Charger
+	book    ResolveBook
+	gateway Gateway
+	clock   Clock
+	machine Clock
+}
+
+// NewResolver puts a resolver together.
+func NewResolver(c *Charger, book ResolveBook, gateway Gateway, clock, machine Clock) *Resolver {
+	return &Resolver{charger: c, book: book, gateway: gateway, clock: clock, machine: machine}
+}
+
+// ErrContradicted says that the processor says something else than the person.
+var ErrContradicted = errors.New("the processor contradicts this")
+
+// Resolve settles the payment with that reference and returns it as it then stands.
+func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error) {
+	if res.Evidence == "" || res.By == "" {
+		return Attempt{}, errors.New("evidence and by are both needed: what was seen, and who saw it")
+	}
+	a, err := r.book.AttemptByReference(ctx, res.Reference)
+	if err != nil {
+		return Attempt{}, err
+	}
+	if !a.State.Open() {
+		return a, fmt.Errorf("payment %s is settled already: it is %s", res.Reference, a.State)
+	}
+	if a.IntentID == "" {
+		return a, fmt.Errorf("payment %s has not reached the processor yet: let the worker charge it, or have the caller cancel it", res.Reference)
+	}
+	intent, err := r.gateway.Retrieve(ctx, a.IntentID)
+	if err != nil {
+		return a, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err)
+	}
+	if err := contradiction(a, intent, res.Verdict); err != nil {
+		return a, err
+	}
+	now, machineNow := r.clock.Now(), r.machine.Now()
+	if err := r.book.LookNow(ctx, a, now); err != nil {
+		return a, err
+	}
+	claim, err := r.book.Claim(ctx, a.Key, now, machineNow, machineNow.Add(time.Minute))
+	if err != nil {
+		return a, fmt.Errorf("a worker has this payment in hand, try again in a minute: %w", err)
+	}
+	if err := r.book.NoteResolution(ctx, a.Key, res, now); err != nil {
+		return a, err
+	}
+	if res.Verdict == VerdictTaken {
+		err = r.charger.take(ctx, claim)
+	} else {
+		err = r.notCharged(ctx, claim, intent)
+	}
+	if err != nil {
+		return a, err
+	}
+	return r.book.AttemptByReference(ctx, res.Reference)
+}
+
+// notCharged makes sure of it: an object that can still be confirmed is cancelled first.
+func (r *Resolver) notCharged(ctx context.Context, claim Claim, i Intent) error {
+	if i.State != IntentCanceled && i.State != IntentNoMethod {
+		canceled, err := r.gateway.Cancel(ctx, claim.IntentID)
+		if err != nil || canceled.State != IntentCanceled {
+			return errors.Join(r.charger.wait(ctx, claim), fmt.Errorf("the processor did not cancel it, so it may still charge: %w", ErrContradicted))
+		}
+	}
+	return r.charger.decline(ctx, claim, "resolved")
+}
+
+// contradiction compares a person's verdict with the processor's word.
+func contradiction(a Attempt, i Intent, v Verdict) error {
+	charged := i.State == IntentSucceeded || (i.State == IntentProcessing && a.Method == Bank)
+	never := i.State == IntentCanceled || i.State == IntentNoMethod || i.State == IntentNew || i.State == IntentAction
+	switch {
+	case v != VerdictTaken && v != VerdictNotCharged:
+		return fmt.Errorf("verdict %q: say taken or not-charged", v)
+	case v == VerdictTaken && never:
+		return fmt.Errorf("%w: it says %s, no money moved", ErrContradicted, i.State)
+	case v == VerdictNotCharged && charged:
+		return fmt.Errorf("%w: it says %s, the money moved", ErrContradicted, i.State)
+	}
+	return nil
+}
