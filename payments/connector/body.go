@@ -1,0 +1,213 @@
+package connector
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"unicode"
+)
+
+// form is what the connector takes from a request.
+type form struct {
+	method, transaction string
+	routing, account    string
+	accountType, holder string
+	attempt             string
+}
+
+var (
+	errCard      = errors.New("connector: the body holds a card field")
+	errMalformed = errors.New("connector: the body cannot be read")
+)
+
+const maxDepth = 8
+
+// decode reads the body name by name. At the first name of a card field it stops: the value
+// behind it is not read, and nothing read before is kept. Values of names that mean nothing
+// to us are passed over. Errors never hold any part of the body.
+func decode(body io.Reader) (form, error) {
+	d := json.NewDecoder(sips{body})
+	d.UseNumber()
+	var f form
+	err := object(d, 0, func(name string) (*string, bool) {
+		switch name {
+		case "method":
+			return &f.method, false
+		case "transaction_id":
+			return &f.transaction, false
+		case "routingnumber":
+			return &f.routing, false
+		case "bankaccountnumber":
+			return &f.account, false
+		}
+		return nil, name == "parameters"
+	}, func(name string) *string {
+		switch name {
+		case "account_type":
+			return &f.accountType
+		case "holder_name":
+			return &f.holder
+		case "attempt":
+			return &f.attempt
+		}
+		return nil
+	})
+	if err != nil {
+		return form{}, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return form{}, errMalformed // something follows the object
+	}
+	f.holder = strings.TrimSpace(f.holder)
+	if strings.ContainsFunc(f.holder, unicode.IsControl) || !attemptLike(f.attempt) {
+		return form{}, errMalformed
+	}
+	return f, nil
+}
+
+// object reads the members of the next value, which must be an object. field says where a
+// member's text goes, or that the member is the object of parameters.
+func object(d *json.Decoder, depth int, field func(string) (*string, bool), parameter func(string) *string) error {
+	t, err := d.Token()
+	if err == nil && t == nil && depth > 0 {
+		return nil // parameters: null
+	}
+	if err != nil || t != json.Delim('{') {
+		return errMalformed
+	}
+	seen := make(map[string]bool)
+	for d.More() {
+		name, err := memberName(d)
+		if err != nil {
+			return err
+		}
+		if seen[name] {
+			return errMalformed // of two values nobody knows which is meant
+		}
+		seen[name] = true
+		into, parameters := field(name)
+		switch {
+		case parameters:
+			err = object(d, depth+1, func(n string) (*string, bool) { return parameter(n), false }, nil)
+		case into != nil:
+			err = text(d, into)
+		default:
+			err = pass(d, depth+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return closing(d)
+}
+
+// memberName reads a name and stops everything if it is a card's.
+func memberName(d *json.Decoder) (string, error) {
+	t, err := d.Token()
+	name, ok := t.(string)
+	if err != nil || !ok {
+		return "", errMalformed
+	}
+	if cardField(name) {
+		return "", errCard
+	}
+	return name, nil
+}
+
+// text reads a string; numbers are refused, for they have lost their leading zeros. null is
+// as good as absent.
+func text(d *json.Decoder, into *string) error {
+	t, err := d.Token()
+	if err != nil {
+		return errMalformed
+	}
+	switch v := t.(type) {
+	case string:
+		*into = v
+		return nil
+	case nil:
+		return nil
+	}
+	return errMalformed
+}
+
+// pass reads over a value of any kind, looking at the names inside.
+func pass(d *json.Decoder, depth int) error {
+	if depth > maxDepth {
+		return errMalformed
+	}
+	t, err := d.Token()
+	if err != nil {
+		return errMalformed
+	}
+	switch t {
+	case json.Delim('{'):
+		for d.More() {
+			if _, err := memberName(d); err != nil {
+				return err
+			}
+			if err := pass(d, depth+1); err != nil {
+				return err
+			}
+		}
+		return closing(d)
+	case json.Delim('['):
+		for d.More() {
+			if err := pass(d, depth+1); err != nil {
+				return err
+			}
+		}
+		return closing(d)
+	}
+	return nil
+}
+
+func closing(d *json.Decoder) error {
+	if _, err := d.Token(); err != nil {
+		return errMalformed
+	}
+	return nil
+}
+
+// cardNames are names of card fields, letters only; every name with "card" in it is one too.
+var cardNames = map[string]bool{
+	"pan": true, "cvv": true, "cvc": true, "csc": true, "cvn": true, "cid": true, "securitycode": true,
+	"exp": true, "expmonth": true, "expyear": true, "expdate": true, "expiry": true, "expirymonth": true,
+	"expiryyear": true, "expirydate": true, "expiration": true, "expirationmonth": true,
+	"expirationyear": true, "expirationdate": true, "postalcode": true, "zip": true, "zipcode": true,
+}
+
+// cardField says whether a name is that of a card field, however it is written.
+func cardField(name string) bool {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+	return cardNames[plain] || strings.Contains(plain, "card")
+}
+
+// reference says whether s can be a transaction_id: it becomes the processor's idempotency key.
+func reference(s string) bool {
+	return s != "" && len(s) <= 200 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// attemptLike says whether s can be the opaque reference that we sent out ourselves.
+func attemptLike(s string) bool {
+	return len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_')
+	})
+}
+
+// sips gives the decoder one byte at a time, so that it holds nothing beyond the name at
+// which it stops.
+type sips struct{ r io.Reader }
+
+func (s sips) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return s.r.Read(p[:1])
+}

@@ -1,0 +1,263 @@
+// Package connector is the bank connector: a room with one door, POST /twilio/pay/bank,
+// through which the phone company hands over the bank account that a caller has keyed, and
+// gets the processor's token for it. It runs apart from everything else.
+//
+// It owns the way of a bank number from that request to the processor, in memory only. It
+// refuses card data unread, keeps no number (not in a log, an error, a reply or its memory
+// of answers), and imports nothing of ours: the processor is a Tokenizer, the check of
+// routing numbers a function. What it writes down is the outcome of a request and the time
+// it took.
+//
+// What may go wrong, line by line: the phone company asks up to five times with the same
+// transaction_id when it gets no answer in ten seconds, and must get the first answer
+// again. The memory of answers gives it while this process lives; across replicas and
+// restarts the transaction_id, which is also the processor's idempotency key, makes the
+// same token. A processor slower than our patience is answered for with an error, while the
+// work goes on for the repeat to find.
+package connector
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Path is the only path.
+const Path = "/twilio/pay/bank"
+
+// Tokenizer makes the processor's payment method for a bank account. The same key and
+// account give the same token.
+type Tokenizer interface {
+	BankPaymentMethod(ctx context.Context, idempotencyKey string, b BankAccount) (token, last4, bank string, err error)
+}
+
+// ErrRefused is how a Tokenizer says that the processor understood and does not take the
+// account; asking again is of no use.
+var ErrRefused = errors.New("connector: the processor does not take this account")
+
+// Config is what the connector needs.
+type Config struct {
+	// User and Password are what the phone company sends by HTTP Basic. While one of them is
+	// empty nobody is let in.
+	User, Password string
+	Tokenizer      Tokenizer
+	// CheckRouting says "ok", or why a routing number cannot be one (E10).
+	CheckRouting func(string) string
+	// Now is the machine's clock.
+	Now func() time.Time
+	Log *slog.Logger
+	// Patience is how long a request waits for the processor. Default: 9 s, one less than
+	// the phone company waits.
+	Patience time.Duration
+	// WorkFor is how long the work goes on behind an impatient answer. Default: one minute.
+	WorkFor time.Duration
+}
+
+const maxBody = 16 << 10
+
+// outcome is the one word that is written down about a request; in a refusal it is also the
+// error_code.
+type outcome string
+
+const (
+	tokenized     outcome = "tokenized"
+	strangers     outcome = "not-authorized"
+	cardData      outcome = "card-data-refused"
+	malformed     outcome = "malformed"
+	notTokenize   outcome = "method-not-supported"
+	badReference  outcome = "transaction-id-invalid"
+	badRouting    outcome = "routing-number-invalid"
+	badAccount    outcome = "account-number-invalid"
+	badType       outcome = "account-type-unknown"
+	badHolder     outcome = "holder-name-missing"
+	refused       outcome = "refused-by-processor"
+	unavailable   outcome = "processor-unavailable"
+	processorSlow outcome = "processor-slow"
+	tooBusy       outcome = "busy"
+)
+
+// reply is the body that the phone company reads. All four names are always there.
+type reply struct {
+	Token      *string           `json:"token_id"`
+	Code       *string           `json:"error_code"`
+	Message    *string           `json:"error_message"`
+	Parameters map[string]string `json:"parameters"`
+}
+
+type handler struct {
+	cfg     Config
+	user    [sha256.Size]byte
+	pass    [sha256.Size]byte
+	answers *answers
+}
+
+// Handler is the door.
+func Handler(cfg Config) http.Handler {
+	if cfg.Patience == 0 {
+		cfg.Patience = 9 * time.Second
+	}
+	if cfg.WorkFor == 0 {
+		cfg.WorkFor = time.Minute
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &handler{
+		cfg: cfg, answers: newAnswers(),
+		user: sha256.Sum256([]byte(cfg.User)), pass: sha256.Sum256([]byte(cfg.Password)),
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST "+Path, h)
+	return mux
+}
+
+// ServeHTTP answers one request. It does not ask for a content type: some senders give none.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := h.cfg.Now()
+	if !h.knows(r) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="bank connector"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		h.note(strangers, start)
+		return
+	}
+	out, body := h.answer(w, r)
+	status := http.StatusOK
+	if out == cardData || out == malformed {
+		status = http.StatusBadRequest
+		w.Header().Set("Connection", "close") // the rest of the body stays unread
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a caller who has gone asks again
+	h.note(out, start)
+}
+
+// knows compares in constant time, digests so that lengths do not show either.
+func (h *handler) knows(r *http.Request) bool {
+	user, pass, ok := r.BasicAuth()
+	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(pass))
+	same := subtle.ConstantTimeCompare(u[:], h.user[:]) & subtle.ConstantTimeCompare(p[:], h.pass[:])
+	return ok && same == 1 && h.cfg.User != "" && h.cfg.Password != ""
+}
+
+// note is all that is ever written down.
+func (h *handler) note(out outcome, start time.Time) {
+	level := slog.LevelInfo
+	switch out {
+	case cardData: // somebody has wired a card capture to this door
+		level = slog.LevelError
+	case unavailable, processorSlow, tooBusy, strangers:
+		level = slog.LevelWarn
+	}
+	h.cfg.Log.Log(context.Background(), level, "bank connector", "outcome", string(out), "ms", h.cfg.Now().Sub(start).Milliseconds())
+}
+
+func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply) {
+	patience := time.NewTimer(h.cfg.Patience)
+	defer patience.Stop()
+	f, err := decode(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		if errors.Is(err, errCard) {
+			return fail(cardData, "")
+		}
+		return fail(malformed, "")
+	}
+	account, out := h.check(f)
+	if out != tokenized {
+		return fail(out, f.attempt)
+	}
+	j, ok := h.answers.begin(f.transaction, h.cfg.Now(), func(j *job) { go h.work(r.Context(), j, f.transaction, account) })
+	if !ok {
+		return fail(tooBusy, f.attempt)
+	}
+	select {
+	case <-j.done:
+	case <-patience.C:
+		return fail(processorSlow, f.attempt)
+	}
+	if j.out != tokenized {
+		return fail(j.out, f.attempt)
+	}
+	return tokenized, success(j, f.attempt)
+}
+
+// check looks at the fields before the processor sees any.
+func (h *handler) check(f form) (BankAccount, outcome) {
+	kind, known := accountTypes[f.accountType]
+	switch {
+	case f.method != "tokenize":
+		return BankAccount{}, notTokenize
+	case !reference(f.transaction):
+		return BankAccount{}, badReference
+	case h.cfg.CheckRouting(f.routing) != "ok":
+		return BankAccount{}, badRouting
+	case len(f.account) < 4 || len(f.account) > 17 || !digitsOnly(f.account): // E11
+		return BankAccount{}, badAccount
+	case !known:
+		return BankAccount{}, badType
+	case f.holder == "" || len(f.holder) > 200:
+		return BankAccount{}, badHolder
+	}
+	return BankAccount{Routing: f.routing, Account: f.account, Type: kind, Holder: f.holder}, tokenized
+}
+
+// work asks the processor, whether or not the request that began it still waits.
+func (h *handler) work(ctx context.Context, j *job, transaction string, b BankAccount) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.WorkFor)
+	defer cancel()
+	token, last4, bank, err := h.cfg.Tokenizer.BankPaymentMethod(ctx, transaction, b)
+	switch {
+	case err == nil && token != "":
+		j.out, j.token, j.last4, j.bank = tokenized, token, last4, bank
+		if j.last4 == "" {
+			j.last4 = b.Account[len(b.Account)-4:]
+		}
+	case errors.Is(err, ErrRefused):
+		j.out = refused
+	default: // nothing is known: the repeat asks again under the same key
+		j.out = unavailable
+	}
+	h.answers.end(j)
+}
+
+func success(j *job, attempt string) reply {
+	r := reply{Token: &j.token, Parameters: map[string]string{"last4": j.last4}}
+	if j.bank != "" {
+		r.Parameters["bank"] = j.bank
+	}
+	if attempt != "" {
+		r.Parameters["attempt"] = attempt
+	}
+	return r
+}
+
+// fail is the answer to what was not done: the token's key stays, and stays empty.
+func fail(out outcome, attempt string) (outcome, reply) {
+	code, message := string(out), messages[out]
+	r := reply{Code: &code, Message: &message, Parameters: map[string]string{}}
+	if attempt != "" {
+		r.Parameters["attempt"] = attempt
+	}
+	return out, r
+}
+
+var messages = map[outcome]string{
+	cardData:      "this connector takes bank accounts only",
+	malformed:     "the request cannot be read",
+	notTokenize:   "only the method tokenize is supported",
+	badReference:  "transaction_id is missing or invalid",
+	badRouting:    "the routing number is invalid",
+	badAccount:    "the account number is invalid",
+	badType:       "the parameter account_type is invalid",
+	badHolder:     "the parameter holder_name is missing",
+	refused:       "the processor does not take this account",
+	unavailable:   "the processor cannot be reached",
+	processorSlow: "the processor has not answered yet",
+	tooBusy:       "too many requests at once",
+}

@@ -1,0 +1,452 @@
+package connector_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"duebell/billing"
+	"duebell/internal/vectors"
+	"duebell/payments/connector"
+)
+
+// processor is a Tokenizer that remembers what it was asked.
+type processor struct {
+	mu    sync.Mutex
+	keys  []string
+	asked []connector.BankAccount
+	wait  chan struct{} // when set: answers after it is closed
+	err   error
+	bank  string
+}
+
+func (p *processor) BankPaymentMethod(ctx context.Context, key string, b connector.BankAccount) (token, last4, bank string, err error) {
+	p.mu.Lock()
+	p.keys, p.asked = append(p.keys, key), append(p.asked, b)
+	wait, err, bank := p.wait, p.err, p.bank
+	p.mu.Unlock()
+	if wait != nil {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return "", "", "", ctx.Err()
+		}
+	}
+	if err != nil {
+		return "", "", "", err
+	}
+	return "pm_" + key, b.Account[len(b.Account)-4:], bank, nil
+}
+
+func (p *processor) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.keys)
+}
+
+type rig struct {
+	*processor
+	handler http.Handler
+	log     *bytes.Buffer
+}
+
+func newRig() *rig {
+	r := &rig{processor: &processor{}, log: &bytes.Buffer{}}
+	r.restart()
+	return r
+}
+
+// restart forgets everything but the log and the processor.
+func (r *rig) restart() {
+	r.handler = connector.Handler(connector.Config{
+		User: "twilio", Password: "open sesame", Tokenizer: r.processor, CheckRouting: billing.CheckRouting,
+		Now: time.Now, Log: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+}
+
+// answer is what the phone company sees.
+type answer struct {
+	Status     int
+	Token      string            `json:"token_id"`
+	Code       string            `json:"error_code"`
+	Message    string            `json:"error_message"`
+	Parameters map[string]string `json:"parameters"`
+	raw        string
+}
+
+func (r *rig) post(t *testing.T, body string) answer {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodPost, connector.Path, strings.NewReader(body))
+	req.SetBasicAuth("twilio", "open sesame")
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	a := answer{Status: w.Code, raw: w.Body.String()}
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
+		t.Fatalf("answer %q: %v", a.raw, err)
+	}
+	for _, name := range []string{"token_id", "error_code", "error_message", "parameters"} {
+		if !strings.Contains(a.raw, `"`+name+`":`) {
+			t.Errorf("the answer lacks %s: %s", name, a.raw)
+		}
+	}
+	return a
+}
+
+// body is a good request, with some fields changed: "" leaves one out.
+func body(change map[string]string) string {
+	fields := map[string]string{
+		"method": "tokenize", "transaction_id": "T1", "bankaccountnumber": "000123456789", "routingnumber": "110000000",
+	}
+	parameters := map[string]string{"account_type": "savings", "holder_name": "Ann Smith", "attempt": "A1"}
+	for name, value := range change {
+		target := fields
+		if _, ok := parameters[name]; ok {
+			target = parameters
+		}
+		target[name] = value
+		if value == "" {
+			delete(target, name)
+		}
+	}
+	out, err := json.Marshal(map[string]any{
+		"method": fields["method"], "transaction_id": fields["transaction_id"], "routingnumber": fields["routingnumber"],
+		"bankaccountnumber": fields["bankaccountnumber"], "description": "premium", "parameters": parameters,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(out)
+}
+
+func TestTokenizes(t *testing.T) {
+	r := newRig()
+	r.bank = "First Bank"
+	got := r.post(t, body(nil))
+	want := map[string]string{"last4": "6789", "bank": "First Bank", "attempt": "A1"}
+	if diff := cmp.Diff(want, got.Parameters); diff != "" || got.Status != 200 || got.Token != "pm_T1" {
+		t.Errorf("answer %+v: %s", got, diff)
+	}
+	if !strings.Contains(got.raw, `"error_code":null`) {
+		t.Errorf("no null for error_code: %s", got.raw)
+	}
+	b := r.asked[0]
+	if r.keys[0] != "T1" || b.Routing != "110000000" || b.Account != "000123456789" || b.Type != connector.Savings || b.Holder != "Ann Smith" {
+		t.Error("the processor was asked for something else")
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	tests := map[string]struct {
+		change map[string]string
+		code   string
+	}{
+		"a charge":          {map[string]string{"method": "charge"}, "method-not-supported"},
+		"no transaction id": {map[string]string{"transaction_id": ""}, "transaction-id-invalid"},
+		"no routing number": {map[string]string{"routingnumber": ""}, "routing-number-invalid"},
+		"3 digits (E11)":    {map[string]string{"bankaccountnumber": "123"}, "account-number-invalid"},
+		"18 digits (E11)":   {map[string]string{"bankaccountnumber": "123456789012345678"}, "account-number-invalid"},
+		"letters (E11)":     {map[string]string{"bankaccountnumber": "12345A"}, "account-number-invalid"},
+		"no holder":         {map[string]string{"holder_name": ""}, "holder-name-missing"},
+		"no such type":      {map[string]string{"account_type": "brokerage"}, "account-type-unknown"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig()
+			got := r.post(t, body(tt.change))
+			if got.Status != 200 || got.Code != tt.code || got.Token != "" || !strings.Contains(got.raw, `"token_id":null`) || got.Parameters["attempt"] != "A1" {
+				t.Errorf("answer %s", got.raw)
+			}
+			if r.count() != 0 {
+				t.Error("the processor was asked")
+			}
+		})
+	}
+}
+
+func TestAccountNumbersFrom4To17Digits(t *testing.T) { // E11
+	for _, number := range []string{"1234", "12345678901234567", "0001"} {
+		r := newRig()
+		if got := r.post(t, body(map[string]string{"bankaccountnumber": number})); got.Code != "" {
+			t.Errorf("%d digits: %s", len(number), got.raw)
+		}
+	}
+}
+
+func TestRoutingNumbers(t *testing.T) { // E10
+	for i, row := range vectors.CSV(t, "routing_numbers.csv") {
+		r := newRig()
+		got := r.post(t, body(map[string]string{"routingnumber": row["input"]}))
+		if valid := got.Code == ""; fmt.Sprint(valid) != row["valid"] {
+			t.Errorf("row %d (%s): answer %s", i+2, row["reason"], got.raw)
+		}
+	}
+}
+
+func TestCardDataIsRefused(t *testing.T) {
+	for _, card := range []string{
+		`"cardnumber":"4242424242424242"`, `"cvv":"123"`, `"expiry_month":"12"`, `"expiry_year":"29"`, `"postal_code":"02139"`, `"cardnumber":null`,
+	} {
+		for _, whole := range []string{
+			strings.Replace(body(nil), `{`, `{`+card+`,`, 1),
+			strings.TrimSuffix(body(nil), `}`) + `,` + card + `}`,
+			strings.Replace(body(nil), `"parameters":{`, `"parameters":{`+card+`,`, 1),
+		} {
+			r := newRig()
+			got := r.post(t, whole)
+			if got.Status != 400 || got.Code != "card-data-refused" || got.Token != "" || r.count() != 0 {
+				t.Errorf("%s: %s", card, got.raw)
+			}
+			if !strings.Contains(r.log.String(), `"level":"ERROR"`) {
+				t.Errorf("no alarm: %s", r.log)
+			}
+		}
+	}
+}
+
+func TestOnlyTheOneDoorForTheOneUser(t *testing.T) {
+	r := newRig()
+	try := func(h http.Handler, verb, path, user, pass string) int {
+		req := httptest.NewRequest(verb, path, strings.NewReader(body(nil)))
+		if user != "" || pass != "" {
+			req.SetBasicAuth(user, pass)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		return w.Code
+	}
+	tests := []struct {
+		verb, path, user, pass string
+		want                   int
+	}{
+		{"POST", connector.Path, "twilio", "open sesame", 200},
+		{"POST", connector.Path, "", "", 401},
+		{"POST", connector.Path, "twilio", "open", 401},
+		{"POST", connector.Path, "other", "open sesame", 401},
+		{"GET", connector.Path, "twilio", "open sesame", 405},
+		{"POST", "/", "twilio", "open sesame", 404},
+		{"POST", connector.Path + "/more", "twilio", "open sesame", 404},
+	}
+	for _, tt := range tests {
+		if got := try(r.handler, tt.verb, tt.path, tt.user, tt.pass); got != tt.want {
+			t.Errorf("%s %s as %q: %d, want %d", tt.verb, tt.path, tt.user, got, tt.want)
+		}
+	}
+	open := connector.Handler(connector.Config{Tokenizer: r.processor, CheckRouting: billing.CheckRouting, Now: time.Now})
+	if got := try(open, "POST", connector.Path, "", ""); got != 401 {
+		t.Errorf("without a password configured: %d", got)
+	}
+	req := httptest.NewRequest("POST", connector.Path, strings.NewReader(body(nil)))
+	req.Header.Set("Authorization", "Basic Og==") // empty user, empty password
+	w := httptest.NewRecorder()
+	open.ServeHTTP(w, req)
+	if w.Code != 401 {
+		t.Errorf("empty user and password against an empty configuration: %d", w.Code)
+	}
+}
+
+func TestSizeIsLimited(t *testing.T) {
+	r := newRig()
+	if got := r.post(t, body(map[string]string{"method": strings.Repeat("x", 20<<10)})); got.Status != 400 || got.Code != "malformed" {
+		t.Errorf("answer %.100s", got.raw)
+	}
+}
+
+func TestRepeatGetsTheFirstAnswer(t *testing.T) {
+	r := newRig()
+	first := r.post(t, body(nil))
+	again := r.post(t, body(nil))
+	if again.Token != first.Token || r.count() != 1 {
+		t.Errorf("first %s, again %s, %d times asked", first.raw, again.raw, r.count())
+	}
+	if other := r.post(t, body(map[string]string{"transaction_id": "T2"})); other.Token == first.Token {
+		t.Error("another transaction got the same token")
+	}
+	// After a restart and on another replica the key at the processor gives the same token.
+	r.restart()
+	if again = r.post(t, body(nil)); again.Token != first.Token || r.keys[2] != "T1" {
+		t.Errorf("after a restart: %s under key %s", again.raw, r.keys[2])
+	}
+}
+
+func TestRepeatAfterNoAnswerAsksAgainAndAfterRefusalDoesNot(t *testing.T) {
+	r := newRig()
+	r.err = errors.New("connection lost")
+	if got := r.post(t, body(nil)); got.Code != "processor-unavailable" {
+		t.Fatalf("answer %s", got.raw)
+	}
+	r.err = nil
+	if got := r.post(t, body(nil)); got.Token != "pm_T1" {
+		t.Errorf("the repeat: %s", got.raw)
+	}
+	r.err = fmt.Errorf("no such account: %w", connector.ErrRefused)
+	for range 2 {
+		if got := r.post(t, body(map[string]string{"transaction_id": "T2"})); got.Code != "refused-by-processor" {
+			t.Errorf("answer %s", got.raw)
+		}
+	}
+	if r.count() != 3 {
+		t.Errorf("asked %d times", r.count())
+	}
+}
+
+func TestAtTheSameTimeOneToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.wait = make(chan struct{})
+		answers := make([]answer, 5)
+		var all sync.WaitGroup
+		for i := range answers {
+			all.Go(func() { answers[i] = r.post(t, body(nil)) })
+		}
+		synctest.Wait()
+		close(r.wait)
+		all.Wait()
+		for _, a := range answers {
+			if a.Token != "pm_T1" {
+				t.Errorf("answer %s", a.raw)
+			}
+		}
+		if r.count() != 1 {
+			t.Errorf("asked %d times", r.count())
+		}
+	})
+}
+
+func TestSlowProcessorIsAnsweredForInTimeAndFoundByTheRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.wait = make(chan struct{})
+		start := time.Now()
+		got := r.post(t, body(nil))
+		if took := time.Since(start); got.Code != "processor-slow" || took != 9*time.Second {
+			t.Errorf("after %v: %s", took, got.raw)
+		}
+		close(r.wait) // the work went on
+		synctest.Wait()
+		start = time.Now()
+		if got := r.post(t, body(nil)); got.Token != "pm_T1" || time.Since(start) != 0 || r.count() != 1 {
+			t.Errorf("the repeat, asked %d times: %s", r.count(), got.raw)
+		}
+	})
+}
+
+func TestProcessorThatNeverAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.wait = make(chan struct{})
+		for range 5 {
+			if got := r.post(t, body(nil)); got.Code != "processor-slow" {
+				t.Errorf("answer %s", got.raw)
+			}
+		}
+		if r.count() != 1 {
+			t.Errorf("asked %d times at once", r.count())
+		}
+		time.Sleep(time.Minute) // of the bubble: the work gives up
+		synctest.Wait()
+		r.wait = nil
+		if got := r.post(t, body(nil)); got.Token != "pm_T1" {
+			t.Errorf("after the work gave up: %s", got.raw)
+		}
+	})
+}
+
+func TestMemoryIsBoundedByNumberAndAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.post(t, body(nil))
+		time.Sleep(16 * time.Minute)
+		r.post(t, body(map[string]string{"transaction_id": "T2"}))
+		r.post(t, body(nil))
+		if r.count() != 3 {
+			t.Errorf("asked %d times: an old answer is still held", r.count())
+		}
+		for i := range 4096 {
+			r.post(t, body(map[string]string{"transaction_id": fmt.Sprint("U", i)}))
+		}
+		before := r.count()
+		r.post(t, body(nil))
+		if r.count() != before+1 {
+			t.Error("the memory is larger than it should be")
+		}
+	})
+}
+
+// TestCanary looks for the numbers, and every run of four of their digits, in everything
+// that leaves the connector but the processor's request.
+func TestCanary(t *testing.T) { // P4, D1
+	const routing, account, holder, card = "325181015", "77390428661", "Zebulon Quax", "4929718203647583"
+	r := newRig()
+	asked := func(change map[string]string) string {
+		return body(mergeInto(map[string]string{"routingnumber": routing, "bankaccountnumber": account, "holder_name": holder}, change))
+	}
+	var out strings.Builder
+	for i, b := range []string{
+		asked(nil),
+		asked(map[string]string{"method": "charge"}),
+		asked(map[string]string{"transaction_id": "T2", "account_type": "none"}),
+		asked(map[string]string{"bankaccountnumber": account + "x"}),
+		asked(map[string]string{"routingnumber": routing[:8]}),
+		strings.TrimSuffix(asked(nil), "}") + `,"cardnumber":"` + card + `"}`,
+		`{"cardnumber":"` + card + `"}`,
+		asked(nil)[:120],
+	} {
+		if i == 2 {
+			r.err = fmt.Errorf("declined: %w", connector.ErrRefused)
+		}
+		out.WriteString(r.post(t, b).raw)
+	}
+	r.err = errors.New("refused " + routing) // a careless Tokenizer
+	out.WriteString(r.post(t, asked(map[string]string{"transaction_id": "T9"})).raw)
+	b := connector.BankAccount{Routing: routing, Account: account, Holder: holder}
+	text, err := json.Marshal(map[string]any{"a": b, "b": &b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slog.New(slog.NewTextHandler(&out, nil)).Info("printed", "account", b, "pointer", &b)
+	fmt.Fprintf(&out, "%v %+v %#v %s %q %x %d %v %+v %#v %s", b, b, b, b, b, b, b, &b, &b, []connector.BankAccount{b}, text)
+	all := out.String() + r.log.String()
+	last4 := `"last4":"` + account[len(account)-4:] + `"` // D1: the last four may be shown
+	all = strings.ReplaceAll(all, last4, "")
+	for _, secret := range []string{routing, account, card, holder} {
+		for i := range len(secret) - 3 {
+			if run := secret[i : i+4]; strings.Contains(all, run) {
+				t.Errorf("%q was found in what leaves the connector", run)
+			}
+		}
+	}
+}
+
+func TestLogsOutcomeAndTimeOnly(t *testing.T) {
+	r := newRig()
+	r.post(t, body(nil))
+	var line map[string]any
+	if err := json.Unmarshal(r.log.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	delete(line, "time")
+	delete(line, "ms")
+	want := map[string]any{"level": "INFO", "msg": "bank connector", "outcome": "tokenized"}
+	if diff := cmp.Diff(want, line); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func mergeInto(base, change map[string]string) map[string]string {
+	for name, value := range change {
+		base[name] = value
+	}
+	return base
+}
