@@ -25,14 +25,15 @@ import (
 //	RecordNotice  a look that was not counted is made again; a refusal that was not written down
 //	              becomes a look that finds nothing.
 type Courier struct {
-	book    Book
-	texter  Texter
-	rules   *Rules
-	clock   Clock
-	machine Clock
-	rand    func(n int) int
-	log     *slog.Logger
-	opts    CourierOptions
+	book       Book
+	texter     Texter
+	rules      *Rules
+	deliveries *Deliveries
+	clock      Clock
+	machine    Clock
+	rand       func(n int) int
+	log        *slog.Logger
+	opts       CourierOptions
 }
 
 // CourierOptions are the courier's settings.
@@ -55,7 +56,10 @@ func NewCourier(book Book, texter Texter, rules *Rules, clock, machine Clock, ra
 	if opts.Ended == nil {
 		opts.Ended = func(Kind, State, string) {}
 	}
-	return &Courier{book: book, texter: texter, rules: rules, clock: clock, machine: machine, rand: rand, log: log, opts: opts}
+	return &Courier{
+		book: book, texter: texter, rules: rules, deliveries: NewDeliveries(book, clock, log, opts.Ended),
+		clock: clock, machine: machine, rand: rand, log: log, opts: opts,
+	}
 }
 
 // Send brings one notice as far as it goes now. It returns nil when there is nothing to do.
@@ -114,23 +118,23 @@ func (c *Courier) accepted(ctx context.Context, claim Claim, sid, status string,
 	if !known {
 		state = Accepted
 	}
-	return c.report(ctx, Report{Reference: claim.Reference, SID: sid, State: state, Code: code, Trouble: t})
+	return c.deliveries.report(ctx, Report{Reference: claim.Reference, SID: sid, State: state, Code: code, Trouble: t})
 }
 
 // notSent writes what a failed create proves.
 func (c *Courier) notSent(ctx context.Context, claim Claim, e *SendError) error {
 	now := c.clock.Now()
 	r := Result{Code: e.Code, Trouble: e.Trouble}
-	switch e.Kind {
-	case Refused:
+	switch {
+	case e.Kind == RateLimited, e.Kind == Refused && e.Trouble == TryLater: // 21611: the sender's queue is full for hours
+		r.State, r.NotSent, r.Again, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "the carrier asks to wait"
+	case e.Kind == Refused:
 		r.State, r.Why = Failed, "refused: "+string(e.Trouble)
 		if e.Trouble == OptedOut {
 			r.State, r.Why = Suppressed, WhyOptedOut
 		}
-		c.alarm(claim.Kind, e.Code, e.Trouble)
-	case RateLimited:
-		r.State, r.NotSent, r.Again, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "the carrier asks to wait"
-	case AccountFault:
+		c.deliveries.alarm(claim.Kind, e.Code, e.Trouble)
+	case e.Kind == AccountFault:
 		c.log.Error("our account or sender at the carrier is at fault: texts wait", "kind", string(claim.Kind), "code", e.Code)
 		r.State, r.NotSent, r.Again, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "our account is at fault"
 	default:
@@ -159,55 +163,6 @@ func (c *Courier) record(ctx context.Context, claim Claim, r Result, now time.Ti
 		c.opts.Ended(claim.Kind, r.State, r.Why)
 	}
 	return nil
-}
-
-// Delivery is a status callback of the carrier.
-type Delivery struct {
-	Reference string // from our own address
-	SID       string
-	Status    string
-	Code      int
-	Trouble   Trouble
-}
-
-// Delivered takes a status callback: repeated, late, early or out of order. ErrNoSuchText when
-// nothing of ours carries the reference.
-func (c *Courier) Delivered(ctx context.Context, d Delivery) error {
-	state, known := stateOf(d.Status)
-	if !known {
-		c.log.Warn("a word for a text's status that we do not know", "status", d.Status)
-		return nil
-	}
-	return c.report(ctx, Report{Reference: d.Reference, SID: d.SID, State: state, Code: d.Code, Trouble: d.Trouble})
-}
-
-func (c *Courier) report(ctx context.Context, r Report) error {
-	if r.State == Failed || r.State == Undelivered {
-		r.Why = string(r.State)
-		if r.Trouble != "" {
-			r.Why += ": " + string(r.Trouble)
-		}
-	}
-	got, err := c.book.ReportNotice(ctx, r, c.clock.Now())
-	if err != nil {
-		return fmt.Errorf("report notice: %w", err)
-	}
-	if got.Twice {
-		c.log.Error("one notice went out as two texts", "kind", string(got.Kind), "message", r.SID)
-	}
-	if got.Changed {
-		c.opts.Ended(got.Kind, r.State, r.Why)
-		c.alarm(got.Kind, r.Code, r.Trouble)
-	}
-	return nil
-}
-
-// alarm logs what only a person can mend. 30007 and the like mean that more texts of the kind
-// will meet the same fate.
-func (c *Courier) alarm(k Kind, code int, t Trouble) {
-	if t.Alarms() {
-		c.log.Error("the carrier refuses our texts: mend the sender or the words", "kind", string(k), "code", code, "trouble", string(t))
-	}
 }
 
 // Tick ends what is overdue, gives up leases that ran out and nudges what is due. Running it twice,

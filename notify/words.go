@@ -106,7 +106,7 @@ func (r *Rules) writtenNotice(f Facts, now time.Time, args map[string]string) (s
 	if !ok || p.Last4 == "" || p.Reference == "" {
 		return "", nil, errNoWords
 	}
-	named, err := r.words.Text(f.Language, bank, nil)
+	named, err := r.words.Text(f.Language, bank, map[string]string{"Digits": p.Last4})
 	if err != nil {
 		return "", nil, err
 	}
@@ -115,7 +115,7 @@ func (r *Rules) writtenNotice(f Facts, now time.Time, args map[string]string) (s
 		submitted = p.NotBefore
 	}
 	args["Day"], args["Amount"], args["BankAccount"] = dayAndYear(r.paidOn(f)), dollars(p.Cents), named
-	args["Digits"], args["DebitDay"], args["Reference"] = p.Last4, dayOnly(r.cal.Filing(submitted)), p.Reference
+	args["DebitDay"], args["Reference"] = dayOnly(r.cal.Filing(submitted)), p.Reference
 	if p.State == payments.Authorized && !p.Submitted && p.NotBefore.After(now) {
 		return "text-tel-written-notice-cancel", args, nil
 	}

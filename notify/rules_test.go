@@ -1,0 +1,191 @@
+package notify_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"duebell/billing"
+	"duebell/internal/vectors"
+	"duebell/notify"
+	"duebell/payments"
+)
+
+// TestN2Decide: what makes a text untrue, forbidden or late, a line each.
+func TestN2Decide(t *testing.T) {
+	type change = func(*notify.Facts)
+	tests := []struct {
+		name   string
+		kind   notify.Kind
+		state  payments.State
+		change change
+		at     string
+		do     notify.Do
+		why    string
+		until  string
+	}{
+		{name: "receipt of a taken payment", kind: notify.PaymentReceived, state: payments.Taken, do: notify.DoSend},
+		{name: "receipt at night (N5)", kind: notify.PaymentReceived, state: payments.Taken, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
+		{name: "receipt of a payment that bounced meanwhile", kind: notify.PaymentReceived, state: payments.Returned, do: notify.DoDrop, why: notify.WhyNotTaken},
+		{name: "receipt while the outcome is unknown", kind: notify.PaymentReceived, state: payments.Unknown, do: notify.DoDrop, why: notify.WhyNotTaken},
+		{name: "receipt without consent", kind: notify.PaymentReceived, state: payments.Taken,
+			change: func(f *notify.Facts) { f.Consent = false }, do: notify.DoDrop, why: notify.WhyNoConsent},
+		{name: "receipt asked for on the call", kind: notify.PaymentReceived, state: payments.Taken,
+			change: func(f *notify.Facts) { f.Consent, f.ByRequest = false, true }, do: notify.DoSend},
+		{name: "receipt after an opt-out", kind: notify.PaymentReceived, state: payments.Taken,
+			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.DoSuppress, why: notify.WhyOptedOut},
+		{name: "receipt past its window", kind: notify.PaymentReceived, state: payments.Taken,
+			change: func(f *notify.Facts) { f.NotAfter = instant(t, noon).Add(-time.Second) }, do: notify.DoDrop, why: notify.WhyTooLate},
+		{name: "receipt at the last instant of its window", kind: notify.PaymentReceived, state: payments.Taken,
+			change: func(f *notify.Facts) { f.NotAfter = instant(t, noon) }, do: notify.DoSend},
+		{name: "no payment behind it", kind: notify.PaymentReceived, state: payments.Taken,
+			change: func(f *notify.Facts) { f.Payment = nil }, do: notify.DoDrop, why: notify.WhyNoPayment},
+
+		{name: "failure not heard (L3)", kind: notify.PaymentFailed, state: payments.Declined, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
+		{name: "failure heard on the call", kind: notify.PaymentFailed, state: payments.Declined,
+			change: func(f *notify.Facts) { f.Payment.Heard = true }, do: notify.DoDrop, why: notify.WhyHeard},
+		{name: "failure of a payment that was taken", kind: notify.PaymentFailed, state: payments.Taken, do: notify.DoDrop, why: notify.WhyNotDeclined},
+
+		{name: "written notice at once", kind: notify.TelWrittenNotice, state: payments.Authorized, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
+		{name: "written notice of an unknown outcome", kind: notify.TelWrittenNotice, state: payments.Unknown, do: notify.DoSend},
+		{name: "written notice after an opt-out, asked for on this call (O4)", kind: notify.TelWrittenNotice, state: payments.Taken,
+			change: func(f *notify.Facts) { f.OptedOut, f.Consent, f.ByRequest = true, false, true }, do: notify.DoSend},
+		{name: "written notice to a number where nothing arrives", kind: notify.TelWrittenNotice, state: payments.Taken,
+			change: func(f *notify.Facts) { f.Unreachable, f.ByRequest = true, true }, do: notify.DoSuppress, why: notify.WhyUnreachable},
+		{name: "written notice of a cancelled debit", kind: notify.TelWrittenNotice, state: payments.Voided, do: notify.DoDrop, why: notify.WhyNoDebit},
+		{name: "written notice of a declined debit", kind: notify.TelWrittenNotice, state: payments.Declined, do: notify.DoDrop, why: notify.WhyNoDebit},
+
+		{name: "return by day", kind: notify.PaymentReturned, state: payments.Returned, do: notify.DoSend},
+		{name: "return by night waits for the window", kind: notify.PaymentReturned, state: payments.Returned,
+			at: "2026-12-24T03:00:00-05:00", do: notify.DoWait, until: "2026-12-24T09:00:00-05:00"},
+		{name: "return at the closing instant", kind: notify.PaymentReturned, state: payments.Returned,
+			at: "2026-12-23T19:30:00-05:00", do: notify.DoWait, until: "2026-12-24T09:00:00-05:00"},
+		{name: "return where the payer lives further west", kind: notify.PaymentReturned, state: payments.Returned,
+			change: func(f *notify.Facts) { f.Zone = "America/Los_Angeles" }, at: "2026-12-23T11:00:00-05:00",
+			do: notify.DoWait, until: "2026-12-23T09:00:00-08:00"},
+		{name: "return on the day the clocks go forward", kind: notify.PaymentReturned, state: payments.Returned,
+			at: "2027-03-14T01:59:59-05:00", do: notify.DoWait, until: "2027-03-14T09:00:00-04:00"},
+		{name: "return whose window ends in the night", kind: notify.PaymentReturned, state: payments.Returned,
+			change: func(f *notify.Facts) { f.NotAfter = instant(t, "2026-12-24T08:59:59-05:00") },
+			at:     "2026-12-24T03:00:00-05:00", do: notify.DoDrop, why: notify.WhyTooLate},
+		{name: "return, but paid meanwhile", kind: notify.PaymentReturned, state: payments.Returned,
+			change: func(f *notify.Facts) { f.Payment.Owed = 0 }, do: notify.DoDrop, why: notify.WhyNothingOwed},
+		{name: "return, but another payment is in flight", kind: notify.PaymentReturned, state: payments.Returned,
+			change: func(f *notify.Facts) { f.Payment.InFlight = true }, do: notify.DoDrop, why: notify.WhyInFlight},
+		{name: "return of a terminated account", kind: notify.PaymentReturned, state: payments.Returned,
+			change: func(f *notify.Facts) { f.Payment.Terminated = true }, do: notify.DoDrop, why: notify.WhyTerminated},
+
+		{name: "opt-out confirmed in spite of the opt-out (O2)", kind: notify.OptOutConfirm,
+			change: func(f *notify.Facts) { f.OptedOut, f.Consent = true, false }, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
+		{name: "help without consent", kind: notify.HelpReply,
+			change: func(f *notify.Facts) { f.Consent = false }, do: notify.DoSend},
+		{name: "unasked help after an opt-out", kind: notify.HelpReply,
+			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.DoSuppress, why: notify.WhyOptedOut},
+		{name: "a kind without words is never sent", kind: "weather", do: notify.DoDrop, why: notify.WhyUnknownKind},
+	}
+	rules := newRules(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := facts(t, tt.kind, tt.state)
+			if tt.change != nil {
+				tt.change(&f)
+			}
+			if tt.at == "" {
+				tt.at = noon
+			}
+			v, err := rules.Decide(f, instant(t, tt.at))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Do != tt.do || v.Why != tt.why || (v.Body != "") != (tt.do == notify.DoSend) {
+				t.Errorf("%s %q, want %s %q", v.Do, v.Why, tt.do, tt.why)
+			}
+			if tt.until != "" && !v.Until.Equal(instant(t, tt.until)) {
+				t.Errorf("until %s, want %s", v.Until, tt.until)
+			}
+		})
+	}
+}
+
+// TestDecideKnowsNoSuchZone: in doubt nothing is sent.
+func TestDecideKnowsNoSuchZone(t *testing.T) {
+	f := facts(t, notify.PaymentReturned, payments.Returned)
+	f.Zone = "America/Nowhere"
+	if v, err := newRules(t).Decide(f, instant(t, noon)); err == nil {
+		t.Errorf("decided %s", v.Do)
+	}
+}
+
+// TestEveryKindHasItsTraits: a kind that is capped or waits for the window is no answer, and an
+// answer to a text has a window.
+func TestEveryKindHasItsTraits(t *testing.T) {
+	kinds := []notify.Kind{
+		notify.BillReady, notify.DueSoon, notify.DueToday, notify.PastDue, notify.GraceEnding, notify.PaymentReceived,
+		notify.TelWrittenNotice, notify.PaymentFailed, notify.PaymentReturned, notify.AutoPayUpcoming, notify.AutoPayFailed,
+		notify.OneTimeCode, notify.CallAck, notify.CallBusy, notify.OptInConfirm, notify.OptOutConfirm, notify.HelpReply,
+		notify.BalanceReply, notify.AutoPayReply, notify.RealReply,
+	}
+	for _, k := range kinds {
+		trait, ok := k.Traits()
+		switch {
+		case !ok:
+			t.Errorf("%s has no traits", k)
+		case trait.Capped && (trait.Answer || trait.Payment):
+			t.Errorf("%s is capped and yet an answer", k)
+		case (trait.Reply || trait.Payment) && trait.Window == 0:
+			t.Errorf("%s has no window", k)
+		case trait.Reply && !trait.Answer:
+			t.Errorf("%s answers and yet waits for the window (N5)", k)
+		}
+	}
+}
+
+// TestN4Hours holds the window to the vectors, taking the zones as they name them.
+func TestN4Hours(t *testing.T) {
+	p := billing.DefaultPolicy()
+	cal, err := billing.NewCalendar(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hours := notify.NewHours(p, cal)
+	for _, row := range vectors.CSV(t, "quiet_hours.csv") {
+		t.Run(row["instant_utc"]+" "+row["zones_used"], func(t *testing.T) {
+			at := instant(t, row["instant_utc"])
+			zones := zonesOf(t, row["zones_used"])
+			if got, want := hours.Open(at, zones...), row["allowed"] == "true"; got != want {
+				t.Errorf("open %v, want %v (%s)", got, want, row["note"])
+			}
+			if got, want := hours.NextOpening(at, zones...), instant(t, row["next_allowed_utc"]); !got.Equal(want) {
+				t.Errorf("next opening %s, want %s (%s)", got.UTC(), want, row["note"])
+			}
+		})
+	}
+}
+
+// TestN4Holidays: only where the policy says so is a holiday without a window.
+func TestN4Holidays(t *testing.T) {
+	p := billing.DefaultPolicy()
+	p.SMSSkipHolidays = true
+	cal, err := billing.NewCalendar(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	christmas := instant(t, "2026-12-25T12:00:00-05:00")
+	got := notify.NewHours(p, cal).NextOpening(christmas, cal.Zone())
+	if want := instant(t, "2026-12-26T09:00:00-05:00"); !got.Equal(want) {
+		t.Errorf("next opening %s, want %s", got, want)
+	}
+}
+
+func zonesOf(t *testing.T, joined string) []*time.Location {
+	t.Helper()
+	var zones []*time.Location
+	for _, name := range strings.Split(joined, "|") {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zones = append(zones, zone)
+	}
+	return zones
+}
