@@ -59,3 +59,31 @@ func migrateRiver(ctx context.Context, dsn string) error {
 	}
 	return nil
 }
+
+// CheckSchema says whether the database answers and its schema is the one this program knows.
+func CheckSchema(ctx context.Context, dsn string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(ctx)
+	ours, err := migrate.NewMigrator(ctx, conn, "public.schema_version")
+	if err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if err := ours.LoadMigrations(files); err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	at, err := ours.GetCurrentVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if want := int32(len(ours.Migrations)); at != want { //nolint:gosec // a handful
+		return fmt.Errorf("the schema is at version %d, this program knows version %d", at, want)
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"duebell/internal/app"
+)
+
+type doctorCmd struct {
+	app.Settings
+}
+
+// Run checks everything that the line stands on and says what to mend. It changes nothing.
+func (d *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
+	findings := app.Doctor(ctx, d.Settings, log)
+	bad := 0
+	for _, f := range findings {
+		if f.Problem == "" {
+			fmt.Printf("ok     %s\n", f.What)
+			continue
+		}
+		bad++
+		fmt.Printf("MEND   %s: %s\n       %s\n", f.What, f.Problem, f.Mend)
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d checks failed", bad, len(findings))
+	}
+	return nil
+}
+
+type twilioCmd struct {
+	Apply twilioApplyCmd `cmd:"" help:"Set the webhooks from the configuration."`
+}
+
+type twilioApplyCmd struct {
+	app.Settings
+}
+
+// Run sets the webhooks of the phone number and the messaging service and says what it set.
+func (t *twilioApplyCmd) Run(ctx context.Context) error {
+	cfg, err := t.Read(app.NeedTwilio, app.NeedPublic)
+	if err != nil {
+		return err
+	}
+	done, err := app.ApplyTwilio(ctx, cfg)
+	for _, line := range done {
+		fmt.Println(line)
+	}
+	return err
+}

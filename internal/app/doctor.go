@@ -1,0 +1,168 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"duebell/internal/twilio"
+	"duebell/payments"
+	"duebell/payments/stripe"
+	"duebell/store"
+)
+
+// Finding is one thing that the doctor looked at.
+type Finding struct {
+	What    string
+	Problem string // empty: all is well
+	Mend    string
+}
+
+const checkTime = 10 * time.Second
+
+// Doctor checks configuration, database, Redis, Twilio's number and webhooks, the processor and the
+// clock. Every check runs whatever the others found.
+func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
+	cfg, err := s.Read(NeedDatabase, NeedRedis, NeedTwilio, NeedPublic, NeedProcessor, NeedDataKeys, NeedHashKeys)
+	list := []Finding{finding("configuration", err, "set what is named above; every variable is in 'duebell serve --help'")}
+	check := func(what, mend string, f func(context.Context) error) {
+		one, cancel := context.WithTimeout(ctx, checkTime)
+		defer cancel()
+		list = append(list, finding(what, f(one), mend))
+	}
+	cfg.Timing = cfg.Timing.withDefaults()
+	check("database and schema", "is PostgreSQL up, and is DATABASE_URL right? then: duebell migrate", func(ctx context.Context) error {
+		return store.CheckSchema(ctx, cfg.DatabaseURL)
+	})
+	check("Redis", "is Redis up, and is REDIS_URL right?", func(ctx context.Context) error { return checkRedis(ctx, cfg) })
+	check("processor", "is STRIPE_API_KEY right, and can this machine reach the processor?", func(ctx context.Context) error {
+		return checkProcessor(ctx, cfg)
+	})
+	check("Twilio's number and webhooks", "duebell twilio apply", func(ctx context.Context) error { return checkTwilio(ctx, cfg) })
+	check("clock", "let NTP keep this machine's clock: leases and signatures depend on it", func(ctx context.Context) error {
+		return checkClock(ctx, cfg)
+	})
+	return list
+}
+
+func finding(what string, err error, mend string) Finding {
+	if err == nil {
+		return Finding{What: what}
+	}
+	return Finding{What: what, Problem: err.Error(), Mend: mend}
+}
+
+func checkRedis(ctx context.Context, cfg Config) error {
+	client, err := openRedis(cfg.RedisURL)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Ping(ctx).Err()
+}
+
+// checkProcessor asks for an object that cannot exist: being told so proves address and key.
+func checkProcessor(ctx context.Context, cfg Config) error {
+	gateway := stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: checkTime})
+	_, err := gateway.Retrieve(ctx, "pi_duebell_doctor")
+	if g, ok := payments.AsGatewayError(err); ok && g.Kind == payments.GatewayRefused {
+		return nil
+	}
+	return err
+}
+
+func newTwilio(cfg Config) (*twilio.Client, error) {
+	return twilio.NewClient(twilio.ClientConfig{AccountSID: cfg.TwilioAccountSID, AuthToken: cfg.TwilioAuthToken, BaseURL: cfg.TwilioAPIURL})
+}
+
+// webhooks are what the number should call.
+func webhooks(cfg Config) twilio.NumberWebhooks {
+	return twilio.NumberWebhooks{
+		Voice:         twilio.VoiceURL(cfg.PublicURL, "/twilio/voice/incoming"),
+		VoiceFallback: twilio.VoiceURL(cfg.PublicURL, "/twilio/voice/fallback"),
+		VoiceStatus:   cfg.PublicURL + "/twilio/voice/status",
+		SMS:           cfg.PublicURL + "/twilio/sms/incoming",
+	}
+}
+
+func checkTwilio(ctx context.Context, cfg Config) error {
+	client, err := newTwilio(cfg)
+	if err != nil {
+		return err
+	}
+	number, err := client.FetchNumber(ctx, cfg.TwilioPhoneNumber)
+	if err != nil {
+		return err
+	}
+	want, wrong := webhooks(cfg), []string{}
+	for _, pair := range []struct{ name, got, want string }{
+		{"voice", number.VoiceURL, want.Voice}, {"voice fallback", number.VoiceFallbackURL, want.VoiceFallback},
+		{"call status", number.StatusCallback, want.VoiceStatus}, {"texts", number.SMSURL, want.SMS},
+	} {
+		if pair.got != pair.want {
+			wrong = append(wrong, pair.name)
+		}
+	}
+	if number.VoiceApplicationSID != "" || number.SMSApplicationSID != "" || number.TrunkSID != "" {
+		wrong = append(wrong, "an application or trunk is set and hides the webhooks: remove it in Twilio's console")
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("not set as configured: %s", strings.Join(wrong, ", "))
+	}
+	return nil
+}
+
+// checkClock compares this machine with the processor's Date header.
+func checkClock(ctx context.Context, cfg Config) error {
+	if cfg.StripeAPIURL != "" {
+		return nil // a stand-in keeps its own time
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, "https://api.stripe.com/healthcheck", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return errors.New("no clock to compare with can be reached")
+	}
+	defer resp.Body.Close()
+	theirs, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return errors.New("no clock to compare with answered")
+	}
+	if off := time.Since(theirs).Abs(); off > 5*time.Second {
+		return fmt.Errorf("this machine is %s off", off.Round(time.Second))
+	}
+	return nil
+}
+
+// ApplyTwilio sets the webhooks of the number, and of the messaging service where there is one.
+// It reports what it has set, also when a later step fails.
+func ApplyTwilio(ctx context.Context, cfg Config) ([]string, error) {
+	client, err := newTwilio(cfg)
+	if err != nil {
+		return nil, err
+	}
+	var done []string
+	if cfg.TwilioPhoneNumber != "" {
+		number, err := client.FetchNumber(ctx, cfg.TwilioPhoneNumber)
+		if err != nil {
+			return done, err
+		}
+		if _, err := client.SetNumberWebhooks(ctx, number.SID, webhooks(cfg)); err != nil {
+			return done, err
+		}
+		done = append(done, "phone number "+cfg.TwilioPhoneNumber+": voice, fallback, call status and texts come to "+cfg.PublicURL)
+	}
+	if sid := cfg.TwilioMessagingServiceSID; sid != "" {
+		if _, err := client.SetServiceWebhooks(ctx, sid, cfg.PublicURL+"/twilio/sms/incoming", cfg.PublicURL+"/twilio/sms/status"); err != nil {
+			return done, err
+		}
+		done = append(done, "messaging service: texts and their status come to "+cfg.PublicURL)
+	}
+	return done, nil
+}
