@@ -351,6 +351,20 @@ func TestDialPlans(t *testing.T) {
 	}
 }
 
+func TestALostWhisperLosesOnlyTheAgent(t *testing.T) {
+	p := newProduct(t)
+	p.says(incoming, `<Dial action="`+p.at("/dialed")+`"><Number url="`+p.at("/whisper")+`">+16175559999</Number></Dial>`)
+	p.handles("/whisper", status(500))
+	p.says("/dialed", `<Say>Nobody.</Say>`)
+	tw := p.line(nil)
+	c := p.dial(tw)
+	wantHeard(t, c, "Nobody.")
+	wantFields(t, p.last("/dialed"), map[string]string{"DialBridged": "false"})
+	if len(tw.Faults()) > 0 {
+		t.Errorf("faults %v", tw.Faults())
+	}
+}
+
 func TestHangUpWhileTalking(t *testing.T) {
 	p := newProduct(t)
 	p.says(incoming, `<Dial action="`+p.at("/dialed")+`">+16175559999</Dial>`)

@@ -158,8 +158,15 @@ func (c *Call) endDial(ctx context.Context, status string, bridged bool) error {
 	if status == "answered" {
 		legStatus = "completed"
 	}
-	d.leg.finish(ctx, "dial ended", legStatus)
+	d.leg.leave(ctx, legStatus)
 	return c.fetch(ctx, d.node.Attr("action", c.url), d.node.Attr("method", http.MethodPost), d.result(c.t.cfg.Now(), status, bridged))
+}
+
+// leave ends an agent's leg from the other side.
+func (c *Call) leave(ctx context.Context, status string) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	c.finish(ctx, "dial ended", status)
 }
 
 // dialOver goes on with the caller after a conversation.

@@ -86,6 +86,10 @@ func (c *Call) fallBack(ctx context.Context, failed string, code int) error {
 // apologize is the end that no caller of the product should ever meet.
 func (c *Call) apologize(ctx context.Context, failed string) error {
 	c.url = failed
+	if c.Direction == outboundDial { // a whisper that cannot be fetched only loses the agent
+		c.finish(ctx, "application error", "failed")
+		return nil
+	}
 	c.hear(Heard{Text: "We are sorry, an application error has occurred. Goodbye.", During: duringPlain})
 	f := c.blame(FaultApplicationError, "neither the webhook nor the fallback answered")
 	c.finish(ctx, "application error", "completed")

@@ -193,3 +193,11 @@ func wantEnded(t *testing.T, c *Call, reason string) {
 		t.Errorf("state %#v, want Ended by %q\n%s", c.State(), reason, strings.Join(c.Transcript(), "\n"))
 	}
 }
+
+// newServer runs a handler beside the product and gives its base URL.
+func newServer(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}

@@ -100,7 +100,7 @@ func (c *Call) redirected(ctx context.Context) (bool, error) {
 	}
 	c.gather, c.pay = nil, nil
 	if c.dial != nil {
-		c.dial.leg.finish(ctx, "dial ended", "completed")
+		c.dial.leg.leave(ctx, "completed")
 		c.dial = nil
 	}
 	c.line("twilio: the call is updated by REST")

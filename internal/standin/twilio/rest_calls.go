@@ -143,6 +143,9 @@ func (t *Twilio) updateCall(r *http.Request) response {
 		return refuse(http.StatusBadRequest, 21220, "Call is not in-progress. Cannot redirect.")
 	}
 	status := form.Get("Status")
+	if _, ringing := c.State().(Ringing); ringing && status == "" {
+		return refuse(http.StatusBadRequest, 21220, "Call is not in-progress. Cannot redirect.")
+	}
 	if status == "" {
 		if answer, fine := t.checkDocument(form); !fine {
 			return answer

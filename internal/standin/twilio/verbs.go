@@ -115,7 +115,7 @@ func (c *Call) callerLeaves(ctx context.Context) {
 		form := c.pay.result("caller-hung-up")
 		c.postUnheard(ctx, c.pay.node.Attr("action", c.url), http.MethodPost, form)
 	case c.dial != nil:
-		c.dial.leg.finish(ctx, "caller hung up", "completed")
+		c.dial.leg.leave(ctx, "completed")
 		c.postUnheard(ctx, c.dial.node.Attr("action", c.url), c.dial.node.Attr("method", http.MethodPost), c.dial.result(c.t.cfg.Now(), "completed", true))
 	}
 	c.finish(ctx, "caller hung up", "completed")
