@@ -10,6 +10,38 @@ import (
 	"time"
 )
 
+const billedTo = `-- name: BilledTo :many
+SELECT DISTINCT ON (account, coverage_month) account, coverage_month, billed_cents FROM bills
+WHERE account = ANY ($1::text[]) ORDER BY account, coverage_month, revision DESC
+`
+
+type BilledToRow struct {
+	Account       string
+	CoverageMonth time.Time
+	BilledCents   int64
+}
+
+// The newest revision of every bill of these accounts (B5).
+func (q *Queries) BilledTo(ctx context.Context, accounts []string) ([]BilledToRow, error) {
+	rows, err := q.db.Query(ctx, billedTo, accounts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BilledToRow{}
+	for rows.Next() {
+		var i BilledToRow
+		if err := rows.Scan(&i.Account, &i.CoverageMonth, &i.BilledCents); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countMismatches = `-- name: CountMismatches :one
 SELECT count(*) FROM stage_payments WHERE meaning = 'mismatch'
 `
@@ -422,6 +454,41 @@ func (q *Queries) MergeMembers(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const paidBy = `-- name: PaidBy :many
+SELECT account, sum(cents)::bigint AS cents
+FROM (SELECT l.account, l.cents FROM ledger l WHERE l.account = ANY ($1::text[])
+      UNION ALL
+      SELECT a.account, a.cents FROM payment_attempts a
+      WHERE a.account = ANY ($1) AND a.state IN ('authorized', 'confirming', 'unknown')) paid
+GROUP BY account
+`
+
+type PaidByRow struct {
+	Account string
+	Cents   int64
+}
+
+// What counts as paid, and what is on its way (L2).
+func (q *Queries) PaidBy(ctx context.Context, accounts []string) ([]PaidByRow, error) {
+	rows, err := q.db.Query(ctx, paidBy, accounts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PaidByRow{}
+	for rows.Next() {
+		var i PaidByRow
+		if err := rows.Scan(&i.Account, &i.Cents); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const raiseMismatches = `-- name: RaiseMismatches :execrows

@@ -201,3 +201,17 @@ RETURNING id;
 -- name: ImportedAsOf :one
 -- B6: how fresh the balances are.
 SELECT max(as_of)::timestamptz AS as_of FROM import_runs WHERE bills IS NOT NULL HAVING max(as_of) IS NOT NULL;
+
+-- name: BilledTo :many
+-- The newest revision of every bill of these accounts (B5).
+SELECT DISTINCT ON (account, coverage_month) account, coverage_month, billed_cents FROM bills
+WHERE account = ANY (@accounts::text[]) ORDER BY account, coverage_month, revision DESC;
+
+-- name: PaidBy :many
+-- What counts as paid, and what is on its way (L2).
+SELECT account, sum(cents)::bigint AS cents
+FROM (SELECT l.account, l.cents FROM ledger l WHERE l.account = ANY (@accounts::text[])
+      UNION ALL
+      SELECT a.account, a.cents FROM payment_attempts a
+      WHERE a.account = ANY (@accounts) AND a.state IN ('authorized', 'confirming', 'unknown')) paid
+GROUP BY account;
