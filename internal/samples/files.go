@@ -1,0 +1,150 @@
+package samples
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"duebell/billing"
+	"duebell/billing/feed"
+	"duebell/store"
+)
+
+// Import delivers the stories as billing has them at an instant: what dev and scripts do at the
+// start, and again whenever the clock passes 02:00 local.
+func Import(ctx context.Context, st *store.Store, stories []Story, at time.Time, cal *billing.Calendar, rules feed.Rules) (store.ImportSummary, error) {
+	accounts := make([]string, len(stories))
+	for i, s := range stories {
+		accounts[i] = s.Account
+	}
+	books, err := st.Books(ctx, accounts)
+	if err != nil {
+		return store.ImportSummary{}, fmt.Errorf("sample members: %w", err)
+	}
+	sum, err := st.Import(ctx, Files(stories, at, cal, books), store.ImportOptions{AsOf: at, At: at, Rules: rules})
+	if err != nil {
+		return store.ImportSummary{}, fmt.Errorf("sample members: %w", err)
+	}
+	return sum, nil
+}
+
+// Files are billing's four files at an instant, for a database that holds books of the accounts
+// (nil: none yet). Delivered twice on the same day, or on another day of the same month, they
+// change nothing.
+//
+// The current bill was issued on the 1st of the month. With each new one, what a story does not
+// leave open has been paid on the web: everything billed, less what was paid already by telephone
+// or otherwise, less what the story owes. So the standing is as the story made it, and money paid
+// on the line stays counted: whoever paid it owes the new bill alone, even where the story was
+// past due. Reversals, too, stay counted until the next bill comes.
+func Files(stories []Story, at time.Time, cal *billing.Calendar, books map[string]store.Book) []feed.Source {
+	issued := billing.MonthOf(cal.DateOf(at))
+	if cal.DateOf(at).Before(cal.BillDate(issued)) {
+		issued = issued.Add(-1)
+	}
+	w := &writer{cal: cal, issued: issued, rows: map[feed.Kind][][]string{}}
+	for _, s := range stories {
+		w.member(s)
+		w.account(s)
+		w.money(s, books[s.Account])
+	}
+	files := make([]feed.Source, 0, len(feed.Kinds()))
+	for _, kind := range feed.Kinds() {
+		files = append(files, w.file(kind))
+	}
+	return files
+}
+
+// writer gathers the rows of the four files.
+type writer struct {
+	cal     *billing.Calendar
+	issued  billing.Month // in which the current bills were issued
+	members []string
+	rows    map[feed.Kind][][]string
+}
+
+func (w *writer) add(kind feed.Kind, cells ...string) { w.rows[kind] = append(w.rows[kind], cells) }
+
+// phoneSince is long enough ago for a code to go to the number (I6).
+const phoneSince = "2020-01-15"
+
+func (w *writer) member(s Story) {
+	if slices.Contains(w.members, s.MemberID) {
+		return // one member, several accounts (B2)
+	}
+	w.members = append(w.members, s.MemberID)
+	since, consent := phoneSince, feed.ConsentApplication
+	if s.Phone == "" {
+		since, consent = "", feed.ConsentNone
+	}
+	w.add(feed.Members, s.MemberID, s.Name, s.Phone, since, strconv.FormatBool(s.Phone != ""), s.Language, "America/New_York", string(consent),
+		s.Born, s.ZIP, s.SSNLast4, s.Invoice, "")
+}
+
+func (w *writer) account(s Story) {
+	day := ""
+	if s.AutoPayDay != 0 {
+		day = strconv.Itoa(s.AutoPayDay)
+	}
+	w.add(feed.Accounts, s.Account, s.MemberID, string(s.Kind), string(s.Status), string(s.Grace), day, s.AutoPayLast4)
+}
+
+func (w *writer) money(s Story, book store.Book) {
+	current := w.cal.CoverageMonth(w.issued)
+	last := current.Add(-1)
+	_, known := book.Billed[current]
+	billed := s.Billed
+	for month, cents := range book.Billed {
+		if month != current {
+			billed += cents
+		}
+	}
+	if _, there := book.Billed[last]; !there && s.PastDue > 0 {
+		w.bill(s, last, s.PastDue, false)
+		billed += s.PastDue
+	}
+	w.bill(s, current, s.Billed, s.First)
+	if known {
+		return // this month is settled: whatever happens in it stays
+	}
+	if s.Credit > 0 && len(book.Billed) == 0 {
+		w.pay(s, current, s.Credit)
+	}
+	if settled := billed - book.Paid - s.owes(); settled > 0 {
+		w.pay(s, current, settled)
+	}
+}
+
+func (w *writer) bill(s Story, coverage billing.Month, cents billing.Money, first bool) {
+	w.add(feed.Bills, s.Account, coverage.String(), "0", strconv.FormatInt(cents.Cents(), 10), strconv.FormatBool(first), "")
+}
+
+// pay books money that came in on the web: a paid bill's when it was issued, that for earlier bills
+// on the last day before the story's oldest open bill, so that no delinquency outlives it (G6).
+func (w *writer) pay(s Story, current billing.Month, cents billing.Money) {
+	received := w.cal.StartOfDay(w.cal.BillDate(w.issued))
+	if !s.Paid {
+		open := w.issued
+		if s.PastDue > 0 {
+			open = open.Add(-1)
+		}
+		received = w.cal.At(w.cal.BillDate(open).Add(-1), noon)
+	}
+	w.add(feed.Payments, "SAMPLE-"+s.Account+"-"+current.String(), s.Account, strconv.FormatInt(cents.Cents(), 10),
+		received.Format(time.RFC3339), "web", "")
+}
+
+const noon = billing.LocalTime(12 * 60 * 60)
+
+func (w *writer) file(kind feed.Kind) feed.Source {
+	var text strings.Builder
+	out := csv.NewWriter(&text)
+	// A strings.Builder takes whatever it is given.
+	_ = out.Write(feed.Columns(kind))
+	_ = out.WriteAll(w.rows[kind])
+	return feed.Text("sample-"+string(kind)+".csv", text.String())
+}
