@@ -24,50 +24,34 @@ var readsMachineClock = []allowance{
 // Two clocks: the domain's, which dev and scripts move, comes in as an argument; the machine's is read
 // where the list says.
 func TestTimeIsPassedIn(t *testing.T) {
-	used := map[string]bool{}
 	for _, s := range sources(t) {
 		if s.test {
 			continue // a test's deadline is the machine's
 		}
 		calls(s, "time", []string{"Now", "Since", "Until"}, func(n ast.Node, name string) {
-			if a, ok := granted(readsMachineClock, s.path); ok {
-				used[a.place] = true
+			if slices.ContainsFunc(readsMachineClock, func(a allowance) bool { return under(s.path, a.place) }) {
 				return
 			}
 			t.Errorf("%s: time.%s: take the time as an argument or a Clock; a clock that scripts cannot move is untestable, "+
 				"and wrong on the day of a DST change", s.line(n), name)
 		})
 	}
-	wellKept(t, "readsMachineClock", readsMachineClock)
+	for _, a := range readsMachineClock {
+		if a.why == "" {
+			t.Errorf("%s may read the machine's clock: that needs a reason", a.place)
+		}
+	}
 }
 
-var sleeps = []allowance{}
-
+// In a bubble of testing/synctest time is the test's own, and sleeping is how it is moved.
 func TestNobodySleeps(t *testing.T) {
 	for _, s := range sources(t) {
-		calls(s, "time", []string{"Sleep"}, func(n ast.Node, _ string) {
-			if _, ok := granted(sleeps, s.path); !ok {
-				t.Errorf("%s: time.Sleep: wait for what you are waiting for, or on a timer that a context can end", s.line(n))
-			}
-		})
-	}
-	wellKept(t, "sleeps", sleeps)
-}
-
-func granted(list []allowance, path string) (allowance, bool) {
-	i := slices.IndexFunc(list, func(a allowance) bool { return under(path, a.place) })
-	if i < 0 {
-		return allowance{}, false
-	}
-	return list[i], true
-}
-
-func wellKept(t *testing.T, name string, list []allowance) {
-	t.Helper()
-	for _, a := range list {
-		if a.why == "" {
-			t.Errorf("%s: %s needs a reason", name, a.place)
+		if s.test && slices.Contains(s.imports(), "testing/synctest") {
+			continue
 		}
+		calls(s, "time", []string{"Sleep"}, func(n ast.Node, _ string) {
+			t.Errorf("%s: time.Sleep: wait for what you are waiting for, or on a timer that a context can end", s.line(n))
+		})
 	}
 }
 

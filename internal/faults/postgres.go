@@ -171,7 +171,7 @@ func (c *conversation) pass(to io.Writer, from *bufio.Reader, types string, look
 		if size < 5 {
 			return // not this protocol
 		}
-		var message io.Reader = io.LimitReader(from, size)
+		message := io.LimitReader(from, size)
 		var body []byte
 		if strings.IndexByte(types, kind) >= 0 && size <= longestRead {
 			whole := make([]byte, size)

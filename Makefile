@@ -1,0 +1,76 @@
+# duebell. `make` alone says what there is.
+
+GO ?= go
+TESTFLAGS ?=
+PACKAGES ?= ./...
+
+# Tools, pinned; built from source into bin/tools, so that a version bump rebuilds them.
+LINT_VERSION := v2.15.0
+SQLC_VERSION := v1.31.1
+LINT := bin/tools/golangci-lint-$(LINT_VERSION)/golangci-lint
+SQLC := bin/tools/sqlc-$(SQLC_VERSION)/sqlc
+
+# A checkout that belongs to somebody else makes git refuse, and go build with it.
+BUILD := $(GO) build -buildvcs=false
+
+# The scripts' test writes here what the scripts cover; make test shows it.
+export DUEBELL_SCRIPT_COVERAGE := $(CURDIR)/bin/script-coverage.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race check lint generate generated-fresh tools bench clean go
+
+help: ## say what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## the whole product on this machine, with a phone to dial in the browser
+	./bin/duebell dev
+
+build: go ## the one binary, bin/duebell
+	@mkdir -p bin
+	$(BUILD) -o bin/duebell ./cmd/duebell
+
+test: go ## all tests, with a PostgreSQL and a Redis of their own; TESTFLAGS and PACKAGES narrow it
+	@mkdir -p bin
+	@rm -f "$$DUEBELL_SCRIPT_COVERAGE"
+	@$(BUILD) -o bin/with-services ./internal/testenv/cmd/with-services
+	bin/with-services $(GO) test -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
+	@if [ -f "$$DUEBELL_SCRIPT_COVERAGE" ]; then cat "$$DUEBELL_SCRIPT_COVERAGE"; fi
+
+race: ## all tests under the race detector
+	$(MAKE) test TESTFLAGS="-race $(TESTFLAGS)"
+
+check: go ## gofmt, vet, linters, and that generated code is fresh
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "not gofmt'd:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	@$(MAKE) --no-print-directory lint generated-fresh
+
+lint: $(LINT)
+	$(LINT) run ./...
+
+# sqlc takes minutes to build, so that it is asked only where it is: `make tools` brings it, and CI does.
+generated-fresh:
+	@if [ -x $(SQLC) ]; then echo $(SQLC) diff; $(SQLC) diff; \
+		else echo "store/db is not checked against store/queries: make tools brings sqlc"; fi
+
+generate: $(SQLC) ## what is generated: queries, and whatever says go:generate
+	$(SQLC) generate
+	$(GO) generate ./...
+
+tools: $(LINT) $(SQLC) ## the linters and sqlc, into bin/tools
+
+$(LINT):
+	GOBIN=$(CURDIR)/$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+$(SQLC):
+	GOBIN=$(CURDIR)/$(dir $@) $(GO) install github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION)
+
+bench: build ## simulated callers pay bills; one line of JSON
+	./bin/duebell bench calls
+
+clean: ## remove what was built
+	rm -rf bin
+	@if [ -d .duebell ]; then echo "dev's data stays in .duebell: duebell dev --fresh empties it"; fi
+
+go:
+	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl"; exit 1; }
