@@ -35,6 +35,9 @@ type Services struct {
 	// Wait blocks until the attempt is settled or the time is over, whichever is first (machine time).
 	Wait func(ctx context.Context, attempt string) (payments.Attempt, error)
 	Log  *slog.Logger
+	// Jumped is told of every step that is entered, and from which; may be nil. Scripts hold the
+	// jumps against LeadsTo.
+	Jumped func(from, to StepName)
 }
 
 // ErrNotVerified is the one failure of a verification, whatever its cause (I1).
@@ -213,6 +216,9 @@ func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 			return nil, fmt.Errorf("jump to %q: no such step", next.to)
 		}
 		c.trail = append(c.trail, step.Name)
+		if c.Jumped != nil {
+			c.Jumped(c.Step, step.Name)
+		}
 		c.Step = step.Name
 		if step.Before != nil {
 			if next = step.Before(ctx, c); next.kind != nextProceed {
