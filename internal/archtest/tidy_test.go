@@ -10,12 +10,17 @@ import (
 	"testing"
 )
 
-const longestFile = 400
+// A test's tables are looked up, not followed: they may be longer than what has to be understood.
+const longestFile, longestTest = 400, 500
 
 func TestFilesAreShort(t *testing.T) {
 	for _, s := range sources(t) {
-		if !s.generated && s.lines > longestFile {
-			t.Errorf("%s has %d lines: past %d a file holds two things; part them", s.path, s.lines, longestFile)
+		limit := longestFile
+		if s.test {
+			limit = longestTest
+		}
+		if !s.generated && s.lines > limit {
+			t.Errorf("%s has %d lines: past %d a file holds two things; part them", s.path, s.lines, limit)
 		}
 	}
 }
