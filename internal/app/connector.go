@@ -13,7 +13,7 @@ import (
 func ConnectorHandler(cfg Config, log *slog.Logger) http.Handler {
 	cfg.Timing = cfg.Timing.withDefaults()
 	return connector.Handler(connector.Config{
-		User: cfg.ConnectorUser, Password: cfg.ConnectorPassword, CheckRouting: billing.CheckRouting, Log: log,
-		Tokenizer: stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway}),
+		User: cfg.ConnectorUser, Password: cfg.ConnectorPassword, CheckRouting: billing.CheckRouting, Now: SystemClock{}.Now, Log: log,
+		Tokenizer: stripe.NewTokenizer(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway}),
 	})
 }

@@ -16,7 +16,9 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/twilio"
+	"duebell/ivr"
 	"duebell/notify"
+	notifyhook "duebell/notify/webhook"
 	"duebell/payments"
 	"duebell/payments/stripe"
 	"duebell/store"
@@ -53,6 +55,10 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics *Metrics
 	Rand    func(n int) int // a number in [0, n); nil = the machine's
+
+	// Hooks of scripts: what is said, and a process that dies before it answers.
+	Observe      func(call string, turn int, path string, reply ivr.Reply)
+	BeforeFinish func(call string, turn int) error
 }
 
 func (d Deps) withDefaults() Deps {
@@ -124,19 +130,24 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	if err != nil {
 		return err
 	}
-	inForce := []string{}
-	for _, l := range prompts.InForce(w.cfg.Policy.Languages) {
-		inForce = append(inForce, l.Tag)
-	}
-	rules := notify.NewRules(w.cfg.Policy, calendar, notify.NewWords(prompts, inForce))
+	rules := newRules(w.cfg.Policy, calendar, prompts)
 	carrier := texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}
-	w.courier = notify.NewCourier(w.Store.Notices(), carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, notify.CourierOptions{
-		StatusCallback: w.cfg.PublicURL + "/twilio/sms/status", Ended: d.Metrics.NoticeEnded,
+	w.courier = notify.NewCourier(w.Store, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, notify.CourierOptions{
+		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Ended: d.Metrics.NoticeEnded,
 	})
-	w.sweeper = payments.NewSweeper(w.Store, sessions.New(w.redis, w.cfg.Data), d.Clock, d.Machine, w.cfg.Policy, d.Log)
+	w.sweeper = payments.NewSweeper(w.Store, sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	return nil
+}
+
+// newRules reads the texts in the languages that are in force.
+func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompts.Catalog) *notify.Rules {
+	inForce := []string{}
+	for _, l := range prompts.InForce(p.Languages) {
+		inForce = append(inForce, l.Tag)
+	}
+	return notify.NewRules(p, calendar, notify.NewWords(prompts, inForce))
 }
 
 // Start works jobs and ticks until Stop.

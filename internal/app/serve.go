@@ -1,0 +1,198 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"github.com/riverqueue/river"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"duebell/billing"
+	"duebell/handoff"
+	"duebell/internal/twilio"
+	"duebell/ivr"
+	"duebell/ivr/webhook"
+	"duebell/notify"
+	notifyhook "duebell/notify/webhook"
+	"duebell/payments"
+	"duebell/payments/stripe"
+	"duebell/store"
+	"duebell/store/sessions"
+	"duebell/voiceprompts"
+)
+
+const serveConns = 40
+
+// Serve is the role that answers webhooks. It is stateless: run as many as you like.
+type Serve struct {
+	cfg      Config
+	log      *slog.Logger
+	pool     *pgxpool.Pool
+	redis    redis.UniversalClient
+	store    *store.Store
+	sessions *sessions.Sessions
+	voice    *webhook.Handler
+	Engine   *ivr.Engine
+	handler  http.Handler
+}
+
+// NewServe builds the role. Nothing is sent to a store yet: one that is down is met when it is used.
+func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
+	d = d.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults()
+	s := &Serve{cfg: cfg, log: d.Log}
+	var err error
+	if s.pool, err = openPool(ctx, cfg.DatabaseURL, serveConns); err != nil {
+		return nil, err
+	}
+	if s.redis, err = openRedis(cfg.RedisURL); err != nil {
+		return nil, err
+	}
+	jobs, err := openJobs(s.pool, &river.Config{Logger: d.Log})
+	if err != nil {
+		return nil, err
+	}
+	s.store = store.New(s.pool, jobs, cfg.Data, cfg.Hash, d.Machine)
+	s.sessions = sessions.New(s.redis, cfg.Data, d.Machine, cfg.Timing.Lease)
+	validator, err := twilio.NewValidator(cfg.PublicURL, cfg.TwilioAuthToken, cfg.TwilioAuthTokenNext)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.build(validator, d); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// build puts conversation, webhooks and routes together.
+func (s *Serve) build(validator *twilio.Validator, d Deps) error {
+	calendar, err := billing.NewCalendar(s.cfg.Policy)
+	if err != nil {
+		return fmt.Errorf("calendar: %w", err)
+	}
+	prompts, err := voiceprompts.Load()
+	if err != nil {
+		return fmt.Errorf("prompts: %w", err)
+	}
+	hours := handoff.NewHours(s.cfg.Policy, calendar)
+	s.Engine, err = ivr.NewEngine(ivr.Services{
+		Members: s.store.People(s.cfg.Policy, calendar), Desk: payments.NewDesk(s.store, d.Clock, d.Rand, s.cfg.Policy),
+		Logbook: s.store, Texts: s.store, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log,
+	})
+	if err != nil {
+		return err
+	}
+	timing := webhook.DefaultTiming
+	timing.Lease, timing.Wait, timing.Budget, timing.FailureDelay = s.cfg.Timing.Lease, s.cfg.Timing.Wait, s.cfg.Timing.Budget, s.cfg.Timing.FailureDelay
+	s.voice, err = webhook.New(webhook.Config{
+		Engine: s.Engine, Sessions: s.sessions, Calls: s.store, Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
+		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
+		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open,
+		Measure: func(step, outcome string, took time.Duration) { d.Metrics.Turn(step, outcome, took.Seconds()) },
+		Observe: d.Observe, BeforeFinish: d.BeforeFinish,
+	})
+	if err != nil {
+		return err
+	}
+	s.routes(validator, calendar, d)
+	return nil
+}
+
+func (s *Serve) routes(validator *twilio.Validator, calendar *billing.Calendar, d Deps) {
+	r := mux.NewRouter().SkipClean(true)
+	s.voice.Register(r)
+	inbox := notify.NewInbox(s.store, s.cfg.Policy, calendar, d.Clock, d.Log)
+	deliveries := notify.NewDeliveries(s.store, d.Clock, d.Log, d.Metrics.NoticeEnded)
+	r.Handle(notifyhook.IncomingPath, notifyhook.Incoming(validator, inbox, d.Log)).Methods(http.MethodPost)
+	r.Handle(notifyhook.StatusPath, notifyhook.Status(validator, deliveries, d.Log)).Methods(http.MethodPost)
+	gateway := stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway})
+	events := payments.NewEvents(s.store, gateway, d.Clock, d.Log)
+	r.Handle("/stripe/events", stripeEvents(events, s.cfg.StripeWebhookSecret, d.Log)).Methods(http.MethodPost)
+	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }).Methods(http.MethodGet)
+	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet)
+	s.handler = otelhttp.NewHandler(r, "webhook", otelhttp.WithSpanNameFormatter(spanName))
+}
+
+// spanName names a span by its route: no call, turn or reference stands in it.
+func spanName(_ string, r *http.Request) string {
+	if route := mux.CurrentRoute(r); route != nil {
+		if name, err := route.GetPathTemplate(); err == nil {
+			return name
+		}
+	}
+	return "webhook"
+}
+
+// Handler answers everything that comes from outside.
+func (s *Serve) Handler() http.Handler { return s.handler }
+
+// ready says whether this replica can take calls: both stores answer.
+func (s *Serve) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := errors.Join(s.store.Ping(ctx), s.sessions.Ping(ctx)); err != nil {
+		s.log.Warn("not ready", "error", err)
+		http.Error(w, "a store does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// awaitOutcome waits until an attempt is settled, or as long as one hold turn may take. It looks often
+// at first, because most charges take less than a second.
+func (s *Serve) awaitOutcome(ctx context.Context, key string) (payments.Attempt, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timing.HoldWait)
+	defer cancel()
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		a, err := s.store.Attempt(ctx, key)
+		if err == nil && !a.State.Open() {
+			return a, nil
+		}
+		select {
+		case <-ctx.Done():
+			return a, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// Close lets turns at work end and closes the stores.
+func (s *Serve) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timing.Budget)
+	defer cancel()
+	err := s.voice.Drain(ctx)
+	s.pool.Close()
+	return errors.Join(err, s.redis.Close())
+}
+
+// stripeEvents takes the processor's events. An answer of 5xx has them delivered again.
+func stripeEvents(events *payments.Events, secret string, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			http.Error(w, "unreadable", http.StatusBadRequest)
+			return
+		}
+		event, err := stripe.ParseEvent(body, r.Header.Get("Stripe-Signature"), secret)
+		if err != nil {
+			log.Warn("an event without a right signature", "error", err)
+			http.Error(w, "wrong signature", http.StatusForbidden)
+			return
+		}
+		if err := events.Receive(r.Context(), event); err != nil {
+			log.Warn("an event could not be dealt with; it will come again", "event", event.ID, "error", err)
+			http.Error(w, "later, please", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
