@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -316,5 +317,24 @@ func TestListAndShowPayments(t *testing.T) {
 	}
 	if _, err := o.store.Story(context.Background(), "999999998"); !errors.Is(err, payments.ErrNoSuchAttempt) {
 		t.Errorf("unknown reference: %v", err)
+	}
+}
+
+// TestExportDocs holds docs/export.md to the code.
+func TestExportDocs(t *testing.T) {
+	raw, err := os.ReadFile("../docs/export.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(raw)
+	for _, columns := range [][]string{store.PostingColumns, store.LetterColumns} {
+		if !strings.Contains(text, "    "+strings.Join(columns, ",")+"\n") {
+			t.Errorf("the header is not there: %s", strings.Join(columns, ","))
+		}
+		for _, column := range columns {
+			if !strings.Contains(text, "`"+column+"`") {
+				t.Errorf("column %s is not explained", column)
+			}
+		}
 	}
 }

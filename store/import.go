@@ -95,7 +95,7 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 
 // ImportedAsOf tells how fresh the balances are (B6); zero when bills were never imported.
 func (s *Store) ImportedAsOf(ctx context.Context) (time.Time, error) {
-	at, err := s.q.ImportedAsOf(ctx)
+	at, err := s.q.NewestImport(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, nil
 	}

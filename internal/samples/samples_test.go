@@ -230,6 +230,22 @@ func TestMoneyPaidOnTheLineStaysCounted(t *testing.T) {
 	}
 }
 
+// What is on its way when the new bill comes is not paid on the web as well.
+func TestMoneyOnItsWayCounts(t *testing.T) {
+	w := newWorld(t, samples.Stories())
+	w.deliver("2027-02-27T10:00")
+	const authorized = `INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, bank_type, state, reference, offered_at,
+	                                                  authorized_at, awaits_letter, holder, token_sealed)
+	                    VALUES ('k', 'c', 1, '712345678', 19800, 'bank', 'checking', 'authorized', '100000009', $1, $1, true, '', '\x00')`
+	if _, err := w.pool.Exec(context.Background(), authorized, clock(t, "2027-02-27T11:00")); err != nil {
+		t.Fatal(err)
+	}
+	w.deliver("2027-03-01T02:00")
+	if got := w.owes("712345678", "2027-03-01T02:00"); !strings.HasPrefix(got, "396.00 for 2027-03") {
+		t.Errorf("owes %s", got)
+	}
+}
+
 func TestAccountsOfScripts(t *testing.T) {
 	tests := map[string]string{
 		"712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139":        "198.00 for 2027-03",

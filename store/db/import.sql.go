@@ -267,18 +267,6 @@ func (q *Queries) GiveMeanings(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
-const importedAsOf = `-- name: ImportedAsOf :one
-SELECT max(as_of)::timestamptz AS as_of FROM import_runs WHERE bills IS NOT NULL HAVING max(as_of) IS NOT NULL
-`
-
-// B6: how fresh the balances are.
-func (q *Queries) ImportedAsOf(ctx context.Context) (time.Time, error) {
-	row := q.db.QueryRow(ctx, importedAsOf)
-	var as_of time.Time
-	err := row.Scan(&as_of)
-	return as_of, err
-}
-
 const insertImportRun = `-- name: InsertImportRun :one
 INSERT INTO import_runs (as_of, loaded_at, members, accounts, bills, payments)
 VALUES ($1, $2, $3, $4, $5, $6)

@@ -198,10 +198,6 @@ INSERT INTO import_runs (as_of, loaded_at, members, accounts, bills, payments)
 VALUES (@as_of, @loaded_at, @members, @accounts, @bills, @payments)
 RETURNING id;
 
--- name: ImportedAsOf :one
--- B6: how fresh the balances are.
-SELECT max(as_of)::timestamptz AS as_of FROM import_runs WHERE bills IS NOT NULL HAVING max(as_of) IS NOT NULL;
-
 -- name: BilledTo :many
 -- The newest revision of every bill of these accounts (B5).
 SELECT DISTINCT ON (account, coverage_month) account, coverage_month, billed_cents FROM bills
