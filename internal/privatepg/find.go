@@ -100,9 +100,13 @@ func folders() []string {
 
 var number = regexp.MustCompile(`\d+`)
 
-// versionIn is the version that a folder's name speaks of, 0 if none.
+// versionIn is the version that a folder's name speaks of (its last number), 0 if none.
 func versionIn(folder string) int {
-	n, _ := strconv.Atoi(number.FindString(folder))
+	all := number.FindAllString(folder, -1)
+	if len(all) == 0 {
+		return 0
+	}
+	n, _ := strconv.Atoi(all[len(all)-1])
 	return n
 }
 
@@ -119,6 +123,6 @@ func look(ctx context.Context, bin string) (install, bool) {
 		return install{}, false
 	}
 	_, version, _ := strings.Cut(string(out), "(PostgreSQL)")
-	i.major = versionIn(version)
+	i.major, _ = strconv.Atoi(number.FindString(version))
 	return i, i.major >= oldest
 }
