@@ -140,7 +140,7 @@ const (
 func (r *rig) created(key, token string) string {
 	r.t.Helper()
 	fields := cardFields
-	if strings.Contains(token, "usBank") {
+	if r.get("/v1/payment_methods/"+token).text("type") == usBank {
 		fields = bankFields
 	}
 	s := r.post("/v1/payment_intents", key, fields+token)

@@ -1,0 +1,73 @@
+package stripe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	stripego "github.com/stripe/stripe-go/v85"
+	"github.com/stripe/stripe-go/v85/webhook"
+
+	"duebell/payments"
+)
+
+// kinds are the events that we act on. payment_failed comes for a declined card as well as
+// for a debit that bounced: the attempt's own state tells which.
+var kinds = map[stripego.EventType]payments.EventKind{
+	stripego.EventTypePaymentIntentSucceeded:     payments.EventSettled,
+	stripego.EventTypePaymentIntentProcessing:    payments.EventProcessing,
+	stripego.EventTypePaymentIntentPaymentFailed: payments.EventReturned,
+	stripego.EventTypePaymentIntentCanceled:      payments.EventCanceled,
+	stripego.EventTypeChargeDisputeCreated:       payments.EventDisputed,
+}
+
+// ParseEvent checks the signature and reads an event. The signature's age is not looked at:
+// stripe-go measures it by the machine's clock, and an event may rightly come late. So a
+// captured event can be played again; who uses events must be able to bear that.
+// payments.ErrEventSignature tells a wrong signature from an event that cannot be read.
+func ParseEvent(payload []byte, header, secret string) (payments.Event, error) {
+	if secret == "" {
+		return payments.Event{}, fmt.Errorf("parse event: no secret is configured: %w", payments.ErrEventSignature)
+	}
+	e, err := webhook.ConstructEventIgnoringTolerance(payload, header, secret)
+	switch {
+	case errors.Is(err, webhook.ErrNotSigned), errors.Is(err, webhook.ErrInvalidHeader), errors.Is(err, webhook.ErrNoValidSignature):
+		return payments.Event{}, fmt.Errorf("parse event: %w", payments.ErrEventSignature)
+	case err != nil: // its text may quote the payload
+		return payments.Event{}, errors.New("parse event: unreadable, or of another API version than stripe-go's")
+	case e.Data == nil || e.ID == "":
+		return payments.Event{}, errors.New("parse event: nothing in it")
+	}
+	out := payments.Event{ID: e.ID, Kind: payments.EventOther, Created: time.Unix(e.Created, 0).UTC()}
+	kind, known := kinds[e.Type]
+	if !known {
+		return out, nil
+	}
+	out.Kind = kind
+	if kind == payments.EventDisputed {
+		return disputed(out, e.Data.Raw)
+	}
+	var pi stripego.PaymentIntent
+	if err := json.Unmarshal(e.Data.Raw, &pi); err != nil || pi.ID == "" {
+		return payments.Event{}, errors.New("parse event: no payment intent in it")
+	}
+	out.IntentID = pi.ID
+	if pi.LastPaymentError != nil && kind == payments.EventReturned {
+		out.Code = reason(pi.LastPaymentError, bank(&pi), networkCodeIn(e.Data.Raw))
+	}
+	return out, nil
+}
+
+// disputed reads a dispute, which names the object it is about.
+func disputed(out payments.Event, raw json.RawMessage) (payments.Event, error) {
+	var d stripego.Dispute
+	if err := json.Unmarshal(raw, &d); err != nil || d.PaymentIntent == nil || d.PaymentIntent.ID == "" {
+		return payments.Event{}, errors.New("parse event: no payment intent in the dispute")
+	}
+	out.IntentID, out.Code = d.PaymentIntent.ID, string(d.Reason)
+	if code := bankCodes[out.Code]; code != "" {
+		out.Code = code
+	}
+	return out, nil
+}

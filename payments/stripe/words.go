@@ -1,0 +1,102 @@
+package stripe
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+
+	stripego "github.com/stripe/stripe-go/v85"
+
+	"duebell/payments"
+)
+
+// states are Stripe's statuses in our words; any other is IntentOther, which is an alarm.
+var states = map[stripego.PaymentIntentStatus]payments.IntentState{
+	stripego.PaymentIntentStatusRequiresConfirmation:  payments.IntentNew,
+	stripego.PaymentIntentStatusProcessing:            payments.IntentProcessing,
+	stripego.PaymentIntentStatusSucceeded:             payments.IntentSucceeded,
+	stripego.PaymentIntentStatusRequiresAction:        payments.IntentAction,
+	stripego.PaymentIntentStatusRequiresPaymentMethod: payments.IntentNoMethod,
+	stripego.PaymentIntentStatusCanceled:              payments.IntentCanceled,
+}
+
+// intentOf says in our words how the object stands.
+func intentOf(pi *stripego.PaymentIntent) payments.Intent {
+	state, known := states[pi.Status]
+	if !known {
+		state = payments.IntentOther
+	}
+	intent := payments.Intent{ID: pi.ID, State: state}
+	switch {
+	case pi.LastPaymentError != nil:
+		intent.Code = reason(pi.LastPaymentError, bank(pi), networkCode(pi))
+	case state == payments.IntentAction && bank(pi):
+		intent.Code = payments.CodeWantsVerification
+	case state == payments.IntentAction:
+		intent.Code = string(stripego.ErrorCodeAuthenticationRequired)
+	}
+	return intent
+}
+
+func bank(pi *stripego.PaymentIntent) bool {
+	return slices.Equal(pi.PaymentMethodTypes, []string{methodTypes[payments.Bank]})
+}
+
+// bankCodes are the codes of the ACH network for Stripe's words, older and newer ones. Where
+// a word stands for several codes the commonest is given.
+var bankCodes = map[string]string{
+	"insufficient_funds":           "R01",
+	"account_closed":               "R02",
+	"bank_account_closed":          "R02",
+	"no_account":                   "R03",
+	"bank_account_invalid_details": "R03",
+	"incorrect_account_details":    "R03",
+	"debit_not_authorized":         "R10",
+	"bank_account_restricted":      "R16",
+	"bank_account_frozen":          "R16",
+}
+
+var achCode = regexp.MustCompile(`^R\d\d$`)
+
+// reason is the short code of a failed payment: the network's for a bank debit, the card
+// issuer's word for a card, where there is one.
+func reason(e *stripego.Error, bank bool, network string) string {
+	code, issuer := string(e.Code), string(e.DeclineCode)
+	if bank {
+		switch {
+		case achCode.MatchString(network):
+			return network
+		case e.Code == stripego.ErrorCodePaymentIntentActionRequired:
+			return payments.CodeWantsVerification
+		case bankCodes[code] != "":
+			return bankCodes[code]
+		case bankCodes[issuer] != "":
+			return bankCodes[issuer]
+		}
+		return code
+	}
+	if issuer == "" || issuer == string(stripego.DeclineCodeGenericDecline) {
+		return code
+	}
+	return issuer
+}
+
+// networkCode reads the code of the bank network, which stripe-go has no field for.
+func networkCode(pi *stripego.PaymentIntent) string {
+	if pi.LastResponse == nil {
+		return ""
+	}
+	return networkCodeIn(pi.LastResponse.RawJSON)
+}
+
+func networkCodeIn(raw []byte) string {
+	var shown struct {
+		Error struct {
+			Network string `json:"network_decline_code"`
+		} `json:"last_payment_error"`
+	}
+	if json.Unmarshal(raw, &shown) != nil {
+		return "" // what is read beside the object decides nothing
+	}
+	return shown.Error.Network
+}
