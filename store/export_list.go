@@ -13,11 +13,20 @@ import (
 	"duebell/store/db"
 )
 
-// List gives the newest authorized payments, masked for an operator's eyes. An empty state or
-// account means any.
-func (s *Store) List(ctx context.Context, state, account string, most int) ([]payments.Attempt, error) {
-	most = min(most, 100_000)                                                                                    // a list for people
-	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{State: state, Account: account, Most: int32(most)}) //nolint:gosec // bounded above
+// PaymentFilter chooses payments for ListPayments. Zero fields choose all.
+type PaymentFilter struct {
+	State   payments.State
+	Account string
+	Since   time.Time // authorized at or after it
+	Most    int
+}
+
+// ListPayments gives the authorized payments that a filter chooses, newest first, masked for an
+// operator's eyes.
+func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.Attempt, error) {
+	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{
+		Since: f.Since, State: string(f.State), Account: f.Account, Most: int32(min(f.Most, 1_000_000)), //nolint:gosec // bounded
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list payments: %w", err)
 	}
@@ -37,35 +46,63 @@ func maskedAttempt(row db.PaymentAttempt) payments.Attempt {
 	return a
 }
 
-// masked is the last four of a number (D3).
-func masked(number string) string { return number[max(0, len(number)-4):] }
-
-// Story is all that is on record about one payment.
-type Story struct {
-	Attempt  payments.Attempt // masked
-	Evidence *StoryEvidence   // nil: none is on record
-	Events   []StoryEvent     // not in order of time
+// masked shows the last four of a number (D3).
+func masked(number string) string {
+	if len(number) <= 4 {
+		return number
+	}
+	return "…" + number[len(number)-4:]
 }
 
-// StoryEvidence is what proves the consent (E8).
-type StoryEvidence struct {
+// PaymentDetail is all that is on record about one payment.
+type PaymentDetail struct {
+	Payment  payments.Attempt // masked
+	Evidence *PaymentEvidence // nil: none is on record
+	Entries  []PaymentEntry
+	Letter   *PaymentLetter // nil: no letter was asked for
+	Notices  []PaymentNotice
+	Tasks    []PaymentTask
+}
+
+// PaymentEvidence is what proves the consent (E8).
+type PaymentEvidence struct {
 	Terms, Version, Language, Given, Confidence, WrittenCopy string
 	TermsAt, GivenAt                                         time.Time
 	Hash                                                     []byte
 }
 
-// StoryEvent is one thing that happened to a payment.
-type StoryEvent struct {
-	At   time.Time
-	What string
+// PaymentEntry is what the ledger holds of the payment. Echoed: billing has booked it as well.
+type PaymentEntry struct {
+	Kind                   billing.EntryKind
+	Cents                  billing.Money
+	ReceivedAt, RecordedAt time.Time
+	Echoed                 bool
 }
 
-// Story tells all that is on record about the payment with a reference, or
+// PaymentLetter is the written notice on paper, where there is one (E6).
+type PaymentLetter struct {
+	Kind                  string
+	CreatedAt, ExportedAt time.Time
+	PostedOn              billing.Date
+}
+
+// PaymentNotice is a text that speaks of the payment, without its words and number.
+type PaymentNotice struct {
+	Kind, State, Why  string
+	CreatedAt, SentAt time.Time
+}
+
+// PaymentTask is what a person has or had to do about the payment.
+type PaymentTask struct {
+	Kind, Detail string
+	At, DoneAt   time.Time
+}
+
+// ShowPayment gives all that is on record about the payment with a reference, or
 // payments.ErrNoSuchAttempt.
-func (s *Store) Story(ctx context.Context, reference string) (Story, error) {
-	var story Story
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
+func (s *Store) ShowPayment(ctx context.Context, reference string) (PaymentDetail, error) {
+	var d PaymentDetail
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		q := s.q.WithTx(tx)
 		row, err := q.AttemptByReference(ctx, &reference)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -74,104 +111,54 @@ func (s *Store) Story(ctx context.Context, reference string) (Story, error) {
 		if err != nil {
 			return err
 		}
-		story.Attempt = maskedAttempt(row)
-		story.states()
-		return story.read(ctx, q, row.Key)
+		d.Payment = maskedAttempt(row)
+		return d.read(ctx, q, row.Key)
 	})
 	if err != nil {
-		return Story{}, fmt.Errorf("payment's story: %w", err)
+		return PaymentDetail{}, fmt.Errorf("show payment: %w", err)
 	}
-	return story, nil
+	return d, nil
 }
 
-// happened adds an event, unless it has not happened.
-func (s *Story) happened(at *time.Time, format string, args ...any) {
-	if at != nil && !at.IsZero() {
-		s.Events = append(s.Events, StoryEvent{*at, fmt.Sprintf(format, args...)})
+func (d *PaymentDetail) read(ctx context.Context, q *db.Queries, key string) error {
+	switch e, err := q.ShowEvidence(ctx, key); {
+	case err == nil:
+		d.Evidence = &PaymentEvidence{
+			Terms: e.Terms, Version: e.Version, Language: e.Language, Given: e.Given, Confidence: e.Confidence, WrittenCopy: e.WrittenCopy,
+			TermsAt: e.TermsAt, GivenAt: e.GivenAt, Hash: e.Hash,
+		}
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("read evidence: %w", err)
 	}
-}
-
-// states tells what the attempt itself remembers.
-func (s *Story) states() {
-	a := &s.Attempt
-	s.happened(&a.OfferedAt, "offered")
-	s.happened(&a.AuthorizedAt, "authorized: received at this instant")
-	final := a.State
-	if final == payments.Returned {
-		final = payments.Taken
+	switch l, err := q.ShowLetter(ctx, key); {
+	case err == nil:
+		d.Letter = &PaymentLetter{Kind: l.Kind, CreatedAt: l.CreatedAt, ExportedAt: val(l.ExportedAt)}
+		if l.PostedOn != nil {
+			d.Letter.PostedOn = billing.DateIn(*l.PostedOn, time.UTC)
+		}
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("read letter: %w", err)
 	}
-	s.happened(&a.SettledAt, "%s", final)
-	s.happened(&a.ReturnedAt, "returned: %s", a.Code)
-	switch {
-	case a.AwaitsLetter && a.NotBefore.IsZero():
-		s.happened(&a.AuthorizedAt, "the debit waits until its letter is posted")
-	case a.NotBefore.After(a.AuthorizedAt):
-		s.happened(&a.NotBefore, "the debit may go from here on")
-	}
-}
-
-// read adds what other tables remember.
-func (s *Story) read(ctx context.Context, q *db.Queries, key string) error {
-	entries, err := q.StoryEntries(ctx, key)
+	entries, err := q.ShowEntries(ctx, key)
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)
 	}
 	for _, e := range entries {
-		booked := "not booked by billing yet"
-		if e.Echoed {
-			booked = "booked by billing"
-		}
-		s.happened(&e.RecordedAt, "ledger: %s of %s, %s", e.Kind, billing.Money(e.Cents), booked)
+		d.Entries = append(d.Entries, PaymentEntry{billing.EntryKind(e.Kind), billing.Money(e.Cents), e.ReceivedAt, e.RecordedAt, e.Echoed})
 	}
-	notices, err := q.StoryNotices(ctx, key)
+	notices, err := q.ShowNotices(ctx, key)
 	if err != nil {
 		return fmt.Errorf("read notices: %w", err)
 	}
 	for _, n := range notices {
-		s.happened(&n.CreatedAt, "text %s planned; it is %s %s", n.Kind, n.State, n.Why)
-		s.happened(n.SentAt, "text %s handed over", n.Kind)
+		d.Notices = append(d.Notices, PaymentNotice{Kind: n.Kind, State: n.State, Why: n.Why, CreatedAt: n.CreatedAt, SentAt: val(n.SentAt)})
 	}
-	tasks, err := q.StoryTasks(ctx, key)
+	tasks, err := q.ShowTasks(ctx, key)
 	if err != nil {
 		return fmt.Errorf("read tasks: %w", err)
 	}
 	for _, t := range tasks {
-		s.happened(&t.At, "task for a person: %s %s", t.Kind, t.Detail)
-		s.happened(t.DoneAt, "task done: %s", t.Kind)
+		d.Tasks = append(d.Tasks, PaymentTask{Kind: t.Kind, Detail: t.Detail, At: t.At, DoneAt: val(t.DoneAt)})
 	}
-	if err := s.readLetter(ctx, q, key); err != nil {
-		return err
-	}
-	return s.readEvidence(ctx, q, key)
-}
-
-func (s *Story) readLetter(ctx context.Context, q *db.Queries, key string) error {
-	l, err := q.StoryLetter(ctx, key)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read letter: %w", err)
-	}
-	s.happened(&l.CreatedAt, "letter asked for: %s", l.Kind)
-	s.happened(l.ExportedAt, "letter exported")
-	s.happened(l.PostedOn, "letter posted on this day")
-	return nil
-}
-
-func (s *Story) readEvidence(ctx context.Context, q *db.Queries, key string) error {
-	e, err := q.StoryEvidence(ctx, key)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read evidence: %w", err)
-	}
-	s.Evidence = &StoryEvidence{
-		Terms: e.Terms, Version: e.Version, Language: e.Language, Given: e.Given, Confidence: e.Confidence, WrittenCopy: e.WrittenCopy,
-		TermsAt: e.TermsAt, GivenAt: e.GivenAt, Hash: e.Hash,
-	}
-	s.happened(&e.TermsAt, "terms spoken, version %s", e.Version)
-	s.happened(&e.GivenAt, "consent given")
 	return nil
 }

@@ -12,13 +12,14 @@ import (
 
 const listAttempts = `-- name: ListAttempts :many
 SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts
-WHERE authorized_at IS NOT NULL
-  AND ($1::text = '' OR state = $1)
-  AND ($2::text = '' OR account = $2)
-ORDER BY authorized_at DESC, key LIMIT $3
+WHERE authorized_at IS NOT NULL AND authorized_at >= $1::timestamptz
+  AND ($2::text = '' OR state = $2)
+  AND ($3::text = '' OR account = $3)
+ORDER BY authorized_at DESC, key LIMIT $4
 `
 
 type ListAttemptsParams struct {
+	Since   time.Time
 	State   string
 	Account string
 	Most    int32
@@ -26,7 +27,12 @@ type ListAttemptsParams struct {
 
 // Newest first. An empty state or account means any.
 func (q *Queries) ListAttempts(ctx context.Context, arg ListAttemptsParams) ([]PaymentAttempt, error) {
-	rows, err := q.db.Query(ctx, listAttempts, arg.State, arg.Account, arg.Most)
+	rows, err := q.db.Query(ctx, listAttempts,
+		arg.Since,
+		arg.State,
+		arg.Account,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -81,31 +87,33 @@ func (q *Queries) ListAttempts(ctx context.Context, arg ListAttemptsParams) ([]P
 	return items, nil
 }
 
-const storyEntries = `-- name: StoryEntries :many
-SELECT l.kind, l.cents, l.recorded_at, (u.ledger_id IS NULL)::boolean AS echoed
+const showEntries = `-- name: ShowEntries :many
+SELECT l.kind, l.cents, l.received_at, l.recorded_at, (u.ledger_id IS NULL)::boolean AS echoed
 FROM ledger l LEFT JOIN unposted u ON u.ledger_id = l.id
 WHERE l.attempt_key = $1::text ORDER BY l.id
 `
 
-type StoryEntriesRow struct {
+type ShowEntriesRow struct {
 	Kind       string
 	Cents      int64
+	ReceivedAt time.Time
 	RecordedAt time.Time
 	Echoed     bool
 }
 
-func (q *Queries) StoryEntries(ctx context.Context, key string) ([]StoryEntriesRow, error) {
-	rows, err := q.db.Query(ctx, storyEntries, key)
+func (q *Queries) ShowEntries(ctx context.Context, key string) ([]ShowEntriesRow, error) {
+	rows, err := q.db.Query(ctx, showEntries, key)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []StoryEntriesRow{}
+	items := []ShowEntriesRow{}
 	for rows.Next() {
-		var i StoryEntriesRow
+		var i ShowEntriesRow
 		if err := rows.Scan(
 			&i.Kind,
 			&i.Cents,
+			&i.ReceivedAt,
 			&i.RecordedAt,
 			&i.Echoed,
 		); err != nil {
@@ -119,12 +127,12 @@ func (q *Queries) StoryEntries(ctx context.Context, key string) ([]StoryEntriesR
 	return items, nil
 }
 
-const storyEvidence = `-- name: StoryEvidence :one
+const showEvidence = `-- name: ShowEvidence :one
 SELECT terms, version, language, given, coalesce(confidence, '')::text AS confidence, terms_at, given_at, written_copy, hash
 FROM payment_evidence WHERE key = $1
 `
 
-type StoryEvidenceRow struct {
+type ShowEvidenceRow struct {
 	Terms       string
 	Version     string
 	Language    string
@@ -136,9 +144,9 @@ type StoryEvidenceRow struct {
 	Hash        []byte
 }
 
-func (q *Queries) StoryEvidence(ctx context.Context, key string) (StoryEvidenceRow, error) {
-	row := q.db.QueryRow(ctx, storyEvidence, key)
-	var i StoryEvidenceRow
+func (q *Queries) ShowEvidence(ctx context.Context, key string) (ShowEvidenceRow, error) {
+	row := q.db.QueryRow(ctx, showEvidence, key)
+	var i ShowEvidenceRow
 	err := row.Scan(
 		&i.Terms,
 		&i.Version,
@@ -153,20 +161,20 @@ func (q *Queries) StoryEvidence(ctx context.Context, key string) (StoryEvidenceR
 	return i, err
 }
 
-const storyLetter = `-- name: StoryLetter :one
+const showLetter = `-- name: ShowLetter :one
 SELECT kind, created_at, exported_at, posted_on FROM letters WHERE attempt_key = $1
 `
 
-type StoryLetterRow struct {
+type ShowLetterRow struct {
 	Kind       string
 	CreatedAt  time.Time
 	ExportedAt *time.Time
 	PostedOn   *time.Time
 }
 
-func (q *Queries) StoryLetter(ctx context.Context, key string) (StoryLetterRow, error) {
-	row := q.db.QueryRow(ctx, storyLetter, key)
-	var i StoryLetterRow
+func (q *Queries) ShowLetter(ctx context.Context, key string) (ShowLetterRow, error) {
+	row := q.db.QueryRow(ctx, showLetter, key)
+	var i ShowLetterRow
 	err := row.Scan(
 		&i.Kind,
 		&i.CreatedAt,
@@ -176,11 +184,11 @@ func (q *Queries) StoryLetter(ctx context.Context, key string) (StoryLetterRow, 
 	return i, err
 }
 
-const storyNotices = `-- name: StoryNotices :many
+const showNotices = `-- name: ShowNotices :many
 SELECT kind, state, created_at, sent_at, coalesce(why, '')::text AS why FROM notices WHERE attempt_key = $1::text ORDER BY id
 `
 
-type StoryNoticesRow struct {
+type ShowNoticesRow struct {
 	Kind      string
 	State     string
 	CreatedAt time.Time
@@ -188,15 +196,15 @@ type StoryNoticesRow struct {
 	Why       string
 }
 
-func (q *Queries) StoryNotices(ctx context.Context, key string) ([]StoryNoticesRow, error) {
-	rows, err := q.db.Query(ctx, storyNotices, key)
+func (q *Queries) ShowNotices(ctx context.Context, key string) ([]ShowNoticesRow, error) {
+	rows, err := q.db.Query(ctx, showNotices, key)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []StoryNoticesRow{}
+	items := []ShowNoticesRow{}
 	for rows.Next() {
-		var i StoryNoticesRow
+		var i ShowNoticesRow
 		if err := rows.Scan(
 			&i.Kind,
 			&i.State,
@@ -214,26 +222,26 @@ func (q *Queries) StoryNotices(ctx context.Context, key string) ([]StoryNoticesR
 	return items, nil
 }
 
-const storyTasks = `-- name: StoryTasks :many
+const showTasks = `-- name: ShowTasks :many
 SELECT kind, detail, at, done_at FROM tasks WHERE attempt_key = $1::text ORDER BY id
 `
 
-type StoryTasksRow struct {
+type ShowTasksRow struct {
 	Kind   string
 	Detail string
 	At     time.Time
 	DoneAt *time.Time
 }
 
-func (q *Queries) StoryTasks(ctx context.Context, key string) ([]StoryTasksRow, error) {
-	rows, err := q.db.Query(ctx, storyTasks, key)
+func (q *Queries) ShowTasks(ctx context.Context, key string) ([]ShowTasksRow, error) {
+	rows, err := q.db.Query(ctx, showTasks, key)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []StoryTasksRow{}
+	items := []ShowTasksRow{}
 	for rows.Next() {
-		var i StoryTasksRow
+		var i ShowTasksRow
 		if err := rows.Scan(
 			&i.Kind,
 			&i.Detail,

@@ -9,25 +9,25 @@ WHERE u.ledger_id > @after ORDER BY u.ledger_id LIMIT 5000;
 -- name: ListAttempts :many
 -- Newest first. An empty state or account means any.
 SELECT * FROM payment_attempts
-WHERE authorized_at IS NOT NULL
+WHERE authorized_at IS NOT NULL AND authorized_at >= @since::timestamptz
   AND (@state::text = '' OR state = @state)
   AND (@account::text = '' OR account = @account)
 ORDER BY authorized_at DESC, key LIMIT @most;
 
--- name: StoryEvidence :one
+-- name: ShowEvidence :one
 SELECT terms, version, language, given, coalesce(confidence, '')::text AS confidence, terms_at, given_at, written_copy, hash
 FROM payment_evidence WHERE key = @key;
 
--- name: StoryEntries :many
-SELECT l.kind, l.cents, l.recorded_at, (u.ledger_id IS NULL)::boolean AS echoed
+-- name: ShowEntries :many
+SELECT l.kind, l.cents, l.received_at, l.recorded_at, (u.ledger_id IS NULL)::boolean AS echoed
 FROM ledger l LEFT JOIN unposted u ON u.ledger_id = l.id
 WHERE l.attempt_key = @key::text ORDER BY l.id;
 
--- name: StoryNotices :many
+-- name: ShowNotices :many
 SELECT kind, state, created_at, sent_at, coalesce(why, '')::text AS why FROM notices WHERE attempt_key = @key::text ORDER BY id;
 
--- name: StoryTasks :many
+-- name: ShowTasks :many
 SELECT kind, detail, at, done_at FROM tasks WHERE attempt_key = @key::text ORDER BY id;
 
--- name: StoryLetter :one
+-- name: ShowLetter :one
 SELECT kind, created_at, exported_at, posted_on FROM letters WHERE attempt_key = @key;
