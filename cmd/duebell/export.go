@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"duebell/billing"
+	"duebell/internal/app"
+	"duebell/store"
+)
+
+type exportCmd struct {
+	Payments exportPaymentsCmd `cmd:"" help:"The posting file: what we took and billing has not echoed yet, with control totals."`
+	Letters  exportLettersCmd  `cmd:"" help:"The letters to post to callers who cannot be texted."`
+}
+
+type exportPaymentsCmd struct {
+	app.Settings
+	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
+}
+
+// Run writes the posting file; it changes nothing.
+func (e *exportPaymentsCmd) Run(ctx context.Context, log *slog.Logger) error {
+	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
+	if err != nil {
+		return err
+	}
+	defer tool.Close()
+	var totals store.PostingTotals
+	err = writeTo(e.Out, func(w io.Writer) (err error) {
+		totals, err = tool.Store.ExportPayments(ctx, w, tool.Clock.Now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d entries, sum %s dollars\n", totals.Count, totals.Cents)
+	return nil
+}
+
+type exportLettersCmd struct {
+	app.Settings
+	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
+}
+
+// Run lists the letters to post. They come again until 'letters posted' has reported them.
+func (e *exportLettersCmd) Run(ctx context.Context, log *slog.Logger) error {
+	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
+	if err != nil {
+		return err
+	}
+	defer tool.Close()
+	calendar, err := billing.NewCalendar(tool.Config.Policy)
+	if err != nil {
+		return err
+	}
+	count := 0
+	err = writeTo(e.Out, func(w io.Writer) (err error) {
+		count, err = tool.Store.ExportLetters(ctx, w, calendar, tool.Config.Policy.ServicePhone, tool.Clock.Now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d letters to post\n", count)
+	return nil
+}
+
+// writeTo writes a file whole or not at all: it gets its name when it is complete. Without a path
+// it is standard output. The file holds account numbers, so only its owner may read it.
+func writeTo(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return write(os.Stdout)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // made with 0600
+	if err != nil {
+		return fmt.Errorf("write the file: %w", err)
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // gone already when it has got its name
+	err = write(file)
+	if closing := file.Close(); err == nil && closing != nil {
+		err = fmt.Errorf("write the file: %w", closing)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return fmt.Errorf("write the file: %w", err)
+	}
+	return nil
+}
