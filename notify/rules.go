@@ -37,6 +37,8 @@ const (
 	WhyTerminated  = "the account is terminated"
 	WhyNoDebit     = "the debit will not be made"
 	WhyNoPayment   = "its payment is not there"
+	WhyBackAgain   = "texts are on again"
+	WhyNotOn       = "texts are not on"
 	WhyUnknownKind = "no such kind of text"
 )
 
@@ -75,14 +77,19 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 // holds says why the words of a kind are not true any more; empty when they are.
 func (r *Rules) holds(f Facts) string {
 	trait, _ := f.Kind.Traits()
-	if !trait.Payment {
-		return ""
-	}
 	p := f.Payment
-	if p == nil {
+	if trait.Payment && p == nil {
 		return WhyNoPayment
 	}
 	switch f.Kind {
+	case OptOutConfirm:
+		if !f.OptedOut {
+			return WhyBackAgain
+		}
+	case OptInConfirm:
+		if !f.Consent || f.OptedOut {
+			return WhyNotOn
+		}
 	case PaymentReceived:
 		if p.State != payments.Taken {
 			return WhyNotTaken

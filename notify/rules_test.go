@@ -77,6 +77,9 @@ func TestN2Decide(t *testing.T) {
 
 		{name: "opt-out confirmed in spite of the opt-out (O2)", kind: notify.OptOutConfirm,
 			change: func(f *notify.Facts) { f.OptedOut, f.Consent = true, false }, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
+		{name: "opt-out taken back before it was confirmed", kind: notify.OptOutConfirm, do: notify.DoDrop, why: notify.WhyBackAgain},
+		{name: "opt-in taken back before it was confirmed", kind: notify.OptInConfirm,
+			change: func(f *notify.Facts) { f.OptedOut, f.ByRequest = true, true }, do: notify.DoDrop, why: notify.WhyNotOn},
 		{name: "help without consent", kind: notify.HelpReply,
 			change: func(f *notify.Facts) { f.Consent = false }, do: notify.DoSend},
 		{name: "unasked help after an opt-out", kind: notify.HelpReply,

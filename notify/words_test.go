@@ -66,6 +66,10 @@ func TestTextsOfTheRuleBook(t *testing.T) {
 		f.Payment.BankType = b
 		return f
 	}
+	optedOut := func(f notify.Facts) notify.Facts {
+		f.OptedOut, f.Consent = true, false
+		return f
+	}
 	recent := func(k ...notify.Kind) notify.Facts {
 		f := facts(t, notify.RealReply, "")
 		for i, kind := range k {
@@ -94,7 +98,7 @@ func TestTextsOfTheRuleBook(t *testing.T) {
 			"Health Connector: a recent payment was returned by the bank, so your bill is still unpaid. Call 1-877-623-6765 or reply PAY. STOP to opt out, HELP for help."},
 		{"opt-in", facts(t, notify.OptInConfirm, ""),
 			"Health Connector: you will get payment reminders, up to 4 a month plus payment notices. Msg & data rates may apply. STOP to opt out, HELP for help."},
-		{"opt-out", facts(t, notify.OptOutConfirm, ""),
+		{"opt-out", optedOut(facts(t, notify.OptOutConfirm, "")),
 			"Health Connector: you will get no more texts from us. Your bills and due dates do not change. Help: 1-877-623-6765. Text START to get reminders again."},
 		{"help", facts(t, notify.HelpReply, ""),
 			"Health Connector payment reminders, up to 4 a month. Help: 1-877-623-6765, TTY 711. Msg & data rates may apply. Reply STOP to opt out, PAY for a call."},
