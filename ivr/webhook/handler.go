@@ -1,0 +1,260 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"duebell/billing"
+	"duebell/internal/twilio"
+	"duebell/ivr"
+	"duebell/voiceprompts"
+)
+
+// Turner runs one turn of the conversation. ivr.Engine is one.
+type Turner interface {
+	Turn(ctx context.Context, s ivr.Session, in ivr.Input) (ivr.Session, ivr.Reply, error)
+	Resume(m ivr.Milestone, turn int) ivr.Session
+}
+
+// Calls is what the database knows of calls.
+type Calls interface {
+	// Recover gives the last milestone of a call, or ivr.ErrNoMilestone.
+	Recover(ctx context.Context, call string) (ivr.Milestone, error)
+	// CallEnded notes the end of a call; a call without a milestone needs no note.
+	CallEnded(ctx context.Context, call string, at time.Time) error
+}
+
+// Clock tells the time: one for the domain, one for the machine.
+type Clock interface{ Now() time.Time }
+
+// Config is what the handler is made of. Open and the three hooks may be nil.
+type Config struct {
+	Engine    Turner
+	Sessions  Sessions
+	Calls     Calls
+	Validator *twilio.Validator
+	Prompts   *voiceprompts.Catalog
+	Policy    billing.Policy
+
+	PublicURL     string // what Twilio calls
+	CardConnector string
+	BankConnector string
+
+	Clock   Clock // domain
+	Machine Clock
+	Timing  Timing // zero: DefaultTiming
+	Log     *slog.Logger
+
+	// Open says whether a person would answer now; nil means always (H1).
+	Open func(time.Time) bool
+	// Measure is told of every answered request: the step whose answer came in, what became of it,
+	// and how long it took.
+	Measure func(step, outcome string, took time.Duration)
+	// Observe sees every turn's reply just before it is stored. Where two deliveries worked on one
+	// turn it sees both; the store decides which is spoken.
+	Observe func(call string, turn int, path string, reply ivr.Reply)
+	// BeforeFinish is for fault injection: on its error the connection is dropped unanswered and the
+	// claim stays, as if the process had been killed there.
+	BeforeFinish func(call string, turn int) error
+}
+
+// Timing are the machine-clock limits of a turn. Tests make them small, in proportion.
+type Timing struct {
+	Lease        time.Duration // a claim's life; package store/sessions keeps it
+	Wait         time.Duration // how long a request waits for another's answer, or for Redis
+	Budget       time.Duration // how long it works before it says "one moment"
+	Note         time.Duration // how long it may take to note that it said so
+	Work         time.Duration // how long the work itself may go on, unanswered
+	FailureDelay time.Duration // from the request to the answer of a failed verification
+}
+
+// DefaultTiming keeps every answer within the 5 seconds that a caller may wait.
+var DefaultTiming = Timing{
+	Lease: 6 * time.Second, Wait: 4500 * time.Millisecond, Budget: 4800 * time.Millisecond,
+	Note: 150 * time.Millisecond, Work: 20 * time.Second, FailureDelay: 400 * time.Millisecond,
+}
+
+// Handler answers Twilio's voice webhooks.
+type Handler struct {
+	Config
+	settings Settings
+	words    words
+	working  sync.WaitGroup
+}
+
+// New checks the configuration, and that everything that must be said when something fails can be said.
+func New(c Config) (*Handler, error) {
+	if c.Engine == nil || c.Sessions == nil || c.Calls == nil || c.Validator == nil || c.Prompts == nil || c.Clock == nil || c.Machine == nil || c.Log == nil {
+		return nil, errors.New("webhook: a part is missing")
+	}
+	if c.Timing == (Timing{}) {
+		c.Timing = DefaultTiming
+	}
+	if c.Open == nil {
+		c.Open = func(time.Time) bool { return true }
+	}
+	if c.Measure == nil {
+		c.Measure = func(string, string, time.Duration) {}
+	}
+	h := &Handler{Config: c, settings: NewSettings(c.Prompts, c.Policy, c.CardConnector, c.BankConnector)}
+	if err := h.prepareWords(); err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	return h, nil
+}
+
+// Paths of the voice webhooks. All but incoming, status and fallback are found in our own TwiML.
+const (
+	IncomingPath = "/twilio/voice/incoming"
+	StatusPath   = "/twilio/voice/status"
+	FallbackPath = "/twilio/voice/fallback"
+
+	turnPath = "/twilio/voice/turn/"
+)
+
+// Register adds the routes. The router must not redirect: a redirected POST loses what was keyed.
+// So it has no StrictSlash, and it is made with SkipClean(true).
+func (h *Handler) Register(r *mux.Router) {
+	post := func(path string, f func(http.ResponseWriter, *http.Request, url.Values)) {
+		r.Handle(path, h.Validator.Handle(f)).Methods(http.MethodPost)
+	}
+	post(IncomingPath, h.incoming)
+	post(turnPath+"{turn:[0-9]{1,6}}", h.turn)
+	post(turnPath+"{turn:[0-9]{1,6}}/again/{slot:[1-3]}", h.turn)
+	post(StatusPath, h.status)
+	post(FallbackPath, h.fallback)
+}
+
+// Drain waits until no turn is being worked on any more; the server accepts none by then.
+func (h *Handler) Drain(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { h.working.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("turns are still being worked on: %w", ctx.Err())
+	}
+}
+
+// incoming is turn 0: the call arrives.
+func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Values) {
+	h.respond(w, r, 0, slotTurn, twilio.DecodeVoice(form), ivr.Input{Kind: ivr.Arrived})
+}
+
+// turn is a later turn, or one of its "one moment" URLs, which carry no input of their own.
+func (h *Handler) turn(w http.ResponseWriter, r *http.Request, form url.Values) {
+	vars, v := mux.Vars(r), twilio.DecodeVoice(form)
+	n, _ := strconv.Atoi(vars["turn"]) // the route lets digits through, nothing else
+	slot, _ := strconv.Atoi(vars["slot"])
+	in := ivr.Input{Kind: ivr.Lost}
+	if slot == slotTurn {
+		in = inputOf(v)
+	}
+	h.respond(w, r, n, slot, v, in)
+}
+
+// failedURL finds the turn in the URL that Twilio could not use.
+var failedURL = regexp.MustCompile(`/twilio/voice/(?:incoming|turn/([0-9]{1,6})(?:/again/[1-3])?)(?:[?#].*)?$`)
+
+// fallback is asked when a document could not be fetched or used, for good. The URL at fault tells
+// the turn, so a repeated fallback gets the same bytes; without it the awaited turn is answered. The
+// lost request's input is not in a fallback: what was stored with its claim counts, or it is lost.
+func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Values) {
+	v := twilio.DecodeVoice(form)
+	n, known := 0, false
+	if at := failedURL.FindStringSubmatch(v.ErrorURL); at != nil {
+		n, _ = strconv.Atoi(at[1]) // empty for incoming: turn 0
+		known = true
+	} else if callShape.MatchString(v.CallSid) {
+		ctx, cancel := context.WithTimeout(r.Context(), h.Timing.Wait)
+		awaited, err := h.Sessions.Awaited(ctx, v.CallSid)
+		cancel()
+		n, known = awaited, err == nil
+	}
+	h.Log.Warn("Twilio asks the fallback", "call", logged(v.CallSid), "turn", n, "known", known, "code", v.ErrorCode)
+	if !known {
+		h.write(w, Answer{Body: h.person(connecting, h.words.first, Place{Next: h.url(turnPath + "1"), Line: number(v.To)})})
+		return
+	}
+	in := ivr.Input{Kind: ivr.Lost}
+	if n == 0 {
+		in.Kind = ivr.Arrived
+	}
+	h.respond(w, r, n, slotFallback, v, in)
+}
+
+// status notes the end of a call. It decides nothing else, least of all about money.
+func (h *Handler) status(w http.ResponseWriter, r *http.Request, form url.Values) {
+	v := twilio.DecodeVoice(form)
+	switch v.CallStatus {
+	case "completed", "busy", "failed", "no-answer", "canceled":
+		if v.ParentCallSid != "" || !callShape.MatchString(v.CallSid) { // an agent's leg
+			break
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timing.Wait)
+		defer cancel()
+		if err := h.Calls.CallEnded(ctx, v.CallSid, h.Clock.Now()); err != nil {
+			h.Log.Warn("the end of a call was not noted", "call", v.CallSid, "error", err)
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// callShape is wider than Twilio's own ids, and narrow enough for a key and a log line.
+var callShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func logged(call string) string {
+	if callShape.MatchString(call) {
+		return call
+	}
+	return "(odd)"
+}
+
+// respond answers one delivery of one turn.
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int, v twilio.VoiceRequest, in ivr.Input) {
+	arrived := h.Machine.Now()
+	late := time.NewTimer(h.Timing.FailureDelay)
+	defer late.Stop()
+	var got delivered
+	brought := visitFrom(v, in, h.Clock.Now())
+	input, err := brought.encode()
+	if err != nil || !callShape.MatchString(v.CallSid) {
+		h.Log.Warn("a voice webhook that cannot be answered", "call", logged(v.CallSid), "turn", turn, "error", err)
+		got = delivered{answer: Answer{Body: h.words.lastResort}, outcome: "refused"}
+	} else {
+		t := Ticket{Call: v.CallSid, Turn: turn, Slot: slot, Holder: newHolder(), Input: input}
+		got = h.deliver(r.Context(), delivery{Ticket: t, visit: brought})
+	}
+	took := h.Machine.Now().Sub(arrived)
+	h.Measure(got.step, got.outcome, took)
+	h.Log.Info("turn answered", "call", logged(v.CallSid), "turn", turn, "step", got.step, "outcome", got.outcome, "ms", took.Milliseconds())
+	if got.outcome == outcomeKilled {
+		panic(http.ErrAbortHandler)
+	}
+	if got.answer.Delay {
+		select {
+		case <-late.C:
+		case <-r.Context().Done():
+		}
+	}
+	h.write(w, got.answer)
+}
+
+func (h *Handler) write(w http.ResponseWriter, a Answer) {
+	w.Header().Set("Content-Type", twilio.ContentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+	_, _ = w.Write(a.Body) // who hung up does not read it
+}
+
+func (h *Handler) url(path string) string { return twilio.VoiceURL(h.PublicURL, path) }

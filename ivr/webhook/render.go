@@ -1,0 +1,177 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"duebell/billing"
+	"duebell/internal/twilio"
+	"duebell/ivr"
+	"duebell/voiceprompts"
+)
+
+// Place is where in a call a Reply is rendered.
+type Place struct {
+	Next string // URL of the turn that is awaited after it, as twilio.VoiceURL makes it
+	Line string // the number that was called, shown to the person of a transfer; may be empty
+	Slow bool   // the caller needs more time: the capture's time-out is doubled (V4)
+}
+
+// Settings are what rendering needs of the configuration. They are the same for every call.
+type Settings struct {
+	Speakers      map[string]Speaker // by language
+	CardConnector string             // names of Twilio's two Pay connectors
+	BankConnector string
+	KeySeconds    int // the capture's time-out, from key to key
+}
+
+// Speaker is how Twilio speaks and hears one language.
+type Speaker struct {
+	Voice      string
+	Language   string // of the voice; empty where the voice's own name decides
+	Capture    string // of Pay, whose own words are all replaced
+	Recogniser string // empty: speech is not understood in this language
+}
+
+// NewSettings takes the voices of the policy, and the catalog's own where the policy names none.
+func NewSettings(prompts *voiceprompts.Catalog, policy billing.Policy, cardConnector, bankConnector string) Settings {
+	s := Settings{
+		Speakers: map[string]Speaker{}, CardConnector: cardConnector, BankConnector: bankConnector,
+		KeySeconds: int(policy.TimeoutDigitSeconds),
+	}
+	for _, l := range prompts.Languages() {
+		speaker := Speaker{Voice: l.Voice, Language: l.VoiceLanguage, Capture: l.PayLanguage, Recogniser: l.SpeechLanguage}
+		if chosen := policy.Voices[l.Tag]; chosen != "" && chosen != l.Voice {
+			speaker.Voice, speaker.Language = chosen, "" // a voice beside a foreign language fails the verb
+		}
+		s.Speakers[l.Tag] = speaker
+	}
+	return s
+}
+
+// Render writes a Reply as TwiML: the same Reply gives the same bytes. It is the only way from the
+// conversation to Twilio.
+func Render(r ivr.Reply, at Place, prompts *voiceprompts.Catalog, settings Settings) ([]byte, error) {
+	d := draft{Settings: settings, at: at, prompts: prompts, lang: r.Lang}
+	if err := d.reply(r); err != nil {
+		return nil, fmt.Errorf("render a reply: %w", err)
+	}
+	doc, err := twilio.Encode(twilio.Response{Verbs: d.verbs})
+	if err != nil {
+		return nil, fmt.Errorf("render a reply: %w", err)
+	}
+	return doc, nil
+}
+
+// draft is a document being written.
+type draft struct {
+	Settings
+	at      Place
+	prompts *voiceprompts.Catalog
+	lang    string
+	verbs   []twilio.Verb
+}
+
+func (d *draft) reply(r ivr.Reply) error {
+	said := make([]twilio.Say, len(r.Say))
+	first := 0 // of what may be interrupted
+	for i, s := range r.Say {
+		var err error
+		if said[i], err = d.say(s.Lang, s.Speech); err != nil {
+			return fmt.Errorf("prompt %s: %w", s.Key, err)
+		}
+		if s.NoBargeIn {
+			first = i + 1
+		}
+	}
+	if ask, ok := r.Wait.(ivr.Ask); ok {
+		d.speak(said[:first])
+		return d.ask(ask, said[first:])
+	}
+	d.speak(said)
+	switch w := r.Wait.(type) {
+	case ivr.TakePayment:
+		return d.takePayment(w)
+	case ivr.Continue:
+		if w.Seconds > 0 {
+			d.add(twilio.Pause{Seconds: w.Seconds})
+		}
+		d.add(d.redirect())
+	case ivr.Transferring:
+		d.add(d.dial(w))
+	case ivr.HangUp:
+		d.add(twilio.Hangup{})
+	default:
+		return fmt.Errorf("%T is nothing that a call can wait for", r.Wait)
+	}
+	return nil
+}
+
+func (d *draft) add(v twilio.Verb) { d.verbs = append(d.verbs, v) }
+
+func (d *draft) speak(said []twilio.Say) {
+	for _, s := range said {
+		d.add(s)
+	}
+}
+
+func (d *draft) say(lang string, speech voiceprompts.Speech) (twilio.Say, error) {
+	speaker, ok := d.Speakers[lang]
+	if !ok || speaker.Voice == "" {
+		return twilio.Say{}, fmt.Errorf("nobody speaks %q", lang)
+	}
+	return twilio.Say{Voice: speaker.Voice, Language: speaker.Language, Speech: string(speech)}, nil
+}
+
+// ask puts what may be interrupted inside the Gather: a key there ends the speech (V5). Without an
+// answer Twilio goes on to the Redirect, which posts to the same turn: silence is an input too.
+func (d *draft) ask(a ivr.Ask, inside []twilio.Say) error {
+	g := twilio.Gather{Action: d.at.Next, Timeout: a.Seconds}
+	switch {
+	case a.Keys && a.Speech:
+		g.Input = twilio.KeysAndSpeech
+	case a.Keys:
+		g.Input = twilio.Keys
+	case a.Speech:
+		g.Input = twilio.Speech
+	default:
+		return errors.New("a question that nothing can answer")
+	}
+	if a.Keys {
+		switch {
+		case a.Until:
+			g.FinishOnKey = twilio.Set("#")
+		default:
+			// No key ends the entry: # and star arrive as keys, instead of passing for silence.
+			g.FinishOnKey = twilio.Set("")
+			g.NumDigits = a.MaxKeys
+		}
+	}
+	if a.Speech {
+		speaker := d.Speakers[d.lang]
+		if speaker.Recogniser == "" {
+			return fmt.Errorf("speech in %q is not understood", d.lang)
+		}
+		g.SpeechTimeout, g.Language, g.Hints = "auto", speaker.Recogniser, a.Hints
+	}
+	for _, s := range inside {
+		g.Inside = append(g.Inside, s)
+	}
+	d.add(g)
+	d.add(d.redirect())
+	return nil
+}
+
+func (d *draft) redirect() twilio.Redirect { return twilio.Redirect{URL: d.at.Next} }
+
+// dial rings a person. The action is the next turn: whatever becomes of the transfer, the call goes on there.
+func (d *draft) dial(t ivr.Transferring) twilio.Dial {
+	var to twilio.Destination = twilio.Number{To: t.To}
+	if strings.HasPrefix(t.To, "sip:") || strings.HasPrefix(t.To, "sips:") {
+		to = twilio.Sip{To: t.To}
+	}
+	return twilio.Dial{
+		Action: d.at.Next, Timeout: t.Seconds, CallerID: d.at.Line, AnswerOnBridge: true, To: []twilio.Destination{to},
+	}
+}

@@ -1,0 +1,78 @@
+package webhook
+
+import (
+	"fmt"
+
+	"duebell/internal/twilio"
+	"duebell/ivr"
+	"duebell/payments"
+	"duebell/voiceprompts"
+)
+
+// captureAttempts is how often Pay asks for one field before it gives up.
+const captureAttempts = 3
+
+// cardsTaken names Discover too, which Pay refuses unless it is told.
+var cardsTaken = []string{"visa", "mastercard", "amex", "discover"}
+
+var bankTypes = map[payments.BankType]twilio.BankAccountType{
+	payments.Checking:         twilio.ConsumerChecking,
+	payments.Savings:          twilio.ConsumerSavings,
+	payments.BusinessChecking: twilio.CommercialChecking,
+}
+
+// takePayment hands the caller to Twilio's capture. It makes a token and never moves money. Behind
+// it stands a Redirect to the same turn, because exhausted attempts arrive either way.
+func (d *draft) takePayment(t ivr.TakePayment) error {
+	pay := twilio.Pay{
+		Action: d.at.Next, Timeout: d.KeySeconds, MaxAttempts: captureAttempts, Language: d.Speakers[d.lang].Capture,
+	}
+	if d.at.Slow {
+		pay.Timeout *= 2
+	}
+	prompts := voiceprompts.CardPrompts()
+	switch t.Method {
+	case payments.Card:
+		pay.Connector, pay.TokenType, pay.Method = d.CardConnector, twilio.TokenPaymentMethod, twilio.PayCard
+		pay.ValidCardTypes = cardsTaken
+		pay.Parameters = []twilio.Parameter{{Name: "attempt", Value: t.Attempt}}
+	case payments.Bank:
+		known := false
+		if pay.BankAccountType, known = bankTypes[t.BankType]; !known {
+			return fmt.Errorf("a capture of the bank account type %q", t.BankType)
+		}
+		prompts = voiceprompts.BankPrompts()
+		pay.Connector, pay.TokenType, pay.Method = d.BankConnector, twilio.TokenOneTime, twilio.PayBank
+		// Pay asks for neither, and the connector needs both.
+		pay.Parameters = []twilio.Parameter{
+			{Name: "account_type", Value: string(t.BankType)}, {Name: "holder_name", Value: t.Holder}, {Name: "attempt", Value: t.Attempt},
+		}
+	default:
+		return fmt.Errorf("a capture of the method %q", t.Method)
+	}
+	for _, p := range prompts {
+		prompt, err := d.capturePrompt(p)
+		if err != nil {
+			return err
+		}
+		pay.Prompts = append(pay.Prompts, prompt)
+	}
+	d.add(pay)
+	d.add(d.redirect())
+	return nil
+}
+
+func (d *draft) capturePrompt(p voiceprompts.PayPrompt) (twilio.Prompt, error) {
+	speech, err := d.prompts.Say(d.lang, p.Key, nil)
+	if err != nil {
+		return twilio.Prompt{}, err
+	}
+	said, err := d.say(d.lang, speech)
+	if err != nil {
+		return twilio.Prompt{}, fmt.Errorf("prompt %s: %w", p.Key, err)
+	}
+	return twilio.Prompt{
+		For: twilio.PayStep(p.For), Attempts: p.Attempts, CardTypes: p.Cards, ErrorTypes: p.Errors,
+		RequireMatchingInputs: p.Again, Inside: []twilio.Utterance{said},
+	}, nil
+}

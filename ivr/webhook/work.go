@@ -1,0 +1,214 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"duebell/ivr"
+)
+
+// errLater says that a turn could not be begun: what it needs is out of reach. Its claim is given
+// back, and whoever polls may begin it again.
+var errLater = errors.New("webhook: the turn cannot be begun just now")
+
+// worked is the end of the work on a turn: an answer, or errLater.
+type worked struct {
+	delivered
+	err error
+}
+
+// begin runs a claimed turn. It does not end with the request: what a turn does must be done and
+// kept whether or not somebody still waits for its answer.
+func (h *Handler) begin(ctx context.Context, d delivery, c Claim) <-chan worked {
+	done := make(chan worked, 1)
+	h.working.Add(1)
+	go func() {
+		defer h.working.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Work)
+		defer cancel()
+		got, err := h.work(ctx, d, c)
+		if err != nil {
+			h.release(ctx, d)
+		}
+		done <- worked{got, err}
+	}()
+	return done
+}
+
+func (h *Handler) release(ctx context.Context, d delivery) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Note)
+	defer cancel()
+	if err := h.Sessions.Release(ctx, d.Ticket); err != nil { // it runs out by itself
+		h.Log.Warn("a claim was not given back", "call", d.Call, "turn", d.Turn, "error", err)
+	}
+}
+
+// work answers one turn and keeps the answer.
+func (h *Handler) work(ctx context.Context, d delivery, c Claim) (delivered, error) {
+	if c.Damaged {
+		h.Log.Error("a session or input cannot be read any more", "call", d.Call, "turn", d.Turn)
+	}
+	s, in, err := h.place(ctx, d, c)
+	if err != nil {
+		h.Log.Warn("the place of a call cannot be found just now", "call", d.Call, "turn", d.Turn, "error", err)
+		return delivered{}, errLater
+	}
+	s.Turn = d.Turn
+	got := delivered{step: string(s.Step), outcome: outcomeAnswered}
+	if got.step == "" {
+		got.step = "arrival"
+	}
+	next, reply, body, err := h.run(ctx, d, s, in)
+	switch {
+	case err != nil:
+		h.Log.Error("a turn failed", "call", d.Call, "turn", d.Turn, "step", got.step, "error", err)
+		next, reply = h.apologize(s)
+		body, got.outcome = h.canned(reply, h.after(d.Turn, next)), outcomeTrouble
+	case talked(in) && s.Step != ivr.Person:
+		got.outcome = outcomeEnded
+	}
+	if h.BeforeFinish != nil {
+		if err := h.BeforeFinish(d.Call, d.Turn); err != nil {
+			return delivered{step: got.step, outcome: outcomeKilled}, nil
+		}
+	}
+	if h.Observe != nil {
+		h.Observe(d.Call, d.Turn, pathOf(d.Turn), reply)
+	}
+	session, err := json.Marshal(next)
+	if err != nil {
+		h.Log.Error("a session cannot be written", "call", d.Call, "turn", d.Turn, "error", err)
+		return delivered{answer: Answer{Body: h.words.lastResort}, step: got.step, outcome: outcomeTrouble}, nil
+	}
+	got.answer, err = h.finish(ctx, d, Done{
+		Session: session, Answer: Answer{Body: body, Delay: reply.Delay}, Lang: next.Lang, Step: string(next.Step),
+	})
+	return got, err
+}
+
+// finish keeps a turn's end, however long Redis takes to be there: the work is done, and only the
+// keeping is missing.
+func (h *Handler) finish(ctx context.Context, d delivery, done Done) (Answer, error) {
+	err := ctx.Err()
+	for range polls(ctx) {
+		var stands Answer
+		if stands, _, err = h.Sessions.Finish(ctx, d.Ticket, done); err == nil {
+			return stands, nil
+		}
+		if errors.Is(err, ErrSuperseded) {
+			return Answer{}, errLater // another delivery is at it: ask for its answer
+		}
+	}
+	h.Log.Warn("a turn's answer could not be kept", "call", d.Call, "turn", d.Turn, "error", err)
+	return Answer{}, errLater
+}
+
+// place finds the session that a turn goes on from, and the input that it is to be given. An input
+// counts only for the session that asked for it; any other session is told that it is lost.
+func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, ivr.Input, error) {
+	v := d.visit
+	if c.Input != nil && json.Unmarshal(c.Input, &v) != nil {
+		h.Log.Error("an input cannot be decoded", "call", d.Call, "turn", d.Turn)
+		v = d.visit
+	}
+	lost := ivr.Input{Kind: ivr.Lost}
+	if talked(v.Input) {
+		lost = v.Input // through with a person: there is no place to find
+	}
+	var s ivr.Session
+	kept := c.Session != nil
+	if kept && json.Unmarshal(c.Session, &s) != nil {
+		h.Log.Error("a session cannot be decoded", "call", d.Call, "turn", d.Turn)
+		kept, s = false, ivr.Session{}
+	}
+	if kept && s.Turn+1 == d.Turn {
+		return s, v.Input, nil
+	}
+	fresh := ivr.Session{Call: d.Call, Caller: v.Caller, Called: v.Called, Attested: v.Attested, StartedAt: v.At, Turn: d.Turn}
+	if !kept && d.Turn == 0 {
+		return fresh, ivr.Input{Kind: ivr.Arrived}, nil
+	}
+	m, err := h.Calls.Recover(ctx, d.Call)
+	switch {
+	case err == nil && (!kept || m.Turn > s.Turn):
+		return h.Engine.Resume(m, d.Turn), lost, nil
+	case kept: // older than the caller's place, and the newest there is
+		s.Step = ivr.LostPlace
+		return s, lost, nil
+	case errors.Is(err, ivr.ErrNoMilestone):
+		if !talked(lost) {
+			lost = ivr.Input{Kind: ivr.Arrived}
+		}
+		return fresh, lost, nil
+	}
+	return ivr.Session{}, ivr.Input{}, fmt.Errorf("read the last milestone: %w", err)
+}
+
+// run is the turn itself, rendered. A panic in it is an error like any other.
+func (h *Handler) run(ctx context.Context, d delivery, s ivr.Session, in ivr.Input) (next ivr.Session, r ivr.Reply, body []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic (%T) at %s", p, callers())
+		}
+	}()
+	if in.Kind == ivr.Dialled && s.Step != ivr.Person {
+		// We dialled without the conversation's knowing. Now either the caller is through, or goes on here.
+		if talked(in) {
+			next, r = s, ivr.Reply{Lang: s.Lang, Wait: ivr.HangUp{}}
+			body, err = Render(r, h.after(d.Turn, next), h.Prompts, h.settings)
+			return next, r, body, err
+		}
+		in = ivr.Input{Kind: ivr.Lost}
+	}
+	if next, r, err = h.Engine.Turn(ctx, s, in); err != nil {
+		return next, r, nil, err
+	}
+	body, err = Render(r, h.after(d.Turn, next), h.Prompts, h.settings)
+	return next, r, body, err
+}
+
+// after is the place behind a turn.
+func (h *Handler) after(turn int, s ivr.Session) Place {
+	return Place{Next: h.url(pathOf(turn + 1)), Line: number(s.Called), Slow: s.Slow}
+}
+
+func pathOf(turn int) string {
+	if turn == 0 {
+		return IncomingPath
+	}
+	return turnPath + strconv.Itoa(turn)
+}
+
+// apologize is the reply to a turn that failed. The call can go on behind it, from where the
+// database says that it is: what the failed turn has done may be more than its session shows.
+func (h *Handler) apologize(s ivr.Session) (ivr.Session, ivr.Reply) {
+	key, lang := apology(s.Step), s.Lang
+	var facts []ivr.Fact
+	if key == unsure {
+		facts = []ivr.Fact{{Says: "unknown", Account: s.Account, Attempt: s.Attempt}}
+	}
+	reply := h.handOver(lang, key, facts...)
+	s.Lang, s.Step, s.Claim = reply.Lang, ivr.LostPlace, ivr.Claim{} // what was keyed does not outlive the turn that failed
+	return s, reply
+}
+
+// callers names the functions under a panic, without the arguments that a stack trace shows.
+func callers() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	var list []string
+	for {
+		f, more := frames.Next()
+		if strings.HasPrefix(f.Function, "duebell/") {
+			list = append(list, f.Function+":"+strconv.Itoa(f.Line))
+		}
+		if !more || len(list) == 8 {
+			return strings.Join(list, " < ")
+		}
+	}
+}

@@ -1,0 +1,38 @@
+-- Asks for the right to answer a turn. An answer that stands is given again; an older turn gets the
+-- newest answer, which asks what is awaited; a turn in other hands is busy. Otherwise it is ours,
+-- with the input of its first delivery.
+-- KEYS call   ARGV turn, slot, holder, input, now in ms, lease in ms, life in ms
+-- gives {outcome, session or answer, turn of the answer, input, lang, step}
+local call, turn, now = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[5])
+local h = redis.call('HMGET', call, 'turn', 'fence', 'lease_until_ms', 'input', 'session', 'lang', 'step')
+local awaited, lang, step = tonumber(h[1] or ''), h[6] or '', h[7] or ''
+
+if awaited and turn <= awaited then
+  local own = redis.call('HMGET', call, 'g:' .. ARGV[1] .. ':' .. ARGV[2], 'a:' .. ARGV[1])
+  local stands = own[1] or own[2]
+  if stands then
+    return {'answered', stands, ARGV[1], '', lang, step}
+  end
+end
+if awaited and turn < awaited then
+  local newest = string.format('%d', awaited - 1)
+  local answer = redis.call('HGET', call, 'a:' .. newest)
+  if answer then
+    return {'older', answer, newest, '', lang, step}
+  end
+  return {'busy', '', '', '', lang, step} -- the place was lost and is being found again
+end
+if turn == awaited and tonumber(h[3] or '0') > now and h[2] ~= ARGV[3] then
+  return {'busy', '', '', '', lang, step}
+end
+
+-- A turn beyond the awaited one: the hash is older than the caller's place. Counting goes on from
+-- the caller's number, never back; the session's own turn shows that it is older.
+local input = ARGV[4]
+if turn == awaited and h[4] then
+  input = h[4]
+end
+redis.call('HSET', call, 'turn', ARGV[1], 'fence', ARGV[3], 'input', input,
+  'lease_until_ms', string.format('%d', now + tonumber(ARGV[6])))
+redis.call('PEXPIRE', call, ARGV[7])
+return {'yours', h[5] or '', '', input, lang, step}

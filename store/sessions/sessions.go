@@ -1,0 +1,200 @@
+package sessions
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"duebell/internal/seal"
+	"duebell/ivr/webhook"
+)
+
+// life is how long a call is kept after its last turn. The longest call is shorter.
+const life = 6 * time.Hour
+
+//go:embed claim.lua
+var claimLua string
+
+//go:embed finish.lua
+var finishLua string
+
+//go:embed put_again.lua
+var putAgainLua string
+
+//go:embed release.lua
+var releaseLua string
+
+var (
+	claimScript    = redis.NewScript(claimLua)
+	finishScript   = redis.NewScript(finishLua)
+	putAgainScript = redis.NewScript(putAgainLua)
+	releaseScript  = redis.NewScript(releaseLua)
+)
+
+// Clock is the machine's: leases are measured by it, on all replicas alike.
+type Clock interface{ Now() time.Time }
+
+// Sessions is the place where calls are kept.
+type Sessions struct {
+	redis   redis.UniversalClient
+	keys    seal.Keys
+	machine Clock
+	lease   time.Duration
+}
+
+var _ webhook.Sessions = (*Sessions)(nil)
+
+// New wraps an open client. lease is how long a claim holds (webhook.Timing.Lease).
+func New(client redis.UniversalClient, keys seal.Keys, machine Clock, lease time.Duration) *Sessions {
+	return &Sessions{redis: client, keys: keys, machine: machine, lease: lease}
+}
+
+// Ping says whether Redis answers.
+func (s *Sessions) Ping(ctx context.Context) error { return s.redis.Ping(ctx).Err() }
+
+// Claim asks for the right to answer a turn. A session or input that does not open any more is
+// given as none: the call then goes on from its last milestone.
+func (s *Sessions) Claim(ctx context.Context, t webhook.Ticket) (webhook.Claim, error) {
+	got, err := s.run(ctx, claimScript, t.Call,
+		t.Turn, t.Slot, t.Holder, s.keys.Seal(t.Input, inputOf(t)), s.machine.Now().UnixMilli(), s.lease.Milliseconds(), life.Milliseconds())
+	if err != nil || len(got) != 6 {
+		return webhook.Claim{}, fmt.Errorf("claim a turn: %w", orShape(err))
+	}
+	c := webhook.Claim{Outcome: webhook.Outcome(got[0]), Lang: got[4], Step: got[5]}
+	switch c.Outcome {
+	case webhook.Answered, webhook.Older:
+		c.Answer, err = s.open(t.Call, got[1], got[2])
+	case webhook.Yours:
+		var whole, intact bool
+		c.Session, whole = s.unseal(got[1], sessionOf(t.Call))
+		c.Input, intact = s.unseal(got[3], inputOf(t))
+		c.Damaged = !whole || !intact
+	}
+	if err != nil {
+		return webhook.Claim{}, fmt.Errorf("claim a turn: %w", err)
+	}
+	return c, nil
+}
+
+// Finish ends a turn, and tells what its URL answers from now on.
+func (s *Sessions) Finish(ctx context.Context, t webhook.Ticket, d webhook.Done) (webhook.Answer, bool, error) {
+	got, err := s.run(ctx, finishScript, t.Call,
+		t.Turn, t.Slot, s.keys.Seal(d.Session, sessionOf(t.Call)), s.sealed(t, d.Answer), d.Lang, d.Step, life.Milliseconds())
+	if err != nil || len(got) != 3 {
+		return webhook.Answer{}, false, fmt.Errorf("finish a turn: %w", orShape(err))
+	}
+	if got[1] == "" {
+		return webhook.Answer{}, false, webhook.ErrSuperseded
+	}
+	a, err := s.open(t.Call, got[1], got[2])
+	if err != nil {
+		return webhook.Answer{}, false, fmt.Errorf("finish a turn: %w", err)
+	}
+	return a, got[0] == "kept", nil
+}
+
+// PutAgain fixes what a URL answers while its turn has no answer, and tells what stands.
+func (s *Sessions) PutAgain(ctx context.Context, t webhook.Ticket, a webhook.Answer) (webhook.Answer, error) {
+	got, err := s.run(ctx, putAgainScript, t.Call, t.Turn, t.Slot, s.sealed(t, a))
+	if err != nil || len(got) != 2 {
+		return webhook.Answer{}, fmt.Errorf("keep an answer: %w", orShape(err))
+	}
+	stands, err := s.open(t.Call, got[0], got[1])
+	if err != nil {
+		return webhook.Answer{}, fmt.Errorf("keep an answer: %w", err)
+	}
+	return stands, nil
+}
+
+// Release gives a claim back unanswered.
+func (s *Sessions) Release(ctx context.Context, t webhook.Ticket) error {
+	if err := releaseScript.Run(ctx, s.redis, []string{key(t.Call)}, t.Turn, t.Holder).Err(); err != nil {
+		return fmt.Errorf("release a turn: %w", err)
+	}
+	return nil
+}
+
+// Awaited is the turn that a call waits for.
+func (s *Sessions) Awaited(ctx context.Context, call string) (int, error) {
+	n, err := s.redis.HGet(ctx, key(call), "turn").Int()
+	if errors.Is(err, redis.Nil) {
+		return 0, webhook.ErrNoCall
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the awaited turn: %w", err)
+	}
+	return n, nil
+}
+
+// Leased says whether a turn of the call is being answered at this moment, by any replica. The
+// sweeper of payments asks before it closes an offer.
+func (s *Sessions) Leased(ctx context.Context, call string) (bool, error) {
+	until, err := s.redis.HGet(ctx, key(call), "lease_until_ms").Int64()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read a turn's lease: %w", err)
+	}
+	return until > s.machine.Now().UnixMilli(), nil
+}
+
+// key has the call's id in braces: all of a call lies on one node of a cluster.
+func key(call string) string { return "call:{" + call + "}" }
+
+func (s *Sessions) run(ctx context.Context, script *redis.Script, call string, args ...any) ([]string, error) {
+	return script.Run(ctx, s.redis, []string{key(call)}, args...).StringSlice()
+}
+
+var errShape = errors.New("a script answered in another shape")
+
+func orShape(err error) error {
+	if err == nil {
+		return errShape
+	}
+	return err
+}
+
+// Contexts bind a sealed value to its place: one that is copied elsewhere does not open.
+
+func sessionOf(call string) string { return "call-session:" + call }
+
+func inputOf(t webhook.Ticket) string { return "call-input:" + t.Call + ":" + strconv.Itoa(t.Turn) }
+
+func answerOf(call, turn string) string { return "call-answer:" + call + ":" + turn }
+
+// unseal opens what is there. Nothing is whole; what does not open is given as nothing, not whole.
+func (s *Sessions) unseal(sealed, context string) (plain []byte, whole bool) {
+	if sealed == "" {
+		return nil, true
+	}
+	plain, err := s.keys.Open([]byte(sealed), context)
+	return plain, err == nil
+}
+
+// The first byte of a sealed answer says when it is written.
+const (
+	atOnce  = 'n'
+	delayed = 'd'
+)
+
+func (s *Sessions) sealed(t webhook.Ticket, a webhook.Answer) []byte {
+	when := byte(atOnce)
+	if a.Delay {
+		when = delayed
+	}
+	return s.keys.Seal(append([]byte{when}, a.Body...), answerOf(t.Call, strconv.Itoa(t.Turn)))
+}
+
+func (s *Sessions) open(call, sealed, turn string) (webhook.Answer, error) {
+	plain, err := s.keys.Open([]byte(sealed), answerOf(call, turn))
+	if err != nil || len(plain) == 0 {
+		return webhook.Answer{}, fmt.Errorf("open an answer: %w", orShape(err))
+	}
+	return webhook.Answer{Body: plain[1:], Delay: plain[0] == delayed}, nil
+}

@@ -1,0 +1,482 @@
+package sessions_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"duebell/internal/seal"
+	"duebell/internal/testenv"
+	"duebell/ivr/webhook"
+	"duebell/store/sessions"
+)
+
+const lease = 6 * time.Second
+
+// hand is the machine's clock, moved by hand.
+type hand struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (h *hand) Now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+func (h *hand) move(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = h.now.Add(d)
+}
+
+// desk is the place under test with what a test needs around it.
+type desk struct {
+	*sessions.Sessions
+	t      *testing.T
+	redis  redis.UniversalClient
+	clock  *hand
+	holder int
+}
+
+func keys(t *testing.T, fill byte) seal.Keys {
+	t.Helper()
+	k, err := seal.ParseKeys("k" + string('0'+fill) + ":" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{fill}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func open(t *testing.T, address string) *desk {
+	t.Helper()
+	client, err := sessions.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	clock := &hand{now: time.Date(2027, 2, 10, 15, 0, 0, 0, time.UTC)}
+	return &desk{Sessions: sessions.New(client, keys(t, 1), clock, lease), t: t, redis: client, clock: clock}
+}
+
+// everywhere runs a test on a real Redis and on miniredis, which dev uses.
+func everywhere(t *testing.T, test func(t *testing.T, d *desk)) {
+	t.Run("redis", func(t *testing.T) { test(t, open(t, testenv.Redis(t))) })
+	t.Run("miniredis", func(t *testing.T) { test(t, open(t, "redis://"+miniredis.RunT(t).Addr())) })
+}
+
+// ticket is a fresh delivery of a turn.
+func (d *desk) ticket(turn, slot int, input string) webhook.Ticket {
+	d.holder++
+	return webhook.Ticket{Call: "CA1", Turn: turn, Slot: slot, Holder: fmt.Sprintf("h%d", d.holder), Input: []byte(input)}
+}
+
+func (d *desk) claim(t webhook.Ticket) webhook.Claim {
+	d.t.Helper()
+	c, err := d.Claim(context.Background(), t)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c
+}
+
+// wants claims and compares everything that came back.
+func (d *desk) wants(t webhook.Ticket, want webhook.Claim) {
+	d.t.Helper()
+	if diff := cmp.Diff(want, d.claim(t)); diff != "" {
+		d.t.Errorf("claim of turn %d, slot %d: %s", t.Turn, t.Slot, diff)
+	}
+}
+
+// finish ends a turn with answer and session named after it.
+func (d *desk) finish(t webhook.Ticket, name string) (string, bool) {
+	d.t.Helper()
+	a, kept, err := d.Finish(context.Background(), t, webhook.Done{
+		Session: []byte("session " + name), Answer: answer(name), Lang: "en", Step: "step-" + name,
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(a.Body), kept
+}
+
+// answered runs a turn from claim to end.
+func (d *desk) answered(turn int, name string) {
+	d.t.Helper()
+	t := d.ticket(turn, 0, "input "+name)
+	if c := d.claim(t); c.Outcome != webhook.Yours {
+		d.t.Fatalf("turn %d is %s", turn, c.Outcome)
+	}
+	if got, kept := d.finish(t, name); got != "answer "+name || !kept {
+		d.t.Fatalf("turn %d: %q kept %v", turn, got, kept)
+	}
+}
+
+func answer(name string) webhook.Answer { return webhook.Answer{Body: []byte("answer " + name)} }
+
+func yours(session, input, lang, step string) webhook.Claim {
+	c := webhook.Claim{Outcome: webhook.Yours, Input: []byte(input), Lang: lang, Step: step}
+	if session != "" {
+		c.Session = []byte(session)
+	}
+	return c
+}
+
+func TestACallTurnByTurn(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		first := d.ticket(0, 0, "arrival")
+		d.wants(first, yours("", "arrival", "", "")) // nothing is known: the call begins
+		d.finish(first, "0")
+		second := d.ticket(1, 0, "key 1")
+		d.wants(second, yours("session 0", "key 1", "en", "step-0"))
+		d.finish(second, "1")
+
+		d.wants(d.ticket(0, 0, "arrival"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("0"), Lang: "en", Step: "step-1"})
+		d.wants(d.ticket(1, 0, "key 1"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("1"), Lang: "en", Step: "step-1"})
+		for turn := 2; turn < 5; turn++ {
+			d.answered(turn, fmt.Sprint(turn))
+		}
+		// The last three are kept; an older turn hears what is awaited now.
+		d.wants(d.ticket(2, 0, "late"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("2"), Lang: "en", Step: "step-4"})
+		d.wants(d.ticket(1, 0, "late"), webhook.Claim{Outcome: webhook.Older, Answer: answer("4"), Lang: "en", Step: "step-4"})
+		if n, err := d.Awaited(context.Background(), "CA1"); n != 5 || err != nil {
+			t.Errorf("awaited %d, %v", n, err)
+		}
+		if _, err := d.Awaited(context.Background(), "CA2"); !errors.Is(err, webhook.ErrNoCall) {
+			t.Errorf("another call: %v", err)
+		}
+	})
+}
+
+func TestAClaimedTurnIsBusyUntilItsLeaseRunsOut(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		d.answered(0, "0")
+		first, second := d.ticket(1, 0, "key 1"), d.ticket(1, 0, "key 2")
+		d.wants(first, yours("session 0", "key 1", "en", "step-0"))
+		d.wants(second, webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+		d.wants(first, yours("session 0", "key 1", "en", "step-0")) // its own reply was lost: it may ask again
+		leased(t, d, true)
+
+		d.clock.move(lease + 10*time.Millisecond) // the first one's process is dead
+		leased(t, d, false)
+		d.wants(second, yours("session 0", "key 1", "en", "step-0")) // with the input of the first delivery
+		d.wants(first, webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+		if got, kept := d.finish(second, "second"); got != "answer second" || !kept {
+			t.Errorf("%q, kept %v", got, kept)
+		}
+		if got, kept := d.finish(first, "first"); got != "answer second" || kept { // it was alive after all, only slow
+			t.Errorf("the late one: %q, kept %v", got, kept)
+		}
+		leased(t, d, false)
+	})
+}
+
+func leased(t *testing.T, d *desk, want bool) {
+	t.Helper()
+	if got, err := d.Leased(context.Background(), "CA1"); got != want || err != nil {
+		t.Errorf("leased %v, %v; want %v", got, err, want)
+	}
+}
+
+func TestTheFirstToFinishWins(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		slow, quick := d.ticket(0, 0, "arrival"), d.ticket(0, 0, "arrival")
+		d.claim(slow)
+		d.clock.move(lease + time.Millisecond)
+		d.claim(quick)
+		// The slow one has done the work: its answer counts although its lease had run out.
+		if got, kept := d.finish(slow, "slow"); got != "answer slow" || !kept {
+			t.Errorf("%q, kept %v", got, kept)
+		}
+		if got, kept := d.finish(quick, "quick"); got != "answer slow" || kept {
+			t.Errorf("%q, kept %v", got, kept)
+		}
+		if got, kept := d.finish(slow, "slow again"); got != "answer slow" || kept { // its own reply was lost
+			t.Errorf("repeated: %q, kept %v", got, kept)
+		}
+	})
+}
+
+func TestEveryURLKeepsItsAnswer(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		ctx := context.Background()
+		d.answered(0, "0")
+		first := d.ticket(1, 0, "key 1")
+		d.claim(first)
+		put := func(ticket webhook.Ticket, name, want string) {
+			t.Helper()
+			got, err := d.PutAgain(ctx, ticket, answer(name))
+			if err != nil || string(got.Body) != "answer "+want {
+				t.Errorf("slot %d gives %q, %v; want %q", ticket.Slot, got.Body, err, want)
+			}
+		}
+		put(first, "moment", "moment")
+		put(d.ticket(1, 0, ""), "other", "moment") // what stands, stands
+		put(d.ticket(1, 1, ""), "moment 1", "moment 1")
+		d.wants(d.ticket(1, 0, "x"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("moment"), Lang: "en", Step: "step-0"})
+		d.wants(d.ticket(1, 2, "x"), webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+
+		if got, _ := d.finish(first, "1"); got != "answer moment" { // its URL has said "one moment" already
+			t.Errorf("the first URL gives %q", got)
+		}
+		d.wants(d.ticket(1, 1, "x"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("moment 1"), Lang: "en", Step: "step-1"})
+		d.wants(d.ticket(1, 2, "x"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("1"), Lang: "en", Step: "step-1"})
+		put(d.ticket(1, 3, ""), "too late", "1") // the turn's answer was faster
+		d.answered(2, "2")
+		d.answered(3, "3")
+		d.answered(4, "4")
+		put(d.ticket(1, 3, ""), "much too late", "4") // the call is further on
+
+		fields, err := d.redis.HKeys(ctx, "call:{CA1}").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range fields {
+			if strings.HasPrefix(f, "g:1:") || f == "a:1" {
+				t.Errorf("%s is kept longer than three turns", f)
+			}
+		}
+		if n := d.redis.Exists(ctx, "call:{CA9}").Val(); n != 0 {
+			t.Error("another call exists")
+		}
+		elsewhere := d.ticket(3, 0, "")
+		elsewhere.Call = "CA9"
+		put(elsewhere, "moment", "moment")
+		if n := d.redis.Exists(ctx, "call:{CA9}").Val(); n != 0 {
+			t.Error("a moment's answer made a call that nothing is known of")
+		}
+	})
+}
+
+func TestALostCallIsFoundAgain(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		ctx := context.Background()
+		d.answered(0, "0")
+		d.answered(1, "1")
+		d.redis.FlushDB(ctx)
+
+		seventh := d.ticket(7, 0, "key 7")
+		d.wants(seventh, yours("", "key 7", "", ""))
+		d.wants(d.ticket(7, 0, "key 7"), webhook.Claim{Outcome: webhook.Busy})
+		d.wants(d.ticket(3, 0, "key 3"), webhook.Claim{Outcome: webhook.Busy}) // older, with nothing yet to repeat
+		d.finish(seventh, "7")
+		d.wants(d.ticket(3, 0, "key 3"), webhook.Claim{Outcome: webhook.Older, Answer: answer("7"), Lang: "en", Step: "step-7"})
+		if n, _ := d.Awaited(ctx, "CA1"); n != 8 {
+			t.Errorf("awaited %d: counting goes on from the caller's number", n)
+		}
+
+		// Redis lost the call while its turn was worked on: the end brings it back.
+		eighth := d.ticket(8, 0, "key 8")
+		d.claim(eighth)
+		d.redis.FlushDB(ctx)
+		if got, kept := d.finish(eighth, "8"); got != "answer 8" || !kept {
+			t.Errorf("%q, kept %v", got, kept)
+		}
+		d.wants(d.ticket(9, 0, "key 9"), yours("session 8", "key 9", "en", "step-8"))
+	})
+}
+
+func TestATurnAheadOfTheSession(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		d.answered(0, "0")
+		held := d.ticket(1, 0, "key 1")
+		d.claim(held)
+		ahead := d.ticket(3, 0, "key 3") // Redis is older than the caller's place
+		d.wants(ahead, yours("session 0", "key 3", "en", "step-0"))
+		if a, kept, err := d.Finish(context.Background(), held, webhook.Done{Session: []byte("s"), Answer: answer("1")}); err == nil && kept {
+			t.Errorf("the turn behind was kept: %q", a.Body)
+		}
+		if got, kept := d.finish(ahead, "3"); got != "answer 3" || !kept {
+			t.Errorf("%q, kept %v", got, kept)
+		}
+		if a, kept, err := d.Finish(context.Background(), held, webhook.Done{Session: []byte("s"), Answer: answer("1")}); kept || err != nil || string(a.Body) != "answer 3" {
+			t.Errorf("the turn behind gets %q, kept %v, %v; want what is asked now", a.Body, kept, err)
+		}
+	})
+}
+
+func TestSupersededWithoutAnAnswer(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		behind := d.ticket(1, 0, "key 1")
+		d.claim(d.ticket(5, 0, "key 5"))
+		_, _, err := d.Finish(context.Background(), behind, webhook.Done{Session: []byte("s"), Answer: answer("1")})
+		if !errors.Is(err, webhook.ErrSuperseded) {
+			t.Errorf("%v, want ErrSuperseded", err)
+		}
+	})
+}
+
+func TestRelease(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		ctx := context.Background()
+		d.answered(0, "0")
+		first, second := d.ticket(1, 0, "key 1"), d.ticket(1, 1, "nothing")
+		d.claim(first)
+		if err := d.Release(ctx, second); err != nil { // it is not the holder
+			t.Fatal(err)
+		}
+		d.wants(second, webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+		if err := d.Release(ctx, first); err != nil {
+			t.Fatal(err)
+		}
+		leased(t, d, false)
+		d.wants(second, yours("session 0", "key 1", "en", "step-0")) // the input stays
+	})
+}
+
+func TestDelayIsKeptWithTheAnswer(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *desk) {
+		ticket := d.ticket(0, 0, "arrival")
+		d.claim(ticket)
+		late := webhook.Answer{Body: []byte("not matched"), Delay: true}
+		got, _, err := d.Finish(context.Background(), ticket, webhook.Done{Session: []byte("s"), Answer: late})
+		if diff := cmp.Diff(late, got); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+		if diff := cmp.Diff(late, d.claim(d.ticket(0, 0, "arrival")).Answer); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestNothingCanBeRead is P4 for Redis: what a caller keyed, said or heard is sealed.
+func TestNothingCanBeRead(t *testing.T) {
+	d := open(t, testenv.Redis(t))
+	ctx := context.Background()
+	ticket := d.ticket(0, 0, "input 04121980")
+	d.claim(ticket)
+	all := dump(t, d)
+	if _, err := d.PutAgain(ctx, ticket, answer("moment 04121980")); err != nil {
+		t.Fatal(err)
+	}
+	all += dump(t, d)
+	d.finish(ticket, "04121980")
+	d.claim(d.ticket(1, 0, "input 02139"))
+	all += dump(t, d)
+	for _, secret := range []string{"0412", "4121", "1219", "2198", "1980", "0213", "2139", "answer", "session 0", "input "} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%q can be read in Redis", secret)
+		}
+	}
+	if ttl := d.redis.PTTL(ctx, "call:{CA1}").Val(); ttl < 5*time.Hour || ttl > 6*time.Hour {
+		t.Errorf("the call is kept for %v", ttl)
+	}
+}
+
+// dump is every field that holds more than our own words.
+func dump(t *testing.T, d *desk) string {
+	t.Helper()
+	h, err := d.redis.HGetAll(context.Background(), "call:{CA1}").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for field, value := range h {
+		if field != "step" && field != "lease_until_ms" {
+			b.WriteString(field + "=" + value + "\n")
+		}
+	}
+	return b.String()
+}
+
+func TestARetiredKeyIsALostSession(t *testing.T) {
+	d := open(t, testenv.Redis(t))
+	d.answered(0, "0")
+	other := sessions.New(d.redis, keys(t, 2), d.clock, lease)
+	c, err := other.Claim(context.Background(), d.ticket(1, 0, "key 1"))
+	if err != nil || c.Outcome != webhook.Yours || c.Session != nil || !c.Damaged || string(c.Input) != "key 1" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := other.Claim(context.Background(), d.ticket(0, 0, "")); err == nil {
+		t.Error("an answer that does not open was given")
+	}
+}
+
+func TestRedisOutOfReach(t *testing.T) {
+	server := miniredis.RunT(t)
+	d := open(t, "redis://"+server.Addr())
+	d.answered(0, "0")
+	server.SetError("LOADING")
+	ctx := context.Background()
+	ticket := d.ticket(1, 0, "key 1")
+	if _, err := d.Claim(ctx, ticket); err == nil {
+		t.Error("claimed without Redis")
+	}
+	if _, _, err := d.Finish(ctx, ticket, webhook.Done{}); err == nil || errors.Is(err, webhook.ErrSuperseded) {
+		t.Errorf("finish: %v", err)
+	}
+	if _, err := d.PutAgain(ctx, ticket, answer("x")); err == nil {
+		t.Error("kept without Redis")
+	}
+	if err := d.Release(ctx, ticket); err == nil {
+		t.Error("released without Redis")
+	}
+	if _, err := d.Leased(ctx, "CA1"); err == nil {
+		t.Error("leased or not, without Redis")
+	}
+	if _, err := d.Awaited(ctx, "CA1"); err == nil || errors.Is(err, webhook.ErrNoCall) {
+		t.Errorf("awaited: %v", err)
+	}
+	if err := d.Ping(ctx); err == nil {
+		t.Error("ping without Redis")
+	}
+	server.SetError("")
+	if c := d.claim(ticket); c.Outcome != webhook.Yours {
+		t.Errorf("after it is back: %s", c.Outcome)
+	}
+}
+
+// TestManyDeliveriesOneHolder: of deliveries at the same instant exactly one may answer.
+func TestManyDeliveriesOneHolder(t *testing.T) {
+	d := open(t, testenv.Redis(t))
+	var mu sync.Mutex
+	got := map[webhook.Outcome]int{}
+	var all sync.WaitGroup
+	for i := range 20 {
+		ticket := webhook.Ticket{Call: "CA1", Holder: fmt.Sprint(i), Input: []byte("arrival")}
+		all.Go(func() {
+			c, err := d.Claim(context.Background(), ticket)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				got["error"]++
+				return
+			}
+			got[c.Outcome]++
+		})
+	}
+	all.Wait()
+	if diff := cmp.Diff(map[webhook.Outcome]int{webhook.Yours: 1, webhook.Busy: 19}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConnect(t *testing.T) {
+	for _, bad := range []string{"", "localhost:6379", "http://x", "redis://a,rediss://b", "redis://:one@a,redis://:two@b", "redis://a/1,redis://b/1"} {
+		if c, err := sessions.Connect(bad); err == nil {
+			_ = c.Close()
+			t.Errorf("%q was taken", bad)
+		} else if strings.Contains(err.Error(), "one") {
+			t.Errorf("the error shows a password: %v", err)
+		}
+	}
+	c, err := sessions.Connect("rediss://:secret@a:7000, rediss://:secret@b:7001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if _, cluster := c.(*redis.ClusterClient); !cluster {
+		t.Errorf("%T for several addresses", c)
+	}
+}
