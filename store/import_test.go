@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -284,5 +285,27 @@ func TestImportTellsItsProgress(t *testing.T) {
 	var bad *feed.BadRows
 	if !errors.As(err, &bad) || bad.Count <= 25_000 || len(bad.Problems) != 10_000 {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestImportDocs loads the examples of docs/import.md, all of them together.
+func TestImportDocs(t *testing.T) {
+	raw, err := os.ReadFile("../docs/import.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []feed.Source
+	for _, kind := range feed.Kinds() {
+		header := strings.Join(feed.Columns(kind), ",") + "\n"
+		_, after, _ := strings.Cut(string(raw), "    "+header)
+		example, _, _ := strings.Cut(after, "\n\n")
+		files = append(files, feed.Text(string(kind), header+strings.ReplaceAll(example, "    ", "")))
+	}
+	o := openOffice(t)
+	o.mustLoad(files[:3]...)
+	o.taken("123456782", "712345678", 14800) // what the example's second payment echoes
+	sum := o.mustLoad(files...)
+	if sum.Foreign != 2 || sum.Echoes != 1 || sum.Mismatches != 0 {
+		t.Errorf("summary %+v", sum)
 	}
 }
