@@ -225,6 +225,32 @@ func TestImportsWaitForOneAnother(t *testing.T) {
 	o.expect("SELECT count(*) FROM import_runs", "4")
 }
 
+// An import that is cut off, while it reads or while it merges, has done nothing.
+func TestImportCutOff(t *testing.T) {
+	for _, when := range []string{"reading", "merging"} {
+		t.Run(when, func(t *testing.T) {
+			o := openOffice(t)
+			o.mustLoad(household[1:3]...)
+			before := o.dump()
+			ctx, cut := context.WithCancel(context.Background())
+			_, err := o.store.Import(ctx, household, store.ImportOptions{
+				AsOf: feedAt, At: feedAt, Rules: feedRules,
+				Progress: func(p store.ImportProgress) {
+					if (p.File == "") == (when == "merging") {
+						cut()
+					}
+				},
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+			if diff := cmp.Diff(before, o.dump()); diff != "" {
+				t.Errorf("changed:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestImportGivesItsConnectionBack(t *testing.T) {
 	o := openOffice(t)
 	for range 12 { // more than the pool holds
