@@ -1,0 +1,254 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// CallOptions say how much load.
+type CallOptions struct {
+	Rate       float64       // new calls a second
+	Concurrent int           // calls at once, at the most; callers think as long as it takes to reach it
+	Duration   time.Duration // in which calls begin
+	Saturate   time.Duration // how long callers who never think push, for the ratio; 0 = 10 s
+	Log        io.Writer
+}
+
+// CallReport is one line of JSON.
+type CallReport struct {
+	Rate            float64 `json:"rate_calls_per_s"`
+	Concurrent      int     `json:"most_calls_at_once"`
+	Calls           int     `json:"calls"`
+	CallsPerSecond  float64 `json:"calls_per_s"`
+	TurnsPerSecond  float64 `json:"turns_per_s"`
+	P50             float64 `json:"turn_p50_ms"`
+	P95             float64 `json:"turn_p95_ms"`
+	P99             float64 `json:"turn_p99_ms"`
+	HoldP50         float64 `json:"hold_p50_ms"`
+	HoldP99         float64 `json:"hold_p99_ms"`
+	ServeMB         int     `json:"serve_peak_mb"`
+	WorkMB          int     `json:"work_peak_mb"`
+	Confirmations   int     `json:"confirmations"`
+	Charges         int     `json:"charges"`
+	LedgerEntries   int     `json:"ledger_entries"`
+	Errors          int     `json:"errors"`
+	FirstError      string  `json:"first_error,omitempty"`
+	Saturated       float64 `json:"saturated_turns_per_s"`
+	BareSaturated   float64 `json:"bare_saturated_turns_per_s"`
+	Ratio           float64 `json:"ratio_to_bare"`
+	BareP99         float64 `json:"bare_turn_p99_ms"`
+	RedisPerTurn    float64 `json:"redis_trips_per_turn"`
+	DatabasePerTurn float64 `json:"database_trips_per_turn"`
+}
+
+// String is the report as one line.
+func (r CallReport) String() string {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// turnsPerCall is how many questions a paying call answers; it spreads the thinking.
+const turnsPerCall = 10
+
+// Calls pays bills under load, then pushes without thinking, then meets the bare handler with the
+// same round trips a turn, all in one run. An error is in the report as well.
+func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
+	if o.Saturate == 0 {
+		o.Saturate = 10 * time.Second
+	}
+	s, err := openStores(ctx, io.Discard)
+	if err != nil {
+		return CallReport{}, err
+	}
+	defer s.close()
+	paced := int(o.Rate * o.Duration.Seconds())
+	pushed := int(2000 * o.Saturate.Seconds() / turnsPerCall)
+	fmt.Fprintf(o.Log, "loading %d members\n", paced+pushed)
+	people, err := s.load(ctx, paced+pushed)
+	if err != nil {
+		return CallReport{}, err
+	}
+	r, err := startRoles(ctx, s, o.Log)
+	defer r.stop()
+	if err != nil {
+		return CallReport{}, err
+	}
+	load := newLoad(r, o)
+	fmt.Fprintf(o.Log, "%d calls at %.0f a second, up to %d at once\n", paced, o.Rate, o.Concurrent)
+	report := load.paced(ctx, people[:paced])
+	before, err := r.countTrips(ctx)
+	if err != nil {
+		return report, err
+	}
+	fmt.Fprintln(o.Log, "pushing without a thought")
+	report.Saturated = load.push(ctx, people[paced:], o.Saturate)
+	report.RedisPerTurn = before.redis / float64(load.turns())
+	report.DatabasePerTurn = (before.reads + before.writes + before.commits) / float64(load.turns())
+	report.ServeMB, report.WorkMB = peakMB(r.serve.Pid()), peakMB(r.work.Pid())
+	if err := load.settle(ctx, s, &report); err != nil {
+		return report, err
+	}
+	fmt.Fprintln(o.Log, "the same on a bare handler")
+	if err := bare(ctx, s, o, before, load.pacedTurns, &report); err != nil {
+		return report, err
+	}
+	report.Ratio = report.Saturated / report.BareSaturated
+	return report, nil
+}
+
+// load drives callers and gathers what they saw.
+type load struct {
+	roles  *roles
+	opts   CallOptions
+	client *http.Client
+	think  time.Duration
+
+	mu         sync.Mutex
+	took, held []time.Duration
+	heard      []string
+	errs       []error
+	calls      atomic.Int64
+	pacedTurns int
+}
+
+func newLoad(r *roles, o CallOptions) *load {
+	think := time.Duration(float64(o.Concurrent) / o.Rate / turnsPerCall * float64(time.Second))
+	return &load{roles: r, opts: o, think: think, client: loopbackClient()}
+}
+
+func loopbackClient() *http.Client {
+	return &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConns: 2000, MaxIdleConnsPerHost: 2000}}
+}
+
+func (l *load) turns() int { return l.pacedTurns }
+
+// paced begins a call every 1/rate seconds, whatever the line does: callers do not wait in line.
+func (l *load) paced(ctx context.Context, people []member) CallReport {
+	began := time.Now()
+	var all sync.WaitGroup
+	var now, most atomic.Int64
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / l.opts.Rate))
+	defer ticker.Stop()
+	for _, who := range people {
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+		all.Go(func() {
+			if n := now.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			l.one(ctx, who, l.think)
+			now.Add(-1)
+		})
+	}
+	all.Wait()
+	seconds := time.Since(began).Seconds()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pacedTurns = len(l.took) + len(l.held)
+	report := CallReport{
+		Rate: l.opts.Rate, Concurrent: int(most.Load()), Calls: len(people), CallsPerSecond: float64(len(people)) / seconds,
+		TurnsPerSecond: float64(l.pacedTurns) / seconds, P50: quantile(l.took, .5), P95: quantile(l.took, .95), P99: quantile(l.took, .99),
+		HoldP50: quantile(l.held, .5), HoldP99: quantile(l.held, .99),
+	}
+	return report
+}
+
+// push has a fixed crowd call again and again without thinking, and gives turns a second.
+func (l *load) push(ctx context.Context, people []member, d time.Duration) float64 {
+	const crowd = 32
+	l.mu.Lock()
+	before := len(l.took) + len(l.held)
+	l.mu.Unlock()
+	began := time.Now()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range crowd {
+		all.Go(func() {
+			for time.Since(began) < d && ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(people) {
+					return
+				}
+				l.one(ctx, people[i], 0)
+			}
+		})
+	}
+	all.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return float64(len(l.took)+len(l.held)-before) / time.Since(began).Seconds()
+}
+
+func (l *load) one(ctx context.Context, who member, think time.Duration) {
+	c := caller{
+		client: l.client, target: l.roles.public, public: l.roles.public, account: l.roles.account, token: l.roles.token,
+		member: who, think: think, record: l.record,
+	}
+	number, err := c.call(ctx, fmt.Sprintf("CA%032x", l.calls.Add(1)))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.errs = append(l.errs, err)
+		return
+	}
+	l.heard = append(l.heard, number)
+}
+
+func (l *load) record(s sample) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.Hold {
+		l.held = append(l.held, s.Took)
+	} else {
+		l.took = append(l.took, s.Took)
+	}
+}
+
+// settle compares what callers heard with what was charged and booked.
+func (l *load) settle(ctx context.Context, s *stores, report *CallReport) error {
+	pool, err := openPool(ctx, s.dsn)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := pool.QueryRow(ctx, `SELECT count(*) FROM contract.ledger WHERE kind = 'payment'`).Scan(&report.LedgerEntries); err != nil {
+		return err
+	}
+	report.Confirmations, report.Charges, report.Errors = len(l.heard), len(l.roles.charges.Charges()), len(l.errs)
+	if len(l.errs) > 0 {
+		report.FirstError = l.errs[0].Error()
+		return fmt.Errorf("%d calls failed, the first: %w", len(l.errs), l.errs[0])
+	}
+	slices.Sort(l.heard)
+	if unique := len(slices.Compact(slices.Clone(l.heard))); unique != len(l.heard) {
+		return errors.New("two callers heard the same confirmation number")
+	}
+	if report.Charges != report.Confirmations || report.LedgerEntries != report.Confirmations {
+		return fmt.Errorf("%d confirmations, %d charges, %d ledger entries: they must be equal", report.Confirmations, report.Charges, report.LedgerEntries)
+	}
+	return nil
+}
+
+// quantile of durations, in milliseconds.
+func quantile(d []time.Duration, q float64) float64 {
+	if len(d) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(d)
+	slices.Sort(sorted)
+	at := sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+	return float64(at.Microseconds()) / 1000
+}

@@ -1,0 +1,178 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"duebell/billing"
+	"duebell/billing/feed"
+	"duebell/internal/app"
+	"duebell/internal/privatepg"
+	"duebell/internal/privatepg/child"
+	"duebell/internal/seal"
+	"duebell/store"
+)
+
+// stores are a PostgreSQL with fsync on and a Redis, private to one run.
+type stores struct {
+	dir      string
+	postgres *privatepg.Server
+	redis    *child.Child
+	dsn      string
+	redisURL string
+	dataKeys string
+	hashKeys string
+}
+
+func openStores(ctx context.Context, log io.Writer) (s *stores, err error) {
+	s = &stores{dataKeys: newKey(), hashKeys: newKey()}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "duebell-bench-"); err != nil {
+		return s, err
+	}
+	s.postgres, err = privatepg.Start(ctx, privatepg.Options{Dir: filepath.Join(s.dir, "pg"), Durable: true, Log: log, Database: "bench"})
+	if err != nil {
+		return s, err
+	}
+	s.dsn = s.postgres.DSN("bench")
+	if err := store.Migrate(ctx, s.dsn); err != nil {
+		return s, err
+	}
+	return s, s.startRedis(ctx)
+}
+
+func (s *stores) startRedis(ctx context.Context) error {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return errors.New("the benchmark needs redis-server: apt-get install redis-server")
+	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return err
+	}
+	s.redis, err = child.Start(child.Spec{
+		Path: program, Args: []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, Dir: s.dir, OnOurDeath: syscall.SIGKILL,
+	})
+	if err != nil {
+		return err
+	}
+	s.redisURL = "redis://127.0.0.1:" + port + "/0"
+	options, err := redis.ParseURL(s.redisURL)
+	if err != nil {
+		return err
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	return retry(ctx, func() error { return client.Ping(ctx).Err() })
+}
+
+func (s *stores) close() {
+	if s.redis != nil {
+		s.redis.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 5 * time.Second})
+	}
+	if s.postgres != nil {
+		s.postgres.Stop()
+	}
+	if s.dir != "" {
+		_ = privatepg.Remove(filepath.Join(s.dir, "pg"))
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// load imports one member with one open bill for every call that may be made.
+func (s *stores) load(ctx context.Context, n int) ([]member, error) {
+	data, err := seal.ParseKeys(s.dataKeys)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := seal.ParseKeys(s.hashKeys)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := openPool(ctx, s.dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	policy := billing.DefaultPolicy()
+	calendar, err := billing.NewCalendar(policy)
+	if err != nil {
+		return nil, err
+	}
+	now := app.SystemClock{}.Now()
+	today := calendar.DateOf(now)
+	people, files := callers(n, billing.MonthOf(today).Add(1))
+	_, err = store.New(pool, nil, data, hash, app.SystemClock{}).Import(ctx, files, store.ImportOptions{
+		AsOf: now, At: now, Rules: feed.RulesOf(policy, today),
+	})
+	return people, err
+}
+
+// callers invents n members and the billing system's files about them.
+func callers(n int, coverage billing.Month) ([]member, []feed.Source) {
+	var m, a, b strings.Builder
+	m.WriteString("member_id,name,phone,phone_since,mobile,language,time_zone,sms_consent,birth_date,zip,ssn_last4,invoice_number,previous_invoice_number\n")
+	a.WriteString("account,member_id,kind,status,grace_regime,autopay_day,autopay_last4\n")
+	b.WriteString("account,coverage_month,revision,billed_cents,first_bill,grace_ends_at\n")
+	people := make([]member, n)
+	for i := range people {
+		p := member{Account: fmt.Sprintf("7%08d", i), Phone: fmt.Sprintf("+1617%07d", 2000000+i), Born: "04121980", ZIP: "02139"}
+		people[i] = p
+		fmt.Fprintf(&m, "1%011d,Caller %d,%s,2020-01-15,true,en,America/New_York,application,1980-04-12,%s,,,\n", i, i, p.Phone, p.ZIP)
+		fmt.Fprintf(&a, "%s,1%011d,health,active,,,\n", p.Account, i)
+		fmt.Fprintf(&b, "%s,%s,0,19800,false,\n", p.Account, coverage)
+	}
+	return people, []feed.Source{inMemory("members.csv", m.String()), inMemory("accounts.csv", a.String()), inMemory("bills.csv", b.String())}
+}
+
+func inMemory(name, text string) feed.Source {
+	return feed.Source{Name: name, Size: int64(len(text)), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
+}
+
+func newKey() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return "bench:" + base64.StdEncoding.EncodeToString(b[:])
+}
+
+func freePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// retry asks until it works or half a minute is over.
+func retry(ctx context.Context, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if pause(ctx, 50*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
