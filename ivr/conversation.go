@@ -40,6 +40,9 @@ const (
 	LostPlace        StepName = "lost-place"
 )
 
+// Conversation is the list of steps, for tests and pictures.
+func Conversation() []Step { return conversation() }
+
 // The whole call, in the order a caller meets it. Read it top to bottom.
 // A step is what we say, what we accept, and what happens then. From every question 0 leads to
 // Person and 9 says it again; silence and wrong keys ask again and then lead to Person (V2, V3).

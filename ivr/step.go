@@ -2,6 +2,7 @@ package ivr
 
 import (
 	"context"
+	"slices"
 
 	"duebell/payments"
 	"duebell/voiceprompts"
@@ -25,6 +26,16 @@ type Step struct {
 	LeadsTo []StepName
 	// GivesUpTo is where too many silences and wrong answers lead; empty is a person.
 	GivesUpTo StepName
+}
+
+// Exits are all steps that may follow this one: the declared jumps, where it gives up to, and a
+// person from whatever is asked (V2) or goes wrong.
+func (s Step) Exits() []StepName {
+	list := append(slices.Clone(s.LeadsTo), Person)
+	if s.GivesUpTo != "" {
+		list = append(list, s.GivesUpTo)
+	}
+	return list
 }
 
 // Args are the placeholders of a prompt.
