@@ -48,18 +48,29 @@ var (
 // Facts is all that a claim re-reads about one notice, in the transaction that claims it (N2).
 type Facts struct {
 	Kind      Kind
-	Number    string
 	Language  string
-	Zone      string // the recipient's; empty: not known
-	ByRequest bool   // asked for on that very call or text (O4)
+	Zones     []string // the recipient's; none: not known
+	ByRequest bool     // asked for on that very call or text (O4)
 	NotAfter  time.Time
 
 	Consent     bool // in force for payment texts to this number
 	OptedOut    bool // a suppression by its owner or the carrier is in force
 	Unreachable bool // a suppression because no text arrives there (N11)
 
-	Payment *Payment   // of kinds that speak of one payment
+	Reasons []Reason   // that it was planned for and that held when last looked at; none for a reply
 	Recent  []SentText // for RealReply: what went to the number in the last 7 days, newest first
+}
+
+// Reason is why a notice goes, with what must hold for it. A reminder gathers those of one day, a
+// text about a payment has one (N1).
+type Reason struct {
+	Account    string
+	DaysBefore int           // the offset, where the kind has one
+	Coverage   billing.Month // zero for texts about a payment
+	Payment    *Payment      // of kinds that speak of one payment
+	Owed       billing.Money // everything billed less everything paid
+	InFlight   bool          // another payment on the account is open
+	Terminated bool
 }
 
 // Payment is what a text about a payment rests on.
@@ -73,9 +84,6 @@ type Payment struct {
 	NotBefore    time.Time // zero while a letter is unposted
 	Submitted    bool      // the processor has, or may have, its object
 	Heard        bool      // the caller heard the outcome on the call
-	Owed         billing.Money
-	InFlight     bool // another payment on the account is open
-	Terminated   bool
 }
 
 // SentText is a text that went out.
@@ -100,6 +108,15 @@ type Verdict struct {
 	Body  string    // of DoSend
 	Until time.Time // of DoWait
 	Why   string    // of DoDrop and DoSuppress
+	// Untrue are the reasons that do not hold any more, whatever becomes of the others.
+	Untrue []Untrue
+}
+
+// Untrue is a reason that does not hold any more.
+type Untrue struct {
+	Account    string
+	DaysBefore int
+	Why        string
 }
 
 // Claim is a notice in one courier's hands: Claimed to be created, Unsure to be looked for.
@@ -157,5 +174,6 @@ type Siblings struct {
 
 // Nudged counts what a tick did.
 type Nudged struct {
-	Due, Dropped, Expired int
+	Due, Expired int
+	Dropped      []Kind // out of their windows
 }

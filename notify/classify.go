@@ -25,8 +25,8 @@ type words map[string]bool
 func NewClassifier(extra []string) *Classifier {
 	c := &Classifier{
 		entries: map[string]Class{}, filler: wordSet(filler), inside: optOutInside,
-		negation: wordSet(negations), command: wordSet(commands), ending: wordSet(endings), help: wordSet(helpWords),
-		object: wordSet(objectWords), payment: wordSet(paymentWords), action: wordSet(actionWords),
+		negation: wordSet(negations), command: wordSet(commands), ending: wordSet(endings), help: wordSet(appeals),
+		object: wordSet(objects), payment: wordSet(aboutMoney), action: wordSet(actions),
 	}
 	for _, class := range []Class{ClassOptOut, ClassHelp, ClassStart, ClassPay, ClassBalance, ClassReal, ClassSkip, ClassMove} {
 		listed := entries[class]

@@ -172,8 +172,8 @@ func (c *Courier) Tick(ctx context.Context) (nudged int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("nudge due notices: %w", err)
 	}
-	for range n.Dropped {
-		c.opts.Ended("", Dropped, WhyTooLate)
+	for _, k := range n.Dropped {
+		c.opts.Ended(k, Dropped, WhyTooLate)
 	}
 	if n.Expired > 0 {
 		c.log.Warn("couriers died with notices in their hands; these are looked for", "count", n.Expired)

@@ -125,15 +125,15 @@ const (
 	commands = `stop stopall unsubscribe optout`
 	// endings close a short one.
 	endings = `stop unsubscribe`
-	// helpWords are an appeal for help wherever they stand.
-	helpWords = `help ayuda ajuda`
-	// paymentWords make a command one about money: a person reads it.
-	paymentWords = `payment payments pay paying autopay auto draft debit withdrawal bill billing charging coverage plan
+	// appeals are an appeal for help wherever they stand.
+	appeals = `help ayuda ajuda`
+	// aboutMoney makes a command one about money: a person reads it.
+	aboutMoney = `payment payments pay paying autopay auto draft debit withdrawal bill billing charging coverage plan
 		insurance check authorization autorización factura pago cuenta seguro conta`
-	// objectWords after a command say that it is not about texts.
-	objectWords = `by in at ` + paymentWords
-	// actionWords with a payment word may be a stop-payment or AutoPay request (O9).
-	actionWords = `stop cancel end revoke quit unsubscribe start resume cancelar parar detener`
+	// objects after a command say that it is not about texts.
+	objects = `by in at ` + aboutMoney
+	// actions with a payment word may be a stop-payment or AutoPay request (O9).
+	actions = `stop cancel end revoke quit unsubscribe start resume cancelar parar detener`
 )
 
 // twilioWords are the words that Twilio answers itself when they are the whole text (O2).

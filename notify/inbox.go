@@ -55,8 +55,7 @@ type InboundText struct {
 
 // NumberFacts is what is known of a number when a wish about it is carried out.
 type NumberFacts struct {
-	Suppressed Source // of the suppression in force; empty: none
-	Consent    bool
+	Suppressed Source    // of the suppression in force; empty: none
 	Language   string    // of the member whose number it is; empty: nobody's
 	Zone       string    // likewise
 	LastHelp   time.Time // newest help_reply; zero: none
@@ -80,9 +79,6 @@ const (
 
 // blocked: Twilio itself refuses texts to the number until START or UNSTOP comes from it (O4).
 func (s Source) blocked() bool { return s == FromTwilio || s == FromCarrier }
-
-// optedOut: the owner of the number wants no texts.
-func (s Source) optedOut() bool { return s != "" && s != FromUnreachable }
 
 // Effect is what a wish about texts changes.
 type Effect struct {

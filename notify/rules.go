@@ -9,7 +9,7 @@ import (
 )
 
 // Rules decide whether a notice may go, and with which words, from the facts and the time alone.
-// A new kind is a row in traits, a case in holds and a case in words.
+// A new kind is a row in traits, a case in holds and a case in message.
 type Rules struct {
 	hours  Hours
 	words  Words
@@ -37,6 +37,7 @@ const (
 	WhyTerminated  = "the account is terminated"
 	WhyNoDebit     = "the debit will not be made"
 	WhyNoPayment   = "its payment is not there"
+	WhyNoReason    = "no reason is left"
 	WhyBackAgain   = "texts are on again"
 	WhyNotOn       = "texts are not on"
 	WhyUnknownKind = "no such kind of text"
@@ -58,9 +59,20 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 	case !trait.Reply && !f.Consent && !f.ByRequest:
 		return drop(WhyNoConsent), nil
 	}
-	if why := r.holds(f); why != "" {
+	if why := replyHolds(f); why != "" {
 		return drop(why), nil
 	}
+	untrue := r.sift(&f)
+	if !trait.Reply && len(f.Reasons) == 0 {
+		return Verdict{Do: DoDrop, Why: whyNone(untrue), Untrue: untrue}, nil
+	}
+	v, err := r.timely(f, trait, now)
+	v.Untrue = untrue
+	return v, err
+}
+
+// timely says whether a text whose reasons hold may go now, and writes it.
+func (r *Rules) timely(f Facts, trait Trait, now time.Time) (Verdict, error) {
 	if !trait.Answer {
 		v, err := r.window(f, now)
 		if err != nil || v.Do != DoSend {
@@ -74,22 +86,47 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 	return Verdict{Do: DoSend, Body: body}, nil
 }
 
-// holds says why the words of a kind are not true any more; empty when they are.
-func (r *Rules) holds(f Facts) string {
-	trait, _ := f.Kind.Traits()
-	p := f.Payment
-	if trait.Payment && p == nil {
+// sift leaves the reasons that hold and gives the others back (N1).
+func (r *Rules) sift(f *Facts) (untrue []Untrue) {
+	var holding []Reason
+	for _, reason := range f.Reasons {
+		if why := r.holds(f.Kind, reason); why != "" {
+			untrue = append(untrue, Untrue{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: why})
+			continue
+		}
+		holding = append(holding, reason)
+	}
+	f.Reasons = holding
+	return untrue
+}
+
+// whyNone is why nothing is left to say.
+func whyNone(untrue []Untrue) string {
+	if len(untrue) == 0 {
+		return WhyNoReason
+	}
+	return untrue[0].Why
+}
+
+// replyHolds says why the words of an answer are not true any more; empty when they are.
+func replyHolds(f Facts) string {
+	switch {
+	case f.Kind == OptOutConfirm && !f.OptedOut:
+		return WhyBackAgain
+	case f.Kind == OptInConfirm && (!f.Consent || f.OptedOut):
+		return WhyNotOn
+	}
+	return ""
+}
+
+// holds says why a reason of a kind does not hold any more; empty when it does. A kind without a
+// case has no rule yet: nothing of it is sent.
+func (r *Rules) holds(k Kind, reason Reason) string {
+	p := reason.Payment
+	if t, _ := k.Traits(); t.Payment && p == nil {
 		return WhyNoPayment
 	}
-	switch f.Kind {
-	case OptOutConfirm:
-		if !f.OptedOut {
-			return WhyBackAgain
-		}
-	case OptInConfirm:
-		if !f.Consent || f.OptedOut {
-			return WhyNotOn
-		}
+	switch k {
 	case PaymentReceived:
 		if p.State != payments.Taken {
 			return WhyNotTaken
@@ -106,21 +143,23 @@ func (r *Rules) holds(f Facts) string {
 			return WhyNoDebit
 		}
 	case PaymentReturned:
-		return r.holdsReturned(p)
+		return r.holdsReturned(reason)
+	default:
+		return WhyUnknownKind
 	}
 	return ""
 }
 
 // holdsReturned: "your bill is still unpaid" must hold as well (N2).
-func (r *Rules) holdsReturned(p *Payment) string {
+func (r *Rules) holdsReturned(reason Reason) string {
 	switch {
-	case p.State != payments.Returned:
+	case reason.Payment.State != payments.Returned:
 		return WhyNotReturned
-	case p.InFlight:
+	case reason.InFlight:
 		return WhyInFlight
-	case p.Owed <= r.policy.PaidToleranceCents:
+	case reason.Owed <= r.policy.PaidToleranceCents:
 		return WhyNothingOwed
-	case p.Terminated:
+	case reason.Terminated:
 		return WhyTerminated
 	}
 	return ""
@@ -128,15 +167,11 @@ func (r *Rules) holdsReturned(p *Payment) string {
 
 // window holds N4 for what nobody has just asked for.
 func (r *Rules) window(f Facts, now time.Time) (Verdict, error) {
-	zone := r.cal.Zone()
-	if f.Zone != "" {
-		own, err := time.LoadLocation(f.Zone)
-		if err != nil {
-			return Verdict{}, fmt.Errorf("time zone of the recipient: %w", err)
-		}
-		zone = own
+	zones, err := r.zones(f)
+	if err != nil {
+		return Verdict{}, err
 	}
-	opens := r.hours.NextOpening(now, zone)
+	opens := r.hours.NextOpening(now, zones...)
 	switch {
 	case opens.IsZero(), !f.NotAfter.IsZero() && opens.After(f.NotAfter):
 		return drop(WhyTooLate), nil
@@ -144,6 +179,22 @@ func (r *Rules) window(f Facts, now time.Time) (Verdict, error) {
 		return Verdict{Do: DoWait, Until: opens}, nil
 	}
 	return Verdict{Do: DoSend}, nil
+}
+
+// zones are where the recipient may be; where that is not known, the business zone.
+func (r *Rules) zones(f Facts) ([]*time.Location, error) {
+	if len(f.Zones) == 0 {
+		return []*time.Location{r.cal.Zone()}, nil
+	}
+	zones := make([]*time.Location, len(f.Zones))
+	for i, name := range f.Zones {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			return nil, fmt.Errorf("time zone of the recipient: %w", err)
+		}
+		zones[i] = zone
+	}
+	return zones, nil
 }
 
 func drop(why string) Verdict     { return Verdict{Do: DoDrop, Why: why} }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"duebell/billing"
 	"duebell/internal/vectors"
 	"duebell/notify"
@@ -39,11 +41,15 @@ func TestN2Decide(t *testing.T) {
 		{name: "receipt at the last instant of its window", kind: notify.PaymentReceived, state: payments.Taken,
 			change: func(f *notify.Facts) { f.NotAfter = instant(t, noon) }, do: notify.DoSend},
 		{name: "no payment behind it", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.Payment = nil }, do: notify.DoDrop, why: notify.WhyNoPayment},
+			change: func(f *notify.Facts) { f.Reasons[0].Payment = nil }, do: notify.DoDrop, why: notify.WhyNoPayment},
+
+		{name: "no reason left", kind: notify.PaymentReceived, state: payments.Taken,
+			change: func(f *notify.Facts) { f.Reasons = nil }, do: notify.DoDrop, why: notify.WhyNoReason},
+		{name: "a reminder, as long as no rule says when it is true", kind: notify.DueSoon, do: notify.DoDrop, why: notify.WhyUnknownKind},
 
 		{name: "failure not heard (L3)", kind: notify.PaymentFailed, state: payments.Declined, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
 		{name: "failure heard on the call", kind: notify.PaymentFailed, state: payments.Declined,
-			change: func(f *notify.Facts) { f.Payment.Heard = true }, do: notify.DoDrop, why: notify.WhyHeard},
+			change: func(f *notify.Facts) { f.Reasons[0].Payment.Heard = true }, do: notify.DoDrop, why: notify.WhyHeard},
 		{name: "failure of a payment that was taken", kind: notify.PaymentFailed, state: payments.Taken, do: notify.DoDrop, why: notify.WhyNotDeclined},
 
 		{name: "written notice at once", kind: notify.TelWrittenNotice, state: payments.Authorized, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
@@ -61,7 +67,7 @@ func TestN2Decide(t *testing.T) {
 		{name: "return at the closing instant", kind: notify.PaymentReturned, state: payments.Returned,
 			at: "2026-12-23T19:30:00-05:00", do: notify.DoWait, until: "2026-12-24T09:00:00-05:00"},
 		{name: "return where the payer lives further west", kind: notify.PaymentReturned, state: payments.Returned,
-			change: func(f *notify.Facts) { f.Zone = "America/Los_Angeles" }, at: "2026-12-23T11:00:00-05:00",
+			change: func(f *notify.Facts) { f.Zones = []string{"America/New_York", "America/Los_Angeles"} }, at: "2026-12-23T11:00:00-05:00",
 			do: notify.DoWait, until: "2026-12-23T09:00:00-08:00"},
 		{name: "return on the day the clocks go forward", kind: notify.PaymentReturned, state: payments.Returned,
 			at: "2027-03-14T01:59:59-05:00", do: notify.DoWait, until: "2027-03-14T09:00:00-04:00"},
@@ -69,11 +75,11 @@ func TestN2Decide(t *testing.T) {
 			change: func(f *notify.Facts) { f.NotAfter = instant(t, "2026-12-24T08:59:59-05:00") },
 			at:     "2026-12-24T03:00:00-05:00", do: notify.DoDrop, why: notify.WhyTooLate},
 		{name: "return, but paid meanwhile", kind: notify.PaymentReturned, state: payments.Returned,
-			change: func(f *notify.Facts) { f.Payment.Owed = 0 }, do: notify.DoDrop, why: notify.WhyNothingOwed},
+			change: func(f *notify.Facts) { f.Reasons[0].Owed = 0 }, do: notify.DoDrop, why: notify.WhyNothingOwed},
 		{name: "return, but another payment is in flight", kind: notify.PaymentReturned, state: payments.Returned,
-			change: func(f *notify.Facts) { f.Payment.InFlight = true }, do: notify.DoDrop, why: notify.WhyInFlight},
+			change: func(f *notify.Facts) { f.Reasons[0].InFlight = true }, do: notify.DoDrop, why: notify.WhyInFlight},
 		{name: "return of a terminated account", kind: notify.PaymentReturned, state: payments.Returned,
-			change: func(f *notify.Facts) { f.Payment.Terminated = true }, do: notify.DoDrop, why: notify.WhyTerminated},
+			change: func(f *notify.Facts) { f.Reasons[0].Terminated = true }, do: notify.DoDrop, why: notify.WhyTerminated},
 
 		{name: "opt-out confirmed in spite of the opt-out (O2)", kind: notify.OptOutConfirm,
 			change: func(f *notify.Facts) { f.OptedOut, f.Consent = true, false }, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
@@ -110,10 +116,26 @@ func TestN2Decide(t *testing.T) {
 	}
 }
 
+// TestN1ReasonsThatHold: what is untrue of a gathered notice is dropped, the rest goes.
+func TestN1ReasonsThatHold(t *testing.T) {
+	f := facts(t, notify.PaymentReturned, payments.Returned)
+	paid := f.Reasons[0]
+	paid.Account, paid.Owed = "712345686", 0
+	f.Reasons = append(f.Reasons, paid)
+	v, err := newRules(t).Decide(f, instant(t, noon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []notify.Untrue{{Account: "712345686", Why: notify.WhyNothingOwed}}
+	if diff := cmp.Diff(want, v.Untrue); diff != "" || v.Do != notify.DoSend {
+		t.Errorf("%s; untrue (-want +got):\n%s", v.Do, diff)
+	}
+}
+
 // TestDecideKnowsNoSuchZone: in doubt nothing is sent.
 func TestDecideKnowsNoSuchZone(t *testing.T) {
 	f := facts(t, notify.PaymentReturned, payments.Returned)
-	f.Zone = "America/Nowhere"
+	f.Zones = []string{"America/Nowhere"}
 	if v, err := newRules(t).Decide(f, instant(t, noon)); err == nil {
 		t.Errorf("decided %s", v.Do)
 	}

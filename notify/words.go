@@ -67,7 +67,7 @@ func (r *Rules) message(f Facts, now time.Time) (key string, args map[string]str
 	args = map[string]string{"Phone": phone}
 	switch f.Kind {
 	case PaymentReceived:
-		args["Day"], args["Confirmation"] = dayAndYear(r.paidOn(f)), f.Payment.Reference
+		args["Day"], args["Confirmation"] = dayAndYear(r.paidOn(f)), f.payment().Reference
 		return "text-payment-received", args, nil
 	case PaymentFailed:
 		args["Day"] = dayAndYear(r.paidOn(f))
@@ -101,7 +101,7 @@ func (r *Rules) message(f Facts, now time.Time) (key string, args map[string]str
 // debit is sure to lie still for some time; one that may leave at any moment is submitted by the
 // time the text is read.
 func (r *Rules) writtenNotice(f Facts, now time.Time, args map[string]string) (string, map[string]string, error) {
-	p := f.Payment
+	p := f.payment()
 	bank, ok := bankWords[p.BankType]
 	if !ok || p.Last4 == "" || p.Reference == "" {
 		return "", nil, errNoWords
@@ -133,13 +133,9 @@ func (r *Rules) realReply(f Facts, args map[string]string) (string, map[string]s
 	if len(f.Recent) == 0 {
 		return "text-real-reply-none", args, nil
 	}
-	zone := r.cal.Zone()
-	if f.Zone != "" {
-		own, err := time.LoadLocation(f.Zone)
-		if err != nil {
-			return "", nil, fmt.Errorf("time zone of the recipient: %w", err)
-		}
-		zone = own
+	zones, err := r.zones(f)
+	if err != nil {
+		return "", nil, err
 	}
 	named := make([]string, 0, 3)
 	for _, s := range f.Recent[:min(3, len(f.Recent))] {
@@ -151,7 +147,7 @@ func (r *Rules) realReply(f Facts, args map[string]string) (string, map[string]s
 		if err != nil {
 			return "", nil, err
 		}
-		named = append(named, name+" "+dayOnly(billing.DateIn(s.At, zone)))
+		named = append(named, name+" "+dayOnly(billing.DateIn(s.At, zones[0])))
 	}
 	slices.Reverse(named) // read in the order in which they came
 	args["Texts"] = strings.Join(named, ", ")
@@ -176,8 +172,11 @@ func NamedKinds() []Kind {
 	return kinds
 }
 
+// payment is the one that the text speaks of.
+func (f Facts) payment() *Payment { return f.Reasons[0].Payment }
+
 // paidOn is the day of the payment as the line told it: in the business zone (C1).
-func (r *Rules) paidOn(f Facts) billing.Date { return r.cal.DateOf(f.Payment.AuthorizedAt) }
+func (r *Rules) paidOn(f Facts) billing.Date { return r.cal.DateOf(f.payment().AuthorizedAt) }
 
 func dayAndYear(d billing.Date) string {
 	return fmt.Sprintf("%02d/%02d/%02d", int(d.Month), d.Day, d.Year%100)

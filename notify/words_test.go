@@ -45,25 +45,29 @@ const noon = "2026-12-23T12:00:00-05:00"
 
 // facts are those of a text that may go, its payment as at noon.
 func facts(t testing.TB, k notify.Kind, s payments.State) notify.Facts {
-	return notify.Facts{
-		Kind: k, Number: "+16175550101", Language: "en", Zone: "America/New_York", Consent: true,
-		Payment: &notify.Payment{
-			State: s, Cents: 1234567, BankType: payments.Checking, Last4: "1234", Reference: "123456789",
-			AuthorizedAt: instant(t, noon), NotBefore: instant(t, noon), Submitted: true, Owed: 19800,
-		},
+	f := notify.Facts{Kind: k, Language: "en", Zones: []string{"America/New_York"}, Consent: true}
+	if trait, _ := k.Traits(); !trait.Reply {
+		f.Reasons = []notify.Reason{{
+			Account: "712345678", Owed: 19800,
+			Payment: &notify.Payment{
+				State: s, Cents: 1234567, BankType: payments.Checking, Last4: "1234", Reference: "123456789",
+				AuthorizedAt: instant(t, noon), NotBefore: instant(t, noon), Submitted: true,
+			},
+		}}
 	}
+	return f
 }
 
 // TestTextsOfTheRuleBook holds every text to the wording of rules.md at its longest fill, and to one
 // GSM-7 segment (N7).
 func TestTextsOfTheRuleBook(t *testing.T) {
 	standingAt := func(f notify.Facts) notify.Facts {
-		f.Payment.Submitted = false
-		f.Payment.NotBefore = instant(t, "2026-12-24T00:00:00-05:00")
+		f.Reasons[0].Payment.Submitted = false
+		f.Reasons[0].Payment.NotBefore = instant(t, "2026-12-24T00:00:00-05:00")
 		return f
 	}
 	bank := func(f notify.Facts, b payments.BankType) notify.Facts {
-		f.Payment.BankType = b
+		f.Reasons[0].Payment.BankType = b
 		return f
 	}
 	optedOut := func(f notify.Facts) notify.Facts {
@@ -152,7 +156,7 @@ func TestK4OtherLanguagesGetEnglish(t *testing.T) {
 // TestWordsAreNeverSentWithAHole: a fact that the words need is missing.
 func TestWordsAreNeverSentWithAHole(t *testing.T) {
 	f := facts(t, notify.TelWrittenNotice, payments.Taken)
-	f.Payment.Last4 = ""
+	f.Reasons[0].Payment.Last4 = ""
 	if v, err := newRules(t).Decide(f, instant(t, noon)); err == nil {
 		t.Errorf("sent %q", v.Body)
 	}

@@ -82,7 +82,7 @@ func (s *Store) changeNumber(ctx context.Context, q *db.Queries, tx pgx.Tx, numb
 	if err != nil {
 		return fmt.Errorf("read facts of a number: %w", err)
 	}
-	facts := notify.NumberFacts{Suppressed: notify.Source(row.Suppressed), Consent: row.Consent, Language: row.Language, Zone: row.TimeZone}
+	facts := notify.NumberFacts{Suppressed: notify.Source(row.Suppressed), Language: row.Language, Zone: row.TimeZone}
 	if len(helped) > 0 {
 		facts.LastHelp = helped[0]
 	}

@@ -160,6 +160,7 @@ func (s *Store) NudgeNotices(ctx context.Context, now, machineNow time.Time) (no
 			return err
 		}
 		for _, row := range overdue {
+			got.Dropped = append(got.Dropped, notify.Kind(row.Kind))
 			if err := q.DropReasons(ctx, db.DropReasonsParams{ID: row.ID, Why: &why}); err != nil {
 				return err
 			}
@@ -175,7 +176,7 @@ func (s *Store) NudgeNotices(ctx context.Context, now, machineNow time.Time) (no
 		for i, id := range ids {
 			jobs[i] = NoticeJob{ID: id}
 		}
-		got = notify.Nudged{Due: len(ids), Dropped: len(overdue), Expired: int(expired)}
+		got.Due, got.Expired = len(ids), int(expired)
 		return s.nudge(ctx, tx, jobs...)
 	})
 	return got, err

@@ -56,6 +56,13 @@ func takePlanned(ctx context.Context, q *db.Queries, row db.Notice, at notify.Mo
 	if err != nil {
 		return notify.Claim{}, err
 	}
+	for _, u := range v.Untrue {
+		if err := q.DropReason(ctx, db.DropReasonParams{
+			ID: row.ID, Account: u.Account, DaysBefore: int32(u.DaysBefore), Why: &u.Why, //nolint:gosec // G115: days
+		}); err != nil {
+			return notify.Claim{}, err
+		}
+	}
 	switch v.Do {
 	case notify.DoSend:
 		claimed, err := q.ClaimNotice(ctx, db.ClaimNoticeParams{ID: row.ID, Body: &v.Body, Now: &at.Now, LeaseUntil: &at.LeaseUntil})
@@ -96,14 +103,20 @@ const realDays = 7 * 24 * time.Hour
 
 // noticeFacts re-reads all that a notice rests on.
 func noticeFacts(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (notify.Facts, error) {
-	r, err := q.NoticeFacts(ctx, row.ID)
+	rows, err := q.NoticeFacts(ctx, row.ID)
 	if err != nil {
 		return notify.Facts{}, fmt.Errorf("read facts: %w", err)
 	}
-	f := notify.Facts{
-		Kind: notify.Kind(row.Kind), Number: row.Number, Language: row.Language, Zone: r.TimeZone,
-		ByRequest: row.ByRequest, NotAfter: val(row.NotAfter),
-		Consent: r.Consent, OptedOut: r.OptedOut, Unreachable: r.Unreachable, Payment: paymentFacts(r),
+	f := notify.Facts{Kind: notify.Kind(row.Kind), Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
+	for _, r := range rows {
+		f.Consent, f.OptedOut, f.Unreachable = r.Consent, r.OptedOut, r.Unreachable
+		f.Zones = r.ZonesOfNumber
+		if len(f.Zones) == 0 && r.ZoneOfAccount != nil {
+			f.Zones = []string{*r.ZoneOfAccount}
+		}
+		if r.Account != nil {
+			f.Reasons = append(f.Reasons, reasonFacts(r))
+		}
 	}
 	if f.Kind == notify.RealReply {
 		if f.Recent, err = recentTexts(ctx, q, row.Number, now); err != nil {
@@ -113,17 +126,24 @@ func noticeFacts(ctx context.Context, q *db.Queries, row db.Notice, now time.Tim
 	return f, nil
 }
 
-func paymentFacts(r db.NoticeFactsRow) *notify.Payment {
+func reasonFacts(r db.NoticeFactsRow) notify.Reason {
+	reason := notify.Reason{
+		Account: val(r.Account), DaysBefore: int(val(r.DaysBefore)),
+		Owed: billing.Money(r.Owed), InFlight: r.InFlight, Terminated: r.Terminated,
+	}
+	if r.CoverageMonth != nil {
+		reason.Coverage = billing.MonthOf(billing.DateIn(*r.CoverageMonth, time.UTC))
+	}
 	if r.PaymentState == nil {
-		return nil
+		return reason
 	}
 	state := payments.State(*r.PaymentState)
-	return &notify.Payment{
+	reason.Payment = &notify.Payment{
 		State: state, Cents: billing.Money(val(r.Cents) + val(r.FeeCents)), BankType: payments.BankType(val(r.BankType)),
 		Last4: val(r.Last4), Reference: val(r.Reference), AuthorizedAt: val(r.AuthorizedAt), NotBefore: val(r.DebitNotBefore),
-		Submitted: r.IntentID != nil || r.CreateSentAt != nil || state != payments.Authorized,
-		Heard:     val(r.Heard), Owed: billing.Money(r.Owed), InFlight: r.InFlight, Terminated: r.Terminated,
+		Submitted: r.IntentID != nil || r.CreateSentAt != nil || state != payments.Authorized, Heard: val(r.Heard),
 	}
+	return reason
 }
 
 func recentTexts(ctx context.Context, q *db.Queries, number string, now time.Time) ([]notify.SentText, error) {

@@ -173,6 +173,27 @@ func (q *Queries) DoubtNotice(ctx context.Context, arg DoubtNoticeParams) (int64
 	return result.RowsAffected(), nil
 }
 
+const dropReason = `-- name: DropReason :exec
+UPDATE notice_reasons SET dropped_why = $1 WHERE notice_id = $2 AND account = $3 AND days_before = $4
+`
+
+type DropReasonParams struct {
+	Why        *string
+	ID         int64
+	Account    string
+	DaysBefore int32
+}
+
+func (q *Queries) DropReason(ctx context.Context, arg DropReasonParams) error {
+	_, err := q.db.Exec(ctx, dropReason,
+		arg.Why,
+		arg.ID,
+		arg.Account,
+		arg.DaysBefore,
+	)
+	return err
+}
+
 const dropReasons = `-- name: DropReasons :exec
 UPDATE notice_reasons SET dropped_why = $1 WHERE notice_id = $2 AND dropped_why IS NULL
 `
@@ -568,7 +589,7 @@ func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Noti
 	return i, err
 }
 
-const noticeFacts = `-- name: NoticeFacts :one
+const noticeFacts = `-- name: NoticeFacts :many
 SELECT
     EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
             AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
@@ -576,28 +597,36 @@ SELECT
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
     EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
-    coalesce((SELECT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY p.member_id LIMIT 1), m.time_zone, '')::text AS time_zone,
+    ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY 1)::text[] AS zones_of_number,
+    m.time_zone AS zone_of_account,
+    r.account, r.days_before, r.coverage_month,
     a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
     a.not_before AS debit_not_before, a.intent_id, a.create_sent_at, a.heard,
     coalesce(acc.status = 'terminated', false)::boolean AS terminated,
     (coalesce((SELECT sum(b.billed_cents) FROM (
             SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
-            WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0)
-     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = a.account), 0))::bigint AS owed,
-    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account AND o.key <> a.key
+            WHERE bills.account = r.account ORDER BY bills.coverage_month, revision DESC) b), 0)
+     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = r.account), 0))::bigint AS owed,
+    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key IS DISTINCT FROM r.attempt_key
             AND o.state IN ('authorized', 'confirming', 'unknown')) AS in_flight
 FROM notices n
-LEFT JOIN payment_attempts a ON a.key = n.attempt_key
-LEFT JOIN accounts acc ON acc.account = a.account
+LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
+LEFT JOIN payment_attempts a ON a.key = r.attempt_key
+LEFT JOIN accounts acc ON acc.account = r.account
 LEFT JOIN members m ON m.member_id = acc.member_id
 WHERE n.id = $1
+ORDER BY r.account, r.days_before
 `
 
 type NoticeFactsRow struct {
 	Consent        bool
 	OptedOut       bool
 	Unreachable    bool
-	TimeZone       string
+	ZonesOfNumber  []string
+	ZoneOfAccount  *string
+	Account        *string
+	DaysBefore     *int32
+	CoverageMonth  *time.Time
 	PaymentState   *string
 	Cents          *int64
 	FeeCents       *int64
@@ -614,32 +643,49 @@ type NoticeFactsRow struct {
 	InFlight       bool
 }
 
-// Everything a claim must know, in one look, so that the parts belong together (N2). The zone is the recipient's:
-// of the member whose number it is, else of the account's member.
-func (q *Queries) NoticeFacts(ctx context.Context, id int64) (NoticeFactsRow, error) {
-	row := q.db.QueryRow(ctx, noticeFacts, id)
-	var i NoticeFactsRow
-	err := row.Scan(
-		&i.Consent,
-		&i.OptedOut,
-		&i.Unreachable,
-		&i.TimeZone,
-		&i.PaymentState,
-		&i.Cents,
-		&i.FeeCents,
-		&i.BankType,
-		&i.Last4,
-		&i.Reference,
-		&i.AuthorizedAt,
-		&i.DebitNotBefore,
-		&i.IntentID,
-		&i.CreateSentAt,
-		&i.Heard,
-		&i.Terminated,
-		&i.Owed,
-		&i.InFlight,
-	)
-	return i, err
+// Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still
+// stands, or one row without a reason. The zones are those of the members whose number it is, and of the reason's own.
+func (q *Queries) NoticeFacts(ctx context.Context, id int64) ([]NoticeFactsRow, error) {
+	rows, err := q.db.Query(ctx, noticeFacts, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []NoticeFactsRow{}
+	for rows.Next() {
+		var i NoticeFactsRow
+		if err := rows.Scan(
+			&i.Consent,
+			&i.OptedOut,
+			&i.Unreachable,
+			&i.ZonesOfNumber,
+			&i.ZoneOfAccount,
+			&i.Account,
+			&i.DaysBefore,
+			&i.CoverageMonth,
+			&i.PaymentState,
+			&i.Cents,
+			&i.FeeCents,
+			&i.BankType,
+			&i.Last4,
+			&i.Reference,
+			&i.AuthorizedAt,
+			&i.DebitNotBefore,
+			&i.IntentID,
+			&i.CreateSentAt,
+			&i.Heard,
+			&i.Terminated,
+			&i.Owed,
+			&i.InFlight,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const noticeForUpdate = `-- name: NoticeForUpdate :one
@@ -685,15 +731,12 @@ SELECT
     coalesce((SELECT s.source FROM suppressions s WHERE s.number = $1 AND s.channel = 'sms'
               AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL
               ORDER BY s.source = 'undeliverable', s.source NOT IN ('twilio', 'carrier') LIMIT 1), '')::text AS suppressed,
-    EXISTS (SELECT 1 FROM consents c WHERE c.number = $1 AND c.channel = 'sms'
-            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
     coalesce((SELECT m.language FROM members m WHERE m.phone = $1 ORDER BY m.member_id LIMIT 1), '')::text AS language,
     coalesce((SELECT m.time_zone FROM members m WHERE m.phone = $1 ORDER BY m.member_id LIMIT 1), '')::text AS time_zone
 `
 
 type NumberFactsRow struct {
 	Suppressed string
-	Consent    bool
 	Language   string
 	TimeZone   string
 }
@@ -702,12 +745,7 @@ type NumberFactsRow struct {
 func (q *Queries) NumberFacts(ctx context.Context, number string) (NumberFactsRow, error) {
 	row := q.db.QueryRow(ctx, numberFacts, number)
 	var i NumberFactsRow
-	err := row.Scan(
-		&i.Suppressed,
-		&i.Consent,
-		&i.Language,
-		&i.TimeZone,
-	)
+	err := row.Scan(&i.Suppressed, &i.Language, &i.TimeZone)
 	return i, err
 }
 

@@ -59,7 +59,10 @@ CREATE UNIQUE INDEX notices_one_a_day ON notices (number, kind, local_day, langu
     WHERE attempt_key IS NULL AND cause IS NULL;
 CREATE UNIQUE INDEX notices_one_a_payment ON notices (attempt_key, kind) WHERE attempt_key IS NOT NULL;
 CREATE UNIQUE INDEX notices_one_an_answer ON notices (cause, kind) WHERE cause IS NOT NULL;
-CREATE INDEX notices_due ON notices (not_before) WHERE state IN ('planned', 'claimed', 'unknown');
+CREATE INDEX notices_planned ON notices (not_before) WHERE state = 'planned';
+CREATE INDEX notices_overdue ON notices (not_after) WHERE state = 'planned';
+CREATE INDEX notices_in_hand ON notices (leased_until) WHERE state = 'claimed';
+CREATE INDEX notices_in_doubt ON notices (next_look_at) WHERE state = 'unknown';
 CREATE INDEX notices_number ON notices (number, created_at);
 
 -- What the carrier says comes late, twice and out of order: a state is followed only by one of a higher rank.

@@ -21,9 +21,9 @@ SELECT id FROM notices WHERE attempt_key = @attempt_key AND kind = @kind;
 -- name: NoticeForUpdate :one
 SELECT * FROM notices WHERE id = @id FOR UPDATE;
 
--- name: NoticeFacts :one
--- Everything a claim must know, in one look, so that the parts belong together (N2). The zone is the recipient's:
--- of the member whose number it is, else of the account's member.
+-- name: NoticeFacts :many
+-- Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still
+-- stands, or one row without a reason. The zones are those of the members whose number it is, and of the reason's own.
 SELECT
     EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
             AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
@@ -31,21 +31,25 @@ SELECT
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
     EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
-    coalesce((SELECT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY p.member_id LIMIT 1), m.time_zone, '')::text AS time_zone,
+    ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY 1)::text[] AS zones_of_number,
+    m.time_zone AS zone_of_account,
+    r.account, r.days_before, r.coverage_month,
     a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
     a.not_before AS debit_not_before, a.intent_id, a.create_sent_at, a.heard,
     coalesce(acc.status = 'terminated', false)::boolean AS terminated,
     (coalesce((SELECT sum(b.billed_cents) FROM (
             SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
-            WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0)
-     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = a.account), 0))::bigint AS owed,
-    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account AND o.key <> a.key
+            WHERE bills.account = r.account ORDER BY bills.coverage_month, revision DESC) b), 0)
+     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = r.account), 0))::bigint AS owed,
+    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key IS DISTINCT FROM r.attempt_key
             AND o.state IN ('authorized', 'confirming', 'unknown')) AS in_flight
 FROM notices n
-LEFT JOIN payment_attempts a ON a.key = n.attempt_key
-LEFT JOIN accounts acc ON acc.account = a.account
+LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
+LEFT JOIN payment_attempts a ON a.key = r.attempt_key
+LEFT JOIN accounts acc ON acc.account = r.account
 LEFT JOIN members m ON m.member_id = acc.member_id
-WHERE n.id = @id;
+WHERE n.id = @id
+ORDER BY r.account, r.days_before;
 
 -- name: RecentTexts :many
 -- O10: what we sent this number lately, newest first.
@@ -75,6 +79,9 @@ UPDATE notices SET not_before = @until WHERE id = @id AND state = 'planned';
 -- Dropped or suppressed before anything left.
 UPDATE notices SET state = @state, why = @why WHERE id = @id AND state = 'planned'
 RETURNING *;
+
+-- name: DropReason :exec
+UPDATE notice_reasons SET dropped_why = @why WHERE notice_id = @id AND account = @account AND days_before = @days_before;
 
 -- name: DropReasons :exec
 UPDATE notice_reasons SET dropped_why = @why WHERE notice_id = @id AND dropped_why IS NULL;
@@ -175,8 +182,6 @@ SELECT
     coalesce((SELECT s.source FROM suppressions s WHERE s.number = @number AND s.channel = 'sms'
               AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL
               ORDER BY s.source = 'undeliverable', s.source NOT IN ('twilio', 'carrier') LIMIT 1), '')::text AS suppressed,
-    EXISTS (SELECT 1 FROM consents c WHERE c.number = @number AND c.channel = 'sms'
-            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
     coalesce((SELECT m.language FROM members m WHERE m.phone = @number ORDER BY m.member_id LIMIT 1), '')::text AS language,
     coalesce((SELECT m.time_zone FROM members m WHERE m.phone = @number ORDER BY m.member_id LIMIT 1), '')::text AS time_zone;
 
