@@ -58,14 +58,14 @@ func (c *Call) toAccount() Next {
 
 func backToMenu(context.Context, *Call, Answer) Next { return Go(MainMenu) }
 
-func isSelector(_ *Call, digits string) bool {
-	_, err := billing.ParseSelector(digits)
+func isSelector(c *Call, digits string) bool {
+	_, err := billing.ParseSelector(digits, c.Policy)
 	return err == nil
 }
 
 func keepAccount(_ context.Context, c *Call, a Answer) Next {
 	// Kept, not looked up: nothing may tell a known number from an unknown one (I1).
-	c.Claim.Selector, _ = billing.ParseSelector(a.Keys)
+	c.Claim.Selector, _ = billing.ParseSelector(a.Keys, c.Policy)
 	return Go(AskBirthDate)
 }
 
@@ -87,7 +87,7 @@ func keepZIP(_ context.Context, c *Call, a Answer) Next {
 
 // verify looks up once, for every factor. Unknown, wrong and locked get one line (I1).
 func verify(ctx context.Context, c *Call, _ Answer) Next {
-	try := VerifyTry{Claim: c.Claim, Call: c.Session.Call, Turn: c.Turn, Caller: c.Caller, At: c.now}
+	try := VerifyTry{Claim: c.Claim, Call: c.Session.Call, Turn: c.Session.Turn, Caller: c.Caller, At: c.now}
 	c.Claim = Claim{} // what was keyed ends with the turn that looks up
 	got, err := c.Members.Verify(ctx, try)
 	switch {

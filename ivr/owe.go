@@ -152,7 +152,7 @@ func choosePayment(_ context.Context, c *Call, a Answer) Next {
 
 // weighAmount reads the keyed amount by M3 to M6.
 func weighAmount(_ context.Context, c *Call, a Answer) Next {
-	got := billing.ParseAmount(a.Keys, billing.AmountRules{TotalDue: c.Due, PastDue: c.PastDue, Month: c.Charge, Policy: c.Policy})
+	got := billing.ParseAmount(a.Keys, billing.AmountRules{TotalDue: c.Due, Month: c.Charge, Policy: c.Policy})
 	c.Amount, c.Suggested = got.Cents, got.DidYouMean
 	if got.Err == "" && got.DidYouMean == 0 {
 		return Go(CheckAmount)

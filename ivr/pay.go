@@ -109,7 +109,7 @@ func offer(ctx context.Context, c *Call) Next {
 		}
 	}
 	a, err := c.Desk.Offer(ctx, payments.Attempt{
-		Call: c.Session.Call, Turn: c.Turn, Account: c.Account, Cents: c.Amount, Fee: c.fee(),
+		Call: c.Session.Call, Turn: c.Session.Turn, Account: c.Account, Cents: c.Amount, Fee: c.fee(),
 		Method: c.Method, BankType: c.BankType, Caller: c.Caller, Holder: c.Member.Name, Language: c.Lang,
 	})
 	switch {

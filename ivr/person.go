@@ -21,7 +21,7 @@ func reachPerson(ctx context.Context, c *Call) Next {
 		return c.nobodyThere()
 	}
 	h := HandOff{
-		Call: c.Session.Call, Turn: c.Turn, Reason: c.PersonFor, Verified: c.Member.Verified(), Account: c.Account,
+		Call: c.Session.Call, Turn: c.Session.Turn, Reason: c.PersonFor, Verified: c.Member.Verified(), Account: c.Account,
 		Attempt: c.Attempt, Lang: c.Lang, Step: c.CameFrom, At: c.now,
 	}
 	if err := c.Logbook.HandOff(ctx, h); err != nil { // the transfer matters more than its record
