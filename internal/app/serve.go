@@ -86,7 +86,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.Engine, err = ivr.NewEngine(ivr.Services{
 		Members: s.store.People(s.cfg.Policy, calendar), Desk: payments.NewDesk(s.store, d.Clock, d.Rand, s.cfg.Policy),
 		Logbook: s.store, Texts: s.store, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
-		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log,
+		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
 		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open,
 		Measure: func(step, outcome string, took time.Duration) { d.Metrics.Turn(step, outcome, took.Seconds()) },
-		Observe: d.Observe, BeforeFinish: d.BeforeFinish,
+		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})
 	if err != nil {
 		return err

@@ -56,9 +56,15 @@ type Deps struct {
 	Metrics *Metrics
 	Rand    func(n int) int // a number in [0, n); nil = the machine's
 
-	// Hooks of scripts: what is said, and a process that dies before it answers.
+	Hooks   Hooks
+}
+
+// Hooks let scripts see what is said and where the call goes, and let a process die before it answers.
+// Production sets none.
+type Hooks struct {
 	Observe      func(call string, turn int, path string, reply ivr.Reply)
 	BeforeFinish func(call string, turn int) error
+	Jumped       func(from, to ivr.StepName)
 }
 
 func (d Deps) withDefaults() Deps {
