@@ -3,6 +3,7 @@ package ivr
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // verdict is what an input means at a step.
@@ -26,6 +27,8 @@ func (c *Call) read(step Step, in Input) verdict {
 			return c.silence()
 		}
 		return verdict{answer: Answer{Keys: in.Keys}}
+	case Words:
+		return c.readWords(in)
 	case Assent:
 		return c.readAssent(in)
 	case Pay:
@@ -52,6 +55,9 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 		}
 		return c.silence()
 	}
+	if in.Kind == Spoke {
+		return c.readSpoken(options, in.Speech)
+	}
 	switch in.Keys {
 	case "0":
 		return verdict{person: true}
@@ -62,6 +68,51 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 		return verdict{answer: Answer{Option: options[in.Keys[0]-'1'].Name}}
 	}
 	return verdict{failed: "not-a-choice"}
+}
+
+// readSpoken takes the menu's words where they are heard; the keypad always works (V7).
+func (c *Call) readSpoken(options []Option, speech string) verdict {
+	said := strings.Join(strings.FieldsFunc(strings.ToLower(speech), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }), " ")
+	switch {
+	case slices.Contains(c.words("hears-person"), said):
+		return verdict{person: true}
+	case slices.Contains(c.words("hears-again"), said):
+		return verdict{repeat: true}
+	}
+	for _, o := range options {
+		if o.Hears != "" && slices.Contains(c.words(o.Hears), said) {
+			return verdict{answer: Answer{Option: o.Name}}
+		}
+	}
+	return verdict{failed: "not-understood"}
+}
+
+// words are the phrases of a message that is not spoken: separated by commas.
+func (c *Call) words(key string) []string { return strings.Split(c.phrase(key).Text(), ", ") }
+
+// menuHints help the recogniser where a menu understands words.
+func (c *Call) menuHints(options []Option) []string {
+	var hints []string
+	for _, o := range options {
+		if o.Hears != "" {
+			hints = append(hints, c.words(o.Hears)...)
+		}
+	}
+	if len(hints) == 0 {
+		return nil
+	}
+	return append(append(hints, c.words("hears-person")...), c.words("hears-again")...)
+}
+
+// readWords takes free speech; keys are not part of it, but 0 reaches a person.
+func (c *Call) readWords(in Input) verdict {
+	switch {
+	case in.Keys == "0":
+		return verdict{person: true}
+	case in.Kind == Spoke && strings.TrimSpace(in.Speech) != "":
+		return verdict{answer: Answer{Speech: strings.TrimSpace(in.Speech)}}
+	}
+	return c.silence()
 }
 
 func (c *Call) readDigits(d Digits, in Input) verdict {

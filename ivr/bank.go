@@ -28,7 +28,7 @@ func (c *Call) textByConsent(ctx context.Context) error {
 
 // noticeByConsent asks how the written notice goes only where no consent says it (E6).
 func noticeByConsent(ctx context.Context, c *Call) Next {
-	c.TextTo, c.TextAsked, c.Letter = "", false, false
+	c.TextTo, c.TextAsked, c.Letter, c.NoticeChosen = "", false, false, true
 	if err := c.textByConsent(ctx); err != nil {
 		return c.stumbled(err)
 	}
@@ -65,7 +65,7 @@ func (c *Call) noText() Next {
 // speakTerms says the nine things of E3, without barge-in, and keeps nothing back.
 func speakTerms(_ context.Context, c *Call) Next {
 	args := Args{
-		"Amount": c.exact(c.Amount), "Name": c.Member.Name, "Type": c.bankTypeSpoken(), "Last": lastFour(c.Lang, c.BankLast),
+		"Amount": c.exact(c.Amount), "Name": c.holder(), "Type": c.bankTypeSpoken(), "Last": lastFour(c.Lang, c.BankLast),
 		"Phone": voiceprompts.Phone(c.Lang, c.Policy.ServicePhone), "Today": voiceprompts.FullDay(c.Lang, c.today()),
 	}
 	if c.Letter {
@@ -119,6 +119,9 @@ func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 	case payments.AssentNo:
 		if next, ok := c.giveUpOffer(ctx, "assent-refused"); !ok {
 			return next
+		}
+		if c.Guest || c.Several {
+			return c.afterOne()
 		}
 		return Go(PayMenu)
 	}
@@ -192,6 +195,9 @@ func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) 
 
 // anotherOpen: only the authorizing transaction can refuse, and it has. This one was not taken.
 func (c *Call) anotherOpen(ctx context.Context) Next {
+	if c.Guest {
+		return c.refuseGuest(ctx)
+	}
 	if err := c.Desk.CloseOffer(ctx, c.Attempt); err != nil {
 		return c.stumbled(err)
 	}
@@ -199,10 +205,18 @@ func (c *Call) anotherOpen(ctx context.Context) Next {
 	other, err := c.Desk.Open(ctx, c.Account)
 	if err != nil { // settled within this moment: the standing tells
 		c.say("not-taken", nil, mine)
-		return Go(TellStanding)
+		return c.afterLoss()
 	}
 	c.say("another-open", Args{"When": c.moment(other.AuthorizedAt)}, c.fact("in-flight", other), mine)
-	return Go(AnythingElse)
+	return c.afterOne()
+}
+
+// afterLoss goes back to what is owed; a guest never hears that.
+func (c *Call) afterLoss() Next {
+	if c.Guest {
+		return Go(AnythingElse)
+	}
+	return Go(TellStanding)
 }
 
 // closedMeanwhile: the offer was closed before the consent came.
@@ -210,13 +224,13 @@ func (c *Call) closedMeanwhile(ctx context.Context) Next {
 	if next, ok := c.giveUpOffer(ctx, "not-taken"); !ok {
 		return next
 	}
-	return Go(TellStanding)
+	return c.afterLoss()
 }
 
 // settle asks the book again, a few times over as many turns, then says the honest sentence (design: P1).
 func settle(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Pending == nil {
-		return Go(TellStanding)
+		return c.afterLoss()
 	}
 	got, err := c.Desk.Authorize(ctx, *c.Pending)
 	if err == nil || isAnswer(err) {

@@ -1,18 +1,23 @@
 package ivr
 
-import "context"
-
 // The steps, in the order in which a caller meets them.
 const (
 	Greeting         StepName = "greeting"
 	ChooseLanguage   StepName = "choose-language"
 	MainMenu         StepName = "main-menu"
-	HoursAndWays     StepName = "hours-and-ways"
+	HowToPay         StepName = "how-to-pay"
+	TextChoices      StepName = "text-choices"
+	GuestAccount     StepName = "guest-account"
+	GuestReadBack    StepName = "guest-read-back"
+	GuestName        StepName = "guest-name"
+	GuestNameBack    StepName = "guest-name-back"
 	AskAccount       StepName = "ask-account"
 	AskBirthDate     StepName = "ask-birth-date"
 	AskZIP           StepName = "ask-zip"
 	Verify           StepName = "verify"
 	ChooseAccount    StepName = "choose-account"
+	TellDropped      StepName = "tell-dropped"
+	TellAll          StepName = "tell-all"
 	TellStanding     StepName = "tell-standing"
 	PaymentInFlight  StepName = "payment-in-flight"
 	PayMenu          StepName = "pay-menu"
@@ -24,6 +29,8 @@ const (
 	ChooseMethod     StepName = "choose-method"
 	ChooseBankType   StepName = "choose-bank-type"
 	ReadBack         StepName = "read-back"
+	ReadBackAll      StepName = "read-back-all"
+	NextAccount      StepName = "next-account"
 	AskWrittenNotice StepName = "ask-written-notice"
 	TakeMoney        StepName = "take-money"
 	CaptureFailed    StepName = "capture-failed"
@@ -37,6 +44,9 @@ const (
 	AnythingElse     StepName = "anything-else"
 	Goodbye          StepName = "goodbye"
 	Person           StepName = "person"
+	OfferCallback    StepName = "offer-callback"
+	CallbackNumber   StepName = "callback-number"
+	CallbackReadBack StepName = "callback-read-back"
 	LostPlace        StepName = "lost-place"
 )
 
@@ -60,12 +70,30 @@ func conversation() []Step {
 		},
 		{
 			Name: MainMenu, Says: "main-menu",
-			Accepts: Menu{Options: options("pay", "option-balance-or-pay", "ways", "option-hours-and-ways")},
-			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, ChooseAccount, HoursAndWays},
+			Accepts: Menu{Options: mainOptions},
+			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, ChooseAccount, GuestAccount, HowToPay, TextChoices},
 		},
 		{
-			Name: HoursAndWays, Says: "hours-and-ways",
-			Then: backToMenu, LeadsTo: []StepName{MainMenu},
+			Name:    HowToPay, // H4, P4: general information in short pieces; nothing about the caller
+			Accepts: Menu{Options: options("due", "option-when-due", "ways", "option-other-ways", "hours", "option-hours", "hardship", "option-hardship", "back", "option-main-menu")},
+			Then:    tellHowToPay, LeadsTo: []StepName{HowToPay, MainMenu},
+		},
+		{
+			Name: TextChoices, Before: mayChooseTexts, Says: "text-choices", Args: callerEnding, // O1: off for anyone, on only once verified
+			Accepts: Menu{Options: textOptions},
+			Then:    chooseTexts, LeadsTo: []StepName{MainMenu, AskAccount},
+		},
+
+		// ── A guest: account number and amount, no personal data (I2, T1) ─────────────────
+		{
+			Name: GuestAccount, Says: "guest-account",
+			Accepts: Digits{Lengths: []int{9}, Reject: "guest-account-format", Check: isAccountNumber},
+			Then:    keepGuestAccount, LeadsTo: []StepName{GuestReadBack},
+		},
+		{
+			Name: GuestReadBack, Says: "guest-read-back", Args: guestAccountArgs,
+			Accepts: Menu{Options: rightOrChange},
+			Then:    confirmGuestAccount, LeadsTo: []StepName{GuestAccount, TellDropped, AskAmount},
 		},
 
 		// ── Who is calling (I1: every factor is collected, then looked up once) ───────────
@@ -86,12 +114,16 @@ func conversation() []Step {
 		},
 		{
 			Name: Verify, // asks nothing: it runs in the turn of the last answer
-			Then: verify, LeadsTo: []StepName{AskAccount, ChooseAccount, TellStanding},
+			Then: verify, LeadsTo: []StepName{AskAccount, ChooseAccount, TellDropped, TellStanding, TextChoices},
 		},
 		{
 			Name: ChooseAccount, Before: accountsToChoose, Says: "choose-account",
 			Accepts: Menu{Options: accountOptions},
-			Then:    chooseAccount, LeadsTo: []StepName{TellStanding},
+			Then:    chooseAccount, LeadsTo: []StepName{TellStanding, TellAll},
+		},
+		{
+			Name: TellDropped, // I7: after a dropped call, first what became of the money
+			Then: tellDropped, LeadsTo: []StepName{ChooseAccount, TellStanding, AskAmount},
 		},
 
 		// ── What is owed ──────────────────────────────────────────────────────────────────
@@ -110,9 +142,14 @@ func conversation() []Step {
 			Then:    choosePayment, LeadsTo: []StepName{AskAmount, CheckAmount, AnythingElse},
 		},
 
+		{
+			Name: TellAll, // P6: every account that owes, then one way to pay for all
+			Then: tellAll, LeadsTo: []StepName{ChooseMethod, ChooseAccount, AnythingElse},
+		},
+
 		// ── How much and how ──────────────────────────────────────────────────────────────
 		{
-			Name: AskAmount, Says: "ask-amount",
+			Name: AskAmount, Before: warnGuest, Says: "ask-amount",
 			Accepts: Amount{},
 			Then:    weighAmount, LeadsTo: []StepName{AmountHelp, AmountMeant, CheckAmount},
 		},
@@ -128,7 +165,7 @@ func conversation() []Step {
 		},
 		{
 			Name: CheckAmount,
-			Then: checkAmount, LeadsTo: []StepName{SecondConsent, ChooseMethod},
+			Then: checkAmount, LeadsTo: []StepName{SecondConsent, ChooseMethod, AnythingElse},
 		},
 		{
 			Name:    SecondConsent, // M8: told already of the payment made before
@@ -138,17 +175,37 @@ func conversation() []Step {
 		{
 			Name: ChooseMethod, Before: onlyMethod,
 			Accepts: Menu{Options: options("bank", "option-bank", "card", "option-card")},
-			Then:    chooseMethod, LeadsTo: []StepName{ChooseBankType, ReadBack},
+			Then:    chooseMethod, LeadsTo: []StepName{ChooseBankType, ReadBack, ReadBackAll},
 		},
 		{
 			Name: ChooseBankType, Before: businessChecking, Says: "choose-bank-type",
 			Accepts: Menu{Options: options("checking", "option-checking", "savings", "option-savings")},
-			Then:    chooseBankType, LeadsTo: []StepName{ReadBack},
+			Then:    chooseBankType, LeadsTo: []StepName{GuestName, ReadBack, ReadBackAll},
+		},
+		{
+			Name: GuestName, Says: "guest-name", // I2: the holder's name, where guests may pay by bank
+			Accepts: Words{},
+			Then:    keepGuestName, LeadsTo: []StepName{GuestNameBack},
+		},
+		{
+			Name: GuestNameBack, Says: "guest-name-back", Args: guestNameArgs,
+			Accepts: Menu{Options: rightOrChange},
+			Then:    confirmGuestName, LeadsTo: []StepName{GuestName, ReadBack},
 		},
 		{
 			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs, // M7; for a card key 1 is the consent
-			Accepts: Menu{Options: options("right", "", "change", "")},
-			Then:    confirmReadBack, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, PayMenu},
+			Accepts: Menu{Options: rightOrChange},
+			Then:    confirmReadBack, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, PayMenu, AskAmount},
+		},
+		{
+			Name: ReadBackAll, Before: speakReadBackAll, // P6: one combined read-back
+			Accepts: Menu{Options: rightOrChange},
+			Then:    confirmAll, LeadsTo: []StepName{NextAccount, ChooseAccount},
+		},
+
+		{
+			Name: NextAccount, Before: nextAccount, Says: "next-account", Args: nextAccountArgs, // P6: the next account, by itself
+			Then: payNext, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, OfferText},
 		},
 
 		// ── The money ─────────────────────────────────────────────────────────────────────
@@ -165,7 +222,7 @@ func conversation() []Step {
 		{
 			Name:    CaptureFailed,
 			Accepts: Menu{Options: tryAgainOptions},
-			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, AnythingElse},
+			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, NextAccount, AnythingElse},
 		},
 		{
 			Name: Terms, Before: speakTerms, // E3: all nine, without barge-in; E4: the assent is spoken
@@ -196,21 +253,21 @@ func conversation() []Step {
 		{
 			Name:    AfterDecline,
 			Accepts: Menu{Options: tryAgainOptions},
-			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, AnythingElse},
+			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, NextAccount, AnythingElse},
 		},
 		{
 			Name: OfferText, Before: mayOfferText, Says: "offer-text", Args: callerEnding,
 			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no"},
-			Then:    textReceipt, LeadsTo: []StepName{AnythingElse},
+			Then:    textReceipt, LeadsTo: []StepName{NextAccount, AnythingElse},
 		},
 		{
 			Name: AnythingElse, Says: "anything-else",
 			Accepts: Menu{Options: options("more", "option-balance-or-pay", "done", "option-done"), OnSilence: "done"},
-			Then:    anythingElse, LeadsTo: []StepName{AskAccount, ChooseAccount, Goodbye}, GivesUpTo: Goodbye,
+			Then:    anythingElse, LeadsTo: []StepName{MainMenu, ChooseAccount, Goodbye}, GivesUpTo: Goodbye,
 		},
 		{
 			Name: Goodbye, Says: "goodbye",
-			Then: func(context.Context, *Call, Answer) Next { return End() },
+			Then: sayGoodbye,
 		},
 
 		// ── Beside the way ────────────────────────────────────────────────────────────────
@@ -218,6 +275,21 @@ func conversation() []Step {
 			Name: Person, Before: reachPerson, Says: "connecting",
 			Accepts: Dial{},
 			Then:    transferOver, LeadsTo: everyQuestion(),
+		},
+		{
+			Name: OfferCallback, Before: mayOfferCallback, // H2: nobody is there; a call-back appointment is offered
+			Accepts: Menu{Options: options("yes", "option-callback", "no", "option-go-on"), OnSilence: "no"},
+			Then:    chooseCallback, LeadsTo: append(everyQuestion(), CallbackReadBack),
+		},
+		{
+			Name: CallbackNumber, Says: "callback-number",
+			Accepts: Digits{Lengths: []int{10}, Reject: "callback-number-format"},
+			Then:    keepCallbackNumber, LeadsTo: []StepName{CallbackReadBack},
+		},
+		{
+			Name: CallbackReadBack, Before: withNumber, Says: "callback-read-back", Args: callbackArgs,
+			Accepts: Menu{Options: rightOrChange},
+			Then:    bookCallback, LeadsTo: append(everyQuestion(), CallbackNumber),
 		},
 		{
 			Name: LostPlace, Says: "lost-place", // Redis lost the session: on from the last milestone

@@ -34,7 +34,9 @@ type Services struct {
 	Clock    payments.Clock
 	// Wait blocks until the attempt is settled or the time is over, whichever is first (machine time).
 	Wait func(ctx context.Context, attempt string) (payments.Attempt, error)
-	Log  *slog.Logger
+	// NewRef draws an opaque reference.
+	NewRef func() string
+	Log    *slog.Logger
 	// Jumped is told of every step that is entered, and from which; may be nil. Scripts hold the
 	// jumps against LeadsTo.
 	Jumped func(from, to StepName)
@@ -43,12 +45,17 @@ type Services struct {
 // ErrNotVerified is the one failure of a verification, whatever its cause (I1).
 var ErrNotVerified = errors.New("ivr: not verified")
 
+// ErrSeveral says that the answers fit more than one member behind a phone number (B3).
+var ErrSeveral = errors.New("ivr: the answers fit several members")
+
 // Members proves identities and tells what is owed.
 type Members interface {
 	// Verify looks up once, for all factors, with equal work for every cause of failure.
 	Verify(ctx context.Context, try VerifyTry) (Verified, error)
 	// Accounts are the member's billing accounts, in a fixed order.
 	Accounts(ctx context.Context, memberID string) ([]billing.Account, error)
+	// Payable says whether a guest may pay an account: it exists, is active and not frozen.
+	Payable(ctx context.Context, account string) (bool, error)
 	// Standing is what the account owes, and how old the import behind it is.
 	Standing(ctx context.Context, account string, at time.Time) (Owed, error)
 }
@@ -80,6 +87,12 @@ type Logbook interface {
 	// Recover gives the last milestone of a call, or ErrNoMilestone.
 	Recover(ctx context.Context, call string) (Milestone, error)
 	HandOff(ctx context.Context, h HandOff) error
+	// Accepted says whether the person of that hand-off took the call by key (H5).
+	Accepted(ctx context.Context, call string, turn int) (bool, error)
+	// Dropped gives the newest other call of a number since then that did not end with good-bye, or ErrNoMilestone.
+	Dropped(ctx context.Context, call, caller string, since time.Time) (Milestone, error)
+	// Book keeps a call-back appointment, once for each call and turn.
+	Book(ctx context.Context, b Booking) error
 }
 
 // ErrNoMilestone says that nothing is known of a call.
@@ -96,11 +109,39 @@ type HandOff struct {
 	Lang     string
 	Step     StepName
 	At       time.Time
+	Ref      string // opaque: the whisper's address
+	Context  Context
+}
+
+// Context is what the person hears before taking the call, and sees beside it (H3). No secrets, no digits beyond last four.
+type Context struct {
+	Tier      string // T0, T1, T2
+	Account   string // last four
+	Doing     StepName
+	Payment   string // "", "open", "taken", "declined": "open" means do not take another
+	TriesLeft int
+}
+
+// Booking is a call-back appointment (H2).
+type Booking struct {
+	Call     string
+	Turn     int
+	Number   string
+	From     time.Time
+	Until    time.Time
+	Reason   string
+	Account  string
+	Lang     string
+	Deadline time.Time // the member's due instant: the priority
+	At       time.Time
 }
 
 // Texts says where a text may go.
 type Texts interface {
 	Textable(ctx context.Context, number string) (bool, error)
+	// Stop ends all texts to a number; Start lets them begin again, or says ErrTextStart. cause makes each happen once.
+	Stop(ctx context.Context, number, cause string) error
+	Start(ctx context.Context, number, cause string) error
 }
 
 // Hours are the hours in which people answer.
@@ -250,17 +291,20 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 			}
 			c.sayIn(orElse(o.Lang, c.Lang), o.Says, args)
 		}
-		return Ask{Keys: true, MaxKeys: 1, Seconds: c.patience(seconds)}, nil
+		hints := c.menuHints(a.Options(c))
+		return Ask{Keys: true, Speech: len(hints) > 0, MaxKeys: 1, Seconds: c.patience(seconds), Hints: hints}, nil
 	case Digits, Amount:
 		return Ask{Keys: true, Until: true, Seconds: c.patience(int(c.Policy.TimeoutFieldSeconds))}, nil
+	case Words:
+		return Ask{Keys: true, Speech: true, MaxKeys: 1, Seconds: c.patience(int(c.Policy.TimeoutFieldSeconds))}, nil
 	case Assent:
 		return Ask{Keys: true, Speech: true, MaxKeys: 1, Seconds: c.patience(seconds), Hints: c.assentHints()}, nil
 	case Pay:
-		return TakePayment{Method: c.Method, BankType: c.BankType, Attempt: c.Attempt, Holder: c.Member.Name}, nil
+		return TakePayment{Method: c.Method, BankType: c.BankType, Attempt: c.Attempt, Holder: c.holder()}, nil
 	case Hold:
 		return Continue{Seconds: min(int(c.Policy.MaxSilenceSeconds), 3)}, nil
 	case Dial:
-		return Transferring{To: c.Policy.AgentDial, Seconds: int(c.Policy.AgentRingSeconds)}, nil
+		return Transferring{To: c.Policy.AgentDial, Seconds: int(c.Policy.AgentRingSeconds), Whisper: c.HandOffRef}, nil
 	}
 	return nil, fmt.Errorf("accepts something unknown")
 }
@@ -332,6 +376,8 @@ func factsMatch(tags []string, facts []Fact) error {
 }
 
 func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.InForce(e.Policy.Languages) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
 
 func orElse(s, other string) string {
 	if s == "" {

@@ -24,6 +24,11 @@ func greet(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(MainMenu)
 }
 
+func sayGoodbye(ctx context.Context, c *Call, _ Answer) Next {
+	c.mark(ctx, Goodbye) // a call that ended like this was not dropped (I7)
+	return End()
+}
+
 func languageOptions(c *Call) []Option {
 	var list []Option
 	for _, l := range c.languages() {
@@ -39,10 +44,24 @@ func chooseLanguage(ctx context.Context, c *Call, a Answer) Next {
 }
 
 func chooseFromMain(_ context.Context, c *Call, a Answer) Next {
-	if a.Option == "ways" {
-		return Go(HoursAndWays)
+	c.leaveGuest()
+	switch a.Option {
+	case "guest":
+		return Go(GuestAccount)
+	case "ways":
+		return Go(HowToPay)
+	case "texts":
+		return Go(TextChoices)
 	}
+	c.WantsTexts = false
 	return c.toAccount()
+}
+
+// leaveGuest forgets a guest's entries: a member's account is another matter.
+func (c *Call) leaveGuest() {
+	if c.Guest {
+		c.Guest, c.Account, c.Holder, c.Kind, c.Attempt = false, "", "", "", ""
+	}
 }
 
 // toAccount leads to the balance: past the questions that are answered already.
@@ -56,8 +75,6 @@ func (c *Call) toAccount() Next {
 	return Go(AskAccount)
 }
 
-func backToMenu(context.Context, *Call, Answer) Next { return Go(MainMenu) }
-
 func isSelector(c *Call, digits string) bool {
 	_, err := billing.ParseSelector(digits, c.Policy)
 	return err == nil
@@ -69,14 +86,23 @@ func keepAccount(_ context.Context, c *Call, a Answer) Next {
 	return Go(AskBirthDate)
 }
 
+// isBirthDate takes a date of birth, or the invoice number that stands in its place for a group
+// account (I3). Which of the two an account has is found out by the one look-up, never before.
 func isBirthDate(c *Call, digits string) bool {
 	_, err := billing.ParseBirthDate(digits, c.today())
-	return err == nil
+	return err == nil || isInvoice(digits)
 }
 
+// isInvoice: invoice numbers begin above every month, so that none is mistaken for a date.
+func isInvoice(digits string) bool { return len(digits) == 8 && digits[0] >= '2' }
+
 func keepBirthDate(_ context.Context, c *Call, a Answer) Next {
-	born, _ := billing.ParseBirthDate(a.Keys, c.today())
-	c.Claim.BirthDate = born.String()
+	c.Claim.BirthDate, c.Claim.Invoice = "", ""
+	if isInvoice(a.Keys) {
+		c.Claim.Invoice = a.Keys
+	} else if born, err := billing.ParseBirthDate(a.Keys, c.today()); err == nil {
+		c.Claim.BirthDate = born.String()
+	}
 	return Go(AskZIP)
 }
 
@@ -99,10 +125,20 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 			return c.toPerson("not-verified", MainMenu)
 		}
 		return Go(AskAccount)
+	case errors.Is(err, ErrSeveral): // B3: the answers fit more than one; the member ID tells them apart
+		c.say("several-members", nil)
+		return Go(AskAccount)
 	case err != nil:
 		return c.stumbled(err)
 	}
 	c.Member, c.Account = got.Member, got.Account
+	if c.WantsTexts {
+		return c.textsOn(ctx)
+	}
+	if c.findDropped(ctx) {
+		c.mark(ctx, TellDropped)
+		return Go(TellDropped)
+	}
 	if c.Account == "" {
 		c.mark(ctx, ChooseAccount)
 		return Go(ChooseAccount)
@@ -133,10 +169,17 @@ func accountOptions(c *Call) []Option {
 	for _, a := range c.Accounts {
 		list = append(list, Option{Name: a.Number, Says: "option-account", Args: Args{"Account": c.accountName(a.Kind), "Last": lastFour(c.Lang, a.Number)}})
 	}
+	if len(list) > 1 && len(list) < c.Policy.MenuMaxOptions {
+		list = append(list, Option{Name: "all", Says: "option-all-accounts", Hears: "hears-all"})
+	}
 	return list
 }
 
 func chooseAccount(ctx context.Context, c *Call, a Answer) Next {
+	c.Queue, c.Several = nil, false
+	if a.Option == "all" {
+		return Go(TellAll)
+	}
 	c.Account = a.Option
 	c.mark(ctx, TellStanding)
 	return Go(TellStanding)

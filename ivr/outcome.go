@@ -48,15 +48,15 @@ func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 		return c.tellDeclined(ctx, a)
 	case a.State.Open() && a.AwaitsLetter && a.NotBefore.IsZero():
 		c.say("recorded-for-letter", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
-		return Go(AnythingElse)
+		return c.afterOne()
 	case a.State.Open():
 		return c.tellUnknown(a)
 	case a.State == payments.Returned:
 		c.say("came-back", nil)
-		return Go(TellStanding)
+		return c.afterLoss()
 	}
 	c.say("not-taken", nil, c.notCharged(a))
-	return Go(TellStanding)
+	return c.afterLoss()
 }
 
 func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
@@ -98,7 +98,7 @@ func (c *Call) tellUnknown(a payments.Attempt) Next {
 	} else {
 		c.say("result-by-phone", Args{"Time": c.timeOfDay(laterToday(c.now, c.Calendar.Zone()))})
 	}
-	return Go(AnythingElse)
+	return c.afterOne()
 }
 
 // heard notes that the caller heard the outcome; a failure is then not texted as well.
@@ -110,6 +110,9 @@ func (c *Call) heard(ctx context.Context, a payments.Attempt) {
 
 // mayOfferText offers a receipt once, where none goes by itself and there is a number to text.
 func mayOfferText(_ context.Context, c *Call) Next {
+	if c.Several && len(c.Queue) > 0 { // offered when the last account is paid
+		return Go(NextAccount)
+	}
 	if c.TextTo != "" || c.TextOffered || c.Caller == "" {
 		return Go(AnythingElse)
 	}
@@ -132,6 +135,9 @@ func anythingElse(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "more" {
 		return Go(Goodbye)
 	}
-	c.Captures, c.Faults = 0, 0
+	c.Captures, c.Faults, c.Several, c.Queue = 0, 0, false, nil
+	if !c.Member.Verified() {
+		return Go(MainMenu)
+	}
 	return c.toAccount()
 }

@@ -27,13 +27,18 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	case !errors.Is(err, payments.ErrNoSuchAttempt):
 		return c.stumbled(err)
 	}
+	c.tellAutoPay(owed)
 	if owed.Account.Status != billing.StatusActive { // B10: nothing may look as if it restored coverage
 		c.say("not-active", Args{"Account": c.accountName(c.Kind)})
 		return Go(AnythingElse)
 	}
 	c.tellOwed(owed)
 	if owed.TotalDue <= c.Policy.PaidToleranceCents { // B9
+		c.Broken = Broken{}
 		return Go(AnythingElse)
+	}
+	if owed.AfterGrace && c.Policy.PayAfterGrace == "agent" {
+		return c.toPerson("after-grace", PayMenu)
 	}
 	return Go(PayMenu)
 }
@@ -41,6 +46,12 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 // tellInFlight says what is open, together with what is owed (L2). Nobody may pay twice meanwhile.
 func (c *Call) tellInFlight(open payments.Attempt, owed Owed) Next {
 	c.Attempt, c.CanVoid = open.Key, open.AwaitsLetter && open.State == payments.Authorized
+	c.sayInFlight(open)
+	c.tellOwed(owed)
+	return Go(PaymentInFlight)
+}
+
+func (c *Call) sayInFlight(open payments.Attempt) {
 	args := Args{
 		"Amount": c.money(open.Cents), "When": c.moment(open.AuthorizedAt), "Reference": voiceprompts.Digits(c.Lang, open.Reference),
 	}
@@ -49,8 +60,18 @@ func (c *Call) tellInFlight(open payments.Attempt, owed Owed) Next {
 		key = "in-flight-letter"
 	}
 	c.say(key, args, Fact{Says: "in-flight", Account: open.Account, Cents: open.Cents.Cents(), Attempt: open.Key, Reference: open.Reference})
-	c.tellOwed(owed)
-	return Go(PaymentInFlight)
+}
+
+// tellAutoPay says the next draw first: a member who pays now lowers it (A7).
+func (c *Call) tellAutoPay(owed Owed) {
+	if !owed.Account.OnAutoPay() || owed.Newest == nil || owed.NothingDue {
+		return
+	}
+	draw := c.Calendar.AutoPayDraw(c.Calendar.BillMonth(owed.Newest.Coverage), owed.Account.AutoPayDay)
+	if draw.Before(c.today()) {
+		return
+	}
+	c.say("autopay-draw", Args{"Amount": c.money(owed.TotalDue), "Day": voiceprompts.Day(c.Lang, draw), "Last": lastFour(c.Lang, owed.Account.AutoPayLast4)})
 }
 
 // tellOwed says balance, coverage month and due instant (C9), and what rules.md allows about lateness (G7, G8).
@@ -59,7 +80,7 @@ func (c *Call) tellOwed(owed Owed) {
 	if c.now.Sub(owed.AsOf) > c.Policy.ImportMaxAgeHours.Duration() { // B6
 		c.say("as-of", Args{"When": c.moment(owed.AsOf)})
 	}
-	owes := Fact{Says: "owes", Account: c.Account, Cents: owed.TotalDue.Cents()}
+	owes := Fact{Says: "owes", Account: owed.Account.Number, Cents: owed.TotalDue.Cents()}
 	switch {
 	case owed.TotalDue < 0:
 		c.say("in-credit", Args{"Account": account, "Amount": c.money(-owed.TotalDue)}, owes)
@@ -75,7 +96,7 @@ func (c *Call) tellOwed(owed Owed) {
 
 func (c *Call) tellDue(owed Owed, account voiceprompts.Speech, owes Fact) {
 	newest := owed.Newest
-	due := Fact{Says: "due", Account: c.Account, Due: billing.DateIn(owed.NextDueAt, c.Calendar.Zone()).String()}
+	due := Fact{Says: "due", Account: owed.Account.Number, Due: billing.DateIn(owed.NextDueAt, c.Calendar.Zone()).String()}
 	args := Args{
 		"Account": account, "Total": c.money(owed.TotalDue), "Month": voiceprompts.MonthName(c.Lang, newest.Coverage.Month),
 		"Day": c.day(owed.NextDueAt), "Time": c.timeOfDay(owed.NextDueAt),
@@ -93,7 +114,11 @@ func (c *Call) tellDue(owed Owed, account voiceprompts.Speech, owes Fact) {
 		c.say("first-bill", nil)
 	}
 	if owed.PastDue > 0 {
-		c.say("late", nil)
+		if owed.AfterGrace { // G8: the same, a person offered first
+			c.say("late-after-grace", nil)
+		} else {
+			c.say("late", nil)
+		}
 		if owed.GraceEndsSupplied && owed.GraceEndsAt.After(c.now) { // G7: only a date that billing gave
 			c.say("pay-by", Args{"Day": c.day(owed.GraceEndsAt)})
 		}
@@ -125,7 +150,11 @@ func actOnInFlight(ctx context.Context, c *Call, a Answer) Next {
 }
 
 func payOptions(c *Call) []Option {
-	list := []Option{{Name: "all", Says: "option-pay-all"}}
+	var list []Option
+	if r := c.Broken; r.Amount > 0 { // I7: on at the broken step
+		list = append(list, Option{Name: "resume", Says: "option-resume", Args: Args{"Amount": c.exact(r.Amount)}})
+	}
+	list = append(list, Option{Name: "all", Says: "option-pay-all", Hears: "hears-all"})
 	if c.Policy.PartialAllowed && c.PastDue > 0 && c.PastDue < c.Due {
 		list = append(list, Option{Name: "late", Says: "option-pay-late", Args: Args{"Late": c.money(c.PastDue)}})
 	}
@@ -137,7 +166,12 @@ func payOptions(c *Call) []Option {
 
 func choosePayment(_ context.Context, c *Call, a Answer) Next {
 	c.SecondOK = false
+	resume := c.Broken
+	c.Broken = Broken{}
 	switch a.Option {
+	case "resume":
+		c.Amount, c.Method, c.BankType = resume.Amount, resume.Method, resume.BankType
+		return Go(ReadBack)
 	case "all":
 		c.Amount = c.Due
 	case "late":
@@ -152,7 +186,7 @@ func choosePayment(_ context.Context, c *Call, a Answer) Next {
 
 // weighAmount reads the keyed amount by M3 to M6.
 func weighAmount(_ context.Context, c *Call, a Answer) Next {
-	got := billing.ParseAmount(a.Keys, billing.AmountRules{TotalDue: c.Due, Month: c.Charge, Policy: c.Policy})
+	got := billing.ParseAmount(a.Keys, c.amountRules())
 	c.Amount, c.Suggested = got.Cents, got.DidYouMean
 	if got.Err == "" && got.DidYouMean == 0 {
 		return Go(CheckAmount)
@@ -176,8 +210,14 @@ func weighAmount(_ context.Context, c *Call, a Answer) Next {
 func (c *Call) amountProblem(e billing.AmountError) (string, Args) {
 	switch e {
 	case billing.AmountBelowMin:
+		if c.Guest {
+			return "amount-below-min", Args{"Least": c.money(c.Policy.MinPaymentCents)}
+		}
 		return "amount-below-min", Args{"Least": c.money(min(c.Policy.MinPaymentCents, c.Due))}
 	case billing.AmountAboveMax:
+		if c.Guest {
+			return "amount-above-max", Args{"Most": c.money(c.Policy.GuestMaxCents)}
+		}
 		return "amount-above-max", Args{"Most": c.money(c.Due + billing.Money(c.Policy.MaxOverMonths)*c.Charge)}
 	case billing.AmountZero:
 		return "amount-zero", nil
@@ -188,8 +228,8 @@ func (c *Call) amountProblem(e billing.AmountError) (string, Args) {
 	}
 }
 
-func afterAmountHelp(_ context.Context, _ *Call, a Answer) Next {
-	if a.Option == "again" {
+func afterAmountHelp(_ context.Context, c *Call, a Answer) Next {
+	if a.Option == "again" || c.Guest {
 		return Go(AskAmount)
 	}
 	return Go(PayMenu)
@@ -217,6 +257,9 @@ func chooseMeant(_ context.Context, c *Call, a Answer) Next {
 
 // checkAmount warns of a part payment or a credit (M2, M4) and of the same payment made before (M8).
 func checkAmount(ctx context.Context, c *Call, _ Answer) Next {
+	if c.Guest {
+		return c.checkGuest(ctx)
+	}
 	switch {
 	case c.Amount < c.Due:
 		c.say("warn-partial", nil)
@@ -274,8 +317,10 @@ func (c *Call) accountName(k billing.Kind) voiceprompts.Speech {
 		return c.phrase("dental-account")
 	case billing.KindGroup:
 		return c.phrase("group-account")
-	default:
+	case billing.KindHealth:
 		return c.phrase("health-account")
+	default: // a guest's: its kind is not the guest's to hear
+		return c.phrase("plain-account")
 	}
 }
 

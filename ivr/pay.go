@@ -11,10 +11,11 @@ import (
 
 // onlyMethod asks only where both ways to pay are on (P1).
 func onlyMethod(_ context.Context, c *Call) Next {
+	eft := c.bankAllowed()
 	switch {
-	case c.Policy.EFTEnabled && c.Policy.CardsAccepted:
+	case eft && c.Policy.CardsAccepted:
 		return Proceed()
-	case c.Policy.EFTEnabled:
+	case eft:
 		return c.byBank()
 	case c.Policy.CardsAccepted:
 		return c.byCard()
@@ -22,6 +23,9 @@ func onlyMethod(_ context.Context, c *Call) Next {
 	c.say("no-method", nil)
 	return c.toPerson("no-method", PayMenu)
 }
+
+// bankAllowed: a guest pays by bank only where that is switched on (I2).
+func (c *Call) bankAllowed() bool { return c.Policy.EFTEnabled && (!c.Guest || c.Policy.GuestEFT) }
 
 func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "bank" {
@@ -37,21 +41,24 @@ func (c *Call) byBank() Next {
 
 func (c *Call) byCard() Next {
 	c.Method, c.BankType = payments.Card, payments.NoBank
-	return Go(ReadBack)
+	return c.readBack()
 }
 
 // businessChecking: a group pays from business checking, and nothing is asked (B4, E1).
 func businessChecking(_ context.Context, c *Call) Next {
 	if c.Kind == billing.KindGroup {
 		c.BankType = payments.BusinessChecking
-		return Go(ReadBack)
+		return c.readBack()
 	}
 	return Proceed()
 }
 
 func chooseBankType(_ context.Context, c *Call, a Answer) Next {
 	c.BankType = payments.BankType(a.Option)
-	return Go(ReadBack)
+	if c.Guest && c.Holder == "" {
+		return Go(GuestName)
+	}
+	return c.readBack()
 }
 
 func (c *Call) fee() billing.Money {
@@ -92,6 +99,9 @@ func (c *Call) howSpoken() voiceprompts.Speech {
 
 func confirmReadBack(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
+		if c.Guest {
+			return Go(AskAmount)
+		}
 		return Go(PayMenu)
 	}
 	if c.Method == payments.Bank {
@@ -110,7 +120,7 @@ func offer(ctx context.Context, c *Call) Next {
 	}
 	a, err := c.Desk.Offer(ctx, payments.Attempt{
 		Call: c.Session.Call, Turn: c.Session.Turn, Account: c.Account, Cents: c.Amount, Fee: c.fee(),
-		Method: c.Method, BankType: c.BankType, Caller: c.Caller, Holder: c.Member.Name, Language: c.Lang,
+		Method: c.Method, BankType: c.BankType, Guest: c.Guest, Caller: c.Caller, Holder: c.holder(), Language: c.Lang,
 	})
 	switch {
 	case errors.Is(err, payments.ErrLimit), errors.Is(err, payments.ErrFrozen):
@@ -254,10 +264,10 @@ func (c *Call) giveUpOffer(ctx context.Context, says string) (Next, bool) {
 func tryAgainOptions(c *Call) []Option {
 	var list []Option
 	list = append(list, Option{Name: "again", Says: "option-try-again"})
-	if c.Method == payments.Card && c.Policy.EFTEnabled {
+	if c.Method == payments.Card && c.bankAllowed() && !c.Several {
 		list = append(list, Option{Name: "bank", Says: "option-bank"})
 	}
-	if c.Method == payments.Bank && c.Policy.CardsAccepted {
+	if c.Method == payments.Bank && c.Policy.CardsAccepted && !c.Several {
 		list = append(list, Option{Name: "card", Says: "option-card"})
 	}
 	return append(list, Option{Name: "nothing", Says: "option-not-now"})
@@ -272,5 +282,5 @@ func tryAgain(_ context.Context, c *Call, a Answer) Next {
 	case "card":
 		return c.byCard()
 	}
-	return Go(AnythingElse)
+	return c.afterOne()
 }

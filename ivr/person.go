@@ -3,8 +3,10 @@ package ivr
 import (
 	"context"
 	"errors"
+	"time"
 
 	"duebell/payments"
+	"duebell/voiceprompts"
 )
 
 // stumbled is where every failure of our own ends: nothing is promised, the log knows, a person is next.
@@ -20,7 +22,9 @@ func reachPerson(ctx context.Context, c *Call) Next {
 	if c.Policy.AgentDial == "" || !c.Hours.Open(c.now) {
 		return c.nobodyThere()
 	}
+	c.HandOffRef, c.PersonTurn = c.NewRef(), c.Session.Turn
 	h := HandOff{
+		Ref: c.HandOffRef, Context: c.handOffContext(ctx),
 		Call: c.Session.Call, Turn: c.Session.Turn, Reason: c.PersonFor, Verified: c.Member.Verified(), Account: c.Account,
 		Attempt: c.Attempt, Lang: c.Lang, Step: c.CameFrom, At: c.now,
 	}
@@ -38,6 +42,84 @@ func (c *Call) nobodyThere() Next {
 		next := c.Hours.NextOpening(c.now)
 		c.say("agents-closed", Args{"Day": c.day(next), "Time": c.timeOfDay(next)})
 	}
+	return Go(OfferCallback)
+}
+
+// handOffContext is what the person hears and sees (H3).
+func (c *Call) handOffContext(ctx context.Context) Context {
+	h := Context{Tier: "T0", Doing: c.CameFrom, TriesLeft: max(0, c.Policy.IDTriesPerCall-c.IDTries)}
+	switch {
+	case c.Member.Verified():
+		h.Tier = "T2"
+	case c.Guest:
+		h.Tier = "T1"
+	}
+	if n := len(c.Account); n >= 4 {
+		h.Account = c.Account[n-4:]
+	}
+	if c.Attempt == "" {
+		return h
+	}
+	a, err := c.Desk.Outcome(ctx, c.Attempt)
+	switch {
+	case err != nil || a.State.Open(): // not known is treated like open: do not take another
+		h.Payment = "open"
+	case a.State == payments.Taken:
+		h.Payment = "taken"
+	case a.State == payments.Declined:
+		h.Payment = "declined"
+	}
+	return h
+}
+
+// mayOfferCallback offers an appointment once a call, where there is a number to call (H2).
+func mayOfferCallback(_ context.Context, c *Call) Next {
+	if c.Callback.Offered {
+		return c.afterNobody()
+	}
+	c.Callback.Offered = true
+	c.Callback.Number = c.Caller
+	c.Callback.From = c.Hours.NextOpening(c.now.Add(time.Minute))
+	c.Callback.Until = c.Callback.From.Add(c.Policy.CallbackSlotMinutes.Duration())
+	c.say("offer-callback", Args{"Day": c.day(c.Callback.From), "From": c.timeOfDay(c.Callback.From), "Until": c.timeOfDay(c.Callback.Until)})
+	return Proceed()
+}
+
+func chooseCallback(_ context.Context, c *Call, a Answer) Next {
+	if a.Option == "yes" {
+		return Go(CallbackReadBack)
+	}
+	return c.afterNobody()
+}
+
+// withNumber asks for the number where the caller withholds it.
+func withNumber(_ context.Context, c *Call) Next {
+	if c.Callback.Number == "" {
+		return Go(CallbackNumber)
+	}
+	return Proceed()
+}
+
+func keepCallbackNumber(_ context.Context, c *Call, a Answer) Next {
+	c.Callback.Number = "+1" + a.Keys
+	return Go(CallbackReadBack)
+}
+
+func callbackArgs(c *Call) Args { return Args{"Phone": voiceprompts.Phone(c.Lang, c.Callback.Number)} }
+
+// bookCallback keeps the appointment with the member's deadline as its priority.
+func bookCallback(ctx context.Context, c *Call, a Answer) Next {
+	if a.Option != "right" {
+		return Go(CallbackNumber)
+	}
+	err := c.Logbook.Book(ctx, Booking{
+		Call: c.Session.Call, Turn: c.Session.Turn, Number: c.Callback.Number, From: c.Callback.From, Until: c.Callback.Until,
+		Reason: c.PersonFor, Account: c.Account, Lang: c.Lang, Deadline: c.NextDueAt, At: c.now,
+	})
+	if err != nil {
+		return c.stumbled(err)
+	}
+	c.say("callback-booked", Args{"Day": c.day(c.Callback.From), "From": c.timeOfDay(c.Callback.From), "Until": c.timeOfDay(c.Callback.Until)})
 	return c.afterNobody()
 }
 
@@ -60,10 +142,16 @@ func (c *Call) afterNobody() Next {
 }
 
 // transferOver: the person hung up after talking, or nobody could be reached (H5).
-func transferOver(_ context.Context, c *Call, a Answer) Next {
+func transferOver(ctx context.Context, c *Call, a Answer) Next {
 	t := a.Transfer
-	if t.Status == "completed" && t.Bridged {
-		return End()
+	if t.Status == "completed" {
+		accepted, err := c.Logbook.Accepted(ctx, c.Session.Call, c.PersonTurn)
+		if err != nil {
+			c.Log.Warn("not known whether a person took the call", "call", c.Session.Call, "error", err)
+		}
+		if accepted || t.Bridged {
+			return End()
+		}
 	}
 	c.say("no-one-free", nil)
 	return c.afterNobody()
@@ -74,7 +162,7 @@ func everyQuestion() []StepName {
 	return []StepName{
 		ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu, AskAmount,
 		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
-		Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
+		HowToPay, TextChoices, GuestAccount, GuestReadBack, GuestName, GuestNameBack, ReadBackAll, Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
 	}
 }
 

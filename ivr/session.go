@@ -27,6 +27,14 @@ type Session struct {
 	Claim  Claim  // keyed factors; dropped by the turn that looks up
 	Member Member // zero until verified
 
+	Guest      bool      // T1: account number and amount only (I2)
+	Holder     string    // a guest's name for a bank debit, as heard and confirmed
+	Broken     Broken    // what a dropped call was about to pay (I7)
+	Queue      []Payable // P6: accounts still to be paid in this call, one after another
+	Several    bool      // the read-back covered all of them
+	WantsTexts bool      // texts on was asked for; it needs a verified caller (O1)
+	Callback   Callback  // a call-back that is being arranged
+
 	Accounts  []AccountChoice // what the caller may choose from
 	Account   string          // the account being paid
 	Kind      billing.Kind
@@ -60,14 +68,41 @@ type Session struct {
 	HoldSince    time.Time
 	Holds        int
 
-	PersonFor string   // why a person is wanted
-	CameFrom  StepName // where the caller goes back to when no person is free
+	NoticeChosen bool     // how the written notice goes is settled for all accounts of a round
+	HandOffRef   string   // opaque address of the whisper
+	PersonTurn   int      // turn of the hand-off
+	PersonFor    string   // why a person is wanted
+	CameFrom     StepName // where the caller goes back to when no person is free
 }
 
 // AccountChoice is one account that the caller may choose.
 type AccountChoice struct {
 	Number string
 	Kind   billing.Kind
+}
+
+// Payable is one account of several that are paid in one call.
+type Payable struct {
+	Number string
+	Kind   billing.Kind
+	Due    billing.Money
+	Charge billing.Money
+	DueAt  time.Time
+}
+
+// Broken is a payment that a dropped call did not come to make.
+type Broken struct {
+	Amount   billing.Money
+	Method   payments.Method
+	BankType payments.BankType
+}
+
+// Callback is an appointment being made.
+type Callback struct {
+	Offered bool
+	Number  string
+	From    time.Time
+	Until   time.Time
 }
 
 // Heard is something said to the caller, as evidence.
@@ -92,6 +127,7 @@ func (m Member) Verified() bool { return m.ID != "" }
 type Claim struct {
 	Selector  billing.Selector
 	BirthDate string // YYYY-MM-DD
+	Invoice   string // a group account's, in place of the date of birth
 	ZIP       string
 }
 

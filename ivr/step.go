@@ -63,10 +63,11 @@ type Menu struct {
 
 // Option is one line of a menu. Its key is its place in the list.
 type Option struct {
-	Name string // what Then is given
-	Says string // prompt key with the placeholder Key; empty: the step's own prompt says it
-	Args Args
-	Lang string // empty: the caller's
+	Name  string // what Then is given
+	Says  string // prompt key with the placeholder Key; empty: the step's own prompt says it
+	Args  Args
+	Lang  string // empty: the caller's
+	Hears string // key of the words that choose it when spoken
 }
 
 // Digits is a number to be keyed and ended by #.
@@ -78,6 +79,9 @@ type Digits struct {
 
 // Amount is money to be keyed; 0 is zero here and not a person (V2).
 type Amount struct{}
+
+// Words is free speech: a name. # or silence asks again; 0 reaches a person.
+type Words struct{}
 
 // Assent is the spoken consent to a debit (E4); 0 reaches a person, no other key means anything.
 type Assent struct{}
@@ -94,6 +98,7 @@ type Dial struct{}
 func (Menu) accepts()   {}
 func (Digits) accepts() {}
 func (Amount) accepts() {}
+func (Words) accepts()  {}
 func (Assent) accepts() {}
 func (Pay) accepts()    {}
 func (Hold) accepts()   {}
@@ -225,6 +230,7 @@ type Continue struct{ Seconds int }
 type Transferring struct {
 	To      string
 	Seconds int
+	Whisper string // opaque reference: what the person hears before accepting
 }
 
 // HangUp ends the call.

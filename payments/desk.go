@@ -180,6 +180,21 @@ func (d *Desk) Duplicate(ctx context.Context, account string, cents billing.Mone
 	return same[0], true, nil
 }
 
+// DuplicateFrom is Duplicate for a guest: only payments made from the same number are compared (M8).
+func (d *Desk) DuplicateFrom(ctx context.Context, account string, cents billing.Money, caller string) (Attempt, bool, error) {
+	since := d.clock.Now().Add(-d.policy.DuplicateWindowHours.Duration())
+	same, err := d.book.Same(ctx, account, cents, since)
+	if err != nil {
+		return Attempt{}, false, err
+	}
+	for _, a := range same {
+		if a.Caller == caller {
+			return a, true, nil
+		}
+	}
+	return Attempt{}, false, nil
+}
+
 // CloseOffer ends an offer that came to nothing; nothing was charged.
 func (d *Desk) CloseOffer(ctx context.Context, key string) error {
 	return d.book.CloseOffer(ctx, key, d.clock.Now())

@@ -39,6 +39,7 @@ type candidate struct {
 // first result and counts nothing (design: what a step does outside its session is unique by turn).
 func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, error) {
 	var got ivr.Verified
+	several := false
 	err := p.inTx(ctx, "verify", func(q *db.Queries, _ pgx.Tx) error {
 		rows, err := q.AnswersFor(ctx, db.AnswersForParams{Kind: string(try.Claim.Selector.Kind), Value: try.Claim.Selector.Value})
 		if err != nil {
@@ -46,6 +47,7 @@ func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, e
 		}
 		found := gather(rows)
 		matched := p.compare(found, try.Claim)
+		several = len(matched) > 1
 		subjects := subjectsOf(found, matched, try.Claim)
 		passed, err := p.passes(ctx, q, try, subjects, len(matched) == 1)
 		if err != nil {
@@ -63,7 +65,10 @@ func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, e
 	if err != nil {
 		return ivr.Verified{}, err
 	}
-	if !got.Member.Verified() {
+	switch {
+	case several:
+		return ivr.Verified{}, ivr.ErrSeveral
+	case !got.Member.Verified():
 		return ivr.Verified{}, ivr.ErrNotVerified
 	}
 	return got, nil
@@ -88,9 +93,12 @@ func (p *People) compare(found []candidate, c ivr.Claim) []candidate {
 		if i < len(found) {
 			who = found[i]
 		}
+		// Every factor is compared for everybody, so that nobody can tell what kind of account it is.
 		born := p.check(who, "birth-date", c.BirthDate)
 		zip := p.check(who, "zip", c.ZIP)
-		if born && zip {
+		invoice := p.check(who, "invoice", c.Invoice)
+		previous := p.check(who, "invoice-previous", c.Invoice)
+		if zip && (born || (c.Invoice != "" && (invoice || previous))) { // I3: a group account has no birth date
 			matched = append(matched, who)
 		}
 	}
@@ -106,7 +114,7 @@ func (p *People) check(who candidate, kind, answer string) bool {
 		on = nobody
 		on.KeyID = p.hash.IDs()[0]
 	}
-	return p.hash.CheckMAC(on.KeyID, on.Mac, on.MemberID, kind, answer) && known
+	return p.hash.CheckMAC(on.KeyID, on.Mac, on.MemberID, kind, answer) && known && answer != ""
 }
 
 // subjectsOf says against whom a try counts: the one whose answers matched, else every record behind
@@ -175,6 +183,15 @@ func (p *People) Accounts(ctx context.Context, memberID string) ([]billing.Accou
 		list[i] = account(r)
 	}
 	return list, nil
+}
+
+// Payable says whether a guest may pay an account: it exists, is active and not frozen (I2).
+func (p *People) Payable(ctx context.Context, number string) (bool, error) {
+	yes, err := p.q.PayableByGuest(ctx, number)
+	if err != nil {
+		return false, fmt.Errorf("look account up: %w", err)
+	}
+	return yes, nil
 }
 
 // Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7).

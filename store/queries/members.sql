@@ -9,7 +9,7 @@ WITH candidates AS (
 )
 SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
 FROM candidates c JOIN members m USING (member_id) JOIN answers an USING (member_id)
-WHERE an.kind IN ('birth-date', 'zip')
+WHERE an.kind IN ('birth-date', 'zip', 'invoice', 'invoice-previous')
 ORDER BY m.member_id, an.kind LIMIT 64;
 
 -- name: FailuresOf :many
@@ -54,6 +54,10 @@ SELECT DISTINCT ON (coverage_month) * FROM bills WHERE account = @account ORDER 
 
 -- name: EntriesOf :many
 SELECT kind, cents, coalesce(reference, '')::text AS reference, received_at FROM ledger WHERE account = @account ORDER BY received_at, id;
+
+-- name: PayableByGuest :one
+-- I2: the account exists, is active and not frozen. One statement whatever the answer.
+SELECT EXISTS (SELECT 1 FROM accounts WHERE account = @account AND status = 'active' AND frozen_at IS NULL);
 
 -- name: NewestImport :one
 -- B6: balances are as fresh as the newest import that brought bills.

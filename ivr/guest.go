@@ -1,0 +1,154 @@
+package ivr
+
+import (
+	"context"
+	"errors"
+
+	"duebell/billing"
+	"duebell/payments"
+	"duebell/voiceprompts"
+)
+
+// A guest (I2, T1) proves nothing and hears nothing: the account number and the amount are the
+// guest's own entries, and only those are read back. The account is looked up after the amount, and
+// unknown, terminated and blocked ones get the same line.
+
+func isAccountNumber(c *Call, digits string) bool { return c.Policy.IsAccountNumber(digits) }
+
+func keepGuestAccount(_ context.Context, c *Call, a Answer) Next {
+	c.Guest, c.Account, c.Kind, c.Due, c.PastDue = true, a.Keys, "", 0, 0
+	return Go(GuestReadBack)
+}
+
+func guestAccountArgs(c *Call) Args { return Args{"Account": voiceprompts.Digits(c.Lang, c.Account)} }
+
+func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
+	if a.Option != "right" {
+		return Go(GuestAccount)
+	}
+	if c.findDropped(ctx) {
+		return Go(TellDropped)
+	}
+	return Go(AskAmount)
+}
+
+// warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5).
+func warnGuest(_ context.Context, c *Call) Next {
+	if c.Guest {
+		c.say("guest-warning", nil)
+	}
+	return Proceed()
+}
+
+// amountRules bound a keyed amount; for a guest only the policy counts (M4).
+func (c *Call) amountRules() billing.AmountRules {
+	return billing.AmountRules{Guest: c.Guest, TotalDue: c.Due, Month: c.Charge, Policy: c.Policy}
+}
+
+// checkGuest looks the account up at last. A refusal tells nothing about the account.
+func (c *Call) checkGuest(ctx context.Context) Next {
+	payable, err := c.Members.Payable(ctx, c.Account)
+	if err != nil {
+		return c.stumbled(err)
+	}
+	if !payable {
+		c.delay = true
+		c.say("guest-cannot-take", nil)
+		return Go(AnythingElse)
+	}
+	if c.Caller != "" && !c.SecondOK { // M8: compared with payments from the same number only
+		earlier, found, err := c.Desk.DuplicateFrom(ctx, c.Account, c.Amount, c.Caller)
+		if err != nil {
+			return c.stumbled(err)
+		}
+		if found {
+			c.say("same-payment", Args{"Amount": c.exact(earlier.Cents), "When": c.moment(earlier.AuthorizedAt)}, c.fact("paid", earlier))
+			return Go(SecondConsent)
+		}
+	}
+	return Go(ChooseMethod)
+}
+
+// refuseGuest says that another payment is open without saying so.
+func (c *Call) refuseGuest(ctx context.Context) Next {
+	if next, ok := c.giveUpOffer(ctx, "guest-try-later"); !ok {
+		return next
+	}
+	return Go(AnythingElse)
+}
+
+func keepGuestName(_ context.Context, c *Call, a Answer) Next {
+	c.Holder = a.Speech
+	return Go(GuestNameBack)
+}
+
+func guestNameArgs(c *Call) Args { return Args{"Name": c.Holder} }
+
+func confirmGuestName(_ context.Context, c *Call, a Answer) Next {
+	if a.Option != "right" {
+		return Go(GuestName)
+	}
+	return Go(ReadBack)
+}
+
+// holder is the name for the terms and the debit: on file, or a guest's as confirmed (E3).
+func (c *Call) holder() string {
+	if c.Guest {
+		return c.Holder
+	}
+	return c.Member.Name
+}
+
+// findDropped looks for a call of the same number that broke off within the window, about the same
+// person or, for a guest, the same account (I7).
+func (c *Call) findDropped(ctx context.Context) bool {
+	if c.Caller == "" {
+		return false
+	}
+	last, err := c.Logbook.Dropped(ctx, c.Session.Call, c.Caller, c.now.Add(-c.Policy.ResumeMinutes.Duration()))
+	if err != nil {
+		if !errors.Is(err, ErrNoMilestone) {
+			c.Log.Warn("earlier call not readable", "call", c.Session.Call, "error", err)
+		}
+		return false
+	}
+	same := last.Member.ID == c.Member.ID
+	if c.Guest {
+		same = last.Member.ID == "" && last.Account == c.Account
+	}
+	if !same || last.Attempt == "" {
+		return false
+	}
+	c.Attempt = last.Attempt
+	return true
+}
+
+// tellDropped says first what became of the money, and lets the caller go on at the broken step.
+func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
+	a, err := c.Desk.Outcome(ctx, c.Attempt)
+	if err != nil {
+		return c.stumbled(err)
+	}
+	switch {
+	case a.State == payments.Taken:
+		c.say("dropped-taken", Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("paid", a))
+		c.heard(ctx, a)
+	case a.State.Open() && c.Guest:
+		c.say("in-flight-own", Args{"Amount": c.exact(a.Cents + a.Fee), "Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
+		return Go(AnythingElse)
+	case a.State.Open(): // the standing tells it
+	default:
+		if next, ok := c.giveUpOffer(ctx, "dropped-nothing"); !ok {
+			return next
+		}
+		c.heard(ctx, a)
+		c.Broken = Broken{Amount: a.Cents, Method: a.Method, BankType: a.BankType}
+	}
+	switch {
+	case c.Guest:
+		return Go(AskAmount)
+	case c.Account == "":
+		return Go(ChooseAccount)
+	}
+	return Go(TellStanding)
+}
