@@ -274,12 +274,12 @@ func conversation() []Step {
 		{
 			Name: Person, Before: reachPerson, Says: "connecting",
 			Accepts: Dial{},
-			Then:    transferOver, LeadsTo: everyQuestion(),
+			Then:    transferOver, LeadsTo: append([]StepName{OfferCallback}, everyQuestion()...),
 		},
 		{
 			Name: OfferCallback, Before: mayOfferCallback, // H2: nobody is there; a call-back appointment is offered
 			Accepts: Menu{Options: options("yes", "option-callback", "no", "option-go-on"), OnSilence: "no"},
-			Then:    chooseCallback, LeadsTo: append(everyQuestion(), CallbackReadBack),
+			Then:    chooseCallback, LeadsTo: append([]StepName{CallbackReadBack}, everyQuestion()...),
 		},
 		{
 			Name: CallbackNumber, Says: "callback-number",
@@ -289,7 +289,7 @@ func conversation() []Step {
 		{
 			Name: CallbackReadBack, Before: withNumber, Says: "callback-read-back", Args: callbackArgs,
 			Accepts: Menu{Options: rightOrChange},
-			Then:    bookCallback, LeadsTo: append(everyQuestion(), CallbackNumber),
+			Then:    bookCallback, LeadsTo: append([]StepName{CallbackNumber}, everyQuestion()...),
 		},
 		{
 			Name: LostPlace, Says: "lost-place", // Redis lost the session: on from the last milestone
