@@ -70,3 +70,9 @@ func (s *Store) OldestDue(ctx context.Context, now time.Time) (time.Time, error)
 	}
 	return t, err
 }
+
+// SoftLocks counts whose verification is locked at an instant (I5).
+func (s *Store) SoftLocks(ctx context.Context, at time.Time) (int, error) {
+	n, err := s.q.SoftLocksInForce(ctx, at)
+	return int(n), err
+}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/extra/redisotel/v9"
@@ -18,7 +17,7 @@ import (
 const connectTimeout = 2 * time.Second
 
 // openPool opens the database. Nothing is sent yet: a database that is down is met when it is used.
-func openPool(ctx context.Context, dsn string, most int32) (*pgxpool.Pool, error) {
+func openPool(ctx context.Context, dsn string, most int32, m *Metrics) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -26,7 +25,7 @@ func openPool(ctx context.Context, dsn string, most int32) (*pgxpool.Pool, error
 	if !strings.Contains(dsn, "pool_max_conns") { // the address may say how many
 		cfg.MaxConns = most
 	}
-	cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName())
+	cfg.ConnConfig.Tracer = sqlTracer(m)
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -36,7 +35,7 @@ func openPool(ctx context.Context, dsn string, most int32) (*pgxpool.Pool, error
 }
 
 // openRedis opens one node, or a cluster when several addresses are given.
-func openRedis(urls string) (redis.UniversalClient, error) {
+func openRedis(urls string, m *Metrics) (redis.UniversalClient, error) {
 	var client redis.UniversalClient
 	if list := strings.Split(urls, ","); len(list) > 1 {
 		o, err := redis.ParseURL(list[0])
@@ -60,8 +59,11 @@ func openRedis(urls string) (redis.UniversalClient, error) {
 		o.MaxRetries, o.DialTimeout = -1, connectTimeout // the turn decides how long it may try
 		client = redis.NewClient(o)
 	}
-	if err := redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false)); err != nil {
-		return nil, fmt.Errorf("trace Redis: %w", err)
+	client.AddHook(commandCounter{m.redisCommands})
+	if traced() {
+		if err := redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false), redisotel.WithCallerEnabled(false)); err != nil {
+			return nil, fmt.Errorf("trace Redis: %w", err)
+		}
 	}
 	return client, nil
 }

@@ -296,6 +296,17 @@ func (q *Queries) NewestImport(ctx context.Context) (time.Time, error) {
 	return as_of, err
 }
 
+const softLocksInForce = `-- name: SoftLocksInForce :one
+SELECT count(DISTINCT subject) FROM soft_locks WHERE until > $1
+`
+
+func (q *Queries) SoftLocksInForce(ctx context.Context, at time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, softLocksInForce, at)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const subjectsOfCaller = `-- name: SubjectsOfCaller :one
 SELECT count(DISTINCT subject) FROM verifications WHERE caller = $1 AND at > $2 AND subject <> ALL ($3::text[])
 `

@@ -42,6 +42,9 @@ INSERT INTO soft_locks (subject, from_at, until)
 SELECT s.subject, @at, @until FROM unnest(@subjects::text[]) AS s(subject)
 ON CONFLICT DO NOTHING;
 
+-- name: SoftLocksInForce :one
+SELECT count(DISTINCT subject) FROM soft_locks WHERE until > @at;
+
 -- name: AccountsOf :many
 SELECT * FROM accounts WHERE member_id = @member_id ORDER BY array_position(ARRAY['health', 'dental', 'group'], kind), account;
 
