@@ -46,7 +46,7 @@ func play(t *testing.T, s script.Script, replicas int) script.Result {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	w, err := world.Open(ctx, world.Config{
-		DatabaseURL: testenv.Postgres(t) + "?pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas,
+		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -60,7 +60,7 @@ func (w *World) openRoles(ctx context.Context) error {
 		w.serve, w.work = append(w.serve, r), append(w.work, work)
 		w.mu.Unlock()
 	}
-	connector := app.ConnectorHandler(w.config(w.cfg.DatabaseURL, w.cache.straight), slog.New(w.logs))
+	connector := app.ConnectorHandler(w.config(w.cfg.DatabaseURL, w.cache.straight), w.deps())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.connector = connector
