@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,9 +34,18 @@ func (w *World) listenFront(ctx context.Context) error {
 		return fmt.Errorf("the line's address: %w (is another program on it?)", err)
 	}
 	f := &front{w: w, listener: listener, wake: make(chan struct{})}
-	f.url = strings.TrimSuffix(orElse(w.cfg.PublicURL, "http://"+listener.Addr().String()), "/")
+	f.url = strings.TrimSuffix(orElse(w.cfg.PublicURL, f.local()), "/")
 	w.front = f
 	return nil
+}
+
+// local is the address at which this machine reaches it, whatever it is called outside.
+func (f *front) local() string {
+	at, ok := f.listener.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return "http://" + f.listener.Addr().String()
+	}
+	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
 }
 
 func (w *World) openFront(context.Context) error {
@@ -94,6 +104,10 @@ func (f *front) pick(ctx context.Context) *replica {
 func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if f.w.cfg.Pages != nil && !productPath(r.URL.Path) {
 		f.w.cfg.Pages.ServeHTTP(rw, r)
+		return
+	}
+	if r.URL.Path == "/readyz" && f.w.cfg.NotYet && !f.w.ready.Load() {
+		http.Error(rw, "not ready yet", http.StatusServiceUnavailable)
 		return
 	}
 	f.note(r.URL.RequestURI())

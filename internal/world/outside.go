@@ -95,7 +95,7 @@ func (w *World) addBankingDays(t time.Time, n int) time.Time {
 func (o *outside) newTwilio() error {
 	w := o.w
 	t, err := twilio.New(twilio.Config{
-		PublicURL: w.front.url, Numbers: []twilio.Number{{Phone: LineNumber}}, MessagingServiceSID: ServiceSID, OverridesRequired: true,
+		PublicURL: w.front.url, Targets: []string{w.front.local()}, Seed: w.cfg.Seed, Numbers: []twilio.Number{{Phone: LineNumber}}, MessagingServiceSID: ServiceSID, OverridesRequired: true,
 		Connectors: map[string]twilio.Connector{
 			cardConnector: {Kind: twilio.Stripe},
 			bankConnector: {Kind: twilio.Generic, URL: "http://" + o.connectorAddr() + "/twilio/pay/bank", User: connectorUser, Password: w.password},
@@ -132,7 +132,11 @@ func (o *outside) tokenizeCard(_ context.Context, c twilio.Card) (string, error)
 // charge answers for the processor.
 func (o *outside) charge(rw http.ResponseWriter, r *http.Request) {
 	o.w.processorAsked(r)
-	o.processor.Load().ServeHTTP(rw, r)
+	p := o.processor.Load()
+	if o.w.cfg.Charged != nil && r.Method != http.MethodGet {
+		defer o.w.cfg.Charged(p) // also when the answer breaks off
+	}
+	p.ServeHTTP(rw, r)
 }
 
 // rest answers for Twilio's API.

@@ -41,6 +41,10 @@ type Config struct {
 	TwilioURL     string       // somebody else's stand-in, or Twilio itself
 	StripeURL     string       // likewise
 	Settings      app.Settings // what dev reads from the environment; the rest is filled in
+
+	Seed    uint64                     // for Twilio's SIDs: stores that outlive the world must not see one twice
+	NotYet  bool                       // /readyz says so until Ready
+	Charged func(*processor.Processor) // told after each request to our own processor; may be nil
 }
 
 // DefaultTiming is short enough for scripts and long enough for a machine with every core busy.
@@ -93,6 +97,8 @@ type World struct {
 	metrics *app.Metrics
 
 	moving   sync.Mutex // held while the clock moves
+	ticked   time.Time  // the last Tick, guarded by moving
+	ready    atomic.Bool
 	standing atomic.Bool
 	over     chan struct{} // closed with the world
 	closing  sync.Once
