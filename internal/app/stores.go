@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"duebell/store/sessions"
 )
 
 const connectTimeout = 2 * time.Second
@@ -36,28 +38,9 @@ func openPool(ctx context.Context, dsn string, most int32, m *Metrics) (*pgxpool
 
 // openRedis opens one node, or a cluster when several addresses are given.
 func openRedis(urls string, m *Metrics) (redis.UniversalClient, error) {
-	var client redis.UniversalClient
-	if list := strings.Split(urls, ","); len(list) > 1 {
-		o, err := redis.ParseURL(list[0])
-		if err != nil {
-			return nil, fmt.Errorf("REDIS_URL: %w", err)
-		}
-		cluster := &redis.ClusterOptions{Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig, MaxRetries: -1, DialTimeout: connectTimeout}
-		for _, u := range list {
-			node, err := redis.ParseURL(u)
-			if err != nil {
-				return nil, fmt.Errorf("REDIS_URL: %w", err)
-			}
-			cluster.Addrs = append(cluster.Addrs, node.Addr)
-		}
-		client = redis.NewClusterClient(cluster)
-	} else {
-		o, err := redis.ParseURL(urls)
-		if err != nil {
-			return nil, fmt.Errorf("REDIS_URL: %w", err)
-		}
-		o.MaxRetries, o.DialTimeout = -1, connectTimeout // the turn decides how long it may try
-		client = redis.NewClient(o)
+	client, err := sessions.Connect(urls)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	client.AddHook(commandCounter{m.redisCommands})
 	if traced() {
