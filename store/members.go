@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -128,6 +129,9 @@ func subjectsOf(found, matched []candidate, c ivr.Claim) []string {
 // passes holds the limits of I5 and writes the try down. Every path runs the same statements.
 func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, subjects []string, matched bool) (bool, error) {
 	dayAgo := try.At.Add(-24 * time.Hour)
+	if err := q.LockTries(ctx, lockKeys(subjects, try.Caller)); err != nil {
+		return false, err
+	}
 	before, err := q.VerifiedBefore(ctx, db.VerifiedBeforeParams{CallSid: try.Call, Turn: int32(try.Turn)}) //nolint:gosec // a turn is small
 	if err != nil {
 		return false, err
@@ -141,27 +145,42 @@ func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, s
 		return false, err
 	}
 	barred := try.Caller != "" && int(others) >= p.policy.IDAccountsPerCallerDay
-	var lock []string
-	until := try.At.Add(p.policy.SoftLockMinutes.Duration())
+	locks := db.InsertSoftLocksParams{At: try.At}
 	for _, n := range counts {
 		barred = barred || n.Locked > 0 || int(n.InARow) >= p.policy.IDFailHard
 		if !matched && n.Locked == 0 && int(n.Failures)+1 >= p.policy.IDTriesPerAccountDay {
-			lock = append(lock, n.Subject)
-			if n.LocksToday > 0 { // the second within a day lasts a day
-				until = try.At.Add(24 * time.Hour)
-			}
+			locks.Subjects = append(locks.Subjects, n.Subject)
+			locks.Untils = append(locks.Untils, try.At.Add(p.lockTime(n.LocksToday > 0)))
 		}
 	}
 	passed := matched && !barred
 	if len(before) > 0 { // this turn was answered before: the same answer, and nothing counted twice
-		passed, lock = before[0].Passed && matched, nil
+		passed, locks.Subjects, locks.Untils = before[0].Passed && matched, nil, nil
 	}
 	if err := q.InsertVerifications(ctx, db.InsertVerificationsParams{
 		CallSid: try.Call, Turn: int32(try.Turn), Caller: ptr(try.Caller), Passed: passed, At: try.At, Subjects: subjects, //nolint:gosec // a turn is small
 	}); err != nil {
 		return false, err
 	}
-	return passed, q.InsertSoftLocks(ctx, db.InsertSoftLocksParams{At: try.At, Until: until, Subjects: lock})
+	return passed, q.InsertSoftLocks(ctx, locks)
+}
+
+// lockTime is how long a soft lock lasts: the second within a day lasts a day.
+func (p *People) lockTime(second bool) time.Duration {
+	if second {
+		return 24 * time.Hour
+	}
+	return p.policy.SoftLockMinutes.Duration()
+}
+
+// lockKeys are what a try counts against, in one order for all, so that two tries never wait for each other.
+func lockKeys(subjects []string, caller string) []string {
+	keys := slices.Clone(subjects)
+	if caller != "" {
+		keys = append(keys, caller)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Accounts are the member's billing accounts: health first, then dental, then group.
@@ -177,21 +196,30 @@ func (p *People) Accounts(ctx context.Context, memberID string) ([]billing.Accou
 	return list, nil
 }
 
-// Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7).
-func (p *People) Standing(ctx context.Context, number string, at time.Time) (ivr.Owed, error) {
-	row, err := p.q.AccountByNumber(ctx, number)
+// Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7). It is read
+// in one snapshot: old bills and new payments of an import that ends meanwhile would make a debt that never was.
+func (p *People) Standing(ctx context.Context, number string, at time.Time) (owed ivr.Owed, err error) {
+	err = p.inSnapshot(ctx, "read standing", func(q *db.Queries) error {
+		owed, err = p.standing(ctx, q, number, at)
+		return err
+	})
+	return owed, err
+}
+
+func (p *People) standing(ctx context.Context, q *db.Queries, number string, at time.Time) (ivr.Owed, error) {
+	row, err := q.AccountByNumber(ctx, number)
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read account: %w", err)
 	}
-	bills, err := p.q.BillsOf(ctx, number)
+	bills, err := q.BillsOf(ctx, number)
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read bills: %w", err)
 	}
-	entries, err := p.q.EntriesOf(ctx, number)
+	entries, err := q.EntriesOf(ctx, number)
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read ledger: %w", err)
 	}
-	asOf, err := p.q.NewestImport(ctx)
+	asOf, err := q.NewestImport(ctx)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return ivr.Owed{}, fmt.Errorf("read import: %w", err)
 	}
