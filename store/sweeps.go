@@ -47,7 +47,7 @@ func (s *Store) TaskForUnknown(ctx context.Context, before, at time.Time) (int, 
 	}
 	for _, r := range rows {
 		if err := s.q.InsertTask(ctx, db.InsertTaskParams{
-			Kind: "payment-unknown", Account: &r.Account, AttemptKey: &r.Key,
+			Kind: taskUnknown, Account: &r.Account, AttemptKey: &r.Key,
 			Detail: "find evidence at the processor, then: duebell payments resolve", At: at,
 		}); err != nil {
 			return 0, fmt.Errorf("task: %w", err)
