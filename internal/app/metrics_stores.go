@@ -80,18 +80,19 @@ func (c *statementCounter) count(sql string) string {
 
 type committing struct{}
 
-// TraceQueryStart counts the statement and remembers a COMMIT.
-func (c *statementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
-	if c.count(d.SQL) == commitStatement {
+// TraceQueryStart counts the statement and remembers a COMMIT that is about to leave.
+func (c *statementCounter) TraceQueryStart(ctx context.Context, conn *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
+	if c.count(d.SQL) == commitStatement && ctx.Err() == nil && !conn.IsClosed() {
 		return context.WithValue(ctx, committing{}, true)
 	}
 	return ctx
 }
 
 // TraceQueryEnd counts a COMMIT that left and was not answered. An answer of the server's, even a
-// refusal, is an answer; what never left has not happened.
+// refusal, is an answer. (pgx v5.12 says of a connection that broke under a simple query that the
+// query is safe to retry; it is not, so it is not asked.)
 func (c *statementCounter) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryEndData) {
-	if d.Err == nil || ctx.Value(committing{}) == nil || pgconn.SafeToRetry(d.Err) {
+	if d.Err == nil || ctx.Value(committing{}) == nil {
 		return
 	}
 	if refusal := (*pgconn.PgError)(nil); !errors.As(d.Err, &refusal) {

@@ -96,10 +96,18 @@ type errorCounter struct {
 	metrics *Metrics
 }
 
+// Enabled takes errors whatever the handler behind wants to see.
+func (c errorCounter) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelError || c.Handler.Enabled(ctx, level)
+}
+
 // Handle counts and passes on.
 func (c errorCounter) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelError {
 		c.metrics.errorsLogged.Inc()
+	}
+	if !c.Handler.Enabled(ctx, r.Level) {
+		return nil
 	}
 	return c.Handler.Handle(ctx, r)
 }
