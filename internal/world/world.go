@@ -43,6 +43,8 @@ type Config struct {
 	Settings      app.Settings // what dev reads from the environment; the rest is filled in
 
 	Seed    uint64                     // for Twilio's SIDs: stores that outlive the world must not see one twice
+	Cards   []processor.Card           // that the processor takes besides the published ones
+	Banks   []processor.Bank           // likewise
 	NotYet  bool                       // /readyz says so until Ready
 	Charged func(*processor.Processor) // told after each request to our own processor; may be nil
 }
