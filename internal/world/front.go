@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -138,6 +139,13 @@ func productPath(path string) bool {
 
 // mostSeen bounds what a world that runs for days keeps of its requests.
 const mostSeen = 20_000
+
+// Requested are the paths and queries of every request that came from outside, as far back as they are kept.
+func (w *World) Requested() []string {
+	w.front.mu.Lock()
+	defer w.front.mu.Unlock()
+	return slices.Clone(w.front.seen)
+}
 
 func (f *front) note(uri string) {
 	f.mu.Lock()
