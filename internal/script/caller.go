@@ -69,7 +69,8 @@ func (r *run) place(ctx context.Context, o twilio.CallOptions) error {
 
 // heard does what was armed for these words; true makes the caller hang up.
 func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
-	r.leave = false
+	r.leave, r.listening = false, true
+	defer func() { r.listening = false }()
 	for _, w := range r.whens {
 		if !w.done && heardIn(w.heard, h.Text) {
 			w.done = true
@@ -156,14 +157,11 @@ func readSay(_ *parser, t *tokens) (act, error) {
 }
 
 func hangUp(ctx context.Context, r *run) error {
-	r.leave = true // within a when: the line sees it
-	if r.current == nil {
-		return errors.New("nobody has called yet")
-	}
-	if _, runs := r.current.State().(twilio.Running); runs {
+	if r.listening { // in the middle of what is said: the line sees it
+		r.leave = true
 		return nil
 	}
-	return r.current.HangUp(ctx)
+	return r.onCall(func(c *caller) error { return c.HangUp(ctx) })
 }
 
 // mostQuestions bounds how long a silent caller is asked: every line gives up long before.

@@ -63,6 +63,7 @@ func readTexted(_ *parser, t *tokens) (act, error) {
 		for _, text := range r.newTexts() {
 			if text.To == to && heardIn(pattern, text.Body) {
 				r.texted[text.SID] = true
+				r.w.Pass("text sent")
 				return nil
 			}
 		}
@@ -180,6 +181,9 @@ func readPayment(_ *parser, t *tokens) (act, error) {
 	}
 	want, err := t.oneOf("authorized", "confirming", "unknown", "taken", "declined", "returned", "voided")
 	return func(ctx context.Context, r *run) error {
+		if err := r.w.Settle(ctx); err != nil {
+			return err
+		}
 		p, err := r.w.Newest(ctx, number)
 		if err == nil && p.State != want {
 			err = fmt.Errorf("the newest payment on %s is %s, not %s", number, p.State, want)

@@ -38,6 +38,8 @@ type run struct {
 	whens   []*when
 	leave   bool // the caller leaves on what was just heard
 
+	listening bool // something is being said at this moment
+
 	armedErr     error
 	exhausts     string
 	texted       map[string]bool
@@ -122,6 +124,9 @@ func (r *run) end(ctx context.Context) error {
 	errs = append(errs, noTexts(ctx, r), chargedNothing(ctx, r), r.w.Balanced(ctx))
 	leaks, err := r.w.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
 	errs = append(errs, err)
+	if len(r.secrets) > 0 {
+		r.w.Pass("secret keyed")
+	}
 	for _, place := range leaks {
 		errs = append(errs, fmt.Errorf("a secret of the caller's lies in %s", place))
 	}

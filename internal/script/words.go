@@ -152,9 +152,13 @@ func readDial(_ *parser, t *tokens) (act, error) {
 
 func readProcessor(_ *parser, t *tokens) (act, error) {
 	words, err := t.oneOf("up", "declines", "slow", "down", "charges-then-drops-the-reply", "drops-create-reply", "500s",
-		"charges-then-500s", "wants-verification", "too-many")
+		"charges-then-500s", "wants-verification", "too-many", "events")
 	if err != nil {
 		return nil, err
+	}
+	if words == "events" {
+		how, err := t.oneOf("normal", "twice", "reversed", "withheld")
+		return func(_ context.Context, r *run) error { return r.w.Events(how) }, err
 	}
 	if words == "slow" {
 		d, err := t.word("how slow, such as 20s")

@@ -148,36 +148,44 @@ func (w *World) Settle(ctx context.Context) error {
 // settlePatience bounds how long things may take by the machine's clock.
 const settlePatience = 45 * time.Second
 
-// settle ticks until nothing due is left undone.
+// settle ticks until a whole round has found nothing left undone.
 func (w *World) settle(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, settlePatience)
 	defer cancel()
-	// The workers and the stand-ins work beside us and tell nobody when they are done: the rows do.
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	left := "nothing yet looked at"
-	for pass := 0; ; pass++ {
+	for {
 		if err := w.tickAll(bounded); err != nil {
 			return err
 		}
-		for {
-			var err error
-			busy := false
-			left, busy, err = w.undone(bounded)
-			if err != nil && bounded.Err() == nil {
-				return fmt.Errorf("what is left undone: %w", err)
-			}
-			if left == "" && err == nil {
-				return nil
-			}
-			select {
-			case <-look.C:
-			case <-bounded.Done():
-				return fmt.Errorf("%s still undone after %v: %w", left, settlePatience, context.Cause(bounded))
-			}
-			if !busy {
-				break // nobody has it in hand: tick again
-			}
+		left, err := w.undone(bounded)
+		if err != nil {
+			return fmt.Errorf("what is left undone: %w", err)
+		}
+		if left == (undone{}) {
+			return nil
+		}
+		if err := w.awaitHands(bounded, left); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitHands waits until nobody is at work any more. Workers tell nobody when they are done; the rows
+// do, and so they are looked at.
+func (w *World) awaitHands(ctx context.Context, left undone) error {
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("still undone after %v: %s: %w", settlePatience, left, context.Cause(ctx))
+		}
+		if !left.inHand() {
+			return nil
+		}
+		var err error
+		if left, err = w.undone(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("what is left undone: %w", err)
 		}
 	}
 }
@@ -188,6 +196,7 @@ func (w *World) tickAll(ctx context.Context) error {
 		if err := p.Advance(ctx, w.clock.Now()); err != nil {
 			return err
 		}
+		w.refused.Store(int64(p.Undelivered())) // nobody took these: not again before the next move
 	}
 	w.mu.Lock()
 	work, broken := w.work, w.dbDown || w.redisDown

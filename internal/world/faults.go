@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"duebell/internal/standin/processor"
 	"duebell/internal/standin/twilio"
 )
 
@@ -24,6 +25,14 @@ func (w *World) SetProcessor(words string) error {
 		w.procFault = words
 	}
 	return nil
+}
+
+// Events says how the processor's events reach the line: normal, twice, reversed or withheld.
+func (w *World) Events(how string) error {
+	if w.Processor() == nil {
+		return errNotOurs
+	}
+	return w.Processor().SetDelivery(processor.Delivery(how))
 }
 
 var errNotOurs = fmt.Errorf("this world talks to somebody else's stand-in, which it cannot break")

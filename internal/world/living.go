@@ -11,6 +11,9 @@ import (
 // Ready lets /readyz be answered by the replicas, in a world that was opened with NotYet.
 func (w *World) Ready() { w.ready.Store(true) }
 
+// URL is where this machine reaches the line.
+func (w *World) URL() string { return w.front.local() }
+
 // Tick does what a second of a running clock brings: keys in our own Redis age, billing's import
 // comes when 02:00 has passed, the stand-ins do what is due, and every planner ticks. While somebody
 // moves the clock, or a story is told, it does nothing.

@@ -35,6 +35,9 @@ func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 	l.mu.Lock()
+	if len(*l.list) == mostSeen { // dev runs for days
+		*l.list = append([]LogLine(nil), (*l.list)[mostSeen/2:]...)
+	}
 	*l.list = append(*l.list, LogLine{r.Level, b.String()})
 	l.mu.Unlock()
 	if l.on != nil && l.on.Enabled(ctx, r.Level) {

@@ -3,7 +3,6 @@ package world
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"duebell/internal/app"
 )
@@ -20,31 +19,41 @@ SELECT
   (SELECT count(*) FROM notices WHERE (state = 'planned' AND not_before <= @now)
       OR (state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine)))`
 
-// undone says what is due and not done, and whether somebody is at it. While the database is down for
-// the product nobody can be.
-func (w *World) undone(ctx context.Context) (what string, busy bool, err error) {
+// undone is how much there is to do, and how much of it somebody is at.
+type undone struct {
+	jobs     int // in line
+	charging int // payments in a worker's hands
+	charges  int // payments due, in nobody's
+	sending  int // texts in a worker's hands
+	texts    int // texts due
+	events   int // of the processor, not delivered and not tried yet
+}
+
+func (u undone) inHand() bool { return u.jobs+u.charging+u.sending > 0 }
+
+// String names what there is.
+func (u undone) String() string {
+	return fmt.Sprintf("%d jobs in line, %d charges in hand and %d due, %d texts in hand and %d due, %d events",
+		u.jobs, u.charging, u.charges, u.sending, u.texts, u.events)
+}
+
+// undone counts what is due and not done. While the database is down for the product nobody can do it.
+func (w *World) undone(ctx context.Context) (undone, error) {
 	w.mu.Lock()
 	down := w.dbDown
 	w.mu.Unlock()
+	var u undone
 	if down {
-		return "", false, nil
+		return u, nil
 	}
-	var jobs, charging, charges, sending, texts int
 	args := named{"now": w.clock.Now(), "machine": app.SystemClock{}.Now()}
-	if err := w.pool.QueryRow(ctx, undoneSQL, args.pgx()).Scan(&jobs, &charging, &charges, &sending, &texts); err != nil {
-		return "", false, err
+	err := w.pool.QueryRow(ctx, undoneSQL, args.pgx()).Scan(&u.jobs, &u.charging, &u.charges, &u.sending, &u.texts)
+	if err != nil {
+		return u, err
 	}
 	if p := w.Processor(); p != nil {
-		charging -= min(charging, p.Held()) // these wait for the clock
+		u.charging -= min(u.charging, p.Held()) // these wait for the clock
+		u.events = max(0, p.Undelivered()-int(w.refused.Load()))
 	}
-	var list []string
-	for _, n := range []struct {
-		count int
-		what  string
-	}{{jobs, "jobs in line"}, {charging, "charges in hand"}, {charges, "charges due"}, {sending, "texts in hand"}, {texts, "texts due"}} {
-		if n.count > 0 {
-			list = append(list, fmt.Sprintf("%d %s", n.count, n.what))
-		}
-	}
-	return strings.Join(list, ", "), jobs+charging+sending > 0, nil
+	return u, nil
 }

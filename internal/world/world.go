@@ -102,6 +102,7 @@ type World struct {
 	ticked   time.Time  // the last Tick, guarded by moving
 	ready    atomic.Bool
 	standing atomic.Bool
+	refused  atomic.Int64  // events that were tried and not taken
 	over     chan struct{} // closed with the world
 	closing  sync.Once
 
