@@ -227,7 +227,7 @@ func TestACallByHand(t *testing.T) {
 			said = append(said, l["text"].(string))
 		}
 	}
-	want := []string{"dials", "Press keys.", "presses 1", "presses 2#", "Say yes.", `says "yes"`, "Number.", "keys the payment-card-number"}
+	want := []string{"dials", "Press keys.", "presses 12#", "Say yes.", `says "yes"`, "Number.", "keys the payment-card-number"}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Errorf("the conversation: %s", diff)
 	}

@@ -36,11 +36,17 @@ func (w *World) Tick(ctx context.Context) error {
 	return w.tickAll(ctx)
 }
 
-// Rows are the newest of the contract's views, newest first.
+// Rows are what every account owes, and the newest rows of the contract's views, newest first.
 type Rows struct {
+	Owed     map[string]int64 // cents, by account
 	Payments []PaymentRow
 	Ledger   []LedgerRow
 	Texts    []TextRow
+}
+
+type owedRow struct {
+	Account string
+	Cents   int64
 }
 
 // PaymentRow is one row of contract.payments. What was not authorized has neither reference nor instant.
@@ -68,6 +74,10 @@ type TextRow struct {
 }
 
 const (
+	owedRows = `SELECT a.account, (coalesce((SELECT sum(b.billed_cents) FROM (SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
+			WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0)
+		- coalesce((SELECT sum(l.cents) FROM contract.ledger l WHERE l.account = a.account), 0))::bigint
+		FROM accounts a ORDER BY a.account LIMIT $1`
 	paymentRows = `SELECT coalesce(reference, ''), coalesce(confirmation, ''), account, method, state, cents, authorized_at
 		FROM contract.payments ORDER BY authorized_at DESC NULLS FIRST, reference LIMIT $1`
 	ledgerRows = `SELECT account, kind, coalesce(reference, ''), cents, received_at
@@ -78,8 +88,14 @@ const (
 
 // Rows reads at most so many of each view, past every fault.
 func (w *World) Rows(ctx context.Context, most int) (Rows, error) {
-	var r Rows
-	var err error
+	r := Rows{Owed: map[string]int64{}}
+	owed, err := rowsOf[owedRow](ctx, w, owedRows, most)
+	if err != nil {
+		return r, fmt.Errorf("what is owed: %w", err)
+	}
+	for _, o := range owed {
+		r.Owed[o.Account] = o.Cents
+	}
 	if r.Payments, err = rowsOf[PaymentRow](ctx, w, paymentRows, most); err != nil {
 		return r, fmt.Errorf("payments: %w", err)
 	}
