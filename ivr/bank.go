@@ -192,8 +192,8 @@ func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) 
 
 // anotherOpen: only the authorizing transaction can refuse, and it has. This one was not taken.
 func (c *Call) anotherOpen(ctx context.Context) Next {
-	if err := c.Desk.CloseOffer(ctx, c.Attempt); err != nil {
-		return c.stumbled(err)
+	if next, closed := c.closeOffer(ctx); !closed {
+		return next
 	}
 	mine := Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt}
 	other, err := c.Desk.Open(ctx, c.Account)
