@@ -53,6 +53,7 @@ func openRedis(urls string, m *Metrics) (redis.UniversalClient, error) {
 
 // openJobs opens River for putting jobs in line only.
 func openJobs(pool *pgxpool.Pool, cfg *river.Config) (*river.Client[pgx.Tx], error) {
+	cfg.Logger = jobLog(cfg.Logger)
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
