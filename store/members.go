@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +49,7 @@ func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, e
 		}
 		found := gather(rows)
 		matched := p.compare(found, try.Claim)
-		subjects := subjectsOf(found, matched, try.Claim)
+		subjects := subjectsOf(found, matched, p.stranger(try.Claim.Selector))
 		passed, err := p.passes(ctx, q, try, subjects, len(matched) == 1)
 		if err != nil {
 			return err
@@ -111,19 +113,26 @@ func (p *People) check(who candidate, kind, answer string) bool {
 }
 
 // subjectsOf says against whom a try counts: the one whose answers matched, else every record behind
-// the selector, else what was keyed.
-func subjectsOf(found, matched []candidate, c ivr.Claim) []string {
+// the selector, else a stranger.
+func subjectsOf(found, matched []candidate, stranger string) []string {
 	if len(matched) == 1 {
 		return []string{matched[0].member.ID}
 	}
 	if len(found) == 0 {
-		return []string{c.Selector.Value}
+		return []string{stranger}
 	}
 	var list []string
 	for _, f := range found {
 		list = append(list, f.member.ID)
 	}
 	return list
+}
+
+// stranger stands for what was keyed when no record is behind it. It is counted under a keyed hash:
+// people key a bank account or an SSN where they are asked for an account, and that may not be kept (P4).
+func (p *People) stranger(s billing.Selector) string {
+	_, mac := p.hash.MAC("stranger", string(s.Kind), s.Value)
+	return "stranger:" + strings.ToLower(base32.StdEncoding.EncodeToString(mac[:15]))
 }
 
 // passes holds the limits of I5 and writes the try down. Every path runs the same statements.
