@@ -277,8 +277,14 @@ func (c *Charger) failed(ctx context.Context, claim Claim, err error) error {
 	return c.wait(ctx, claim)
 }
 
+const releasePatience = 5 * time.Second
+
 // wait gives the attempt back to be looked at again: after 10 s, 1 min, 5 min, then every 15 min.
 func (c *Charger) wait(ctx context.Context, claim Claim) error {
+	// A worker that is told to stop still gives back what it holds: otherwise a restart would leave
+	// the payment to its lease.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releasePatience)
+	defer cancel()
 	steps := []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 	next := c.clock.Now().Add(steps[min(claim.Looks, len(steps)-1)])
 	if err := c.book.Release(ctx, claim, next); err != nil {
