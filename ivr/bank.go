@@ -198,8 +198,8 @@ func (c *Call) anotherOpen(ctx context.Context) Next {
 	if c.Guest {
 		return c.refuseGuest(ctx)
 	}
-	if err := c.Desk.CloseOffer(ctx, c.Attempt); err != nil {
-		return c.stumbled(err)
+	if next, closed := c.closeOffer(ctx); !closed {
+		return next
 	}
 	mine := Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt}
 	other, err := c.Desk.Open(ctx, c.Account)

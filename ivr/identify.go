@@ -116,6 +116,10 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	try := VerifyTry{Claim: c.Claim, Call: c.Session.Call, Turn: c.Session.Turn, Caller: c.Caller, At: c.now}
 	c.Claim = Claim{} // what was keyed ends with the turn that looks up
 	got, err := c.Members.Verify(ctx, try)
+	if err != nil && !errors.Is(err, ErrNotVerified) {
+		// Its COMMIT may have lost its reply: the same call and turn again gives the first result.
+		got, err = c.Members.Verify(ctx, try)
+	}
 	switch {
 	case errors.Is(err, ErrNotVerified):
 		c.IDTries++

@@ -254,10 +254,23 @@ func (c *Call) noCapture(ctx context.Context) Next {
 
 // giveUpOffer closes the offer and then says that nothing was charged, in that order.
 func (c *Call) giveUpOffer(ctx context.Context, says string) (Next, bool) {
-	if err := c.Desk.CloseOffer(ctx, c.Attempt); err != nil {
-		return c.stumbled(err), false
+	if next, closed := c.closeOffer(ctx); !closed {
+		return next, false
 	}
 	c.say(says, nil, Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt})
+	return Next{}, true
+}
+
+// closeOffer closes the offer, or leads to its outcome when it was authorized after all.
+func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
+	err := c.Desk.CloseOffer(ctx, c.Attempt)
+	if errors.Is(err, payments.ErrTooLate) {
+		c.HoldSince, c.Holds = c.now, 0
+		return Go(Holding), false
+	}
+	if err != nil {
+		return c.stumbled(err), false
+	}
 	return Next{}, true
 }
 

@@ -34,8 +34,13 @@ type Book interface {
 	ReportNotice(ctx context.Context, r Report, at time.Time) (Reported, error)
 	// NoticeSiblings tells what else was sent to the number of a claim in doubt.
 	NoticeSiblings(ctx context.Context, c Claim) (Siblings, error)
-	// NudgeNotices ends what is overdue, gives up leases that ran out, and puts due notices in line.
-	NudgeNotices(ctx context.Context, now, machineNow time.Time) (Nudged, error)
+	// NudgeNotices ends what is overdue, gives up leases that ran out, and puts due notices in line:
+	// answers and payment texts first, then reminders, kind by kind in turn.
+	NudgeNotices(ctx context.Context, n Nudge) (Nudged, error)
+	// PutPollOff says when a text that the carrier has is asked for again; zero: no more.
+	PutPollOff(ctx context.Context, c Claim, again time.Time) error
+	// EndProbe resumes all kinds after a probe has shown that the carrier takes texts again.
+	EndProbe(ctx context.Context) error
 }
 
 // Errors that a Book's callers tell apart.
@@ -48,14 +53,17 @@ var (
 // Facts is all that a claim re-reads about one notice, in the transaction that claims it (N2).
 type Facts struct {
 	Kind      Kind
+	Channel   Channel
+	Number    string
 	Language  string
-	Zones     []string // the recipient's; none: not known
+	Zones     []string // the recipient's, from the members whose number it is; none: not known
 	ByRequest bool     // asked for on that very call or text (O4)
 	NotAfter  time.Time
 
 	Consent     bool // in force for payment texts to this number
 	OptedOut    bool // a suppression by its owner or the carrier is in force
 	Unreachable bool // a suppression because no text arrives there (N11)
+	Paused      bool // its kind, or every kind, is stopped
 
 	Reasons []Reason   // that it was planned for and that held when last looked at; none for a reply
 	Recent  []SentText // for RealReply: what went to the number in the last 7 days, newest first
@@ -119,19 +127,24 @@ type Untrue struct {
 	Why        string
 }
 
-// Claim is a notice in one courier's hands: Claimed to be created, Unsure to be looked for.
+// Claim is a notice in one courier's hands: Claimed to be created, Unsure to be looked for, Accepted
+// or Sent to be asked for.
 type Claim struct {
 	ID        int64
 	Reference string
 	Kind      Kind
+	Channel   Channel
 	State     State
 	Number    string
 	Body      string
+	SID       string // of a text that the carrier has
 	Fence     int64
 	Creates   int // this one included
 	Looks     int // that found nothing
+	Polls     int // that brought nothing new
 	Waits     int // times put off because nothing was sent
 	TriedAt   time.Time
+	Probe     bool // sent although all kinds are paused, to see whether they must be
 }
 
 // Result is what came of a claim, other than that the carrier has it: that is a Report.
@@ -157,6 +170,7 @@ type Report struct {
 	Why       string
 	Code      int
 	Trouble   Trouble
+	PollAt    time.Time // when to ask, if nothing more is said; zero: never
 }
 
 // Reported says what a report changed.
@@ -170,6 +184,17 @@ type Reported struct {
 type Siblings struct {
 	Known []string // SIDs that belong to other notices
 	Twins int      // other notices in doubt with the same words around the same time
+}
+
+// Nudge says what a tick may put in line.
+type Nudge struct {
+	Now, MachineNow time.Time
+	// Again is when what is put in line now may be put in line again (machine clock): its job may
+	// have been lost.
+	Again     time.Time
+	First     int  // at most so many answers and payment texts of a kind
+	Reminders int  // at most so many of all capped kinds together
+	Polls     bool // also texts that the carrier has and says nothing of
 }
 
 // Nudged counts what a tick did.

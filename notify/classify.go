@@ -14,6 +14,7 @@ type Classifier struct {
 	filler  words
 	phrases [][]string
 	inside  []string
+	wrong   [][]string // the phrases that say that the number is somebody else's
 
 	negation, command, ending, help, object, payment, action words
 }
@@ -41,12 +42,19 @@ func NewClassifier(extra []string) *Classifier {
 			}
 		}
 	}
-	for _, phrase := range optOutPhrases {
+	c.phrases, c.wrong = split(optOutPhrases), split(wrongPhrases)
+	return c
+}
+
+// split turns phrases into the words to look for.
+func split(phrases []string) [][]string {
+	var list [][]string
+	for _, phrase := range phrases {
 		for _, form := range forms(phrase) {
-			c.phrases = append(c.phrases, strings.Fields(form))
+			list = append(list, strings.Fields(form))
 		}
 	}
-	return c
+	return list
 }
 
 // forms are an entry as it is normalised, and the same without accents.
@@ -80,6 +88,8 @@ type Reading struct {
 	Certain bool
 	// Person: somebody must read it, because it may be about money (O9).
 	Person bool
+	// WrongPerson: an opt-out of somebody who is not our member (O5).
+	WrongPerson bool
 }
 
 // Classify reads a text; the first step that hits wins (O8).
@@ -90,8 +100,8 @@ func (c *Classifier) Classify(text string) Reading {
 		return Reading{Class: class, Certain: true}
 	}
 	switch {
-	case c.phrase(all), c.commandFirst(rest), c.commandLast(rest):
-		return Reading{Class: ClassOptOut}
+	case phrase(all, c.phrases, c.inside, c.negation), c.commandFirst(rest), c.commandLast(rest):
+		return Reading{Class: ClassOptOut, WrongPerson: phrase(all, c.wrong, wrongInside, c.negation)}
 	case c.help.anyOf(all):
 		return Reading{Class: ClassHelp}
 	}
@@ -118,17 +128,17 @@ func (c *Classifier) whole(all, rest []string) (Class, bool) {
 	return "", false
 }
 
-// phrase is step 4.
-func (c *Classifier) phrase(all []string) bool {
+// phrase is step 4, for any list of phrases.
+func phrase(all []string, phrases [][]string, inside []string, negation words) bool {
 	for at := range all {
-		for _, p := range c.phrases {
-			if at+len(p) <= len(all) && slices.Equal(all[at:at+len(p)], p) && !c.negation.anyOf(all[max(0, at-4):at]) {
+		for _, p := range phrases {
+			if at+len(p) <= len(all) && slices.Equal(all[at:at+len(p)], p) && !negation.anyOf(all[max(0, at-4):at]) {
 				return true
 			}
 		}
 	}
 	run := strings.Join(all, "")
-	return slices.ContainsFunc(c.inside, func(p string) bool { return strings.Contains(run, p) })
+	return slices.ContainsFunc(inside, func(p string) bool { return strings.Contains(run, p) })
 }
 
 // commandFirst is step 5: "stop bothering people" is about texts, "stop payment" is not.

@@ -49,7 +49,9 @@ func (d *Deliveries) report(ctx context.Context, r Report) error {
 			r.Why += ": " + string(r.Trouble)
 		}
 	}
-	got, err := d.book.ReportNotice(ctx, r, d.clock.Now())
+	now := d.clock.Now()
+	r.PollAt = pollAt(r.State, now)
+	got, err := d.book.ReportNotice(ctx, r, now)
 	if err != nil {
 		return fmt.Errorf("report notice: %w", err)
 	}

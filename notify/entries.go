@@ -118,6 +118,14 @@ var optOutPhrases = []string{
 // optOutInside are phrases of scripts without spaces: found anywhere once the spaces are removed.
 var optOutInside = []string{"不要再发", "不要再發", "別再发", "別再發", "退订", "退訂", "打错了", "打錯了"}
 
+// Phrases among these that say that the number is not our member's (O5).
+var (
+	wrongPhrases = []string{
+		"wrong number", "wrong person", "número equivocado", "número errado", "move nimewo", "sai số", "nhầm số",
+	}
+	wrongInside = []string{"打错了", "打錯了"}
+)
+
 const (
 	// negations turn an opt-out phrase into something else.
 	negations = `not dont never`

@@ -23,6 +23,7 @@ type Inbox struct {
 	policy   billing.Policy
 	clock    Clock
 	log      *slog.Logger
+	calls    bool // PAY and CALL are answered by a call
 }
 
 // InboxBook is the inbox's part of the book.
@@ -55,10 +56,13 @@ type InboundText struct {
 
 // NumberFacts is what is known of a number when a wish about it is carried out.
 type NumberFacts struct {
-	Suppressed Source    // of the suppression in force; empty: none
-	Language   string    // of the member whose number it is; empty: nobody's
-	Zone       string    // likewise
-	LastHelp   time.Time // newest help_reply; zero: none
+	Suppressed Source      // of the suppression in force; empty: none
+	Language   string      // of the member whose number it is; empty: nobody's
+	Zone       string      // likewise
+	LastHelp   time.Time   // newest help_reply; zero: none
+	Answers    int         // of ours to this number's texts in the last 24 hours
+	CallComing bool        // a call that it asked for is planned, rings or goes on
+	Calls      []time.Time // when those of the last day were placed
 }
 
 // Source says who or what switched texts off or on.
@@ -86,6 +90,7 @@ type Effect struct {
 	Lift     *Consent // lifts what suppresses texts to the number and gives consent
 	Reply    *Reply
 	Task     *Task
+	Detach   bool // the number is not the member's: no account has it any more (O5)
 }
 
 // Suppression switches texts off, and where All is set every other purpose and our calls too (O3).
@@ -94,6 +99,8 @@ type Suppression struct {
 	Source Source
 	Words  string
 	All    bool
+	// CallsOnly: texts stay as they are.
+	CallsOnly bool
 }
 
 // Consent switches payment texts on.
@@ -106,6 +113,7 @@ type Consent struct {
 // Reply is the one answer of ours. Cause is the text or call that it answers: one answer each.
 type Reply struct {
 	Kind     Kind
+	Channel  Channel // empty: a text
 	Cause    string
 	Language string
 	Zone     string // whose day it is dated by
@@ -168,12 +176,34 @@ func (in *Inbox) effect(t Incoming, words string, r Reading, twilio bool, f Numb
 	}
 	answer := in.answer(f, t.SID)
 	answer.Asked = r.Certain
+	if r.Class == ClassOptOut {
+		e := in.optOut(t.From, source, words, answer, now)
+		if r.WrongPerson {
+			e.Detach, e.Task = true, in.task("wrong-number", t.SID, now)
+		}
+		return e
+	}
+	e := in.request(t, words, source, r, answer, f, now)
+	if f.Answers >= answersADay {
+		e.Reply = nil // two machines must not talk to each other
+	}
+	return e
+}
+
+// answersADay is how many texts of a number are answered within 24 hours. A person needs fewer; an
+// answering machine that says one of our words is not told the same for ever.
+const answersADay = 10
+
+// request is what any other text changes.
+func (in *Inbox) request(t Incoming, words string, source Source, r Reading, answer Reply, f NumberFacts, now time.Time) Effect {
+	twilio := source == FromTwilio
 	switch r.Class {
-	case ClassOptOut:
-		return in.optOut(t.From, source, words, answer, now)
 	case ClassStart:
 		return in.optIn(t.From, source, words, answer, f)
 	case ClassPay:
+		if in.calls {
+			return in.callBack(t, answer, f, now)
+		}
 		// They asked for a call; a person makes it.
 		e := in.reply(HelpReply, answer, twilio)
 		e.Task = in.task("call-requested", t.SID, now)
@@ -192,10 +222,15 @@ func (in *Inbox) effect(t Incoming, words string, r Reading, twilio bool, f Numb
 	if r.Person {
 		return Effect{Task: in.task("text-to-read", t.SID, now)}
 	}
+	return in.helpOnceADay(answer, f, now)
+}
+
+// helpOnceADay tells what we understand, to whoever says something else (O9).
+func (in *Inbox) helpOnceADay(answer Reply, f NumberFacts, now time.Time) Effect {
 	if !f.LastHelp.IsZero() && now.Sub(f.LastHelp) < in.policy.HelpReplyGapHours.Duration() {
 		return Effect{}
 	}
-	return in.reply(HelpReply, answer, twilio)
+	return in.reply(HelpReply, answer, false)
 }
 
 // answer addresses our answer to the owner of a number, or to a stranger in English.

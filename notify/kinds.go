@@ -4,7 +4,10 @@
 // it knows no HTTP and no SQL.
 package notify
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind names what a text says. The names are those of the rule book and of the view contract.texts.
 type Kind string
@@ -36,6 +39,18 @@ const (
 	AutoPayReply  Kind = "autopay_reply"
 	RealReply     Kind = "real_reply"
 )
+
+// Channel is how a notice reaches its number.
+type Channel string
+
+// The channels.
+const (
+	SMS   Channel = "sms"
+	Voice Channel = "voice"
+)
+
+// CallBack is the call that a text asked for (N8). It is no text.
+const CallBack Kind = "call_back"
 
 // Trait says how a kind is treated before its own facts are looked at.
 type Trait struct {
@@ -70,6 +85,8 @@ var traits = map[Kind]Trait{
 	AutoPayUpcoming: {},
 	AutoPayFailed:   {Window: 7 * 24 * time.Hour},
 
+	CallBack: {Answer: true, Reply: true, Window: 30 * time.Minute}, // policy says how long exactly
+
 	OneTimeCode:   {Answer: true, Reply: true, Window: 10 * time.Minute},
 	CallAck:       {Answer: true, Reply: true, Window: 2 * time.Minute},
 	CallBusy:      {Answer: true, Reply: true, Window: 30 * time.Minute},
@@ -79,6 +96,24 @@ var traits = map[Kind]Trait{
 	BalanceReply:  {Answer: true, Reply: true, Window: time.Hour},
 	AutoPayReply:  {Answer: true, Reply: true, Window: time.Hour},
 	RealReply:     {Answer: true, Reply: true, Window: time.Hour},
+}
+
+// FirstKinds are the kinds that go before reminders: payment and AutoPay texts, answers, and the calls
+// that were asked for (N9).
+func FirstKinds() []Kind { return kindsThat(func(t Trait) bool { return !t.Capped }) }
+
+// CappedKinds are the reminders.
+func CappedKinds() []Kind { return kindsThat(func(t Trait) bool { return t.Capped }) }
+
+func kindsThat(fit func(Trait) bool) []Kind {
+	var kinds []Kind
+	for k, t := range traits {
+		if fit(t) {
+			kinds = append(kinds, k)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
 }
 
 // Traits looks a kind up; false for a word that is no kind.

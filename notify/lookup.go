@@ -59,6 +59,9 @@ func aroundCreate(c Claim, created time.Time) bool {
 
 // look settles a claim in doubt, or puts it off to the next look.
 func (c *Courier) look(ctx context.Context, claim Claim) error {
+	if claim.Channel == Voice {
+		return c.notRung(ctx, claim)
+	}
 	texts, err := c.texter.FindSMS(ctx, claim.Number, claim.TriedAt.Add(-createdBefore), claim.TriedAt.Add(createdAfter))
 	if err != nil {
 		// Not looked at all: that proves nothing and counts for nothing.
@@ -91,4 +94,43 @@ func notFound(claim Claim, now time.Time) Result {
 		return Result{State: Planned, Looked: true, Again: now, Why: "not accepted"}
 	}
 	return Result{State: Failed, Why: "not accepted twice"}
+}
+
+// Poller asks the carrier for one text.
+type Poller interface {
+	// FetchSMS gives a text by its SID.
+	FetchSMS(ctx context.Context, sid string) (Found, error)
+}
+
+// poll asks for a text that the carrier has and of which nothing more was heard: a callback may have
+// been lost. States only move forward, whoever tells of them.
+func (c *Courier) poll(ctx context.Context, claim Claim) error {
+	text, err := c.opts.Poller.FetchSMS(ctx, claim.SID)
+	now := c.clock.Now()
+	if err != nil {
+		c.log.Warn("a text that nothing is heard of could not be asked for", "notice", claim.ID, "error", sendError(err).Error())
+		return c.putPollOff(ctx, claim, now)
+	}
+	if state, known := stateOf(text.Status); known && state != claim.State {
+		if err := c.deliveries.report(ctx, Report{
+			Reference: claim.Reference, SID: claim.SID, State: state, Code: text.Code, Trouble: text.Trouble,
+		}); err != nil || pollAt(state, now).IsZero() {
+			return err
+		}
+	}
+	return c.putPollOff(ctx, claim, now)
+}
+
+// putPollOff says when to ask again. After the last time the state that we know stays the last word.
+func (c *Courier) putPollOff(ctx context.Context, claim Claim, now time.Time) error {
+	var again time.Time
+	if next := claim.Polls + 1; next < len(pollAfter) {
+		again = now.Add(pollAfter[next])
+	} else if claim.State == Accepted {
+		c.log.Warn("the carrier does not say what became of a text", "notice", claim.ID, "kind", string(claim.Kind))
+	}
+	if err := c.book.PutPollOff(ctx, claim, again); err != nil {
+		return fmt.Errorf("put a poll off: %w", err)
+	}
+	return nil
 }

@@ -41,6 +41,8 @@ const (
 	WhyBackAgain   = "texts are on again"
 	WhyNotOn       = "texts are not on"
 	WhyUnknownKind = "no such kind of text"
+	WhyNoCalls     = "nobody can place calls"
+	WhyNoVoice     = "reminders by voice are switched off"
 )
 
 // Decide is asked in the transaction that claims a notice (N2). In any doubt it does not send.
@@ -58,6 +60,10 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 		return suppress(WhyOptedOut), nil
 	case !trait.Reply && !f.Consent && !f.ByRequest:
 		return drop(WhyNoConsent), nil
+	case f.Channel == Voice && f.Kind != CallBack && !r.policy.VoiceReminders: // N10
+		return drop(WhyNoVoice), nil
+	case f.Paused:
+		return Verdict{Do: DoWait, Until: now.Add(pausedWait)}, nil
 	}
 	if why := replyHolds(f); why != "" {
 		return drop(why), nil
@@ -78,6 +84,9 @@ func (r *Rules) timely(f Facts, trait Trait, now time.Time) (Verdict, error) {
 		if err != nil || v.Do != DoSend {
 			return v, err
 		}
+	}
+	if f.Channel == Voice { // what is said is the conversation's
+		return Verdict{Do: DoSend}, nil
 	}
 	body, err := r.compose(f, now)
 	if err != nil {
@@ -181,18 +190,20 @@ func (r *Rules) window(f Facts, now time.Time) (Verdict, error) {
 	return Verdict{Do: DoSend}, nil
 }
 
-// zones are where the recipient may be; where that is not known, the business zone.
+// zones are where the recipient may be: where the member lives; if that is not known, all zones of the
+// area code, and the business zone as well (N4).
 func (r *Rules) zones(f Facts) ([]*time.Location, error) {
-	if len(f.Zones) == 0 {
-		return []*time.Location{r.cal.Zone()}, nil
+	var zones []*time.Location
+	names := f.Zones
+	if len(names) == 0 {
+		zones, names = append(zones, r.cal.Zone()), ZonesOf(f.Number)
 	}
-	zones := make([]*time.Location, len(f.Zones))
-	for i, name := range f.Zones {
+	for _, name := range names {
 		zone, err := time.LoadLocation(name)
 		if err != nil {
 			return nil, fmt.Errorf("time zone of the recipient: %w", err)
 		}
-		zones[i] = zone
+		zones = append(zones, zone)
 	}
 	return zones, nil
 }

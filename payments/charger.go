@@ -11,7 +11,7 @@ import (
 // Charger brings authorized attempts to an outcome. The row is the truth, a job only a nudge:
 // running it twice, late or never for one nudge does no harm, because the claim decides.
 //
-// What happens if the process dies, line by line (twilio.md's order of calls):
+// What happens if the process dies, line by line:
 //
 //	claim           the lease runs out; the sweeper nudges again.
 //	create          the same key again gives the same object; an unconfirmed object moves no money.
@@ -86,9 +86,15 @@ func (c *Charger) Run(ctx context.Context, key string) error {
 	}
 	intent, err := c.advance(ctx, &claim)
 	if err != nil {
-		return c.failed(ctx, claim, err)
+		err = c.failed(ctx, claim, err)
+	} else {
+		err = c.settle(ctx, claim, intent)
 	}
-	return c.settle(ctx, claim, intent)
+	if errors.Is(err, ErrTooLate) { // the fence: whoever took over looks for himself, and nothing was written here
+		c.log.Info("another worker has taken over", "attempt", claim.Key)
+		return nil
+	}
+	return err
 }
 
 // advance creates, confirms or looks up, whichever is next, and returns what the processor says.
@@ -201,7 +207,7 @@ func (c *Charger) settle(ctx context.Context, claim Claim, i Intent) error {
 			return c.wait(ctx, claim)
 		}
 		if canceled.State == IntentCanceled {
-			return c.decline(ctx, claim, CodeWantsVerification)
+			return c.decline(ctx, claim, wanted(claim, i))
 		}
 		return c.settle(ctx, claim, canceled)
 	case IntentCanceled:
@@ -216,6 +222,14 @@ func (c *Charger) settle(ctx context.Context, claim Claim, i Intent) error {
 
 // CodeWantsVerification: the bank wants the account verified before it pays.
 const CodeWantsVerification = "wants_verification"
+
+// wanted names what the payer's bank asked for: an account to be verified, or a card holder to be authenticated.
+func wanted(claim Claim, i Intent) string {
+	if claim.Method == Bank {
+		return CodeWantsVerification
+	}
+	return orElse(i.Code, "authentication_required")
+}
 
 func (c *Charger) take(ctx context.Context, claim Claim) error {
 	a, err := c.book.Take(ctx, claim, c.clock.Now())
@@ -263,8 +277,14 @@ func (c *Charger) failed(ctx context.Context, claim Claim, err error) error {
 	return c.wait(ctx, claim)
 }
 
+const releasePatience = 5 * time.Second
+
 // wait gives the attempt back to be looked at again: after 10 s, 1 min, 5 min, then every 15 min.
 func (c *Charger) wait(ctx context.Context, claim Claim) error {
+	// A worker that is told to stop still gives back what it holds: otherwise a restart would leave
+	// the payment to its lease.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releasePatience)
+	defer cancel()
 	steps := []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 	next := c.clock.Now().Add(steps[min(claim.Looks, len(steps)-1)])
 	if err := c.book.Release(ctx, claim, next); err != nil {

@@ -40,7 +40,7 @@ type DeskBook interface {
 	Freeze(ctx context.Context, key string, at time.Time) error
 	CloseOffer(ctx context.Context, key string, at time.Time) error
 	Void(ctx context.Context, key string, at time.Time) (Attempt, error)
-	Heard(ctx context.Context, key string) error
+	Heard(ctx context.Context, key string, at time.Time) error
 	TextResult(ctx context.Context, key, number string, at time.Time) error
 }
 
@@ -116,7 +116,7 @@ func (d *Desk) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 	if err != nil {
 		return Attempt{}, err
 	}
-	if got.Account != a.Account || got.Cents != a.Cents || got.Method != a.Method {
+	if got.Account != a.Account || got.Cents != a.Cents || got.Fee != a.Fee || got.Method != a.Method || got.BankType != a.BankType {
 		return Attempt{}, fmt.Errorf("offer, turn %d: %w", a.Turn, ErrKeyReused)
 	}
 	return got, nil
@@ -195,12 +195,14 @@ func (d *Desk) DuplicateFrom(ctx context.Context, account string, cents billing.
 	return Attempt{}, false, nil
 }
 
-// CloseOffer ends an offer that came to nothing; nothing was charged.
+// CloseOffer ends an offer that came to nothing; nothing was charged. ErrTooLate when the attempt is
+// authorized after all: then that may not be said.
 func (d *Desk) CloseOffer(ctx context.Context, key string) error {
 	return d.book.CloseOffer(ctx, key, d.clock.Now())
 }
 
-// Void cancels an authorized payment that has not been submitted. ErrTooLate when it has.
+// Void cancels an authorized payment that has not been submitted. ErrTooLate when it has. One that is
+// cancelled already is given back as it is.
 func (d *Desk) Void(ctx context.Context, key string) (Attempt, error) {
 	return d.book.Void(ctx, key, d.clock.Now())
 }
@@ -211,7 +213,9 @@ func (d *Desk) Freeze(ctx context.Context, key string) error {
 }
 
 // Heard notes that the caller heard the outcome, so that a failure need not be texted (L3).
-func (d *Desk) Heard(ctx context.Context, key string) error { return d.book.Heard(ctx, key) }
+func (d *Desk) Heard(ctx context.Context, key string) error {
+	return d.book.Heard(ctx, key, d.clock.Now())
+}
 
 // TextResult has the receipt or the failure texted to number, which the caller asked for on this call.
 func (d *Desk) TextResult(ctx context.Context, key, number string) error {

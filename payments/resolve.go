@@ -27,12 +27,16 @@ type Resolution struct {
 type ResolveBook interface {
 	ChargeBook
 	AttemptByReference(ctx context.Context, reference string) (Attempt, error)
-	LookNow(ctx context.Context, a Attempt, now time.Time) error
+	// ClaimNow is Claim for a person: whenever the next look would be due. ErrNoSuchAttempt: a worker has it.
+	ClaimNow(ctx context.Context, key string, machineNow, leaseUntil time.Time) (Claim, error)
 	NoteResolution(ctx context.Context, key string, r Resolution, at time.Time) error
 }
 
 // Resolver settles an unknown payment with evidence. The gateway is asked first, and what
 // contradicts it is refused: a person's word never beats the processor's own.
+//
+// The evidence is written before the outcome. If the process dies between the two the payment stays
+// unknown and its task open, and the same command does the rest.
 type Resolver struct {
 	charger *Charger
 	book    ResolveBook
@@ -51,7 +55,10 @@ var ErrContradicted = errors.New("the processor contradicts this")
 
 // Resolve settles the payment with that reference and returns it as it then stands.
 func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error) {
-	if res.Evidence == "" || res.By == "" {
+	switch {
+	case res.Verdict != VerdictTaken && res.Verdict != VerdictNotCharged:
+		return Attempt{}, fmt.Errorf("verdict %q: say taken or not-charged", res.Verdict)
+	case res.Evidence == "" || res.By == "":
 		return Attempt{}, errors.New("evidence and by are both needed: what was seen, and who saw it")
 	}
 	a, err := r.book.AttemptByReference(ctx, res.Reference)
@@ -64,44 +71,57 @@ func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error)
 	if a.IntentID == "" {
 		return a, fmt.Errorf("payment %s has not reached the processor yet: let the worker charge it, or have the caller cancel it", res.Reference)
 	}
-	intent, err := r.gateway.Retrieve(ctx, a.IntentID)
-	if err != nil {
-		return a, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err)
-	}
-	if err := contradiction(a, intent, res.Verdict); err != nil {
-		return a, err
-	}
-	now, machineNow := r.clock.Now(), r.machine.Now()
-	if err := r.book.LookNow(ctx, a, now); err != nil {
-		return a, err
-	}
-	claim, err := r.book.Claim(ctx, a.Key, now, machineNow, machineNow.Add(time.Minute))
+	machineNow := r.machine.Now()
+	claim, err := r.book.ClaimNow(ctx, a.Key, machineNow, machineNow.Add(time.Minute))
 	if err != nil {
 		return a, fmt.Errorf("a worker has this payment in hand, try again in a minute: %w", err)
 	}
-	if err := r.book.NoteResolution(ctx, a.Key, res, now); err != nil {
-		return a, err
-	}
-	if res.Verdict == VerdictTaken {
-		err = r.charger.take(ctx, claim)
-	} else {
-		err = r.notCharged(ctx, claim, intent)
-	}
-	if err != nil {
+	if err := r.settle(ctx, claim, res); err != nil {
 		return a, err
 	}
 	return r.book.AttemptByReference(ctx, res.Reference)
 }
 
-// notCharged makes sure of it: an object that can still be confirmed is cancelled first.
-func (r *Resolver) notCharged(ctx context.Context, claim Claim, i Intent) error {
-	if i.State != IntentCanceled && i.State != IntentNoMethod {
-		canceled, err := r.gateway.Cancel(ctx, claim.IntentID)
-		if err != nil || canceled.State != IntentCanceled {
-			return errors.Join(r.charger.wait(ctx, claim), fmt.Errorf("the processor did not cancel it, so it may still charge: %w", ErrContradicted))
-		}
+// settle asks the processor, makes sure, writes the evidence down and then the outcome.
+func (r *Resolver) settle(ctx context.Context, claim Claim, res Resolution) error {
+	intent, err := r.gateway.Retrieve(ctx, claim.IntentID)
+	if err != nil {
+		return r.giveBack(ctx, claim, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err))
+	}
+	err = contradiction(claim.Attempt, intent, res.Verdict)
+	if err == nil && res.Verdict == VerdictNotCharged {
+		err = r.makeSure(ctx, claim, intent)
+	}
+	if err != nil {
+		return r.giveBack(ctx, claim, err)
+	}
+	if err := r.book.NoteResolution(ctx, claim.Key, res, r.clock.Now()); err != nil {
+		return r.giveBack(ctx, claim, err)
+	}
+	if res.Verdict == VerdictTaken {
+		return r.charger.take(ctx, claim)
 	}
 	return r.charger.decline(ctx, claim, "resolved")
+}
+
+// giveBack lets a worker look at once: what was refused here may be plain to see there.
+func (r *Resolver) giveBack(ctx context.Context, claim Claim, why error) error {
+	return errors.Join(why, r.book.Release(ctx, claim, r.clock.Now()))
+}
+
+// makeSure cancels an object that can still be confirmed. Only then was nothing charged.
+func (r *Resolver) makeSure(ctx context.Context, claim Claim, i Intent) error {
+	if i.State == IntentCanceled || i.State == IntentNoMethod {
+		return nil
+	}
+	canceled, err := r.gateway.Cancel(ctx, claim.IntentID)
+	if g, ok := AsGatewayError(err); ok && g.Kind != GatewayRefused {
+		return fmt.Errorf("the processor must cancel it first and does not answer, try again later: %w", err)
+	}
+	if err != nil || canceled.State != IntentCanceled {
+		return fmt.Errorf("the processor did not cancel it, so it may still charge: %w", ErrContradicted)
+	}
+	return nil
 }
 
 // contradiction compares a person's verdict with the processor's word.
@@ -109,8 +129,6 @@ func contradiction(a Attempt, i Intent, v Verdict) error {
 	charged := i.State == IntentSucceeded || (i.State == IntentProcessing && a.Method == Bank)
 	never := i.State == IntentCanceled || i.State == IntentNoMethod || i.State == IntentNew || i.State == IntentAction
 	switch {
-	case v != VerdictTaken && v != VerdictNotCharged:
-		return fmt.Errorf("verdict %q: say taken or not-charged", v)
 	case v == VerdictTaken && never:
 		return fmt.Errorf("%w: it says %s, no money moved", ErrContradicted, i.State)
 	case v == VerdictNotCharged && charged:

@@ -52,11 +52,12 @@ func NewSweeper(book SweepBook, turns Turns, clock, machine Clock, policy billin
 // replica at once, does no harm.
 func (s *Sweeper) Tick(ctx context.Context) (int, error) {
 	now := s.clock.Now()
+	var errs []error
 	nudged, err := s.book.NudgeDue(ctx, now, s.machine.Now())
 	if err != nil {
-		return 0, fmt.Errorf("nudge due attempts: %w", err)
+		errs = append(errs, fmt.Errorf("nudge due attempts: %w", err))
 	}
-	errs := []error{s.closeStale(ctx, now)}
+	errs = append(errs, s.closeStale(ctx, now))
 	overdue := now.Add(-time.Duration(s.policy.PendingResolveHours) * time.Hour)
 	if n, err := s.book.TaskForUnknown(ctx, overdue, now); err != nil {
 		errs = append(errs, fmt.Errorf("hand over unknown attempts: %w", err))
@@ -85,7 +86,8 @@ func (s *Sweeper) closeStale(ctx context.Context, now time.Time) error {
 		if leased {
 			continue
 		}
-		if err := s.book.CloseOffer(ctx, o.Key, now); err != nil {
+		err = s.book.CloseOffer(ctx, o.Key, now)
+		if err != nil && !errors.Is(err, ErrTooLate) { // authorized since we looked: all the better
 			return fmt.Errorf("close offer: %w", err)
 		}
 	}

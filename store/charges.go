@@ -30,6 +30,18 @@ func (s *Store) Claim(ctx context.Context, key string, now, machineNow, leaseUnt
 	return s.claim(row)
 }
 
+// ClaimNow is Claim for a person with evidence: whenever the next look would be due.
+func (s *Store) ClaimNow(ctx context.Context, key string, machineNow, leaseUntil time.Time) (payments.Claim, error) {
+	row, err := s.q.ClaimForPerson(ctx, db.ClaimForPersonParams{Key: key, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return payments.Claim{}, payments.ErrNoSuchAttempt
+	}
+	if err != nil {
+		return payments.Claim{}, fmt.Errorf("claim: %w", err)
+	}
+	return s.claim(row)
+}
+
 func (s *Store) claim(row db.PaymentAttempt) (payments.Claim, error) {
 	token, err := s.keys.Open(row.TokenSealed, tokenContext+row.Key)
 	if err != nil {
@@ -95,6 +107,9 @@ func (s *Store) Take(ctx context.Context, c payments.Claim, at time.Time) (payme
 		}); err != nil {
 			return err
 		}
+		if err := q.CloseTask(ctx, db.CloseTaskParams{Kind: taskUnknown, AttemptKey: &row.Key, At: &at}); err != nil {
+			return err
+		}
 		jobs := jobList{}
 		if err := s.planNotice(ctx, q, &jobs, "payment_received", row, at, at); err != nil {
 			return err
@@ -117,6 +132,9 @@ func (s *Store) Decline(ctx context.Context, c payments.Claim, code string, at t
 			return err
 		}
 		got = attempt(row)
+		if err := declinedTasks(ctx, q, row, at); err != nil {
+			return err
+		}
 		jobs := jobList{}
 		if err := s.planNotice(ctx, q, &jobs, "payment_failed", row, at, at.Add(failureGrace)); err != nil {
 			return err
@@ -124,6 +142,27 @@ func (s *Store) Decline(ctx context.Context, c payments.Claim, code string, at t
 		return s.nudge(ctx, tx, jobs...)
 	})
 	return got, err
+}
+
+// Kinds of tasks that follow an attempt. One of a kind is left for an attempt, and its end is written
+// with whatever makes it needless.
+const (
+	taskUnknown = "payment-unknown"
+	taskFailed  = "payment-failed" // done once the caller has heard it
+)
+
+// declinedTasks ends the search for evidence, and leaves the failure to a person as long as the caller
+// has not heard it (L3).
+func declinedTasks(ctx context.Context, q *db.Queries, row db.PaymentAttempt, at time.Time) error {
+	if err := q.CloseTask(ctx, db.CloseTaskParams{Kind: taskUnknown, AttemptKey: &row.Key, At: &at}); err != nil {
+		return err
+	}
+	if row.Heard {
+		return nil
+	}
+	return q.InsertTask(ctx, db.InsertTaskParams{
+		Kind: taskFailed, Account: &row.Account, AttemptKey: &row.Key, Detail: "the caller has not heard that nothing was charged", At: at,
+	})
 }
 
 // Return records that a taken payment bounced or is disputed: the bill reopens as of its original due date (L5).
@@ -153,14 +192,19 @@ func (s *Store) Return(ctx context.Context, key, code string, at time.Time) erro
 	})
 }
 
-// Void cancels a payment that has not been submitted (E12). ErrTooLate when it has.
+// Void cancels a payment that has not been submitted (E12). ErrTooLate when it has; one that is
+// cancelled already is given back as it is.
 func (s *Store) Void(ctx context.Context, key string, at time.Time) (payments.Attempt, error) {
 	machineNow := s.machine.Now()
 	row, err := s.q.VoidAttempt(ctx, db.VoidAttemptParams{Key: key, At: &at, MachineNow: &machineNow})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return payments.Attempt{}, payments.ErrTooLate
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return s.oneAttempt(row, err)
 	}
-	return s.oneAttempt(row, err)
+	a, err := s.Attempt(ctx, key)
+	if err == nil && a.State != payments.Voided {
+		err = payments.ErrTooLate
+	}
+	return a, err
 }
 
 // TextResult has the result texted to number; a receipt already due is planned here.
@@ -204,13 +248,25 @@ func (s *Store) AttemptByIntent(ctx context.Context, intentID string) (payments.
 	return s.oneAttempt(s.q.AttemptByIntent(ctx, &intentID))
 }
 
-// LookNow lets the next worker look at an open attempt at once, and nudges one.
-func (s *Store) LookNow(ctx context.Context, a payments.Attempt, now time.Time) error {
+// LookNow lets the next worker look at an open attempt at once, and nudges one. Overtaken ends the claim
+// of whoever has it in hand. ErrTooLate: it was settled meanwhile.
+func (s *Store) LookNow(ctx context.Context, a payments.Attempt, overtaken bool, now time.Time) error {
 	return s.inTx(ctx, "look now", func(q *db.Queries, tx pgx.Tx) error {
-		if _, err := q.LookAtOnce(ctx, db.LookAtOnceParams{IntentID: &a.IntentID, Now: &now}); err != nil {
+		n, err := q.LookAtOnce(ctx, db.LookAtOnceParams{IntentID: &a.IntentID, Overtaken: overtaken, Now: &now})
+		if err != nil {
 			return err
 		}
+		if n == 0 {
+			return payments.ErrTooLate
+		}
 		return s.nudge(ctx, tx, ChargeJob{Key: a.Key})
+	})
+}
+
+// Contradict leaves a task for an attempt that is on record as never charged, and has been.
+func (s *Store) Contradict(ctx context.Context, a payments.Attempt, at time.Time) error {
+	return s.q.InsertTask(ctx, db.InsertTaskParams{
+		Kind: "charged-after-decline", Account: &a.Account, AttemptKey: &a.Key, Detail: "the processor has charged it: pay it back or book it", At: at,
 	})
 }
 
@@ -220,14 +276,13 @@ func (s *Store) NoteEvent(ctx context.Context, e payments.Event, at time.Time) e
 	return err
 }
 
-// NoteResolution keeps a person's evidence and ends the task that asked for it.
+// NoteResolution keeps a person's evidence. The task that asked for it ends with the outcome.
 func (s *Store) NoteResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
-	return s.inTx(ctx, "note resolution", func(q *db.Queries, _ pgx.Tx) error {
-		if err := q.InsertResolution(ctx, db.InsertResolutionParams{
-			AttemptKey: key, Verdict: string(r.Verdict), Evidence: r.Evidence, ByWhom: r.By, At: at,
-		}); err != nil {
-			return err
-		}
-		return q.CloseTask(ctx, db.CloseTaskParams{Kind: "payment-unknown", AttemptKey: &key, At: &at})
+	err := s.q.InsertResolution(ctx, db.InsertResolutionParams{
+		AttemptKey: key, Verdict: string(r.Verdict), Evidence: r.Evidence, ByWhom: r.By, At: at,
 	})
+	if err != nil {
+		return fmt.Errorf("note resolution: %w", err)
+	}
+	return nil
 }

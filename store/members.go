@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"encoding/base32"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,7 +51,7 @@ func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, e
 		found := gather(rows)
 		matched := p.compare(found, try.Claim)
 		several = len(matched) > 1
-		subjects := subjectsOf(found, matched, try.Claim)
+		subjects := subjectsOf(found, matched, p.stranger(try.Claim.Selector))
 		passed, err := p.passes(ctx, q, try, subjects, len(matched) == 1)
 		if err != nil {
 			return err
@@ -118,13 +121,13 @@ func (p *People) check(who candidate, kind, answer string) bool {
 }
 
 // subjectsOf says against whom a try counts: the one whose answers matched, else every record behind
-// the selector, else what was keyed.
-func subjectsOf(found, matched []candidate, c ivr.Claim) []string {
+// the selector, else a stranger.
+func subjectsOf(found, matched []candidate, stranger string) []string {
 	if len(matched) == 1 {
 		return []string{matched[0].member.ID}
 	}
 	if len(found) == 0 {
-		return []string{c.Selector.Value}
+		return []string{stranger}
 	}
 	var list []string
 	for _, f := range found {
@@ -133,9 +136,19 @@ func subjectsOf(found, matched []candidate, c ivr.Claim) []string {
 	return list
 }
 
+// stranger stands for what was keyed when no record is behind it. It is counted under a keyed hash:
+// people key a bank account or an SSN where they are asked for an account, and that may not be kept (P4).
+func (p *People) stranger(s billing.Selector) string {
+	_, mac := p.hash.MAC("stranger", string(s.Kind), s.Value)
+	return "stranger:" + strings.ToLower(base32.StdEncoding.EncodeToString(mac[:15]))
+}
+
 // passes holds the limits of I5 and writes the try down. Every path runs the same statements.
 func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, subjects []string, matched bool) (bool, error) {
 	dayAgo := try.At.Add(-24 * time.Hour)
+	if err := q.LockTries(ctx, lockKeys(subjects, try.Caller)); err != nil {
+		return false, err
+	}
 	before, err := q.VerifiedBefore(ctx, db.VerifiedBeforeParams{CallSid: try.Call, Turn: int32(try.Turn)}) //nolint:gosec // a turn is small
 	if err != nil {
 		return false, err
@@ -149,27 +162,42 @@ func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, s
 		return false, err
 	}
 	barred := try.Caller != "" && int(others) >= p.policy.IDAccountsPerCallerDay
-	var lock []string
-	until := try.At.Add(p.policy.SoftLockMinutes.Duration())
+	locks := db.InsertSoftLocksParams{At: try.At}
 	for _, n := range counts {
 		barred = barred || n.Locked > 0 || int(n.InARow) >= p.policy.IDFailHard
 		if !matched && n.Locked == 0 && int(n.Failures)+1 >= p.policy.IDTriesPerAccountDay {
-			lock = append(lock, n.Subject)
-			if n.LocksToday > 0 { // the second within a day lasts a day
-				until = try.At.Add(24 * time.Hour)
-			}
+			locks.Subjects = append(locks.Subjects, n.Subject)
+			locks.Untils = append(locks.Untils, try.At.Add(p.lockTime(n.LocksToday > 0)))
 		}
 	}
 	passed := matched && !barred
 	if len(before) > 0 { // this turn was answered before: the same answer, and nothing counted twice
-		passed, lock = before[0].Passed && matched, nil
+		passed, locks.Subjects, locks.Untils = before[0].Passed && matched, nil, nil
 	}
 	if err := q.InsertVerifications(ctx, db.InsertVerificationsParams{
 		CallSid: try.Call, Turn: int32(try.Turn), Caller: ptr(try.Caller), Passed: passed, At: try.At, Subjects: subjects, //nolint:gosec // a turn is small
 	}); err != nil {
 		return false, err
 	}
-	return passed, q.InsertSoftLocks(ctx, db.InsertSoftLocksParams{At: try.At, Until: until, Subjects: lock})
+	return passed, q.InsertSoftLocks(ctx, locks)
+}
+
+// lockTime is how long a soft lock lasts: the second within a day lasts a day.
+func (p *People) lockTime(second bool) time.Duration {
+	if second {
+		return 24 * time.Hour
+	}
+	return p.policy.SoftLockMinutes.Duration()
+}
+
+// lockKeys are what a try counts against, in one order for all, so that two tries never wait for each other.
+func lockKeys(subjects []string, caller string) []string {
+	keys := slices.Clone(subjects)
+	if caller != "" {
+		keys = append(keys, caller)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Accounts are the member's billing accounts: health first, then dental, then group.
@@ -194,21 +222,30 @@ func (p *People) Payable(ctx context.Context, number string) (bool, error) {
 	return yes, nil
 }
 
-// Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7).
-func (p *People) Standing(ctx context.Context, number string, at time.Time) (ivr.Owed, error) {
-	row, err := p.q.AccountByNumber(ctx, number)
+// Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7). It is read
+// in one snapshot: old bills and new payments of an import that ends meanwhile would make a debt that never was.
+func (p *People) Standing(ctx context.Context, number string, at time.Time) (owed ivr.Owed, err error) {
+	err = p.inSnapshot(ctx, "read standing", func(q *db.Queries) error {
+		owed, err = p.standing(ctx, q, number, at)
+		return err
+	})
+	return owed, err
+}
+
+func (p *People) standing(ctx context.Context, q *db.Queries, number string, at time.Time) (ivr.Owed, error) {
+	row, err := q.AccountByNumber(ctx, number)
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read account: %w", err)
 	}
-	bills, err := p.q.BillsOf(ctx, number)
+	bills, err := q.BillsOf(ctx, number)
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read bills: %w", err)
 	}
-	entries, err := p.q.EntriesOf(ctx, number)
+	entries, err := q.EntriesOf(ctx, number)
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read ledger: %w", err)
 	}
-	asOf, err := p.q.NewestImport(ctx)
+	asOf, err := q.NewestImport(ctx)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return ivr.Owed{}, fmt.Errorf("read import: %w", err)
 	}

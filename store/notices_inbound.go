@@ -86,6 +86,9 @@ func (s *Store) changeNumber(ctx context.Context, q *db.Queries, tx pgx.Tx, numb
 	if len(helped) > 0 {
 		facts.LastHelp = helped[0]
 	}
+	if err := answerFacts(ctx, q, number, at, &facts); err != nil {
+		return err
+	}
 	return s.carryOut(ctx, q, tx, number, decide(facts), at)
 }
 
@@ -103,6 +106,11 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 			return err
 		}
 		if err := grantConsent(ctx, q, *e.Lift, at); err != nil {
+			return err
+		}
+	}
+	if e.Detach {
+		if err := detach(ctx, q, number, e.Task, at); err != nil {
 			return err
 		}
 	}
@@ -128,8 +136,12 @@ func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number
 	if r.NotAfter.IsZero() {
 		r.NotAfter = at.Add(trait.Window)
 	}
+	channel := r.Channel
+	if channel == "" {
+		channel = notify.SMS
+	}
 	id, err := q.PlanAnswer(ctx, db.PlanAnswerParams{
-		Reference: noticeReference(string(r.Kind), r.Cause), Number: number, Kind: string(r.Kind), Language: r.Language,
+		Reference: noticeReference(string(r.Kind), r.Cause), Number: number, Channel: string(channel), Kind: string(r.Kind), Language: r.Language,
 		TimeZone: r.Zone, Cause: &r.Cause, ByRequest: r.Asked, At: at, NotAfter: &r.NotAfter,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -146,7 +158,12 @@ func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number
 // keeps its consent: its owner has said nothing.
 func suppressNumber(ctx context.Context, q *db.Queries, sup notify.Suppression, at time.Time) (fresh bool, err error) {
 	rows := []db.SuppressNumberParams{{Channel: "sms", Purpose: purposePayments}}
-	if sup.All {
+	channels := []string{"sms"}
+	switch {
+	case sup.CallsOnly:
+		rows[0].Channel, channels[0] = "voice", "voice"
+	case sup.All:
+		channels = append(channels, "voice")
 		rows = append(rows, db.SuppressNumberParams{Channel: "sms", Purpose: purposeAll}, db.SuppressNumberParams{Channel: "voice", Purpose: purposeAll})
 	}
 	for i, p := range rows {
@@ -162,7 +179,7 @@ func suppressNumber(ctx context.Context, q *db.Queries, sup notify.Suppression, 
 	if sup.Source == notify.FromUnreachable {
 		return fresh, nil
 	}
-	if err := q.RevokeConsents(ctx, db.RevokeConsentsParams{Number: sup.Number, At: &at}); err != nil {
+	if err := q.RevokeConsents(ctx, db.RevokeConsentsParams{Number: sup.Number, Channels: channels, At: &at}); err != nil {
 		return false, fmt.Errorf("end consent: %w", err)
 	}
 	return fresh, nil

@@ -14,19 +14,22 @@ import (
 
 // RecordNotice writes what came of a claim. Every write names the fence.
 func (s *Store) RecordNotice(ctx context.Context, c notify.Claim, r notify.Result, at time.Time) error {
-	return s.inTx(ctx, "record notice", func(q *db.Queries, _ pgx.Tx) error {
+	return s.inTx(ctx, "record notice", func(q *db.Queries, tx pgx.Tx) error {
 		code := ptr(int32(r.Code)) //nolint:gosec // G115: a carrier's error code has five digits
 		var rows int64
 		var err error
 		switch {
 		case r.State == notify.Planned && r.NotSent:
 			rows, err = q.ReplanNotice(ctx, db.ReplanNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.Again, Why: ptr(r.Why), ErrorCode: code})
+			if err == nil && rows > 0 && c.Channel == notify.SMS {
+				err = pause(ctx, q, string(c.Kind), r.Code, r.Trouble, at)
+			}
 		case r.State == notify.Planned:
 			rows, err = q.ResendNotice(ctx, db.ResendNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.Again, Why: ptr(r.Why)})
 		case r.State == notify.Unsure:
 			return doubtNotice(ctx, q, c, r, at)
 		case r.State == notify.Failed, r.State == notify.Suppressed:
-			return failNotice(ctx, q, c, r, code, at)
+			return s.failNotice(ctx, q, tx, c, r, code, at)
 		default:
 			return fmt.Errorf("a result that we do not know: %q", r.State)
 		}
@@ -55,7 +58,7 @@ func doubtNotice(ctx context.Context, q *db.Queries, c notify.Claim, r notify.Re
 	return q.InsertNoticeTask(ctx, db.InsertNoticeTaskParams{ID: c.ID, Kind: "text-in-doubt", Detail: r.Why, At: at})
 }
 
-func failNotice(ctx context.Context, q *db.Queries, c notify.Claim, r notify.Result, code *int32, at time.Time) error {
+func (s *Store) failNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, c notify.Claim, r notify.Result, code *int32, at time.Time) error {
 	row, err := q.FailNotice(ctx, db.FailNoticeParams{ID: c.ID, Fence: c.Fence, State: string(r.State), Why: ptr(r.Why), ErrorCode: code})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notify.ErrOvertaken
@@ -63,15 +66,15 @@ func failNotice(ctx context.Context, q *db.Queries, c notify.Claim, r notify.Res
 	if err != nil {
 		return err
 	}
-	return afterEnd(ctx, q, row, r.Trouble, at)
+	return s.afterEnd(ctx, q, tx, row, r.Trouble, at)
 }
 
 // ReportNotice writes the carrier's word. It names no fence: a text that exists, exists.
 func (s *Store) ReportNotice(ctx context.Context, r notify.Report, at time.Time) (notify.Reported, error) {
 	var got notify.Reported
-	err := s.inTx(ctx, "report notice", func(q *db.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, "report notice", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.ReportNotice(ctx, db.ReportNoticeParams{
-			Reference: r.Reference, MessageSid: &r.SID, State: string(r.State), At: &at, Why: ptr(r.Why),
+			Reference: r.Reference, MessageSid: &r.SID, State: string(r.State), At: &at, Why: ptr(r.Why), PollAt: when(r.PollAt),
 			ErrorCode: ptr(int32(r.Code)), //nolint:gosec // G115: a carrier's error code has five digits
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -82,7 +85,7 @@ func (s *Store) ReportNotice(ctx context.Context, r notify.Report, at time.Time)
 			return err
 		}
 		got = notify.Reported{Kind: notify.Kind(row.Kind), Changed: true}
-		return afterEnd(ctx, q, row, r.Trouble, at)
+		return s.afterEnd(ctx, q, tx, row, r.Trouble, at)
 	})
 	return got, err
 }
@@ -102,9 +105,19 @@ func unchanged(ctx context.Context, q *db.Queries, r notify.Report) (notify.Repo
 // afterEnd does what follows from a text that did not go or did not arrive, in the same transaction:
 // a written notice becomes a letter the same day (E6), a number that takes no texts or wants none is
 // suppressed (N11, O2), and a person is told.
-func afterEnd(ctx context.Context, q *db.Queries, row db.Notice, t notify.Trouble, at time.Time) error {
+func (s *Store) afterEnd(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, t notify.Trouble, at time.Time) error {
+	if row.Channel == string(notify.Voice) {
+		return s.afterCall(ctx, q, tx, row, t, at)
+	}
 	switch notify.State(row.State) {
-	case notify.Dropped, notify.Suppressed, notify.Failed, notify.Undelivered:
+	case notify.Dropped, notify.Suppressed:
+	case notify.Failed, notify.Undelivered:
+		if err := pause(ctx, q, row.Kind, int(val(row.ErrorCode)), t, at); err != nil {
+			return err
+		}
+		if err := s.planRetry(ctx, q, row, t, at); err != nil {
+			return err
+		}
 	default:
 		return nil
 	}
@@ -147,15 +160,15 @@ func (s *Store) NoticeSiblings(ctx context.Context, c notify.Claim) (notify.Sibl
 }
 
 // NudgeNotices ends what is overdue, gives up leases that ran out, and puts what is due in line.
-func (s *Store) NudgeNotices(ctx context.Context, now, machineNow time.Time) (notify.Nudged, error) {
+func (s *Store) NudgeNotices(ctx context.Context, n notify.Nudge) (notify.Nudged, error) {
 	var got notify.Nudged
 	err := s.inTx(ctx, "nudge notices", func(q *db.Queries, tx pgx.Tx) error {
-		expired, err := q.ExpireNotices(ctx, &machineNow)
+		expired, err := q.ExpireNotices(ctx, &n.MachineNow)
 		if err != nil {
 			return err
 		}
 		why := notify.WhyTooLate
-		overdue, err := q.OverdueNotices(ctx, db.OverdueNoticesParams{Now: &now, Why: &why})
+		overdue, err := q.OverdueNotices(ctx, db.OverdueNoticesParams{Now: &n.Now, Why: &why})
 		if err != nil {
 			return err
 		}
@@ -164,20 +177,13 @@ func (s *Store) NudgeNotices(ctx context.Context, now, machineNow time.Time) (no
 			if err := q.DropReasons(ctx, db.DropReasonsParams{ID: row.ID, Why: &why}); err != nil {
 				return err
 			}
-			if err := afterEnd(ctx, q, row, "", now); err != nil {
+			if err := s.afterEnd(ctx, q, tx, row, "", n.Now); err != nil {
 				return err
 			}
 		}
-		ids, err := q.DueNotices(ctx, db.DueNoticesParams{Now: now, MachineNow: &machineNow})
-		if err != nil {
-			return err
-		}
-		jobs := make(jobList, len(ids))
-		for i, id := range ids {
-			jobs[i] = NoticeJob{ID: id}
-		}
-		got.Due, got.Expired = len(ids), int(expired)
-		return s.nudge(ctx, tx, jobs...)
+		got.Expired = int(expired)
+		got.Due, err = s.nudgeDue(ctx, q, tx, n)
+		return err
 	})
 	return got, err
 }

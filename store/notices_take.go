@@ -18,7 +18,7 @@ import (
 // one in doubt to be looked for. The row is locked first: of two couriers the second finds it claimed.
 func (s *Store) TakeNotice(ctx context.Context, id int64, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
 	var got notify.Claim
-	err := s.inTx(ctx, "take notice", func(q *db.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, "take notice", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.NoticeForUpdate(ctx, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -28,9 +28,11 @@ func (s *Store) TakeNotice(ctx context.Context, id int64, at notify.Moment, deci
 		}
 		switch notify.State(row.State) {
 		case notify.Planned:
-			got, err = takePlanned(ctx, q, row, at, decide)
+			got, err = s.takePlanned(ctx, q, tx, row, at, decide)
 		case notify.Unsure:
 			got, err = takeUnsure(ctx, q, row, at)
+		case notify.Accepted, notify.Sent:
+			got, err = claimPoll(ctx, q, row, at)
 		}
 		return err
 	})
@@ -44,7 +46,7 @@ func (s *Store) TakeNotice(ctx context.Context, id int64, at notify.Moment, deci
 }
 
 // takePlanned writes the verdict: claimed, put off or ended.
-func takePlanned(ctx context.Context, q *db.Queries, row db.Notice, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
+func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
 	if row.NotBefore.After(at.Now) {
 		return notify.Claim{}, nil
 	}
@@ -52,6 +54,11 @@ func takePlanned(ctx context.Context, q *db.Queries, row db.Notice, at notify.Mo
 	if err != nil {
 		return notify.Claim{}, err
 	}
+	stopped, probe, err := paused(ctx, q, row, at.Now)
+	if err != nil {
+		return notify.Claim{}, fmt.Errorf("read what is stopped: %w", err)
+	}
+	facts.Paused = stopped
 	v, err := decide(facts)
 	if err != nil {
 		return notify.Claim{}, err
@@ -66,20 +73,22 @@ func takePlanned(ctx context.Context, q *db.Queries, row db.Notice, at notify.Mo
 	switch v.Do {
 	case notify.DoSend:
 		claimed, err := q.ClaimNotice(ctx, db.ClaimNoticeParams{ID: row.ID, Body: &v.Body, Now: &at.Now, LeaseUntil: &at.LeaseUntil})
-		return claimOf(claimed), err
+		c := claimOf(claimed)
+		c.Probe = probe
+		return c, err
 	case notify.DoWait:
 		return notify.Claim{}, q.PutNoticeOff(ctx, db.PutNoticeOffParams{ID: row.ID, Until: v.Until})
 	case notify.DoDrop:
-		return notify.Claim{}, endNotice(ctx, q, row, notify.Dropped, v.Why, at.Now)
+		return notify.Claim{}, s.endNotice(ctx, q, tx, row, notify.Dropped, v.Why, at.Now)
 	case notify.DoSuppress:
-		return notify.Claim{}, endNotice(ctx, q, row, notify.Suppressed, v.Why, at.Now)
+		return notify.Claim{}, s.endNotice(ctx, q, tx, row, notify.Suppressed, v.Why, at.Now)
 	}
 	return notify.Claim{}, fmt.Errorf("a verdict that we do not know: %q", v.Do)
 }
 
 // endNotice ends a notice of which nothing has left. One that was created once and not found again
 // stays open to the carrier's word.
-func endNotice(ctx context.Context, q *db.Queries, row db.Notice, state notify.State, why string, at time.Time) error {
+func (s *Store) endNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, state notify.State, why string, at time.Time) error {
 	ended, err := q.EndNotice(ctx, db.EndNoticeParams{ID: row.ID, State: string(state), Why: &why})
 	if err != nil {
 		return err
@@ -87,7 +96,7 @@ func endNotice(ctx context.Context, q *db.Queries, row db.Notice, state notify.S
 	if err := q.DropReasons(ctx, db.DropReasonsParams{ID: row.ID, Why: &why}); err != nil {
 		return err
 	}
-	return afterEnd(ctx, q, ended, "", at)
+	return s.afterEnd(ctx, q, tx, ended, "", at)
 }
 
 func takeUnsure(ctx context.Context, q *db.Queries, row db.Notice, at notify.Moment) (notify.Claim, error) {
@@ -107,11 +116,11 @@ func noticeFacts(ctx context.Context, q *db.Queries, row db.Notice, now time.Tim
 	if err != nil {
 		return notify.Facts{}, fmt.Errorf("read facts: %w", err)
 	}
-	f := notify.Facts{Kind: notify.Kind(row.Kind), Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
+	f := notify.Facts{Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
 	for _, r := range rows {
 		f.Consent, f.OptedOut, f.Unreachable = r.Consent, r.OptedOut, r.Unreachable
 		f.Zones = r.ZonesOfNumber
-		if len(f.Zones) == 0 && r.ZoneOfAccount != nil {
+		if len(f.Zones) == 0 && val(r.ZoneOfAccount) != "" {
 			f.Zones = []string{*r.ZoneOfAccount}
 		}
 		if r.Account != nil {
@@ -165,7 +174,8 @@ func recentTexts(ctx context.Context, q *db.Queries, number string, now time.Tim
 
 func claimOf(r db.Notice) notify.Claim {
 	return notify.Claim{
-		ID: r.ID, Reference: r.Reference, Kind: notify.Kind(r.Kind), State: notify.State(r.State), Number: r.Number, Body: val(r.Body),
-		Fence: r.Fence, Creates: int(r.Creates), Looks: int(r.Looks), Waits: int(r.Waits), TriedAt: val(r.TriedAt),
+		ID: r.ID, Reference: r.Reference, Kind: notify.Kind(r.Kind), Channel: notify.Channel(r.Channel), State: notify.State(r.State),
+		Number: r.Number, Body: val(r.Body), SID: val(r.MessageSid), Fence: r.Fence,
+		Creates: int(r.Creates), Looks: int(r.Looks), Waits: int(r.Waits), Polls: int(r.Polls), TriedAt: val(r.TriedAt),
 	}
 }

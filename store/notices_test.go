@@ -97,7 +97,7 @@ func TestL3FailureHeard(t *testing.T) {
 		want := 1
 		if heard {
 			want = 0
-			if err := p.store.Heard(context.Background(), a.Key); err != nil {
+			if err := p.store.Heard(context.Background(), a.Key, p.clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -109,10 +109,10 @@ func TestL3FailureHeard(t *testing.T) {
 // TestN4ReturnWaitsForTheWindow: nobody has just asked for it.
 func TestN4ReturnWaitsForTheWindow(t *testing.T) {
 	p := openPost(t)
-	a := p.taken(anas, payments.Bank, "", false)
+	a := p.taken(anas, payments.Card, "", false)
 	p.exec(`UPDATE payment_attempts SET text_number = $1`, ana)
 	p.clock.at = time.Date(2027, time.February, 12, 8, 0, 0, 0, time.UTC) // 03:00 in Boston
-	if err := p.store.Return(context.Background(), a.Key, "R01", p.clock.Now()); err != nil {
+	if err := p.store.Return(context.Background(), a.Key, "disputed", p.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	p.work()
@@ -129,9 +129,9 @@ func TestN4ReturnWaitsForTheWindow(t *testing.T) {
 // TestL5ReturnPaidMeanwhile: "your bill is still unpaid" must be true.
 func TestL5ReturnPaidMeanwhile(t *testing.T) {
 	p := openPost(t)
-	a := p.taken(anaB, payments.Bank, "", false)
+	a := p.taken(anaB, payments.Card, "", false)
 	p.exec(`UPDATE payment_attempts SET text_number = $1`, ana)
-	if err := p.store.Return(context.Background(), a.Key, "R01", p.clock.Now()); err != nil {
+	if err := p.store.Return(context.Background(), a.Key, "disputed", p.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	p.taken(anaB, payments.Card, "", false) // 50.00 of 31.50

@@ -81,6 +81,16 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time
 		if row.State == string(payments.Closed) {
 			return payments.ErrClosed
 		}
+		frozen, err := q.FrozenAt(ctx, row.Account)
+		if err != nil {
+			return err
+		}
+		if frozen != nil { // since the offer was made; the sweeper closes it
+			return payments.ErrClosed
+		}
+		if err := written(a, payments.Method(row.Method)); err != nil {
+			return err
+		}
 		if a.Token != nil {
 			if _, err := s.tokenize(ctx, q, a.Key, *a.Token, at); err != nil {
 				return err
@@ -91,6 +101,14 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time
 		return err
 	})
 	return got, err
+}
+
+// written holds E6: no bank debit without a written notice, and no text to nowhere.
+func written(a payments.Authorization, m payments.Method) error {
+	if (m == payments.Bank) != (a.Copy == payments.TextCopy || a.Copy == payments.LetterCopy) || a.Copy == payments.TextCopy && a.TextTo == "" {
+		return fmt.Errorf("consent to a payment by %s with the written copy %q: our mistake", m, a.Copy)
+	}
+	return nil
 }
 
 func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payments.Authorization, at time.Time) (db.PaymentAttempt, error) {
@@ -132,9 +150,11 @@ func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payme
 	return row, s.nudge(ctx, tx, jobs...)
 }
 
-// evidence gathers what proves the consent; its hash covers every field (E8).
+// evidence gathers what proves the consent; its hash covers every field (E8). Instants are as the
+// database keeps them, or the hash could not be made again from what is stored.
 func evidence(a payments.Authorization, row db.PaymentAttempt) db.InsertEvidenceParams {
 	c := a.Consent
+	c.TermsAt, c.GivenAt = c.TermsAt.Truncate(time.Microsecond), c.GivenAt.Truncate(time.Microsecond)
 	sum := sha256.Sum256([]byte(strings.Join([]string{
 		row.Key, row.Account, fmt.Sprint(row.Cents), c.Terms, c.Version, c.Language, c.Given, c.Confidence,
 		val(row.Caller), c.TermsAt.UTC().Format(time.RFC3339Nano), c.GivenAt.UTC().Format(time.RFC3339Nano), string(a.Copy),
@@ -187,7 +207,7 @@ func (s *Store) Same(ctx context.Context, account string, cents billing.Money, s
 // Limits counts what I5 and P3 bound, for one offer.
 func (s *Store) Limits(ctx context.Context, a payments.Attempt, at time.Time) (payments.Limits, error) {
 	n, err := s.q.PayLimits(ctx, db.PayLimitsParams{
-		CallSid: a.Call, Account: a.Account, Caller: ptr(a.Caller), Guest: a.Guest,
+		CallSid: a.Call, Turn: int32(a.Turn), Account: a.Account, Caller: ptr(a.Caller), Guest: a.Guest, //nolint:gosec // a turn is small
 		DayAgo: at.Add(-24 * time.Hour), HourAgo: at.Add(-time.Hour),
 	})
 	if err != nil {
@@ -205,10 +225,14 @@ func (s *Store) Limits(ctx context.Context, a payments.Attempt, at time.Time) (p
 }
 
 // Freeze stops the payments of the attempt's account until a person has looked, and leaves a task.
+// What is only offered there is closed: no consent to it counts any more.
 func (s *Store) Freeze(ctx context.Context, key string, at time.Time) error {
 	return s.inTx(ctx, "freeze account", func(q *db.Queries, _ pgx.Tx) error {
-		row, err := q.AttemptByKey(ctx, key)
+		row, err := s.oneAttempt(q.AttemptByKey(ctx, key))
 		if err != nil {
+			return err
+		}
+		if err := q.CloseOffersOn(ctx, db.CloseOffersOnParams{Account: row.Account, At: &at}); err != nil {
 			return err
 		}
 		if err := q.FreezeAccount(ctx, db.FreezeAccountParams{Account: row.Account, At: &at}); err != nil {
@@ -219,17 +243,29 @@ func (s *Store) Freeze(ctx context.Context, key string, at time.Time) error {
 	})
 }
 
-// CloseOffer ends an offer or token that came to nothing. On anything else it does nothing.
+// CloseOffer ends an offer or token that came to nothing. One that is authorized after all stays as it
+// is: ErrTooLate.
 func (s *Store) CloseOffer(ctx context.Context, key string, at time.Time) error {
-	if _, err := s.q.CloseAttempt(ctx, db.CloseAttemptParams{Key: key, At: &at}); err != nil {
+	n, err := s.q.CloseAttempt(ctx, db.CloseAttemptParams{Key: key, At: &at})
+	if err != nil {
+		return fmt.Errorf("close offer: %w", err)
+	}
+	if n > 0 {
+		return nil
+	}
+	a, err := s.Attempt(ctx, key)
+	if err == nil && a.State != payments.Closed {
+		err = payments.ErrTooLate
+	}
+	if err != nil {
 		return fmt.Errorf("close offer: %w", err)
 	}
 	return nil
 }
 
-// Heard notes that the caller heard the outcome on the call.
-func (s *Store) Heard(ctx context.Context, key string) error {
-	if err := s.q.MarkHeard(ctx, key); err != nil {
+// Heard notes that the caller heard the outcome on the call, so that nobody has to tell them.
+func (s *Store) Heard(ctx context.Context, key string, at time.Time) error {
+	if err := s.q.MarkHeard(ctx, db.MarkHeardParams{Key: &key, At: &at}); err != nil {
 		return fmt.Errorf("note outcome heard: %w", err)
 	}
 	return nil

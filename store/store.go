@@ -54,10 +54,20 @@ type NoticeJob struct {
 // Kind names the job in River.
 func (NoticeJob) Kind() string { return "notice" }
 
-// inTx runs f in one transaction. An error from COMMIT itself is returned as ErrCommitUnsure:
-// it may have happened.
+// inTx runs f in one transaction. After an error from COMMIT itself it may have happened: who must know
+// asks again.
 func (s *Store) inTx(ctx context.Context, doing string, f func(q *db.Queries, tx pgx.Tx) error) error {
-	tx, err := s.pool.Begin(ctx)
+	return s.inTxAs(ctx, doing, pgx.TxOptions{}, f)
+}
+
+// inSnapshot reads what belongs together, as it stood at one instant.
+func (s *Store) inSnapshot(ctx context.Context, doing string, f func(q *db.Queries) error) error {
+	asOne := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return s.inTxAs(ctx, doing, asOne, func(q *db.Queries, _ pgx.Tx) error { return f(q) })
+}
+
+func (s *Store) inTxAs(ctx context.Context, doing string, o pgx.TxOptions, f func(q *db.Queries, tx pgx.Tx) error) error {
+	tx, err := s.pool.BeginTx(ctx, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}

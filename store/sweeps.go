@@ -47,7 +47,7 @@ func (s *Store) TaskForUnknown(ctx context.Context, before, at time.Time) (int, 
 	}
 	for _, r := range rows {
 		if err := s.q.InsertTask(ctx, db.InsertTaskParams{
-			Kind: "payment-unknown", Account: &r.Account, AttemptKey: &r.Key,
+			Kind: taskUnknown, Account: &r.Account, AttemptKey: &r.Key,
 			Detail: "find evidence at the processor, then: duebell payments resolve", At: at,
 		}); err != nil {
 			return 0, fmt.Errorf("task: %w", err)
@@ -69,4 +69,10 @@ func (s *Store) OldestDue(ctx context.Context, now time.Time) (time.Time, error)
 		return time.Time{}, nil
 	}
 	return t, err
+}
+
+// SoftLocks counts whose verification is locked at an instant (I5).
+func (s *Store) SoftLocks(ctx context.Context, at time.Time) (int, error) {
+	n, err := s.q.SoftLocksInForce(ctx, at)
+	return int(n), err
 }

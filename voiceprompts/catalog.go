@@ -1,6 +1,7 @@
 package voiceprompts
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -80,13 +81,13 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := language.Parse(tag)
+	parsed, err := language.Parse(cmp.Or(pluralsOf[tag], tag))
 	if err != nil {
 		return nil, err
 	}
 	// One bundle a language: a bundle of several would quietly answer in English.
 	bundle := i18n.NewBundle(parsed)
-	set := &messageSet{localizer: i18n.NewLocalizer(bundle, tag), byKey: map[string]message{}}
+	set := &messageSet{localizer: i18n.NewLocalizer(bundle, parsed.String()), byKey: map[string]message{}}
 	for _, file := range files {
 		messages, err := readFile(root, file)
 		if err != nil {

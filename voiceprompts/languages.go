@@ -45,6 +45,10 @@ var languages = []Language{
 	{Tag: "ht", Name: "Haitian Creole", PayLanguage: "en-US"},
 }
 
+// pluralsOf names, for a language whose plurals go-i18n does not know, one that forms
+// them alike. In Haitian Creole, as in Vietnamese, a word does not change with number.
+var pluralsOf = map[string]string{"ht": "vi"}
+
 // Languages are all languages that the line knows of, offered or not.
 func (c *Catalog) Languages() []Language {
 	all := slices.Clone(languages)

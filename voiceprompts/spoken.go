@@ -47,7 +47,8 @@ func money(lang string, cents int64, exact bool) Speech {
 	return Speech(readerOf(lang).money(dollars, rest, exact))
 }
 
-// Day says a date with its weekday: "Tuesday, February 23rd".
+// Day says a date with its weekday: "Tuesday, February 23rd". In Spanish the article is
+// part of it: "el martes 23 de febrero".
 func Day(lang string, d billing.Date) Speech { return Speech(readerOf(lang).day(d)) }
 
 // ShortDay says a date without its weekday: "February 23rd".

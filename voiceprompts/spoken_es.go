@@ -31,7 +31,12 @@ func (spanish) money(dollars, cents int64, exact bool) string {
 	}
 }
 
-func (s spanish) day(d billing.Date) string { return spanishDays[d.Weekday()] + " " + s.shortDay(d) }
+// day brings its article, so that a sentence can take "hace un momento" in its place.
+func (s spanish) day(d billing.Date) string { return "el " + s.weekday(d) }
+
+func (s spanish) weekday(d billing.Date) string {
+	return spanishDays[d.Weekday()] + " " + s.shortDay(d)
+}
 
 // shortDay says "primero" for the first: in the Americas "1 de marzo" is not said.
 func (s spanish) shortDay(d billing.Date) string {
@@ -41,7 +46,10 @@ func (s spanish) shortDay(d billing.Date) string {
 	return fmt.Sprintf("%d de %s", d.Day, s.month(d.Month))
 }
 
-func (s spanish) fullDay(d billing.Date) string { return fmt.Sprintf("%s de %d", s.day(d), d.Year) }
+// fullDay has no article: "hoy es martes", but "el martes o después".
+func (s spanish) fullDay(d billing.Date) string {
+	return fmt.Sprintf("%s de %d", s.weekday(d), d.Year)
+}
 
 func (spanish) month(m time.Month) string { return spanishMonths[m-1] }
 

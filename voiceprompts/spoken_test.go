@@ -72,23 +72,23 @@ func TestDays(t *testing.T) {
 	}{
 		{
 			"2027-02-23", "Tuesday, February 23rd", "February 23rd", "Tuesday, February 23rd, 2027",
-			"martes 23 de febrero", "23 de febrero", "martes 23 de febrero de 2027", "February", "febrero",
+			"el martes 23 de febrero", "23 de febrero", "martes 23 de febrero de 2027", "February", "febrero",
 		},
 		{
 			"2026-03-23", "Monday, March 23rd", "March 23rd", "Monday, March 23rd, 2026",
-			"lunes 23 de marzo", "23 de marzo", "lunes 23 de marzo de 2026", "March", "marzo",
+			"el lunes 23 de marzo", "23 de marzo", "lunes 23 de marzo de 2026", "March", "marzo",
 		},
 		{
 			"2028-01-01", "Saturday, January 1st", "January 1st", "Saturday, January 1st, 2028",
-			"sábado primero de enero", "primero de enero", "sábado primero de enero de 2028", "January", "enero",
+			"el sábado primero de enero", "primero de enero", "sábado primero de enero de 2028", "January", "enero",
 		},
 		{
 			"2028-02-29", "Tuesday, February 29th", "February 29th", "Tuesday, February 29th, 2028",
-			"martes 29 de febrero", "29 de febrero", "martes 29 de febrero de 2028", "February", "febrero",
+			"el martes 29 de febrero", "29 de febrero", "martes 29 de febrero de 2028", "February", "febrero",
 		},
 		{
 			"2027-12-22", "Wednesday, December 22nd", "December 22nd", "Wednesday, December 22nd, 2027",
-			"miércoles 22 de diciembre", "22 de diciembre", "miércoles 22 de diciembre de 2027", "December", "diciembre",
+			"el miércoles 22 de diciembre", "22 de diciembre", "miércoles 22 de diciembre de 2027", "December", "diciembre",
 		},
 	} {
 		d, err := billing.ParseDate(tt.date)

@@ -17,6 +17,11 @@ func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	end, err := traces(ctx, log, "duebell-serve")
+	if err != nil {
+		return err
+	}
+	defer end()
 	d := app.Deps{Log: log, Metrics: app.NewMetrics()}
 	serve, err := app.NewServe(ctx, cfg, d)
 	if err != nil {
@@ -25,5 +30,5 @@ func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer serve.Close()
 	return app.Listen(ctx, log,
 		app.Listener{Name: "webhooks", Addr: cfg.HTTPAddr, Handler: serve.Handler()},
-		app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics)})
+		app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics), Optional: true})
 }

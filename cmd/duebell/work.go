@@ -22,6 +22,11 @@ func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	end, err := traces(ctx, log, "duebell-work")
+	if err != nil {
+		return err
+	}
+	defer end()
 	d := app.Deps{Log: log, Metrics: app.NewMetrics()}
 	work, err := app.NewWork(ctx, cfg, d)
 	if err != nil {
@@ -30,7 +35,7 @@ func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err := work.Start(ctx); err != nil {
 		return err
 	}
-	err = app.Listen(ctx, log, app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics)})
+	err = app.Listen(ctx, log, app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics), Optional: true})
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	if stopErr := work.Stop(stopping); stopErr != nil {

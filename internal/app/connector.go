@@ -1,7 +1,6 @@
 package app
 
 import (
-	"log/slog"
 	"net/http"
 
 	"duebell/billing"
@@ -10,10 +9,12 @@ import (
 )
 
 // ConnectorHandler is the bank connector: it knows the processor and nothing else of ours.
-func ConnectorHandler(cfg Config, log *slog.Logger) http.Handler {
+func ConnectorHandler(cfg Config, d Deps) http.Handler {
+	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults()
-	return connector.Handler(connector.Config{
-		User: cfg.ConnectorUser, Password: cfg.ConnectorPassword, CheckRouting: billing.CheckRouting, Now: SystemClock{}.Now, Log: log,
-		Tokenizer: stripe.NewTokenizer(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway}),
-	})
+	tokenizer := stripe.NewTokenizer(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
+	return requestSpans(connector.Handler(connector.Config{
+		User: cfg.ConnectorUser, Password: cfg.ConnectorPassword, CheckRouting: billing.CheckRouting, Now: d.Machine.Now, Log: d.Log,
+		Tokenizer: watchedTokenizer{tokenizer, d.Metrics},
+	}))
 }

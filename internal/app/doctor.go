@@ -56,7 +56,7 @@ func finding(what string, err error, mend string) Finding {
 }
 
 func checkRedis(ctx context.Context, cfg Config) error {
-	client, err := openRedis(cfg.RedisURL)
+	client, err := openRedis(cfg.RedisURL, NewMetrics())
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ type Listener struct {
 	Addr    string
 	Handler http.Handler
 	Ready   func(addr net.Addr) // told when connections are accepted; may be nil
+	// Optional: without this address the others are served all the same, and the log says so.
+	Optional bool
 }
 
 // Listen serves all listeners until ctx ends or one fails, then lets requests end: the longest turn
@@ -28,6 +30,10 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 	var servers []*http.Server
 	for _, l := range listeners {
 		socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
+		if err != nil && l.Optional {
+			log.Error("not served: is another program on that address?", "what", l.Name, "addr", l.Addr, "error", err)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("listen for %s: %w (is another program on that address?)", l.Name, err)
 		}

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"slices"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -8,41 +11,128 @@ import (
 	"duebell/payments"
 )
 
-// Metrics are what an operator watches. The names are a promise; docs/operating.md explains them.
+// Metrics are what an operator watches. The names are a promise; docs/operating.md explains each, and a
+// test holds the two together. A label's values come from a closed list of our own words: never an
+// account, a number, a call or anything else that a caller brings (D3).
 type Metrics struct {
 	Registry *prometheus.Registry
 
-	turns     *prometheus.CounterVec
-	turnTime  *prometheus.HistogramVec
-	settled   *prometheus.CounterVec
-	notices   *prometheus.CounterVec
-	OldestDue prometheus.Gauge
+	turns         *prometheus.CounterVec
+	turnTime      *prometheus.HistogramVec
+	captures      *prometheus.CounterVec
+	verifications *prometheus.CounterVec
+	softLocks     prometheus.Gauge
+	handoffs      *prometheus.CounterVec
+
+	settled      *prometheus.CounterVec
+	oldestOpen   prometheus.Gauge
+	nudged       prometheus.Counter
+	offersClosed *prometheus.CounterVec
+	toPerson     prometheus.Counter
+	events       *prometheus.CounterVec
+	gateway      *prometheus.CounterVec
+	gatewayTime  *prometheus.HistogramVec
+
+	texts      *prometheus.CounterVec
+	textsOld   prometheus.Gauge
+	twilio     *prometheus.CounterVec
+	twilioTime *prometheus.HistogramVec
+
+	ticks         *prometheus.CounterVec
+	errorsLogged  prometheus.Counter
+	statements    *prometheus.CounterVec
+	commitsUnsure prometheus.Counter
+	redisCommands prometheus.Counter
+	pools         *pools
 }
+
+// Times of requests that cross a network to somebody else.
+var outsideBuckets = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40}
 
 // NewMetrics makes a registry of its own, so that two roles in one process do not meet.
 func NewMetrics() *Metrics {
-	m := &Metrics{
-		Registry: prometheus.NewRegistry(),
-		turns: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "duebell_turns_total", Help: "Turns answered, by awaited step and outcome.",
-		}, []string{"step", "outcome"}),
-		turnTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "duebell_turn_seconds", Help: "From a voice webhook to its answer.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"outcome"}),
-		settled: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "duebell_payments_settled_total", Help: "Payment attempts that reached a final state, by method and state.",
-		}, []string{"method", "state"}),
-		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "duebell_texts_total", Help: "Texts by kind, state and reason.",
-		}, []string{"kind", "state", "why"}),
-		OldestDue: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "duebell_payments_oldest_open_seconds", Help: "Age of the oldest open payment, from when it was due to be charged. Alarm at 300.",
-		}),
-	}
-	m.Registry.MustRegister(m.turns, m.turnTime, m.settled, m.notices, m.OldestDue,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m := &Metrics{Registry: prometheus.NewRegistry(), pools: newPools()}
+	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.pools)
+	m.makeCallMetrics()
+	m.makePaymentMetrics()
+	m.makeTextMetrics()
+	m.makeStoreMetrics()
 	return m
+}
+
+func (m *Metrics) makeCallMetrics() {
+	m.turns = m.counters("duebell_turns_total", "Voice webhooks answered, by the step whose answer came in and what became of it.", "step", "outcome")
+	m.turnTime = m.times("duebell_turn_seconds", "From a voice webhook to its answer.",
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "outcome")
+	m.captures = m.counters("duebell_captures_total", "Card and bank captures that came back, by Twilio's Result; none: without one.", "result")
+	m.verifications = m.counters("duebell_verifications_total", "Tries to prove an identity: verified, refused, or error when the store could not say.", "outcome")
+	m.softLocks = m.gauge("duebell_soft_locks", "Members, and numbers keyed in their place, whose verification is locked now.")
+	m.handoffs = m.counters("duebell_handoffs_total", "Callers handed to a person, by reason.", "reason")
+}
+
+func (m *Metrics) makePaymentMetrics() {
+	m.settled = m.counters("duebell_payments_settled_total", "Payment attempts that reached taken, declined, voided or returned, by method.", "method", "state")
+	m.oldestOpen = m.gauge("duebell_payments_oldest_open_seconds", "Age of the oldest open payment, from when it was due to be charged. Alarm at 300.")
+	m.nudged = m.counter("duebell_payments_nudged_total", "Due payments in nobody's hands that a sweeper put in line again.")
+	m.offersClosed = m.counters("duebell_offers_closed_total", "Offers that came to nothing: closed on the call, or by the sweeper after it.", "by")
+	m.toPerson = m.counter("duebell_payments_handed_to_person_total", "Payments unknown for so long that a person must find the evidence.")
+	m.events = m.counters("duebell_processor_events_total", "Events of the processor that were dealt with, by kind.", "kind")
+	m.gateway = m.counters("duebell_gateway_requests_total", "Requests to the processor, by operation and what they proved: ok, refused, later, lost, config, key-reused.", "op", "kind")
+	m.gatewayTime = m.times("duebell_gateway_seconds", "One request to the processor.", outsideBuckets, "op")
+}
+
+func (m *Metrics) makeTextMetrics() {
+	m.texts = m.counters("duebell_texts_total", "Texts by kind, the state they came to, and why.", "kind", "state", "why")
+	m.textsOld = m.gauge("duebell_texts_oldest_due_seconds", "Age of the oldest text that may go and has not gone.")
+	m.twilio = m.counters("duebell_twilio_requests_total", "Requests to Twilio's API, by operation and what they proved: ok, refused, rate_limited, unknown, account.", "op", "kind")
+	m.twilioTime = m.times("duebell_twilio_seconds", "One request to Twilio's API.", outsideBuckets, "op")
+}
+
+func (m *Metrics) makeStoreMetrics() {
+	m.ticks = m.counters("duebell_ticks_total", "Runs of the sweepers and planners; error: some of the work is left to the next.", "outcome")
+	m.errorsLogged = m.counter("duebell_errors_logged_total", "Lines logged at error level: each is something that only a person can mend.")
+	m.statements = m.counters("duebell_db_statements_total", "SQL statements sent, by kind: read, write, commit, other.", "kind")
+	m.commitsUnsure = m.counter("duebell_db_commits_unsure_total", "COMMITs sent whose reply was lost: they may have happened.")
+	m.redisCommands = m.counter("duebell_redis_commands_total", "Redis commands sent.")
+}
+
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	m.Registry.MustRegister(c)
+	return c
+}
+
+func (m *Metrics) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	m.Registry.MustRegister(c)
+	return c
+}
+
+func (m *Metrics) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	m.Registry.MustRegister(g)
+	return g
+}
+
+func (m *Metrics) times(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	m.Registry.MustRegister(h)
+	return h
+}
+
+// Turn counts one answered turn.
+func (m *Metrics) Turn(step, outcome string, seconds float64) {
+	m.turns.WithLabelValues(step, outcome).Inc()
+	m.turnTime.WithLabelValues(outcome).Observe(seconds)
+}
+
+// ticked counts a run of the sweepers and planners.
+func (m *Metrics) ticked(err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	m.ticks.WithLabelValues(outcome).Inc()
 }
 
 // Settled counts an attempt that reached a final state.
@@ -52,11 +142,37 @@ func (m *Metrics) Settled(a payments.Attempt) {
 
 // NoticeEnded counts a text that reached a state it stays in.
 func (m *Metrics) NoticeEnded(k notify.Kind, s notify.State, why string) {
-	m.notices.WithLabelValues(string(k), string(s), why).Inc()
+	m.texts.WithLabelValues(string(k), string(s), why).Inc()
 }
 
-// Turn counts one answered turn.
-func (m *Metrics) Turn(step, outcome string, seconds float64) {
-	m.turns.WithLabelValues(step, outcome).Inc()
-	m.turnTime.WithLabelValues(outcome).Observe(seconds)
+// results are Twilio's words for what came of a capture. Any other word comes from outside, so that it
+// may not become a label.
+var results = []string{
+	"success", "too-many-failed-attempts", "max-failed-attempts", "payment-connector-error", "caller-interrupted-with-star",
+	"caller-interrupted", "caller-hung-up", "transaction-cancelled", "validation-error", "internal-error",
+}
+
+// captured counts a capture that came back.
+func (m *Metrics) captured(result string) {
+	switch {
+	case result == "":
+		result = "none"
+	case !slices.Contains(results, result):
+		result = "other"
+	}
+	m.captures.WithLabelValues(result).Inc()
+}
+
+// asked counts a request to somebody outside.
+func asked(count *prometheus.CounterVec, took *prometheus.HistogramVec, op, kind string, since time.Time) {
+	count.WithLabelValues(op, kind).Inc()
+	took.WithLabelValues(op).Observe(time.Since(since).Seconds())
+}
+
+// age is how long ago an instant was; no instant is no age.
+func age(since, now time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return now.Sub(since).Seconds()
 }

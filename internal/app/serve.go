@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"github.com/riverqueue/river"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"duebell/billing"
 	"duebell/handoff"
@@ -42,6 +41,7 @@ type Serve struct {
 	voice    *webhook.Handler
 	Engine   *ivr.Engine
 	handler  http.Handler
+	forget   func() // stops the metrics of the pools
 }
 
 // NewServe builds the role. Nothing is sent to a store yet: one that is down is met when it is used.
@@ -50,12 +50,13 @@ func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
 	cfg.Timing = cfg.Timing.withDefaults()
 	s := &Serve{cfg: cfg, log: d.Log}
 	var err error
-	if s.pool, err = openPool(ctx, cfg.DatabaseURL, serveConns); err != nil {
+	if s.pool, err = openPool(ctx, cfg.DatabaseURL, serveConns, d.Metrics); err != nil {
 		return nil, err
 	}
-	if s.redis, err = openRedis(cfg.RedisURL); err != nil {
+	if s.redis, err = openRedis(cfg.RedisURL, d.Metrics); err != nil {
 		return nil, err
 	}
+	s.forget = d.Metrics.pools.watch("serve", s.pool, s.redis)
 	jobs, err := openJobs(s.pool, &river.Config{Logger: d.Log})
 	if err != nil {
 		return nil, err
@@ -84,8 +85,9 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members: s.store.People(s.cfg.Policy, calendar), Desk: payments.NewDesk(s.store, d.Clock, d.Rand, s.cfg.Policy),
-		Logbook: s.store, Texts: s.store, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Members: watchedMembers{s.store.People(s.cfg.Policy, calendar), d.Metrics},
+		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy),
+		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: s.store, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
@@ -94,10 +96,10 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	timing := webhook.DefaultTiming
 	timing.Lease, timing.Wait, timing.Budget, timing.FailureDelay = s.cfg.Timing.Lease, s.cfg.Timing.Wait, s.cfg.Timing.Budget, s.cfg.Timing.FailureDelay
 	s.voice, err = webhook.New(webhook.Config{
-		Engine: s.Engine, Sessions: s.sessions, Calls: s.store, Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
+		Engine: watchedTurns{s.Engine, d.Metrics}, Sessions: s.sessions, Calls: s.store, Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
 		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open,
-		Measure: func(step, outcome string, took time.Duration) { d.Metrics.Turn(step, outcome, took.Seconds()) },
+		Measure: d.Metrics.measureTurn,
 		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})
 	if err != nil {
@@ -109,27 +111,18 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 
 func (s *Serve) routes(validator *twilio.Validator, calendar *billing.Calendar, d Deps) {
 	r := mux.NewRouter().SkipClean(true)
+	r.Use(routeSpans)
 	s.voice.Register(r)
 	inbox := notify.NewInbox(s.store, s.cfg.Policy, calendar, d.Clock, d.Log)
 	deliveries := notify.NewDeliveries(s.store, d.Clock, d.Log, d.Metrics.NoticeEnded)
 	r.Handle(notifyhook.IncomingPath, notifyhook.Incoming(validator, inbox, d.Log)).Methods(http.MethodPost)
 	r.Handle(notifyhook.StatusPath, notifyhook.Status(validator, deliveries, d.Log)).Methods(http.MethodPost)
-	gateway := stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway})
-	events := payments.NewEvents(s.store, gateway, d.Clock, d.Log)
+	gateway := watchedGateway{stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway}), d.Metrics}
+	events := payments.NewEvents(watchedEvents{s.store, d.Metrics}, gateway, d.Clock, d.Log)
 	r.Handle("/stripe/events", stripeEvents(events, s.cfg.StripeWebhookSecret, d.Log)).Methods(http.MethodPost)
 	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }).Methods(http.MethodGet)
 	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet)
-	s.handler = otelhttp.NewHandler(r, "webhook", otelhttp.WithSpanNameFormatter(spanName))
-}
-
-// spanName names a span by its route: no call, turn or reference stands in it.
-func spanName(_ string, r *http.Request) string {
-	if route := mux.CurrentRoute(r); route != nil {
-		if name, err := route.GetPathTemplate(); err == nil {
-			return name
-		}
-	}
-	return "webhook"
+	s.handler = requestSpans(r)
 }
 
 // Handler answers everything that comes from outside.
@@ -170,6 +163,7 @@ func (s *Serve) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timing.Budget)
 	defer cancel()
 	err := s.voice.Drain(ctx)
+	s.forget()
 	s.pool.Close()
 	return errors.Join(err, s.redis.Close())
 }

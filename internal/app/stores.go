@@ -6,19 +6,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"duebell/store/sessions"
 )
 
 const connectTimeout = 2 * time.Second
 
 // openPool opens the database. Nothing is sent yet: a database that is down is met when it is used.
-func openPool(ctx context.Context, dsn string, most int32) (*pgxpool.Pool, error) {
+func openPool(ctx context.Context, dsn string, most int32, m *Metrics) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -26,7 +27,7 @@ func openPool(ctx context.Context, dsn string, most int32) (*pgxpool.Pool, error
 	if !strings.Contains(dsn, "pool_max_conns") { // the address may say how many
 		cfg.MaxConns = most
 	}
-	cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName())
+	cfg.ConnConfig.Tracer = sqlTracer(m)
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -36,38 +37,23 @@ func openPool(ctx context.Context, dsn string, most int32) (*pgxpool.Pool, error
 }
 
 // openRedis opens one node, or a cluster when several addresses are given.
-func openRedis(urls string) (redis.UniversalClient, error) {
-	var client redis.UniversalClient
-	if list := strings.Split(urls, ","); len(list) > 1 {
-		o, err := redis.ParseURL(list[0])
-		if err != nil {
-			return nil, fmt.Errorf("REDIS_URL: %w", err)
-		}
-		cluster := &redis.ClusterOptions{Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig, MaxRetries: -1, DialTimeout: connectTimeout}
-		for _, u := range list {
-			node, err := redis.ParseURL(u)
-			if err != nil {
-				return nil, fmt.Errorf("REDIS_URL: %w", err)
-			}
-			cluster.Addrs = append(cluster.Addrs, node.Addr)
-		}
-		client = redis.NewClusterClient(cluster)
-	} else {
-		o, err := redis.ParseURL(urls)
-		if err != nil {
-			return nil, fmt.Errorf("REDIS_URL: %w", err)
-		}
-		o.MaxRetries, o.DialTimeout = -1, connectTimeout // the turn decides how long it may try
-		client = redis.NewClient(o)
+func openRedis(urls string, m *Metrics) (redis.UniversalClient, error) {
+	client, err := sessions.Connect(urls)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	if err := redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false)); err != nil {
-		return nil, fmt.Errorf("trace Redis: %w", err)
+	client.AddHook(commandCounter{m.redisCommands})
+	if traced() {
+		if err := redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false), redisotel.WithCallerEnabled(false)); err != nil {
+			return nil, fmt.Errorf("trace Redis: %w", err)
+		}
 	}
 	return client, nil
 }
 
 // openJobs opens River for putting jobs in line only.
 func openJobs(pool *pgxpool.Pool, cfg *river.Config) (*river.Client[pgx.Tx], error) {
+	cfg.Logger = jobLog(cfg.Logger)
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)

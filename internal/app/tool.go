@@ -28,7 +28,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 		return nil, err
 	}
 	cfg.Timing = cfg.Timing.withDefaults()
-	pool, err := openPool(ctx, cfg.DatabaseURL, 4)
+	pool, err := openPool(ctx, cfg.DatabaseURL, 4, NewMetrics())
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/attribute"
 
 	"duebell/billing"
 	"duebell/internal/twilio"
@@ -46,6 +47,9 @@ type Work struct {
 	Store   *store.Store
 	stop    context.CancelFunc
 	done    sync.WaitGroup
+	clock   payments.Clock // domain
+	metrics *Metrics
+	forget  func() // stops the metrics of the pools
 }
 
 // Deps are what a role is handed from outside: clocks, log, metrics.
@@ -56,7 +60,7 @@ type Deps struct {
 	Metrics *Metrics
 	Rand    func(n int) int // a number in [0, n); nil = the machine's
 
-	Hooks   Hooks
+	Hooks Hooks
 }
 
 // Hooks let scripts see what is said and where the call goes, and let a process die before it answers.
@@ -80,6 +84,12 @@ func (d Deps) withDefaults() Deps {
 	if d.Rand == nil {
 		d.Rand = rand.IntN
 	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if _, counted := d.Log.Handler().(errorCounter); !counted {
+		d.Log = slog.New(errorCounter{d.Log.Handler(), d.Metrics})
+	}
 	return d
 }
 
@@ -87,14 +97,15 @@ func (d Deps) withDefaults() Deps {
 func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults()
-	w := &Work{cfg: cfg, log: d.Log}
+	w := &Work{cfg: cfg, log: d.Log, clock: d.Clock, metrics: d.Metrics}
 	var err error
-	if w.pool, err = openPool(ctx, cfg.DatabaseURL, workConns); err != nil {
+	if w.pool, err = openPool(ctx, cfg.DatabaseURL, workConns, d.Metrics); err != nil {
 		return nil, err
 	}
-	if w.redis, err = openRedis(cfg.RedisURL); err != nil {
+	if w.redis, err = openRedis(cfg.RedisURL, d.Metrics); err != nil {
 		return nil, err
 	}
+	w.forget = d.Metrics.pools.watch("work", w.pool, w.redis)
 	calendar, err := billing.NewCalendar(cfg.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("calendar: %w", err)
@@ -128,8 +139,8 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 
 // build readies what the jobs and the ticks do.
 func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts *voiceprompts.Catalog, d Deps) error {
-	gateway := stripe.New(stripe.Config{Key: w.cfg.StripeAPIKey, URL: w.cfg.StripeAPIURL, Timeout: w.cfg.Timing.Gateway})
-	charger := payments.NewCharger(w.Store, gateway, d.Clock, d.Machine, d.Log, payments.ChargerOptions{
+	gateway := watchedGateway{stripe.New(stripe.Config{Key: w.cfg.StripeAPIKey, URL: w.cfg.StripeAPIURL, Timeout: w.cfg.Timing.Gateway}), d.Metrics}
+	charger := payments.NewCharger(watchedCharges{w.Store}, gateway, d.Clock, d.Machine, d.Log, payments.ChargerOptions{
 		PhoneOrder: w.cfg.Policy.StripeMOTO, Settled: d.Metrics.Settled,
 	})
 	client, err := twilio.NewClient(twilio.ClientConfig{AccountSID: w.cfg.TwilioAccountSID, AuthToken: w.cfg.TwilioAuthToken, BaseURL: w.cfg.TwilioAPIURL})
@@ -137,11 +148,11 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 		return err
 	}
 	rules := newRules(w.cfg.Policy, calendar, prompts)
-	carrier := texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}
-	w.courier = notify.NewCourier(w.Store, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, notify.CourierOptions{
+	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, d.Metrics}
+	w.courier = notify.NewCourier(watchedNotices{w.Store}, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, notify.CourierOptions{
 		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Ended: d.Metrics.NoticeEnded,
 	})
-	w.sweeper = payments.NewSweeper(w.Store, sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
+	w.sweeper = payments.NewSweeper(watchedSweeps{w.Store, d.Metrics}, sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	return nil
@@ -185,7 +196,24 @@ func (w *Work) Start(ctx context.Context) error {
 func (w *Work) Tick(ctx context.Context) error {
 	_, sweep := w.sweeper.Tick(ctx)
 	_, texts := w.courier.Tick(ctx)
-	return errors.Join(sweep, texts)
+	err := errors.Join(sweep, texts, w.measure(ctx))
+	w.metrics.ticked(err)
+	return err
+}
+
+// measure tells how long the oldest work has been due, and how many verifications are locked.
+func (w *Work) measure(ctx context.Context) error {
+	now := w.clock.Now()
+	payment, err1 := w.Store.OldestDue(ctx, now)
+	text, err2 := w.Store.OldestDueNotice(ctx, now)
+	locks, err3 := w.Store.SoftLocks(ctx, now)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return fmt.Errorf("measure what is due: %w", err)
+	}
+	w.metrics.oldestOpen.Set(age(payment, now))
+	w.metrics.textsOld.Set(age(text, now))
+	w.metrics.softLocks.Set(float64(locks))
+	return nil
 }
 
 // Stop lets running jobs end, then closes what Start and NewWork opened.
@@ -198,6 +226,7 @@ func (w *Work) Stop(ctx context.Context) error {
 	if err != nil { // out of patience: what is cut off is taken up again by lease and sweeper
 		err = w.jobs.StopAndCancel(context.WithoutCancel(ctx))
 	}
+	w.forget()
 	w.pool.Close()
 	return errors.Join(err, w.redis.Close())
 }
@@ -213,7 +242,10 @@ type chargeWorker struct {
 
 // Work brings one attempt forward.
 func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]) error {
-	if err := w.charger.Run(ctx, job.Args.Key); err != nil {
+	ctx, sp := span(ctx, "charge", attribute.String(attrAttempt, job.Args.Key))
+	err := w.charger.Run(ctx, job.Args.Key)
+	ended(sp, err)
+	if err != nil {
 		w.log.Warn("a charge did not get on; the sweeper nudges it again", "attempt", job.Args.Key, "error", err)
 	}
 	return nil
@@ -227,7 +259,10 @@ type noticeWorker struct {
 
 // Work sends one notice, or settles what became of it.
 func (w *noticeWorker) Work(ctx context.Context, job *river.Job[store.NoticeJob]) error {
-	if err := w.courier.Send(ctx, job.Args.ID); err != nil {
+	ctx, sp := span(ctx, "text", attribute.Int64(attrNotice, job.Args.ID))
+	err := w.courier.Send(ctx, job.Args.ID)
+	ended(sp, err)
+	if err != nil {
 		w.log.Warn("a text did not get on; the tick nudges it again", "notice", job.Args.ID, "error", err)
 	}
 	return nil

@@ -28,21 +28,22 @@ type memberView struct {
 	Secrets  []secretView
 }
 
-type accountView struct{ Number, Kind, Standing string }
+type accountView struct{ Number, Kind, Story string }
 
 // secretView is something to key when it is asked for.
 type secretView struct{ Label, Shown, Keys string }
 
 type numberView struct{ Phone, Shown string }
 
-// keyView is one key of the pad, with the letters that telephones print on it.
+// keyView is one key of the pad, with the letters that telephones print on it, and its name where the sign
+// alone is read out badly.
 type keyView struct{ Key, Letters, Name string }
 
 var keypad = []keyView{
-	{"1", "", "1"}, {"2", "ABC", "2"}, {"3", "DEF", "3"},
-	{"4", "GHI", "4"}, {"5", "JKL", "5"}, {"6", "MNO", "6"},
-	{"7", "PQRS", "7"}, {"8", "TUV", "8"}, {"9", "WXYZ", "9"},
-	{"*", "", "star"}, {"0", "", "0"}, {"#", "", "pound"},
+	{"1", "", ""}, {"2", "ABC", ""}, {"3", "DEF", ""},
+	{"4", "GHI", ""}, {"5", "JKL", ""}, {"6", "MNO", ""},
+	{"7", "PQRS", ""}, {"8", "TUV", ""}, {"9", "WXYZ", ""},
+	{"*", "", "star"}, {"0", "", ""}, {"#", "", "pound"},
 }
 
 // testPays are the processor's published test numbers.
@@ -96,7 +97,7 @@ func members(stories []samples.Story) (list []memberView, numbers []numberView) 
 			at[s.MemberID] = i
 			list = append(list, memberView{ID: s.MemberID, Name: s.Name, Phone: s.Phone, Shown: shownPhone(s.Phone), Secrets: secrets(s)})
 		}
-		list[i].Accounts = append(list[i].Accounts, accountView{s.Account, string(s.Kind), standing(s)})
+		list[i].Accounts = append(list[i].Accounts, accountView{s.Account, string(s.Kind), story(s)})
 		if s.Phone != "" && !hasNumber(numbers, s.Phone) {
 			numbers = append(numbers, numberView{s.Phone, shownPhone(s.Phone)})
 		}
@@ -130,19 +131,19 @@ func secrets(s samples.Story) []secretView {
 	return list
 }
 
-// standing says what a story is about; what is owed now stands in the books.
-func standing(s samples.Story) string {
+// story says what is special about an account; what is owed now stands in the books.
+func story(s samples.Story) string {
 	switch {
 	case s.Paid:
-		return "paid"
+		return "paid as soon as billed"
 	case s.PastDue > 0:
-		return "past due " + dollars(s.PastDue.Cents()) + ", and " + dollars(s.Billed.Cents()) + " now"
+		return "last month is past due"
 	case s.First:
-		return "first payment of " + dollars(s.Billed.Cents())
+		return "first (binder) payment"
 	case s.AutoPayDay != 0:
-		return "owes " + dollars(s.Billed.Cents()) + ", AutoPay"
+		return "AutoPay"
 	default:
-		return "owes " + dollars(s.Billed.Cents())
+		return ""
 	}
 }
 

@@ -16,6 +16,7 @@ type stateView struct {
 	Clock    clockView         `json:"clock"`
 	Call     *callView         `json:"call"`
 	Texts    []textView        `json:"texts"`
+	Owed     map[string]string `json:"owed"`
 	Payments []paymentView     `json:"payments"`
 	Ledger   []entryView       `json:"ledger"`
 	Troubles map[string]string `json:"troubles"`
@@ -89,7 +90,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	now := p.cfg.Stage.Now().In(p.cfg.Calendar.Zone())
 	view := stateView{
 		Clock: clockView{Text: now.Format("Monday, January 2, 2006, 3:04:05 PM"), Local: now.Format("2006-01-02T15:04")},
-		Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{},
+		Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
 	}
 	p.mu.Lock()
 	c := p.calls[r.URL.Query().Get("call")]
@@ -109,6 +110,16 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Phone) showBooks(view *stateView, books Books) {
+	for account, cents := range books.Owed {
+		switch {
+		case cents > 0:
+			view.Owed[account] = "owes " + dollars(cents)
+		case cents < 0:
+			view.Owed[account] = "has a credit of " + dollars(-cents)
+		default:
+			view.Owed[account] = "owes nothing"
+		}
+	}
 	for _, x := range books.Payments {
 		view.Payments = append(view.Payments, paymentView{
 			Reference: cmp.Or(x.Reference, "–"), Account: x.Account, Amount: dollars(x.Cents), Method: x.Method, State: x.State, At: p.at(x.AuthorizedAt),
@@ -222,6 +233,8 @@ func gatherWords(s twilio.AskGather) string {
 	}
 }
 
+const presses = "presses "
+
 // lines pairs the transcript with the languages in which its prompts were spoken.
 func lines(call *twilio.Call) []lineView {
 	heard := call.Heard()
@@ -243,6 +256,10 @@ func lines(call *twilio.Call) []lineView {
 			}
 			out = append(out, lineView{Who: who, Text: text})
 		case "caller", "fault":
+			if keys, more := strings.CutPrefix(text, presses); more && len(out) > 0 && out[len(out)-1].Who == who && strings.HasPrefix(out[len(out)-1].Text, presses) {
+				out[len(out)-1].Text += keys // keys of one entry, pressed one by one
+				continue
+			}
 			out = append(out, lineView{Who: who, Text: text})
 		default:
 			out = append(out, lineView{Who: "end", Text: l})

@@ -12,6 +12,7 @@ import (
 
 // Books is what the database says, newest first.
 type Books struct {
+	Owed     map[string]int64 // in cents, by account; negative: a credit
 	Payments []Payment
 	Ledger   []Entry
 	Texts    []Text

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"duebell/ivr"
 )
@@ -31,13 +33,36 @@ func (h *Handler) begin(ctx context.Context, d delivery, c Claim) <-chan worked 
 		defer h.working.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Work)
 		defer cancel()
+		letGo := h.hold(ctx, d)
 		got, err := h.work(ctx, d, c)
+		letGo()
 		if err != nil {
 			h.release(ctx, d)
 		}
 		done <- worked{got, err}
 	}()
 	return done
+}
+
+// hold claims the turn again and again while it is worked on. So a claim runs out when its process
+// dies, and not when the database is slow: a second run would only make it slower. The function it
+// gives ends that.
+func (h *Handler) hold(ctx context.Context, d delivery) (letGo func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		ticks := time.NewTicker(h.Timing.Lease / 2)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-ticks.C:
+				_, _ = h.Sessions.Claim(ctx, d.Ticket) // without it somebody else may begin, which does no harm
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() { cancel(); renewing.Wait() }
 }
 
 func (h *Handler) release(ctx context.Context, d delivery) {

@@ -72,7 +72,7 @@ WITH candidates AS (
 )
 SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
 FROM candidates c JOIN members m USING (member_id) JOIN answers an USING (member_id)
-WHERE an.kind IN ('birth-date', 'zip', 'invoice', 'invoice-previous')
+WHERE an.kind IN ('birth-date', 'zip')
 ORDER BY m.member_id, an.kind LIMIT 64
 `
 
@@ -189,8 +189,8 @@ func (q *Queries) EntriesOf(ctx context.Context, account string) ([]EntriesOfRow
 
 const failuresOf = `-- name: FailuresOf :many
 SELECT s.subject::text AS subject,
-  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > greatest($1::timestamptz,
-      (SELECT coalesce(max(l.from_at), $1::timestamptz) FROM soft_locks l WHERE l.subject = s.subject)))::int AS failures,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > $1::timestamptz
+      AND v.at >= (SELECT coalesce(max(l.until), '-infinity') FROM soft_locks l WHERE l.subject = s.subject))::int AS failures,
   (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.until > $2)::int AS locked,
   (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.from_at > $1)::int AS locks_today,
   (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at >
@@ -212,8 +212,9 @@ type FailuresOfRow struct {
 	InARow     int32
 }
 
-// I5: what counts against each subject: failures of the last day since its last lock, the lock in force,
-// and how many failures in a row there were since it last passed.
+// I5: what counts against each subject: failures of the last day since its last lock ended (tries while it is locked tell
+// a guesser nothing, and a member who comes back starts anew), the lock in force, and how many failures in a row there were
+// since it last passed.
 func (q *Queries) FailuresOf(ctx context.Context, arg FailuresOfParams) ([]FailuresOfRow, error) {
 	rows, err := q.db.Query(ctx, failuresOf, arg.DayAgo, arg.At, arg.Subjects)
 	if err != nil {
@@ -242,18 +243,18 @@ func (q *Queries) FailuresOf(ctx context.Context, arg FailuresOfParams) ([]Failu
 
 const insertSoftLocks = `-- name: InsertSoftLocks :exec
 INSERT INTO soft_locks (subject, from_at, until)
-SELECT s.subject, $1, $2 FROM unnest($3::text[]) AS s(subject)
+SELECT ($1::text[])[i], $2, ($3::timestamptz[])[i] FROM generate_subscripts($1::text[], 1) AS i
 ON CONFLICT DO NOTHING
 `
 
 type InsertSoftLocksParams struct {
-	At       time.Time
-	Until    time.Time
 	Subjects []string
+	At       time.Time
+	Untils   []time.Time
 }
 
 func (q *Queries) InsertSoftLocks(ctx context.Context, arg InsertSoftLocksParams) error {
-	_, err := q.db.Exec(ctx, insertSoftLocks, arg.At, arg.Until, arg.Subjects)
+	_, err := q.db.Exec(ctx, insertSoftLocks, arg.Subjects, arg.At, arg.Untils)
 	return err
 }
 
@@ -284,6 +285,17 @@ func (q *Queries) InsertVerifications(ctx context.Context, arg InsertVerificatio
 	return err
 }
 
+const lockTries = `-- name: LockTries :exec
+SELECT pg_advisory_xact_lock(hashtextextended('tries of ' || t.of, 0)) FROM unnest($1::text[]) AS t(of)
+`
+
+// Tries that count against the same record or caller go one after another, or a guesser with many calls at once would
+// have as many answers before the first failure is counted.
+func (q *Queries) LockTries(ctx context.Context, keys []string) error {
+	_, err := q.db.Exec(ctx, lockTries, keys)
+	return err
+}
+
 const newestImport = `-- name: NewestImport :one
 SELECT as_of FROM import_runs WHERE bills IS NOT NULL ORDER BY as_of DESC LIMIT 1
 `
@@ -296,16 +308,15 @@ func (q *Queries) NewestImport(ctx context.Context) (time.Time, error) {
 	return as_of, err
 }
 
-const payableByGuest = `-- name: PayableByGuest :one
-SELECT EXISTS (SELECT 1 FROM accounts WHERE account = $1 AND status = 'active' AND frozen_at IS NULL)
+const softLocksInForce = `-- name: SoftLocksInForce :one
+SELECT count(DISTINCT subject) FROM soft_locks WHERE until > $1
 `
 
-// I2: the account exists, is active and not frozen. One statement whatever the answer.
-func (q *Queries) PayableByGuest(ctx context.Context, account string) (bool, error) {
-	row := q.db.QueryRow(ctx, payableByGuest, account)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+func (q *Queries) SoftLocksInForce(ctx context.Context, at time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, softLocksInForce, at)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const subjectsOfCaller = `-- name: SubjectsOfCaller :one

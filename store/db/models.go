@@ -62,6 +62,14 @@ type Call struct {
 	EndedAt      *time.Time
 }
 
+type Campaign struct {
+	Kind     string
+	PausedAt *time.Time
+	Why      string
+	ByWhom   string
+	ProbeAt  *time.Time
+}
+
 type Consent struct {
 	ID      int64
 	Number  string
@@ -99,6 +107,13 @@ type ContractText struct {
 	Body      *string
 	CreatedAt time.Time
 	SentAt    *time.Time
+}
+
+type DetachedNumber struct {
+	MemberID string
+	Number   string
+	Cause    string
+	At       time.Time
 }
 
 type Handoff struct {
@@ -189,6 +204,10 @@ type Notice struct {
 	NextLookAt  *time.Time
 	Fence       int64
 	LeasedUntil *time.Time
+	Retries     int32
+	Polls       int32
+	PollAt      *time.Time
+	NudgedUntil *time.Time
 }
 
 type NoticeReason struct {
@@ -267,6 +286,15 @@ type ProcessorEvent struct {
 	Kind       string
 	IntentID   *string
 	ReceivedAt time.Time
+}
+
+type ReminderRun struct {
+	ID         int64
+	LocalDay   time.Time
+	ImportRun  *int64
+	StartedAt  time.Time
+	FinishedAt *time.Time
+	Notices    int32
 }
 
 type SoftLock struct {

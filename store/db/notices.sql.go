@@ -13,7 +13,7 @@ import (
 const claimLook = `-- name: ClaimLook :one
 UPDATE notices SET fence = fence + 1, leased_until = $1
 WHERE id = $2 AND state = 'unknown' AND next_look_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
 type ClaimLookParams struct {
@@ -58,6 +58,10 @@ func (q *Queries) ClaimLook(ctx context.Context, arg ClaimLookParams) (Notice, e
 		&i.NextLookAt,
 		&i.Fence,
 		&i.LeasedUntil,
+		&i.Retries,
+		&i.Polls,
+		&i.PollAt,
+		&i.NudgedUntil,
 	)
 	return i, err
 }
@@ -67,7 +71,7 @@ UPDATE notices
 SET state = 'claimed', body = $1, fence = fence + 1, leased_until = $2, creates = creates + 1,
     tried_at = $3, looks = 0, next_look_at = NULL, why = NULL
 WHERE id = $4 AND state = 'planned'
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
 type ClaimNoticeParams struct {
@@ -113,6 +117,10 @@ func (q *Queries) ClaimNotice(ctx context.Context, arg ClaimNoticeParams) (Notic
 		&i.NextLookAt,
 		&i.Fence,
 		&i.LeasedUntil,
+		&i.Retries,
+		&i.Polls,
+		&i.PollAt,
+		&i.NudgedUntil,
 	)
 	return i, err
 }
@@ -208,41 +216,9 @@ func (q *Queries) DropReasons(ctx context.Context, arg DropReasonsParams) error 
 	return err
 }
 
-const dueNotices = `-- name: DueNotices :many
-SELECT id FROM notices
-WHERE (state = 'planned' AND not_before <= $1)
-   OR (state = 'unknown' AND next_look_at <= $1 AND (leased_until IS NULL OR leased_until <= $2))
-ORDER BY not_before, id LIMIT 1000
-`
-
-type DueNoticesParams struct {
-	Now        time.Time
-	MachineNow *time.Time
-}
-
-func (q *Queries) DueNotices(ctx context.Context, arg DueNoticesParams) ([]int64, error) {
-	rows, err := q.db.Query(ctx, dueNotices, arg.Now, arg.MachineNow)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []int64{}
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const endNotice = `-- name: EndNotice :one
 UPDATE notices SET state = $1, why = $2 WHERE id = $3 AND state = 'planned'
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
 type EndNoticeParams struct {
@@ -282,6 +258,10 @@ func (q *Queries) EndNotice(ctx context.Context, arg EndNoticeParams) (Notice, e
 		&i.NextLookAt,
 		&i.Fence,
 		&i.LeasedUntil,
+		&i.Retries,
+		&i.Polls,
+		&i.PollAt,
+		&i.NudgedUntil,
 	)
 	return i, err
 }
@@ -305,7 +285,7 @@ const failNotice = `-- name: FailNotice :one
 UPDATE notices
 SET state = $1, why = $2, error_code = $3, leased_until = NULL, next_look_at = NULL
 WHERE id = $4 AND fence = $5 AND state IN ('claimed', 'unknown')
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
 type FailNoticeParams struct {
@@ -352,6 +332,10 @@ func (q *Queries) FailNotice(ctx context.Context, arg FailNoticeParams) (Notice,
 		&i.NextLookAt,
 		&i.Fence,
 		&i.LeasedUntil,
+		&i.Retries,
+		&i.Polls,
+		&i.PollAt,
+		&i.NudgedUntil,
 	)
 	return i, err
 }
@@ -552,7 +536,7 @@ func (q *Queries) LockNumber(ctx context.Context, number string) error {
 }
 
 const noticeByReference = `-- name: NoticeByReference :one
-SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until FROM notices WHERE reference = $1
+SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until FROM notices WHERE reference = $1
 `
 
 func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Notice, error) {
@@ -585,6 +569,10 @@ func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Noti
 		&i.NextLookAt,
 		&i.Fence,
 		&i.LeasedUntil,
+		&i.Retries,
+		&i.Polls,
+		&i.PollAt,
+		&i.NudgedUntil,
 	)
 	return i, err
 }
@@ -597,7 +585,7 @@ SELECT
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
     EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
-    ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY 1)::text[] AS zones_of_number,
+    ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number AND p.time_zone <> '' ORDER BY 1)::text[] AS zones_of_number,
     m.time_zone AS zone_of_account,
     r.account, r.days_before, r.coverage_month,
     a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
@@ -689,7 +677,7 @@ func (q *Queries) NoticeFacts(ctx context.Context, id int64) ([]NoticeFactsRow, 
 }
 
 const noticeForUpdate = `-- name: NoticeForUpdate :one
-SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until FROM notices WHERE id = $1 FOR UPDATE
+SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until FROM notices WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) NoticeForUpdate(ctx context.Context, id int64) (Notice, error) {
@@ -722,6 +710,10 @@ func (q *Queries) NoticeForUpdate(ctx context.Context, id int64) (Notice, error)
 		&i.NextLookAt,
 		&i.Fence,
 		&i.LeasedUntil,
+		&i.Retries,
+		&i.Polls,
+		&i.PollAt,
+		&i.NudgedUntil,
 	)
 	return i, err
 }
@@ -767,7 +759,7 @@ const overdueNotices = `-- name: OverdueNotices :many
 UPDATE notices SET state = 'dropped', why = $1
 WHERE id IN (SELECT o.id FROM notices o WHERE o.state = 'planned' AND o.not_after < $2
              ORDER BY o.id LIMIT 500 FOR UPDATE SKIP LOCKED)
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
 type OverdueNoticesParams struct {
@@ -812,6 +804,10 @@ func (q *Queries) OverdueNotices(ctx context.Context, arg OverdueNoticesParams) 
 			&i.NextLookAt,
 			&i.Fence,
 			&i.LeasedUntil,
+			&i.Retries,
+			&i.Polls,
+			&i.PollAt,
+			&i.NudgedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -840,8 +836,8 @@ func (q *Queries) PaymentNoticeID(ctx context.Context, arg PaymentNoticeIDParams
 }
 
 const planAnswer = `-- name: PlanAnswer :one
-INSERT INTO notices (reference, number, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
-VALUES ($1, $2, $3, $4, timezone($5::text, $6::timestamptz)::date, $7, 'planned', $8, $6, $6, $9)
+INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
+VALUES ($1, $2, $3, $4, $5, timezone($6::text, $7::timestamptz)::date, $8, 'planned', $9, $7, $7, $10)
 ON CONFLICT (cause, kind) WHERE cause IS NOT NULL DO NOTHING
 RETURNING id
 `
@@ -849,6 +845,7 @@ RETURNING id
 type PlanAnswerParams struct {
 	Reference string
 	Number    string
+	Channel   string
 	Kind      string
 	Language  string
 	TimeZone  string
@@ -863,6 +860,7 @@ func (q *Queries) PlanAnswer(ctx context.Context, arg PlanAnswerParams) (int64, 
 	row := q.db.QueryRow(ctx, planAnswer,
 		arg.Reference,
 		arg.Number,
+		arg.Channel,
 		arg.Kind,
 		arg.Language,
 		arg.TimeZone,
@@ -880,7 +878,7 @@ const planPaymentNotice = `-- name: PlanPaymentNotice :one
 
 WITH planned AS (
     INSERT INTO notices (reference, number, kind, language, local_day, attempt_key, state, by_request, created_at, not_before, not_after)
-    SELECT $2, $3, $4, $5, timezone(m.time_zone, $6::timestamptz)::date, $7,
+    SELECT $2, $3, $4, $5, timezone(coalesce(nullif(m.time_zone, ''), 'America/New_York'), $6::timestamptz)::date, $7,
            'planned', $8, $6, $9, $10
     FROM accounts a JOIN members m ON m.member_id = a.member_id
     WHERE a.account = $1
@@ -906,7 +904,8 @@ type PlanPaymentNoticeParams struct {
 }
 
 // Texts: planned with the fact that causes them, claimed and sent once. Every "once" is a unique key here.
-// One notice for each payment and kind (N1). Its local day is the member's. No row comes back when it is planned already.
+// One notice for each payment and kind (N1). Its local day is the member's; where billing does not know the zone, the
+// business zone's. No row comes back when it is planned already.
 func (q *Queries) PlanPaymentNotice(ctx context.Context, arg PlanPaymentNoticeParams) (int64, error) {
 	row := q.db.QueryRow(ctx, planPaymentNotice,
 		arg.Account,
@@ -926,7 +925,7 @@ func (q *Queries) PlanPaymentNotice(ctx context.Context, arg PlanPaymentNoticePa
 }
 
 const putNoticeOff = `-- name: PutNoticeOff :exec
-UPDATE notices SET not_before = $1 WHERE id = $2 AND state = 'planned'
+UPDATE notices SET not_before = $1, nudged_until = NULL WHERE id = $2 AND state = 'planned'
 `
 
 type PutNoticeOffParams struct {
@@ -982,7 +981,7 @@ func (q *Queries) RecentTexts(ctx context.Context, arg RecentTextsParams) ([]Rec
 const replanNotice = `-- name: ReplanNotice :execrows
 UPDATE notices
 SET state = 'planned', not_before = $1, creates = creates - 1, waits = waits + 1, why = $2, error_code = $3,
-    body = NULL, tried_at = NULL, leased_until = NULL
+    body = NULL, tried_at = NULL, leased_until = NULL, nudged_until = NULL
 WHERE id = $4 AND fence = $5 AND state = 'claimed'
 `
 
@@ -1012,10 +1011,10 @@ func (q *Queries) ReplanNotice(ctx context.Context, arg ReplanNoticeParams) (int
 const reportNotice = `-- name: ReportNotice :one
 UPDATE notices
 SET state = $1, message_sid = $2, sent_at = coalesce(sent_at, tried_at, $3), why = $4, error_code = $5,
-    leased_until = NULL, next_look_at = NULL
-WHERE reference = $6 AND (message_sid IS NULL OR message_sid = $2)
+    leased_until = NULL, next_look_at = NULL, poll_at = CASE WHEN channel = 'sms' THEN $6::timestamptz END
+WHERE reference = $7 AND (message_sid IS NULL OR message_sid = $2)
   AND (notice_rank($1) > notice_rank(state) OR message_sid IS NULL)
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
 type ReportNoticeParams struct {
@@ -1024,6 +1023,7 @@ type ReportNoticeParams struct {
 	At         *time.Time
 	Why        *string
 	ErrorCode  *int32
+	PollAt     *time.Time
 	Reference  string
 }
 
@@ -1036,6 +1036,7 @@ func (q *Queries) ReportNotice(ctx context.Context, arg ReportNoticeParams) (Not
 		arg.At,
 		arg.Why,
 		arg.ErrorCode,
+		arg.PollAt,
 		arg.Reference,
 	)
 	var i Notice
@@ -1066,13 +1067,18 @@ func (q *Queries) ReportNotice(ctx context.Context, arg ReportNoticeParams) (Not
 		&i.NextLookAt,
 		&i.Fence,
 		&i.LeasedUntil,
+		&i.Retries,
+		&i.Polls,
+		&i.PollAt,
+		&i.NudgedUntil,
 	)
 	return i, err
 }
 
 const resendNotice = `-- name: ResendNotice :execrows
 UPDATE notices
-SET state = 'planned', not_before = $1, why = $2, looks = looks + 1, next_look_at = NULL, leased_until = NULL
+SET state = 'planned', not_before = $1, why = $2, looks = looks + 1, next_look_at = NULL, leased_until = NULL,
+    nudged_until = NULL
 WHERE id = $3 AND fence = $4 AND state = 'unknown'
 `
 
@@ -1098,16 +1104,17 @@ func (q *Queries) ResendNotice(ctx context.Context, arg ResendNoticeParams) (int
 }
 
 const revokeConsents = `-- name: RevokeConsents :exec
-UPDATE consents SET ended_at = $1 WHERE number = $2 AND channel = 'sms' AND ended_at IS NULL
+UPDATE consents SET ended_at = $1 WHERE number = $2 AND channel = ANY ($3::text[]) AND ended_at IS NULL
 `
 
 type RevokeConsentsParams struct {
-	At     *time.Time
-	Number string
+	At       *time.Time
+	Number   string
+	Channels []string
 }
 
 func (q *Queries) RevokeConsents(ctx context.Context, arg RevokeConsentsParams) error {
-	_, err := q.db.Exec(ctx, revokeConsents, arg.At, arg.Number)
+	_, err := q.db.Exec(ctx, revokeConsents, arg.At, arg.Number, arg.Channels)
 	return err
 }
 

@@ -334,6 +334,62 @@ func (q *Queries) ClaimAttempt(ctx context.Context, arg ClaimAttemptParams) (Pay
 	return i, err
 }
 
+const claimForPerson = `-- name: ClaimForPerson :one
+UPDATE payment_attempts SET fence = fence + 1, leased_until = $1
+WHERE key = $2 AND state IN ('confirming', 'unknown') AND (leased_until IS NULL OR leased_until <= $3)
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+`
+
+type ClaimForPersonParams struct {
+	LeaseUntil *time.Time
+	Key        string
+	MachineNow *time.Time
+}
+
+// A person with evidence does not wait for the next look.
+func (q *Queries) ClaimForPerson(ctx context.Context, arg ClaimForPersonParams) (PaymentAttempt, error) {
+	row := q.db.QueryRow(ctx, claimForPerson, arg.LeaseUntil, arg.Key, arg.MachineNow)
+	var i PaymentAttempt
+	err := row.Scan(
+		&i.Key,
+		&i.CallSid,
+		&i.Turn,
+		&i.Account,
+		&i.Cents,
+		&i.FeeCents,
+		&i.Method,
+		&i.BankType,
+		&i.Guest,
+		&i.Caller,
+		&i.Holder,
+		&i.Language,
+		&i.State,
+		&i.Reference,
+		&i.TokenSealed,
+		&i.Last4,
+		&i.AwaitsLetter,
+		&i.NotBefore,
+		&i.OfferedAt,
+		&i.TokenizedAt,
+		&i.AuthorizedAt,
+		&i.SettledAt,
+		&i.ReturnedAt,
+		&i.IntentID,
+		&i.Creates,
+		&i.CreateSentAt,
+		&i.Confirms,
+		&i.Code,
+		&i.Looks,
+		&i.NextLookAt,
+		&i.Fence,
+		&i.LeasedUntil,
+		&i.Heard,
+		&i.TextNumber,
+		&i.TextAsked,
+	)
+	return i, err
+}
+
 const closeAttempt = `-- name: CloseAttempt :execrows
 UPDATE payment_attempts SET state = 'closed', settled_at = $1, token_sealed = NULL
 WHERE key = $2 AND state IN ('offered', 'tokenized')
@@ -350,6 +406,22 @@ func (q *Queries) CloseAttempt(ctx context.Context, arg CloseAttemptParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const closeOffersOn = `-- name: CloseOffersOn :exec
+UPDATE payment_attempts SET state = 'closed', settled_at = $1, token_sealed = NULL
+WHERE account = $2 AND state IN ('offered', 'tokenized')
+`
+
+type CloseOffersOnParams struct {
+	At      *time.Time
+	Account string
+}
+
+// A frozen account takes no consent either.
+func (q *Queries) CloseOffersOn(ctx context.Context, arg CloseOffersOnParams) error {
+	_, err := q.db.Exec(ctx, closeOffersOn, arg.At, arg.Account)
+	return err
 }
 
 const closeTask = `-- name: CloseTask :exec
@@ -677,18 +749,22 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) error {
 }
 
 const lookAtOnce = `-- name: LookAtOnce :execrows
-UPDATE payment_attempts SET next_look_at = $1
-WHERE intent_id = $2 AND state IN ('confirming', 'unknown')
+UPDATE payment_attempts
+SET next_look_at = $1, fence = fence + CASE WHEN $2::boolean THEN 1 ELSE 0 END,
+    leased_until = CASE WHEN $2 THEN NULL ELSE leased_until END
+WHERE intent_id = $3 AND state IN ('confirming', 'unknown')
 `
 
 type LookAtOnceParams struct {
-	Now      *time.Time
-	IntentID *string
+	Now       *time.Time
+	Overtaken bool
+	IntentID  *string
 }
 
-// An event of the processor says that something happened: look now. An event decides nothing by itself.
+// An event of the processor says that something happened: look now. An event decides nothing by itself. With overtaken,
+// a worker's answer is older than the event: the fence keeps him from writing it.
 func (q *Queries) LookAtOnce(ctx context.Context, arg LookAtOnceParams) (int64, error) {
-	result, err := q.db.Exec(ctx, lookAtOnce, arg.Now, arg.IntentID)
+	result, err := q.db.Exec(ctx, lookAtOnce, arg.Now, arg.Overtaken, arg.IntentID)
 	if err != nil {
 		return 0, err
 	}
@@ -696,11 +772,20 @@ func (q *Queries) LookAtOnce(ctx context.Context, arg LookAtOnceParams) (int64, 
 }
 
 const markHeard = `-- name: MarkHeard :exec
-UPDATE payment_attempts SET heard = true WHERE key = $1 AND NOT heard
+WITH heard AS (
+    UPDATE payment_attempts SET heard = true WHERE payment_attempts.key = $2 AND NOT heard
+)
+UPDATE tasks SET done_at = $1 WHERE kind = 'payment-failed' AND attempt_key = $2 AND done_at IS NULL
 `
 
-func (q *Queries) MarkHeard(ctx context.Context, key string) error {
-	_, err := q.db.Exec(ctx, markHeard, key)
+type MarkHeardParams struct {
+	At  *time.Time
+	Key *string
+}
+
+// L3: a failure that the caller has heard is nobody's task any more.
+func (q *Queries) MarkHeard(ctx context.Context, arg MarkHeardParams) error {
+	_, err := q.db.Exec(ctx, markHeard, arg.At, arg.Key)
 	return err
 }
 
@@ -913,7 +998,7 @@ SELECT
   count(*) FILTER (WHERE account = $2 AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_account,
   count(*) FILTER (WHERE caller = $4 AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_caller
 FROM payment_attempts
-WHERE offered_at > $6
+WHERE offered_at > $6 AND NOT (call_sid = $1 AND turn = $7)
   AND (account = $2 OR caller = $4 OR (caller IS NULL AND state = 'declined'))
 `
 
@@ -924,6 +1009,7 @@ type PayLimitsParams struct {
 	Caller  *string
 	HourAgo time.Time
 	DayAgo  time.Time
+	Turn    int32
 }
 
 type PayLimitsRow struct {
@@ -936,7 +1022,8 @@ type PayLimitsRow struct {
 	BanksCaller      int64
 }
 
-// I5 and P3, counted where they are recorded. Declines of guests and of verified callers apart.
+// I5 and P3, counted where they are recorded. Declines of guests and of verified callers apart. The offer of this very
+// turn does not count: a second delivery must not be refused on account of the first.
 func (q *Queries) PayLimits(ctx context.Context, arg PayLimitsParams) (PayLimitsRow, error) {
 	row := q.db.QueryRow(ctx, payLimits,
 		arg.CallSid,
@@ -945,6 +1032,7 @@ func (q *Queries) PayLimits(ctx context.Context, arg PayLimitsParams) (PayLimits
 		arg.Caller,
 		arg.HourAgo,
 		arg.DayAgo,
+		arg.Turn,
 	)
 	var i PayLimitsRow
 	err := row.Scan(

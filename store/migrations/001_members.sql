@@ -57,7 +57,7 @@ CREATE TABLE import_runs (
 );
 
 -- I5: every try to prove an identity, also of accounts that do not exist. subject is the member ID,
--- or what was keyed when no record matched. failed_id_days bounds how long a row is kept.
+-- or a keyed hash of what was keyed when no record matched. failed_id_days bounds how long a row is kept.
 CREATE TABLE verifications (
     call_sid text NOT NULL,
     turn     integer NOT NULL,

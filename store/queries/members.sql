@@ -13,16 +13,22 @@ WHERE an.kind IN ('birth-date', 'zip', 'invoice', 'invoice-previous')
 ORDER BY m.member_id, an.kind LIMIT 64;
 
 -- name: FailuresOf :many
--- I5: what counts against each subject: failures of the last day since its last lock, the lock in force,
--- and how many failures in a row there were since it last passed.
+-- I5: what counts against each subject: failures of the last day since its last lock ended (tries while it is locked tell
+-- a guesser nothing, and a member who comes back starts anew), the lock in force, and how many failures in a row there were
+-- since it last passed.
 SELECT s.subject::text AS subject,
-  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > greatest(@day_ago::timestamptz,
-      (SELECT coalesce(max(l.from_at), @day_ago::timestamptz) FROM soft_locks l WHERE l.subject = s.subject)))::int AS failures,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > @day_ago::timestamptz
+      AND v.at >= (SELECT coalesce(max(l.until), '-infinity') FROM soft_locks l WHERE l.subject = s.subject))::int AS failures,
   (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.until > @at)::int AS locked,
   (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.from_at > @day_ago)::int AS locks_today,
   (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at >
       (SELECT coalesce(max(p.at), '-infinity') FROM verifications p WHERE p.subject = s.subject AND p.passed))::int AS in_a_row
 FROM unnest(@subjects::text[]) AS s(subject);
+
+-- name: LockTries :exec
+-- Tries that count against the same record or caller go one after another, or a guesser with many calls at once would
+-- have as many answers before the first failure is counted.
+SELECT pg_advisory_xact_lock(hashtextextended('tries of ' || t.of, 0)) FROM unnest(@keys::text[]) AS t(of);
 
 -- name: SubjectsOfCaller :one
 -- I5: how many different accounts one caller number has tried in a day.
@@ -39,8 +45,11 @@ SELECT subject, passed FROM verifications WHERE call_sid = @call_sid AND turn = 
 
 -- name: InsertSoftLocks :exec
 INSERT INTO soft_locks (subject, from_at, until)
-SELECT s.subject, @at, @until FROM unnest(@subjects::text[]) AS s(subject)
+SELECT (@subjects::text[])[i], @at, (@untils::timestamptz[])[i] FROM generate_subscripts(@subjects::text[], 1) AS i
 ON CONFLICT DO NOTHING;
+
+-- name: SoftLocksInForce :one
+SELECT count(DISTINCT subject) FROM soft_locks WHERE until > @at;
 
 -- name: AccountsOf :many
 SELECT * FROM accounts WHERE member_id = @member_id ORDER BY array_position(ARRAY['health', 'dental', 'group'], kind), account;

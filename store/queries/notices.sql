@@ -1,10 +1,11 @@
 -- Texts: planned with the fact that causes them, claimed and sent once. Every "once" is a unique key here.
 
 -- name: PlanPaymentNotice :one
--- One notice for each payment and kind (N1). Its local day is the member's. No row comes back when it is planned already.
+-- One notice for each payment and kind (N1). Its local day is the member's; where billing does not know the zone, the
+-- business zone's. No row comes back when it is planned already.
 WITH planned AS (
     INSERT INTO notices (reference, number, kind, language, local_day, attempt_key, state, by_request, created_at, not_before, not_after)
-    SELECT @reference, @number, @kind, @language, timezone(m.time_zone, @at::timestamptz)::date, @attempt_key,
+    SELECT @reference, @number, @kind, @language, timezone(coalesce(nullif(m.time_zone, ''), 'America/New_York'), @at::timestamptz)::date, @attempt_key,
            'planned', @by_request, @at, @not_before, @not_after
     FROM accounts a JOIN members m ON m.member_id = a.member_id
     WHERE a.account = @account
@@ -31,7 +32,7 @@ SELECT
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
     EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
             AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
-    ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number ORDER BY 1)::text[] AS zones_of_number,
+    ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number AND p.time_zone <> '' ORDER BY 1)::text[] AS zones_of_number,
     m.time_zone AS zone_of_account,
     r.account, r.days_before, r.coverage_month,
     a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
@@ -73,7 +74,7 @@ RETURNING *;
 
 -- name: PutNoticeOff :exec
 -- Its window opens later.
-UPDATE notices SET not_before = @until WHERE id = @id AND state = 'planned';
+UPDATE notices SET not_before = @until, nudged_until = NULL WHERE id = @id AND state = 'planned';
 
 -- name: EndNotice :one
 -- Dropped or suppressed before anything left.
@@ -90,13 +91,14 @@ UPDATE notice_reasons SET dropped_why = @why WHERE notice_id = @id AND dropped_w
 -- The create was never processed: it does not count, and the words are written anew.
 UPDATE notices
 SET state = 'planned', not_before = @again, creates = creates - 1, waits = waits + 1, why = @why, error_code = @error_code,
-    body = NULL, tried_at = NULL, leased_until = NULL
+    body = NULL, tried_at = NULL, leased_until = NULL, nudged_until = NULL
 WHERE id = @id AND fence = @fence AND state = 'claimed';
 
 -- name: ResendNotice :execrows
 -- Looked for three times and not there: it may be sent once more if it is still true.
 UPDATE notices
-SET state = 'planned', not_before = @again, why = @why, looks = looks + 1, next_look_at = NULL, leased_until = NULL
+SET state = 'planned', not_before = @again, why = @why, looks = looks + 1, next_look_at = NULL, leased_until = NULL,
+    nudged_until = NULL
 WHERE id = @id AND fence = @fence AND state = 'unknown';
 
 -- name: DoubtNotice :execrows
@@ -115,7 +117,7 @@ RETURNING *;
 -- is the notice's. A notice we had given up as never accepted is put right too.
 UPDATE notices
 SET state = @state, message_sid = @message_sid, sent_at = coalesce(sent_at, tried_at, @at), why = @why, error_code = @error_code,
-    leased_until = NULL, next_look_at = NULL
+    leased_until = NULL, next_look_at = NULL, poll_at = CASE WHEN channel = 'sms' THEN sqlc.narg('poll_at')::timestamptz END
 WHERE reference = @reference AND (message_sid IS NULL OR message_sid = @message_sid)
   AND (notice_rank(@state) > notice_rank(state) OR message_sid IS NULL)
 RETURNING *;
@@ -145,12 +147,6 @@ UPDATE notices SET state = 'dropped', why = @why
 WHERE id IN (SELECT o.id FROM notices o WHERE o.state = 'planned' AND o.not_after < @now
              ORDER BY o.id LIMIT 500 FOR UPDATE SKIP LOCKED)
 RETURNING *;
-
--- name: DueNotices :many
-SELECT id FROM notices
-WHERE (state = 'planned' AND not_before <= @now)
-   OR (state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now))
-ORDER BY not_before, id LIMIT 1000;
 
 -- name: LetterInsteadOfText :execrows
 -- E6: a written notice that does not arrive by text goes by letter the same day, as long as there is a debit.
@@ -211,12 +207,12 @@ INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES (@nu
 ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
 
 -- name: RevokeConsents :exec
-UPDATE consents SET ended_at = @at WHERE number = @number AND channel = 'sms' AND ended_at IS NULL;
+UPDATE consents SET ended_at = @at WHERE number = @number AND channel = ANY (@channels::text[]) AND ended_at IS NULL;
 
 -- name: PlanAnswer :one
 -- An answer to a text or a call: one for each cause. No row comes back when it is planned already.
-INSERT INTO notices (reference, number, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
-VALUES (@reference, @number, @kind, @language, timezone(@time_zone::text, @at::timestamptz)::date, @cause, 'planned', @by_request, @at, @at, @not_after)
+INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
+VALUES (@reference, @number, @channel, @kind, @language, timezone(@time_zone::text, @at::timestamptz)::date, @cause, 'planned', @by_request, @at, @at, @not_after)
 ON CONFLICT (cause, kind) WHERE cause IS NOT NULL DO NOTHING
 RETURNING id;
 

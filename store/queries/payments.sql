@@ -60,6 +60,12 @@ WHERE key = @key AND state IN ('authorized', 'confirming', 'unknown')
   AND (leased_until IS NULL OR leased_until <= @machine_now)
 RETURNING *;
 
+-- name: ClaimForPerson :one
+-- A person with evidence does not wait for the next look.
+UPDATE payment_attempts SET fence = fence + 1, leased_until = @lease_until
+WHERE key = @key AND state IN ('confirming', 'unknown') AND (leased_until IS NULL OR leased_until <= @machine_now)
+RETURNING *;
+
 -- name: NewCreateKey :one
 UPDATE payment_attempts SET creates = creates + 1, create_sent_at = @now
 WHERE key = @key AND fence = @fence AND state = 'authorized'
@@ -113,6 +119,11 @@ RETURNING *;
 UPDATE payment_attempts SET state = 'closed', settled_at = @at, token_sealed = NULL
 WHERE key = @key AND state IN ('offered', 'tokenized');
 
+-- name: CloseOffersOn :exec
+-- A frozen account takes no consent either.
+UPDATE payment_attempts SET state = 'closed', settled_at = @at, token_sealed = NULL
+WHERE account = @account AND state IN ('offered', 'tokenized');
+
 -- name: StaleOffers :many
 -- Offers of calls that ended a minute ago, and offers half an hour old. The caller of this asks for turn leases first.
 SELECT a.key, a.call_sid FROM payment_attempts a LEFT JOIN calls c ON c.call_sid = a.call_sid
@@ -127,8 +138,11 @@ WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @now
 ORDER BY not_before LIMIT 1000;
 
 -- name: LookAtOnce :execrows
--- An event of the processor says that something happened: look now. An event decides nothing by itself.
-UPDATE payment_attempts SET next_look_at = @now
+-- An event of the processor says that something happened: look now. An event decides nothing by itself. With overtaken,
+-- a worker's answer is older than the event: the fence keeps him from writing it.
+UPDATE payment_attempts
+SET next_look_at = @now, fence = fence + CASE WHEN @overtaken::boolean THEN 1 ELSE 0 END,
+    leased_until = CASE WHEN @overtaken THEN NULL ELSE leased_until END
 WHERE intent_id = @intent_id AND state IN ('confirming', 'unknown');
 
 -- name: UnknownSince :many
@@ -144,7 +158,11 @@ WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @now
 HAVING min(not_before) IS NOT NULL;
 
 -- name: MarkHeard :exec
-UPDATE payment_attempts SET heard = true WHERE key = @key AND NOT heard;
+-- L3: a failure that the caller has heard is nobody's task any more.
+WITH heard AS (
+    UPDATE payment_attempts SET heard = true WHERE payment_attempts.key = @key AND NOT heard
+)
+UPDATE tasks SET done_at = @at WHERE kind = 'payment-failed' AND attempt_key = @key AND done_at IS NULL;
 
 -- name: TextResultTo :exec
 UPDATE payment_attempts SET text_number = @text_number, text_asked = true WHERE key = @key AND text_number IS NULL;
@@ -170,7 +188,8 @@ ON CONFLICT (kind, attempt_key) WHERE attempt_key IS NOT NULL DO NOTHING;
 UPDATE accounts SET frozen_at = @at WHERE account = @account AND frozen_at IS NULL;
 
 -- name: PayLimits :one
--- I5 and P3, counted where they are recorded. Declines of guests and of verified callers apart.
+-- I5 and P3, counted where they are recorded. Declines of guests and of verified callers apart. The offer of this very
+-- turn does not count: a second delivery must not be refused on account of the first.
 SELECT
   count(*) FILTER (WHERE call_sid = @call_sid AND account = @account) AS captures_call,
   count(*) FILTER (WHERE account = @account AND guest = @guest AND state = 'declined') AS declines_account,
@@ -180,7 +199,7 @@ SELECT
   count(*) FILTER (WHERE account = @account AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_account,
   count(*) FILTER (WHERE caller = @caller AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_caller
 FROM payment_attempts
-WHERE offered_at > @day_ago
+WHERE offered_at > @day_ago AND NOT (call_sid = @call_sid AND turn = @turn)
   AND (account = @account OR caller = @caller OR (caller IS NULL AND state = 'declined'));
 
 -- name: FrozenAt :one

@@ -1,13 +1,15 @@
 -- Asks for the right to answer a turn. An answer that stands is given again; an older turn gets the
 -- newest answer, which asks what is awaited; a turn in other hands is busy. Otherwise it is ours,
--- with the input of its first delivery.
+-- with the input of its first delivery. The holder may ask again, and so holds it longer.
 -- KEYS call   ARGV turn, slot, holder, input, now in ms, lease in ms, life in ms
 -- gives {outcome, session or answer, turn of the answer, input, lang, step}
 local call, turn, now = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[5])
 local h = redis.call('HMGET', call, 'turn', 'fence', 'lease_until_ms', 'input', 'session', 'lang', 'step')
 local awaited, lang, step = tonumber(h[1] or ''), h[6] or '', h[7] or ''
 
-if awaited and turn <= awaited then
+local held = turn == awaited and h[2] == ARGV[3]
+
+if awaited and turn <= awaited and not held then
   local own = redis.call('HMGET', call, 'g:' .. ARGV[1] .. ':' .. ARGV[2], 'a:' .. ARGV[1])
   local stands = own[1] or own[2]
   if stands then
@@ -22,7 +24,7 @@ if awaited and turn < awaited then
   end
   return {'busy', '', '', '', lang, step} -- the place was lost and is being found again
 end
-if turn == awaited and tonumber(h[3] or '0') > now and h[2] ~= ARGV[3] then
+if turn == awaited and tonumber(h[3] or '0') > now and not held then
   return {'busy', '', '', '', lang, step}
 end
 

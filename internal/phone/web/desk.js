@@ -14,6 +14,7 @@ function changed(part, value) {
 export function show(view) {
   byId("now").textContent = view.clock.text;
   if (!byId("until").value) byId("until").value = view.clock.local;
+  if (changed("owed", view.owed)) for (const e of document.querySelectorAll("[data-owed]")) e.textContent = view.owed[e.dataset.owed] || "";
   if (changed("payments", view.payments)) rows("payments", view.payments, 6, payment, "No payment yet.");
   if (changed("ledger", view.ledger)) rows("ledger", view.ledger, 5, entry, "Nothing has been booked yet.");
   if (changed("texts", view.texts)) texts(view.texts);

@@ -54,6 +54,11 @@ const says = { line: "The line: ", caller: "You: ", fault: "Fault: " };
 function drawLines(view) {
   const log = byId("log");
   if (drawn === 0 && view.lines.length > 0) log.replaceChildren();
+  const last = view.lines[drawn - 1];
+  if (last && log.lastElementChild.dataset.words !== last.text) { // more keys of the same entry
+    log.lastElementChild.dataset.words = last.text;
+    log.lastElementChild.lastChild.data = last.text;
+  }
   for (const line of view.lines.slice(drawn)) {
     const p = el("p", line.who);
     p.dataset.words = line.text;

@@ -199,6 +199,9 @@ func (p *Processor) readBank(q params) (method, *apiError) {
 	return method{Last4: lastFour(number), Account: kind, HolderType: holder, Outcome: outcome}, nil
 }
 
+// ErrNoAnswer is Tokenize's while the processor is down.
+var ErrNoAnswer = errors.New("processor: no answer")
+
 // Tokenize makes a card's payment method as Stripe does for another company's capture page
 // (the phone company's connector): outside this API, without our key. It fails while the
 // processor is down.
@@ -206,7 +209,7 @@ func (p *Processor) Tokenize(c Card) (token string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.strikes(down) || p.strikes(fiveHundreds) {
-		return "", errors.New("processor: no answer")
+		return "", ErrNoAnswer
 	}
 	q := params{
 		"type": card, "card[number]": c.Number, "card[exp_month]": strconv.Itoa(c.Month),

@@ -1,0 +1,252 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"duebell/internal/standin/twilio"
+)
+
+// caller is one call of the story and what has been shown of it.
+type caller struct {
+	*twilio.Call
+	shown int
+}
+
+// when is a word that waits for something to be heard.
+type when struct {
+	heard string
+	do    act
+	done  bool
+}
+
+func readCall(_ *parser, t *tokens) (act, error) {
+	var o twilio.CallOptions
+	var err error
+	if !t.skip("from") {
+		return nil, errors.New("from is missing")
+	}
+	if o.From, err = t.word("who calls"); err != nil {
+		return nil, err
+	}
+	for {
+		switch {
+		case t.skip("attested"):
+			if o.Attestation, err = t.oneOf("A", "B", "C"); err != nil {
+				return nil, err
+			}
+		case t.skip("to"):
+			if o.To, err = phone(t); err != nil {
+				return nil, err
+			}
+		default:
+			return func(ctx context.Context, r *run) error { return r.place(ctx, o) }, nil
+		}
+	}
+}
+
+// place begins a call. What the story armed for this moment waits for the first act after it.
+func (r *run) place(ctx context.Context, o twilio.CallOptions) error {
+	t := r.w.Twilio()
+	if t == nil {
+		return errors.New("there is no stand-in to call with")
+	}
+	o.PayExhausted = twilio.Exhausted(r.exhausts)
+	call, err := t.Call(ctx, o)
+	if call == nil {
+		return err
+	}
+	c := &caller{Call: call}
+	r.calls, r.current = append(r.calls, c), c
+	if !call.Over() {
+		call.HangUpWhen(func(h twilio.Heard) bool { return r.heard(ctx, h) })
+	}
+	return err
+}
+
+// heard does what was armed for these words; true makes the caller hang up.
+func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
+	r.leave, r.listening = false, true
+	defer func() { r.listening = false }()
+	for _, w := range r.whens {
+		if !w.done && heardIn(w.heard, h.Text) {
+			w.done = true
+			if err := w.do(ctx, r); err != nil && r.armedErr == nil {
+				r.armedErr = fmt.Errorf("when %q was heard: %w", w.heard, err)
+			}
+		}
+	}
+	return r.leave
+}
+
+func readCaller(_ *parser, t *tokens) (act, error) {
+	from, err := t.word("a caller's number")
+	return func(_ context.Context, r *run) error {
+		for i := len(r.calls) - 1; i >= 0; i-- {
+			if r.calls[i].From == from && r.calls[i] != r.current {
+				r.current = r.calls[i]
+				return nil
+			}
+		}
+		return fmt.Errorf("nobody else has called from %s", from)
+	}, err
+}
+
+// onCall lets the caller do something.
+func (r *run) onCall(do func(c *caller) error) error {
+	if r.current == nil {
+		return errors.New("nobody has called yet")
+	}
+	return do(r.current)
+}
+
+func readPress(_ *parser, t *tokens) (act, error) {
+	keys, err := t.text("the keys")
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error {
+			r.guard(c, keys)
+			return c.Press(ctx, keys)
+		})
+	}, err
+}
+
+var digitRuns = regexp.MustCompile(`\d{4,}`)
+
+// guard remembers keys that are a secret: those that answer a question for one (P4).
+func (r *run) guard(c *caller, keys string) {
+	asked := r.asked(c)
+	for _, anchor := range []string{"date of birth", "fecha de nacimiento", "ZIP code", "código postal", "invoice number", "número de factura"} {
+		if heardIn(anchor, asked) {
+			r.secret(digitRuns.FindAllString(keys, -1)...)
+			return
+		}
+	}
+}
+
+// secret remembers what was keyed or spoken and may be found nowhere.
+func (r *run) secret(values ...string) {
+	for _, v := range values {
+		if len(v) >= 4 {
+			r.secrets = append(r.secrets, v)
+		}
+	}
+}
+
+// asked is everything heard since the caller last did something.
+func (r *run) asked(c *caller) string {
+	var texts []string
+	for _, h := range c.HeardSinceInput() {
+		texts = append(texts, h.Text)
+	}
+	return strings.Join(texts, " ")
+}
+
+func readSay(_ *parser, t *tokens) (act, error) {
+	words, err := t.quote()
+	if err != nil {
+		return nil, err
+	}
+	sure, err := confidence(t)
+	return func(ctx context.Context, r *run) error {
+		r.secret(digitRuns.FindAllString(words, -1)...)
+		return r.onCall(func(c *caller) error { return c.Say(ctx, words, sure) })
+	}, err
+}
+
+func hangUp(ctx context.Context, r *run) error {
+	if r.listening { // in the middle of what is said: the line sees it
+		r.leave = true
+		return nil
+	}
+	return r.onCall(func(c *caller) error { return c.HangUp(ctx) })
+}
+
+// mostQuestions bounds how long a silent caller is asked: every line gives up long before.
+const mostQuestions = 60
+
+// over lets the call play out: the caller is silent, and a person who has answered hangs up.
+func over(ctx context.Context, r *run) error {
+	return r.onCall(func(c *caller) error {
+		for range mostQuestions {
+			switch c.State().(type) {
+			case twilio.Ended:
+				return nil
+			case twilio.AskDial:
+				if err := c.AgentHangsUp(ctx); err != nil {
+					return err
+				}
+			default:
+				if err := c.Silence(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		return errors.New("the line does not hang up on a silent caller")
+	})
+}
+
+func readPayCard(_ *parser, t *tokens) (act, error) {
+	number, err := t.text("the card number")
+	if err != nil {
+		return nil, err
+	}
+	var rest [3]string
+	for i, what := range []string{"the expiration date", "the security code", "the ZIP code"} {
+		if rest[i], err = t.text(what); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, r *run) error {
+		r.secret(number, rest[0], strings.ReplaceAll(rest[0], "/", ""), rest[1], rest[2])
+		return r.onCall(func(c *caller) error { return c.PayCard(ctx, number, rest[0], rest[1], rest[2]) })
+	}, nil
+}
+
+func readPayBank(_ *parser, t *tokens) (act, error) {
+	routing, err := t.text("the routing number")
+	if err != nil {
+		return nil, err
+	}
+	number, err := t.text("the account number")
+	return func(ctx context.Context, r *run) error {
+		r.secret(routing, number)
+		return r.onCall(func(c *caller) error { return c.PayBank(ctx, routing, number) })
+	}, err
+}
+
+func readPayToken(_ *parser, t *tokens) (act, error) {
+	token, err := t.word("a token")
+	extra := t.pairs()
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error { return c.PayToken(ctx, token, extra) })
+	}, err
+}
+
+func readPayResult(_ *parser, t *tokens) (act, error) {
+	result, err := t.word("a result")
+	extra := t.pairs()
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error { return c.PayResult(ctx, result, extra) })
+	}, err
+}
+
+func readTextFrom(_ *parser, t *tokens) (act, error) {
+	from, err := phone(t)
+	if err != nil {
+		return nil, err
+	}
+	body, err := t.quote()
+	return func(ctx context.Context, r *run) error {
+		t := r.w.Twilio()
+		if t == nil {
+			return errors.New("there is no stand-in to text with")
+		}
+		if err := t.TextFrom(ctx, from, body); err != nil {
+			return err
+		}
+		return r.w.Settle(ctx)
+	}, err
+}

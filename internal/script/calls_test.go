@@ -1,0 +1,85 @@
+package script_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"duebell/internal/script"
+	"duebell/internal/testenv"
+	"duebell/internal/world"
+)
+
+const calls = "../../ivr/testdata/calls"
+
+// TestCalls plays every script in a world of its own.
+func TestCalls(t *testing.T) {
+	files, err := filepath.Glob(calls + "/*.call")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	var mu sync.Mutex
+	var all []played
+	t.Run("calls", func(t *testing.T) {
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := filepath.Base(file)
+			t.Run(strings.TrimSuffix(name, ".call"), func(t *testing.T) {
+				t.Parallel()
+				s, err := script.Parse(name, string(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := play(t, s, 1)
+				if got.Err != nil {
+					t.Fatalf("%v\n\n%s", got.Err, got.Transcript)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, played{s, got.Passed})
+			})
+		}
+	})
+	if len(all) < len(files) {
+		return // a failed, or a chosen, script: the table would show gaps that are none
+	}
+	slices.SortFunc(all, func(a, b played) int { return strings.Compare(a.script.Name, b.script.Name) })
+	table := coverage(all)
+	t.Log("\n" + table.text)
+	if err := show(table); err != nil {
+		t.Error(err)
+	}
+	for _, gap := range table.gaps {
+		t.Error(gap)
+	}
+}
+
+func play(t *testing.T, s script.Script, replicas int) script.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	timing := world.DefaultTiming
+	if s.Uses("kill-before-answering", "redis down") { // their leases must run out
+		timing = world.HastyTiming
+	}
+	w, err := world.Open(ctx, world.Config{
+		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas, Timing: timing,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	return script.Run(ctx, w, s, script.Options{Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(calls, name)) }})
+}

@@ -1,0 +1,126 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Script is one story, read and checked: every word is known and has what it needs.
+type Script struct {
+	Name   string
+	Proves []string // what it is there for: the names of the coverage table
+	Policy string   // TOML of its policy lines
+	Files  []string // files that it imports, beside it
+	steps  []step
+	words  []string // every word used, for those who choose a world for it
+}
+
+// Uses says whether the story uses one of these words; "redis down" is a word with its first argument.
+func (s Script) Uses(words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(s.words, w) })
+}
+
+// step is one word of the story and what it does.
+type step struct {
+	line int
+	text string
+	do   act
+}
+
+// act moves the world or checks it.
+type act func(ctx context.Context, r *run) error
+
+// Parse reads a script. Everything that is wrong with it is reported at once.
+func Parse(name, text string) (Script, error) {
+	s := Script{Name: name}
+	var problems []error
+	called := false
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if about, ok := strings.CutPrefix(strings.TrimSpace(line), "# proves:"); ok {
+			s.Proves = append(s.Proves, strings.Fields(strings.ReplaceAll(about, ",", " "))...)
+			continue
+		}
+		p := parser{script: &s, line: i + 1, called: &called}
+		if err := p.read(line); err != nil {
+			problems = append(problems, fmt.Errorf("%s:%d: %w", name, i+1, err))
+		}
+	}
+	if len(problems) == 0 && len(s.steps) == 0 {
+		problems = append(problems, fmt.Errorf("%s: there is nothing in it", name))
+	}
+	return s, errors.Join(problems...)
+}
+
+// parser reads one line into a script.
+type parser struct {
+	script *Script
+	line   int
+	called *bool // a call was placed on an earlier line: the policy stands
+}
+
+// read takes the words of one line; several may stand on it.
+func (p *parser) read(line string) error {
+	list, err := split(line)
+	if err != nil {
+		return err
+	}
+	t := &tokens{list: list}
+	for t.more() {
+		if t.peek() == "policy" {
+			return p.policy(line)
+		}
+		text := ""
+		from := t.next
+		do, err := p.word(t)
+		if err != nil {
+			return err
+		}
+		for _, tok := range t.list[from:t.next] {
+			if tok.quoted {
+				tok.text = `"` + tok.text + `"`
+			}
+			text = strings.TrimSpace(text + " " + tok.text)
+		}
+		p.script.steps = append(p.script.steps, step{p.line, text, do})
+	}
+	return nil
+}
+
+// policy takes a line of TOML. It is in force before the first call, or the story would change its
+// rules while it is told.
+func (p *parser) policy(line string) error {
+	if *p.called {
+		return errors.New("policy stands before the first call")
+	}
+	_, setting, _ := strings.Cut(line, "policy")
+	p.script.Policy += strings.TrimSpace(setting) + "\n"
+	return nil
+}
+
+// word reads one word with what belongs to it.
+func (p *parser) word(t *tokens) (act, error) {
+	name, err := t.word("a word")
+	if err != nil {
+		return nil, errors.New("a line begins with a word, not with a quotation")
+	}
+	w, known := vocabulary[name]
+	if !known {
+		return nil, fmt.Errorf("unknown word %q", name)
+	}
+	p.script.words = append(p.script.words, name)
+	if first := t.peek(); first != "" {
+		p.script.words = append(p.script.words, name+" "+first)
+	}
+	if name == "call" {
+		*p.called = true
+	}
+	do, err := w.read(p, t)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w (as in: %s)", name, err, w.usage)
+	}
+	return do, nil
+}

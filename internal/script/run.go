@@ -1,0 +1,180 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"duebell/billing/feed"
+	"duebell/internal/world"
+)
+
+// Result is what became of a story.
+type Result struct {
+	Name       string
+	Err        error          // nil: everything was as told
+	Transcript string         // what was said, pressed and asked, so far
+	Passed     map[string]int // what was really passed, by the names of the coverage table
+}
+
+// Options are what a run needs besides the world.
+type Options struct {
+	Out   io.Writer                         // gets the conversation as it goes; may be nil
+	Files func(name string) ([]byte, error) // the files beside the script
+	Keep  bool                              // play against what is there: no reset
+}
+
+// run is a story being told.
+type run struct {
+	w       *world.World
+	opts    Options
+	script  Script
+	calls   []*caller
+	current *caller
+	whens   []*when
+	leave   bool // the caller leaves on what was just heard
+
+	listening bool // something is being said at this moment
+
+	armedErr     error
+	exhausts     string
+	texted       map[string]bool
+	charged      map[string]bool
+	logsExpected []string
+	secrets      []string
+	lines        []string
+}
+
+// Run plays a script against a world, from the beginning: the world is reset.
+func Run(ctx context.Context, w *world.World, s Script, opts Options) Result {
+	r := &run{w: w, opts: opts, script: s, texted: map[string]bool{}, charged: map[string]bool{}}
+	err := r.play(ctx)
+	return Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Passed: w.Passed()}
+}
+
+func (r *run) play(ctx context.Context) error {
+	if !r.opts.Keep {
+		if err := r.w.Reset(ctx); err != nil {
+			return err
+		}
+		r.w.Stand(world.DefaultStart)
+	}
+	if r.script.Policy != "" {
+		if err := r.w.SetPolicy(ctx, r.script.Policy); err != nil {
+			return fmt.Errorf("%s: %w", r.script.Name, err)
+		}
+	}
+	for _, s := range r.script.steps {
+		err := s.do(ctx, r)
+		r.show()
+		if err = errors.Join(err, r.armedErr, r.beside()); err != nil {
+			return fmt.Errorf("%s:%d: %s\n%w", r.script.Name, s.line, s.text, err)
+		}
+	}
+	if err := r.end(ctx); err != nil {
+		return fmt.Errorf("%s: at the end: %w", r.script.Name, err)
+	}
+	return nil
+}
+
+// show adds what has newly happened in the calls to the transcript.
+func (r *run) show() {
+	for _, c := range r.calls {
+		all := c.Transcript()
+		for _, line := range all[c.shown:] {
+			if len(r.calls) > 1 {
+				line = c.From + " " + line
+			}
+			r.lines = append(r.lines, line)
+			if r.opts.Out != nil && !strings.Contains(line, "twilio: ") {
+				_, _ = fmt.Fprintln(r.opts.Out, line) // nobody listening is no reason to stop
+			}
+		}
+		c.shown = len(all)
+	}
+}
+
+// beside are the things that no story expects, as soon as they happen.
+func (r *run) beside() error {
+	var errs []error
+	for _, c := range r.w.Complaints() {
+		errs = append(errs, errors.New(c))
+	}
+	return errors.Join(errs...)
+}
+
+// end mends the world, lets everything happen that is due, and looks for what nobody expected.
+func (r *run) end(ctx context.Context) error {
+	r.w.RedisUp()
+	r.w.DatabaseUp()
+	for _, c := range r.calls {
+		if err := c.HangUp(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.w.Settle(ctx); err != nil {
+		return err
+	}
+	r.show()
+	errs := []error{r.beside(), r.unheard(), r.errorLines()}
+	errs = append(errs, noTexts(ctx, r), chargedNothing(ctx, r), r.w.Balanced(ctx))
+	leaks, err := r.w.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
+	errs = append(errs, err)
+	if len(r.secrets) > 0 {
+		r.w.Pass("secret keyed")
+	}
+	for _, place := range leaks {
+		errs = append(errs, fmt.Errorf("a secret of the caller's lies in %s", place))
+	}
+	return errors.Join(errs...)
+}
+
+// unheard are words that waited for something that was never heard.
+func (r *run) unheard() error {
+	var errs []error
+	for _, w := range r.whens {
+		if !w.done {
+			errs = append(errs, fmt.Errorf("%q was never heard", w.heard))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// errorLines are lines logged at error level that the story did not expect, and those that it
+// expected and that did not come.
+func (r *run) errorLines() error {
+	var errs []error
+	came := map[string]bool{}
+	for _, l := range r.w.Logs() {
+		expected := false
+		for _, p := range r.logsExpected {
+			if heardIn(p, l.Text) {
+				came[p], expected = true, true
+			}
+		}
+		if l.Level >= slog.LevelError && !expected {
+			errs = append(errs, fmt.Errorf("logged as an error: %s", l.Text))
+		}
+	}
+	for _, p := range r.logsExpected {
+		if !came[p] {
+			errs = append(errs, fmt.Errorf("expected in the log, but not there: %q", p))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *run) importFile(ctx context.Context, name string) error {
+	if r.opts.Files == nil {
+		return fmt.Errorf("import %s: there are no files beside this script", name)
+	}
+	text, err := r.opts.Files(name)
+	if err != nil {
+		return fmt.Errorf("import %s: %w", name, err)
+	}
+	return r.w.Import(ctx, feed.Text(name, string(text)))
+}

@@ -1,0 +1,138 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// token is one word of a line, or one text in quotation marks.
+type token struct {
+	text   string
+	quoted bool
+}
+
+// split cuts a line into tokens. A # that begins a token begins a comment, except as the keys of
+// press: "press #" is a caller's bare pound.
+func split(line string) ([]token, error) {
+	var list []token
+	rest := strings.TrimSpace(line)
+	for rest != "" {
+		switch {
+		case rest[0] == '#' && !(len(list) > 0 && list[len(list)-1].text == "press" && !list[len(list)-1].quoted):
+			return list, nil
+		case strings.HasPrefix(rest, `"`), strings.HasPrefix(rest, "“"):
+			text, after, err := quotation(rest)
+			if err != nil {
+				return nil, err
+			}
+			list, rest = append(list, token{text, true}), after
+		default:
+			end := strings.IndexAny(rest, " \t")
+			if end < 0 {
+				end = len(rest)
+			}
+			list, rest = append(list, token{text: rest[:end]}), rest[end:]
+		}
+		rest = strings.TrimSpace(rest)
+	}
+	return list, nil
+}
+
+// quotation reads a text in straight or curly marks; a backslash keeps a mark within it.
+func quotation(s string) (text, rest string, err error) {
+	var b strings.Builder
+	runes := []rune(s)
+	for i := 1; i < len(runes); i++ {
+		switch {
+		case runes[i] == '\\' && i+1 < len(runes) && runes[i+1] == '"':
+			i++
+			b.WriteRune('"')
+		case runes[i] == '"' || runes[i] == '”':
+			return b.String(), string(runes[i+1:]), nil
+		default:
+			b.WriteRune(runes[i])
+		}
+	}
+	return "", "", errors.New("a quotation mark is not closed")
+}
+
+// tokens is a line while it is read.
+type tokens struct {
+	list []token
+	next int
+}
+
+func (t *tokens) more() bool { return t.next < len(t.list) }
+
+// peek is the next token's text without taking it; empty at the end of the line.
+func (t *tokens) peek() string {
+	if !t.more() {
+		return ""
+	}
+	return t.list[t.next].text
+}
+
+// word takes the next token, which may not be in quotation marks.
+func (t *tokens) word(what string) (string, error) {
+	if !t.more() || t.list[t.next].quoted {
+		return "", fmt.Errorf("%s is missing", what)
+	}
+	t.next++
+	return t.list[t.next-1].text, nil
+}
+
+// quote takes the next token, which must be in quotation marks.
+func (t *tokens) quote() (string, error) {
+	if !t.more() || !t.list[t.next].quoted {
+		return "", errors.New(`the words in quotation marks are missing`)
+	}
+	t.next++
+	return t.list[t.next-1].text, nil
+}
+
+// text takes the next token, however it is written.
+func (t *tokens) text(what string) (string, error) {
+	if !t.more() {
+		return "", fmt.Errorf("%s is missing", what)
+	}
+	t.next++
+	return t.list[t.next-1].text, nil
+}
+
+// skip takes the next token if it is this word.
+func (t *tokens) skip(word string) bool {
+	if t.more() && !t.list[t.next].quoted && t.list[t.next].text == word {
+		t.next++
+		return true
+	}
+	return false
+}
+
+// oneOf takes the next token, which must be one of the words.
+func (t *tokens) oneOf(words ...string) (string, error) {
+	got, err := t.word(strings.Join(words, " or "))
+	if err != nil {
+		return "", err
+	}
+	for _, w := range words {
+		if got == w {
+			return got, nil
+		}
+	}
+	return "", fmt.Errorf("%q is not one of: %s", got, strings.Join(words, ", "))
+}
+
+// pairs takes all following tokens of the form key=value.
+func (t *tokens) pairs() map[string]string {
+	got := map[string]string{}
+	for t.more() && !t.list[t.next].quoted {
+		key, value, ok := strings.Cut(t.list[t.next].text, "=")
+		if !ok {
+			break
+		}
+		got[key] = value
+		t.next++
+	}
+	return got
+}

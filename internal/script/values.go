@@ -1,0 +1,88 @@
+package script
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	moneyForm   = regexp.MustCompile(`^-?\d+\.\d\d$`)
+	accountForm = regexp.MustCompile(`^7\d{8}$`)
+	phoneForm   = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
+)
+
+// cents reads 198.00.
+func cents(s string) (int64, error) {
+	if !moneyForm.MatchString(s) {
+		return 0, fmt.Errorf("%q is no amount of the form 198.00", s)
+	}
+	n, err := strconv.ParseInt(strings.Replace(s, ".", "", 1), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no amount: too large", s)
+	}
+	return n, nil
+}
+
+// dollars writes what cents reads.
+func dollars(cents int64) string {
+	sign := ""
+	if cents < 0 {
+		sign, cents = "-", -cents
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
+}
+
+// span reads 3s, 20m, 2h or 4d.
+func span(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err == nil && n >= 0 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%q is no time span such as 3s, 20m, 2h or 4d", s)
+	}
+	return d, nil
+}
+
+// instant reads 2027-02-10T10:00, on the clocks of the line's zone; with an offset it is exact.
+func instant(s string, zone *time.Location) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02T15", "2006-01-02"} {
+		if at, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no instant such as 2027-02-10T10:00", s)
+}
+
+func account(t *tokens) (string, error) {
+	s, err := t.word("an account number")
+	if err == nil && !accountForm.MatchString(s) {
+		err = fmt.Errorf("%q is no account number", s)
+	}
+	return s, err
+}
+
+func phone(t *tokens) (string, error) {
+	s, err := t.word("a phone number")
+	if err == nil && !phoneForm.MatchString(s) {
+		err = fmt.Errorf("%q is no phone number such as +16175550101", s)
+	}
+	return s, err
+}
+
+func amount(t *tokens) (int64, error) {
+	s, err := t.word("an amount")
+	if err != nil {
+		return 0, err
+	}
+	return cents(s)
+}

@@ -1,0 +1,81 @@
+package notify
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// splitAreas are the area codes of the North American plan that lie in more than one zone. The
+// library knows most of them by their largest part only, and a mobile number tells no more than its
+// area code: all of its zones must be open (N4).
+var splitAreas = byArea(map[string]string{
+	"219 270 364 423 448 574 606 765 812 850 906 930 931": "America/New_York America/Chicago", // IN KY TN FL MI
+	"308 432 605 620 701 785 915":                         "America/Chicago America/Denver",   // NE TX SD KS ND
+	"208 458 541 986":                                     "America/Boise America/Los_Angeles",
+	"775":                                                 "America/Denver America/Los_Angeles",
+	"928":                                                 "America/Phoenix America/Denver", // Arizona and the Navajo Nation
+	"907":                                                 "America/Anchorage America/Adak",
+	"236 250 672 778":                                     "America/Edmonton America/Vancouver",
+	"306 474 639":                                         "America/Regina America/Edmonton",
+	"807":                                                 "America/Toronto America/Winnipeg",
+	"367 418 581":                                         "America/Toronto America/Halifax",
+	"709 879":                                             "America/Halifax America/St_Johns",
+	"867":                                                 "America/Whitehorse America/Edmonton America/Winnipeg America/Toronto",
+})
+
+func byArea(areas map[string]string) map[string][]string {
+	zones := map[string][]string{}
+	for codes, names := range areas {
+		for _, code := range strings.Fields(codes) {
+			zones[code] = strings.Fields(names)
+		}
+	}
+	return zones
+}
+
+// widest is how many zones a number may lie in and still be mapped: for one that it cannot place the
+// library names every zone of the country.
+const widest = 4
+
+// ZonesOf are the zones in which the owner of a number may live, as far as the number tells: those of
+// its area code. None: toll-free, or not mapped.
+func ZonesOf(number string) []string {
+	if area, ok := areaOf(number); ok {
+		if zones, split := splitAreas[area]; split {
+			return slices.Clone(zones)
+		}
+	}
+	parsed, err := phonenumbers.Parse(number, "")
+	if err != nil {
+		return nil
+	}
+	zones, err := phonenumbers.GetTimezonesForNumber(parsed)
+	if err != nil || len(zones) > widest || slices.Contains(zones, phonenumbers.UNKNOWN_TIMEZONE) {
+		return nil
+	}
+	return zones
+}
+
+// areaOf is the area code of a number of the North American plan.
+func areaOf(number string) (area string, ok bool) {
+	rest, ok := strings.CutPrefix(number, "+1")
+	if !ok || len(rest) != 10 || strings.Trim(rest, "0123456789") != "" {
+		return "", false
+	}
+	return rest[:3], true
+}
+
+// Callable says whether the line calls a number back that asks for it (N8): one of the North American
+// plan that costs nobody more than a call. A text is easily sent from a number that would.
+func Callable(number string) bool {
+	if _, ok := areaOf(number); !ok {
+		return false
+	}
+	parsed, err := phonenumbers.Parse(number, "")
+	if err != nil || !phonenumbers.IsPossibleNumber(parsed) {
+		return false
+	}
+	return phonenumbers.GetNumberType(parsed) != phonenumbers.PREMIUM_RATE
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"duebell/notify"
+	"duebell/store/db"
+)
+
+// laterPriority is River's for reminders: whatever else is in line is worked first.
+const laterPriority = 3
+
+// nudgeDue puts in line what is due, each kind within its share, and notes that its job is on its way.
+func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify.Nudge) (int, error) {
+	looks, err := q.DueLooks(ctx, db.DueLooksParams{Now: &n.Now, MachineNow: &n.MachineNow})
+	if err != nil {
+		return 0, err
+	}
+	if n.Polls {
+		polls, err := q.DuePolls(ctx, db.DuePollsParams{Now: &n.Now, MachineNow: &n.MachineNow})
+		if err != nil {
+			return 0, err
+		}
+		looks = append(looks, polls...)
+	}
+	first, err := due(ctx, q, n, n.First, notify.FirstKinds())
+	if err != nil {
+		return 0, err
+	}
+	probe, err := q.DueProbe(ctx, n.Now)
+	if err != nil {
+		return 0, err
+	}
+	later, err := due(ctx, q, n, n.Reminders, notify.CappedKinds())
+	if err != nil {
+		return 0, err
+	}
+	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Ids: append(append([]int64{}, first...), later...)}); err != nil {
+		return 0, err
+	}
+	line := append(append(looks, first...), probe...)
+	if err := s.putInLine(ctx, tx, line, 0); err != nil {
+		return 0, err
+	}
+	return len(line) + len(later), s.putInLine(ctx, tx, later, laterPriority)
+}
+
+func due(ctx context.Context, q *db.Queries, n notify.Nudge, most int, kinds []notify.Kind) ([]int64, error) {
+	if most <= 0 {
+		return nil, nil
+	}
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
+	}
+	return q.DueNotices(ctx, db.DueNoticesParams{Kinds: names, Now: n.Now, MachineNow: &n.MachineNow, Most: int32(most)}) //nolint:gosec // G115: some thousands
+}
+
+// putInLine nudges notices with a priority of River's; 0 is its own.
+func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, priority int) error {
+	if len(ids) == 0 || s.jobs == nil {
+		return nil
+	}
+	params := make([]river.InsertManyParams, len(ids))
+	for i, id := range ids {
+		job := NoticeJob{ID: id}
+		params[i] = river.InsertManyParams{Args: job, InsertOpts: &river.InsertOpts{Queue: job.Kind(), Priority: priority}}
+	}
+	if _, err := s.jobs.InsertManyFastTx(ctx, tx, params); err != nil {
+		return fmt.Errorf("nudge: %w", err)
+	}
+	return nil
+}
+
+// longestCall is after how long a call whose end was never told counts as over.
+const longestCall = 2 * time.Hour
+
+// CallsInProgress counts the calls of either direction that have not ended.
+func (s *Store) CallsInProgress(ctx context.Context, now time.Time) (int, error) {
+	n, err := s.q.CallsInProgress(ctx, now.Add(-longestCall))
+	if err != nil {
+		return 0, fmt.Errorf("count calls: %w", err)
+	}
+	return int(n), nil
+}
+
+// paused says whether a notice must wait because its kind is stopped. Of all that wait one text at a
+// time tries whether it still must.
+func paused(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (stopped, probe bool, err error) {
+	stops, err := q.PausedFor(ctx, db.PausedForParams{Now: &now, Kind: row.Kind})
+	if err != nil || len(stops) == 0 {
+		return false, false, err
+	}
+	if len(stops) > 1 || !stops[0].ProbeDue || stops[0].Kind != string(notify.AllKinds) || row.Channel != string(notify.SMS) {
+		return true, false, nil
+	}
+	next := now.Add(notify.ProbeEvery)
+	taken, err := q.TakeProbe(ctx, db.TakeProbeParams{Next: &next, Now: &now})
+	return taken == 0, taken > 0, err
+}
+
+// EndProbe resumes everything after a probe has gone through.
+func (s *Store) EndProbe(ctx context.Context) error {
+	if _, err := s.q.EndProbe(ctx); err != nil {
+		return fmt.Errorf("end probe: %w", err)
+	}
+	return nil
+}
+
+// pause stops what the carrier's word on a text stops, and asks for a person, once.
+func pause(ctx context.Context, q *db.Queries, kind string, code int, t notify.Trouble, at time.Time) error {
+	p := notify.PauseFor(notify.Kind(kind), code, t, at)
+	if p == nil {
+		return nil
+	}
+	fresh, err := q.PauseKind(ctx, db.PauseKindParams{Kind: string(p.Kind), At: &at, Why: p.Why, ByWhom: p.By, ProbeAt: when(p.ProbeAt)})
+	if err != nil || fresh == 0 {
+		return err
+	}
+	return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: at})
+}
+
+// claimPoll takes a text that the carrier has, to ask for it.
+func claimPoll(ctx context.Context, q *db.Queries, row db.Notice, at notify.Moment) (notify.Claim, error) {
+	taken, err := q.ClaimPoll(ctx, db.ClaimPollParams{ID: row.ID, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return notify.Claim{}, nil
+	}
+	return claimOf(taken), err
+}
+
+// PutPollOff says when a text is asked for again; zero: no more.
+func (s *Store) PutPollOff(ctx context.Context, c notify.Claim, again time.Time) error {
+	if err := s.q.PutPollOff(ctx, db.PutPollOffParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
+		return fmt.Errorf("put poll off: %w", err)
+	}
+	return nil
+}
+
+// planRetry plans a text that did not arrive for a passing reason once more, if it may.
+func (s *Store) planRetry(ctx context.Context, q *db.Queries, row db.Notice, t notify.Trouble, at time.Time) error {
+	again, ok := notify.RetryAt(notify.Kind(row.Kind), t, int(row.Retries), at, val(row.NotAfter))
+	if !ok || row.Channel != string(notify.SMS) {
+		return nil
+	}
+	id, err := q.PlanRetry(ctx, db.PlanRetryParams{Reference: noticeReference("retry", row.Reference), At: at, NotBefore: again, ID: row.ID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("plan retry: %w", err)
+	}
+	return q.MoveReasons(ctx, db.MoveReasonsParams{RetryID: id, ID: row.ID})
+}
+
+// afterCall does what follows from the state that a call of ours has come to.
+func (s *Store) afterCall(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, t notify.Trouble, at time.Time) error {
+	if notify.Kind(row.Kind) != notify.CallBack {
+		return nil
+	}
+	switch notify.State(row.State) {
+	case notify.Accepted, notify.Sent: // it is placed: now it is true that we are calling
+		return s.answerCall(ctx, q, tx, row, notify.CallAck, at)
+	case notify.Dropped:
+		return s.answerCall(ctx, q, tx, row, notify.CallBusy, at)
+	case notify.Failed:
+		if t == "" { // no answer of the carrier's, twice
+			return s.answerCall(ctx, q, tx, row, notify.CallBusy, at)
+		}
+		return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "call-back-failed", Detail: "text " + val(row.Cause), At: at})
+	}
+	return nil
+}
+
+// answerCall texts what became of the call that a text asked for.
+func (s *Store) answerCall(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, k notify.Kind, at time.Time) error {
+	facts, err := q.NumberFacts(ctx, row.Number)
+	if err != nil {
+		return fmt.Errorf("read facts of a number: %w", err)
+	}
+	zone := facts.TimeZone
+	if zone == "" {
+		zone = "UTC" // the day of an answer orders nothing
+	}
+	return s.planAnswer(ctx, q, tx, row.Number, notify.Reply{Kind: k, Cause: val(row.Cause), Language: row.Language, Zone: zone, Asked: true}, at)
+}
