@@ -15,4 +15,6 @@ func (c *Catalog) Template(lang, key string) string {
 }
 
 // Description says where an English message is spoken, and why.
-func (c *Catalog) Description(key string) string { return c.messages[Reference].byKey[key].forms.Description }
+func (c *Catalog) Description(key string) string {
+	return c.messages[Reference].byKey[key].forms.Description
+}

@@ -21,7 +21,7 @@ func eachText(t *testing.T, check func(lang, key, text string)) {
 	}
 	for _, l := range c.Languages() {
 		for _, key := range c.Keys() {
-			if !strings.HasPrefix(key, "text-") || c.Version(l.Tag, key) == "" {
+			if !voiceprompts.IsText(c, key) || c.Version(l.Tag, key) == "" {
 				continue
 			}
 			said, err := c.Say(l.Tag, key, voiceprompts.SampleArgs(t, c, l.Tag, key, 1))
