@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -83,10 +84,12 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
+	people := s.store.People(s.cfg.Policy, calendar)
+	texts := callTexts{s.store, notify.NewInbox(s.store, s.cfg.Policy, calendar, d.Clock, d.Log)}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members: s.store.People(s.cfg.Policy, calendar), Desk: payments.NewDesk(s.store, d.Clock, d.Rand, s.cfg.Policy),
-		Logbook: s.store, Texts: s.store, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
-		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log, Jumped: d.Hooks.Jumped,
+		Members: people, Desk: payments.NewDesk(s.store, d.Clock, d.Rand, s.cfg.Policy),
+		Logbook: s.store, Texts: texts, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.voice, err = webhook.New(webhook.Config{
 		Engine: s.Engine, Sessions: s.sessions, Calls: s.store, Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
-		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open,
+		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOvers: people,
 		Measure: func(step, outcome string, took time.Duration) { d.Metrics.Turn(step, outcome, took.Seconds()) },
 		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})
