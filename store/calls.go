@@ -24,6 +24,7 @@ func (s *Store) Milestone(ctx context.Context, m ivr.Milestone) error {
 		CallSid: m.Call, Caller: ptr(m.Caller), Called: ptr(m.Called), Language: m.Lang, Step: string(m.Step),
 		Turn: int32(m.Turn), MemberID: ptr(m.Member.ID), Account: ptr(m.Account), //nolint:gosec // a turn is small
 		VerifiedAt: when(m.Member.VerifiedAt), AttemptKey: ptr(m.Attempt), HandedOverAt: when(over), StartedAt: m.StartedAt,
+		NotedAt: when(m.At),
 	})
 	if err != nil {
 		return fmt.Errorf("keep milestone: %w", err)
@@ -41,23 +42,28 @@ func (s *Store) Recover(ctx context.Context, call string) (ivr.Milestone, error)
 	if err != nil {
 		return ivr.Milestone{}, fmt.Errorf("read milestone: %w", err)
 	}
+	return milestone(r), nil
+}
+
+func milestone(r db.LastMilestoneRow) ivr.Milestone {
 	return ivr.Milestone{
 		Call: r.CallSid, Caller: val(r.Caller), Called: val(r.Called), Lang: r.Language, Step: ivr.StepName(r.Step), Turn: int(r.Turn),
 		Member:  ivr.Member{ID: val(r.MemberID), Name: val(r.MemberName), Phone: val(r.MemberPhone), VerifiedAt: val(r.VerifiedAt)},
 		Account: val(r.Account), Attempt: val(r.AttemptKey), HandedOver: r.HandedOverAt != nil, StartedAt: r.StartedAt,
-	}, nil
+	}
 }
 
-// HandOff records that a caller is on the way to a person; the same turn again records nothing new.
-func (s *Store) HandOff(ctx context.Context, h ivr.HandOff) error {
-	err := s.q.RecordHandOff(ctx, db.RecordHandOffParams{
-		CallSid: h.Call, Turn: int32(h.Turn), Reason: h.Reason, Verified: h.Verified, Account: ptr(h.Account), //nolint:gosec // a turn is small
-		AttemptKey: ptr(h.Attempt), Language: h.Lang, Step: string(h.Step), At: h.At,
-	})
-	if err != nil {
-		return fmt.Errorf("record hand-over: %w", err)
+// Dropped gives the newest other call of a number, since then, that broke off with a payment begun, or
+// ivr.ErrNoMilestone (I7).
+func (s *Store) Dropped(ctx context.Context, call, caller string, since time.Time) (ivr.Milestone, error) {
+	r, err := s.q.DroppedCall(ctx, db.DroppedCallParams{Caller: ptr(caller), CallSid: call, Goodbye: string(ivr.Goodbye), Since: since})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ivr.Milestone{}, ivr.ErrNoMilestone
 	}
-	return nil
+	if err != nil {
+		return ivr.Milestone{}, fmt.Errorf("look for a dropped call: %w", err)
+	}
+	return milestone(db.LastMilestoneRow(r)), nil
 }
 
 // CallEnded notes when a call ended; the first note counts. A call without a milestone promised

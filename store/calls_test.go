@@ -158,3 +158,93 @@ func TestHandOffOnceATurn(t *testing.T) {
 		t.Errorf("handed over %v, %v", got.HandedOver, err)
 	}
 }
+
+func TestDropped(t *testing.T) {
+	since := callAt.Add(-5 * time.Minute)
+	call := func(sid string, started time.Duration, change ...func(*ivr.Milestone)) ivr.Milestone {
+		m := verified()
+		m.Call, m.StartedAt = sid, callAt.Add(started)
+		m.At = m.StartedAt.Add(time.Minute)
+		for _, c := range change {
+			c(&m)
+		}
+		return m
+	}
+	goodbye := func(m *ivr.Milestone) { m.Step = ivr.Goodbye }
+	idle := func(m *ivr.Milestone) { m.Attempt = "" }
+	stranger := func(m *ivr.Milestone) { m.Caller = "+16175550102" }
+	unproven := func(m *ivr.Milestone) { m.Member, m.Account = ivr.Member{}, "" }
+	guest := func(account string) func(*ivr.Milestone) {
+		return func(m *ivr.Milestone) { m.Member, m.Account = ivr.Member{}, account }
+	}
+	tests := []struct {
+		name  string
+		calls []ivr.Milestone
+		want  string
+	}{
+		{"none", nil, ""},
+		{"one", []ivr.Milestone{call("CA2", -4*time.Minute)}, "CA2"},
+		{"not this very call", []ivr.Milestone{call("CA1", -4*time.Minute)}, ""},
+		{"not another caller's", []ivr.Milestone{call("CA2", -4*time.Minute, stranger)}, ""},
+		{"not one that ended with good-bye", []ivr.Milestone{call("CA2", -4*time.Minute, goodbye)}, ""},
+		{"not one without a payment begun", []ivr.Milestone{call("CA2", -4*time.Minute, idle)}, ""},
+		{"too long ago", []ivr.Milestone{call("CA2", -7*time.Minute)}, ""},
+		{"begun before, broken off within", []ivr.Milestone{call("CA2", -7*time.Minute, func(m *ivr.Milestone) { m.At = callAt.Add(-time.Minute) })}, "CA2"},
+		{"the newest", []ivr.Milestone{call("CA2", -4*time.Minute), call("CA3", -3*time.Minute)}, "CA3"},
+		{"behind one that broke off before anything was begun", []ivr.Milestone{call("CA2", -4*time.Minute), call("CA3", -3*time.Minute, unproven, idle)}, "CA2"},
+		{"gone on with, and ended", []ivr.Milestone{call("CA2", -4*time.Minute), call("CA3", -3*time.Minute, goodbye)}, ""},
+		{"another call of the household ended", []ivr.Milestone{call("CA2", -4*time.Minute), call("CA3", -3*time.Minute, unproven, goodbye)}, "CA2"},
+		{"a guest's", []ivr.Milestone{call("CA2", -4*time.Minute, guest("712345678"))}, "CA2"},
+		{"a guest's, and another account's end", []ivr.Milestone{
+			call("CA2", -4*time.Minute, guest("712345678")), call("CA3", -3*time.Minute, guest("712345679"), goodbye),
+		}, "CA2"},
+		{"a guest's, gone on with", []ivr.Milestone{
+			call("CA2", -4*time.Minute, guest("712345678")), call("CA3", -3*time.Minute, guest("712345678"), goodbye),
+		}, ""},
+	}
+	s, pool := openCalls(t)
+	ctx := context.Background()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := pool.Exec(ctx, "DELETE FROM calls"); err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range tt.calls {
+				if err := s.Milestone(ctx, m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := s.Dropped(ctx, "CA1", "+16175550101", since)
+			if tt.want == "" {
+				if !errors.Is(err, ivr.ErrNoMilestone) {
+					t.Errorf("%q, %v", got.Call, err)
+				}
+				return
+			}
+			if err != nil || got.Call != tt.want || got.Attempt != "attempt-1" {
+				t.Errorf("call %q with %q, %v; want %s", got.Call, got.Attempt, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDroppedCountsFromTheEndOfACall(t *testing.T) {
+	s, _ := openCalls(t)
+	ctx := context.Background()
+	m := verified()
+	m.Call, m.At = "CA2", m.StartedAt
+	if err := s.Milestone(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	since := callAt.Add(time.Hour)
+	if _, err := s.Dropped(ctx, "CA1", m.Caller, since); !errors.Is(err, ivr.ErrNoMilestone) {
+		t.Errorf("before its end was told: %v", err)
+	}
+	if err := s.CallEnded(ctx, "CA2", since.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Dropped(ctx, "CA1", m.Caller, since)
+	if diff := cmp.Diff(kept(m), got, sameInstant); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}

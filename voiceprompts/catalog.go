@@ -24,13 +24,19 @@ var embedded embed.FS
 // and may be used from any number of goroutines.
 type Catalog struct {
 	keys     []string // of the reference language, in the order of its files
+	agent    []string // the same of what agents hear
 	messages map[string]*messageSet
 }
+
+// agentFile holds what agents hear and callers never do. It exists in the agents' language, and no
+// language of callers waits for it to be translated.
+const agentFile = "agent.toml"
 
 // messageSet is what one language can say.
 type messageSet struct {
 	localizer *i18n.Localizer
 	keys      []string
+	agent     []string
 	byKey     map[string]message
 }
 
@@ -63,7 +69,7 @@ func load(root fs.FS) (*Catalog, error) {
 	if !ok || len(reference.keys) == 0 {
 		return nil, fmt.Errorf("load messages: there are none of %q", Reference)
 	}
-	c.keys = reference.keys
+	c.keys, c.agent = reference.keys, reference.agent
 	for _, tag := range slices.Sorted(maps.Keys(c.messages)) {
 		if err := c.messages[tag].agrees(reference); err != nil {
 			return nil, fmt.Errorf("load messages of %q: %w", tag, err)
@@ -101,7 +107,11 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 				return nil, fmt.Errorf("%s: %q: %w", path.Base(file), m.key, err)
 			}
 			set.byKey[m.key] = m
-			set.keys = append(set.keys, m.key)
+			if m.file == agentFile {
+				set.agent = append(set.agent, m.key)
+			} else {
+				set.keys = append(set.keys, m.key)
+			}
 		}
 	}
 	return set, nil
@@ -110,7 +120,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 // agrees checks that a language says what the reference says, with the same
 // placeholders. Keys may be missing: then the language is not complete.
 func (s *messageSet) agrees(reference *messageSet) error {
-	for _, key := range s.keys {
+	for _, key := range slices.Concat(s.keys, s.agent) {
 		m, r := s.byKey[key], reference.byKey[key]
 		if r.key == "" {
 			return fmt.Errorf("%q is not a message of %q", key, Reference)
@@ -191,8 +201,11 @@ func (c *Catalog) Facts(key string) []string {
 	return slices.Clone(c.messages[Reference].byKey[key].facts)
 }
 
-// Keys are the keys of all messages, in the order of the English files.
+// Keys are the keys of all messages that callers hear or read, in the order of the English files.
 func (c *Catalog) Keys() []string { return slices.Clone(c.keys) }
+
+// AgentKeys are the keys of what only agents hear.
+func (c *Catalog) AgentKeys() []string { return slices.Clone(c.agent) }
 
 // Placeholders are the names of the arguments that a message wants, sorted.
 func (c *Catalog) Placeholders(key string) []string {

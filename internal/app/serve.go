@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -84,11 +85,13 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
+	people := s.store.People(s.cfg.Policy, calendar)
+	texts := callTexts{s.store, notify.NewInbox(s.store, s.cfg.Policy, calendar, d.Clock, d.Log)}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members: watchedMembers{s.store.People(s.cfg.Policy, calendar), d.Metrics},
+		Members: watchedMembers{people, d.Metrics},
 		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy),
-		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: s.store, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
-		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log, Jumped: d.Hooks.Jumped,
+		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: texts, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
 		return err
@@ -98,7 +101,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.voice, err = webhook.New(webhook.Config{
 		Engine: watchedTurns{s.Engine, d.Metrics}, Sessions: s.sessions, Calls: s.store, Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
-		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open,
+		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOvers: people,
 		Measure: d.Metrics.measureTurn,
 		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})

@@ -55,6 +55,9 @@ type Config struct {
 	Timing  Timing // zero: DefaultTiming
 	Log     *slog.Logger
 
+	// HandOvers tells the person who is rung whom they are about to talk to, and keeps what became of it
+	// (H3, H5). Nil: whoever answers the telephone is connected at once.
+	HandOvers HandOvers
 	// Open says whether a person would answer now; nil means always (H1).
 	Open func(time.Time) bool
 	// Measure is told of every answered request: the step whose answer came in, what became of it,
@@ -110,6 +113,12 @@ func New(c Config) (*Handler, error) {
 	if err := h.prepareWords(); err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
+	if h.HandOvers != nil {
+		h.settings.PublicURL = c.PublicURL
+		if err := h.prepareWhisper(); err != nil {
+			return nil, fmt.Errorf("webhook: %w", err)
+		}
+	}
 	return h, nil
 }
 
@@ -133,6 +142,9 @@ func (h *Handler) Register(r *mux.Router) {
 	post(turnPath+"{turn:[0-9]{1,6}}/again/{slot:[1-3]}", h.turn)
 	post(StatusPath, h.status)
 	post(FallbackPath, h.fallback)
+	if h.HandOvers != nil {
+		h.registerWhisper(post)
+	}
 }
 
 // Drain waits until no turn is being worked on any more; the server accepts none by then.
@@ -184,7 +196,9 @@ func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Valu
 	}
 	h.Log.Warn("Twilio asks the fallback", "call", logged(v.CallSid), "turn", n, "known", known, "code", v.ErrorCode)
 	if !known {
-		h.write(w, Answer{Body: h.person(connecting, h.words.first, Place{Next: h.url(turnPath + "1"), Line: number(v.To)})})
+		body, recorded := h.person(r.Context(), connecting, "", Ticket{Call: v.CallSid}, "", Place{Next: h.url(turnPath + "1"), Line: number(v.To)})
+		h.wait(r.Context(), recorded)
+		h.write(w, Answer{Body: body})
 		return
 	}
 	in := ivr.Input{Kind: ivr.Lost}

@@ -23,7 +23,8 @@ type Settings struct {
 	Speakers      map[string]Speaker // by language
 	CardConnector string             // names of Twilio's two Pay connectors
 	BankConnector string
-	KeySeconds    int // the capture's time-out, from key to key
+	KeySeconds    int    // the capture's time-out, from key to key
+	PublicURL     string // of the whispers to whom a transfer rings; empty: there are none
 }
 
 // Speaker is how Twilio speaks and hears one language.
@@ -167,9 +168,13 @@ func (d *draft) redirect() twilio.Redirect { return twilio.Redirect{URL: d.at.Ne
 
 // dial rings a person. The action is the next turn: whatever becomes of the transfer, the call goes on there.
 func (d *draft) dial(t ivr.Transferring) twilio.Dial {
-	var to twilio.Destination = twilio.Number{To: t.To}
+	whisper := ""
+	if t.Whisper != "" && d.PublicURL != "" { // only that side hears it, and takes the call by key (H5)
+		whisper = twilio.VoiceURL(d.PublicURL, whisperPath+t.Whisper)
+	}
+	var to twilio.Destination = twilio.Number{To: t.To, Whisper: whisper}
 	if strings.HasPrefix(t.To, "sip:") || strings.HasPrefix(t.To, "sips:") {
-		to = twilio.Sip{To: t.To}
+		to = twilio.Sip{To: t.To, Whisper: whisper}
 	}
 	return twilio.Dial{
 		Action: d.at.Next, Timeout: t.Seconds, CallerID: d.at.Line, AnswerOnBridge: true, To: []twilio.Destination{to},

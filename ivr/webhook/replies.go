@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ type words struct {
 	first      string // language of a call of which nothing is known yet
 	spoken     map[string]map[string]voiceprompts.Speech
 	lastResort []byte // an apology and the end of the call, should even those fail
+	gone       []byte // to a person whose caller is not known any more
+	notTaken   []byte // to one who did not take the call
 }
 
 // prepareWords finds out at the start what would otherwise be found out in the worst moment.
@@ -89,14 +92,15 @@ func (h *Handler) handOver(lang, key string, facts ...ivr.Fact) ivr.Reply {
 	return ivr.Reply{Lang: said[0].Lang, Say: said, Wait: wait}
 }
 
-// person is handOver as a document. Where nobody can be reached, "we are connecting you" would not
+// person is handOver as a document, on the record of the ticket's turn. Where nobody can be reached, "we are connecting you" would not
 // be true: then it is the apology.
-func (h *Handler) person(key, lang string, at Place) []byte {
+func (h *Handler) person(ctx context.Context, key, lang string, t Ticket, step string, at Place) (doc []byte, recorded <-chan struct{}) {
 	reply := h.handOver(lang, key)
 	if _, ends := reply.Wait.(ivr.HangUp); ends && key == connecting {
 		reply = h.handOver(lang, trouble)
 	}
-	return h.canned(reply, at)
+	recorded = h.announce(ctx, &reply, t.Call, t.Turn, h.inMilestone(t.Call, lang, step))
+	return h.canned(reply, at), recorded
 }
 
 // moment asks the caller to wait, and Twilio to come back at the turn's next URL.

@@ -106,10 +106,12 @@ func polls(ctx context.Context) iter.Seq[int] {
 func (h *Handler) later(ctx context.Context, d delivery, lang, step string) delivered {
 	got := delivered{step: step, outcome: outcomeMoment}
 	at := Place{Line: d.visit.Called}
+	var recorded <-chan struct{}
 	if d.Slot == lastAgain {
 		// Behind the transfer comes a turn that nobody has begun: this one may still be answered.
 		at.Next = h.url(turnPath + strconv.Itoa(d.Turn+1))
-		got.answer.Body, got.outcome = h.person(apology(ivr.StepName(step)), lang, at), outcomePerson
+		got.answer.Body, recorded = h.person(ctx, apology(ivr.StepName(step)), lang, d.Ticket, step, at)
+		got.outcome = outcomePerson
 	} else {
 		got.answer.Body = h.moment(lang, d.Ticket, at)
 	}
@@ -121,6 +123,9 @@ func (h *Handler) later(ctx context.Context, d delivery, lang, step string) deli
 	defer cancel()
 	if stands, err := h.Sessions.PutAgain(noting, d.Ticket, got.answer); err == nil {
 		got.answer = stands
+	}
+	if recorded != nil {
+		h.wait(noting, recorded)
 	}
 	return got
 }

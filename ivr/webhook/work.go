@@ -92,7 +92,7 @@ func (h *Handler) work(ctx context.Context, d delivery, c Claim) (delivered, err
 	switch {
 	case err != nil:
 		h.Log.Error("a turn failed", "call", d.Call, "turn", d.Turn, "step", got.step, "error", err)
-		next, reply = h.apologize(s)
+		next, reply = h.apologize(ctx, s)
 		body, got.outcome = h.canned(reply, h.after(d.Turn, next)), outcomeTrouble
 	case talked(in) && s.Step != ivr.Person:
 		got.outcome = outcomeEnded
@@ -140,6 +140,9 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 	if c.Input != nil && json.Unmarshal(c.Input, &v) != nil {
 		h.Log.Error("an input cannot be decoded", "call", d.Call, "turn", d.Turn)
 		v = d.visit
+	}
+	if v.Input.Kind == ivr.Dialled && v.Input.Transfer != nil {
+		v.Input.Transfer = h.transferOver(ctx, d, *v.Input.Transfer)
 	}
 	lost := ivr.Input{Kind: ivr.Lost}
 	if talked(v.Input) {
@@ -211,13 +214,14 @@ func pathOf(turn int) string {
 
 // apologize is the reply to a turn that failed. The call can go on behind it, from where the
 // database says that it is: what the failed turn has done may be more than its session shows.
-func (h *Handler) apologize(s ivr.Session) (ivr.Session, ivr.Reply) {
+func (h *Handler) apologize(ctx context.Context, s ivr.Session) (ivr.Session, ivr.Reply) {
 	key, lang := apology(s.Step), s.Lang
 	var facts []ivr.Fact
 	if key == unsure {
 		facts = []ivr.Fact{{Says: "unknown", Account: s.Account, Attempt: s.Attempt}}
 	}
 	reply := h.handOver(lang, key, facts...)
+	h.wait(ctx, h.announce(ctx, &reply, s.Call, s.Turn, h.inSession(s)))
 	s.Lang, s.Step, s.Claim = reply.Lang, ivr.LostPlace, ivr.Claim{} // what was keyed does not outlive the turn that failed
 	return s, reply
 }

@@ -10,6 +10,74 @@ import (
 	"time"
 )
 
+const droppedCall = `-- name: DroppedCall :one
+SELECT c.call_sid, c.caller, c.called, c.language, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
+       c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
+FROM calls c LEFT JOIN members m ON m.member_id = c.member_id
+WHERE c.caller = $1 AND c.call_sid <> $2 AND c.step <> $3::text AND c.attempt_key IS NOT NULL
+  AND greatest(c.started_at, c.noted_at, c.ended_at) >= $4::timestamptz
+  AND NOT EXISTS (
+      SELECT FROM calls later
+      WHERE later.caller = c.caller AND later.call_sid <> $2 AND later.started_at > c.started_at AND later.step = $3
+        AND later.member_id IS NOT DISTINCT FROM c.member_id
+        AND (c.member_id IS NOT NULL OR later.account IS NOT DISTINCT FROM c.account))
+ORDER BY c.started_at DESC, c.call_sid DESC
+LIMIT 1
+`
+
+type DroppedCallParams struct {
+	Caller  *string
+	CallSid string
+	Goodbye string
+	Since   time.Time
+}
+
+type DroppedCallRow struct {
+	CallSid      string
+	Caller       *string
+	Called       *string
+	Language     string
+	Step         string
+	Turn         int32
+	MemberID     *string
+	Account      *string
+	VerifiedAt   *time.Time
+	AttemptKey   *string
+	HandedOverAt *time.Time
+	StartedAt    time.Time
+	MemberName   *string
+	MemberPhone  *string
+}
+
+// I7: the newest call of a number that broke off since then with a payment begun. One that was gone on with in a
+// later call, and ended there with good-bye, is settled.
+func (q *Queries) DroppedCall(ctx context.Context, arg DroppedCallParams) (DroppedCallRow, error) {
+	row := q.db.QueryRow(ctx, droppedCall,
+		arg.Caller,
+		arg.CallSid,
+		arg.Goodbye,
+		arg.Since,
+	)
+	var i DroppedCallRow
+	err := row.Scan(
+		&i.CallSid,
+		&i.Caller,
+		&i.Called,
+		&i.Language,
+		&i.Step,
+		&i.Turn,
+		&i.MemberID,
+		&i.Account,
+		&i.VerifiedAt,
+		&i.AttemptKey,
+		&i.HandedOverAt,
+		&i.StartedAt,
+		&i.MemberName,
+		&i.MemberPhone,
+	)
+	return i, err
+}
+
 const endCall = `-- name: EndCall :exec
 UPDATE calls SET ended_at = coalesce(ended_at, $1) WHERE call_sid = $2
 `
@@ -27,12 +95,12 @@ func (q *Queries) EndCall(ctx context.Context, arg EndCallParams) error {
 
 const keepMilestone = `-- name: KeepMilestone :exec
 
-INSERT INTO calls (call_sid, caller, called, language, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO calls (call_sid, caller, called, language, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at, noted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (call_sid) DO UPDATE
 SET caller = excluded.caller, called = excluded.called, language = excluded.language, step = excluded.step, turn = excluded.turn,
     member_id = excluded.member_id, account = excluded.account, verified_at = excluded.verified_at, attempt_key = excluded.attempt_key,
-    handed_over_at = coalesce(calls.handed_over_at, excluded.handed_over_at)
+    handed_over_at = coalesce(calls.handed_over_at, excluded.handed_over_at), noted_at = excluded.noted_at
 WHERE calls.turn <= excluded.turn
 `
 
@@ -49,9 +117,10 @@ type KeepMilestoneParams struct {
 	AttemptKey   *string
 	HandedOverAt *time.Time
 	StartedAt    time.Time
+	NotedAt      *time.Time
 }
 
-// Milestones of calls and hand-overs to a person.
+// Milestones of calls.
 // A milestone is a snapshot. One that comes late, from a turn that was taken over, never sets the call back.
 func (q *Queries) KeepMilestone(ctx context.Context, arg KeepMilestoneParams) error {
 	_, err := q.db.Exec(ctx, keepMilestone,
@@ -67,6 +136,7 @@ func (q *Queries) KeepMilestone(ctx context.Context, arg KeepMilestoneParams) er
 		arg.AttemptKey,
 		arg.HandedOverAt,
 		arg.StartedAt,
+		arg.NotedAt,
 	)
 	return err
 }
@@ -115,41 +185,4 @@ func (q *Queries) LastMilestone(ctx context.Context, callSid string) (LastMilest
 		&i.MemberPhone,
 	)
 	return i, err
-}
-
-const recordHandOff = `-- name: RecordHandOff :exec
-WITH noted AS (
-    UPDATE calls SET handed_over_at = coalesce(handed_over_at, $9) WHERE call_sid = $1
-)
-INSERT INTO handoffs (call_sid, turn, reason, verified, account, attempt_key, language, step, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (call_sid, turn) DO NOTHING
-`
-
-type RecordHandOffParams struct {
-	CallSid    string
-	Turn       int32
-	Reason     string
-	Verified   bool
-	Account    *string
-	AttemptKey *string
-	Language   string
-	Step       string
-	At         time.Time
-}
-
-// A turn that is answered twice hands over once.
-func (q *Queries) RecordHandOff(ctx context.Context, arg RecordHandOffParams) error {
-	_, err := q.db.Exec(ctx, recordHandOff,
-		arg.CallSid,
-		arg.Turn,
-		arg.Reason,
-		arg.Verified,
-		arg.Account,
-		arg.AttemptKey,
-		arg.Language,
-		arg.Step,
-		arg.At,
-	)
-	return err
 }

@@ -60,6 +60,22 @@ type Call struct {
 	HandedOverAt *time.Time
 	StartedAt    time.Time
 	EndedAt      *time.Time
+	NotedAt      *time.Time
+}
+
+type Callback struct {
+	CallSid   string
+	Turn      int32
+	ID        int64
+	Number    string
+	SlotFrom  time.Time
+	SlotUntil time.Time
+	Reason    string
+	Account   *string
+	Language  string
+	Deadline  *time.Time
+	At        time.Time
+	DoneAt    *time.Time
 }
 
 type Campaign struct {
@@ -117,16 +133,30 @@ type DetachedNumber struct {
 }
 
 type Handoff struct {
-	CallSid    string
-	Turn       int32
-	Reason     string
-	Verified   bool
-	Account    *string
-	AttemptKey *string
-	Language   string
-	Step       string
-	At         time.Time
-	Outcome    *string
+	CallSid      string
+	Turn         int32
+	Reason       string
+	Verified     bool
+	Account      *string
+	AttemptKey   *string
+	Language     string
+	Step         string
+	At           time.Time
+	Outcome      *string
+	ID           int64
+	Tier         *string
+	AccountLast4 *string
+	Doing        string
+	Payment      string
+	TriesLeft    *int32
+	AcceptedAt   *time.Time
+	EndedAt      *time.Time
+	DoneAt       *time.Time
+}
+
+type HandoffRef struct {
+	Ref       string
+	HandoffID int64
 }
 
 type ImportRun struct {

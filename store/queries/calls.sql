@@ -1,13 +1,13 @@
--- Milestones of calls and hand-overs to a person.
+-- Milestones of calls.
 
 -- name: KeepMilestone :exec
 -- A milestone is a snapshot. One that comes late, from a turn that was taken over, never sets the call back.
-INSERT INTO calls (call_sid, caller, called, language, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at)
-VALUES (@call_sid, @caller, @called, @language, @step, @turn, @member_id, @account, @verified_at, @attempt_key, @handed_over_at, @started_at)
+INSERT INTO calls (call_sid, caller, called, language, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at, noted_at)
+VALUES (@call_sid, @caller, @called, @language, @step, @turn, @member_id, @account, @verified_at, @attempt_key, @handed_over_at, @started_at, @noted_at)
 ON CONFLICT (call_sid) DO UPDATE
 SET caller = excluded.caller, called = excluded.called, language = excluded.language, step = excluded.step, turn = excluded.turn,
     member_id = excluded.member_id, account = excluded.account, verified_at = excluded.verified_at, attempt_key = excluded.attempt_key,
-    handed_over_at = coalesce(calls.handed_over_at, excluded.handed_over_at)
+    handed_over_at = coalesce(calls.handed_over_at, excluded.handed_over_at), noted_at = excluded.noted_at
 WHERE calls.turn <= excluded.turn;
 
 -- name: LastMilestone :one
@@ -20,11 +20,18 @@ WHERE c.call_sid = @call_sid;
 -- Twilio may say it twice, and in any order with other news: the first end counts.
 UPDATE calls SET ended_at = coalesce(ended_at, @at) WHERE call_sid = @call_sid;
 
--- name: RecordHandOff :exec
--- A turn that is answered twice hands over once.
-WITH noted AS (
-    UPDATE calls SET handed_over_at = coalesce(handed_over_at, @at) WHERE call_sid = @call_sid
-)
-INSERT INTO handoffs (call_sid, turn, reason, verified, account, attempt_key, language, step, at)
-VALUES (@call_sid, @turn, @reason, @verified, @account, @attempt_key, @language, @step, @at)
-ON CONFLICT (call_sid, turn) DO NOTHING;
+-- name: DroppedCall :one
+-- I7: the newest call of a number that broke off since then with a payment begun. One that was gone on with in a
+-- later call, and ended there with good-bye, is settled.
+SELECT c.call_sid, c.caller, c.called, c.language, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
+       c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
+FROM calls c LEFT JOIN members m ON m.member_id = c.member_id
+WHERE c.caller = @caller AND c.call_sid <> @call_sid AND c.step <> @goodbye::text AND c.attempt_key IS NOT NULL
+  AND greatest(c.started_at, c.noted_at, c.ended_at) >= @since::timestamptz
+  AND NOT EXISTS (
+      SELECT FROM calls later
+      WHERE later.caller = c.caller AND later.call_sid <> @call_sid AND later.started_at > c.started_at AND later.step = @goodbye
+        AND later.member_id IS NOT DISTINCT FROM c.member_id
+        AND (c.member_id IS NOT NULL OR later.account IS NOT DISTINCT FROM c.account))
+ORDER BY c.started_at DESC, c.call_sid DESC
+LIMIT 1;

@@ -1,0 +1,195 @@
+package handoff
+
+import (
+	"errors"
+
+	"duebell/voiceprompts"
+)
+
+// AgentLanguage is what the people who take calls hear, whatever the caller speaks.
+const AgentLanguage = voiceprompts.Reference
+
+// ErrUnknownRef says that a reference in a whisper's address is none of ours, or no longer.
+var ErrUnknownRef = errors.New("handoff: no hand-over has this reference")
+
+// Context is what the person hears before taking a call, and sees beside it (H3): no secrets, and no
+// digits beyond the last four. The zero Context is a call of which nothing can be looked up.
+type Context struct {
+	Tier      string // T0, T1, T2, T3; empty: nothing is known
+	Account   string // last four; may be empty
+	Lang      string // the caller's
+	Doing     string // the step that the caller came from
+	Bill      Bill
+	Payment   Payment
+	TriesLeft int // to prove an identity; below zero: not known
+}
+
+// Bill is how the account stands.
+type Bill string
+
+// States of a bill; empty is not known, or not the person's business yet (below T2).
+const (
+	BillClear Bill = "clear"
+	BillDue   Bill = "due"
+	BillLate  Bill = "late"
+)
+
+// Payment is what became of the money of the call.
+type Payment string
+
+// States of the money. The empty one is: none under way.
+const (
+	PaymentNone     Payment = ""
+	PaymentOpen     Payment = "open"    // authorized, outcome not known: no other may be taken
+	PaymentUnknown  Payment = "unknown" // perhaps authorized: no other may be taken unseen
+	PaymentTaken    Payment = "taken"
+	PaymentDeclined Payment = "declined"
+)
+
+// Phrase is one prompt and what stands in its gaps.
+type Phrase struct {
+	Key  string
+	Args map[string]any
+}
+
+// Words is what the person hears of a caller: who, what is proven, in which language, what was being
+// done, and last the money, because it is what must not be forgotten. speaks is the English name of
+// the caller's language; empty says nothing of it.
+func Words(c Context, speaks string) []Phrase {
+	said := []Phrase{{Key: "agent-caller"}}
+	if c.Tier == "" {
+		said = append(said, Phrase{Key: "agent-nothing-known"})
+		c.Payment = PaymentUnknown
+	} else {
+		said = append(said, who(c)...)
+	}
+	if speaks != "" {
+		said = append(said, Phrase{Key: "agent-speaks", Args: map[string]any{"Language": speaks}})
+	}
+	if key := doing[c.Doing]; key != "" {
+		said = append(said, Phrase{Key: key})
+	}
+	if key := bills[c.Bill]; key != "" {
+		said = append(said, Phrase{Key: key})
+	}
+	return append(said, Phrase{Key: money(c.Payment)}, Phrase{Key: "agent-accept"})
+}
+
+// who says what is proven; tries are of interest only where there is something left to prove.
+func who(c Context) []Phrase {
+	var account map[string]any
+	if last := voiceprompts.LastFour(AgentLanguage, c.Account); last != "" {
+		account = map[string]any{"Last": last}
+	}
+	switch {
+	case c.Tier == "T1" && account != nil:
+		return []Phrase{{Key: "agent-guest-account", Args: account}}
+	case c.Tier == "T1":
+		return []Phrase{{Key: "agent-guest"}}
+	case c.Tier == "T0":
+		said := []Phrase{{Key: "agent-not-proven"}}
+		if c.TriesLeft >= 0 {
+			said = append(said, Phrase{Key: "agent-tries", Args: map[string]any{"Count": c.TriesLeft}})
+		}
+		return said
+	case account != nil:
+		return []Phrase{{Key: "agent-proven-account", Args: account}}
+	}
+	return []Phrase{{Key: "agent-proven"}}
+}
+
+// money falls back to the sentence that risks nothing: a state that it does not know may be an open payment.
+func money(p Payment) string {
+	switch p {
+	case PaymentNone:
+		return "agent-pay-none"
+	case PaymentOpen:
+		return "agent-pay-open"
+	case PaymentTaken:
+		return "agent-pay-taken"
+	case PaymentDeclined:
+		return "agent-pay-declined"
+	}
+	return "agent-pay-unknown"
+}
+
+var bills = map[Bill]string{BillClear: "agent-bill-clear", BillDue: "agent-bill-due", BillLate: "agent-bill-late"}
+
+// doing puts the steps of the conversation in words. A step that is not here is not spoken of.
+var doing = map[string]string{
+	"choose-language":    "agent-doing-start",
+	"main-menu":          "agent-doing-start",
+	"how-to-pay":         "agent-doing-information",
+	"text-choices":       "agent-doing-texts",
+	"guest-account":      "agent-doing-guest",
+	"guest-read-back":    "agent-doing-guest",
+	"guest-name":         "agent-doing-guest",
+	"guest-name-back":    "agent-doing-guest",
+	"ask-account":        "agent-doing-proof",
+	"ask-birth-date":     "agent-doing-proof",
+	"ask-zip":            "agent-doing-proof",
+	"verify":             "agent-doing-proof",
+	"choose-account":     "agent-doing-accounts",
+	"tell-all":           "agent-doing-bill",
+	"tell-standing":      "agent-doing-bill",
+	"payment-in-flight":  "agent-doing-bill",
+	"pay-menu":           "agent-doing-bill",
+	"ask-amount":         "agent-doing-amount",
+	"amount-help":        "agent-doing-amount",
+	"amount-meant":       "agent-doing-amount",
+	"check-amount":       "agent-doing-amount",
+	"second-consent":     "agent-doing-amount",
+	"choose-method":      "agent-doing-method",
+	"choose-bank-type":   "agent-doing-method",
+	"read-back":          "agent-doing-read-back",
+	"read-back-all":      "agent-doing-read-back",
+	"ask-written-notice": "agent-doing-notice",
+	"take-money":         "agent-doing-capture",
+	"capture-failed":     "agent-doing-capture",
+	"terms":              "agent-doing-terms",
+	"terms-again":        "agent-doing-terms",
+	"settling":           "agent-doing-waiting",
+	"holding":            "agent-doing-waiting",
+	"tell-outcome":       "agent-doing-after",
+	"after-decline":      "agent-doing-after",
+	"offer-text":         "agent-doing-after",
+	"anything-else":      "agent-doing-end",
+	"goodbye":            "agent-doing-end",
+	"offer-callback":     "agent-doing-callback",
+	"callback-number":    "agent-doing-callback",
+	"callback-read-back": "agent-doing-callback",
+}
+
+// HasWords says whether a step of the conversation can be spoken of to the person.
+func HasWords(step string) bool { return doing[step] != "" }
+
+// Outcome is what became of a transfer.
+type Outcome string
+
+// Outcomes, in Twilio's words for a leg, but for the two ends of a leg that was answered.
+const (
+	Accepted Outcome = "accepted" // the person took the call by key
+	Declined Outcome = "declined" // answered, and hung up in the whisper
+	Busy     Outcome = "busy"
+	NoAnswer Outcome = "no-answer"
+	Failed   Outcome = "failed"
+	Canceled Outcome = "canceled"
+)
+
+// OutcomeOf reads the DialCallStatus of a transfer. bridged: the two sides were connected.
+func OutcomeOf(status string, bridged bool) Outcome {
+	switch status {
+	case "completed", "answered":
+		if bridged {
+			return Accepted
+		}
+		return Declined
+	case "busy":
+		return Busy
+	case "no-answer":
+		return NoAnswer
+	case "canceled":
+		return Canceled
+	}
+	return Failed
+}

@@ -1,0 +1,72 @@
+package handoff
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+)
+
+// ErrNoRequest says that no hand-over or call-back has this number.
+var ErrNoRequest = errors.New("handoff: no such request")
+
+// Request is a caller who wanted a person: sent on to one, or promised a call-back (H2).
+type Request struct {
+	ID       int64 // one series over both kinds
+	Kind     Kind
+	Number   string // where to call back; of a hand-over, who called
+	From     time.Time
+	Until    time.Time // the slot that was named to the caller; zero for a hand-over
+	Reason   string
+	Account  string
+	Lang     string
+	Deadline time.Time // the member's due instant: the priority; may be zero
+	At       time.Time
+	Tier     string // of a hand-over
+	Doing    string
+	Payment  Payment // as it was when the caller was sent on
+	Outcome  Outcome // of a hand-over; empty while it rings
+	DoneAt   time.Time
+	Open     bool // somebody has to see to it
+}
+
+// Kind is what a request asks of people.
+type Kind string
+
+// Kinds of requests.
+const (
+	HandOver Kind = "hand-over"
+	CallBack Kind = "call-back"
+)
+
+// Prioritize sorts requests in the order in which people should see to them: open ones first, of these
+// the earliest deadline, then call-backs before hand-overs because they were promised, then the earliest
+// slot. What is closed follows, newest first.
+func Prioritize(list []Request) {
+	slices.SortStableFunc(list, func(a, b Request) int {
+		if a.Open != b.Open {
+			if a.Open {
+				return -1
+			}
+			return 1
+		}
+		if !a.Open {
+			return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID))
+		}
+		return cmp.Or(earlier(a.Deadline, b.Deadline), cmp.Compare(a.Kind, b.Kind),
+			earlier(a.From, b.From), a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// earlier compares instants; none is later than any.
+func earlier(a, b time.Time) int {
+	switch {
+	case a.IsZero() && b.IsZero():
+		return 0
+	case a.IsZero():
+		return 1
+	case b.IsZero():
+		return -1
+	}
+	return a.Compare(b)
+}

@@ -1,0 +1,103 @@
+package webhook
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"slices"
+	"strconv"
+
+	"duebell/handoff"
+	"duebell/ivr"
+)
+
+// announce gives a transfer of our own its whisper, and records it as the conversation does. who says, when
+// asked, what is known of the caller. The record is not waited for here: it is needed once somebody has
+// picked up, and done says when it is there or given up.
+func (h *Handler) announce(ctx context.Context, r *ivr.Reply, call string, turn int, who func(context.Context) ivr.HandOff) (done <-chan struct{}) {
+	over := make(chan struct{})
+	t, dials := r.Wait.(ivr.Transferring)
+	if !dials || h.HandOvers == nil || !callShape.MatchString(call) {
+		close(over)
+		return over
+	}
+	t.Whisper = ownRef(call, turn)
+	r.Wait = t
+	at := h.Clock.Now()
+	h.working.Add(1)
+	go func() {
+		defer h.working.Done()
+		defer close(over)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Work)
+		defer cancel()
+		o := who(ctx)
+		o.Call, o.Turn, o.Ref, o.Reason, o.At = call, turn, t.Whisper, ownReason, at
+		o.Context.Account, o.Context.Doing = lastFour(o.Account), o.Step
+		if slices.Contains(inDoubt, o.Step) {
+			o.Context.Payment = string(handoff.PaymentUnknown)
+		}
+		if err := h.HandOvers.HandOff(ctx, o); err != nil { // the transfer matters more than its record
+			h.Log.Warn("hand-over not recorded", "call", call, "turn", turn, "error", err)
+		}
+	}()
+	return over
+}
+
+// ownReason is why we hand over by ourselves: the line has failed the caller.
+const ownReason = "trouble"
+
+// wait lets a record be written, for as long as a note may take.
+func (h *Handler) wait(ctx context.Context, done <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, h.Timing.Note)
+	defer cancel()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// ownRef is the reference of a transfer that no session knows of. It is made from the call and the
+// turn, so that the same request gets the same bytes even where nothing can be kept; who does not know
+// the call's id cannot make it.
+func ownRef(call string, turn int) string {
+	sum := sha256.Sum256([]byte("whisper/" + call + "/" + strconv.Itoa(turn)))
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16])
+}
+
+// inSession is what is known of a caller whose session is at hand.
+func (h *Handler) inSession(s ivr.Session) func(context.Context) ivr.HandOff {
+	return func(context.Context) ivr.HandOff {
+		return ivr.HandOff{
+			Verified: s.Member.Verified(), Account: s.Account, Attempt: s.Attempt, Lang: s.Lang, Step: s.Step,
+			Context: ivr.Context{Tier: tier(s.Member, s.Guest), TriesLeft: max(0, h.Policy.IDTriesPerCall-s.IDTries)},
+		}
+	}
+}
+
+// inMilestone is what is known of a caller whose session is elsewhere. It may be nothing.
+func (h *Handler) inMilestone(call, lang, step string) func(context.Context) ivr.HandOff {
+	return func(ctx context.Context) ivr.HandOff {
+		o := ivr.HandOff{Lang: lang, Step: ivr.StepName(step), Context: ivr.Context{TriesLeft: -1}}
+		m, err := h.Calls.Recover(ctx, call)
+		if err != nil && !errors.Is(err, ivr.ErrNoMilestone) {
+			return o
+		}
+		o.Verified, o.Account, o.Attempt, o.Lang = m.Member.Verified(), m.Account, m.Attempt, cmp.Or(m.Lang, lang)
+		o.Context.Tier = tier(m.Member, m.Account != "") // chosen and not proven: a guest
+		return o
+	}
+}
+
+func tier(m ivr.Member, guest bool) string {
+	switch {
+	case m.Verified():
+		return "T2"
+	case guest:
+		return "T1"
+	}
+	return "T0"
+}
+
+func lastFour(account string) string { return account[max(0, len(account)-4):] }

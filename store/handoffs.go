@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing"
+	"duebell/handoff"
+	"duebell/ivr"
+	"duebell/payments"
+	"duebell/store/db"
+)
+
+// HandOff records that a caller is on the way to a person; the same turn again adds its reference and
+// nothing else.
+func (s *Store) HandOff(ctx context.Context, h ivr.HandOff) error {
+	return s.inTx(ctx, "record hand-over", func(q *db.Queries, _ pgx.Tx) error {
+		if err := q.NoteHandedOver(ctx, db.NoteHandedOverParams{CallSid: h.Call, At: &h.At}); err != nil {
+			return err
+		}
+		p := db.RecordHandOffParams{
+			CallSid: h.Call, Turn: int32(h.Turn), Reason: h.Reason, Verified: h.Verified, Account: ptr(h.Account), //nolint:gosec // a turn is small
+			AttemptKey: ptr(h.Attempt), Language: h.Lang, Step: string(h.Step), At: h.At,
+			Tier: ptr(h.Context.Tier), AccountLast4: ptr(h.Context.Account), Doing: string(h.Context.Doing), Payment: h.Context.Payment,
+		}
+		if left := int32(h.Context.TriesLeft); left >= 0 { //nolint:gosec // a few tries
+			p.TriesLeft = &left
+		}
+		id, err := q.RecordHandOff(ctx, p)
+		if err != nil || h.Ref == "" {
+			return err
+		}
+		return q.KeepHandOffRef(ctx, db.KeepHandOffRefParams{Ref: h.Ref, HandoffID: id})
+	})
+}
+
+// HandOver is what the person hears of a caller, by the reference in the whisper's address, or
+// handoff.ErrUnknownRef. The bill's state is told of proven identities only, and left out where it
+// cannot be read: the person still has the rest.
+func (p *People) HandOver(ctx context.Context, ref string, at time.Time) (handoff.Context, error) {
+	r, err := p.q.HandOverByRef(ctx, ref)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return handoff.Context{}, handoff.ErrUnknownRef
+	}
+	if err != nil {
+		return handoff.Context{}, fmt.Errorf("read a hand-over: %w", err)
+	}
+	c := handoff.Context{
+		Tier: val(r.Tier), Account: val(r.AccountLast4), Lang: r.Language, Doing: r.Doing,
+		Payment: paymentNow(handoff.Payment(r.Payment), payments.State(r.AttemptState), r.PaymentOpen), TriesLeft: -1,
+	}
+	if r.TriesLeft != nil {
+		c.TriesLeft = int(*r.TriesLeft)
+	}
+	if r.Verified && r.Account != nil {
+		if owed, err := p.Standing(ctx, *r.Account, at); err == nil {
+			c.Bill = billState(owed.Standing)
+		}
+	}
+	return c, nil
+}
+
+// paymentNow is the state of the money at the instant it is told. What was written down when the caller
+// was sent on gives way to what the attempt came to, and to nothing less final.
+func paymentNow(then handoff.Payment, state payments.State, open bool) handoff.Payment {
+	switch {
+	case open:
+		return handoff.PaymentOpen
+	case state == payments.Taken:
+		return handoff.PaymentTaken
+	case state == payments.Declined:
+		return handoff.PaymentDeclined
+	case state == payments.Closed || state == payments.Voided || state == payments.Returned:
+		return handoff.PaymentNone
+	}
+	return then
+}
+
+func billState(s billing.Standing) handoff.Bill {
+	switch {
+	case s.PastDue.IsPositive():
+		return handoff.BillLate
+	case s.TotalDue.IsPositive():
+		return handoff.BillDue
+	}
+	return handoff.BillClear
+}
+
+// Accept notes that the person took the call, or says handoff.ErrUnknownRef. The first time counts.
+func (s *Store) Accept(ctx context.Context, ref string, at time.Time) error {
+	n, err := s.q.AcceptHandOver(ctx, db.AcceptHandOverParams{Ref: ref, At: &at})
+	if err != nil {
+		return fmt.Errorf("note that a person took the call: %w", err)
+	}
+	if n == 0 {
+		return handoff.ErrUnknownRef
+	}
+	return nil
+}
+
+// Accepted says whether the person took the call that a turn handed over (H5).
+func (s *Store) Accepted(ctx context.Context, call string, turn int) (bool, error) {
+	yes, err := s.q.WasAccepted(ctx, db.WasAcceptedParams{CallSid: call, Turn: int32(turn)}) //nolint:gosec // a turn is small
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask whether a person took the call: %w", err)
+	}
+	return yes, nil
+}
+
+// TransferOver notes what became of the transfer that a turn made, and says whether a person took the
+// call. The first news counts; a transfer that was never recorded is nobody's.
+func (s *Store) TransferOver(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error) {
+	accepted, err := s.q.EndHandOver(ctx, db.EndHandOverParams{CallSid: call, Turn: int32(turn), Outcome: string(o), At: &at}) //nolint:gosec // a turn is small
+	if errors.Is(err, pgx.ErrNoRows) {
+		return o == handoff.Accepted, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("note the end of a transfer: %w", err)
+	}
+	return accepted, nil
+}
+
+// Book keeps a call-back appointment, once for each call and turn (H2).
+func (s *Store) Book(ctx context.Context, b ivr.Booking) error {
+	err := s.q.BookCallback(ctx, db.BookCallbackParams{
+		CallSid: b.Call, Turn: int32(b.Turn), Number: b.Number, SlotFrom: b.From, SlotUntil: b.Until, Reason: b.Reason, //nolint:gosec // a turn is small
+		Account: ptr(b.Account), Language: b.Lang, Deadline: when(b.Deadline), At: b.At,
+	})
+	if err != nil {
+		return fmt.Errorf("book a call-back: %w", err)
+	}
+	return nil
+}
+
+// HandOffs lists hand-overs and call-backs in the order in which people should see to them.
+func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handoff.Request, error) {
+	limit := int32(min(max(most, 1), 100_000))
+	booked, err := s.q.Callbacks(ctx, db.CallbacksParams{OnlyOpen: onlyOpen, Most: limit})
+	if err != nil {
+		return nil, fmt.Errorf("list call-backs: %w", err)
+	}
+	sent, err := s.q.HandOvers(ctx, db.HandOversParams{OnlyOpen: onlyOpen, Most: limit})
+	if err != nil {
+		return nil, fmt.Errorf("list hand-overs: %w", err)
+	}
+	list := make([]handoff.Request, 0, len(booked)+len(sent))
+	for _, r := range booked {
+		list = append(list, handoff.Request{
+			ID: r.ID, Kind: handoff.CallBack, Number: r.Number, From: r.SlotFrom, Until: r.SlotUntil, Reason: r.Reason, Account: val(r.Account),
+			Lang: r.Language, Deadline: val(r.Deadline), At: r.At, DoneAt: val(r.DoneAt), Open: r.DoneAt == nil,
+		})
+	}
+	for _, r := range sent {
+		list = append(list, handoff.Request{
+			ID: r.ID, Kind: handoff.HandOver, Number: val(r.Caller), Reason: r.Reason, Account: val(r.Account), Lang: r.Language, At: r.At,
+			Tier: val(r.Tier), Doing: r.Doing, Payment: handoff.Payment(r.Payment), Outcome: handoff.Outcome(val(r.Outcome)),
+			DoneAt: val(r.DoneAt), Open: r.Unmet,
+		})
+	}
+	handoff.Prioritize(list)
+	return list[:min(len(list), int(limit))], nil
+}
+
+// HandOffDone notes that somebody saw to a request, and since when; the first time counts. An unknown
+// number is handoff.ErrNoRequest.
+func (s *Store) HandOffDone(ctx context.Context, id int64, at time.Time) (time.Time, error) {
+	done, err := s.q.CallbackDone(ctx, db.CallbackDoneParams{ID: id, At: &at})
+	if errors.Is(err, pgx.ErrNoRows) {
+		done, err = s.q.HandOverDone(ctx, db.HandOverDoneParams{ID: id, At: &at})
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, handoff.ErrNoRequest
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("note that a request was seen to: %w", err)
+	}
+	return val(done), nil
+}
