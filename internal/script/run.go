@@ -135,13 +135,10 @@ func (r *run) end(ctx context.Context) error {
 
 // unheard are words that waited for something that was never heard.
 func (r *run) unheard() error {
-	var errs []error
-	for _, w := range r.whens {
-		if !w.done {
-			errs = append(errs, fmt.Errorf("%q was never heard", w.heard))
-		}
+	if len(r.whens) > 0 {
+		return fmt.Errorf("%q was never heard when it was waited for", r.whens[0].heard)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // errorLines are lines logged at error level that the story did not expect, and those that it
