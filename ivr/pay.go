@@ -12,9 +12,9 @@ import (
 // onlyMethod asks only where both ways to pay are on (P1).
 func onlyMethod(_ context.Context, c *Call) Next {
 	switch {
-	case c.Policy.EFTEnabled && c.Policy.CardsAccepted:
+	case c.eft() && c.Policy.CardsAccepted:
 		return Proceed()
-	case c.Policy.EFTEnabled:
+	case c.eft():
 		return c.byBank()
 	case c.Policy.CardsAccepted:
 		return c.byCard()
@@ -267,7 +267,7 @@ func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
 func tryAgainOptions(c *Call) []Option {
 	var list []Option
 	list = append(list, Option{Name: "again", Says: "option-try-again"})
-	if c.Method == payments.Card && c.Policy.EFTEnabled {
+	if c.Method == payments.Card && c.eft() {
 		list = append(list, Option{Name: "bank", Says: "option-bank"})
 	}
 	if c.Method == payments.Bank && c.Policy.CardsAccepted {

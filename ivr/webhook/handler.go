@@ -42,6 +42,7 @@ type Config struct {
 	Engine    Turner
 	Sessions  Sessions
 	Calls     Calls
+	Outbound  OutboundCalls // nil where the line places no calls
 	Validator *twilio.Validator
 	Prompts   *voiceprompts.Catalog
 	Policy    billing.Policy
@@ -133,6 +134,7 @@ func (h *Handler) Register(r *mux.Router) {
 	post(turnPath+"{turn:[0-9]{1,6}}/again/{slot:[1-3]}", h.turn)
 	post(StatusPath, h.status)
 	post(FallbackPath, h.fallback)
+	h.registerOutbound(post)
 }
 
 // Drain waits until no turn is being worked on any more; the server accepts none by then.
@@ -184,7 +186,7 @@ func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Valu
 	}
 	h.Log.Warn("Twilio asks the fallback", "call", logged(v.CallSid), "turn", n, "known", known, "code", v.ErrorCode)
 	if !known {
-		h.write(w, Answer{Body: h.person(connecting, h.words.first, Place{Next: h.url(turnPath + "1"), Line: number(v.To)})})
+		h.write(w, Answer{Body: h.person(connecting, h.words.first, Place{Next: h.url(turnPath + "1"), Line: visitFrom(v, ivr.Input{}, time.Time{}).Called})})
 		return
 	}
 	in := ivr.Input{Kind: ivr.Lost}
