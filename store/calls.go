@@ -41,8 +41,12 @@ func (s *Store) Recover(ctx context.Context, call string) (ivr.Milestone, error)
 	if err != nil {
 		return ivr.Milestone{}, fmt.Errorf("read milestone: %w", err)
 	}
+	placed, err := s.placed(ctx, call)
+	if err != nil {
+		return ivr.Milestone{}, err
+	}
 	return ivr.Milestone{
-		Call: r.CallSid, Caller: val(r.Caller), Called: val(r.Called), Lang: r.Language, Step: ivr.StepName(r.Step), Turn: int(r.Turn),
+		PlacedFor: placed, Call: r.CallSid, Caller: val(r.Caller), Called: val(r.Called), Lang: r.Language, Step: ivr.StepName(r.Step), Turn: int(r.Turn),
 		Member:  ivr.Member{ID: val(r.MemberID), Name: val(r.MemberName), Phone: val(r.MemberPhone), VerifiedAt: val(r.VerifiedAt)},
 		Account: val(r.Account), Attempt: val(r.AttemptKey), HandedOver: r.HandedOverAt != nil, StartedAt: r.StartedAt,
 	}, nil
