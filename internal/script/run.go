@@ -43,10 +43,12 @@ type run struct {
 	armedErr     error
 	exhausts     string
 	texted       map[string]bool
+	mayText      []world.Text // Body is a pattern
 	charged      map[string]bool
 	logsExpected []string
 	secrets      []string
 	lines        []string
+	logged       int // log lines looked at
 }
 
 // Run plays a script against a world, from the beginning: the world is reset.
@@ -96,6 +98,13 @@ func (r *run) show() {
 		}
 		c.shown = len(all)
 	}
+	logs := r.w.Logs()
+	for _, l := range logs[min(r.logged, len(logs)):] {
+		if l.Level >= slog.LevelWarn { // for whoever reads why it failed
+			r.lines = append(r.lines, "log: "+l.Level.String()+" "+l.Text)
+		}
+	}
+	r.logged = len(logs)
 }
 
 // beside are the things that no story expects, as soon as they happen.
