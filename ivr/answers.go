@@ -67,6 +67,9 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 	if len(in.Keys) == 1 && in.Keys[0] >= '1' && int(in.Keys[0]-'0') <= len(options) {
 		return verdict{answer: Answer{Option: options[in.Keys[0]-'1'].Name}}
 	}
+	if option, ok := m.Also[in.Keys]; ok {
+		return verdict{answer: Answer{Option: option}}
+	}
 	return verdict{failed: "not-a-choice"}
 }
 

@@ -210,7 +210,7 @@ func conversation() []Step {
 
 		// ── The money ─────────────────────────────────────────────────────────────────────
 		{
-			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice", Args: callerEnding, // E6
+			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice", // E6
 			Accepts: Menu{Options: options("text", "option-text-notice", "letter", "option-letter-notice"), OnSilence: "letter"},
 			Then:    chooseNotice, LeadsTo: []StepName{TakeMoney, ChooseMethod},
 		},

@@ -27,6 +27,7 @@ type Services struct {
 	Desk     *payments.Desk
 	Logbook  Logbook
 	Texts    Texts
+	Refusals Refusals // of reminder calls; may be nil where none are placed
 	Hours    Hours
 	Prompts  *voiceprompts.Catalog
 	Calendar *billing.Calendar
@@ -152,7 +153,7 @@ type Hours interface {
 
 // NewEngine checks the conversation and readies it.
 func NewEngine(s Services) (*Engine, error) {
-	e := &Engine{Services: s, order: conversation(), steps: map[StepName]Step{}}
+	e := &Engine{Services: s, order: append(conversation(), outbound()...), steps: map[StepName]Step{}}
 	for _, step := range e.order {
 		if _, twice := e.steps[step.Name]; twice {
 			return nil, fmt.Errorf("ivr: step %s is there twice", step.Name)
@@ -190,7 +191,7 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 	var err error
 	switch {
 	case in.Kind == Arrived:
-		wait, err = c.run(ctx, Go(Greeting))
+		wait, err = c.run(ctx, Go(c.firstStep(in.Placed)))
 	case in.Kind == Lost:
 		wait, err = c.run(ctx, Go(c.Step))
 	default:
@@ -213,7 +214,7 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 func (e *Engine) Resume(m Milestone, turn int) Session {
 	s := Session{
 		Call: m.Call, Caller: m.Caller, Called: m.Called, Lang: m.Lang, StartedAt: m.StartedAt,
-		Turn: turn, Step: LostPlace, Member: m.Member, Account: m.Account, Attempt: m.Attempt,
+		Turn: turn, Step: LostPlace, Member: m.Member, Account: m.Account, Attempt: m.Attempt, PlacedFor: m.PlacedFor,
 	}
 	return s
 }

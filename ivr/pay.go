@@ -25,7 +25,7 @@ func onlyMethod(_ context.Context, c *Call) Next {
 }
 
 // bankAllowed: a guest pays by bank only where that is switched on (I2).
-func (c *Call) bankAllowed() bool { return c.Policy.EFTEnabled && (!c.Guest || c.Policy.GuestEFT) }
+func (c *Call) bankAllowed() bool { return c.eft() && (!c.Guest || c.Policy.GuestEFT) }
 
 func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "bank" {

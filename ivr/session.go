@@ -17,7 +17,9 @@ type Session struct {
 	StartedAt time.Time // domain clock
 	Turn      int       // the turn that is being answered
 	Lang      string
-	Step      StepName // the step whose answer is awaited
+	Step      StepName  // the step whose answer is awaited
+	PlacedFor PlacedFor // the line has placed this call; empty: somebody has called
+	LangKnown bool      // of a call that the line has placed: nobody needs to be asked for it
 
 	Tries     int  // silence and wrong keys at this step (V3)
 	TriesCall int  // and in the whole call
@@ -141,6 +143,7 @@ type Milestone struct {
 	Account              string
 	Attempt              string
 	HandedOver           bool
+	PlacedFor            PlacedFor // read, never written: what was placed is known elsewhere
 	StartedAt            time.Time
 	At                   time.Time
 }

@@ -57,6 +57,8 @@ type Accepts interface{ accepts() }
 // Menu is a question with numbered options: 9 is again and 0 a person, always.
 type Menu struct {
 	Options func(c *Call) []Option
+	// Also are keys outside the list, for what has a number of its own everywhere. The step's prompt names them.
+	Also map[string]string
 	// OnSilence is taken when nobody says anything at all; empty asks again.
 	OnSilence string
 }
@@ -141,6 +143,7 @@ type Input struct {
 	Confidence string
 	Capture    *Capture
 	Transfer   *Transfer
+	Placed     *Placed // of Arrived: a call of ours was answered
 }
 
 // InputKind says what came in.

@@ -65,6 +65,8 @@ type Facts struct {
 	Unreachable bool // a suppression because no text arrives there (N11)
 	Paused      bool // its kind, or every kind, is stopped
 
+	Household *Household // of a reminder: all that its number's reminders rest on
+
 	Reasons []Reason   // that it was planned for and that held when last looked at; none for a reply
 	Recent  []SentText // for RealReply: what went to the number in the last 7 days, newest first
 }

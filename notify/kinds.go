@@ -58,6 +58,8 @@ type Trait struct {
 	Answer bool
 	// Capped: it counts towards the reminders of a month (N3).
 	Capped bool
+	// Reminder: it rests on what accounts owe, and reminders.go says when it is true.
+	Reminder bool
 	// Payment: it speaks of one payment; one notice for each (N1).
 	Payment bool
 	// Reply: it answers a text, a key or a request; one notice for each cause, and its own
@@ -70,11 +72,11 @@ type Trait struct {
 
 // traits is the whole table. A kind that is missing here is never sent.
 var traits = map[Kind]Trait{
-	BillReady:   {Capped: true},
-	DueSoon:     {Capped: true},
-	DueToday:    {Capped: true},
-	PastDue:     {Capped: true},
-	GraceEnding: {Capped: true},
+	BillReady:   {Reminder: true, Capped: true},
+	DueSoon:     {Reminder: true, Capped: true},
+	DueToday:    {Reminder: true, Capped: true},
+	PastDue:     {Reminder: true, Capped: true},
+	GraceEnding: {Reminder: true, Capped: true},
 
 	PaymentReceived: {Answer: true, Payment: true, Window: 72 * time.Hour},
 	// E6 wants it before settlement, the next banking day at the earliest; past this it is a letter.
@@ -82,8 +84,8 @@ var traits = map[Kind]Trait{
 	PaymentFailed:    {Answer: true, Payment: true, Window: 24 * time.Hour},
 	PaymentReturned:  {Payment: true, Window: 7 * 24 * time.Hour},
 
-	AutoPayUpcoming: {},
-	AutoPayFailed:   {Window: 7 * 24 * time.Hour},
+	AutoPayUpcoming: {Reminder: true},
+	AutoPayFailed:   {Reminder: true, Window: 7 * 24 * time.Hour},
 
 	CallBack: {Answer: true, Reply: true, Window: 30 * time.Minute}, // policy says how long exactly
 

@@ -68,6 +68,9 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 	if why := replyHolds(f); why != "" {
 		return drop(why), nil
 	}
+	if trait.Reminder {
+		return r.decideReminder(f, trait, now)
+	}
 	untrue := r.sift(&f)
 	if !trait.Reply && len(f.Reasons) == 0 {
 		return Verdict{Do: DoDrop, Why: whyNone(untrue), Untrue: untrue}, nil
@@ -199,7 +202,7 @@ func (r *Rules) zones(f Facts) ([]*time.Location, error) {
 		zones, names = append(zones, r.cal.Zone()), ZonesOf(f.Number)
 	}
 	for _, name := range names {
-		zone, err := time.LoadLocation(name)
+		zone, err := zoneNamed(name)
 		if err != nil {
 			return nil, fmt.Errorf("time zone of the recipient: %w", err)
 		}

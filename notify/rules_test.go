@@ -45,7 +45,7 @@ func TestN2Decide(t *testing.T) {
 
 		{name: "no reason left", kind: notify.PaymentReceived, state: payments.Taken,
 			change: func(f *notify.Facts) { f.Reasons = nil }, do: notify.DoDrop, why: notify.WhyNoReason},
-		{name: "a reminder, as long as no rule says when it is true", kind: notify.DueSoon, do: notify.DoDrop, why: notify.WhyUnknownKind},
+		{name: "a reminder without what it rests on", kind: notify.DueSoon, do: notify.DoDrop, why: notify.WhyStale},
 
 		{name: "failure not heard (L3)", kind: notify.PaymentFailed, state: payments.Declined, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
 		{name: "failure heard on the call", kind: notify.PaymentFailed, state: payments.Declined,

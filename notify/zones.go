@@ -3,6 +3,8 @@ package notify
 import (
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -56,6 +58,22 @@ func ZonesOf(number string) []string {
 		return nil
 	}
 	return zones
+}
+
+// zonesRead are the zones that were read: each costs far more to read than to use, and a run of the
+// planner asks a million times.
+var zonesRead sync.Map // by name
+
+// zoneNamed is a zone by its IANA name.
+func zoneNamed(name string) (*time.Location, error) {
+	if zone, ok := zonesRead.Load(name); ok {
+		return zone.(*time.Location), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err == nil {
+		zonesRead.Store(name, zone)
+	}
+	return zone, err
 }
 
 // areaOf is the area code of a number of the North American plan.

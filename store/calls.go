@@ -42,7 +42,13 @@ func (s *Store) Recover(ctx context.Context, call string) (ivr.Milestone, error)
 	if err != nil {
 		return ivr.Milestone{}, fmt.Errorf("read milestone: %w", err)
 	}
-	return milestone(r), nil
+	placed, err := s.placed(ctx, call)
+	if err != nil {
+		return ivr.Milestone{}, err
+	}
+	m := milestone(r)
+	m.PlacedFor = placed
+	return m, nil
 }
 
 func milestone(r db.LastMilestoneRow) ivr.Milestone {

@@ -73,10 +73,13 @@ func textSamples(t *testing.T, c *Catalog, lang string) map[string]any {
 		return found
 	}
 	bank := longest(map[string]any{"Digits": "1234"}, "text-bank-checking", "text-bank-savings", "text-bank-business-checking")
+	day := longest(map[string]any{"Date": "12/23"}, "text-name-day-wed")
+	hour := longest(map[string]any{"Hour": "5", "Zone": "ET"}, "text-name-time-am", "text-name-time-pm")
 	autoPay, payment := longest(nil, "text-name-autopay"), longest(nil, "text-name-payment")
 	return map[string]any{
 		"Day": "12/23/26", "DebitDay": "12/24", "Amount": "$12,345.67", "BankAccount": bank, "Digits": "1234",
 		"Confirmation": "123456789", "Reference": "123456789", "Phone": "1-877-623-6765", "TTY": "711", "Cap": "4",
+		"DueDay": day, "Time": hour, "DrawDay": day, "StopDay": "12/18", "LastAmount": "$12,345.67", "Hour": "5", "Zone": "ET", "Date": "12/23",
 		"Texts": autoPay + " 12/21, " + payment + " 12/22, " + payment + " 12/23",
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 type callCmd struct {
-	Scripts []string `arg:"" name:"script" type:"existingfile" help:"Files that tell a call, *.call."`
+	Scripts []string `arg:"" name:"script" help:"Files that tell a call, *.call."`
 	Control string   `env:"DUEBELL_DEV_CONTROL" help:"The dev to play them against; otherwise the one that runs in this folder."`
 }
 

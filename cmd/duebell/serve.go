@@ -27,7 +27,11 @@ func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer serve.Close()
+	defer func() {
+		if err := serve.Close(); err != nil {
+			log.Warn("turns were cut off; Twilio asks again", "error", err)
+		}
+	}()
 	return app.Listen(ctx, log,
 		app.Listener{Name: "webhooks", Addr: cfg.HTTPAddr, Handler: serve.Handler()},
 		app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics), Optional: true})

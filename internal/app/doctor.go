@@ -60,7 +60,7 @@ func checkRedis(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }() // it was asked, and that is all
 	return client.Ping(ctx).Err()
 }
 

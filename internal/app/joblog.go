@@ -23,5 +23,7 @@ func (p patient) Handle(ctx context.Context, r slog.Record) error {
 	return p.Handler.Handle(ctx, r)
 }
 
-func (p patient) WithAttrs(attrs []slog.Attr) slog.Handler { return patient{p.Handler.WithAttrs(attrs)} }
-func (p patient) WithGroup(name string) slog.Handler       { return patient{p.Handler.WithGroup(name)} }
+func (p patient) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return patient{p.Handler.WithAttrs(attrs)}
+}
+func (p patient) WithGroup(name string) slog.Handler { return patient{p.Handler.WithGroup(name)} }

@@ -149,7 +149,7 @@ func spanOf(t *testing.T, spans tracetest.SpanStubs, name string) map[string]str
 	for _, s := range spans {
 		if s.Name == name {
 			for _, a := range s.Attributes {
-				got[string(a.Key)] = a.Value.Emit()
+				got[string(a.Key)] = a.Value.String()
 			}
 			return got
 		}

@@ -119,8 +119,8 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		Logger:  d.Log,
 		Workers: workers,
 		Queues: map[string]river.QueueConfig{
-			store.ChargeJob{}.Kind(): {MaxWorkers: chargeWorkers, FetchCooldown: cfg.Timing.FetchCooldown},
-			store.NoticeJob{}.Kind(): {MaxWorkers: noticeWorkers, FetchCooldown: cfg.Timing.FetchCooldown},
+			store.ChargeJob{}.Kind(): queue(chargeWorkers, cfg.Timing),
+			store.NoticeJob{}.Kind(): queue(noticeWorkers, cfg.Timing),
 		},
 		// A rescue of a slow but living job would run it twice side by side; the lease on the row
 		// decides in any case, and the sweeper nudges whatever was lost.
@@ -135,6 +135,12 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// queue is how jobs are fetched. River's notifications are thinned out by their sender, so that of two
+// jobs put in line close together the second may only be found by polling: often, because a caller holds.
+func queue(workers int, t Timing) river.QueueConfig {
+	return river.QueueConfig{MaxWorkers: workers, FetchCooldown: t.FetchCooldown, FetchPollInterval: 10 * t.FetchCooldown}
 }
 
 // build readies what the jobs and the ticks do.

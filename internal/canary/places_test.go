@@ -255,7 +255,7 @@ func spans(where string, list tracetest.SpanStubs) []place {
 		for _, a := range attrs {
 			places = append(places, place{where, string(a.Key)})
 			if spared["span "+string(a.Key)] == "" {
-				places = append(places, place{where + " " + string(a.Key), a.Value.Emit()})
+				places = append(places, place{where + " " + string(a.Key), a.Value.String()})
 			}
 		}
 	}

@@ -35,6 +35,11 @@ func folder(t *testing.T) string {
 	return dir
 }
 
+// quiet logs what is worth a warning, with the test's output.
+func quiet(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
 // patience is how long a test waits for what should take a moment, on a machine that is busy.
 const patience = 60 * time.Second
 
@@ -52,7 +57,7 @@ func run(t *testing.T, change func(*dev.Options)) running {
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	o := dev.Options{
 		Dir: filepath.Join(folder(t), ".duebell"), Now: "2027-02-10T10:00:00-05:00", Settings: app.Settings{HTTPAddr: "127.0.0.1:0"},
-		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Ready: func(phone string) { ready <- phone },
+		Log: quiet(t), Ready: func(phone string) { ready <- phone },
 	}
 	if change != nil {
 		change(&o)

@@ -3,6 +3,7 @@ package phone
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"duebell/internal/samples"
@@ -134,14 +135,12 @@ func secrets(s samples.Story) []secretView {
 // story says what is special about an account; what is owed now stands in the books.
 func story(s samples.Story) string {
 	switch {
-	case s.Paid:
-		return "paid as soon as billed"
 	case s.PastDue > 0:
-		return "last month is past due"
+		return "began with last month unpaid"
 	case s.First:
-		return "first (binder) payment"
+		return "a first, binder payment"
 	case s.AutoPayDay != 0:
-		return "AutoPay"
+		return "AutoPay on day " + strconv.Itoa(s.AutoPayDay)
 	default:
 		return ""
 	}

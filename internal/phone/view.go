@@ -196,7 +196,7 @@ func ask(s twilio.State) askView {
 		return askView{Kind: "gather", Keys: s.Keys, Speech: s.Speech, Typed: s.Typed, Patience: s.Timeout.Seconds(), Words: gatherWords(s)}
 	case twilio.AskPay:
 		return askView{
-			Kind: "pay", Keys: true, Typed: s.Typed, Patience: payPatience, Method: s.Method, Step: s.Step,
+			Kind: "pay", Keys: true, Typed: s.Typed, Patience: s.Timeout.Seconds(), Method: s.Method, Step: s.Step,
 			Words: "Twilio's keypad capture waits for the " + strings.ReplaceAll(s.Step, "-", " ") + ".",
 		}
 	case twilio.AskDial:
@@ -207,9 +207,6 @@ func ask(s twilio.State) askView {
 		return askView{Kind: "running", Words: "The line is at work …"}
 	}
 }
-
-// payPatience is Pay's own time-out, in seconds.
-const payPatience = 5
 
 func gatherWords(s twilio.AskGather) string {
 	var keys string

@@ -20,7 +20,6 @@ type caller struct {
 type when struct {
 	heard string
 	do    act
-	done  bool
 }
 
 func readCall(_ *parser, t *tokens) (act, error) {
@@ -67,16 +66,16 @@ func (r *run) place(ctx context.Context, o twilio.CallOptions) error {
 	return err
 }
 
-// heard does what was armed for these words; true makes the caller hang up.
+// heard does what was armed for these words, one thing after another in the order of the story; true
+// makes the caller hang up.
 func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
 	r.leave, r.listening = false, true
 	defer func() { r.listening = false }()
-	for _, w := range r.whens {
-		if !w.done && heardIn(w.heard, h.Text) {
-			w.done = true
-			if err := w.do(ctx, r); err != nil && r.armedErr == nil {
-				r.armedErr = fmt.Errorf("when %q was heard: %w", w.heard, err)
-			}
+	if len(r.whens) > 0 && heardIn(r.whens[0].heard, h.Text) {
+		w := r.whens[0]
+		r.whens = r.whens[1:] // the next one waits for the next time
+		if err := w.do(ctx, r); err != nil && r.armedErr == nil {
+			r.armedErr = fmt.Errorf("when %q was heard: %w", w.heard, err)
 		}
 	}
 	return r.leave

@@ -43,10 +43,12 @@ type run struct {
 	armedErr     error
 	exhausts     string
 	texted       map[string]bool
+	mayText      []world.Text // Body is a pattern
 	charged      map[string]bool
 	logsExpected []string
 	secrets      []string
 	lines        []string
+	logged       int // log lines looked at
 }
 
 // Run plays a script against a world, from the beginning: the world is reset.
@@ -96,6 +98,13 @@ func (r *run) show() {
 		}
 		c.shown = len(all)
 	}
+	logs := r.w.Logs()
+	for _, l := range logs[min(r.logged, len(logs)):] {
+		if l.Level >= slog.LevelWarn { // for whoever reads why it failed
+			r.lines = append(r.lines, "log: "+l.Level.String()+" "+l.Text)
+		}
+	}
+	r.logged = len(logs)
 }
 
 // beside are the things that no story expects, as soon as they happen.
@@ -135,13 +144,10 @@ func (r *run) end(ctx context.Context) error {
 
 // unheard are words that waited for something that was never heard.
 func (r *run) unheard() error {
-	var errs []error
-	for _, w := range r.whens {
-		if !w.done {
-			errs = append(errs, fmt.Errorf("%q was never heard", w.heard))
-		}
+	if len(r.whens) > 0 {
+		return fmt.Errorf("%q was never heard when it was waited for", r.whens[0].heard)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // errorLines are lines logged at error level that the story did not expect, and those that it

@@ -63,6 +63,7 @@ func init() {
 		"hear":            {`hear "you owe 198 dollars … press 1"`, readHear},
 		"not-heard":       {`not-heard "confirmation number"`, readNotHeard},
 		"texted":          {`texted +16175550101 "payment received …"`, readTexted},
+		"may-text":        {`may-text +16175550101 "one debit of $198.00"`, readMayText},
 		"no-texts":        {"no-texts", simple(noTexts)},
 		"charged":         {"charged 712345678 198.00 card|bank", readCharged},
 		"charged-nothing": {"charged-nothing", simple(chargedNothing)},

@@ -95,7 +95,8 @@ func (w *World) Payments(ctx context.Context, call string) ([]Payment, error) {
 // Newest is the newest payment on an account that was authorized.
 func (w *World) Newest(ctx context.Context, account string) (Payment, error) {
 	rows, err := w.pool.Query(ctx, `SELECT reference, account, cents, method, state, coalesce(confirmation, ''), authorized_at
-		FROM contract.payments WHERE account = $1 AND authorized_at IS NOT NULL ORDER BY authorized_at DESC LIMIT 1`, account)
+		FROM contract.payments WHERE account = $1 AND authorized_at IS NOT NULL
+		ORDER BY authorized_at DESC, state IN ('authorized', 'confirming', 'unknown') DESC LIMIT 1`, account)
 	if err != nil {
 		return Payment{}, fmt.Errorf("payments of the account: %w", err)
 	}

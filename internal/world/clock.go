@@ -148,14 +148,23 @@ func (w *World) Settle(ctx context.Context) error {
 // settlePatience bounds how long things may take by the machine's clock.
 const settlePatience = 45 * time.Second
 
+// deadConnections is how many failing ticks in a row an outage that is over explains.
+const deadConnections = 40
+
 // settle ticks until a whole round has found nothing left undone.
 func (w *World) settle(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, settlePatience)
 	defer cancel()
+	broken := 0
 	for {
 		if err := w.tickAll(bounded); err != nil {
-			return err
+			// After an outage each connection of a pool is found dead once.
+			if broken++; broken > deadConnections {
+				return err
+			}
+			continue
 		}
+		broken = 0
 		left, err := w.undone(bounded)
 		if err != nil {
 			return fmt.Errorf("what is left undone: %w", err)

@@ -107,7 +107,10 @@ func (o *outside) newTwilio() error {
 const notListed = 64999
 
 // tokenizeCard is Twilio's Stripe connector.
-func (o *outside) tokenizeCard(_ context.Context, c twilio.Card) (string, error) {
+func (o *outside) tokenizeCard(ctx context.Context, c twilio.Card) (string, error) {
+	if o.processor.Load() == nil {
+		return o.tokenizeElsewhere(ctx, c)
+	}
 	month, _ := strconv.Atoi(c.ExpMonth) // Pay has checked both
 	year, _ := strconv.Atoi(c.ExpYear)
 	token, err := o.processor.Load().Tokenize(processor.Card{

@@ -64,7 +64,7 @@ func (w *World) act(ctx context.Context, fault string) {
 func (w *World) phase(ctx context.Context) Phase {
 	var state, reference string
 	err := w.pool.QueryRow(context.WithoutCancel(ctx), `SELECT state, coalesce(reference, '') FROM payment_attempts
-		ORDER BY offered_at DESC, key LIMIT 1`).Scan(&state, &reference)
+		ORDER BY offered_at DESC, state IN ('authorized', 'confirming', 'unknown') DESC LIMIT 1`).Scan(&state, &reference)
 	if err != nil {
 		return Before // no payment yet
 	}

@@ -42,6 +42,7 @@ type Config struct {
 	Engine    Turner
 	Sessions  Sessions
 	Calls     Calls
+	Outbound  OutboundCalls // nil where the line places no calls
 	Validator *twilio.Validator
 	Prompts   *voiceprompts.Catalog
 	Policy    billing.Policy
@@ -145,6 +146,7 @@ func (h *Handler) Register(r *mux.Router) {
 	if h.HandOvers != nil {
 		h.registerWhisper(post)
 	}
+	h.registerOutbound(post)
 }
 
 // Drain waits until no turn is being worked on any more; the server accepts none by then.
@@ -196,7 +198,7 @@ func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Valu
 	}
 	h.Log.Warn("Twilio asks the fallback", "call", logged(v.CallSid), "turn", n, "known", known, "code", v.ErrorCode)
 	if !known {
-		body, recorded := h.person(r.Context(), connecting, "", Ticket{Call: v.CallSid}, "", Place{Next: h.url(turnPath + "1"), Line: number(v.To)})
+		body, recorded := h.person(r.Context(), connecting, "", Ticket{Call: v.CallSid}, "", Place{Next: h.url(turnPath + "1"), Line: visitFrom(v, ivr.Input{}, time.Time{}).Called})
 		h.wait(r.Context(), recorded)
 		h.write(w, Answer{Body: body})
 		return

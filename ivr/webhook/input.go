@@ -19,6 +19,7 @@ type visit struct {
 	Caller   string
 	Called   string
 	Attested string
+	Ours     bool      // a call that the line has placed
 	At       time.Time // domain clock
 }
 
@@ -31,8 +32,14 @@ func (v visit) encode() ([]byte, error) {
 }
 
 func visitFrom(v twilio.VoiceRequest, in ivr.Input, at time.Time) visit {
+	if v.Direction == placedByUs { // whom we call is who talks to us, and nobody vouches for a number that we dialled
+		return visit{Input: in, Caller: number(v.To), Called: number(v.From), Ours: true, At: at}
+	}
 	return visit{Input: in, Caller: v.Caller(), Called: number(v.To), Attested: v.Attestation(), At: at}
 }
+
+// placedByUs is Twilio's word for the direction of a call that the line has placed.
+const placedByUs = "outbound-api"
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 

@@ -158,8 +158,11 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 		return s, v.Input, nil
 	}
 	fresh := ivr.Session{Call: d.Call, Caller: v.Caller, Called: v.Called, Attested: v.Attested, StartedAt: v.At, Turn: d.Turn}
+	if v.Ours {
+		fresh.PlacedFor = ivr.Reminder // until the call says why it was placed, the least is allowed (E2)
+	}
 	if !kept && d.Turn == 0 {
-		return fresh, ivr.Input{Kind: ivr.Arrived}, nil
+		return fresh, ivr.Input{Kind: ivr.Arrived, Placed: v.Input.Placed}, nil
 	}
 	m, err := h.Calls.Recover(ctx, d.Call)
 	switch {

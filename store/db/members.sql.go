@@ -72,7 +72,7 @@ WITH candidates AS (
 )
 SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
 FROM candidates c JOIN members m USING (member_id) JOIN answers an USING (member_id)
-WHERE an.kind IN ('birth-date', 'zip')
+WHERE an.kind IN ('birth-date', 'zip', 'invoice', 'invoice-previous')
 ORDER BY m.member_id, an.kind LIMIT 64
 `
 
@@ -306,6 +306,18 @@ func (q *Queries) NewestImport(ctx context.Context) (time.Time, error) {
 	var as_of time.Time
 	err := row.Scan(&as_of)
 	return as_of, err
+}
+
+const payableByGuest = `-- name: PayableByGuest :one
+SELECT EXISTS (SELECT 1 FROM accounts WHERE account = $1 AND status = 'active' AND frozen_at IS NULL)
+`
+
+// I2: the account exists, is active and not frozen. One statement whatever the answer.
+func (q *Queries) PayableByGuest(ctx context.Context, account string) (bool, error) {
+	row := q.db.QueryRow(ctx, payableByGuest, account)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const softLocksInForce = `-- name: SoftLocksInForce :one

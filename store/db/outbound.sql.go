@@ -465,6 +465,17 @@ func (q *Queries) PausedFor(ctx context.Context, arg PausedForParams) ([]PausedF
 	return items, nil
 }
 
+const placedKind = `-- name: PlacedKind :one
+SELECT kind FROM notices WHERE message_sid = $1 AND channel = 'voice'
+`
+
+func (q *Queries) PlacedKind(ctx context.Context, messageSid *string) (string, error) {
+	row := q.db.QueryRow(ctx, placedKind, messageSid)
+	var kind string
+	err := row.Scan(&kind)
+	return kind, err
+}
+
 const planRetry = `-- name: PlanRetry :one
 INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after, retries)
 SELECT $1, n.number, n.channel, n.kind, n.language, n.local_day, 'retry ' || n.reference, 'planned', n.by_request,

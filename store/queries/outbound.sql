@@ -121,3 +121,6 @@ UPDATE consents c SET ended_at = @at
 WHERE c.ended_at IS NULL AND c.number = ANY (@numbers::text[])
   AND EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = c.channel AND s.lifted_at IS NULL
               AND s.purpose IN ('all', c.purpose) AND s.source <> 'undeliverable');
+
+-- name: PlacedKind :one
+SELECT kind FROM notices WHERE message_sid = @message_sid AND channel = 'voice';

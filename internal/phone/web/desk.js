@@ -83,8 +83,8 @@ async function during(says, doing, done, work) {
 export function start(refresh) {
   const clock = (body) => during(byId("clock-says"), "The clock moves; everything due on the way is done …", "The clock has moved.", async () => {
     await post("clock", body);
-    await refresh();
     byId("until").value = "";
+    await refresh();
   });
   for (const button of document.querySelectorAll("[data-move]")) button.addEventListener("click", () => clock({ move: button.dataset.move }));
   byId("clock-form").addEventListener("submit", (event) => {

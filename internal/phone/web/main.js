@@ -233,6 +233,7 @@ function wireChoices() {
     byId("other-number").hidden = from.value !== "other";
     const member = from.selectedOptions[0].dataset.member;
     if (member) showCrib(member);
+    if (member) byId("text-from").value = from.value;
   };
   from.addEventListener("change", chosen);
   byId("crib-of").addEventListener("change", () => showCrib(byId("crib-of").value));

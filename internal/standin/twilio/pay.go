@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Exhausted is what Pay does when a field never became valid: the docs promise
@@ -129,8 +130,10 @@ func (c *Call) askField(ctx context.Context) (asks bool, err error) {
 }
 
 func (p *paying) ask() AskPay {
+	seconds, _ := strconv.Atoi(p.node.Attr("timeout", "5"))
 	return AskPay{
-		Method: p.method, Step: p.step(), Attempt: p.attempt, Error: p.err, Matching: p.matching,
+		Timeout: time.Duration(seconds) * time.Second,
+		Method:  p.method, Step: p.step(), Attempt: p.attempt, Error: p.err, Matching: p.matching,
 		CardType: p.cardType, Prompt: p.prompt, Typed: len(p.typed),
 	}
 }

@@ -178,8 +178,8 @@ func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 	if _, fits := values[c.pay.step()]; !fits {
 		return fmt.Errorf("%w: Pay asks for the %s", ErrRefused, c.pay.step())
 	}
-	for first := true; c.pay != nil; first = false {
-		p := c.pay
+	p := c.pay
+	for first := true; c.pay == p; first = false { // a Pay that the product opens next is another story
 		if !first && p.err != "" { // asked again: the caller must think
 			return nil
 		}

@@ -32,6 +32,7 @@ type AskPay struct {
 	Matching bool   // it is the second entry of the same field
 	CardType string // once the number is known
 	Prompt   string // what was said
+	Timeout  time.Duration
 	Typed    int
 }
 

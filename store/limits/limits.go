@@ -1,0 +1,75 @@
+// Package limits keeps in Redis, for all workers together, how much each sender of texts has sent
+// lately. It refuses to know what a text says, which are allowed, and what the limits are: each
+// question brings them along.
+package limits
+
+import (
+	"context"
+	_ "embed" // the script
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"duebell/notify"
+)
+
+//go:embed take.lua
+var takeLua string
+
+var takeScript = redis.NewScript(takeLua)
+
+// life is how long a sender's count is kept after its last text: longer than a day.
+const life = 48 * time.Hour
+
+// Limits is the place of the counts.
+type Limits struct{ redis redis.UniversalClient }
+
+var _ notify.Throttle = (*Limits)(nil)
+
+// New wraps an open client.
+func New(client redis.UniversalClient) *Limits { return &Limits{client} }
+
+// Take asks for room for one text and takes it, in one step.
+func (l *Limits) Take(ctx context.Context, a notify.Ask) (notify.Room, error) {
+	first := 0
+	if a.First {
+		first = 1
+	}
+	got, err := takeScript.Run(ctx, l.redis, []string{"sender:{" + a.Sender + "}"},
+		a.Now.UnixMicro(), a.Segments, first, micros(a.SegmentsPerSecond), burst(a.SegmentsPerSecond), a.Day, a.SegmentsPerDay,
+		micros(a.TextsPerSecond), burst(a.TextsPerSecond), life.Milliseconds()).Slice()
+	if err != nil {
+		return notify.Room{}, fmt.Errorf("take room: %w", err)
+	}
+	return room(got)
+}
+
+func room(got []any) (notify.Room, error) {
+	odd := errors.New("take room: the script gave something odd")
+	if len(got) != 3 {
+		return notify.Room{}, odd
+	}
+	taken, ok := got[0].(int64)
+	wait, isText := got[1].(string)
+	full, isNumber := got[2].(int64)
+	micros, err := strconv.ParseInt(wait, 10, 64)
+	if !ok || !isText || !isNumber || err != nil {
+		return notify.Room{}, odd
+	}
+	return notify.Room{Taken: taken == 1, Wait: time.Duration(micros) * time.Microsecond, DayFull: full == 1}, nil
+}
+
+// micros is the time that one of so many a second takes, in microseconds; 0 for no limit.
+func micros(perSecond float64) string {
+	if perSecond <= 0 {
+		return "0"
+	}
+	return strconv.FormatFloat(1e6/perSecond, 'f', 3, 64)
+}
+
+// burst is how many may leave at once: a second's worth.
+func burst(perSecond float64) int { return max(1, int(math.Ceil(perSecond))) }
