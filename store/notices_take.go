@@ -127,6 +127,11 @@ func noticeFacts(ctx context.Context, q *db.Queries, row db.Notice, now time.Tim
 			f.Reasons = append(f.Reasons, reasonFacts(r))
 		}
 	}
+	if trait, _ := f.Kind.Traits(); trait.Reminder {
+		if f.Household, err = household(ctx, q, row.Number, now); err != nil {
+			return notify.Facts{}, err
+		}
+	}
 	if f.Kind == notify.RealReply {
 		if f.Recent, err = recentTexts(ctx, q, row.Number, now); err != nil {
 			return notify.Facts{}, err

@@ -1,0 +1,154 @@
+package notify
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"duebell/billing"
+)
+
+// Pages are read so that a million accounts cost little: sums for everybody; what was said, and whole
+// histories, only where the rules may need them.
+
+// recentMonths is how far back the bills of a page go: further than any grace reaches (G3).
+const recentMonths = 4
+
+// saidMonths is how far back a page looks for what was said of a bill.
+const saidMonths = 13
+
+// gather reads the households of a page with all that the rules look at; without everyone only those
+// for which something is true now.
+func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.Time, everyone bool) ([]Household, error) {
+	month := billing.MonthOf(r.cal.DateOf(now))
+	households, err := page.Households(ctx, r.cal.CoverageMonth(month).Add(-recentMonths), everyone)
+	if err != nil {
+		return nil, err
+	}
+	for i := range households {
+		households[i].ImportedAt = importedAt
+	}
+	if !everyone {
+		households = slices.DeleteFunc(households, func(h Household) bool { return !r.mayRemind(h, now) })
+	}
+	if len(households) == 0 {
+		return nil, nil
+	}
+	numbers := make([]string, len(households))
+	for i, h := range households {
+		numbers[i] = h.Number
+	}
+	said, err := page.Said(ctx, numbers, r.cal.CoverageMonth(month).Add(-saidMonths))
+	if err != nil {
+		return nil, err
+	}
+	for i := range households {
+		households[i].Said = said[households[i].Number]
+	}
+	return households, r.remember(ctx, page, households, now)
+}
+
+// mayRemind says whether anything about a household might be true now that is not said yet, as far as
+// its newest bills tell.
+func (r *Rules) mayRemind(h Household, now time.Time) bool {
+	if r.barred(h, now) != "" {
+		return false
+	}
+	open := func(c Occasion) bool { return !c.From.After(now) && !now.After(c.Until) }
+	return slices.ContainsFunc(h.Accounts, func(o Owing) bool {
+		if r.silent(o) != "" {
+			return false
+		}
+		if slices.ContainsFunc(r.occasions(o, now), open) {
+			return true
+		}
+		b, ok := r.before(o) // whose grace may be the one that runs
+		return ok && open(r.graceEnding(b))
+	})
+}
+
+// remember gives their history to the accounts whose grace may have begun with an older bill than
+// the oldest unpaid one (G6): those that paid the bill before it late, and those of which the page
+// shows too little.
+func (r *Rules) remember(ctx context.Context, page PlanPage, households []Household, now time.Time) error {
+	var accounts []string
+	var paid []PaidBill
+	for _, h := range households {
+		for _, o := range h.Accounts {
+			if r.silent(o) != "" || o.Account.OnAutoPay() {
+				continue
+			}
+			if b, ok := r.before(o); ok && !r.overlaps(o, b) {
+				paid = append(paid, PaidBill{Account: o.Account.Number, DueAt: b.dueAt, Surplus: r.surplus(o, b)})
+			} else if ok || o.Older && !r.hasBefore(o) {
+				accounts = append(accounts, o.Account.Number)
+			}
+		}
+	}
+	if len(paid) > 0 {
+		late, err := page.PaidLate(ctx, paid)
+		if err != nil {
+			return err
+		}
+		accounts = append(accounts, late...)
+	}
+	if len(accounts) == 0 {
+		return nil
+	}
+	histories, err := page.Histories(ctx, accounts)
+	if err != nil {
+		return err
+	}
+	for _, h := range households {
+		for i := range h.Accounts {
+			if whole, ok := histories[h.Accounts[i].Account.Number]; ok {
+				h.Accounts[i].History = &whole
+			}
+		}
+	}
+	return nil
+}
+
+// before is the bill before the oldest unpaid one. If it was paid in time, everything was paid at that
+// moment, and no older bill's grace runs.
+func (r *Rules) before(o Owing) (openBill, bool) {
+	at := r.oldestOpen(o)
+	if at <= 0 {
+		return openBill{}, false
+	}
+	return r.openBill(o.Account, o.Bills[at-1]), true
+}
+
+func (r *Rules) hasBefore(o Owing) bool { return r.oldestOpen(o) > 0 }
+
+// oldestOpen is the index of the oldest unpaid bill; -1: none.
+func (r *Rules) oldestOpen(o Owing) int {
+	at, rest := -1, o.Owed
+	for i, b := range slices.Backward(o.Bills) {
+		if rest <= r.policy.PaidToleranceCents {
+			break
+		}
+		if b.Billed > 0 {
+			at = i
+		}
+		rest -= b.Billed
+	}
+	return at
+}
+
+// overlaps: the bill after b was issued before b was due, so that b paid in time cured nothing.
+func (r *Rules) overlaps(o Owing, b openBill) bool {
+	next := o.Bills[r.oldestOpen(o)]
+	return !r.cal.StartOfDay(r.cal.BillDate(r.cal.BillMonth(next.Coverage))).After(b.dueAt)
+}
+
+// surplus is what was paid beyond everything billed up to b.
+func (r *Rules) surplus(o Owing, b openBill) billing.Money {
+	surplus := -o.Owed
+	for _, later := range o.Bills {
+		if b.Coverage.Before(later.Coverage) {
+			surplus += later.Billed
+		}
+	}
+	return surplus
+}
