@@ -171,6 +171,7 @@ func (p *page) identify(phone, account, born, zip string) string {
 }
 
 func TestPayingByCardInABrowser(t *testing.T) {
+	t.Parallel()
 	p := open(t, run(t, nil))
 	p.shows("now", "February 10, 2027")
 	p.accessible("idle")
@@ -197,6 +198,7 @@ func TestPayingByCardInABrowser(t *testing.T) {
 }
 
 func TestPayingByBankInABrowser(t *testing.T) {
+	t.Parallel()
 	p := open(t, run(t, nil))
 	heard := p.identify("+15085550103", "734567890", "07081992", "01608")
 	p.choose(heard, "To pay all of it")
