@@ -44,13 +44,19 @@ type Held struct {
 
 // Remind says what is to be planned for a number, and of every account why it gets nothing.
 func (r *Rules) Remind(h Household, now time.Time) (send []Reminder, held []Held) {
+	return r.remindOn(r.dayAt(now), &h)
+}
+
+// remindOn is Remind for one of many households on a day.
+func (r *Rules) remindOn(at *day, h *Household) (send []Reminder, held []Held) {
+	now := at.now
 	if why := r.barred(h, now); why != "" {
 		for _, o := range h.Accounts {
 			held = append(held, Held{Account: o.Account.Number, Why: why})
 		}
 		return nil, held
 	}
-	v := r.look(h, now)
+	v := r.look(h, at)
 	held = v.held
 	hold := func(list []Occasion, why string) {
 		for _, c := range list {
@@ -62,7 +68,7 @@ func (r *Rules) Remind(h Household, now time.Time) (send []Reminder, held []Held
 			hold(t.reasons, why)
 			continue
 		}
-		made, ok := r.reminder(h, t, v.fresh(t), now)
+		made, ok := r.reminder(h, t, v.fresh(t), at)
 		if !ok {
 			hold(t.reasons, WhyNoHours)
 			continue
@@ -80,7 +86,7 @@ func (r *Rules) Remind(h Household, now time.Time) (send []Reminder, held []Held
 }
 
 // barred says why nothing goes to a number, whatever is owed; empty when something may.
-func (r *Rules) barred(h Household, now time.Time) string {
+func (r *Rules) barred(h *Household, now time.Time) string {
 	switch {
 	case r.stale(h.ImportedAt, now):
 		return WhyStale
@@ -102,7 +108,7 @@ func (r *Rules) stale(importedAt, now time.Time) bool {
 }
 
 // silent says why no reminder about an account is true, whatever the day; empty when one may be.
-func (r *Rules) silent(o Owing) string {
+func (r *Rules) silent(o *Owing) string {
 	switch {
 	case o.Account.Status == billing.StatusTerminated:
 		return WhyTerminated
@@ -118,7 +124,7 @@ func (r *Rules) silent(o Owing) string {
 
 // view is what is true of a number at an instant, and what was said to it.
 type view struct {
-	now     time.Time
+	*day
 	rules   *Rules
 	said    []Said
 	open    []Occasion // words that are true now and have not gone
@@ -131,46 +137,47 @@ type view struct {
 }
 
 // look gathers what is true of a number now and later this month.
-func (r *Rules) look(h Household, now time.Time) *view {
-	v := &view{now: now, rules: r, said: h.Said, silence: map[string]string{}}
-	today := r.cal.DateOf(now)
-	monthEnds := r.lastOf(billing.MonthOf(today).Last())
-	for _, o := range h.Accounts {
-		o = o.read(now, r.cal)
+func (r *Rules) look(h *Household, at *day) *view {
+	v := &view{day: at, rules: r, said: h.Said}
+	for i := range h.Accounts {
+		o := h.Accounts[i].read(at.now, r.cal)
 		if why := r.silent(o); why != "" {
+			if v.silence == nil {
+				v.silence = map[string]string{}
+			}
 			v.silence[o.Account.Number] = why
 			v.held = append(v.held, Held{Account: o.Account.Number, Why: why})
 			continue
 		}
 		before := len(v.open)
-		for _, c := range r.occasions(o, now) {
-			v.place(c, monthEnds)
+		for _, c := range r.occasions(o, at.now) {
+			v.place(c)
 		}
 		if len(v.open) == before {
 			v.held = append(v.held, Held{Account: o.Account.Number, Why: v.whyNothing(o)})
 		}
 	}
-	v.countGone(today)
+	v.countGone()
 	return v
 }
 
 // place sorts an occasion into what is open and what is still to come.
-func (v *view) place(c Occasion, monthEnds time.Time) {
-	if v.now.After(c.Until) || v.state(c) != "" && v.state(c) != Planned {
+func (v *view) place(c Occasion) {
+	if state := v.state(c); state != "" && state != Planned {
 		return
 	}
 	if !c.From.After(v.now) {
 		v.open = append(v.open, c)
 	}
-	if trait, _ := c.Kind.Traits(); trait.Capped && !c.From.After(monthEnds) {
+	if trait, _ := c.Kind.Traits(); trait.Capped && !c.From.After(v.monthEnds) {
 		v.ahead = append(v.ahead, c)
 	}
 }
 
 // whyNothing is why an account that owes has no open reason.
-func (v *view) whyNothing(o Owing) string {
+func (v *view) whyNothing(o *Owing) string {
 	for _, s := range v.said {
-		if s.Account == o.Account.Number && !s.At.IsZero() && v.rules.cal.DateOf(s.At) == v.rules.cal.DateOf(v.now) {
+		if s.Account == o.Account.Number && !s.At.IsZero() && v.rules.cal.DateOf(s.At) == v.date {
 			return WhySaid
 		}
 	}
@@ -191,7 +198,10 @@ func (v *view) state(c Occasion) State {
 }
 
 // countGone counts the capped texts of this month, each on the day on which it went (N3).
-func (v *view) countGone(today billing.Date) {
+func (v *view) countGone() {
+	if len(v.said) == 0 {
+		return
+	}
 	seen := map[int64]bool{}
 	for _, s := range v.said {
 		trait, _ := s.Kind.Traits()
@@ -199,12 +209,12 @@ func (v *view) countGone(today billing.Date) {
 			continue
 		}
 		day := v.rules.cal.DateOf(s.At)
-		if billing.MonthOf(day) != billing.MonthOf(today) {
+		if billing.MonthOf(day) != billing.MonthOf(v.date) {
 			continue
 		}
 		seen[s.Notice] = true
 		v.gone++
-		if day == today {
+		if day == v.date {
 			v.today = append(v.today, s)
 		}
 	}
@@ -337,23 +347,22 @@ func (r *Rules) moreImportant(v *view, t text) int {
 
 // fresh are the reasons of a text that no text stands planned for.
 func (v *view) fresh(t text) []Occasion {
+	if len(v.said) == 0 {
+		return t.reasons
+	}
 	planned := func(c Occasion) bool { return v.state(c) == Planned }
 	return slices.DeleteFunc(slices.Clone(t.reasons), planned)
 }
 
 // reminder is the text as it is to be planned, for these of its reasons; false when no sending hours
 // are left in its window.
-func (r *Rules) reminder(h Household, t text, fresh []Occasion, now time.Time) (Reminder, bool) {
-	zones, err := r.zones(Facts{Zones: h.Zones, Number: h.Number})
-	if err != nil {
-		return Reminder{}, false // an unknown zone: in doubt, nothing
-	}
+func (r *Rules) reminder(h *Household, t text, fresh []Occasion, at *day) (Reminder, bool) {
 	m := Reminder{Number: h.Number, Language: t.language, Kind: t.kind, Cause: t.cause, Reasons: fresh}
 	for _, c := range t.reasons {
 		if c.Until.After(m.NotAfter) {
 			m.NotAfter = c.Until
 		}
 	}
-	m.NotBefore = r.hours.NextOpening(now, zones...)
+	m.NotBefore = r.opening(h, at)
 	return m, !m.NotBefore.IsZero() && !m.NotBefore.After(m.NotAfter)
 }

@@ -29,7 +29,7 @@ func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.
 		households[i].ImportedAt = importedAt
 	}
 	if !everyone {
-		households = slices.DeleteFunc(households, func(h Household) bool { return !r.mayRemind(h, now) })
+		households = slices.DeleteFunc(households, func(h Household) bool { return !r.mayRemind(&h, now) })
 	}
 	if len(households) == 0 {
 		return nil, nil
@@ -50,22 +50,29 @@ func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.
 
 // mayRemind says whether anything about a household might be true now that is not said yet, as far as
 // its newest bills tell.
-func (r *Rules) mayRemind(h Household, now time.Time) bool {
+func (r *Rules) mayRemind(h *Household, now time.Time) bool {
 	if r.barred(h, now) != "" {
 		return false
 	}
-	open := func(c Occasion) bool { return !c.From.After(now) && !now.After(c.Until) }
-	return slices.ContainsFunc(h.Accounts, func(o Owing) bool {
+	for i := range h.Accounts {
+		o := &h.Accounts[i]
 		if r.silent(o) != "" {
-			return false
+			continue
 		}
-		if slices.ContainsFunc(r.occasions(o, now), open) {
+		for _, c := range r.occasions(o, now) {
+			if !c.From.After(now) {
+				return true
+			}
+		}
+		if b, ok := r.before(o); ok && b.days.grace() && b.days.ending.on(now) { // whose grace may be the one that runs
 			return true
 		}
-		b, ok := r.before(o) // whose grace may be the one that runs
-		return ok && open(r.graceEnding(b))
-	})
+	}
+	return false
 }
+
+// on says whether the words of an occasion are true at an instant.
+func (c *Occasion) on(now time.Time) bool { return !c.From.After(now) && !now.After(c.Until) }
 
 // remember gives their history to the accounts whose grace may have begun with an older bill than
 // the oldest unpaid one (G6): those that paid the bill before it late, and those of which the page
@@ -74,12 +81,13 @@ func (r *Rules) remember(ctx context.Context, page PlanPage, households []Househ
 	var accounts []string
 	var paid []PaidBill
 	for _, h := range households {
-		for _, o := range h.Accounts {
+		for i := range h.Accounts {
+			o := &h.Accounts[i]
 			if r.silent(o) != "" || o.Account.OnAutoPay() {
 				continue
 			}
 			if b, ok := r.before(o); ok && !r.overlaps(o, b) {
-				paid = append(paid, PaidBill{Account: o.Account.Number, DueAt: b.dueAt, Surplus: r.surplus(o, b)})
+				paid = append(paid, PaidBill{Account: o.Account.Number, DueAt: b.days.dueAt, Surplus: r.surplus(o, b)})
 			} else if ok || o.Older && !r.hasBefore(o) {
 				accounts = append(accounts, o.Account.Number)
 			}
@@ -111,7 +119,7 @@ func (r *Rules) remember(ctx context.Context, page PlanPage, households []Househ
 
 // before is the bill before the oldest unpaid one. If it was paid in time, everything was paid at that
 // moment, and no older bill's grace runs.
-func (r *Rules) before(o Owing) (openBill, bool) {
+func (r *Rules) before(o *Owing) (openBill, bool) {
 	at := r.oldestOpen(o)
 	if at <= 0 {
 		return openBill{}, false
@@ -119,10 +127,10 @@ func (r *Rules) before(o Owing) (openBill, bool) {
 	return r.openBill(o.Account, o.Bills[at-1]), true
 }
 
-func (r *Rules) hasBefore(o Owing) bool { return r.oldestOpen(o) > 0 }
+func (r *Rules) hasBefore(o *Owing) bool { return r.oldestOpen(o) > 0 }
 
 // oldestOpen is the index of the oldest unpaid bill; -1: none.
-func (r *Rules) oldestOpen(o Owing) int {
+func (r *Rules) oldestOpen(o *Owing) int {
 	at, rest := -1, o.Owed
 	for i, b := range slices.Backward(o.Bills) {
 		if rest <= r.policy.PaidToleranceCents {
@@ -137,13 +145,13 @@ func (r *Rules) oldestOpen(o Owing) int {
 }
 
 // overlaps: the bill after b was issued before b was due, so that b paid in time cured nothing.
-func (r *Rules) overlaps(o Owing, b openBill) bool {
+func (r *Rules) overlaps(o *Owing, b openBill) bool {
 	next := o.Bills[r.oldestOpen(o)]
-	return !r.cal.StartOfDay(r.cal.BillDate(r.cal.BillMonth(next.Coverage))).After(b.dueAt)
+	return !r.cal.StartOfDay(r.cal.BillDate(r.cal.BillMonth(next.Coverage))).After(b.days.dueAt)
 }
 
 // surplus is what was paid beyond everything billed up to b.
-func (r *Rules) surplus(o Owing, b openBill) billing.Money {
+func (r *Rules) surplus(o *Owing, b openBill) billing.Money {
 	surplus := -o.Owed
 	for _, later := range o.Bills {
 		if b.Coverage.Before(later.Coverage) {
@@ -151,4 +159,35 @@ func (r *Rules) surplus(o Owing, b openBill) billing.Money {
 		}
 	}
 	return surplus
+}
+
+// day is an instant with what every look at a household asks of it, worked out once.
+type day struct {
+	now       time.Time
+	date      billing.Date
+	monthEnds time.Time
+	opens     map[string]time.Time // next opening of the hours, by the recipient's zone
+}
+
+func (r *Rules) dayAt(now time.Time) *day {
+	date := r.cal.DateOf(now)
+	return &day{now: now, date: date, monthEnds: r.lastOf(billing.MonthOf(date).Last()), opens: map[string]time.Time{}}
+}
+
+// opening is when a number's hours are next open; zero: never, as for a zone that nobody knows.
+func (r *Rules) opening(h *Household, at *day) time.Time {
+	if len(h.Zones) == 1 {
+		if opens, ok := at.opens[h.Zones[0]]; ok {
+			return opens
+		}
+	}
+	zones, err := r.zones(Facts{Zones: h.Zones, Number: h.Number})
+	if err != nil {
+		return time.Time{}
+	}
+	opens := r.hours.NextOpening(at.now, zones...)
+	if len(h.Zones) == 1 {
+		at.opens[h.Zones[0]] = opens
+	}
+	return opens
 }

@@ -230,8 +230,9 @@ func (p *Planner) page(ctx context.Context, page Page, now, importedAt time.Time
 			return err
 		}
 		var list []Reminder
-		for _, h := range households {
-			send, _ := p.rules.Remind(h, now)
+		at := p.rules.dayAt(now)
+		for i := range households {
+			send, _ := p.rules.remindOn(at, &households[i])
 			list = append(list, send...)
 		}
 		sum.Households = len(households)
