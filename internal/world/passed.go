@@ -183,8 +183,8 @@ func (w *World) processorAsked(r *http.Request) {
 	w.mu.Lock()
 	words := strings.Fields(w.procFault)
 	confirm := strings.HasSuffix(r.URL.Path, "/confirm")
-	acts := len(words) > 0 && r.Method == http.MethodPost
-	if acts && (words[0] != "down" && !slices.Contains(words, "all")) {
+	acts := len(words) > 0 && (words[0] == "down" || r.Method == http.MethodPost)
+	if acts && words[0] != "down" && !slices.Contains(words, "all") {
 		acts = confirm
 	}
 	if acts && slices.Contains(words, "once") {
