@@ -61,7 +61,7 @@ func conversation() []Step {
 		{
 			Name: MainMenu, Says: "main-menu",
 			Accepts: Menu{Options: options("pay", "option-balance-or-pay", "ways", "option-hours-and-ways")},
-			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, ChooseAccount, HoursAndWays},
+			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, HoursAndWays},
 		},
 		{
 			Name: HoursAndWays, Says: "hours-and-ways",
