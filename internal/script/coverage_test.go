@@ -83,9 +83,7 @@ func exits(s ivr.Step) []ivr.StepName {
 // borneOut says what must have been passed besides, for a promise or a row to be more than a word.
 var borneOut = map[string]func(p passed) bool{
 	"P1": func(p passed) bool { return p.any("fault *") },
-	"P2": func(p passed) bool {
-		return p.all("fact owes", "fact due") && p.any("fact paid", "fact unknown", "fact not-charged", "fact in-flight")
-	},
+	"P2": func(p passed) bool { return p.all("fact owes", "fact due") },
 	"P3": func(p passed) bool { return p.any("text sent") },
 	"P4": func(p passed) bool { return p.any("secret keyed") },
 	"P5": func(p passed) bool { return p.any("handed-over", "jump *>person") },
