@@ -75,7 +75,7 @@ func (s *stores) writePolicy() (file string, err error) {
 	now := app.SystemClock{}.Now()
 	today := calendar.DateOf(now)
 	due := calendar.At(today.Add(3), billing.LocalTime(17*60*60))
-	text := fmt.Sprintf("send_open_local = 00:00:00\nsend_close_local = 23:59:59\ndue_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"bench\", announced_at = %q}]\n",
+	text := fmt.Sprintf("send_open_local = \"00:00:00\"\nsend_close_local = \"23:59:59\"\ndue_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"bench\", announced_at = %q}]\n",
 		billing.MonthOf(today), due.Format(time.RFC3339), now.In(calendar.Zone()).Format(time.RFC3339))
 	file = filepath.Join(s.dir, "policy.toml")
 	return file, os.WriteFile(file, []byte(text), 0o600)

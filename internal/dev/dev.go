@@ -184,6 +184,7 @@ func (d *dev) openWorld(ctx context.Context) error {
 		HTTPAddr: d.Settings.HTTPAddr, PublicURL: d.Settings.PublicURL, ConnectorAddr: d.Settings.ConnectorAddr,
 		Pages: http.HandlerFunc(d.showPages), TwilioURL: d.Settings.TwilioAPIURL, StripeURL: d.Settings.StripeAPIURL, Settings: d.Settings,
 		Seed: binary.LittleEndian.Uint64(seed[:]), NotYet: true, Charged: d.keeper.keep,
+		Reminders: true,
 	})
 	if err != nil {
 		return err
