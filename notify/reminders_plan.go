@@ -43,6 +43,8 @@ type PlanBook interface {
 	// NumberlessAccounts are those of members without a number, for whoever wants to know why they
 	// get nothing; after is the last account of the page before.
 	NumberlessAccounts(ctx context.Context, after string, most int) ([]Owing, error)
+	// NumbersToCall are those that have agreed to reminder calls and cannot be texted.
+	NumbersToCall(ctx context.Context, after string, most int) ([]string, error)
 }
 
 // PlanPage is a stretch of numbers inside the transaction that plans for them.
@@ -58,6 +60,8 @@ type PlanPage interface {
 	Histories(ctx context.Context, accounts []string) (map[string]History, error)
 	// Plan writes reminders down, each once, and says how many are new.
 	Plan(ctx context.Context, list []Reminder, day billing.Date, at time.Time) (int, error)
+	// CallInstead makes calls of the reminders that stand planned for a number.
+	CallInstead(ctx context.Context, number string) error
 }
 
 // Page is a stretch of numbers, both ends in it.
@@ -205,6 +209,11 @@ func (p *Planner) everybody(ctx context.Context, now, importedAt time.Time) (Pla
 	if err == nil {
 		err = context.Cause(ctx)
 	}
+	if err != nil {
+		return sum, err
+	}
+	calls, err := p.calls(ctx, now, importedAt)
+	sum.Texts += calls
 	return sum, err
 }
 
