@@ -24,7 +24,9 @@ const (
 	Bills    Kind = "bills"
 	Payments Kind = "payments"
 
-	Letters Kind = "letters" // no file of billing: the list of letters that were posted (E6)
+	// No files of billing: the list of letters that were posted (E6), and opt-outs that others took down.
+	Letters      Kind = "letters"
+	Suppressions Kind = "suppressions"
 )
 
 // Kinds lists the kinds of files that billing delivers, in the order in which they are merged.
