@@ -3,7 +3,6 @@ package payments_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -256,7 +255,7 @@ func TestP1DiesTwice(t *testing.T) {
 				}
 				p.wantState(a.Key, want)
 				if t.Failed() {
-					t.Fatal(fmt.Sprintf("%s: died at lines %d and %d", token, first, second))
+					t.Fatalf("%s: died at lines %d and %d", token, first, second)
 				}
 			}
 		}
