@@ -43,7 +43,7 @@ func main() {
 	parser := kong.Must(&c,
 		kong.Name("duebell"),
 		kong.Description("A health exchange's phone line: members hear what they owe and pay it, once.\n\nStart with: duebell dev"),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	k, err := parser.Parse(os.Args[1:])
