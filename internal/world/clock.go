@@ -43,6 +43,11 @@ func (w *World) Until(ctx context.Context, at time.Time) error {
 		return fmt.Errorf("the clock does not go back: it is %s already", w.clock.Now().In(w.Zone()).Format("2006-01-02T15:04:05"))
 	}
 	w.movedTo(w.clock.Now(), at)
+	if w.plans.Load() { // what is planned now may go on the way
+		if err := w.settle(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		next, imports, err := w.nextStop(ctx, at)
 		if err != nil {
