@@ -270,5 +270,5 @@ func show(t table) error {
 	if file == "" {
 		return nil
 	}
-	return os.WriteFile(file, []byte(t.text), 0o644) //nolint:gosec // G306: a report for whoever builds
+	return os.WriteFile(file, []byte(t.text), 0o644)
 }
