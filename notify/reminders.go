@@ -32,10 +32,11 @@ type Household struct {
 type Owing struct {
 	Account  billing.Account
 	Language string
-	InFlight bool          // a payment is authorized and its outcome not known (L2)
+	InFlight bool          // a payment is authorized, or the account frozen, and the outcome not known (L2)
 	Owed     billing.Money // everything billed less everything paid
 	Bills    []billing.Bill
-	Older    bool // Bills holds the newest ones only
+	Older    bool      // Bills holds the newest ones only
+	LastPaid time.Time // when the newest money came in, if any did
 
 	// History, where it is given, is the whole of the account: then Owed and Bills are worked out
 	// from it.

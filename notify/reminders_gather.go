@@ -86,10 +86,14 @@ func (r *Rules) remember(ctx context.Context, page PlanPage, households []Househ
 			if r.silent(o) != "" || o.Account.OnAutoPay() {
 				continue
 			}
-			if b, ok := r.before(o); ok && !r.overlaps(o, b) {
-				paid = append(paid, PaidBill{Account: o.Account.Number, DueAt: b.days.dueAt, Surplus: r.surplus(o, b)})
-			} else if ok || o.Older && !r.hasBefore(o) {
+			b, ok := r.before(o)
+			surplus := r.surplus(o, b)
+			switch {
+			case !ok && !o.Older: // there is no older bill
+			case !ok, surplus < 0, r.overlaps(o, b):
 				accounts = append(accounts, o.Account.Number)
+			case o.LastPaid.After(b.days.dueAt): // of the rest everything came in time
+				paid = append(paid, PaidBill{Account: o.Account.Number, DueAt: b.days.dueAt, Surplus: surplus})
 			}
 		}
 	}
@@ -126,8 +130,6 @@ func (r *Rules) before(o *Owing) (openBill, bool) {
 	}
 	return r.openBill(o.Account, o.Bills[at-1]), true
 }
-
-func (r *Rules) hasBefore(o *Owing) bool { return r.oldestOpen(o) > 0 }
 
 // oldestOpen is the index of the oldest unpaid bill; -1: none.
 func (r *Rules) oldestOpen(o *Owing) int {

@@ -137,7 +137,7 @@ func owing(r db.PageAccountsRow) notify.Owing {
 			Number: r.Account, MemberID: r.MemberID, Kind: billing.Kind(r.Kind), Status: billing.Status(r.Status),
 			Regime: billing.Regime(val(r.GraceRegime)), AutoPayDay: int(val(r.AutopayDay)), AutoPayLast4: val(r.AutopayLast4),
 		},
-		Language: r.Language, InFlight: r.InFlight, Owed: billing.Money(r.Owed), Older: r.Older,
+		Language: r.Language, InFlight: r.InFlight, Owed: billing.Money(r.Owed), Older: r.Older, LastPaid: r.LastPaid,
 	}
 	for i, month := range r.Months {
 		o.Bills = append(o.Bills, billing.Bill{
@@ -251,7 +251,7 @@ func household(ctx context.Context, q *db.Queries, number string, now time.Time)
 	for _, r := range rows {
 		whole := all[r.Account.Account]
 		h.Accounts = append(h.Accounts, notify.Owing{
-			Account: account(r.Account), Language: r.Language, InFlight: inFlight[r.Account.Account], History: &whole,
+			Account: account(r.Account), Language: r.Language, InFlight: inFlight[r.Account.Account] || r.Account.FrozenAt != nil, History: &whole,
 		})
 	}
 	said, err := saidTo(ctx, q, []string{number}, billing.MonthOf(billing.DateIn(now, time.UTC)).Add(-saidMonths))

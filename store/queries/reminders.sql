@@ -34,9 +34,11 @@ FROM (SELECT phone FROM members WHERE phone > @after ORDER BY phone LIMIT @membe
 
 -- name: PageAccounts :many
 -- B7: owed = everything billed, newest revisions, less everything paid or booked. One probe of an index for each thing
--- asked of an account. Without everyone: those that owe, and to which a text may go.
+-- asked of an account. A frozen one may have paid: nobody knows yet. Without everyone: those that owe, and to which a
+-- text may go.
 WITH page AS MATERIALIZED (
-    SELECT m.phone, m.language, m.time_zone, m.mobile, a.*, c.number IS NOT NULL AS consent,
+    SELECT m.phone, m.language, m.time_zone, m.mobile, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4,
+           a.frozen_at IS NOT NULL AS frozen, c.number IS NOT NULL AS consent,
            coalesce(s.opted_out, false) AS opted_out, coalesce(s.unreachable, false) AS unreachable
     FROM members m
     JOIN accounts a ON a.member_id = m.member_id
@@ -53,11 +55,16 @@ WITH page AS MATERIALIZED (
 )
 SELECT p.phone::text AS number, p.language, p.time_zone, p.mobile, p.consent::boolean AS consent, p.opted_out::boolean AS opted_out,
        p.unreachable::boolean AS unreachable, p.account, p.member_id, p.kind, p.status, p.grace_regime, p.autopay_day, p.autopay_last4,
-       EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = p.account AND o.state IN ('authorized', 'confirming', 'unknown')) AS in_flight,
+       (p.frozen OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = p.account
+                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
+       l.last_paid::timestamptz AS last_paid,
        (b.billed - l.paid)::bigint AS owed, b.older::boolean AS older,
        b.months::date[] AS months, b.cents::bigint[] AS cents, b.firsts::boolean[] AS firsts, b.graces::timestamptz[] AS graces
 FROM page p
-CROSS JOIN LATERAL (SELECT coalesce(sum(ledger.cents), 0) AS paid FROM ledger WHERE ledger.account = p.account) l
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(ledger.cents), 0) AS paid, coalesce(max(ledger.received_at) FILTER (WHERE ledger.cents > 0), '0001-01-01 00:00+00') AS last_paid
+    FROM ledger WHERE ledger.account = p.account
+) l
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(billed_cents), 0) AS billed, coalesce(bool_or(coverage_month < @since), false) AS older,
            array_agg(coverage_month) FILTER (WHERE coverage_month >= @since) AS months,
@@ -65,7 +72,7 @@ CROSS JOIN LATERAL (
            array_agg(first_bill) FILTER (WHERE coverage_month >= @since) AS firsts,
            array_agg(coalesce(grace_ends_at, '0001-01-01 00:00+00')) FILTER (WHERE coverage_month >= @since) AS graces
     FROM (SELECT DISTINCT ON (coverage_month) coverage_month, billed_cents, first_bill, grace_ends_at
-          FROM bills WHERE bills.account = p.account ORDER BY coverage_month, revision DESC) n
+          FROM bills WHERE bills.account = p.account ORDER BY coverage_month DESC, revision DESC) n
 ) b
 WHERE @everyone OR b.billed > l.paid;
 
