@@ -192,5 +192,10 @@ func alnum(s string, i int) bool {
 		return false
 	}
 	c := s[i]
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '.'
+	if c == '.' { // of a number, not of a sentence
+		return digit(s, i-1) && digit(s, i+1)
+	}
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
+
+func digit(s string, i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }
