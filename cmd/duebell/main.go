@@ -28,6 +28,7 @@ type cli struct {
 	Export    exportCmd    `cmd:"" help:"Payments to post to billing; letters to post."`
 	Letters   lettersCmd   `cmd:"" help:"Say that letters were posted."`
 	Payments  paymentsCmd  `cmd:"" help:"Look at payments; settle an unknown one with evidence."`
+	Reminders remindersCmd `cmd:"" help:"Who gets which text and why; what became of them; hold a kind back."`
 	Policy    policyCmd    `cmd:"" help:"Print the policy in force, with defaults and sources."`
 	Call      callCmd      `cmd:"" help:"Play a scripted call against a running 'duebell dev'."`
 	Clock     clockCmd     `cmd:"" help:"Show or move the clock of a running 'duebell dev'."`
