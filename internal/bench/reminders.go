@@ -37,8 +37,8 @@ type ReminderReport struct {
 type Sums struct {
 	Once        int            `json:"sent_once"`
 	Twice       int            `json:"sent_twice"`
-	Never       map[string]int `json:"not_sent,omitempty"` // by what their rows say
-	Wrong       int            `json:"rows_that_say_otherwise"`
+	Never       map[string]int `json:"not_sent,omitempty"`                // by what their rows say
+	Wrong       map[string]int `json:"rows_that_say_otherwise,omitempty"` // than the carrier, by what they say
 	LostReplies int            `json:"lost_replies"`
 	Kills       int            `json:"workers_killed"`
 }
@@ -105,8 +105,8 @@ func (r ReminderReport) hold(o ReminderOptions) error {
 		return errors.New("nothing was planned")
 	case r.Twice > 0:
 		return fmt.Errorf("%d texts were sent twice", r.Twice)
-	case r.Wrong > 0:
-		return fmt.Errorf("%d rows say otherwise than the carrier", r.Wrong)
+	case len(r.Wrong) > 0:
+		return fmt.Errorf("rows say otherwise than the carrier: %v", r.Wrong)
 	case r.Once+never != r.Planned:
 		return fmt.Errorf("%d planned, %d sent, %d accounted for: they must add up", r.Planned, r.Once, never)
 	case !o.Faults && never > 0:

@@ -122,29 +122,32 @@ func (b *reminderBench) sums(ctx context.Context) (*Sums, error) {
 		return nil, err
 	}
 	defer pool.Close()
-	rows, err := pool.Query(ctx, `SELECT reference, state, coalesce(why, '') FROM notices`)
+	rows, err := pool.Query(ctx, `SELECT reference, state, coalesce(why, ''),
+		format('looked %s times, created %s times, next look %s after the create', looks, creates, next_look_at - tried_at) FROM notices`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	b.carrier.mu.Lock()
 	defer b.carrier.mu.Unlock()
-	s := &Sums{Never: map[string]int{}, LostReplies: b.carrier.lost}
+	s := &Sums{Never: map[string]int{}, Wrong: map[string]int{}, LostReplies: b.carrier.lost}
 	if b.o.Faults {
 		s.Kills = kills
 	}
 	for rows.Next() {
-		var reference, state, why string
-		if err := rows.Scan(&reference, &state, &why); err != nil {
+		var reference, state, why, about string
+		if err := rows.Scan(&reference, &state, &why, &about); err != nil {
 			return nil, err
 		}
-		s.add(b.carrier.count[reference], state, why)
+		if !s.add(b.carrier.count[reference], state, why) {
+			fmt.Fprintf(b.o.Log, "notice %s: %s, %s; the carrier has it %d times\n", reference, state, about, b.carrier.count[reference])
+		}
 	}
 	return s, rows.Err()
 }
 
-// add counts one notice: how often the carrier has it, and what its row says.
-func (s *Sums) add(texts int, state, why string) {
+// add counts one notice: how often the carrier has it, and what its row says. False: they differ.
+func (s *Sums) add(texts int, state, why string) bool {
 	sent := state == "accepted" || state == "sent" || state == "delivered"
 	final := sent || state == "failed" || state == "dropped" || state == "suppressed" || state == "undelivered"
 	switch {
@@ -158,8 +161,9 @@ func (s *Sums) add(texts int, state, why string) {
 		s.Never["unaccounted"]++
 	}
 	if sent != (texts > 0) {
-		s.Wrong++
+		s.Wrong[state+": "+why]++
 	}
+	return sent == (texts > 0) && texts <= 1
 }
 
 // noop is the job of which River makes the most.
