@@ -19,7 +19,6 @@ import (
 	"duebell/billing"
 	"duebell/internal/app"
 	"duebell/notify"
-	"duebell/voiceprompts"
 )
 
 type remindersCmd struct {
@@ -52,22 +51,17 @@ func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 			return err
 		}
 	}
-	prompts, err := voiceprompts.Load()
+	planner, err := app.NewPlanner(tool.Store, tool.Config.Policy, log)
 	if err != nil {
 		return err
 	}
-	var inForce []string
-	for _, l := range prompts.InForce(tool.Config.Policy.Languages) {
-		inForce = append(inForce, l.Tag)
-	}
-	rules := notify.NewRules(tool.Config.Policy, calendar, notify.NewWords(prompts, inForce))
 	out := bufio.NewWriter(os.Stdout)
 	page := planTable(out, calendar.Zone())
 	if c.CSV {
 		page = planCSV(out, calendar.Zone())
 	}
 	sum := planSum{whys: map[string]int{}}
-	stale, err := notify.NewPlanner(tool.Store, rules, log, notify.PlannerOptions{}).Preview(ctx, at,
+	stale, err := planner.Preview(ctx, at,
 		func(h notify.Household, send []notify.Reminder, held []notify.Held) error {
 			for _, line := range sum.lines(h, send, held) {
 				if err := page(line); err != nil {
