@@ -85,7 +85,8 @@ func (t *truth) texted(ctx context.Context, body string) {
 	found := receiptNumber.FindStringSubmatch(body)
 	if found == nil {
 		found = noticeNumber.FindStringSubmatch(body)
-		allowed = []string{"authorized", "confirming", "unknown", "taken"}
+		// It was true when the notice was claimed; the bank may have refused it since.
+		allowed = []string{"authorized", "confirming", "unknown", "taken", "declined"}
 	}
 	if found == nil {
 		return
