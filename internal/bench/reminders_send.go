@@ -39,8 +39,11 @@ func (b *reminderBench) send(ctx context.Context) error {
 	if !b.o.Faults {
 		return nil
 	}
-	// The looks are due 2, 5 and 10 minutes after the create, and what was not found goes once more.
-	for _, ahead := range []time.Duration{3 * time.Minute, 6 * time.Minute, 11 * time.Minute, 15 * time.Minute, 22 * time.Minute} {
+	// The looks are due 2, 5 and 10 minutes after the create; what was not found goes once more, and may
+	// have to be looked for as well.
+	for _, minutes := range []time.Duration{3, 6, 11, 14, 17, 22} {
+		ahead := minutes * time.Minute
+		b.carrier.setAhead(ahead)
 		fmt.Fprintf(b.o.Log, "what is in doubt, %v later\n", ahead)
 		if err := b.drain(ctx, pool, ahead); err != nil {
 			return err
