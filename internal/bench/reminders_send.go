@@ -41,8 +41,8 @@ func (b *reminderBench) send(ctx context.Context) error {
 	}
 	// The looks are due 2, 5 and 10 minutes after the create; what was not found goes once more, and may
 	// have to be looked for as well.
-	for _, minutes := range []time.Duration{3, 6, 11, 14, 17, 22} {
-		ahead := minutes * time.Minute
+	for _, minutes := range []int{3, 6, 11, 14, 17, 22} {
+		ahead := time.Duration(minutes) * time.Minute
 		b.carrier.setAhead(ahead)
 		fmt.Fprintf(b.o.Log, "what is in doubt, %v later\n", ahead)
 		if err := b.drain(ctx, pool, ahead); err != nil {
