@@ -118,7 +118,7 @@ func (p *page) choose(heard, option string) {
 // shows waits until a part of the desk shows something.
 func (p *page) shows(id, words string) {
 	p.t.Helper()
-	get(p, chromedp.Poll[bool](fmt.Sprintf(`document.getElementById(%q).innerText.includes(%q)`, id, words), chromedp.WithPollingTimeout(patience)))
+	get(p, chromedp.Poll[bool](fmt.Sprintf(`document.getElementById(%q).innerText.toLowerCase().includes(%q)`, id, strings.ToLower(words)), chromedp.WithPollingTimeout(patience)))
 }
 
 // accessible has axe look at the page as it stands. Everything that it finds fails.
@@ -219,4 +219,46 @@ func TestPayingByBankInABrowser(t *testing.T) {
 	p.shows("clock-says", "The clock has moved.")
 	p.shows("now", "February 12, 2027")
 	p.accessible("two banking days later")
+}
+
+// What else a caller can do, and what can be done to them.
+func TestTheRestOfThePhone(t *testing.T) {
+	t.Parallel()
+	p := open(t, run(t, nil))
+	p.do(chromedp.SetValue(chromedp.ID("from"), "other"),
+		chromedp.Evaluate[chromedp.Void](`document.getElementById("from").dispatchEvent(new Event("change"))`),
+		chromedp.SendKeys(chromedp.ID("number"), "nonsense\r"))
+	p.shows("error", "not a phone number")
+	p.accessible("a number that is none")
+	p.do(chromedp.Clear(chromedp.ID("number")), chromedp.SendKeys(chromedp.ID("number"), "(617) 555-0142\r"))
+	p.hear("balance")
+
+	// Silence counts when the time is up, and only where the phone is told so.
+	p.shows("left", "")
+	p.do(chromedp.Click(chromedp.ID("impatient")))
+	p.shows("left", "Silence counts in")
+	p.do(chromedp.Evaluate[chromedp.Void](`const real = Date.now; Date.now = () => real() + 600_000; 0`))
+	p.shows("log", "is silent")
+	p.do(chromedp.Evaluate[chromedp.Void](`Date.now = real; 0`), chromedp.Click(chromedp.ID("impatient")))
+	p.hear("balance")
+	p.keys("77")
+	p.shows("error", "The line would not take that")
+
+	// A person is one key away.
+	p.press("0")
+	p.shows("ask", "You are talking to a person.")
+	p.accessible("with a person")
+	p.do(chromedp.Click(chromedp.ID("person")))
+	p.shows("ask", "The call is over")
+
+	// Texts to the line, and trouble.
+	p.do(chromedp.SendKeys(chromedp.ID("text-body"), "STOP\r"))
+	p.shows("texts", "sent to the line")
+	p.shows("texts", "Twilio's own answer")
+	p.do(chromedp.SetValue(chromedp.ID("trouble-database"), "down"), chromedp.SetValue(chromedp.ID("agent"), "busy"),
+		chromedp.Click(chromedp.Search(`//button[text()="Let it be so"]`)))
+	p.shows("trouble-says", "So it is.")
+	p.do(chromedp.Click(chromedp.ID("dial")))
+	p.hear("press 0")
+	p.accessible("without a database")
 }

@@ -119,14 +119,16 @@ async function act(name, body) {
   deadline = 0;
   voice.stop();
   complain("");
-  const question = call.question;
+  const asked = call;
   call = { ...call, ask: { ...call.ask, kind: "running", words: "The line is at work …", typed: 0 } };
   tellAsk();
   let next = null;
   try {
-    next = await post(`calls/${sid}/${name}`, { question, ...body });
+    next = await post(`calls/${sid}/${name}`, { question: asked.question, ...body });
   } catch (problem) {
     complain(problem.message);
+    call = asked; // what was asked before is asked still, unless refresh knows better
+    controls();
   }
   acting = false;
   acts++;
