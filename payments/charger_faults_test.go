@@ -220,6 +220,24 @@ func TestProcessorDownForADay(t *testing.T) {
 	})
 }
 
+// TestCancelledWhileTheProcessorIsDown: nothing was submitted, so the caller may; nobody need look for it any more.
+func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
+	p := openTill(t)
+	a := p.authorized(goodBank)
+	p.fault("down")
+	p.pass(24 * time.Hour)
+	p.sweep()
+	p.want("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
+	if _, err := p.desk.Void(context.Background(), a.Key); err != nil {
+		t.Fatal(err)
+	}
+	p.want("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|false")
+	p.fault("up")
+	p.pass(time.Hour)
+	p.sweep()
+	p.wantState(a.Key, payments.Voided)
+}
+
 // TestWrongKey: our configuration is wrong. It alarms, and the payment is not lost.
 func TestWrongKey(t *testing.T) {
 	both(t, func(t *testing.T, p *till, token string) {
