@@ -85,6 +85,7 @@ func (p *phone) notices() []string {
 
 // TestN8PayIsCalledBack: at once, once, with a text that says so, at any hour.
 func TestN8PayIsCalledBack(t *testing.T) {
+	t.Parallel()
 	p := openPhone(t, 0)
 	p.clock.at = time.Date(2027, time.February, 11, 8, 0, 0, 0, time.UTC) // 03:00 in Boston
 	p.receive("SM1", ana, "PAY")
@@ -118,6 +119,7 @@ func TestN8PayIsCalledBack(t *testing.T) {
 
 // TestN8Again: ten minutes after the last call, three times a day; else the help line, once a day.
 func TestN8Again(t *testing.T) {
+	t.Parallel()
 	p := openPhone(t, 0)
 	for i, c := range []struct {
 		pass  time.Duration
@@ -136,6 +138,7 @@ func TestN8Again(t *testing.T) {
 
 // TestN8NoFreeLine: at the first moment there is one, or the text that says that there was none.
 func TestN8NoFreeLine(t *testing.T) {
+	t.Parallel()
 	p := openPhone(t, 1)
 	p.exec(`INSERT INTO calls (call_sid, language, step, turn, started_at) VALUES ('CA9', 'en', 'main-menu', 1, $1)`, postAt)
 	p.receive("SM1", ana, "PAY")
@@ -175,6 +178,7 @@ func TestN8NoFreeLine(t *testing.T) {
 
 // TestTheReplyOfACallIsLost: its own webhooks tell that it exists; nobody is dialled twice.
 func TestTheReplyOfACallIsLost(t *testing.T) {
+	t.Parallel()
 	p := openPhone(t, 0)
 	p.board.after = always(errLost)
 	p.receive("SM1", ana, "PAY")
@@ -193,6 +197,7 @@ func TestTheReplyOfACallIsLost(t *testing.T) {
 
 // TestACallWasNeverPlaced: after two minutes without a ring it is dialled once more, and then no more.
 func TestACallWasNeverPlaced(t *testing.T) {
+	t.Parallel()
 	p := openPhone(t, 0)
 	tries := 0
 	p.board.before = func(string) error { tries++; return errLost }
@@ -221,6 +226,7 @@ func TestACallWasNeverPlaced(t *testing.T) {
 
 // TestACallThatCannotBePlaced: rate limits and a broken account are waited out, a refusal is a person's.
 func TestACallThatCannotBePlaced(t *testing.T) {
+	t.Parallel()
 	p := openPhone(t, 0)
 	p.board.before = times(3, errLater)
 	p.receive("SM1", ana, "PAY")
@@ -246,6 +252,7 @@ func TestACallThatCannotBePlaced(t *testing.T) {
 
 // TestAnsweredCalls: what a call is for, in whose language, also if it was given up.
 func TestAnsweredCalls(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	p := openPhone(t, 0)
 	p.exec(`UPDATE members SET language = 'es' WHERE phone = $1`, ana)
@@ -301,6 +308,7 @@ func (m mortalDialer) Dial(ctx context.Context, to, reference string) (string, e
 // its reply, or never gets the first request. A phone that rings tells of itself; nobody's rings twice;
 // and who was not called is told so.
 func TestCallKilledAtAnyLine(t *testing.T) {
+	t.Parallel()
 	boards := map[string]func(*switchboard){
 		"answers":           func(*switchboard) {},
 		"loses its reply":   func(b *switchboard) { b.after = times(1, errLost) },
@@ -308,6 +316,7 @@ func TestCallKilledAtAnyLine(t *testing.T) {
 	}
 	for name, set := range boards {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for deadly := 1; ; deadly++ {
 				s := &seams{deadly: deadly}
 				callKilledAt(t, s, set)

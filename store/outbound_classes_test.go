@@ -16,6 +16,7 @@ import (
 // TestEveryErrorClass: each code that a carrier gives for a text that did not arrive, from its number to
 // what follows.
 func TestEveryErrorClass(t *testing.T) {
+	t.Parallel()
 	const again, dead, stop, kind, all, nothing = "sent again", "number suppressed: undeliverable", "number suppressed: carrier", "stopped payment_received", "stopped *", "noted"
 	for code, want := range map[int]string{
 		30001: again, 30003: again, 30008: again, 30036: again, 63017: again,
@@ -26,6 +27,7 @@ func TestEveryErrorClass(t *testing.T) {
 		21408: nothing, 39999: nothing, 0: nothing,
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			t.Parallel()
 			p := openPost(t)
 			p.taken(anas, payments.Card, ana, false)
 			p.work()
@@ -62,6 +64,7 @@ func (p *post) firstIs(want string) {
 
 // TestEveryInboundClass: what each kind of text leaves in the books, once, however often it is delivered.
 func TestEveryInboundClass(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		body string
 		want []string
@@ -84,6 +87,7 @@ func TestEveryInboundClass(t *testing.T) {
 		{"who is this", []string{"text help_reply"}},
 	} {
 		t.Run(c.body, func(t *testing.T) {
+			t.Parallel()
 			p := openPhone(t, 0)
 			p.exec(`DELETE FROM consents`)
 			for range 3 {

@@ -32,6 +32,7 @@ func (p *post) imports(text string) (store.SuppressionSummary, error) {
 
 // TestSuppressionsGoOutAndIn: what is exported can be imported elsewhere, and is the same there.
 func TestSuppressionsGoOutAndIn(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.receive("SM1", ana, "alto, gracias")
 	p.clock.add(time.Hour)
@@ -83,6 +84,7 @@ var sorted = cmp.Transformer("sorted", func(lines []string) map[string]int {
 
 // TestSuppressionsTakenBack: an old file does not silence who has said START since; a newer opt-out does.
 func TestSuppressionsTakenBack(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	old := "number,at\n" + ana + ",2027-01-05T15:00:00Z\n"
 	if got, err := p.imports(old); err != nil || got.New != 1 || p.textable(ana) {
@@ -100,6 +102,7 @@ func TestSuppressionsTakenBack(t *testing.T) {
 
 // TestSuppressionsWholeOrNotAtAll: one bad row in many, and nothing is changed.
 func TestSuppressionsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	var file strings.Builder
 	file.WriteString("number,at\n")

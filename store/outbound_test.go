@@ -97,6 +97,7 @@ func (p *post) drain(d, step time.Duration, couriers ...*notify.Courier) {
 
 // TestRateIsSharedByWorkers: two of them send no more than one may, nothing is lost, and waiting is no attempt.
 func TestRateIsSharedByWorkers(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.returned(60)
 	o := p.paced(notify.SendLimits{SegmentsPerSecond: 10})
@@ -117,6 +118,7 @@ func TestRateIsSharedByWorkers(t *testing.T) {
 
 // TestDayIsFullUntilMidnight: what does not fit waits for the sender's next day.
 func TestDayIsFullUntilMidnight(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.returned(8)
 	c := p.courierWith(p.paced(notify.SendLimits{SegmentsPerDay: 5}))
@@ -133,6 +135,7 @@ func TestDayIsFullUntilMidnight(t *testing.T) {
 
 // TestRedisGoneTextsWait: without the count nothing leaves, and nothing is lost.
 func TestRedisGoneTextsWait(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	client, err := sessions.Connect("redis://127.0.0.1:1/0")
 	if err != nil {
@@ -161,6 +164,7 @@ func TestRedisGoneTextsWait(t *testing.T) {
 // TestKindsTakeTurns: a queue of a hundred thousand of one kind does not hold another one up, and
 // payment texts come before reminders.
 func TestKindsTakeTurns(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	add := func(kind string, n int, ago time.Duration) {
 		p.exec(`INSERT INTO notices (reference, number, kind, language, local_day, state, created_at, not_before)
@@ -207,6 +211,7 @@ func TestKindsTakeTurns(t *testing.T) {
 
 // TestFilteredStopsItsKind: no more of these words, an alarm's task once, and the others go on.
 func TestFilteredStopsItsKind(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
@@ -246,6 +251,7 @@ func (p *post) reportCode(n int, status string, t notify.Trouble, code int) {
 
 // TestAccountTroubleStopsEverything, until a text that tries shows that it is over.
 func TestAccountTroubleStopsEverything(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	broken := &notify.SendError{Kind: notify.AccountFault, Code: 20003, Trouble: notify.AccountTrouble}
 	p.carrier.before = always(broken)
@@ -284,6 +290,7 @@ func TestAccountTroubleStopsEverything(t *testing.T) {
 
 // TestAbroadIsNoAccountTrouble: whoever writes from a country that we do not text to stops nothing.
 func TestAbroadIsNoAccountTrouble(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.carrier.before = always(&notify.SendError{Kind: notify.AccountFault, Code: 21408, Trouble: notify.AccountTrouble})
 	p.receive("SM1", "+442071838750", "ayuda")
@@ -296,6 +303,7 @@ func TestAbroadIsNoAccountTrouble(t *testing.T) {
 
 // TestTryLaterTwice: a phone that is off gets its text in the end, as notices of their own; none of them twice.
 func TestTryLaterTwice(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
@@ -324,6 +332,7 @@ func TestTryLaterTwice(t *testing.T) {
 
 // TestRetryLooksAgain: what is not true any more is not sent again.
 func TestRetryLooksAgain(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	a := p.taken(anas, payments.Bank, ana, false)
 	p.work()
@@ -356,6 +365,7 @@ func (c *carrier) FetchSMS(_ context.Context, sid string) (notify.Found, error) 
 
 // TestStuckTextsAreAskedFor: after one, six and twenty-four hours, and then no more.
 func TestStuckTextsAreAskedFor(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	o := p.options()
 	o.Poller = p.carrier
@@ -395,6 +405,7 @@ func TestStuckTextsAreAskedFor(t *testing.T) {
 
 // TestAMemberInNoKnownZone: billing may leave it out, and a payment must be taken all the same.
 func TestAMemberInNoKnownZone(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.exec(`UPDATE members SET time_zone = ''`)
 	p.taken(anas, payments.Card, ana, false)
@@ -407,6 +418,7 @@ func TestAMemberInNoKnownZone(t *testing.T) {
 
 // TestO5Detached: the number is nobody's any more, and the import does not bring it back.
 func TestO5Detached(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	p.receive("SM1", ana, "wrong number, stop texting me")
 	p.work()
@@ -432,6 +444,7 @@ func TestO5Detached(t *testing.T) {
 
 // TestO3NoMoreCalls: what a key in a call ends, on which channel.
 func TestO3NoMoreCalls(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		at   time.Time
 		want []string
@@ -464,6 +477,7 @@ func TestO3NoMoreCalls(t *testing.T) {
 
 // TestCallsInProgress counts both directions, each call once, and forgets those whose end was never told.
 func TestCallsInProgress(t *testing.T) {
+	t.Parallel()
 	p := openPost(t)
 	call := func(sid string, ago time.Duration, ended bool) {
 		p.exec(`INSERT INTO calls (call_sid, language, step, turn, started_at, ended_at) VALUES ($1, 'en', 'main-menu', 1, $2, CASE WHEN $3 THEN $2::timestamptz END)`, sid, postAt.Add(-ago), ended)

@@ -51,6 +51,7 @@ func wantCalled(t *testing.T, d *diary, b *switchboard, want ...string) {
 
 // TestN10LandlineIsCalled: the same reminders in the same hours under the same cap, and no text.
 func TestN10LandlineIsCalled(t *testing.T) {
+	t.Parallel()
 	d, board := openCaller(t)
 	d.walk("2027-02-01", "2027-02-28")
 	wantCalled(t, d, board, month...)
@@ -65,6 +66,7 @@ func TestN10LandlineIsCalled(t *testing.T) {
 
 // TestN10WhoIsNotCalled: policy, consent and refusal, each by itself; and a text goes where it can.
 func TestN10WhoIsNotCalled(t *testing.T) {
+	t.Parallel()
 	for name, set := range map[string]func(d *diary){
 		"policy is off":  func(d *diary) { d.policy.VoiceReminders = false; d.apply() },
 		"no consent":     func(d *diary) { d.exec(`DELETE FROM consents`) },
@@ -76,6 +78,7 @@ func TestN10WhoIsNotCalled(t *testing.T) {
 		"on AutoPay":   func(d *diary) { d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d, board := openCaller(t)
 			set(d)
 			d.walk("2027-02-01", "2027-02-28")
@@ -100,12 +103,14 @@ func (d *diary) noMoreCalls() {
 
 // TestN10RefusedBetweenPlanAndCall: what is true at the instant of calling counts.
 func TestN10RefusedBetweenPlanAndCall(t *testing.T) {
+	t.Parallel()
 	for name, happens := range map[string]func(d *diary){
 		"7 on another call": func(d *diary) { d.noMoreCalls() },
 		"paid":              func(d *diary) { d.books(one, billedEach, d.clock.Now()) },
 		"switched off":      func(d *diary) { d.policy.VoiceReminders = false; d.rules = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d, board := openCaller(t)
 			d.walk("2027-02-01", "2027-02-19")
 			d.at["2027-02-20T09:00"] = func() {
@@ -128,6 +133,7 @@ func TestN10RefusedBetweenPlanAndCall(t *testing.T) {
 
 // TestN11ThenCalled: a mobile that turns out to take no texts is called from then on, where its owner agreed.
 func TestN11ThenCalled(t *testing.T) {
+	t.Parallel()
 	d, board := openCaller(t)
 	d.exec(`UPDATE members SET mobile = true`)
 	d.exec(`UPDATE consents SET ended_at = NULL`)
