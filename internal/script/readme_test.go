@@ -46,7 +46,7 @@ func TestTheREADMEShowsARealCall(t *testing.T) {
 	var shown strings.Builder
 	shown.WriteString("```\n")
 	for line := range strings.SplitSeq(got.Transcript, "\n") {
-		if spoken.MatchString(line) {
+		if spoken.MatchString(line) && !strings.Contains(line, "still working") { // how long a hold is depends on the machine
 			shown.WriteString(number.ReplaceAllString(line, "960 593 762") + "\n")
 		}
 	}
