@@ -86,40 +86,38 @@ type Draw struct {
 	AmountsAgreed bool
 }
 
-// occasions are the reasons that an account gives, now or later.
-func (r *Rules) occasions(o *Owing, now time.Time) []Occasion {
-	all := make([]Occasion, 0, 8)
-	add := func(c Occasion) {
+// occasions gives the reasons of an account, now or later, one after another to take.
+func (r *Rules) occasions(o *Owing, now time.Time, take func(Occasion)) {
+	give := func(c Occasion) {
 		if now.After(c.Until) || c.From.After(c.Until) { // a moved deadline may leave no day for it
 			return
 		}
 		c.Account, c.Language = o.Account.Number, o.Language
-		all = append(all, c)
+		take(c)
 	}
 	open := r.unpaid(o)
 	if o.Account.OnAutoPay() { // its own kinds only
 		for _, b := range open {
-			add(r.autoPayUpcoming(o, b))
+			give(r.autoPayUpcoming(o, b))
 		}
 		if len(open) > 0 && !o.DrawFailedAt.IsZero() {
-			add(r.autoPayFailed(o, open[0]))
+			give(r.autoPayFailed(o, open[0]))
 		}
-		return all
+		return
 	}
 	for _, b := range open {
 		for _, c := range b.days.reasons {
-			add(c)
+			give(c)
 		}
 	}
 	if b, ok := r.clock(o, open, now); ok && b.days.grace() {
-		add(b.days.ending)
+		give(b.days.ending)
 	}
-	return all
 }
 
 // openBill is a bill of which something is missing.
 type openBill struct {
-	billing.Bill
+	*billing.Bill
 	days *billDays
 }
 
@@ -145,7 +143,7 @@ type billClass struct {
 }
 
 // daysOf works the days of a bill out, once for all bills of its class.
-func (r *Rules) daysOf(a billing.Account, b billing.Bill) *billDays {
+func (r *Rules) daysOf(a *billing.Account, b *billing.Bill) *billDays {
 	if !b.GraceEndsAt.IsZero() || r.scopes[a.Number] {
 		return r.workOut(a, b)
 	}
@@ -158,7 +156,7 @@ func (r *Rules) daysOf(a billing.Account, b billing.Bill) *billDays {
 	return days
 }
 
-func (r *Rules) workOut(a billing.Account, b billing.Bill) *billDays {
+func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
 	month := r.cal.BillMonth(b.Coverage)
 	d := &billDays{coverage: b.Coverage, dueAt: r.cal.DueAt(a.Kind, a.Number, month)}
 	d.due = r.cal.DateOf(d.dueAt)
@@ -295,12 +293,13 @@ func newest(bills []billing.Bill) []billing.Bill {
 func (r *Rules) unpaid(o *Owing) []openBill {
 	rest := o.Owed
 	open := make([]openBill, 0, 2)
-	for i, b := range slices.Backward(o.Bills) { // rest is what this bill and all older ones lack
+	for i := len(o.Bills) - 1; i >= 0; i-- { // rest is what this bill and all older ones lack
+		b := &o.Bills[i]
 		if rest <= r.policy.PaidToleranceCents {
 			break
 		}
 		if b.Billed > 0 || i == 0 && !o.Older { // money taken back beyond all payments falls to the oldest
-			open = append(open, r.openBill(o.Account, b))
+			open = append(open, r.openBill(&o.Account, b))
 		}
 		rest -= b.Billed
 	}
@@ -308,7 +307,7 @@ func (r *Rules) unpaid(o *Owing) []openBill {
 	return open
 }
 
-func (r *Rules) openBill(a billing.Account, b billing.Bill) openBill {
+func (r *Rules) openBill(a *billing.Account, b *billing.Bill) openBill {
 	return openBill{b, r.daysOf(a, b)}
 }
 
@@ -320,7 +319,7 @@ func (r *Rules) clock(o *Owing, open []openBill, now time.Time) (openBill, bool)
 		if s.Clock == nil {
 			return openBill{}, false
 		}
-		return r.openBill(o.Account, *s.Clock), true
+		return r.openBill(&o.Account, s.Clock), true
 	}
 	if len(open) == 0 {
 		return openBill{}, false

@@ -44,45 +44,54 @@ type Held struct {
 
 // Remind says what is to be planned for a number, and of every account why it gets nothing.
 func (r *Rules) Remind(h Household, now time.Time) (send []Reminder, held []Held) {
-	return r.remindOn(r.dayAt(now), &h)
+	at := r.dayAt(now)
+	at.explain = true
+	return r.remindOn(at, &h)
 }
 
 // remindOn is Remind for one of many households on a day.
 func (r *Rules) remindOn(at *day, h *Household) (send []Reminder, held []Held) {
-	now := at.now
-	if why := r.barred(h, now); why != "" {
-		for _, o := range h.Accounts {
-			held = append(held, Held{Account: o.Account.Number, Why: why})
+	if why := r.barred(h, at.now); why != "" {
+		v := view{day: at}
+		for i := range h.Accounts {
+			v.hold(h.Accounts[i].Account.Number, nil, why)
 		}
-		return nil, held
+		return nil, v.held
 	}
 	v := r.look(h, at)
-	held = v.held
-	hold := func(list []Occasion, why string) {
-		for _, c := range list {
-			held = append(held, Held{Account: c.Account, Kind: c.Kind, DaysBefore: c.DaysBefore, Why: why})
-		}
-	}
 	for _, t := range v.texts() {
 		if why := r.holdBack(v, t); why != "" {
-			hold(t.reasons, why)
+			v.hold("", t.reasons, why)
 			continue
 		}
 		made, ok := r.reminder(h, t, v.fresh(t), at)
 		if !ok {
-			hold(t.reasons, WhyNoHours)
+			v.hold("", t.reasons, WhyNoHours)
 			continue
 		}
 		if t.capped() {
 			v.chosen = append(v.chosen, t)
 		}
 		if len(made.Reasons) == 0 {
-			hold(t.reasons, WhyPlanned)
+			v.hold("", t.reasons, WhyPlanned)
 			continue
 		}
 		send = append(send, made)
 	}
-	return send, held
+	return send, v.held
+}
+
+// hold notes why an account gets nothing, or why reasons are held back, for whoever wants to know.
+func (v *view) hold(account string, list []Occasion, why string) {
+	if !v.explain {
+		return
+	}
+	if account != "" {
+		v.held = append(v.held, Held{Account: account, Why: why})
+	}
+	for _, c := range list {
+		v.held = append(v.held, Held{Account: c.Account, Kind: c.Kind, DaysBefore: c.DaysBefore, Why: why})
+	}
 }
 
 // barred says why nothing goes to a number, whatever is owed; empty when something may.
@@ -128,12 +137,20 @@ type view struct {
 	rules   *Rules
 	said    []Said
 	open    []Occasion // words that are true now and have not gone
-	ahead   []Occasion // capped ones of this month that have not gone: open, or still to come if unpaid
+	ahead   []coming   // capped ones of this month that have not gone: open, or still to come if unpaid
 	gone    int        // capped texts that went this month (N3)
 	today   []Said     // of those, today's
 	chosen  []text     // capped ones that this look lets go
 	held    []Held
 	silence map[string]string // why nothing about an account is true
+}
+
+// coming is a text that has still to go, as far as one must tell it from others.
+type coming struct {
+	kind     Kind
+	days     int
+	from     int64
+	language string
 }
 
 // look gathers what is true of a number now and later this month.
@@ -146,15 +163,13 @@ func (r *Rules) look(h *Household, at *day) *view {
 				v.silence = map[string]string{}
 			}
 			v.silence[o.Account.Number] = why
-			v.held = append(v.held, Held{Account: o.Account.Number, Why: why})
+			v.hold(o.Account.Number, nil, why)
 			continue
 		}
 		before := len(v.open)
-		for _, c := range r.occasions(o, at.now) {
-			v.place(c)
-		}
-		if len(v.open) == before {
-			v.held = append(v.held, Held{Account: o.Account.Number, Why: v.whyNothing(o)})
+		r.occasions(o, at.now, v.place)
+		if len(v.open) == before && v.explain {
+			v.hold(o.Account.Number, nil, v.whyNothing(o))
 		}
 	}
 	v.countGone()
@@ -169,8 +184,8 @@ func (v *view) place(c Occasion) {
 	if !c.From.After(v.now) {
 		v.open = append(v.open, c)
 	}
-	if trait, _ := c.Kind.Traits(); trait.Capped && !c.From.After(v.monthEnds) {
-		v.ahead = append(v.ahead, c)
+	if traits[c.Kind].Capped && !c.From.After(v.monthEnds) {
+		v.ahead = append(v.ahead, coming{c.Kind, c.DaysBefore, c.From.Unix(), c.Language})
 	}
 }
 
@@ -330,19 +345,13 @@ func (r *Rules) holdBack(v *view, t text) string {
 // moreImportant counts the texts above t in priority that are still to come this month if nothing is
 // paid.
 func (r *Rules) moreImportant(v *view, t text) int {
-	type coming struct {
-		kind     Kind
-		days     int
-		from     int64
-		language string
-	}
-	seen := map[coming]bool{}
-	for _, c := range v.ahead {
-		if r.rank(c.Kind, c.DaysBefore) < r.rank(t.kind, t.days) {
-			seen[coming{c.Kind, c.DaysBefore, c.From.Unix(), c.Language}] = true
+	n := 0
+	for i, c := range v.ahead {
+		if r.rank(c.kind, c.days) < r.rank(t.kind, t.days) && !slices.Contains(v.ahead[:i], c) {
+			n++
 		}
 	}
-	return len(seen)
+	return n
 }
 
 // fresh are the reasons of a text that no text stands planned for.

@@ -59,12 +59,12 @@ func (r *Rules) mayRemind(h *Household, now time.Time) bool {
 		if r.silent(o) != "" {
 			continue
 		}
-		for _, c := range r.occasions(o, now) {
-			if !c.From.After(now) {
-				return true
-			}
+		open := false
+		r.occasions(o, now, func(c Occasion) { open = open || !c.From.After(now) })
+		if b, ok := r.before(o); ok && b.days.grace() { // whose grace may be the one that runs
+			open = open || b.days.ending.on(now)
 		}
-		if b, ok := r.before(o); ok && b.days.grace() && b.days.ending.on(now) { // whose grace may be the one that runs
+		if open {
 			return true
 		}
 	}
@@ -87,10 +87,15 @@ func (r *Rules) remember(ctx context.Context, page PlanPage, households []Househ
 				continue
 			}
 			b, ok := r.before(o)
+			if !ok {
+				if o.Older {
+					accounts = append(accounts, o.Account.Number)
+				}
+				continue
+			}
 			surplus := r.surplus(o, b)
 			switch {
-			case !ok && !o.Older: // there is no older bill
-			case !ok, surplus < 0, r.overlaps(o, b):
+			case surplus < 0, r.overlaps(o, b):
 				accounts = append(accounts, o.Account.Number)
 			case o.LastPaid.After(b.days.dueAt): // of the rest everything came in time
 				paid = append(paid, PaidBill{Account: o.Account.Number, DueAt: b.days.dueAt, Surplus: surplus})
@@ -128,20 +133,17 @@ func (r *Rules) before(o *Owing) (openBill, bool) {
 	if at <= 0 {
 		return openBill{}, false
 	}
-	return r.openBill(o.Account, o.Bills[at-1]), true
+	return r.openBill(&o.Account, &o.Bills[at-1]), true
 }
 
 // oldestOpen is the index of the oldest unpaid bill; -1: none.
 func (r *Rules) oldestOpen(o *Owing) int {
 	at, rest := -1, o.Owed
-	for i, b := range slices.Backward(o.Bills) {
-		if rest <= r.policy.PaidToleranceCents {
-			break
-		}
-		if b.Billed > 0 {
+	for i := len(o.Bills) - 1; i >= 0 && rest > r.policy.PaidToleranceCents; i-- {
+		if o.Bills[i].Billed > 0 {
 			at = i
 		}
-		rest -= b.Billed
+		rest -= o.Bills[i].Billed
 	}
 	return at
 }
@@ -155,9 +157,9 @@ func (r *Rules) overlaps(o *Owing, b openBill) bool {
 // surplus is what was paid beyond everything billed up to b.
 func (r *Rules) surplus(o *Owing, b openBill) billing.Money {
 	surplus := -o.Owed
-	for _, later := range o.Bills {
-		if b.Coverage.Before(later.Coverage) {
-			surplus += later.Billed
+	for i := range o.Bills {
+		if b.Coverage.Before(o.Bills[i].Coverage) {
+			surplus += o.Bills[i].Billed
 		}
 	}
 	return surplus
@@ -169,6 +171,7 @@ type day struct {
 	date      billing.Date
 	monthEnds time.Time
 	opens     map[string]time.Time // next opening of the hours, by the recipient's zone
+	explain   bool                 // also say why not
 }
 
 func (r *Rules) dayAt(now time.Time) *day {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -82,7 +83,7 @@ func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.Pl
 		if err := q.ReadByKey(ctx); err != nil {
 			return err
 		}
-		return f(&planPage{q: q, page: page})
+		return f(&planPage{q: q, page: page, refs: &s.refs})
 	})
 }
 
@@ -103,6 +104,7 @@ func (s *Store) NumberlessAccounts(ctx context.Context, after string, most int) 
 type planPage struct {
 	q    *db.Queries
 	page notify.Page
+	refs *atomic.Int64
 }
 
 // Households reads the page's numbers with what their accounts owe.
@@ -139,11 +141,15 @@ func owing(r db.PageAccountsRow) notify.Owing {
 		},
 		Language: r.Language, InFlight: r.InFlight, Owed: billing.Money(r.Owed), Older: r.Older, LastPaid: r.LastPaid,
 	}
+	o.Bills = make([]billing.Bill, len(r.Months))
 	for i, month := range r.Months {
-		o.Bills = append(o.Bills, billing.Bill{
+		o.Bills[i] = billing.Bill{
 			Account: r.Account, Coverage: billing.Month{Year: month.Year(), Month: month.Month()},
-			Billed: billing.Money(r.Cents[i]), FirstBill: r.Firsts[i], GraceEndsAt: r.Graces[i],
-		})
+			Billed: billing.Money(r.Cents[i]), FirstBill: slices.Contains(r.FirstMonths, month),
+		}
+		if at := slices.Index(r.GraceMonths, month); at >= 0 {
+			o.Bills[i].GraceEndsAt = r.Graces[at]
+		}
 	}
 	slices.SortFunc(o.Bills, func(a, b billing.Bill) int { // the database promises no order within an array
 		if a.Coverage.Before(b.Coverage) {

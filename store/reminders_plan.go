@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,8 +18,7 @@ import (
 func (p *planPage) Plan(ctx context.Context, list []notify.Reminder, day billing.Date, at time.Time) (int, error) {
 	in := db.PlanRemindersParams{Day: dayUTC(day), At: at}
 	for _, m := range list {
-		// Nothing can be read from a reference: the carrier, and whatever logs addresses, see it.
-		in.TextRefs = append(in.TextRefs, strings.ToLower(rand.Text()))
+		in.TextRefs = append(in.TextRefs, p.reference(at))
 		in.TextNumbers = append(in.TextNumbers, m.Number)
 		in.TextLanguages = append(in.TextLanguages, m.Language)
 		in.TextKinds = append(in.TextKinds, string(m.Kind))
@@ -40,6 +40,13 @@ func (p *planPage) Plan(ctx context.Context, list []notify.Reminder, day billing
 		return 0, fmt.Errorf("plan reminders: %w", err)
 	}
 	return int(planned), nil
+}
+
+// reference names a notice towards the carrier, who sees it, as whatever logs addresses does: nothing
+// about anybody can be read from it, and nobody can guess it. It begins with numbers that rise, because a
+// million names in no order cost the index far more than the texts themselves.
+func (p *planPage) reference(at time.Time) string {
+	return strconv.FormatInt(at.Unix(), 36) + fmt.Sprintf("%06x", p.refs.Add(1)) + strings.ToLower(rand.Text()[:20])
 }
 
 // ReminderCount says how many texts of a kind are in a state, and why where there is a reason.

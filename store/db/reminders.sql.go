@@ -234,7 +234,8 @@ SELECT p.phone::text AS number, p.language, p.time_zone, p.mobile, p.consent::bo
                             AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
        l.last_paid::timestamptz AS last_paid,
        (b.billed - l.paid)::bigint AS owed, b.older::boolean AS older,
-       b.months::date[] AS months, b.cents::bigint[] AS cents, b.firsts::boolean[] AS firsts, b.graces::timestamptz[] AS graces
+       b.months::date[] AS months, b.cents::bigint[] AS cents,
+       b.first_months::date[] AS first_months, b.grace_months::date[] AS grace_months, b.graces::timestamptz[] AS graces
 FROM page p
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(ledger.cents), 0) AS paid, coalesce(max(ledger.received_at) FILTER (WHERE ledger.cents > 0), '0001-01-01 00:00+00') AS last_paid
@@ -244,8 +245,9 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(billed_cents), 0) AS billed, coalesce(bool_or(coverage_month < $1), false) AS older,
            array_agg(coverage_month) FILTER (WHERE coverage_month >= $1) AS months,
            array_agg(billed_cents) FILTER (WHERE coverage_month >= $1) AS cents,
-           array_agg(first_bill) FILTER (WHERE coverage_month >= $1) AS firsts,
-           array_agg(coalesce(grace_ends_at, '0001-01-01 00:00+00')) FILTER (WHERE coverage_month >= $1) AS graces
+           array_agg(coverage_month) FILTER (WHERE coverage_month >= $1 AND first_bill) AS first_months,
+           array_agg(coverage_month) FILTER (WHERE coverage_month >= $1 AND grace_ends_at IS NOT NULL) AS grace_months,
+           array_agg(grace_ends_at) FILTER (WHERE coverage_month >= $1 AND grace_ends_at IS NOT NULL) AS graces
     FROM (SELECT DISTINCT ON (coverage_month) coverage_month, billed_cents, first_bill, grace_ends_at
           FROM bills WHERE bills.account = p.account ORDER BY coverage_month DESC, revision DESC) n
 ) b
@@ -280,7 +282,8 @@ type PageAccountsRow struct {
 	Older        bool
 	Months       []time.Time
 	Cents        []int64
-	Firsts       []bool
+	FirstMonths  []time.Time
+	GraceMonths  []time.Time
 	Graces       []time.Time
 }
 
@@ -322,7 +325,8 @@ func (q *Queries) PageAccounts(ctx context.Context, arg PageAccountsParams) ([]P
 			&i.Older,
 			&i.Months,
 			&i.Cents,
-			&i.Firsts,
+			&i.FirstMonths,
+			&i.GraceMonths,
 			&i.Graces,
 		); err != nil {
 			return nil, err
