@@ -121,12 +121,18 @@ func (p *page) shows(id, words string) {
 	get(p, chromedp.Poll[bool](fmt.Sprintf(`document.getElementById(%q).innerText.toLowerCase().includes(%q)`, id, strings.ToLower(words)), chromedp.WithPollingTimeout(patience)))
 }
 
-// accessible has axe look at the page as it stands. Everything that it finds fails.
+// accessible has axe look at the page as it stands, and looks itself for what spills over. Everything that
+// is found fails.
 func (p *page) accessible(when string) {
 	p.t.Helper()
 	p.picture(when)
 	found := get(p, chromedp.Evaluate[string](axe+`; axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(
 		r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.map((n) => n.html + " " + n.failureSummary)}))))`, chromedp.EvalAwaitPromise))
+	spilt := get(p, chromedp.Evaluate[[]string](`[...document.querySelectorAll(".card *")].filter((e) => !e.closest(".scroll, #log") &&
+		e.getBoundingClientRect().right > e.closest(".card").getBoundingClientRect().right).map((e) => e.outerHTML)`))
+	if len(spilt) > 0 {
+		p.t.Errorf("%s: beyond the edge of its card: %v", when, spilt)
+	}
 	var violations []struct {
 		ID, Help string
 		Nodes    []string
@@ -230,7 +236,7 @@ func TestTheRestOfThePhone(t *testing.T) {
 		chromedp.SendKeys(chromedp.ID("number"), "nonsense\r"))
 	p.shows("error", "not a phone number")
 	p.accessible("a number that is none")
-	p.do(chromedp.Clear(chromedp.ID("number")), chromedp.SendKeys(chromedp.ID("number"), "(617) 555-0142\r"))
+	p.do(chromedp.SetValue(chromedp.ID("number"), "(617) 555-0142"), chromedp.Click(chromedp.ID("dial")))
 	p.hear("balance")
 
 	// Silence counts when the time is up, and only where the phone is told so.

@@ -271,6 +271,7 @@ func TestRefusalsAreSentences(t *testing.T) {
 		want   string
 	}{
 		{"calls", object{"from": "12"}, 400, "not a phone number"},
+		{"calls", object{"from": "phone 6175550101"}, 400, "not a phone number"},
 		{"calls", object{"form": "+16175550101"}, 400, "could not be read"},
 		{"calls/" + sid + "/key", object{"question": 7, "keys": "1"}, 409, "has gone on"},
 		{"calls/" + sid + "/press", object{"question": 0, "keys": "12345"}, 422, "complete after 3 of 5 keys"},
