@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -141,23 +140,30 @@ func owing(r db.PageAccountsRow) notify.Owing {
 		},
 		Language: r.Language, InFlight: r.InFlight, Owed: billing.Money(r.Owed), Older: r.Older, LastPaid: r.LastPaid,
 	}
-	o.Bills = make([]billing.Bill, len(r.Months))
-	for i, month := range r.Months {
-		o.Bills[i] = billing.Bill{
-			Account: r.Account, Coverage: billing.Month{Year: month.Year(), Month: month.Month()},
-			Billed: billing.Money(r.Cents[i]), FirstBill: slices.Contains(r.FirstMonths, month),
+	o.Bills = billsIn(r.Account, r.Months, r.Cents, r.FirstMonths, r.GraceMonths, r.Graces)
+	return o
+}
+
+// billsIn puts an account's bills together, oldest first, from months and what each was billed. Which are
+// first bills, and for which billing has set an end of grace, is told apart: there are few.
+func billsIn(account string, months []time.Time, cents []int64, firsts, graceMonths, graces []time.Time) []billing.Bill {
+	bills := make([]billing.Bill, len(months))
+	for i, month := range months {
+		bills[i] = billing.Bill{
+			Account: account, Coverage: billing.Month{Year: month.Year(), Month: month.Month()},
+			Billed: billing.Money(cents[i]), FirstBill: slices.Contains(firsts, month),
 		}
-		if at := slices.Index(r.GraceMonths, month); at >= 0 {
-			o.Bills[i].GraceEndsAt = r.Graces[at]
+		if at := slices.Index(graceMonths, month); at >= 0 {
+			bills[i].GraceEndsAt = graces[at]
 		}
 	}
-	slices.SortFunc(o.Bills, func(a, b billing.Bill) int { // the database promises no order within an array
+	slices.SortFunc(bills, func(a, b billing.Bill) int { // the database promises no order within an array
 		if a.Coverage.Before(b.Coverage) {
 			return -1
 		}
 		return 1
 	})
-	return o
+	return bills
 }
 
 // Said reads what stands planned or went for the reasons of numbers.
@@ -196,23 +202,17 @@ func (p *planPage) PaidLate(ctx context.Context, list []notify.PaidBill) ([]stri
 	return late, nil
 }
 
-// Histories reads whole accounts.
+// Histories reads everything billed and booked of accounts.
 func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string]notify.History, error) {
-	histories, _, err := histories(ctx, p.q, accounts)
-	return histories, err
-}
-
-// histories reads everything billed and booked of accounts, and which of them have a payment in flight.
-func histories(ctx context.Context, q *db.Queries, accounts []string) (map[string]notify.History, map[string]bool, error) {
-	bills, err := q.BillsOfAccounts(ctx, accounts)
+	bills, err := p.q.BillsOfAccounts(ctx, accounts)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read bills: %w", err)
+		return nil, fmt.Errorf("read bills: %w", err)
 	}
-	money, err := q.MoneyOfAccounts(ctx, accounts)
+	entries, err := p.q.EntriesOfAccounts(ctx, accounts)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read ledger: %w", err)
+		return nil, fmt.Errorf("read ledger: %w", err)
 	}
-	all, inFlight := make(map[string]notify.History, len(accounts)), map[string]bool{}
+	all := make(map[string]notify.History, len(accounts))
 	for _, a := range accounts {
 		all[a] = notify.History{}
 	}
@@ -221,18 +221,14 @@ func histories(ctx context.Context, q *db.Queries, accounts []string) (map[strin
 		h.Bills = append(h.Bills, b)
 		all[b.Account] = h
 	}
-	for _, m := range money {
-		if m.Kind == "in-flight" {
-			inFlight[m.Account] = true
-			continue
-		}
-		h := all[m.Account]
+	for _, e := range entries {
+		h := all[e.Account]
 		h.Entries = append(h.Entries, billing.Entry{
-			Kind: billing.EntryKind(m.Kind), Cents: billing.Money(m.Cents), ReceivedAt: m.ReceivedAt, Reference: m.Reference,
+			Kind: billing.EntryKind(e.Kind), Cents: billing.Money(e.Cents), ReceivedAt: e.ReceivedAt, Reference: e.Reference,
 		})
-		all[m.Account] = h
+		all[e.Account] = h
 	}
-	return all, inFlight, nil
+	return all, nil
 }
 
 // household reads all that the reminders to one number rest on, to the last cent: what a claim looks
@@ -241,34 +237,26 @@ func household(ctx context.Context, q *db.Queries, number string, now time.Time)
 	if err := q.LockNumber(ctx, number); err != nil { // two texts to one number are looked at one after another (N3)
 		return nil, fmt.Errorf("lock number: %w", err)
 	}
-	rows, err := q.AccountsOfNumber(ctx, &number)
+	rows, err := q.NumberAccounts(ctx, &number) // a look of its own: what was paid while it waited is there to see (N2)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts of a number: %w", err)
 	}
-	h := &notify.Household{Number: number}
-	accounts := make([]string, len(rows))
-	for i, r := range rows {
-		accounts[i] = r.Account.Account
-	}
-	all, inFlight, err := histories(ctx, q, accounts)
-	if err != nil {
-		return nil, err
-	}
+	h := &notify.Household{Number: number, ImportedAt: now} // nobody's number: whatever is said of it, no account bears it out
 	for _, r := range rows {
-		whole := all[r.Account.Account]
-		h.Accounts = append(h.Accounts, notify.Owing{
-			Account: account(r.Account), Language: r.Language, InFlight: inFlight[r.Account.Account] || r.Account.FrozenAt != nil, History: &whole,
-		})
+		h.ImportedAt = r.ImportedAt
+		whole := &notify.History{Bills: billsIn(r.Account.Account, r.Months, r.Billed, r.FirstMonths, r.GraceMonths, r.Graces)}
+		for i, cents := range r.Cents {
+			whole.Entries = append(whole.Entries, billing.Entry{
+				Kind: billing.EntryKind(r.Kinds[i]), Cents: billing.Money(cents), ReceivedAt: r.Received[i], Reference: r.Refs[i],
+			})
+		}
+		h.Accounts = append(h.Accounts, notify.Owing{Account: account(r.Account), Language: r.Language, InFlight: r.InFlight, History: whole})
 	}
 	said, err := saidTo(ctx, q, []string{number}, billing.MonthOf(billing.DateIn(now, time.UTC)).Add(-saidMonths))
 	if err != nil {
 		return nil, err
 	}
 	h.Said = said[number]
-	h.ImportedAt, err = q.NewestImport(ctx)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("read import: %w", err)
-	}
 	return h, nil
 }
 

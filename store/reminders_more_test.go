@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -245,4 +246,32 @@ func (u unlocked) ReadPage(ctx context.Context, page notify.Page, f func(notify.
 // sprint writes numbers as lines does.
 func sprint(n ...int) string {
 	return strings.Join(strings.Fields(strings.Trim(fmt.Sprint(n), "[]")), "|")
+}
+
+// TestN3OneADayWhateverWaits: what could not go yesterday does not go beside what is more important
+// today, also when two couriers look at both in the same moment.
+func TestN3OneADayWhateverWaits(t *testing.T) {
+	d := openDiary(t)
+	d.member(one, cel, "")
+	d.at["2027-02-24T08:00"] = func() { d.carrier.before = always(errLater) }
+	d.walk("2027-02-01", "2027-02-24")
+	d.carrier.before = nil
+	d.walkTo("2027-02-25T03:00")
+	d.clock.at = d.local("2027-02-25T09:00")
+	d.machine.at = d.clock.at
+	var couriers sync.WaitGroup
+	for _, id := range d.lines(`SELECT id FROM notices WHERE state = 'planned'`) {
+		couriers.Go(func() {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err == nil {
+				err = d.newCourier(d.store).Send(context.Background(), n)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	couriers.Wait()
+	d.walk("2027-02-26", "2027-02-28")
+	d.want("2027-02-20 09:00|0111|due_soon 3", "2027-02-23 09:00|0111|due_today", "2027-02-25 09:00|0111|grace_ending", "2027-02-26 09:00|0111|past_due")
 }

@@ -10,48 +10,6 @@ import (
 	"time"
 )
 
-const accountsOfNumber = `-- name: AccountsOfNumber :many
-SELECT m.language, m.time_zone, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at FROM members m JOIN accounts a ON a.member_id = m.member_id
-WHERE m.phone = $1 ORDER BY a.account
-`
-
-type AccountsOfNumberRow struct {
-	Language string
-	TimeZone string
-	Account  Account
-}
-
-func (q *Queries) AccountsOfNumber(ctx context.Context, number *string) ([]AccountsOfNumberRow, error) {
-	rows, err := q.db.Query(ctx, accountsOfNumber, number)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []AccountsOfNumberRow{}
-	for rows.Next() {
-		var i AccountsOfNumberRow
-		if err := rows.Scan(
-			&i.Language,
-			&i.TimeZone,
-			&i.Account.Account,
-			&i.Account.MemberID,
-			&i.Account.Kind,
-			&i.Account.Status,
-			&i.Account.GraceRegime,
-			&i.Account.AutopayDay,
-			&i.Account.AutopayLast4,
-			&i.Account.FrozenAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const billsOfAccounts = `-- name: BillsOfAccounts :many
 SELECT DISTINCT ON (account, coverage_month) account, coverage_month, revision, billed_cents, first_bill, grace_ends_at FROM bills WHERE account = ANY ($1::text[])
 ORDER BY account, coverage_month, revision DESC
@@ -84,31 +42,12 @@ func (q *Queries) BillsOfAccounts(ctx context.Context, accounts []string) ([]Bil
 	return items, nil
 }
 
-const finishPlan = `-- name: FinishPlan :exec
-UPDATE reminder_runs SET finished_at = $1, notices = $2 WHERE id = $3
+const entriesOfAccounts = `-- name: EntriesOfAccounts :many
+SELECT account, kind, cents, coalesce(reference, '')::text AS reference, received_at
+FROM ledger WHERE account = ANY ($1::text[]) ORDER BY account, received_at, id
 `
 
-type FinishPlanParams struct {
-	At      *time.Time
-	Notices int32
-	ID      int64
-}
-
-func (q *Queries) FinishPlan(ctx context.Context, arg FinishPlanParams) error {
-	_, err := q.db.Exec(ctx, finishPlan, arg.At, arg.Notices, arg.ID)
-	return err
-}
-
-const moneyOfAccounts = `-- name: MoneyOfAccounts :many
-SELECT l.account, l.kind, l.cents, coalesce(l.reference, '')::text AS reference, l.received_at
-FROM ledger l WHERE l.account = ANY ($1::text[])
-UNION ALL
-SELECT a.account, 'in-flight', a.cents, a.reference, a.authorized_at
-FROM payment_attempts a WHERE a.account = ANY ($1) AND a.state IN ('authorized', 'confirming', 'unknown')
-ORDER BY account, received_at
-`
-
-type MoneyOfAccountsRow struct {
+type EntriesOfAccountsRow struct {
 	Account    string
 	Kind       string
 	Cents      int64
@@ -116,16 +55,15 @@ type MoneyOfAccountsRow struct {
 	ReceivedAt time.Time
 }
 
-// What is booked and what is on its way, in one look, so that a payment is seen in one of the two places (L2).
-func (q *Queries) MoneyOfAccounts(ctx context.Context, accounts []string) ([]MoneyOfAccountsRow, error) {
-	rows, err := q.db.Query(ctx, moneyOfAccounts, accounts)
+func (q *Queries) EntriesOfAccounts(ctx context.Context, accounts []string) ([]EntriesOfAccountsRow, error) {
+	rows, err := q.db.Query(ctx, entriesOfAccounts, accounts)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []MoneyOfAccountsRow{}
+	items := []EntriesOfAccountsRow{}
 	for rows.Next() {
-		var i MoneyOfAccountsRow
+		var i EntriesOfAccountsRow
 		if err := rows.Scan(
 			&i.Account,
 			&i.Kind,
@@ -141,6 +79,21 @@ func (q *Queries) MoneyOfAccounts(ctx context.Context, accounts []string) ([]Mon
 		return nil, err
 	}
 	return items, nil
+}
+
+const finishPlan = `-- name: FinishPlan :exec
+UPDATE reminder_runs SET finished_at = $1, notices = $2 WHERE id = $3
+`
+
+type FinishPlanParams struct {
+	At      *time.Time
+	Notices int32
+	ID      int64
+}
+
+func (q *Queries) FinishPlan(ctx context.Context, arg FinishPlanParams) error {
+	_, err := q.db.Exec(ctx, finishPlan, arg.At, arg.Notices, arg.ID)
+	return err
 }
 
 const nextNumbers = `-- name: NextNumbers :one
@@ -163,6 +116,93 @@ func (q *Queries) NextNumbers(ctx context.Context, arg NextNumbersParams) (NextN
 	var i NextNumbersRow
 	err := row.Scan(&i.First, &i.Last)
 	return i, err
+}
+
+const numberAccounts = `-- name: NumberAccounts :many
+SELECT m.language, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at,
+       (a.frozen_at IS NOT NULL OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account
+                                           AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
+       coalesce((SELECT max(i.as_of) FROM import_runs i WHERE i.bills IS NOT NULL), '0001-01-01 00:00+00')::timestamptz AS imported_at,
+       b.months::date[] AS months, b.billed::bigint[] AS billed,
+       b.first_months::date[] AS first_months, b.grace_months::date[] AS grace_months, b.graces::timestamptz[] AS graces,
+       l.kinds::text[] AS kinds, l.cents::bigint[] AS cents, l.refs::text[] AS refs, l.received::timestamptz[] AS received
+FROM members m
+JOIN accounts a ON a.member_id = m.member_id
+CROSS JOIN LATERAL (
+    SELECT array_agg(coverage_month) AS months, array_agg(billed_cents) AS billed,
+           array_agg(coverage_month) FILTER (WHERE first_bill) AS first_months,
+           array_agg(coverage_month) FILTER (WHERE grace_ends_at IS NOT NULL) AS grace_months,
+           array_agg(grace_ends_at) FILTER (WHERE grace_ends_at IS NOT NULL) AS graces
+    FROM (SELECT DISTINCT ON (coverage_month) coverage_month, billed_cents, first_bill, grace_ends_at
+          FROM bills WHERE bills.account = a.account ORDER BY coverage_month DESC, revision DESC) n
+) b
+CROSS JOIN LATERAL (
+    SELECT array_agg(ledger.kind ORDER BY ledger.received_at, ledger.id) AS kinds, array_agg(ledger.cents ORDER BY ledger.received_at, ledger.id) AS cents,
+           array_agg(coalesce(ledger.reference, '') ORDER BY ledger.received_at, ledger.id) AS refs,
+           array_agg(ledger.received_at ORDER BY ledger.received_at, ledger.id) AS received
+    FROM ledger WHERE ledger.account = a.account
+) l
+WHERE m.phone = $1
+ORDER BY a.account
+`
+
+type NumberAccountsRow struct {
+	Language    string
+	Account     Account
+	InFlight    bool
+	ImportedAt  time.Time
+	Months      []time.Time
+	Billed      []int64
+	FirstMonths []time.Time
+	GraceMonths []time.Time
+	Graces      []time.Time
+	Kinds       []string
+	Cents       []int64
+	Refs        []string
+	Received    []time.Time
+}
+
+// What a claim looks at, in one look: of every account behind a number everything billed, newest revisions, everything
+// booked, and whether a payment is on its way.
+func (q *Queries) NumberAccounts(ctx context.Context, number *string) ([]NumberAccountsRow, error) {
+	rows, err := q.db.Query(ctx, numberAccounts, number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []NumberAccountsRow{}
+	for rows.Next() {
+		var i NumberAccountsRow
+		if err := rows.Scan(
+			&i.Language,
+			&i.Account.Account,
+			&i.Account.MemberID,
+			&i.Account.Kind,
+			&i.Account.Status,
+			&i.Account.GraceRegime,
+			&i.Account.AutopayDay,
+			&i.Account.AutopayLast4,
+			&i.Account.FrozenAt,
+			&i.InFlight,
+			&i.ImportedAt,
+			&i.Months,
+			&i.Billed,
+			&i.FirstMonths,
+			&i.GraceMonths,
+			&i.Graces,
+			&i.Kinds,
+			&i.Cents,
+			&i.Refs,
+			&i.Received,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const numberlessAccounts = `-- name: NumberlessAccounts :many

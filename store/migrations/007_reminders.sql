@@ -30,3 +30,6 @@ ALTER TABLE bills DROP CONSTRAINT bills_pkey,
     ADD CONSTRAINT bills_pkey PRIMARY KEY (account, coverage_month, revision) INCLUDE (billed_cents, first_bill, grace_ends_at);
 DROP INDEX ledger_account;
 CREATE INDEX ledger_account ON ledger (account, received_at) INCLUDE (cents);
+
+-- How fresh balances are, asked by every claim.
+CREATE INDEX import_runs_fresh ON import_runs (as_of) WHERE bills IS NOT NULL;

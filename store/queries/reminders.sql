@@ -91,22 +91,42 @@ SELECT t.account::text AS account
 FROM (SELECT unnest(@accounts::text[]) AS account, unnest(@due_ats::timestamptz[]) AS due_at, unnest(@surpluses::bigint[]) AS surplus) t
 WHERE (SELECT coalesce(sum(l.cents), 0) FROM ledger l WHERE l.account = t.account AND l.received_at > t.due_at AND l.cents > 0) > t.surplus;
 
--- name: AccountsOfNumber :many
-SELECT m.language, m.time_zone, sqlc.embed(a) FROM members m JOIN accounts a ON a.member_id = m.member_id
-WHERE m.phone = @number ORDER BY a.account;
+-- name: NumberAccounts :many
+-- What a claim looks at, in one look: of every account behind a number everything billed, newest revisions, everything
+-- booked, and whether a payment is on its way.
+SELECT m.language, sqlc.embed(a),
+       (a.frozen_at IS NOT NULL OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account
+                                           AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
+       coalesce((SELECT max(i.as_of) FROM import_runs i WHERE i.bills IS NOT NULL), '0001-01-01 00:00+00')::timestamptz AS imported_at,
+       b.months::date[] AS months, b.billed::bigint[] AS billed,
+       b.first_months::date[] AS first_months, b.grace_months::date[] AS grace_months, b.graces::timestamptz[] AS graces,
+       l.kinds::text[] AS kinds, l.cents::bigint[] AS cents, l.refs::text[] AS refs, l.received::timestamptz[] AS received
+FROM members m
+JOIN accounts a ON a.member_id = m.member_id
+CROSS JOIN LATERAL (
+    SELECT array_agg(coverage_month) AS months, array_agg(billed_cents) AS billed,
+           array_agg(coverage_month) FILTER (WHERE first_bill) AS first_months,
+           array_agg(coverage_month) FILTER (WHERE grace_ends_at IS NOT NULL) AS grace_months,
+           array_agg(grace_ends_at) FILTER (WHERE grace_ends_at IS NOT NULL) AS graces
+    FROM (SELECT DISTINCT ON (coverage_month) coverage_month, billed_cents, first_bill, grace_ends_at
+          FROM bills WHERE bills.account = a.account ORDER BY coverage_month DESC, revision DESC) n
+) b
+CROSS JOIN LATERAL (
+    SELECT array_agg(ledger.kind ORDER BY ledger.received_at, ledger.id) AS kinds, array_agg(ledger.cents ORDER BY ledger.received_at, ledger.id) AS cents,
+           array_agg(coalesce(ledger.reference, '') ORDER BY ledger.received_at, ledger.id) AS refs,
+           array_agg(ledger.received_at ORDER BY ledger.received_at, ledger.id) AS received
+    FROM ledger WHERE ledger.account = a.account
+) l
+WHERE m.phone = @number
+ORDER BY a.account;
 
 -- name: BillsOfAccounts :many
 SELECT DISTINCT ON (account, coverage_month) * FROM bills WHERE account = ANY (@accounts::text[])
 ORDER BY account, coverage_month, revision DESC;
 
--- name: MoneyOfAccounts :many
--- What is booked and what is on its way, in one look, so that a payment is seen in one of the two places (L2).
-SELECT l.account, l.kind, l.cents, coalesce(l.reference, '')::text AS reference, l.received_at
-FROM ledger l WHERE l.account = ANY (@accounts::text[])
-UNION ALL
-SELECT a.account, 'in-flight', a.cents, a.reference, a.authorized_at
-FROM payment_attempts a WHERE a.account = ANY (@accounts) AND a.state IN ('authorized', 'confirming', 'unknown')
-ORDER BY account, received_at;
+-- name: EntriesOfAccounts :many
+SELECT account, kind, cents, coalesce(reference, '')::text AS reference, received_at
+FROM ledger WHERE account = ANY (@accounts::text[]) ORDER BY account, received_at, id;
 
 -- name: NumberlessAccounts :many
 SELECT m.language, sqlc.embed(a) FROM accounts a JOIN members m ON m.member_id = a.member_id
