@@ -268,3 +268,37 @@ func TestTheRestOfThePhone(t *testing.T) {
 	p.hear("press 0")
 	p.accessible("without a database")
 }
+
+// The line is heard, one prompt after another, and pressing a key cuts it short.
+func TestSpeakingAloud(t *testing.T) {
+	t.Parallel()
+	p := open(t, run(t, nil))
+	// Debian's Chromium has no voices: one is put in that remembers, and ends a prompt when told.
+	p.do(chromedp.Evaluate[chromedp.Void](`
+		window.spoken = []; window.cut = 0;
+		speechSynthesis.getVoices = () => [{}];
+		speechSynthesis.speak = (u) => { spoken.push(u.lang + " " + u.text); window.finish = () => u.onend(); };
+		speechSynthesis.cancel = () => { cut++; };
+		speechSynthesis.dispatchEvent(new Event("voiceschanged")); 0`))
+	if !get(p, chromedp.Evaluate[bool](`document.getElementById("aloud").checked && document.getElementById("impatient").checked`)) {
+		t.Error("with a voice the phone speaks, and is impatient")
+	}
+	p.do(chromedp.Click(chromedp.ID("dial")))
+	p.hear("balance")
+	spoken := func() []string { return get(p, chromedp.Evaluate[[]string]("spoken")) }
+	if got := spoken(); len(got) != 1 || !strings.HasPrefix(got[0], "en-US Thank you for calling") {
+		t.Errorf("spoken at first: %q", got)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`finish(); 0`))
+	if got := spoken(); len(got) != 2 || !strings.Contains(got[1], "At any time") {
+		t.Errorf("spoken after the first prompt: %q", got)
+	}
+	p.press("1")
+	p.hear("account number")
+	if got := spoken(); len(got) != 3 || !strings.Contains(got[2], "account number") || !get(p, chromedp.Evaluate[bool]("cut > 0")) {
+		t.Errorf("spoken after the key: %q", got)
+	}
+	if got := get(p, chromedp.Evaluate[string](`document.getElementById("log").getAttribute("aria-live")`)); got != "off" {
+		t.Errorf("a screen reader speaks at the same time: %s", got)
+	}
+}

@@ -243,9 +243,9 @@ function wireChoices() {
   chosen();
   fill(byId("card-test"), [["card-number", "number"], ["card-expiry", "expiry"], ["card-code", "code"], ["card-postal", "postal"]]);
   fill(byId("bank-test"), [["bank-routing", "routing"], ["bank-account", "account"]]);
-  for (const [name, otherwise] of [["impatient", voice.hasVoices() ? "yes" : "no"], ["webhooks", "no"]]) {
+  for (const name of ["impatient", "webhooks"]) {
     const box = byId(name);
-    box.checked = kept.get(name, otherwise) === "yes";
+    box.checked = kept.get(name, "no") === "yes";
     box.addEventListener("change", () => {
       kept.set(name, box.checked ? "yes" : "no");
       byId("log").classList.toggle("wires", byId("webhooks").checked);
@@ -304,9 +304,11 @@ async function loop() {
   setTimeout(loop, pace);
 }
 
-voice.start();
 wireChoices();
 wireCall();
+voice.start((aloud) => { // a phone that speaks is as impatient as a real one, until somebody says otherwise
+  if (kept.get("impatient", "") === "") byId("impatient").checked = aloud;
+});
 desk.start(refresh);
 controls();
 setInterval(watch, 250);
