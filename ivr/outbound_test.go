@@ -23,7 +23,12 @@ func (n *notebook) Milestone(_ context.Context, m Milestone) error {
 func (n *notebook) Recover(context.Context, string) (Milestone, error) {
 	return Milestone{}, ErrNoMilestone
 }
-func (n *notebook) HandOff(context.Context, HandOff) error { return nil }
+func (n *notebook) HandOff(context.Context, HandOff) error              { return nil }
+func (n *notebook) Accepted(context.Context, string, int) (bool, error) { return false, nil }
+func (n *notebook) Dropped(context.Context, string, string, time.Time) (Milestone, error) {
+	return Milestone{}, ErrNoMilestone
+}
+func (n *notebook) Book(context.Context, Booking) error { return nil }
 
 type standing time.Time
 

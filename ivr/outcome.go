@@ -116,11 +116,11 @@ func mayOfferText(_ context.Context, c *Call) Next {
 	if c.TextTo != "" || c.TextOffered || c.Caller == "" {
 		return Go(AnythingElse)
 	}
-	c.TextOffered = true
 	return Proceed()
 }
 
 func textReceipt(ctx context.Context, c *Call, a Answer) Next {
+	c.TextOffered = true // once it is answered: a wrong key or a person asked for is no answer
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}

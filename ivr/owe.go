@@ -13,6 +13,12 @@ import (
 // tellStanding says the truth about the account: first money in flight, then what is owed, until
 // when, and what may be said about being late. Then the caller may pay.
 func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
+	// What is open is asked first: a charge that settles in between is then told as open, and never
+	// as money still owed.
+	open, openErr := c.Desk.Open(ctx, c.Account)
+	if openErr != nil && !errors.Is(openErr, payments.ErrNoSuchAttempt) {
+		return c.stumbled(openErr)
+	}
 	owed, err := c.Members.Standing(ctx, c.Account, c.now)
 	if err != nil {
 		return c.stumbled(err)
@@ -20,12 +26,8 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	c.Kind, c.Status = owed.Account.Kind, owed.Account.Status
 	c.Due, c.PastDue, c.Charge = owed.TotalDue, owed.PastDue, owed.LatestCharge
 	c.NextDueAt = owed.NextDueAt
-	open, err := c.Desk.Open(ctx, c.Account)
-	switch {
-	case err == nil:
+	if openErr == nil {
 		return c.tellInFlight(open, owed)
-	case !errors.Is(err, payments.ErrNoSuchAttempt):
-		return c.stumbled(err)
 	}
 	c.tellAutoPay(owed)
 	if owed.Account.Status != billing.StatusActive { // B10: nothing may look as if it restored coverage

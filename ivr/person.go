@@ -157,10 +157,10 @@ func transferOver(ctx context.Context, c *Call, a Answer) Next {
 	return c.afterNobody()
 }
 
-// everyQuestion: from a person the caller can come back to any question.
+// everyQuestion: from a person the caller can come back to any question but the amount, where 0 is zero (V2).
 func everyQuestion() []StepName {
 	return []StepName{
-		ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu, AskAmount,
+		ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
 		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
 		HowToPay, TextChoices, GuestAccount, GuestReadBack, GuestName, GuestNameBack, ReadBackAll, Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
 	}

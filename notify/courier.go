@@ -186,9 +186,7 @@ func (c *Courier) notSent(ctx context.Context, claim Claim, e *SendError) error 
 		if e.Trouble == OptedOut {
 			r.State, r.Why = Suppressed, WhyOptedOut
 		}
-		if !abroad[e.Code] {
-			c.deliveries.alarm(claim.Kind, e.Code, e.Trouble)
-		}
+		c.deliveries.alarm(claim.Kind, e.Code, e.Trouble)
 	case e.Kind == AccountFault:
 		c.log.Error("our account or sender at the carrier is at fault: texts wait", "kind", string(claim.Kind), "code", e.Code)
 		r.State, r.NotSent, r.Again, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "our account is at fault"

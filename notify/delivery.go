@@ -67,7 +67,7 @@ func (d *Deliveries) report(ctx context.Context, r Report) error {
 
 // alarm logs what only a person can mend: more texts of the kind will meet the same fate.
 func (d *Deliveries) alarm(k Kind, code int, t Trouble) {
-	if t.Alarms() {
+	if t.Alarms() && !abroad[code] {
 		d.log.Error("the carrier refuses our texts: mend the sender or the words", "kind", string(k), "code", code, "trouble", string(t))
 	}
 }

@@ -104,8 +104,11 @@ var traits = map[Kind]Trait{
 // that were asked for (N9).
 func FirstKinds() []Kind { return kindsThat(func(t Trait) bool { return !t.Capped }) }
 
-// CappedKinds are the reminders.
+// CappedKinds are the reminders of which a month has only so many.
 func CappedKinds() []Kind { return kindsThat(func(t Trait) bool { return t.Capped }) }
+
+// ReminderKinds are the kinds that rest on what accounts owe.
+func ReminderKinds() []Kind { return kindsThat(func(t Trait) bool { return t.Reminder }) }
 
 func kindsThat(fit func(Trait) bool) []Kind {
 	var kinds []Kind

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -31,10 +32,11 @@ type Household struct {
 type Owing struct {
 	Account  billing.Account
 	Language string
-	InFlight bool          // a payment is authorized and its outcome not known (L2)
+	InFlight bool          // a payment is authorized, or the account frozen, and the outcome not known (L2)
 	Owed     billing.Money // everything billed less everything paid
 	Bills    []billing.Bill
-	Older    bool // Bills holds the newest ones only
+	Older    bool      // Bills holds the newest ones only
+	LastPaid time.Time // when the newest money came in, if any did
 
 	// History, where it is given, is the whole of the account: then Owed and Bills are worked out
 	// from it.
@@ -84,58 +86,104 @@ type Draw struct {
 	AmountsAgreed bool
 }
 
-// openBill is a bill of which something is missing.
-type openBill struct {
-	billing.Bill
-	dueAt     time.Time
-	due       billing.Date
-	graceEnds time.Time // the due instant itself: no grace (G4)
-}
-
-// occasions are all reasons that an account gives, past, present and to come.
-func (r *Rules) occasions(o Owing, now time.Time) []Occasion {
-	var all []Occasion
-	add := func(list ...Occasion) {
-		for _, c := range list {
-			if c.From.After(c.Until) {
-				continue // a moved deadline may leave no day for it
-			}
-			c.Account, c.Language = o.Account.Number, o.Language
-			all = append(all, c)
+// occasions gives the reasons of an account, now or later, one after another to take.
+func (r *Rules) occasions(o *Owing, now time.Time, take func(Occasion)) {
+	give := func(c Occasion) {
+		if now.After(c.Until) || c.From.After(c.Until) { // a moved deadline may leave no day for it
+			return
 		}
+		c.Account, c.Language = o.Account.Number, o.Language
+		take(c)
 	}
-	o = o.read(now, r.cal)
 	open := r.unpaid(o)
 	if o.Account.OnAutoPay() { // its own kinds only
 		for _, b := range open {
-			add(r.autoPayUpcoming(o, b))
+			give(r.autoPayUpcoming(o, b))
 		}
 		if len(open) > 0 && !o.DrawFailedAt.IsZero() {
-			add(r.autoPayFailed(o, open[0]))
+			give(r.autoPayFailed(o, open[0]))
 		}
-		return all
+		return
 	}
 	for _, b := range open {
-		add(r.billReady(b), r.dueToday(b))
-		add(r.dueSoon(b)...)
-		if b.graceEnds.After(b.dueAt) {
-			add(r.pastDue(b))
+		for _, c := range b.days.reasons {
+			give(c)
 		}
 	}
-	if b, ok := r.clock(o, open, now); ok && b.graceEnds.After(b.dueAt) {
-		add(r.graceEnding(b))
+	if b, ok := r.clock(o, open, now); ok && b.days.grace() {
+		give(b.days.ending)
 	}
-	return all
+}
+
+// openBill is a bill of which something is missing.
+type openBill struct {
+	*billing.Bill
+	days *billDays
+}
+
+// billDays are the days in the life of a bill, and what may be said on them.
+type billDays struct {
+	dueAt     time.Time
+	due       billing.Date
+	graceEnds time.Time // the due instant itself: no grace (G4)
+
+	coverage billing.Month
+	reasons  []Occasion
+	ending   Occasion // grace_ending, should this bill's grace be the one that runs
+}
+
+func (d *billDays) grace() bool { return d.graceEnds.After(d.dueAt) }
+
+// billClass is what the days of most bills depend on.
+type billClass struct {
+	kind     billing.Kind
+	regime   billing.Regime
+	coverage billing.Month
+	first    bool
+}
+
+// daysOf works the days of a bill out, once for all bills of its class.
+func (r *Rules) daysOf(a *billing.Account, b *billing.Bill) *billDays {
+	if !b.GraceEndsAt.IsZero() || r.scopes[a.Number] {
+		return r.workOut(a, b)
+	}
+	class := billClass{a.Kind, a.Regime, b.Coverage, b.FirstBill}
+	if days, ok := r.almanac.Load(class); ok {
+		return days.(*billDays)
+	}
+	days := r.workOut(a, b)
+	r.almanac.Store(class, days)
+	return days
+}
+
+func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
+	month := r.cal.BillMonth(b.Coverage)
+	d := &billDays{coverage: b.Coverage, dueAt: r.cal.DueAt(a.Kind, a.Number, month)}
+	d.due = r.cal.DateOf(d.dueAt)
+	switch {
+	case !b.GraceEndsAt.IsZero() && !b.GraceEndsAt.Before(d.dueAt): // G5: billing's word wins; an outdated one does not (C5)
+		d.graceEnds = b.GraceEndsAt
+	case b.FirstBill:
+		d.graceEnds = d.dueAt
+	default:
+		d.graceEnds = r.cal.GraceEnds(a.Regime, a.Kind, a.Number, month)
+	}
+	d.reasons = append([]Occasion{r.billReady(d), r.dueToday(d)}, r.dueSoon(d)...)
+	if d.grace() {
+		d.reasons = append(d.reasons, r.pastDue(d))
+		d.ending = r.graceEnding(d)
+	}
+	return d
 }
 
 // billReady: bill date to bill date + 4.
-func (r *Rules) billReady(b openBill) Occasion {
-	issued := r.cal.BillDate(r.cal.BillMonth(b.Coverage))
+func (r *Rules) billReady(b *billDays) Occasion {
+	issued := r.cal.BillDate(r.cal.BillMonth(b.coverage))
 	return r.named(BillReady, b, r.days(issued, issued.Add(4)))
 }
 
 // dueSoon: each offset until the day before the next smaller one (10: D-10 to D-4; 3: D-3 to D-2; 1: D-1).
-func (r *Rules) dueSoon(b openBill) []Occasion {
+func (r *Rules) dueSoon(b *billDays) []Occasion {
 	offsets := slices.Clone(r.policy.DueSoonDays)
 	slices.Sort(offsets)
 	var list []Occasion
@@ -149,7 +197,7 @@ func (r *Rules) dueSoon(b openBill) []Occasion {
 }
 
 // dueToday: that day before the latest hour, and before a due instant that was moved to an earlier one.
-func (r *Rules) dueToday(b openBill) Occasion {
+func (r *Rules) dueToday(b *billDays) Occasion {
 	w := r.days(b.due, b.due)
 	if latest := r.cal.At(b.due, r.policy.DueTodayLatestLocal).Add(-time.Second); latest.Before(w.until) {
 		w.until = latest
@@ -158,12 +206,12 @@ func (r *Rules) dueToday(b openBill) Occasion {
 }
 
 // pastDue: due + 1 to due + 3.
-func (r *Rules) pastDue(b openBill) Occasion {
+func (r *Rules) pastDue(b *billDays) Occasion {
 	return r.unnamed(PastDue, b, r.days(b.due.Add(1), b.due.Add(3)))
 }
 
 // graceEnding: end - 3 to end - 1, but not before the bill is past due. It names no date (G7).
-func (r *Rules) graceEnding(b openBill) Occasion {
+func (r *Rules) graceEnding(b *billDays) Occasion {
 	ends := r.cal.DateOf(b.graceEnds)
 	first := ends.Add(-r.policy.GraceEndingDays)
 	if first.Before(b.due.Add(1)) {
@@ -174,14 +222,14 @@ func (r *Rules) graceEnding(b openBill) Occasion {
 
 // autoPayUpcoming: as soon as the bill is there, and no later than the notice of a draw must be out
 // (A5). Past that the words could promise a stop that comes too late.
-func (r *Rules) autoPayUpcoming(o Owing, b openBill) Occasion {
+func (r *Rules) autoPayUpcoming(o *Owing, b openBill) Occasion {
 	draw := r.cal.AutoPayDraw(r.cal.BillMonth(b.Coverage), o.Account.AutoPayDay)
 	stop := r.cal.AutoPayStopBy(draw)
 	last := r.cal.AutoPayNoticeBy(draw)
 	if stop.Before(last) {
 		last = stop
 	}
-	c := r.unnamed(AutoPayUpcoming, b, window{until: r.lastOf(last)})
+	c := r.unnamed(AutoPayUpcoming, b.days, window{until: r.lastOf(last)})
 	c.Draw = &Draw{
 		On: draw, StopBy: stop, Last4: o.Account.AutoPayLast4, Amount: o.Owed, Last: o.LastDrawn, AmountsAgreed: o.AmountsAgreed,
 	}
@@ -189,8 +237,8 @@ func (r *Rules) autoPayUpcoming(o Owing, b openBill) Occasion {
 }
 
 // autoPayFailed: from the failure on, a week.
-func (r *Rules) autoPayFailed(o Owing, b openBill) Occasion {
-	return r.unnamed(AutoPayFailed, b, window{o.DrawFailedAt, o.DrawFailedAt.Add(traits[AutoPayFailed].Window)})
+func (r *Rules) autoPayFailed(o *Owing, b openBill) Occasion {
+	return r.unnamed(AutoPayFailed, b.days, window{o.DrawFailedAt, o.DrawFailedAt.Add(traits[AutoPayFailed].Window)})
 }
 
 // window is a stretch of time; both ends are in it.
@@ -207,7 +255,7 @@ func (r *Rules) lastOf(d billing.Date) time.Time {
 }
 
 // named is an occasion whose words name the due instant: after it they are untrue.
-func (r *Rules) named(k Kind, b openBill, w window) Occasion {
+func (r *Rules) named(k Kind, b *billDays, w window) Occasion {
 	if w.until.After(b.dueAt) {
 		w.until = b.dueAt
 	}
@@ -216,31 +264,42 @@ func (r *Rules) named(k Kind, b openBill, w window) Occasion {
 	return c
 }
 
-func (r *Rules) unnamed(k Kind, b openBill, w window) Occasion {
-	return Occasion{Kind: k, Coverage: b.Coverage, From: w.from, Until: w.until}
+func (r *Rules) unnamed(k Kind, b *billDays, w window) Occasion {
+	return Occasion{Kind: k, Coverage: b.coverage, From: w.from, Until: w.until}
 }
 
 // read fills in from the history, where there is one, what the rules look at.
-func (o Owing) read(now time.Time, cal *billing.Calendar) Owing {
+func (o *Owing) read(now time.Time, cal *billing.Calendar) *Owing {
 	if o.History == nil {
 		return o
 	}
-	o.Owed = billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, cal).TotalDue
-	o.Bills, o.Older = o.History.Bills, false
-	return o
+	whole := *o
+	whole.Owed = billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, cal).TotalDue
+	whole.Bills, whole.Older = newest(o.History.Bills), false
+	return &whole
+}
+
+// newest are the highest revisions, oldest month first (B5).
+func newest(bills []billing.Bill) []billing.Bill {
+	list := slices.Clone(bills)
+	slices.SortFunc(list, func(a, b billing.Bill) int {
+		return cmp.Or(cmp.Compare(a.Coverage.Year, b.Coverage.Year), cmp.Compare(a.Coverage.Month, b.Coverage.Month), cmp.Compare(b.Revision, a.Revision))
+	})
+	return slices.CompactFunc(list, func(a, b billing.Bill) bool { return a.Coverage == b.Coverage })
 }
 
 // unpaid are the bills of which more than the tolerance is missing, oldest first. Money is applied to
 // the oldest bill first (B7), so what is owed lies at the newest end.
-func (r *Rules) unpaid(o Owing) []openBill {
+func (r *Rules) unpaid(o *Owing) []openBill {
 	rest := o.Owed
-	var open []openBill
-	for i, b := range slices.Backward(o.Bills) { // rest is what this bill and all older ones lack
+	open := make([]openBill, 0, 2)
+	for i := len(o.Bills) - 1; i >= 0; i-- { // rest is what this bill and all older ones lack
+		b := &o.Bills[i]
 		if rest <= r.policy.PaidToleranceCents {
 			break
 		}
 		if b.Billed > 0 || i == 0 && !o.Older { // money taken back beyond all payments falls to the oldest
-			open = append(open, r.openBill(o.Account, b))
+			open = append(open, r.openBill(&o.Account, b))
 		}
 		rest -= b.Billed
 	}
@@ -248,30 +307,19 @@ func (r *Rules) unpaid(o Owing) []openBill {
 	return open
 }
 
-func (r *Rules) openBill(a billing.Account, b billing.Bill) openBill {
-	month := r.cal.BillMonth(b.Coverage)
-	open := openBill{Bill: b, dueAt: r.cal.DueAt(a.Kind, a.Number, month)}
-	open.due = r.cal.DateOf(open.dueAt)
-	switch {
-	case !b.GraceEndsAt.IsZero() && !b.GraceEndsAt.Before(open.dueAt): // G5: billing's word wins; an outdated one does not (C5)
-		open.graceEnds = b.GraceEndsAt
-	case b.FirstBill:
-		open.graceEnds = open.dueAt
-	default:
-		open.graceEnds = r.cal.GraceEnds(a.Regime, a.Kind, a.Number, month)
-	}
-	return open
+func (r *Rules) openBill(a *billing.Account, b *billing.Bill) openBill {
+	return openBill{b, r.daysOf(a, b)}
 }
 
 // clock is the bill whose grace runs, or will run once it is past due (G6): the oldest unpaid one,
 // or the older one that the history tells of.
-func (r *Rules) clock(o Owing, open []openBill, now time.Time) (openBill, bool) {
+func (r *Rules) clock(o *Owing, open []openBill, now time.Time) (openBill, bool) {
 	if o.History != nil {
 		s := billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, r.cal)
 		if s.Clock == nil {
 			return openBill{}, false
 		}
-		return r.openBill(o.Account, *s.Clock), true
+		return r.openBill(&o.Account, s.Clock), true
 	}
 	if len(open) == 0 {
 		return openBill{}, false

@@ -44,43 +44,58 @@ type Held struct {
 
 // Remind says what is to be planned for a number, and of every account why it gets nothing.
 func (r *Rules) Remind(h Household, now time.Time) (send []Reminder, held []Held) {
-	if why := r.barred(h, now); why != "" {
-		for _, o := range h.Accounts {
-			held = append(held, Held{Account: o.Account.Number, Why: why})
+	at := r.dayAt(now)
+	at.explain = true
+	return r.remindOn(at, &h)
+}
+
+// remindOn is Remind for one of many households on a day.
+func (r *Rules) remindOn(at *day, h *Household) (send []Reminder, held []Held) {
+	if why := r.barred(h, at.now); why != "" {
+		v := view{day: at}
+		for i := range h.Accounts {
+			v.hold(h.Accounts[i].Account.Number, nil, why)
 		}
-		return nil, held
+		return nil, v.held
 	}
-	v := r.look(h, now)
-	held = v.held
-	hold := func(list []Occasion, why string) {
-		for _, c := range list {
-			held = append(held, Held{Account: c.Account, Kind: c.Kind, DaysBefore: c.DaysBefore, Why: why})
-		}
-	}
+	v := r.look(h, at)
 	for _, t := range v.texts() {
 		if why := r.holdBack(v, t); why != "" {
-			hold(t.reasons, why)
+			v.hold("", t.reasons, why)
 			continue
 		}
-		made, ok := r.reminder(h, t, v.fresh(t), now)
+		made, ok := r.reminder(h, t, v.fresh(t), at)
 		if !ok {
-			hold(t.reasons, WhyNoHours)
+			v.hold("", t.reasons, WhyNoHours)
 			continue
 		}
 		if t.capped() {
 			v.chosen = append(v.chosen, t)
 		}
 		if len(made.Reasons) == 0 {
-			hold(t.reasons, WhyPlanned)
+			v.hold("", t.reasons, WhyPlanned)
 			continue
 		}
 		send = append(send, made)
 	}
-	return send, held
+	return send, v.held
+}
+
+// hold notes why an account gets nothing, or why reasons are held back, for whoever wants to know.
+func (v *view) hold(account string, list []Occasion, why string) {
+	if !v.explain {
+		return
+	}
+	if account != "" {
+		v.held = append(v.held, Held{Account: account, Why: why})
+	}
+	for _, c := range list {
+		v.held = append(v.held, Held{Account: c.Account, Kind: c.Kind, DaysBefore: c.DaysBefore, Why: why})
+	}
 }
 
 // barred says why nothing goes to a number, whatever is owed; empty when something may.
-func (r *Rules) barred(h Household, now time.Time) string {
+func (r *Rules) barred(h *Household, now time.Time) string {
 	switch {
 	case r.stale(h.ImportedAt, now):
 		return WhyStale
@@ -102,7 +117,7 @@ func (r *Rules) stale(importedAt, now time.Time) bool {
 }
 
 // silent says why no reminder about an account is true, whatever the day; empty when one may be.
-func (r *Rules) silent(o Owing) string {
+func (r *Rules) silent(o *Owing) string {
 	switch {
 	case o.Account.Status == billing.StatusTerminated:
 		return WhyTerminated
@@ -118,11 +133,11 @@ func (r *Rules) silent(o Owing) string {
 
 // view is what is true of a number at an instant, and what was said to it.
 type view struct {
-	now     time.Time
+	*day
 	rules   *Rules
 	said    []Said
 	open    []Occasion // words that are true now and have not gone
-	ahead   []Occasion // capped ones of this month that have not gone: open, or still to come if unpaid
+	ahead   []coming   // capped ones of this month that have not gone: open, or still to come if unpaid
 	gone    int        // capped texts that went this month (N3)
 	today   []Said     // of those, today's
 	chosen  []text     // capped ones that this look lets go
@@ -130,47 +145,54 @@ type view struct {
 	silence map[string]string // why nothing about an account is true
 }
 
+// coming is a text that has still to go, as far as one must tell it from others.
+type coming struct {
+	kind     Kind
+	days     int
+	from     int64
+	language string
+}
+
 // look gathers what is true of a number now and later this month.
-func (r *Rules) look(h Household, now time.Time) *view {
-	v := &view{now: now, rules: r, said: h.Said, silence: map[string]string{}}
-	today := r.cal.DateOf(now)
-	monthEnds := r.lastOf(billing.MonthOf(today).Last())
-	for _, o := range h.Accounts {
-		o = o.read(now, r.cal)
+func (r *Rules) look(h *Household, at *day) *view {
+	v := &view{day: at, rules: r, said: h.Said}
+	for i := range h.Accounts {
+		o := h.Accounts[i].read(at.now, r.cal)
 		if why := r.silent(o); why != "" {
+			if v.silence == nil {
+				v.silence = map[string]string{}
+			}
 			v.silence[o.Account.Number] = why
-			v.held = append(v.held, Held{Account: o.Account.Number, Why: why})
+			v.hold(o.Account.Number, nil, why)
 			continue
 		}
 		before := len(v.open)
-		for _, c := range r.occasions(o, now) {
-			v.place(c, monthEnds)
-		}
-		if len(v.open) == before {
-			v.held = append(v.held, Held{Account: o.Account.Number, Why: v.whyNothing(o)})
+		r.occasions(o, at.now, v.place)
+		if len(v.open) == before && v.explain {
+			v.hold(o.Account.Number, nil, v.whyNothing(o))
 		}
 	}
-	v.countGone(today)
+	v.countGone()
 	return v
 }
 
 // place sorts an occasion into what is open and what is still to come.
-func (v *view) place(c Occasion, monthEnds time.Time) {
-	if v.now.After(c.Until) || v.state(c) != "" && v.state(c) != Planned {
+func (v *view) place(c Occasion) {
+	if state := v.state(c); state != "" && state != Planned {
 		return
 	}
 	if !c.From.After(v.now) {
 		v.open = append(v.open, c)
 	}
-	if trait, _ := c.Kind.Traits(); trait.Capped && !c.From.After(monthEnds) {
-		v.ahead = append(v.ahead, c)
+	if traits[c.Kind].Capped && !c.From.After(v.monthEnds) {
+		v.ahead = append(v.ahead, coming{c.Kind, c.DaysBefore, c.From.Unix(), c.Language})
 	}
 }
 
 // whyNothing is why an account that owes has no open reason.
-func (v *view) whyNothing(o Owing) string {
+func (v *view) whyNothing(o *Owing) string {
 	for _, s := range v.said {
-		if s.Account == o.Account.Number && !s.At.IsZero() && v.rules.cal.DateOf(s.At) == v.rules.cal.DateOf(v.now) {
+		if s.Account == o.Account.Number && !s.At.IsZero() && v.rules.cal.DateOf(s.At) == v.date {
 			return WhySaid
 		}
 	}
@@ -191,7 +213,10 @@ func (v *view) state(c Occasion) State {
 }
 
 // countGone counts the capped texts of this month, each on the day on which it went (N3).
-func (v *view) countGone(today billing.Date) {
+func (v *view) countGone() {
+	if len(v.said) == 0 {
+		return
+	}
 	seen := map[int64]bool{}
 	for _, s := range v.said {
 		trait, _ := s.Kind.Traits()
@@ -199,12 +224,12 @@ func (v *view) countGone(today billing.Date) {
 			continue
 		}
 		day := v.rules.cal.DateOf(s.At)
-		if billing.MonthOf(day) != billing.MonthOf(today) {
+		if billing.MonthOf(day) != billing.MonthOf(v.date) {
 			continue
 		}
 		seen[s.Notice] = true
 		v.gone++
-		if day == today {
+		if day == v.date {
 			v.today = append(v.today, s)
 		}
 	}
@@ -320,40 +345,33 @@ func (r *Rules) holdBack(v *view, t text) string {
 // moreImportant counts the texts above t in priority that are still to come this month if nothing is
 // paid.
 func (r *Rules) moreImportant(v *view, t text) int {
-	type coming struct {
-		kind     Kind
-		days     int
-		from     int64
-		language string
-	}
-	seen := map[coming]bool{}
-	for _, c := range v.ahead {
-		if r.rank(c.Kind, c.DaysBefore) < r.rank(t.kind, t.days) {
-			seen[coming{c.Kind, c.DaysBefore, c.From.Unix(), c.Language}] = true
+	n := 0
+	for i, c := range v.ahead {
+		if r.rank(c.kind, c.days) < r.rank(t.kind, t.days) && !slices.Contains(v.ahead[:i], c) {
+			n++
 		}
 	}
-	return len(seen)
+	return n
 }
 
 // fresh are the reasons of a text that no text stands planned for.
 func (v *view) fresh(t text) []Occasion {
+	if len(v.said) == 0 {
+		return t.reasons
+	}
 	planned := func(c Occasion) bool { return v.state(c) == Planned }
 	return slices.DeleteFunc(slices.Clone(t.reasons), planned)
 }
 
 // reminder is the text as it is to be planned, for these of its reasons; false when no sending hours
 // are left in its window.
-func (r *Rules) reminder(h Household, t text, fresh []Occasion, now time.Time) (Reminder, bool) {
-	zones, err := r.zones(Facts{Zones: h.Zones, Number: h.Number})
-	if err != nil {
-		return Reminder{}, false // an unknown zone: in doubt, nothing
-	}
+func (r *Rules) reminder(h *Household, t text, fresh []Occasion, at *day) (Reminder, bool) {
 	m := Reminder{Number: h.Number, Language: t.language, Kind: t.kind, Cause: t.cause, Reasons: fresh}
 	for _, c := range t.reasons {
 		if c.Until.After(m.NotAfter) {
 			m.NotAfter = c.Until
 		}
 	}
-	m.NotBefore = r.hours.NextOpening(now, zones...)
+	m.NotBefore = r.opening(h, at)
 	return m, !m.NotBefore.IsZero() && !m.NotBefore.After(m.NotAfter)
 }

@@ -15,7 +15,7 @@ func (r *Rules) decideReminder(f Facts, trait Trait, now time.Time) (Verdict, er
 	if r.stale(h.ImportedAt, now) {
 		return drop(WhyStale), nil // planned again as soon as there is a fresh one
 	}
-	view := r.look(h, now)
+	view := r.look(&h, r.dayAt(now))
 	t, untrue := view.stillTrue(f)
 	if len(t.reasons) == 0 {
 		return Verdict{Do: DoDrop, Why: whyNone(untrue), Untrue: untrue}, nil
@@ -106,7 +106,7 @@ func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Verdict, error) 
 	if err != nil {
 		return Verdict{}, err
 	}
-	opens := r.hours.NextOpening(r.cal.StartOfDay(r.cal.DateOf(v.now).Add(1)), zones...)
+	opens := r.hours.NextOpening(r.cal.StartOfDay(v.date.Add(1)), zones...)
 	for _, c := range t.reasons {
 		if !opens.IsZero() && !opens.After(c.Until) {
 			return Verdict{Do: DoWait, Until: opens, Why: why}, nil

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"duebell/billing"
@@ -15,11 +16,18 @@ type Rules struct {
 	words  Words
 	cal    *billing.Calendar
 	policy billing.Policy
+
+	scopes  map[string]bool // of moved deadlines
+	almanac sync.Map        // *billDays by billClass
 }
 
 // NewRules puts the rules together.
 func NewRules(p billing.Policy, cal *billing.Calendar, words Words) *Rules {
-	return &Rules{hours: NewHours(p, cal), words: words, cal: cal, policy: p}
+	r := &Rules{hours: NewHours(p, cal), words: words, cal: cal, policy: p, scopes: map[string]bool{}}
+	for _, o := range p.DueOverrides {
+		r.scopes[o.Scope] = true
+	}
+	return r
 }
 
 // Why a notice was not sent. The words are kept on its row and counted.

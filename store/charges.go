@@ -196,15 +196,22 @@ func (s *Store) Return(ctx context.Context, key, code string, at time.Time) erro
 // cancelled already is given back as it is.
 func (s *Store) Void(ctx context.Context, key string, at time.Time) (payments.Attempt, error) {
 	machineNow := s.machine.Now()
-	row, err := s.q.VoidAttempt(ctx, db.VoidAttemptParams{Key: key, At: &at, MachineNow: &machineNow})
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return s.oneAttempt(row, err)
-	}
-	a, err := s.Attempt(ctx, key)
-	if err == nil && a.State != payments.Voided {
-		err = payments.ErrTooLate
-	}
-	return a, err
+	var got payments.Attempt
+	err := s.inTx(ctx, "void", func(q *db.Queries, _ pgx.Tx) error {
+		row, err := q.VoidAttempt(ctx, db.VoidAttemptParams{Key: key, At: &at, MachineNow: &machineNow})
+		if errors.Is(err, pgx.ErrNoRows) {
+			if got, err = s.oneAttempt(q.AttemptByKey(ctx, key)); err == nil && got.State != payments.Voided {
+				err = payments.ErrTooLate
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		got = attempt(row)
+		return q.CloseTask(ctx, db.CloseTaskParams{Kind: taskUnknown, AttemptKey: &key, At: &at}) // nobody need look for it
+	})
+	return got, err
 }
 
 // TextResult has the result texted to number; a receipt already due is planned here.

@@ -19,16 +19,17 @@ import (
 func (s *Store) TakeNotice(ctx context.Context, id int64, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
 	var got notify.Claim
 	err := s.inTx(ctx, "take notice", func(q *db.Queries, tx pgx.Tx) error {
-		row, err := q.NoticeForUpdate(ctx, id)
+		locked, err := q.NoticeForUpdate(ctx, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		row := locked.Notice
 		switch notify.State(row.State) {
 		case notify.Planned:
-			got, err = s.takePlanned(ctx, q, tx, row, at, decide)
+			got, err = s.takePlanned(ctx, q, tx, locked, at, decide)
 		case notify.Unsure:
 			got, err = takeUnsure(ctx, q, row, at)
 		case notify.Accepted, notify.Sent:
@@ -46,7 +47,8 @@ func (s *Store) TakeNotice(ctx context.Context, id int64, at notify.Moment, deci
 }
 
 // takePlanned writes the verdict: claimed, put off or ended.
-func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
+func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, locked db.NoticeForUpdateRow, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
+	row := locked.Notice
 	if row.NotBefore.After(at.Now) {
 		return notify.Claim{}, nil
 	}
@@ -54,11 +56,12 @@ func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, row d
 	if err != nil {
 		return notify.Claim{}, err
 	}
-	stopped, probe, err := paused(ctx, q, row, at.Now)
-	if err != nil {
-		return notify.Claim{}, fmt.Errorf("read what is stopped: %w", err)
+	probe := false
+	if locked.Stopped {
+		if facts.Paused, probe, err = paused(ctx, q, row, at.Now); err != nil {
+			return notify.Claim{}, fmt.Errorf("read what is stopped: %w", err)
+		}
 	}
-	facts.Paused = stopped
 	v, err := decide(facts)
 	if err != nil {
 		return notify.Claim{}, err
@@ -125,6 +128,11 @@ func noticeFacts(ctx context.Context, q *db.Queries, row db.Notice, now time.Tim
 		}
 		if r.Account != nil {
 			f.Reasons = append(f.Reasons, reasonFacts(r))
+		}
+	}
+	if trait, _ := f.Kind.Traits(); trait.Reminder {
+		if f.Household, err = household(ctx, q, row.Number, now); err != nil {
+			return notify.Facts{}, err
 		}
 	}
 	if f.Kind == notify.RealReply {

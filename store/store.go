@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,7 @@ type Store struct {
 	hash seal.Keys // keyed hashes of verification answers
 
 	machine payments.Clock // the machine's clock, for leases
+	refs    atomic.Int64   // of the reminders that this process has planned
 }
 
 // Jobs puts work in line inside the transaction that makes it necessary. River's client is one.

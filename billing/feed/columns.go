@@ -138,6 +138,8 @@ func together(kind Kind, r *Row) (name, reason string) {
 		case m.Phone == "" && m.Mobile:
 			return "mobile", "there is no phone number to be mobile"
 		}
+	case Suppressions:
+		r.Suppression.complete()
 	case Accounts:
 		if (r.Account.AutoPayDay != 0) != (r.Account.AutoPayLast4 != "") {
 			return "autopay_last4", "AutoPay needs the day and the last 4 digits of the bank account, or neither"

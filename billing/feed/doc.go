@@ -24,7 +24,9 @@ const (
 	Bills    Kind = "bills"
 	Payments Kind = "payments"
 
-	Letters Kind = "letters" // no file of billing: the list of letters that were posted (E6)
+	// No files of billing: the list of letters that were posted (E6), and opt-outs that others took down.
+	Letters      Kind = "letters"
+	Suppressions Kind = "suppressions"
 )
 
 // Kinds lists the kinds of files that billing delivers, in the order in which they are merged.
@@ -40,7 +42,7 @@ type Source struct {
 // File is a source on disk.
 func File(path string) Source {
 	s := Source{Name: path, Open: func() (io.ReadCloser, error) {
-		return os.Open(path) //nolint:gosec // G304: reading the file it is told is the purpose
+		return os.Open(path)
 	}}
 	if info, err := os.Stat(path); err == nil {
 		s.Size = info.Size()

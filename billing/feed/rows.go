@@ -21,7 +21,8 @@ type Row struct {
 	Bill    billing.Bill
 	Payment Payment
 
-	Reference string // of a letter that was posted
+	Reference   string // of a letter that was posted
+	Suppression Suppression
 }
 
 // Member is a person or an employer with at least one billing account (B2).

@@ -16,6 +16,8 @@ import (
 type exportCmd struct {
 	Payments exportPaymentsCmd `cmd:"" help:"The posting file: what we took and billing has not echoed yet, with control totals."`
 	Letters  exportLettersCmd  `cmd:"" help:"The letters to post to callers who cannot be texted."`
+
+	Suppressions exportSuppressionsCmd `cmd:"" help:"Who wants no texts or calls, and where none arrive."`
 }
 
 type exportPaymentsCmd struct {

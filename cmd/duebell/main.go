@@ -29,6 +29,8 @@ type cli struct {
 	Letters   lettersCmd   `cmd:"" help:"Say that letters were posted."`
 	Payments  paymentsCmd  `cmd:"" help:"Look at payments; settle an unknown one with evidence."`
 	Handoffs  handoffsCmd  `cmd:"" help:"Call-backs to make, and callers whom nobody took."`
+	Reminders remindersCmd `cmd:"" help:"Who gets which text and why; what became of them; hold a kind back."`
+	Prompts   promptsCmd   `cmd:"" help:"Everything that is said, as a table for translators and counsel."`
 	Policy    policyCmd    `cmd:"" help:"Print the policy in force, with defaults and sources."`
 	Call      callCmd      `cmd:"" help:"Play a scripted call against a running 'duebell dev'."`
 	Clock     clockCmd     `cmd:"" help:"Show or move the clock of a running 'duebell dev'."`
@@ -44,7 +46,7 @@ func main() {
 	parser := kong.Must(&c,
 		kong.Name("duebell"),
 		kong.Description("A health exchange's phone line: members hear what they owe and pay it, once.\n\nStart with: duebell dev"),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	k, err := parser.Parse(os.Args[1:])

@@ -22,6 +22,7 @@ func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	cfg.Reminders = true
 	end, err := traces(ctx, log, "duebell-work")
 	if err != nil {
 		return err

@@ -50,6 +50,8 @@ type Config struct {
 	Data   seal.Keys
 	Hash   seal.Keys
 	Timing Timing
+	// Reminders has the worker plan them by its own time. Scripts and dev plan when their clock moves.
+	Reminders bool
 }
 
 // Timing is machine time; scripts run with shorter times than the line does. Zero values get the line's own.

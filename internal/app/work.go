@@ -44,6 +44,7 @@ type Work struct {
 	jobs    *river.Client[pgx.Tx]
 	sweeper *payments.Sweeper
 	courier *notify.Courier
+	planner *notify.Planner
 	Store   *store.Store
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -115,7 +116,7 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		return nil, fmt.Errorf("prompts: %w", err)
 	}
 	workers := river.NewWorkers()
-	w.jobs, err = openJobs(w.pool, &river.Config{
+	jobs := &river.Config{
 		Logger:  d.Log,
 		Workers: workers,
 		Queues: map[string]river.QueueConfig{
@@ -126,8 +127,11 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		// decides in any case, and the sweeper nudges whatever was lost.
 		JobTimeout:           45 * time.Second,
 		RescueStuckJobsAfter: 2 * time.Minute,
-	})
-	if err != nil {
+	}
+	if cfg.Reminders {
+		planning(jobs)
+	}
+	if w.jobs, err = openJobs(w.pool, jobs); err != nil {
 		return nil, err
 	}
 	w.Store = store.New(w.pool, w.jobs, cfg.Data, cfg.Hash, d.Machine)
@@ -154,6 +158,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 		return err
 	}
 	rules := newRules(w.cfg.Policy, calendar, prompts)
+	w.planner = notify.NewPlanner(w.Store, rules, d.Log, notify.PlannerOptions{})
 	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, d.Metrics}
 	w.courier = notify.NewCourier(watchedNotices{w.Store}, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, notify.CourierOptions{
 		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Ended: d.Metrics.NoticeEnded,
@@ -161,6 +166,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	w.sweeper = payments.NewSweeper(watchedSweeps{w.Store, d.Metrics}, sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
+	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -50,7 +51,7 @@ func (b *bareHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *bareHandler) trip(ctx context.Context, n int64, call string) error {
 	share := func(perTurn float64) int { return int(perTurn*float64(n)) - int(perTurn*float64(n-1)) }
 	for range share(b.turn.redis) {
-		if err := b.redis.Eval(ctx, bareScript, []string{"bare:{" + call + "}"}, bareBody).Err(); err != nil && err != redis.Nil {
+		if err := b.redis.Eval(ctx, bareScript, []string{"bare:{" + call + "}"}, bareBody).Err(); err != nil && !errors.Is(err, redis.Nil) {
 			return err
 		}
 	}

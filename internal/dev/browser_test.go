@@ -118,15 +118,21 @@ func (p *page) choose(heard, option string) {
 // shows waits until a part of the desk shows something.
 func (p *page) shows(id, words string) {
 	p.t.Helper()
-	get(p, chromedp.Poll[bool](fmt.Sprintf(`document.getElementById(%q).innerText.includes(%q)`, id, words), chromedp.WithPollingTimeout(patience)))
+	get(p, chromedp.Poll[bool](fmt.Sprintf(`document.getElementById(%q).innerText.toLowerCase().includes(%q)`, id, strings.ToLower(words)), chromedp.WithPollingTimeout(patience)))
 }
 
-// accessible has axe look at the page as it stands. Everything that it finds fails.
+// accessible has axe look at the page as it stands, and looks itself for what spills over. Everything that
+// is found fails.
 func (p *page) accessible(when string) {
 	p.t.Helper()
 	p.picture(when)
 	found := get(p, chromedp.Evaluate[string](axe+`; axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(
 		r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.map((n) => n.html + " " + n.failureSummary)}))))`, chromedp.EvalAwaitPromise))
+	spilt := get(p, chromedp.Evaluate[[]string](`[...document.querySelectorAll(".card *")].filter((e) => !e.closest(".scroll, #log") &&
+		e.getBoundingClientRect().right > e.closest(".card").getBoundingClientRect().right).map((e) => e.outerHTML)`))
+	if len(spilt) > 0 {
+		p.t.Errorf("%s: beyond the edge of its card: %v", when, spilt)
+	}
 	var violations []struct {
 		ID, Help string
 		Nodes    []string
@@ -171,6 +177,7 @@ func (p *page) identify(phone, account, born, zip string) string {
 }
 
 func TestPayingByCardInABrowser(t *testing.T) {
+	t.Parallel()
 	p := open(t, run(t, nil))
 	p.shows("now", "February 10, 2027")
 	p.accessible("idle")
@@ -197,6 +204,7 @@ func TestPayingByCardInABrowser(t *testing.T) {
 }
 
 func TestPayingByBankInABrowser(t *testing.T) {
+	t.Parallel()
 	p := open(t, run(t, nil))
 	heard := p.identify("+15085550103", "734567890", "07081992", "01608")
 	p.choose(heard, "To pay all of it")
@@ -217,4 +225,80 @@ func TestPayingByBankInABrowser(t *testing.T) {
 	p.shows("clock-says", "The clock has moved.")
 	p.shows("now", "February 12, 2027")
 	p.accessible("two banking days later")
+}
+
+// What else a caller can do, and what can be done to them.
+func TestTheRestOfThePhone(t *testing.T) {
+	t.Parallel()
+	p := open(t, run(t, nil))
+	p.do(chromedp.SetValue(chromedp.ID("from"), "other"),
+		chromedp.Evaluate[chromedp.Void](`document.getElementById("from").dispatchEvent(new Event("change"))`),
+		chromedp.SendKeys(chromedp.ID("number"), "nonsense\r"))
+	p.shows("error", "not a phone number")
+	p.accessible("a number that is none")
+	p.do(chromedp.SetValue(chromedp.ID("number"), "(617) 555-0142"), chromedp.Click(chromedp.ID("dial")))
+	p.hear("balance")
+
+	// Silence counts when the time is up, and only where the phone is told so.
+	p.shows("left", "")
+	p.do(chromedp.Click(chromedp.ID("impatient")))
+	p.shows("left", "Silence counts in")
+	p.do(chromedp.Evaluate[chromedp.Void](`const real = Date.now; Date.now = () => real() + 600_000; 0`))
+	p.shows("log", "is silent")
+	p.do(chromedp.Evaluate[chromedp.Void](`Date.now = real; 0`), chromedp.Click(chromedp.ID("impatient")))
+	p.hear("balance")
+	p.keys("77")
+	p.shows("error", "The line would not take that")
+
+	// A person is one key away.
+	p.press("0")
+	p.shows("ask", "You are talking to a person.")
+	p.accessible("with a person")
+	p.do(chromedp.Click(chromedp.ID("person")))
+	p.shows("ask", "The call is over")
+
+	// Texts to the line, and trouble.
+	p.do(chromedp.SendKeys(chromedp.ID("text-body"), "STOP\r"))
+	p.shows("texts", "sent to the line")
+	p.shows("texts", "Twilio's own answer")
+	p.do(chromedp.SetValue(chromedp.ID("trouble-database"), "down"), chromedp.SetValue(chromedp.ID("agent"), "busy"),
+		chromedp.Click(chromedp.Search(`//button[text()="Let it be so"]`)))
+	p.shows("trouble-says", "So it is.")
+	p.do(chromedp.Click(chromedp.ID("dial")))
+	p.hear("press 0")
+	p.accessible("without a database")
+}
+
+// The line is heard, one prompt after another, and pressing a key cuts it short.
+func TestSpeakingAloud(t *testing.T) {
+	t.Parallel()
+	p := open(t, run(t, nil))
+	// Debian's Chromium has no voices: one is put in that remembers, and ends a prompt when told.
+	p.do(chromedp.Evaluate[chromedp.Void](`
+		window.spoken = []; window.cut = 0;
+		speechSynthesis.getVoices = () => [{}];
+		speechSynthesis.speak = (u) => { spoken.push(u.lang + " " + u.text); window.finish = () => u.onend(); };
+		speechSynthesis.cancel = () => { cut++; };
+		speechSynthesis.dispatchEvent(new Event("voiceschanged")); 0`))
+	if !get(p, chromedp.Evaluate[bool](`document.getElementById("aloud").checked && document.getElementById("impatient").checked`)) {
+		t.Error("with a voice the phone speaks, and is impatient")
+	}
+	p.do(chromedp.Click(chromedp.ID("dial")))
+	p.hear("balance")
+	spoken := func() []string { return get(p, chromedp.Evaluate[[]string]("spoken")) }
+	if got := spoken(); len(got) != 1 || !strings.HasPrefix(got[0], "en-US Thank you for calling") {
+		t.Errorf("spoken at first: %q", got)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`finish(); 0`))
+	if got := spoken(); len(got) != 2 || !strings.Contains(got[1], "At any time") {
+		t.Errorf("spoken after the first prompt: %q", got)
+	}
+	p.press("1")
+	p.hear("account number")
+	if got := spoken(); len(got) != 3 || !strings.Contains(got[2], "account number") || !get(p, chromedp.Evaluate[bool]("cut > 0")) {
+		t.Errorf("spoken after the key: %q", got)
+	}
+	if got := get(p, chromedp.Evaluate[string](`document.getElementById("log").getAttribute("aria-live")`)); got != "off" {
+		t.Errorf("a screen reader speaks at the same time: %s", got)
+	}
 }

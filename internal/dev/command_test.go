@@ -1,6 +1,8 @@
 package dev_test
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -32,6 +34,7 @@ hear "a word that nobody says"
 )
 
 func TestCallAndClock(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	for name, text := range map[string]string{"story.call": story, "otherwise.call": otherwise, "nonsense.call": "sing a song\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -85,6 +88,7 @@ func start(t *testing.T, o dev.Options) string {
 }
 
 func TestWhatKeepsDevFromStarting(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -132,6 +136,7 @@ func TestWhatKeepsDevFromStarting(t *testing.T) {
 // A shell that has read dev.env starts dev again: what the first dev made up is gone and forgotten,
 // and what was named beforehand is not.
 func TestASecondDevFromAShellThatKnowsTheFirst(t *testing.T) {
+	t.Parallel()
 	elsewhere := "http://127.0.0.1:1"
 	first := run(t, func(o *dev.Options) { o.Settings.TwilioAPIURL = elsewhere; o.Now = "" })
 	env := (&process{t: t, dir: filepath.Dir(first.dir)}).settings()
@@ -159,6 +164,7 @@ func TestASecondDevFromAShellThatKnowsTheFirst(t *testing.T) {
 }
 
 func TestTheClockGoesOnFromWhereItStood(t *testing.T) {
+	t.Parallel()
 	first := run(t, nil)
 	at := func(r running) time.Time {
 		t.Helper()
@@ -205,6 +211,7 @@ func TestTheClockGoesOnFromWhereItStood(t *testing.T) {
 }
 
 func TestOnlyReadyWhenEverythingIs(t *testing.T) {
+	t.Parallel()
 	r := run(t, nil)
 	base := strings.TrimSuffix(r.phone, "/phone")
 	for path, want := range map[string]int{"/readyz": 200, "/healthz": 200, "/": 200, "/phone": 200, "/nothing": 404} {
@@ -215,6 +222,25 @@ func TestOnlyReadyWhenEverythingIs(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
+		}
+	}
+}
+
+// Ctrl-C in the middle of starting leaves nothing behind, and is no error.
+func TestStoppedWhileStarting(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond, time.Second} {
+		dir := filepath.Join(folder(t), ".duebell")
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		err := dev.Run(ctx, dev.Options{
+			Dir: dir, Settings: app.Settings{HTTPAddr: "127.0.0.1:0"}, Log: slog.New(slog.DiscardHandler), Ready: func(string) {},
+		})
+		cancel()
+		if err != nil {
+			t.Errorf("stopped after %v: %v", after, err)
+		}
+		if n := servers(t, dir); n != 0 {
+			t.Errorf("stopped after %v: %d database servers are left", after, n)
 		}
 	}
 }

@@ -17,9 +17,10 @@ import (
 
 // control is where a running dev is told to play a script or to move its clock. It listens on loopback.
 type control struct {
-	world *world.World
-	moved func()
-	url   string
+	world   *world.World
+	moved   func()
+	emptied func() // told when the world was reset
+	url     string
 
 	mu      sync.Mutex
 	playing bool
@@ -115,6 +116,7 @@ func (c *control) back(ctx context.Context, story script.Script) error {
 	w := c.world
 	defer c.moved()
 	defer w.Run()
+	c.emptied()
 	w.RedisUp()
 	w.DatabaseUp()
 	if w.Twilio() == nil || w.Processor() == nil {

@@ -17,7 +17,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -42,15 +42,16 @@ type Options struct {
 // Dev is a running dev.
 type dev struct {
 	Options
-	home    home
-	clock   *app.DomainClock
-	metrics *app.Metrics
-	server  *privatepg.Server
-	world   *world.World
-	phone   *phone.Phone
-	keeper  *keeper
-	pages   atomic.Pointer[phone.Phone]
-	control *control
+	home      home
+	ownPolicy bool
+	clock     *app.DomainClock
+	metrics   *app.Metrics
+	server    *privatepg.Server
+	world     *world.World
+	phone     *phone.Phone
+	keeper    *keeper
+	pages     atomic.Pointer[phone.Phone]
+	control   *control
 
 	aside []*http.Server // control and metrics
 	ops   net.Listener
@@ -63,8 +64,8 @@ func Run(ctx context.Context, o Options) error {
 	if err == nil {
 		err = d.live(ctx)
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = nil // asked to end, in the middle of starting perhaps
+	if ctx.Err() != nil {
+		err = nil // it was asked to end, in the middle of starting perhaps
 	}
 	return errors.Join(err, d.stop(context.WithoutCancel(ctx)))
 }
@@ -129,10 +130,13 @@ func (d *dev) settle(context.Context) error {
 		return err
 	}
 	if s.PolicyFile == "" {
-		s.PolicyFile = d.home.policy()
+		s.PolicyFile, d.ownPolicy = d.home.policy(), true
 		if err := d.home.write("policy.toml", []byte(devPolicy)); err != nil {
 			return err
 		}
+	}
+	if s.PolicyFile, err = filepath.Abs(s.PolicyFile); err != nil { // dev.env is read in other folders, too
+		return fmt.Errorf("DUEBELL_POLICY: %w", err)
 	}
 	at, err := d.startOfClock()
 	if err != nil {
@@ -180,6 +184,7 @@ func (d *dev) openWorld(ctx context.Context) error {
 		HTTPAddr: d.Settings.HTTPAddr, PublicURL: d.Settings.PublicURL, ConnectorAddr: d.Settings.ConnectorAddr,
 		Pages: http.HandlerFunc(d.showPages), TwilioURL: d.Settings.TwilioAPIURL, StripeURL: d.Settings.StripeAPIURL, Settings: d.Settings,
 		Seed: binary.LittleEndian.Uint64(seed[:]), NotYet: true, Charged: d.keeper.keep,
+		Reminders: true,
 	})
 	if err != nil {
 		return err
@@ -226,7 +231,7 @@ func (d *dev) moved() {
 
 // openAside opens the addresses that are no part of the line: control and metrics.
 func (d *dev) openAside(ctx context.Context) error {
-	d.control = &control{world: d.world, moved: d.moved}
+	d.control = &control{world: d.world, moved: d.moved, emptied: d.phone.Begin}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("dev's control address: %w", err)
@@ -268,7 +273,7 @@ func (d *dev) writeEnv(context.Context) error {
 			own = append(own, name)
 		}
 	}
-	if strings.HasPrefix(s.PolicyFile, d.Dir) {
+	if d.ownPolicy {
 		own = append(own, "DUEBELL_POLICY")
 	}
 	return d.home.write("dev.env", envFile(variables(s, d.clock.Now().In(d.world.Zone()), d.control.url), own))

@@ -314,6 +314,7 @@ func (p *process) pays712345678() books {
 }
 
 func TestAnOutsiderPays(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	p := launch(t, dir)
 	env := p.settings()

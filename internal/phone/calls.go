@@ -35,10 +35,15 @@ func (c *callInHand) begin(question int) (*twilio.Call, error) {
 	return c.call, nil
 }
 
-func (c *callInHand) end() {
+// end gives the call back. An act that the line would not take has changed nothing: the question is the
+// same.
+func (c *callInHand) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = false
+	if errors.Is(err, twilio.ErrRefused) {
+		c.question--
+	}
 }
 
 type dialRequest struct {
@@ -179,7 +184,7 @@ func (p *Phone) act(r *http.Request) (any, error) {
 		return nil, err
 	}
 	err = do(p.ctx, call, req)
-	c.end()
+	c.end(err)
 	if err := explain(err); err != nil {
 		return nil, err
 	}

@@ -43,6 +43,9 @@ func next(now time.Time, cal *billing.Calendar, day, hour, minute int) time.Time
 // phoneNumber reads a number as people write it: +1 617 555 0101, (617) 555-0101.
 func phoneNumber(s string) (string, error) {
 	digits := onlyDigits(s)
+	if strings.Trim(s, "+0123456789 ()-.") != "" {
+		digits = "" // a word is no part of a number
+	}
 	international := strings.HasPrefix(strings.TrimSpace(s), "+")
 	switch {
 	case international && len(digits) >= 8 && len(digits) <= 15:

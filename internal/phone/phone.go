@@ -101,6 +101,14 @@ func New(cfg Config) (*Phone, error) {
 // ServeHTTP answers under /phone.
 func (p *Phone) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
+// Begin forgets what was set and sent from the page: the world has been reset.
+func (p *Phone) Begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.troubles)
+	p.sent = nil
+}
+
 // Close lets calls that are at work end.
 func (p *Phone) Close() { p.cancel() }
 

@@ -271,10 +271,11 @@ func TestRefusalsAreSentences(t *testing.T) {
 		want   string
 	}{
 		{"calls", object{"from": "12"}, 400, "not a phone number"},
+		{"calls", object{"from": "phone 6175550101"}, 400, "not a phone number"},
 		{"calls", object{"form": "+16175550101"}, 400, "could not be read"},
 		{"calls/" + sid + "/key", object{"question": 7, "keys": "1"}, 409, "has gone on"},
 		{"calls/" + sid + "/press", object{"question": 0, "keys": "12345"}, 422, "complete after 3 of 5 keys"},
-		{"calls/" + sid + "/say", object{"question": 1, "text": "hello"}, 422, "listens to keys alone"},
+		{"calls/" + sid + "/say", object{"question": 0, "text": "hello"}, 422, "listens to keys alone"},
 		{"calls/" + sid + "/sing", object{}, 404, "cannot do that"},
 		{"calls/CA0/key", object{"keys": "1"}, 404, "no such call"},
 		{"texts", object{"from": "+16175550101", "body": " "}, 400, "Write what"},

@@ -46,6 +46,9 @@ func find(ctx context.Context, major int, log io.Writer) (install, error) {
 	if err == nil || !errors.Is(err, errNone) {
 		return got, err
 	}
+	if ctx.Err() != nil { // then nothing was found because nothing could be looked at
+		return install{}, fmt.Errorf("look for PostgreSQL: %w", context.Cause(ctx))
+	}
 	fmt.Fprintln(log, "PostgreSQL's server programs are not on this machine.")
 	if err := apt.Install(ctx, log, "postgresql"); err != nil {
 		return install{}, fmt.Errorf("PostgreSQL %d or newer is needed; install it with your package manager "+

@@ -114,6 +114,9 @@ func (h *home) settle(ctx context.Context, bin install, as *child.Account, log i
 	if err == nil {
 		return nil
 	}
+	if ctx.Err() != nil { // nothing is proven, and moving would begin without the data
+		return fmt.Errorf("private PostgreSQL: %w", context.Cause(ctx))
+	}
 	if as == nil {
 		return fmt.Errorf("private PostgreSQL: the folder cannot be used: %w", err)
 	}

@@ -2,6 +2,7 @@ package script_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,23 @@ import (
 )
 
 const calls = "../../ivr/testdata/calls"
+
+// Scripts mostly wait for servers, so that more of them run at once than there are cores.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", "4") // the flag is there, and four is a number
+	}
+	os.Exit(m.Run())
+}
+
+// inTwos are played a second time with two serve and two work processes on the same stores.
+var inTwos = []string{
+	"both-payments-three-times-at-once.call", "everything-breaks-before-consent.call", "everything-breaks-between-charge-and-record.call",
+	"killed-after-pay-and-at-the-assent.call", "slow-beyond-patience.call", "two-callers-one-account.call",
+}
 
 // TestCalls plays every script in a world of its own.
 func TestCalls(t *testing.T) {
@@ -45,6 +63,19 @@ func TestCalls(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				all = append(all, played{s, got.Passed})
+			})
+			if !slices.Contains(inTwos, name) {
+				continue
+			}
+			t.Run(strings.TrimSuffix(name, ".call")+"/two-of-each", func(t *testing.T) {
+				t.Parallel()
+				s, err := script.Parse(name, string(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := play(t, s, 2); got.Err != nil {
+					t.Fatalf("%v\n\n%s", got.Err, got.Transcript)
+				}
 			})
 		}
 	})

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"duebell/billing"
 	"duebell/internal/script"
 	"duebell/internal/world"
 	"duebell/ivr"
+	"duebell/voiceprompts"
 )
 
 // goal is one thing that a script must be there for and really pass.
@@ -26,8 +28,14 @@ type goal struct {
 func goals() []goal {
 	var list []goal
 	for _, s := range ivr.Conversation() {
+		if s.Name == ivr.ChooseLanguage && oneLanguage() {
+			continue // the question is not asked
+		}
 		list = append(list, goal{"step", string(s.Name), "step " + string(s.Name)})
 		for _, to := range slices.Compact(slices.Sorted(slices.Values(exits(s)))) {
+			if to == ivr.ChooseLanguage && oneLanguage() {
+				continue
+			}
 			jump := string(s.Name) + ">" + string(to)
 			list = append(list, goal{"jump", jump, "jump " + jump})
 		}
@@ -53,6 +61,12 @@ func goals() []goal {
 	return list
 }
 
+// oneLanguage says that no other language than English is in force yet (K4).
+func oneLanguage() bool {
+	prompts, err := voiceprompts.Load()
+	return err == nil && len(prompts.InForce(billing.DefaultPolicy().Languages)) == 1
+}
+
 // exits are the jumps of a step that a script can take: a person is declared only where something is asked.
 func exits(s ivr.Step) []ivr.StepName {
 	list := s.LeadsTo
@@ -69,12 +83,10 @@ func exits(s ivr.Step) []ivr.StepName {
 // borneOut says what must have been passed besides, for a promise or a row to be more than a word.
 var borneOut = map[string]func(p passed) bool{
 	"P1": func(p passed) bool { return p.any("fault *") },
-	"P2": func(p passed) bool {
-		return p.all("fact owes", "fact due") && p.any("fact paid", "fact unknown", "fact not-charged")
-	},
+	"P2": func(p passed) bool { return p.all("fact owes", "fact due") },
 	"P3": func(p passed) bool { return p.any("text sent") },
 	"P4": func(p passed) bool { return p.any("secret keyed") },
-	"P5": func(p passed) bool { return p.any("handed-over") },
+	"P5": func(p passed) bool { return p.any("handed-over", "jump *>person") },
 	"P6": func(p passed) bool {
 		return p.any("fault *-down@*", "fault kill-*", "fault redis-empty@*", "fault processor-slow@*")
 	},
@@ -258,5 +270,5 @@ func show(t table) error {
 	if file == "" {
 		return nil
 	}
-	return os.WriteFile(file, []byte(t.text), 0o644) //nolint:gosec // G306: a report for whoever builds
+	return os.WriteFile(file, []byte(t.text), 0o644)
 }

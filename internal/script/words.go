@@ -25,6 +25,7 @@ func init() {
 		"clock":   {"clock 2027-02-10T10:00", readClock},
 		"sample":  {"sample", simple(func(ctx context.Context, r *run) error { return r.w.Sample(ctx) })},
 		"account": {"account 712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139", readAccount},
+		"plan":    {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
 		"import":  {"import stale, or: import file paid-on-the-web.csv", readImport},
 		"dial":    {"dial answered|busy|no-answer|failed", readDial},
 
@@ -78,6 +79,9 @@ func init() {
 		"letters-posted": {"letters-posted", simple(func(ctx context.Context, r *run) error { return r.w.PostLetters(ctx) })},
 		"dispute":        {"dispute 712345678", readDispute},
 		"resolve":        {"resolve 712345678 taken|not-charged", readResolve},
+		"due-moved":      {"due-moved 2027-02 2027-02-26T17:00", readDueMoved},
+		"delivered":      {"delivered +16175550101", readDelivered},
+		"undelivered":    {"undelivered 30006 +16175550101", readUndelivered},
 		"text-outcome":   {"text-outcome +16175550101 delivered|undelivered|failed|refused", readTextOutcome},
 	}
 }

@@ -24,7 +24,7 @@ const formatV1 = 1
 // a row's secret copied into another row is refused.
 func (k Keys) Seal(plain []byte, context string) []byte {
 	newest := k.newest()
-	header := append([]byte{formatV1, byte(len(newest.id))}, newest.id...)
+	header := append([]byte{formatV1, byte(len(newest.id))}, newest.id...) //nolint:gosec // G115: ParseKeys bounds an id's length
 	aead := newAEAD(newest)
 	sealed := make([]byte, len(header), len(header)+len(plain)+aead.Overhead())
 	copy(sealed, header)

@@ -26,7 +26,6 @@ var (
 		invalid-postal-code invalid-bank-routing-number invalid-bank-account-number input-matching-failed`)
 	cardSteps     = words("payment-card-number expiration-date security-code postal-code payment-processing")
 	bankSteps     = words("bank-routing-number bank-account-number payment-processing")
-	gatherInputs  = words("dtmf speech") // and both, see Gather
 	statusEvents  = words("initiated ringing answered completed")
 	rejectReasons = words("rejected busy")
 

@@ -22,8 +22,9 @@ func (w *World) Stand(at time.Time) {
 	w.standing.Store(true)
 }
 
-// Run lets the clock go on by itself again.
+// Run lets the clock go on by itself again, with or without reminders as the world was opened.
 func (w *World) Run() {
+	w.plans.Store(w.cfg.Reminders)
 	w.clock.Run()
 	w.standing.Store(false)
 }
@@ -33,8 +34,8 @@ func (w *World) Advance(ctx context.Context, d time.Duration) error {
 	return w.Until(ctx, w.clock.Now().Add(d))
 }
 
-// Until moves the clock to an instant: it passes each import in order, ticks every planner, look-up
-// and sweeper, and returns when nothing due is left undone.
+// Until moves the clock to an instant: it passes each import in order, and the hour of each reminder,
+// ticks every planner, look-up and sweeper, and returns when nothing due is left undone.
 func (w *World) Until(ctx context.Context, at time.Time) error {
 	w.moving.Lock()
 	defer w.moving.Unlock()
@@ -42,10 +43,24 @@ func (w *World) Until(ctx context.Context, at time.Time) error {
 		return fmt.Errorf("the clock does not go back: it is %s already", w.clock.Now().In(w.Zone()).Format("2006-01-02T15:04:05"))
 	}
 	w.movedTo(w.clock.Now(), at)
-	for next := w.nextImport(w.clock.Now()); !next.After(at); next = w.nextImport(next) {
-		w.clock.Set(next)
-		if err := w.importAsDue(ctx); err != nil {
+	if w.plans.Load() { // what is planned now may go on the way
+		if err := w.settle(ctx); err != nil {
 			return err
+		}
+	}
+	for {
+		next, imports, err := w.nextStop(ctx, at)
+		if err != nil {
+			return err
+		}
+		if next.After(at) {
+			break
+		}
+		w.clock.Set(next)
+		if imports {
+			if err := w.importAsDue(ctx); err != nil {
+				return err
+			}
 		}
 		if err := w.settle(ctx); err != nil {
 			return err
@@ -210,11 +225,11 @@ func (w *World) tickAll(ctx context.Context) error {
 	w.mu.Lock()
 	work, broken := w.work, w.dbDown || w.redisDown
 	w.mu.Unlock()
+	errs := w.plan(ctx, work)
 	done := make(chan error, len(work))
 	for _, k := range work {
 		go func() { done <- k.Tick(ctx) }()
 	}
-	var errs []error
 	for range work {
 		errs = append(errs, <-done)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,6 +53,10 @@ type page struct {
 func (p *page) Header() http.Header { return p.header }
 func (p *page) WriteHeader(int)     {}
 
+// sampleValue is the number at the end of a metric's line: counts and bytes, any of which may look
+// like something keyed.
+var sampleValue = regexp.MustCompile(`(?m) [0-9.e+-]+$`)
+
 func metricsText(m *app.Metrics) string {
 	p := &page{header: http.Header{}}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
@@ -59,7 +64,7 @@ func metricsText(m *app.Metrics) string {
 		return err.Error()
 	}
 	app.OpsHandler(m).ServeHTTP(p, r)
-	return p.String()
+	return sampleValue.ReplaceAllString(p.String(), "")
 }
 
 func (w *World) redisText(ctx context.Context) ([]place, error) {
@@ -192,5 +197,10 @@ func alnum(s string, i int) bool {
 		return false
 	}
 	c := s[i]
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '.'
+	if c == '.' { // of a number, not of a sentence
+		return digit(s, i-1) && digit(s, i+1)
+	}
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
+
+func digit(s string, i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }

@@ -49,7 +49,7 @@ func (w *World) openOutside(ctx context.Context) error {
 	if o.twilioURL == "" {
 		l, err := o.serve(ctx, "", o.rest)
 		if err != nil {
-			return fmt.Errorf("Twilio's address: %w", err)
+			return fmt.Errorf("the address for Twilio: %w", err)
 		}
 		o.twilioURL = "http://" + l.Addr().String()
 		return o.newTwilio()

@@ -1,7 +1,9 @@
 package world
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -166,10 +168,19 @@ func (w *World) webhookAnswered(ctx context.Context, path string) {
 	}
 }
 
-// apiAsked notes a request to Twilio's API that is answered wrongly.
+// apiAsked looks at a request to Twilio's API: whether the text in it is true at this instant, and
+// whether it is answered wrongly.
 func (w *World) apiAsked(r *http.Request) {
 	if r.Method != http.MethodPost {
 		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return // the stand-in will not get it either
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if form, err := url.ParseQuery(string(body)); err == nil {
+		w.truth.texted(r.Context(), form.Get("Body"))
 	}
 	for _, m := range []twilio.Mode{twilio.ModeAPIDown, twilio.ModeAPIDropsReply} {
 		if w.mode(string(m)) {
@@ -178,13 +189,15 @@ func (w *World) apiAsked(r *http.Request) {
 	}
 }
 
+const maxBody = 64 << 10
+
 // processorAsked notes a request that the processor breaks on command.
 func (w *World) processorAsked(r *http.Request) {
 	w.mu.Lock()
 	words := strings.Fields(w.procFault)
 	confirm := strings.HasSuffix(r.URL.Path, "/confirm")
-	acts := len(words) > 0 && r.Method == http.MethodPost
-	if acts && (words[0] != "down" && !slices.Contains(words, "all")) {
+	acts := len(words) > 0 && (words[0] == "down" || r.Method == http.MethodPost)
+	if acts && words[0] != "down" && !slices.Contains(words, "all") {
 		acts = confirm
 	}
 	if acts && slices.Contains(words, "once") {

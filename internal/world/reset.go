@@ -53,6 +53,7 @@ func (w *World) forget() {
 	w.stories, w.stale, w.procFault, w.kill, w.silent, w.complaints = nil, false, "", false, false, nil
 	clear(w.modes)
 	w.mu.Unlock()
+	w.plans.Store(false)
 	w.truth.clear()
 	w.logs.clear()
 	w.front.forget()

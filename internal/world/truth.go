@@ -72,6 +72,33 @@ func (t *truth) spoken(call, _ string, doc []byte) {
 	}
 }
 
+// Texts that state something of a payment name it by its number: a receipt says that it is taken, a
+// written notice that it is, or is about to be (P3).
+var (
+	receiptNumber = regexp.MustCompile(`\bConfirmation (\d{9})\b`)
+	noticeNumber  = regexp.MustCompile(`\bRef (\d{9})\b`)
+)
+
+// texted compares a text with the database at the instant at which it is handed to Twilio.
+func (t *truth) texted(ctx context.Context, body string) {
+	allowed := []string{"taken"}
+	found := receiptNumber.FindStringSubmatch(body)
+	if found == nil {
+		found = noticeNumber.FindStringSubmatch(body)
+		// It was true when the notice was claimed; the bank may have refused it since.
+		allowed = []string{"authorized", "confirming", "unknown", "taken", "declined"}
+	}
+	if found == nil {
+		return
+	}
+	var state string
+	err := t.w.pool.QueryRow(ctx, `SELECT state FROM contract.payments WHERE reference = $1`, found[1]).Scan(&state)
+	if err != nil || !slices.Contains(allowed, state) {
+		t.w.complain("untrue: a text went out about a payment that is %q (%v)", state, err)
+	}
+	t.w.passed.add("fact texted")
+}
+
 // payEnded says whether the call's last document held a Pay, and forgets it.
 func (t *truth) payEnded(call string) bool {
 	t.mu.Lock()

@@ -42,11 +42,12 @@ type Config struct {
 	StripeURL     string       // likewise
 	Settings      app.Settings // what dev reads from the environment; the rest is filled in
 
-	Seed    uint64                     // for Twilio's SIDs: stores that outlive the world must not see one twice
-	Cards   []processor.Card           // that the processor takes besides the published ones
-	Banks   []processor.Bank           // likewise
-	NotYet  bool                       // /readyz says so until Ready
-	Charged func(*processor.Processor) // told after each request to our own processor; may be nil
+	Seed      uint64                     // for Twilio's SIDs: stores that outlive the world must not see one twice
+	Cards     []processor.Card           // that the processor takes besides the published ones
+	Banks     []processor.Bank           // likewise
+	NotYet    bool                       // /readyz says so until Ready
+	Reminders bool                       // are planned whenever the clock moves; else only from PlanReminders on
+	Charged   func(*processor.Processor) // told after each request to our own processor; may be nil
 }
 
 // DefaultTiming is short enough for scripts and long enough for a machine with every core busy.
@@ -102,6 +103,7 @@ type World struct {
 	ticked   time.Time  // the last Tick, guarded by moving
 	ready    atomic.Bool
 	standing atomic.Bool
+	plans    atomic.Bool   // reminders are planned
 	refused  atomic.Int64  // events that were tried and not taken
 	over     chan struct{} // closed with the world
 	closing  sync.Once
@@ -142,6 +144,7 @@ func Open(ctx context.Context, cfg Config) (*World, error) {
 	if w.metrics == nil {
 		w.metrics = app.NewMetrics()
 	}
+	w.plans.Store(w.cfg.Reminders)
 	w.truth = newTruth(w)
 	steps := []func(context.Context) error{w.makeKeys, w.openStores, w.listenFront, w.readPolicy, w.openOutside, w.openFront, w.openRoles}
 	for _, step := range steps {

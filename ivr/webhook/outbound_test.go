@@ -192,6 +192,19 @@ func TestOutboundURLs(t *testing.T) {
 	}
 }
 
+// TestWhoMayPostAboutCallsOfOurs: nobody without Twilio's signature.
+func TestWhoMayPostAboutCallsOfOurs(t *testing.T) {
+	l, calls := openOutbound(t)
+	for _, path := range []string{outURL, outURL + "/fallback", outURL + "/status"} {
+		if got := l.send(context.Background(), path, l.fields, sign(path+"x", l.fields)); got.status != 403 {
+			t.Errorf("%s: %d", path, got.status)
+		}
+	}
+	if len(calls.answered)+len(calls.progress) != 0 {
+		t.Error("something was noted")
+	}
+}
+
 // TestALineThatPlacesNoCalls has no such address.
 func TestALineThatPlacesNoCalls(t *testing.T) {
 	place, _ := onMini(t)

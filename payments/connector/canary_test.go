@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,6 +13,9 @@ import (
 
 	"duebell/payments/connector"
 )
+
+// instants are the times and durations of log lines.
+var instants = regexp.MustCompile(`time=\S+|"time":"[^"]*"|"ms":[0-9.]+`)
 
 // TestCanary looks for the numbers, and every run of four of their digits, in everything
 // that leaves the connector but the processor's request.
@@ -49,6 +53,7 @@ func TestCanary(t *testing.T) { // P4, D1
 	all := out.String() + r.log.String()
 	last4 := `"last4":"` + account[len(account)-4:] + `"` // D1: the last four may be shown
 	all = strings.ReplaceAll(all, last4, "")
+	all = instants.ReplaceAllString(all, "") // whose fractions may hold any four digits
 	for _, secret := range []string{routing, account, card, holder} {
 		for i := range len(secret) - 3 {
 			if run := secret[i : i+4]; strings.Contains(all, run) {

@@ -677,43 +677,51 @@ func (q *Queries) NoticeFacts(ctx context.Context, id int64) ([]NoticeFactsRow, 
 }
 
 const noticeForUpdate = `-- name: NoticeForUpdate :one
-SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until FROM notices WHERE id = $1 FOR UPDATE
+SELECT n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until, EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', n.kind) AND c.paused_at IS NOT NULL)::boolean AS stopped
+FROM notices n WHERE n.id = $1 FOR UPDATE OF n
 `
 
-func (q *Queries) NoticeForUpdate(ctx context.Context, id int64) (Notice, error) {
+type NoticeForUpdateRow struct {
+	Notice  Notice
+	Stopped bool
+}
+
+// Locked until it is decided what becomes of it; stopped: its kind, or every kind, is.
+func (q *Queries) NoticeForUpdate(ctx context.Context, id int64) (NoticeForUpdateRow, error) {
 	row := q.db.QueryRow(ctx, noticeForUpdate, id)
-	var i Notice
+	var i NoticeForUpdateRow
 	err := row.Scan(
-		&i.ID,
-		&i.Reference,
-		&i.Number,
-		&i.Channel,
-		&i.Kind,
-		&i.Language,
-		&i.LocalDay,
-		&i.AttemptKey,
-		&i.Cause,
-		&i.State,
-		&i.ByRequest,
-		&i.Body,
-		&i.CreatedAt,
-		&i.NotBefore,
-		&i.NotAfter,
-		&i.SentAt,
-		&i.MessageSid,
-		&i.Why,
-		&i.ErrorCode,
-		&i.Creates,
-		&i.TriedAt,
-		&i.Waits,
-		&i.Looks,
-		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
-		&i.Polls,
-		&i.PollAt,
-		&i.NudgedUntil,
+		&i.Notice.ID,
+		&i.Notice.Reference,
+		&i.Notice.Number,
+		&i.Notice.Channel,
+		&i.Notice.Kind,
+		&i.Notice.Language,
+		&i.Notice.LocalDay,
+		&i.Notice.AttemptKey,
+		&i.Notice.Cause,
+		&i.Notice.State,
+		&i.Notice.ByRequest,
+		&i.Notice.Body,
+		&i.Notice.CreatedAt,
+		&i.Notice.NotBefore,
+		&i.Notice.NotAfter,
+		&i.Notice.SentAt,
+		&i.Notice.MessageSid,
+		&i.Notice.Why,
+		&i.Notice.ErrorCode,
+		&i.Notice.Creates,
+		&i.Notice.TriedAt,
+		&i.Notice.Waits,
+		&i.Notice.Looks,
+		&i.Notice.NextLookAt,
+		&i.Notice.Fence,
+		&i.Notice.LeasedUntil,
+		&i.Notice.Retries,
+		&i.Notice.Polls,
+		&i.Notice.PollAt,
+		&i.Notice.NudgedUntil,
+		&i.Stopped,
 	)
 	return i, err
 }

@@ -48,6 +48,20 @@ func (q *Queries) CallBacksOf(ctx context.Context, arg CallBacksOfParams) ([]Cal
 	return items, nil
 }
 
+const callInstead = `-- name: CallInstead :exec
+UPDATE notices SET channel = 'voice' WHERE number = $1 AND channel = 'sms' AND state = 'planned' AND creates = 0 AND kind = ANY ($2::text[])
+`
+
+type CallInsteadParams struct {
+	Number string
+	Kinds  []string
+}
+
+func (q *Queries) CallInstead(ctx context.Context, arg CallInsteadParams) error {
+	_, err := q.db.Exec(ctx, callInstead, arg.Number, arg.Kinds)
+	return err
+}
+
 const callsInProgress = `-- name: CallsInProgress :one
 SELECT count(*) FROM (
     SELECT c.call_sid AS call FROM calls c WHERE c.ended_at IS NULL AND c.started_at > $1
@@ -318,6 +332,28 @@ func (q *Queries) EndSuppressedConsents(ctx context.Context, arg EndSuppressedCo
 	return result.RowsAffected(), nil
 }
 
+const grantVoiceConsent = `-- name: GrantVoiceConsent :exec
+INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES ($1, 'voice', 'payments', $2, $3, $4)
+ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING
+`
+
+type GrantVoiceConsentParams struct {
+	Number  string
+	Source  string
+	Wording string
+	At      time.Time
+}
+
+func (q *Queries) GrantVoiceConsent(ctx context.Context, arg GrantVoiceConsentParams) error {
+	_, err := q.db.Exec(ctx, grantVoiceConsent,
+		arg.Number,
+		arg.Source,
+		arg.Wording,
+		arg.At,
+	)
+	return err
+}
+
 const importSuppressions = `-- name: ImportSuppressions :execrows
 INSERT INTO suppressions (number, channel, purpose, source, words, at)
 SELECT DISTINCT ON (r.number, r.channel, r.purpose) r.number, r.channel, r.purpose, r.source, r.words, r.at
@@ -397,6 +433,43 @@ type NoteNudgedParams struct {
 func (q *Queries) NoteNudged(ctx context.Context, arg NoteNudgedParams) error {
 	_, err := q.db.Exec(ctx, noteNudged, arg.Again, arg.Ids)
 	return err
+}
+
+const numbersToCall = `-- name: NumbersToCall :many
+SELECT c.number FROM consents c
+WHERE c.channel = 'voice' AND c.purpose = 'payments' AND c.ended_at IS NULL AND c.number > $1
+  AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = 'voice' AND s.purpose IN ('payments', 'all')
+                  AND s.lifted_at IS NULL)
+  AND (NOT EXISTS (SELECT 1 FROM consents t WHERE t.number = c.number AND t.channel = 'sms' AND t.purpose = 'payments' AND t.ended_at IS NULL)
+       OR EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = 'sms' AND s.purpose IN ('payments', 'all')
+                  AND s.lifted_at IS NULL))
+ORDER BY c.number LIMIT $2::int
+`
+
+type NumbersToCallParams struct {
+	After string
+	Most  int32
+}
+
+// N10: who has agreed to calls, and cannot be reminded by text: nothing arrives there, or texts are not wanted.
+func (q *Queries) NumbersToCall(ctx context.Context, arg NumbersToCallParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, numbersToCall, arg.After, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var number string
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		items = append(items, number)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const pauseKind = `-- name: PauseKind :execrows

@@ -59,6 +59,8 @@ CREATE UNIQUE INDEX one_open_attempt_an_account ON payment_attempts (account)
 CREATE INDEX attempts_open ON payment_attempts (not_before, next_look_at)
     WHERE state IN ('authorized', 'confirming', 'unknown');
 CREATE INDEX attempts_promising_nothing ON payment_attempts (offered_at) WHERE state IN ('offered', 'tokenized');
+CREATE INDEX attempts_with_tokens ON payment_attempts (settled_at)
+    WHERE token_sealed IS NOT NULL AND state IN ('taken', 'returned');
 CREATE INDEX attempts_account ON payment_attempts (account, offered_at);
 CREATE INDEX attempts_withheld_declines ON payment_attempts (offered_at) WHERE caller IS NULL AND state = 'declined';
 CREATE INDEX attempts_caller ON payment_attempts (caller, offered_at) WHERE caller IS NOT NULL;

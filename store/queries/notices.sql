@@ -20,7 +20,9 @@ RETURNING notice_id;
 SELECT id FROM notices WHERE attempt_key = @attempt_key AND kind = @kind;
 
 -- name: NoticeForUpdate :one
-SELECT * FROM notices WHERE id = @id FOR UPDATE;
+-- Locked until it is decided what becomes of it; stopped: its kind, or every kind, is.
+SELECT sqlc.embed(n), EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', n.kind) AND c.paused_at IS NOT NULL)::boolean AS stopped
+FROM notices n WHERE n.id = @id FOR UPDATE OF n;
 
 -- name: NoticeFacts :many
 -- Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still

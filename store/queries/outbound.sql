@@ -124,3 +124,21 @@ WHERE c.ended_at IS NULL AND c.number = ANY (@numbers::text[])
 
 -- name: PlacedKind :one
 SELECT kind FROM notices WHERE message_sid = @message_sid AND channel = 'voice';
+
+-- name: NumbersToCall :many
+-- N10: who has agreed to calls, and cannot be reminded by text: nothing arrives there, or texts are not wanted.
+SELECT c.number FROM consents c
+WHERE c.channel = 'voice' AND c.purpose = 'payments' AND c.ended_at IS NULL AND c.number > @after
+  AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = 'voice' AND s.purpose IN ('payments', 'all')
+                  AND s.lifted_at IS NULL)
+  AND (NOT EXISTS (SELECT 1 FROM consents t WHERE t.number = c.number AND t.channel = 'sms' AND t.purpose = 'payments' AND t.ended_at IS NULL)
+       OR EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = 'sms' AND s.purpose IN ('payments', 'all')
+                  AND s.lifted_at IS NULL))
+ORDER BY c.number LIMIT @most::int;
+
+-- name: CallInstead :exec
+UPDATE notices SET channel = 'voice' WHERE number = @number AND channel = 'sms' AND state = 'planned' AND creates = 0 AND kind = ANY (@kinds::text[]);
+
+-- name: GrantVoiceConsent :exec
+INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES (@number, 'voice', 'payments', @source, @wording, @at)
+ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;

@@ -119,14 +119,16 @@ async function act(name, body) {
   deadline = 0;
   voice.stop();
   complain("");
-  const question = call.question;
+  const asked = call;
   call = { ...call, ask: { ...call.ask, kind: "running", words: "The line is at work …", typed: 0 } };
   tellAsk();
   let next = null;
   try {
-    next = await post(`calls/${sid}/${name}`, { question, ...body });
+    next = await post(`calls/${sid}/${name}`, { question: asked.question, ...body });
   } catch (problem) {
     complain(problem.message);
+    call = asked; // what was asked before is asked still, unless refresh knows better
+    controls();
   }
   acting = false;
   acts++;
@@ -241,9 +243,9 @@ function wireChoices() {
   chosen();
   fill(byId("card-test"), [["card-number", "number"], ["card-expiry", "expiry"], ["card-code", "code"], ["card-postal", "postal"]]);
   fill(byId("bank-test"), [["bank-routing", "routing"], ["bank-account", "account"]]);
-  for (const [name, otherwise] of [["impatient", voice.hasVoices() ? "yes" : "no"], ["webhooks", "no"]]) {
+  for (const name of ["impatient", "webhooks"]) {
     const box = byId(name);
-    box.checked = kept.get(name, otherwise) === "yes";
+    box.checked = kept.get(name, "no") === "yes";
     box.addEventListener("change", () => {
       kept.set(name, box.checked ? "yes" : "no");
       byId("log").classList.toggle("wires", byId("webhooks").checked);
@@ -302,9 +304,11 @@ async function loop() {
   setTimeout(loop, pace);
 }
 
-voice.start();
 wireChoices();
 wireCall();
+voice.start((aloud) => { // a phone that speaks is as impatient as a real one, until somebody says otherwise
+  if (kept.get("impatient", "") === "") byId("impatient").checked = aloud;
+});
 desk.start(refresh);
 controls();
 setInterval(watch, 250);

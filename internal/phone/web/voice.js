@@ -18,15 +18,17 @@ function found() {
   byId("log").setAttribute("aria-live", aloud() ? "off" : "polite"); // two voices at once help nobody
 }
 
-export function start() {
-  found();
-  if (synth) synth.addEventListener("voiceschanged", found);
+// start tells, now and whenever it changes, that the phone speaks or does not.
+export function start(told) {
+  const look = () => { found(); told(aloud()); };
+  if (synth) synth.addEventListener("voiceschanged", look);
   box.addEventListener("change", () => {
     kept.set("aloud", box.checked ? "yes" : "no");
     if (!box.checked) stop();
-    found();
+    look();
   });
   window.addEventListener("pagehide", stop);
+  look();
 }
 
 export const aloud = () => box.checked && hasVoices();

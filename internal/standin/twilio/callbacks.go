@@ -69,7 +69,7 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 func (t *Twilio) deliverCallback(ctx context.Context, w webhook) {
 	answer, err := t.deliver(ctx, w)
 	if refused(err) || err == nil && answer.status/100 != 2 {
-		t.blame(Fault{FaultReply, w.callSID, w.path(), "a status callback was refused"})
+		_ = t.blame(Fault{FaultReply, w.callSID, w.path(), "a status callback was refused"})
 	}
 }
 

@@ -158,7 +158,7 @@ func (t *Twilio) askAgain(ctx context.Context, p *paying, body []byte, first tok
 	}
 	again, secondFailure := readConnector(answer)
 	if again.token != first.token || (failure == nil) != (secondFailure == nil) {
-		t.blame(Fault{FaultUnequalReplies, "", pathOf(p.connector.URL), "a repeated transaction_id got another answer"})
+		_ = t.blame(Fault{FaultUnequalReplies, "", pathOf(p.connector.URL), "a repeated transaction_id got another answer"})
 	}
 }
 

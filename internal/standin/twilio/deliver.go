@@ -92,7 +92,7 @@ func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 	_, fragment, _ := strings.Cut(w.url, "#")
 	rules, err := parseOverrides(fragment)
 	if err != nil {
-		t.blame(Fault{FaultOverrides, w.callSID, w.path(), err.Error()})
+		_ = t.blame(Fault{FaultOverrides, w.callSID, w.path(), err.Error()})
 		rules = defaultOverrides()
 	}
 	ctx, cancel := context.WithTimeout(ctx, rules.total)
@@ -186,7 +186,7 @@ func (t *Twilio) compare(w webhook, first, again reply, err error) {
 	}
 	if err != nil || !first.same(again) {
 		detail := fmt.Sprintf("a repeated request got another answer (status %d and %d, %d and %d bytes)", first.status, again.status, len(first.body), len(again.body))
-		t.blame(Fault{FaultUnequalReplies, w.callSID, w.path(), detail})
+		_ = t.blame(Fault{FaultUnequalReplies, w.callSID, w.path(), detail})
 	}
 }
 

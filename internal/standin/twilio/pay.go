@@ -59,14 +59,14 @@ func (c *Call) startPay(ctx context.Context, n *Node) (asks bool, err error) {
 	p := c.newPaying(n)
 	c.pay = p
 	if code, what := p.refusedBy(c.t.cfg.Connectors); code != 0 {
-		c.blame(FaultPaySetup, "%s (error %d)", what, code)
+		_ = c.blame(FaultPaySetup, "%s (error %d)", what, code)
 		form := p.result("payment-connector-error")
 		form.Set("PayErrorCode", strconv.Itoa(code))
 		form.Set("PaymentError", what)
 		return false, c.postPay(ctx, form)
 	}
 	if missing := p.missingPrompts(); len(missing) > 0 {
-		c.blame(FaultMissingPrompt, "Pay has no Prompt for %s", strings.Join(missing, ", "))
+		_ = c.blame(FaultMissingPrompt, "Pay has no Prompt for %s", strings.Join(missing, ", "))
 	}
 	return c.askField(ctx)
 }

@@ -131,6 +131,6 @@ func (c *Call) postUnheard(ctx context.Context, rawURL, method string, extra url
 	target := c.resolve(rawURL)
 	answer, err := c.deliver(ctx, target, method, form)
 	if refused(err) || err == nil && answer.status/100 != 2 {
-		c.blame(FaultReply, "an action after the hang-up was refused")
+		_ = c.blame(FaultReply, "an action after the hang-up was refused")
 	}
 }

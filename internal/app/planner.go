@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"duebell/billing"
+	"duebell/notify"
+	"duebell/voiceprompts"
+)
+
+const (
+	planEvery   = 30 * time.Second // how often the leader asks whether there is anything to plan
+	planTimeout = 30 * time.Minute // of one run; several million accounts take minutes
+)
+
+// planJob asks the planner whether it is due. It carries no time: the planner reads the domain clock.
+type planJob struct{}
+
+// Kind names the job and its queue.
+func (planJob) Kind() string { return "plan" }
+
+// planWorker runs the planner. Of two at once one plans and the other finds it at work.
+type planWorker struct {
+	river.WorkerDefaults[planJob]
+	work *Work
+	log  *slog.Logger
+}
+
+// Timeout is longer than a charge's: a run goes through all accounts.
+func (w *planWorker) Timeout(*river.Job[planJob]) time.Duration { return planTimeout }
+
+// Work plans if it is due. A failure is logged and not tried again by River: the next job does that.
+func (w *planWorker) Work(ctx context.Context, _ *river.Job[planJob]) error {
+	ctx, sp := span(ctx, "plan")
+	err := w.work.PlanReminders(ctx)
+	ended(sp, err)
+	if err != nil {
+		w.log.Warn("reminders were not all planned; the next run goes on", "error", err)
+	}
+	return nil
+}
+
+// planning has the elected one of all replicas put a job in line every little while. Jobs that the
+// last run is still busy with do not pile up.
+func planning(config *river.Config) {
+	job := func() (river.JobArgs, *river.InsertOpts) {
+		return planJob{}, &river.InsertOpts{
+			Queue: planJob{}.Kind(), MaxAttempts: 1,
+			UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
+				rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+			}},
+		}
+	}
+	config.PeriodicJobs = append(config.PeriodicJobs,
+		river.NewPeriodicJob(river.PeriodicInterval(planEvery), job, &river.PeriodicJobOpts{RunOnStart: true}))
+	config.Queues[planJob{}.Kind()] = river.QueueConfig{MaxWorkers: 1}
+}
+
+// PlanReminders plans the day's reminders if that is due. The periodic job calls it; dev and scripts,
+// whose clock jumps, call it at every move.
+func (w *Work) PlanReminders(ctx context.Context) error {
+	_, err := w.planner.Tick(ctx, w.clock.Now())
+	if err != nil {
+		return fmt.Errorf("plan reminders: %w", err)
+	}
+	return nil
+}
+
+// NewPlanner puts the planner together for a program that plans without being a worker.
+func NewPlanner(book notify.PlanBook, p billing.Policy, log *slog.Logger) (*notify.Planner, error) {
+	calendar, err := billing.NewCalendar(p)
+	if err != nil {
+		return nil, fmt.Errorf("calendar: %w", err)
+	}
+	prompts, err := voiceprompts.Load()
+	if err != nil {
+		return nil, fmt.Errorf("prompts: %w", err)
+	}
+	return notify.NewPlanner(book, newRules(p, calendar, prompts), log, notify.PlannerOptions{}), nil
+}

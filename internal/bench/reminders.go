@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// ReminderOptions say how many are reminded, and whether things break meanwhile.
+type ReminderOptions struct {
+	Accounts int
+	Sends    bool // drain what is planned; else only planning is measured
+	Faults   bool // one reply in twenty is lost, and the worker is killed twenty times
+	Log      io.Writer
+}
+
+// ReminderReport is one line of JSON.
+type ReminderReport struct {
+	Accounts      int     `json:"accounts"`
+	ImportSeconds float64 `json:"import_s"`
+	PlanSeconds   float64 `json:"plan_s"`
+	PlanMB        int     `json:"plan_peak_mb"`
+	Planned       int     `json:"planned"`
+	SendSeconds   float64 `json:"send_s,omitempty"`
+	TextsPerS     float64 `json:"texts_per_s,omitempty"`
+	WorkMB        int     `json:"work_peak_mb,omitempty"`
+	RiverPerS     float64 `json:"river_noop_jobs_per_s,omitempty"`
+	Ratio         float64 `json:"ratio_to_river,omitempty"`
+	*Sums
+}
+
+// Sums account for every text that was planned.
+type Sums struct {
+	Once        int            `json:"sent_once"`
+	Twice       int            `json:"sent_twice"`
+	Never       map[string]int `json:"not_sent,omitempty"`                // by what their rows say
+	Wrong       map[string]int `json:"rows_that_say_otherwise,omitempty"` // than the carrier, by what they say
+	LostReplies int            `json:"lost_replies"`
+	Kills       int            `json:"workers_killed"`
+}
+
+// String is the report as one line.
+func (r ReminderReport) String() string {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// Reminders plans a reminder for every account, sends them through a carrier that takes no time, and
+// lets River do nothing as often: all in one run. An error is a sum that does not hold, never a time.
+func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, err error) {
+	report.Accounts = o.Accounts
+	s, err := openStores(ctx, io.Discard)
+	if err != nil {
+		return report, err
+	}
+	defer s.close()
+	b := &reminderBench{o: o, stores: s, report: &report}
+	if b.policy, err = s.writePolicy(); err != nil {
+		return report, err
+	}
+	fmt.Fprintf(o.Log, "importing %d accounts\n", o.Accounts)
+	began := time.Now()
+	if _, err := s.load(ctx, o.Accounts); err != nil {
+		return report, err
+	}
+	report.ImportSeconds = time.Since(began).Seconds()
+	fmt.Fprintln(o.Log, "planning")
+	if err := b.plan(ctx); err != nil || !o.Sends {
+		return report, err
+	}
+	if b.carrier, err = startCarrier(ctx, o.Faults); err != nil {
+		return report, err
+	}
+	defer b.carrier.close()
+	fmt.Fprintln(o.Log, "sending")
+	if err := b.send(ctx); err != nil {
+		return report, err
+	}
+	if report.Sums, err = b.sums(ctx); err != nil {
+		return report, err
+	}
+	fmt.Fprintln(o.Log, "River, doing nothing")
+	if report.RiverPerS, err = noopJobs(ctx, s.dsn, min(max(o.Accounts, 5000), 100_000)); err != nil {
+		return report, err
+	}
+	report.Ratio = report.TextsPerS / report.RiverPerS
+	return report, report.hold(o)
+}
+
+// hold says which sum is wrong.
+func (r ReminderReport) hold(o ReminderOptions) error {
+	never := 0
+	for _, n := range r.Never {
+		never += n
+	}
+	switch {
+	case r.Planned == 0:
+		return errors.New("nothing was planned")
+	case r.Twice > 0:
+		return fmt.Errorf("%d texts were sent twice", r.Twice)
+	case len(r.Wrong) > 0:
+		return fmt.Errorf("rows say otherwise than the carrier: %v", r.Wrong)
+	case r.Once+never != r.Planned:
+		return fmt.Errorf("%d planned, %d sent, %d accounted for: they must add up", r.Planned, r.Once, never)
+	case !o.Faults && never > 0:
+		return fmt.Errorf("%d texts were not sent, and nothing was broken", never)
+	case o.Faults && r.Never["unaccounted"] > 0:
+		return fmt.Errorf("%d texts are in no final state", r.Never["unaccounted"])
+	}
+	return nil
+}
+
+// reminderBench is one run.
+type reminderBench struct {
+	o       ReminderOptions
+	stores  *stores
+	policy  string // its file
+	carrier *carrier
+	report  *ReminderReport
+}
+
+// env is what the roles of a run are told.
+func (b *reminderBench) env() []string {
+	env := append(os.Environ(), "DATABASE_URL="+b.stores.dsn, "REDIS_URL="+b.stores.redisURL, "DUEBELL_DATA_KEYS="+b.stores.dataKeys,
+		"DUEBELL_HASH_KEYS="+b.stores.hashKeys, "DUEBELL_LOG_LEVEL=error", "DUEBELL_POLICY="+b.policy, "DUEBELL_PUBLIC_URL=http://127.0.0.1:1",
+		"TWILIO_ACCOUNT_SID="+benchSID, "TWILIO_AUTH_TOKEN=bench", "TWILIO_PHONE_NUMBER=+18776236765", "TWILIO_MESSAGING_SERVICE_SID=",
+		"STRIPE_API_KEY="+stripeKey, "STRIPE_API_URL=http://127.0.0.1:1", "STRIPE_WEBHOOK_SECRET=whsec_bench")
+	if b.carrier != nil {
+		env = append(env, "TWILIO_API_URL="+b.carrier.url)
+	}
+	return env
+}
+
+// benchSID is the account that the carrier of a run knows.
+const benchSID = "ACbe000000000000000000000000000000"

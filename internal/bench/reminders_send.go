@@ -1,0 +1,218 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"duebell/internal/privatepg/child"
+)
+
+const kills = 20
+
+// send drains what is planned. With faults the worker is killed while it does, and what is in doubt
+// afterwards is settled by workers whose clocks stand where the looks are due.
+func (b *reminderBench) send(ctx context.Context) error {
+	pool, err := openPool(ctx, b.stores.dsn)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if b.o.Faults {
+		if err := b.killWorkers(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.drain(ctx, pool, 0); err != nil {
+		return err
+	}
+	n, took := b.carrier.took()
+	b.report.SendSeconds, b.report.TextsPerS = took.Seconds(), float64(n)/max(took.Seconds(), .001)
+	if !b.o.Faults {
+		return nil
+	}
+	// The looks are due 2, 5 and 10 minutes after the create; what was not found goes once more, and may
+	// have to be looked for as well.
+	for _, minutes := range []int{3, 6, 11, 14, 17, 22} {
+		ahead := time.Duration(minutes) * time.Minute
+		b.carrier.setAhead(ahead)
+		fmt.Fprintf(b.o.Log, "what is in doubt, %v later\n", ahead)
+		if err := b.drain(ctx, pool, ahead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// killWorkers kills one worker after another, spread over the texts.
+func (b *reminderBench) killWorkers(ctx context.Context) error {
+	for k := 1; k <= kills; k++ {
+		w, err := b.worker(0)
+		if err != nil {
+			return err
+		}
+		want := b.report.Planned * k / (kills + 1)
+		err = b.waitFor(ctx, w, func() (bool, error) { n, _ := b.carrier.took(); return n >= want, nil })
+		_ = syscall.Kill(w.Pid(), syscall.SIGKILL)
+		<-w.Done()
+		if err != nil {
+			return fmt.Errorf("before kill %d: %w", k, err)
+		}
+		fmt.Fprintf(b.o.Log, "killed worker %d after %d texts\n", k, want)
+	}
+	return nil
+}
+
+// doneSQL: nothing is due at an instant, and nobody has anything in hand.
+const doneSQL = `SELECT NOT EXISTS (SELECT 1 FROM notices WHERE state = 'planned' AND not_before <= $1)
+	AND NOT EXISTS (SELECT 1 FROM notices WHERE state = 'claimed')
+	AND NOT EXISTS (SELECT 1 FROM notices WHERE state = 'unknown' AND next_look_at <= $1)`
+
+// drain has one worker do all that is due by its clock.
+func (b *reminderBench) drain(ctx context.Context, pool *pgxpool.Pool, ahead time.Duration) error {
+	w, err := b.worker(ahead)
+	if err != nil {
+		return err
+	}
+	defer w.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 30 * time.Second})
+	at := time.Now().Add(ahead)
+	err = b.waitFor(ctx, w, func() (done bool, err error) {
+		err = pool.QueryRow(ctx, doneSQL, at).Scan(&done)
+		return done, err
+	})
+	b.report.WorkMB = max(b.report.WorkMB, peakMB(w.Pid()))
+	return err
+}
+
+// patience is how long nothing may happen at the carrier; a killed worker's leases take one minute.
+const patience = 5 * time.Minute
+
+func (b *reminderBench) waitFor(ctx context.Context, w *child.Child, ready func() (bool, error)) error {
+	before, since := -1, time.Now()
+	for {
+		ok, err := ready()
+		if ok || err != nil {
+			return err
+		}
+		if n, _ := b.carrier.took(); n != before {
+			before, since = n, time.Now()
+		} else if time.Since(since) > patience {
+			return errors.New("nothing goes on any more")
+		}
+		select {
+		case <-w.Done():
+			return fmt.Errorf("the worker ended by itself: %s", w.LastWords())
+		default:
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// sums compares every row with what the carrier has.
+func (b *reminderBench) sums(ctx context.Context) (*Sums, error) {
+	pool, err := openPool(ctx, b.stores.dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	rows, err := pool.Query(ctx, `SELECT reference, state, coalesce(why, ''),
+		format('looked %s times, created %s times, next look %s after the create', looks, creates, next_look_at - tried_at) FROM notices`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	b.carrier.mu.Lock()
+	defer b.carrier.mu.Unlock()
+	s := &Sums{Never: map[string]int{}, Wrong: map[string]int{}, LostReplies: b.carrier.lost}
+	if b.o.Faults {
+		s.Kills = kills
+	}
+	for rows.Next() {
+		var reference, state, why, about string
+		if err := rows.Scan(&reference, &state, &why, &about); err != nil {
+			return nil, err
+		}
+		if !s.add(b.carrier.count[reference], state, why) {
+			fmt.Fprintf(b.o.Log, "notice %s: %s, %s; the carrier has it %d times\n", reference, state, about, b.carrier.count[reference])
+		}
+	}
+	return s, rows.Err()
+}
+
+// add counts one notice: how often the carrier has it, and what its row says. False: they differ.
+func (s *Sums) add(texts int, state, why string) bool {
+	sent := state == "accepted" || state == "sent" || state == "delivered"
+	final := sent || state == "failed" || state == "dropped" || state == "suppressed" || state == "undelivered"
+	switch {
+	case texts > 1:
+		s.Twice++
+	case texts == 1:
+		s.Once++
+	case final:
+		s.Never[state+": "+why]++
+	default:
+		s.Never["unaccounted"]++
+	}
+	if sent != (texts > 0) {
+		s.Wrong[state+": "+why]++
+	}
+	return sent == (texts > 0) && texts <= 1
+}
+
+// noop is the job of which River makes the most.
+type noop struct{}
+
+// Kind names it.
+func (noop) Kind() string { return "noop" }
+
+// noopJobs has River do nothing as fast as it can, and gives jobs a second.
+func noopJobs(ctx context.Context, dsn string, n int) (float64, error) {
+	pool, err := openPool(ctx, dsn)
+	if err != nil {
+		return 0, err
+	}
+	defer pool.Close()
+	var done atomic.Int64
+	all := make(chan struct{})
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[noop]) error {
+		if done.Add(1) == int64(n) {
+			close(all)
+		}
+		return nil
+	}))
+	client, err := river.NewClient[pgx.Tx](riverpgxv5.New(pool), &river.Config{
+		Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 1000, FetchCooldown: 5 * time.Millisecond}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	jobs := make([]river.InsertManyParams, n)
+	for i := range jobs {
+		jobs[i].Args = noop{}
+	}
+	if _, err := client.InsertManyFast(ctx, jobs); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := client.Start(ctx); err != nil {
+		return 0, err
+	}
+	select {
+	case <-all:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	took := time.Since(began)
+	return float64(n) / took.Seconds(), client.Stop(ctx)
+}

@@ -1,0 +1,75 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"duebell/internal/app"
+	"duebell/internal/standin/twilio"
+)
+
+// PlanReminders has every move of the clock plan reminders from now on, and plans them now. Without
+// it a world sends none, unless it was opened with Reminders: most stories are not about them.
+func (w *World) PlanReminders(ctx context.Context) error {
+	w.plans.Store(true)
+	return w.Settle(ctx)
+}
+
+// plan has every replica of work plan at once: one of them does.
+func (w *World) plan(ctx context.Context, work []*app.Work) []error {
+	if !w.plans.Load() {
+		return nil
+	}
+	done := make(chan error, len(work))
+	for _, k := range work {
+		go func() { done <- k.PlanReminders(ctx) }()
+	}
+	var errs []error
+	for range work {
+		errs = append(errs, <-done)
+	}
+	return errs
+}
+
+// nextReminderSQL leaves out what was put off: whoever waits for Twilio asks again every few seconds.
+const nextReminderSQL = `SELECT min(not_before) FROM notices
+	WHERE state = 'planned' AND not_before > @now AND not_before <= @at AND waits = 0 AND creates = 0`
+
+// nextStop is the first instant up to at where a moving clock must stop: an import, or a text that may go
+// for the first time. A line that runs would send it then, and not when the move ends.
+func (w *World) nextStop(ctx context.Context, at time.Time) (next time.Time, imports bool, err error) {
+	next = w.nextImport(w.clock.Now())
+	w.mu.Lock()
+	down := w.dbDown
+	w.mu.Unlock()
+	if !w.plans.Load() || down {
+		return next, true, nil
+	}
+	var text *time.Time
+	args := named{"now": w.clock.Now(), "at": at}
+	if err := w.pool.QueryRow(ctx, nextReminderSQL, args.pgx()).Scan(&text); err != nil {
+		return next, false, fmt.Errorf("when the next text may go: %w", err)
+	}
+	if text != nil && text.Before(next) {
+		return *text, false, nil
+	}
+	return next, true, nil
+}
+
+// Undelivered has texts to a number fail with one of the carrier's codes from now on.
+func (w *World) Undelivered(number string, code int) error {
+	t := w.Twilio()
+	if t == nil {
+		return errNotOurs
+	}
+	t.SetOutcome(number, twilio.Outcome{Final: "undelivered", ErrorCode: code})
+	return nil
+}
+
+// MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).
+func (w *World) MoveDue(ctx context.Context, policy, month string, dueAt time.Time) error {
+	return w.SetPolicy(ctx, policy+fmt.Sprintf(
+		"due_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"the story\", announced_at = %q}]\n",
+		month, dueAt.In(w.Zone()).Format(time.RFC3339), w.clock.Now().In(w.Zone()).Format(time.RFC3339)))
+}

@@ -1,0 +1,263 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"duebell/billing"
+)
+
+// TestN9Numbers: the pace of the rule book.
+func TestN9Numbers(t *testing.T) {
+	p := billing.DefaultPolicy()
+	for _, c := range []struct{ free, perSecond int }{{3000, 185}, {500, 30}, {0, 0}, {-5, 0}} {
+		if got := int(TextsPerSecond(c.free, p.CallbackRate, int(p.CallSeconds))); got != c.perSecond {
+			t.Errorf("%d free lines: %d texts a second, want %d", c.free, got, c.perSecond)
+		}
+	}
+	if got := TextsPerSecond(100, 0, 270); !math.IsInf(got, 1) {
+		t.Errorf("if nobody calls back: %v", got)
+	}
+}
+
+// lineCount is how many calls there are, and how often it was asked.
+type lineCount struct {
+	used, asked int
+	err         error
+}
+
+func (l *lineCount) CallsInProgress(context.Context, time.Time) (int, error) {
+	l.asked++
+	return l.used, l.err
+}
+
+// sluice answers what it is told to and keeps the questions.
+type sluice struct {
+	room Room
+	err  error
+	asks []Ask
+}
+
+func (s *sluice) Take(_ context.Context, a Ask) (Room, error) {
+	s.asks = append(s.asks, a)
+	return s.room, s.err
+}
+
+// ticking is a clock that is moved.
+type ticking struct{ at time.Time }
+
+func (c *ticking) Now() time.Time { return c.at }
+
+var tenAM = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
+
+type pacing struct {
+	*Pacer
+	lines  *lineCount
+	sluice *sluice
+	clock  *ticking
+}
+
+func newPacing(t *testing.T, l SendLimits) *pacing {
+	t.Helper()
+	policy := billing.DefaultPolicy()
+	cal, err := billing.NewCalendar(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pacing{lines: &lineCount{}, sluice: &sluice{room: Room{Taken: true}}, clock: &ticking{at: tenAM}}
+	p.Pacer = NewPacer(p.sluice, p.lines, p.clock, PaceBy(l, "+18776236765", func(body string) int { return (len(body) + 159) / 160 }, policy, cal))
+	return p
+}
+
+// wait is how long a notice of a kind waits.
+func (p *pacing) wait(t *testing.T, k Kind, c Channel) time.Duration {
+	t.Helper()
+	if err := p.refresh(context.Background(), p.clock.at); err != nil {
+		t.Fatal(err)
+	}
+	wait, err := p.admit(context.Background(), Facts{Kind: k, Channel: c}, "a text", p.clock.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait
+}
+
+// TestNoLimitsNoQuestions: what is not configured costs nothing.
+func TestNoLimitsNoQuestions(t *testing.T) {
+	p := newPacing(t, SendLimits{})
+	if wait := p.wait(t, DueSoon, SMS); wait != 0 || len(p.sluice.asks) != 0 || p.lines.asked != 0 {
+		t.Errorf("waits %v after %d questions", wait, len(p.sluice.asks)+p.lines.asked)
+	}
+	if wait := p.wait(t, CallBack, Voice); wait != 0 {
+		t.Errorf("a call waits %v", wait)
+	}
+	if got := p.batch(700); got != 700 {
+		t.Errorf("a tick puts %d in line", got)
+	}
+}
+
+// TestWhatIsAsked: the limits, the pace of the free lines, and who comes first.
+func TestWhatIsAsked(t *testing.T) {
+	p := newPacing(t, SendLimits{SegmentsPerSecond: 20, SegmentsPerDay: 2000, Lines: 3000})
+	p.lines.used = 2500
+	p.wait(t, DueSoon, SMS)
+	p.wait(t, PaymentReceived, SMS)
+	p.wait(t, AutoPayUpcoming, SMS)
+	p.wait(t, HelpReply, SMS)
+	for i, first := range []bool{false, true, true, true} {
+		a := p.sluice.asks[i]
+		if a.First != first || a.Segments != 1 || a.SegmentsPerSecond != 20 || a.SegmentsPerDay != 2000 || a.Day != "2027-02-10" || int(a.TextsPerSecond) != 30 {
+			t.Errorf("question %d: %+v", i, a)
+		}
+	}
+	if got := p.batch(10_000); got != 200 { // 20 a second until the next ticks
+		t.Errorf("a tick puts %d in line", got)
+	}
+}
+
+// TestRoom: what the answer means.
+func TestRoom(t *testing.T) {
+	p := newPacing(t, SendLimits{SegmentsPerSecond: 20})
+	p.sluice.room = Room{Wait: 40 * time.Millisecond}
+	if wait := p.wait(t, DueSoon, SMS); wait != 40*time.Millisecond {
+		t.Errorf("waits %v", wait)
+	}
+	p.sluice.room = Room{DayFull: true}
+	if wait := p.wait(t, DueSoon, SMS); wait != 14*time.Hour { // to midnight in Boston
+		t.Errorf("on a full day it waits %v", wait)
+	}
+	p.sluice.err = errors.New("redis is down")
+	if _, err := p.admit(context.Background(), Facts{Kind: DueSoon}, "a text", tenAM); err == nil {
+		t.Error("let go without an answer")
+	}
+}
+
+// TestLinesAreCountedEveryFewSeconds, not for every text.
+func TestLinesAreCountedEveryFewSeconds(t *testing.T) {
+	p := newPacing(t, SendLimits{Lines: 100})
+	p.lines.used = 100
+	for range 5 {
+		if wait := p.wait(t, DueSoon, SMS); wait != noFreeLine {
+			t.Errorf("without a free line it waits %v", wait)
+		}
+	}
+	if p.lines.asked != 1 {
+		t.Errorf("counted %d times", p.lines.asked)
+	}
+	if wait := p.wait(t, PaymentReceived, SMS); wait != 0 {
+		t.Errorf("a receipt waits %v for a line", wait)
+	}
+	if got := p.batch(100); got != 0 {
+		t.Errorf("a tick puts %d in line", got)
+	}
+	p.lines.used, p.clock.at = 0, tenAM.Add(3*time.Second)
+	if wait := p.wait(t, DueSoon, SMS); wait != 0 || p.lines.asked != 2 {
+		t.Errorf("waits %v after %d counts", wait, p.lines.asked)
+	}
+	p.lines.err, p.clock.at = errors.New("the database is down"), tenAM.Add(time.Minute)
+	if p.refresh(context.Background(), p.clock.at) == nil {
+		t.Error("counted without a database")
+	}
+}
+
+// TestCallsNeedAFreeLine: those that were asked for take the last one, reminders leave a tenth.
+func TestCallsNeedAFreeLine(t *testing.T) {
+	p := newPacing(t, SendLimits{Lines: 20})
+	p.lines.used = 16
+	for i, c := range []struct {
+		kind Kind
+		want time.Duration
+	}{
+		{DueSoon, 0}, {DueSoon, 0}, {DueSoon, noFreeLine}, {CallBack, 0}, {CallBack, 0}, {CallBack, noFreeLine},
+	} {
+		if got := p.wait(t, c.kind, Voice); got != c.want {
+			t.Errorf("call %d waits %v, want %v", i, got, c.want)
+		}
+	}
+	p.clock.at = p.clock.at.Add(recount)
+	p.lines.used = 19
+	if got := p.wait(t, CallBack, Voice); got != 0 {
+		t.Errorf("the last line waits %v", got)
+	}
+}
+
+// TestSendLimitsProblems: what cannot be is found at the start.
+func TestSendLimitsProblems(t *testing.T) {
+	if got := (SendLimits{SegmentsPerSecond: math.NaN(), SegmentsPerDay: -1, Lines: -1}).Problems(); len(got) != 3 {
+		t.Errorf("%v", got)
+	}
+	if got := (SendLimits{SegmentsPerSecond: 0.5, SegmentsPerDay: 2000, Lines: 3000}).Problems(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestRetryAt: only for a passing reason, twice, within the window, and no answers.
+func TestRetryAt(t *testing.T) {
+	late := tenAM.Add(24 * time.Hour)
+	for _, c := range []struct {
+		name     string
+		kind     Kind
+		trouble  Trouble
+		retries  int
+		notAfter time.Time
+		want     time.Duration // 0: never
+	}{
+		{"the first time", PaymentReceived, TryLater, 0, late, 15 * time.Minute},
+		{"the second time", PaymentReceived, TryLater, 1, late, 2 * time.Hour},
+		{"the third time", PaymentReceived, TryLater, 2, late, 0},
+		{"a reminder", DueSoon, TryLater, 0, late, 15 * time.Minute},
+		{"without a window", AutoPayUpcoming, TryLater, 0, time.Time{}, 15 * time.Minute},
+		{"to the end of its window", DueToday, TryLater, 0, tenAM.Add(15 * time.Minute), 15 * time.Minute},
+		{"past its window", DueToday, TryLater, 0, tenAM.Add(15*time.Minute - time.Second), 0},
+		{"a landline", PaymentReceived, Landline, 0, late, 0},
+		{"filtered", PaymentReceived, CarrierFiltered, 0, late, 0},
+		{"a code that nobody knows", PaymentReceived, "other", 0, late, 0},
+		{"an answer", HelpReply, TryLater, 0, late, 0},
+		{"the written notice, a letter instead (E6)", TelWrittenNotice, TryLater, 0, late, 0},
+		{"no such kind", "weather", TryLater, 0, late, 0},
+	} {
+		at, ok := RetryAt(c.kind, c.trouble, c.retries, tenAM, c.notAfter)
+		if ok != (c.want != 0) || ok && at.Sub(tenAM) != c.want {
+			t.Errorf("%s: %v after %v", c.name, ok, at.Sub(tenAM))
+		}
+	}
+}
+
+// TestPauseFor: what a carrier's word on one text stops.
+func TestPauseFor(t *testing.T) {
+	for _, c := range []struct {
+		code    int
+		trouble Trouble
+		stops   Kind
+		probed  bool
+	}{
+		{30007, CarrierFiltered, DueSoon, false},
+		{30034, AccountTrouble, AllKinds, true},
+		{20003, AccountTrouble, AllKinds, true},
+		{21408, AccountTrouble, "", false}, // a country that we do not text to: anybody may write from there
+		{30006, Landline, "", false},
+		{30003, TryLater, "", false},
+		{0, "", "", false},
+	} {
+		p := PauseFor(DueSoon, c.code, c.trouble, tenAM)
+		switch {
+		case p == nil && c.stops != "", p != nil && (p.Kind != c.stops || p.ProbeAt.IsZero() == c.probed || p.Why == "" || p.By != ByCarrier):
+			t.Errorf("%d: %+v", c.code, p)
+		}
+	}
+}
+
+// TestCallState: Twilio's words for a call, in ours.
+func TestCallState(t *testing.T) {
+	for status, want := range map[string]State{
+		"queued": Accepted, "initiated": Accepted, "ringing": Accepted, "in-progress": Sent, "completed": Delivered,
+		"busy": Undelivered, "no-answer": Undelivered, "failed": Undelivered, "canceled": Undelivered, "humming": "",
+	} {
+		if got, known := CallState(status); got != want || known != (want != "") {
+			t.Errorf("%s: %s", status, got)
+		}
+	}
+}

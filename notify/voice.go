@@ -1,0 +1,66 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Reminder calls (N10) go to who has agreed to them and cannot be reminded by text: landlines, numbers
+// where nothing arrives, and whoever wants calls and no texts. They are the same reminders, by the same
+// rules and under the same cap, on another channel.
+
+// callPage is how many numbers to call are read at a time. Few agree to calls.
+const callPage = 500
+
+// calls plans the reminders of those who are called, after those of everybody else.
+func (p *Planner) calls(ctx context.Context, now, importedAt time.Time) (planned int, err error) {
+	if !p.rules.policy.VoiceReminders {
+		return 0, nil
+	}
+	for after := ""; ; {
+		numbers, err := p.book.NumbersToCall(ctx, after, callPage)
+		if err != nil {
+			return planned, fmt.Errorf("numbers to call: %w", err)
+		}
+		if len(numbers) == 0 {
+			return planned, nil
+		}
+		for _, number := range numbers {
+			n, err := p.call(ctx, number, now, importedAt)
+			if err != nil {
+				return planned, err
+			}
+			planned += n
+		}
+		after = numbers[len(numbers)-1]
+	}
+}
+
+// call plans for one number, in one transaction.
+func (p *Planner) call(ctx context.Context, number string, now, importedAt time.Time) (planned int, err error) {
+	err = p.book.ReadPage(ctx, Page{First: number, Last: number}, func(tx PlanPage) error {
+		households, err := p.rules.gather(ctx, tx, now, importedAt, true)
+		if err != nil {
+			return err
+		}
+		var list []Reminder
+		for _, h := range households {
+			// What bars texts does not bar a call.
+			h.Consent, h.OptedOut, h.Unreachable = true, false, false
+			send, _ := p.rules.Remind(h, now)
+			list = append(list, send...)
+		}
+		// A call says "payment reminder" and no more, which is not true of an AutoPay draw.
+		list = slices.DeleteFunc(list, func(m Reminder) bool { return !slices.Contains(CappedKinds(), m.Kind) })
+		if len(list) == 0 {
+			return nil
+		}
+		if planned, err = tx.Plan(ctx, list, p.rules.cal.DateOf(now), now); err != nil {
+			return err
+		}
+		return tx.CallInstead(ctx, number)
+	})
+	return planned, err
+}

@@ -1,0 +1,249 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"duebell/payments"
+)
+
+// TestStateTable: whatever the processor says of its object, after a confirm whose reply was lost.
+func TestStateTable(t *testing.T) {
+	const alarm = "processor says a word we do not know"
+	for _, row := range []struct {
+		says string
+		card payments.State
+		bank payments.State
+		code string
+		what string // it is afterwards
+		rows []string
+	}{
+		{says: "succeeded", card: payments.Taken, bank: payments.Taken, what: "succeeded"},
+		{says: "processing", card: payments.Unknown, bank: payments.Taken, what: "processing"},
+		{says: "requires_action", card: payments.Declined, bank: payments.Declined, what: "canceled"},
+		{says: "requires_payment_method", card: payments.Declined, bank: payments.Declined, code: "declined", what: "canceled"},
+		{says: "canceled", card: payments.Declined, bank: payments.Declined, code: "canceled", what: "canceled"},
+		{says: "requires_capture", card: payments.Unknown, bank: payments.Unknown, what: "other", rows: []string{alarm}},
+	} {
+		for token, want := range map[string]payments.State{visa: row.card, goodBank: row.bank} {
+			t.Run(row.says+" "+token, func(t *testing.T) {
+				p := openTill(t)
+				a := p.unconfirmed(token)
+				p.force(a, row.says)
+				p.pass(10 * time.Second)
+				p.run(p.charger, a.Key)
+
+				got := p.now(a.Key)
+				code := row.code
+				if row.says == "requires_action" {
+					code = map[string]string{visa: "authentication_required", goodBank: payments.CodeWantsVerification}[token]
+				}
+				if got.State != want || got.Code != code {
+					t.Errorf("%s, code %q; want %s, %q", got.State, got.Code, want, code)
+				}
+				entries := []string{}
+				if want == payments.Taken {
+					entries = []string{"payment|19800|" + tillAt.Format(time.RFC3339Nano)}
+				}
+				p.want("ledger", `SELECT kind, cents, received_at FROM ledger`, nil, entries...)
+				p.wantAlarms(row.rows...)
+				in, err := p.gateway.Retrieve(context.Background(), got.IntentID)
+				if err != nil || string(in.State) != row.what {
+					t.Errorf("the processor's object is %s (%v), want %s", in.State, err, row.what)
+				}
+			})
+		}
+	}
+}
+
+// unconfirmed is an attempt whose object exists, whose confirm never arrived, and of which we know no more.
+func (p *till) unconfirmed(token string) payments.Attempt {
+	p.t.Helper()
+	a := p.authorized(token)
+	p.run(p.worker(p.store, unconfirming{p.gateway}), a.Key)
+	p.wantState(a.Key, payments.Unknown)
+	return p.now(a.Key)
+}
+
+func (p *till) force(a payments.Attempt, status string) {
+	p.t.Helper()
+	if err := p.far.Force(p.now(a.Key).IntentID, status); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// TestLooksOfAnUnknown: after 10 s, 1 min, 5 min and then every 15 min, and not a moment sooner.
+func TestLooksOfAnUnknown(t *testing.T) {
+	p := openTill(t)
+	a := p.unconfirmed(visa)
+	p.force(a, "processing")
+	asked := &counting{Gateway: p.gateway}
+	worker := p.worker(p.store, asked)
+	for i, wait := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+		p.pass(wait - time.Microsecond)
+		p.run(worker, a.Key)
+		if asked.n != i {
+			t.Fatalf("look %d: asked %d times before its time", i+1, asked.n)
+		}
+		p.pass(time.Microsecond)
+		p.run(worker, a.Key)
+		if asked.n != i+1 {
+			t.Fatalf("look %d: asked %d times at its time", i+1, asked.n)
+		}
+	}
+	p.wantState(a.Key, payments.Unknown)
+	p.force(a, "succeeded")
+	p.pass(15 * time.Minute)
+	p.sweep()
+	if got := p.now(a.Key).State; got != payments.Taken {
+		t.Errorf("%s, want taken", got)
+	}
+}
+
+// counting counts what the processor is asked.
+type counting struct {
+	payments.Gateway
+	n int
+}
+
+func (c *counting) Create(ctx context.Context, key string, ch payments.Charge) (payments.Intent, error) {
+	c.n++
+	return c.Gateway.Create(ctx, key, ch)
+}
+
+func (c *counting) Retrieve(ctx context.Context, id string) (payments.Intent, error) {
+	c.n++
+	return c.Gateway.Retrieve(ctx, id)
+}
+
+// TestRunWhenThereIsNothingToDo: a nudge too many asks nobody and writes nothing.
+func TestRunWhenThereIsNothingToDo(t *testing.T) {
+	p := openTill(t)
+	ends := map[string]func() string{
+		"taken":    func() string { a := p.authorized(visa); p.run(p.charger, a.Key); return a.Key },
+		"declined": func() string { a := p.authorized(badCard); p.run(p.charger, a.Key); return a.Key },
+		"offered":  func() string { return p.offered(p.account(), visa).Key },
+		"tokenized": func() string {
+			return p.offered(p.account(), goodBank).Key
+		},
+		"closed": func() string {
+			a := p.offered(p.account(), visa)
+			if err := p.desk.CloseOffer(context.Background(), a.Key); err != nil {
+				t.Fatal(err)
+			}
+			return a.Key
+		},
+		"voided": func() string {
+			a := p.authorized(goodBank)
+			if _, err := p.desk.Void(context.Background(), a.Key); err != nil {
+				t.Fatal(err)
+			}
+			return a.Key
+		},
+		"returned": func() string {
+			a := p.authorized(emptyBank)
+			p.run(p.charger, a.Key)
+			p.pass(48 * time.Hour)
+			return a.Key
+		},
+		"unknown to us": func() string { return "nosuchattempt" },
+	}
+	for state, make := range ends {
+		t.Run(state, func(t *testing.T) {
+			key := make()
+			asked := &counting{Gateway: p.gateway}
+			before := p.rows(`SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, key)
+			p.run(p.worker(p.store, asked), key)
+			p.want("the row", `SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, []any{key}, before...)
+			if asked.n != 0 {
+				t.Errorf("the processor was asked %d times", asked.n)
+			}
+			if state != "unknown to us" && string(p.now(key).State) != state {
+				t.Errorf("it is %s", p.now(key).State)
+			}
+		})
+	}
+}
+
+// TestClaim: one worker at a time, not before the debit's day, and not before the next look.
+func TestClaim(t *testing.T) {
+	p := openTill(t)
+	for _, c := range []struct {
+		name, set string
+		want      bool
+	}{
+		{"free", `fence = fence`, true},
+		{"leased", `leased_until = '2027-02-10T15:00:00.000001Z'`, false},
+		{"its lease has run out", `leased_until = '2027-02-10T15:00:00Z'`, true},
+		{"its next look is not due", `next_look_at = '2027-02-10T15:00:00.000001Z'`, false},
+		{"its next look is due", `next_look_at = '2027-02-10T15:00:00Z'`, true},
+		{"its day has not come", `not_before = '2027-02-10T15:00:00.000001Z'`, false},
+		{"its letter is not posted", `not_before = NULL, awaits_letter = true`, false},
+		{"due and looked for, but leased", `next_look_at = '2027-02-10T14:00:00Z', leased_until = '2027-02-10T16:00:00Z'`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := p.authorized(visa)
+			p.exec(`UPDATE payment_attempts SET `+c.set+` WHERE key = $1`, a.Key)
+			got, err := p.store.Claim(context.Background(), a.Key, tillAt, tillAt, tillAt.Add(time.Minute))
+			if (err == nil) != c.want || err != nil && !errors.Is(err, payments.ErrNoSuchAttempt) {
+				t.Fatalf("claimed: %v, want %v", err, c.want)
+			}
+			if err != nil {
+				return
+			}
+			if got.Fence != 1 || got.Token.Value != visa || !got.CreateSentAt.Equal(tillAt) {
+				t.Errorf("the claim: fence %d, create sent at %s", got.Fence, got.CreateSentAt)
+			}
+			if _, err := p.store.Claim(context.Background(), a.Key, tillAt, tillAt, tillAt.Add(time.Minute)); !errors.Is(err, payments.ErrNoSuchAttempt) {
+				t.Errorf("a second claim: %v", err)
+			}
+		})
+	}
+}
+
+// TestFence: whatever a worker writes after another has taken over is refused.
+func TestFence(t *testing.T) {
+	p := openTill(t)
+	ctx := context.Background()
+	writes := map[string]func(payments.Claim) error{
+		"NewCreateKey": func(c payments.Claim) error { _, err := p.store.NewCreateKey(ctx, c, tillAt); return err },
+		"RecordIntent": func(c payments.Claim) error { _, err := p.store.RecordIntent(ctx, c, "pi_late"); return err },
+		"RecordConfirm": func(c payments.Claim) error {
+			_, err := p.store.RecordConfirm(ctx, c)
+			return err
+		},
+		"Release": func(c payments.Claim) error { return p.store.Release(ctx, c, tillAt) },
+		"Take":    func(c payments.Claim) error { _, err := p.store.Take(ctx, c, tillAt); return err },
+		"Decline": func(c payments.Claim) error { _, err := p.store.Decline(ctx, c, "late", tillAt); return err },
+	}
+	for name, write := range writes {
+		for _, state := range []string{"authorized", "confirming"} {
+			t.Run(name+" "+state, func(t *testing.T) {
+				a := p.authorized(visa)
+				claim := func() payments.Claim {
+					c, err := p.store.Claim(ctx, a.Key, tillAt, p.machine.Now(), p.machine.Now().Add(time.Minute))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return c
+				}
+				if state == "confirming" {
+					if _, err := p.store.RecordIntent(ctx, claim(), "pi_"+a.Key); err != nil {
+						t.Fatal(err)
+					}
+					p.machine.add(time.Minute)
+				}
+				late := claim()
+				p.machine.add(time.Minute)
+				claim()
+				before := p.one(`SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, a.Key)
+				if err := write(late); !errors.Is(err, payments.ErrTooLate) {
+					t.Errorf("%v, want ErrTooLate", err)
+				}
+				p.want("the row", `SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, []any{a.Key}, before)
+			})
+		}
+	}
+}

@@ -1,0 +1,300 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"duebell/billing"
+	"duebell/payments"
+)
+
+// past are attempts that were made before the one that is asked for.
+type past struct {
+	n      int
+	ago    time.Duration
+	set    string // columns beyond those of a declined card on the account, by another caller, in another call
+	caller string
+	other  bool // on another account
+}
+
+// seed writes past attempts straight into the book.
+func (p *till) seed(account string, s past) {
+	p.t.Helper()
+	for range s.n {
+		on := account
+		if s.other {
+			on = p.account()
+		}
+		p.calls++
+		key := fmt.Sprintf("seeded%d", p.calls)
+		at := p.clock.Now().Add(-s.ago)
+		var caller *string
+		if s.caller != "" {
+			caller = &s.caller
+		}
+		p.exec(`INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, caller, state, reference, offered_at, tokenized_at, authorized_at, settled_at)
+			VALUES ($1, $1, 7, $2, 100, 'card', $3, 'declined', $4, $5, $5, $5, $5)`, key, on, caller, fmt.Sprintf("%09d", p.calls), at)
+		if s.set != "" {
+			p.exec(`UPDATE payment_attempts SET `+s.set+` WHERE key = $1`, key)
+		}
+	}
+}
+
+const (
+	closed = `state = 'closed', authorized_at = NULL, reference = NULL`
+	guests = `guest = true`
+	banks  = `method = 'bank', bank_type = 'savings', state = 'taken', intent_id = key`
+	taken  = `state = 'taken', intent_id = key`
+	mine   = "+16175550199"
+)
+
+// TestLimits: one below each limit of I5 and P3 there is a capture, at the limit there is none; what
+// lies outside the window, or belongs to somebody else, does not count.
+func TestLimits(t *testing.T) {
+	day, hour := 24*time.Hour, time.Hour
+	for _, c := range []struct {
+		name  string
+		limit int
+		past  past
+		ask   func(*payments.Attempt)
+		free  bool // it does not count
+	}{
+		{name: "captures of the call", limit: 3, past: past{set: closed + `, call_sid = 'CAnow', turn = right(key, -6)::int`}},
+		{name: "captures of the call, another account", limit: 3, past: past{set: closed + `, call_sid = 'CAnow', turn = right(key, -6)::int`, other: true}, free: true},
+		{name: "captures of another call", limit: 3, past: past{set: closed}, free: true},
+		{name: "declines of the account", limit: 5, past: past{ago: day - time.Second}},
+		{name: "declines of the account, a day ago", limit: 5, past: past{ago: day}, free: true},
+		{name: "declines of guests do not shut a member out", limit: 5, past: past{set: guests}, free: true},
+		{name: "declines of guests shut guests out", limit: 5, past: past{set: guests}, ask: func(a *payments.Attempt) { a.Guest = true }},
+		{name: "declines of the caller", limit: 10, past: past{caller: mine, other: true, ago: day - time.Second}},
+		{name: "declines of the caller, a day ago", limit: 10, past: past{caller: mine, other: true, ago: day}, free: true},
+		{name: "declines of another caller", limit: 10, past: past{caller: "+16175550198", other: true}, free: true},
+		{name: "payments of the caller that were taken", limit: 10, past: past{caller: mine, other: true, set: taken}, free: true},
+		{name: "declines of all withheld numbers", limit: 50, past: past{other: true, ago: hour - time.Second}, ask: withheld},
+		{name: "declines of all withheld numbers, an hour ago", limit: 50, past: past{other: true, ago: hour}, ask: withheld, free: true},
+		{name: "withheld numbers do not shut others out", limit: 50, past: past{other: true}, free: true},
+		{name: "guest payments of the caller", limit: 10, past: past{caller: mine, other: true, set: taken + `, guest = true`, ago: day - time.Second},
+			ask: func(a *payments.Attempt) { a.Guest = true }},
+		{name: "guest payments do not shut a member out", limit: 10, past: past{caller: mine, other: true, set: taken + `, guest = true`}, free: true},
+		{name: "bank accounts of the account", limit: 3, past: past{set: banks, ago: day - time.Second}, ask: bank},
+		{name: "bank accounts of the account, a day ago", limit: 3, past: past{set: banks, ago: day}, ask: bank, free: true},
+		{name: "bank accounts that were never keyed", limit: 3, past: past{set: banks + `, tokenized_at = NULL`}, ask: bank, free: true},
+		{name: "bank accounts of the caller", limit: 3, past: past{set: banks, caller: mine, other: true}, ask: bank},
+		{name: "bank accounts do not shut cards out", limit: 3, past: past{set: banks}, free: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := openTill(t)
+			account := p.account()
+			c.past.n = c.limit - 1
+			p.seed(account, c.past)
+			for below := 1; below >= 0; below-- {
+				ask := payments.Attempt{Call: "CAnow", Turn: 900 + below, Account: account, Cents: 19800, Method: payments.Card, Caller: mine, Language: "en"}
+				if c.ask != nil {
+					c.ask(&ask)
+				}
+				_, err := p.desk.Offer(context.Background(), ask)
+				if want := below == 1 || c.free; (err == nil) != want || err != nil && !errors.Is(err, payments.ErrLimit) {
+					t.Errorf("%d below the limit: %v", below, err)
+				}
+				p.exec(`DELETE FROM payment_attempts WHERE turn >= 900`)
+				c.past.n = 1
+				p.seed(account, c.past)
+			}
+		})
+	}
+}
+
+func withheld(a *payments.Attempt) { a.Caller = "" }
+func bank(a *payments.Attempt)     { a.Method, a.BankType = payments.Bank, payments.Checking }
+
+// TestM8Duplicate: the same amount on the same account within 24 hours, unless it came to nothing.
+func TestM8Duplicate(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name  string
+		ago   time.Duration
+		set   string
+		other bool
+		cents billing.Money
+		want  bool
+	}{
+		{"taken just now", 0, taken, false, 100, true},
+		{"taken a day ago", day, taken, false, 100, true},
+		{"taken more than a day ago", day + time.Microsecond, taken, false, 100, false},
+		{"another amount", 0, taken, false, 101, false},
+		{"another account", 0, taken, true, 100, false},
+		{"declined", 0, "", false, 100, false},
+		{"voided", 0, `state = 'voided'`, false, 100, false},
+		{"returned", 0, `state = 'returned', intent_id = key, returned_at = settled_at`, false, 100, false},
+		{"closed", 0, closed, false, 100, false},
+		{"open", 0, `state = 'unknown', intent_id = key, settled_at = NULL, token_sealed = '\x00'`, false, 100, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := openTill(t)
+			account := p.account()
+			p.seed(account, past{n: 1, ago: c.ago, set: c.set, other: c.other})
+			p.seed(account, past{n: 1, ago: 48 * time.Hour, set: taken}) // an older one is never the answer
+			got, found, err := p.desk.Duplicate(context.Background(), account, c.cents)
+			if err != nil || found != c.want || found && !got.AuthorizedAt.Equal(tillAt.Add(-c.ago)) {
+				t.Errorf("found %v (%v), want %v", found, err, c.want)
+			}
+		})
+	}
+}
+
+// TestVoid: as long as nothing was submitted, and once for all who ask.
+func TestVoid(t *testing.T) {
+	both(t, func(t *testing.T, p *till, token string) {
+		ctx := context.Background()
+		a := p.authorized(token)
+		for range 2 {
+			if got, err := p.desk.Void(ctx, a.Key); err != nil || got.State != payments.Voided || got.Confirmation() != "" {
+				t.Errorf("%+v, %v", got, err)
+			}
+		}
+		p.run(p.charger, a.Key)
+		p.wantState(a.Key, payments.Voided)
+		p.want("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
+		if _, err := p.desk.Void(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
+			t.Errorf("none: %v", err)
+		}
+
+		b := p.authorized(token)
+		if _, err := p.store.Claim(ctx, b.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.desk.Void(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
+			t.Errorf("in a worker's hands: %v", err)
+		}
+		p.machine.add(time.Minute)
+		p.run(p.charger, b.Key)
+		if _, err := p.desk.Void(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
+			t.Errorf("charged: %v", err)
+		}
+		p.wantState(b.Key, payments.Taken)
+	})
+}
+
+// TestVoidOvertakesASlowWorker: its lease ran out before the object's id was stored, so it never confirms.
+func TestVoidOvertakesASlowWorker(t *testing.T) {
+	both(t, func(t *testing.T, p *till, token string) {
+		a := p.authorized(token)
+		p.run(p.worker(p.store, &staged{Gateway: p.gateway, create: func(send func() (payments.Intent, error)) (payments.Intent, error) {
+			in, err := send()
+			p.machine.add(time.Minute)
+			if _, err := p.desk.Void(context.Background(), a.Key); err != nil {
+				t.Error(err)
+			}
+			return in, err
+		}}), a.Key)
+		p.wantState(a.Key, payments.Voided)
+		if got := p.objects(); got != 1 || len(p.far.Charges()) != 0 {
+			t.Errorf("%d objects, charges %v", got, p.far.Charges())
+		}
+	})
+}
+
+// TestVoidRacesTheWorker: one of them wins, and what the caller hears is what happens.
+func TestVoidRacesTheWorker(t *testing.T) {
+	p := openTill(t)
+	wins := map[bool]int{}
+	for range 30 {
+		a := p.authorized(goodBank)
+		var all sync.WaitGroup
+		var void error
+		all.Go(func() { p.run(p.charger, a.Key) })
+		all.Go(func() { _, void = p.desk.Void(context.Background(), a.Key) })
+		all.Wait()
+		want := payments.Voided
+		if void != nil {
+			want = payments.Taken
+			if !errors.Is(void, payments.ErrTooLate) {
+				t.Errorf("void: %v", void)
+			}
+		}
+		wins[void == nil]++
+		p.wantState(a.Key, want)
+	}
+	t.Logf("cancelled %d times, charged %d times", wins[true], wins[false])
+}
+
+// TestFreeze: a capture said that it has charged. Until a person has looked there is no offer and no
+// consent on that account, and no other account suffers.
+func TestFreeze(t *testing.T) {
+	both(t, func(t *testing.T, p *till, token string) {
+		ctx := context.Background()
+		account := p.account()
+		a, older := p.offered(account, token), p.offered(account, token)
+		for range 2 {
+			if err := p.desk.Freeze(ctx, a.Key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := p.desk.Offer(ctx, p.attempt(account, payments.Card)); !errors.Is(err, payments.ErrFrozen) {
+			t.Errorf("offer: %v, want ErrFrozen", err)
+		}
+		if _, err := p.desk.Authorize(ctx, p.consent(older, token)); !errors.Is(err, payments.ErrClosed) {
+			t.Errorf("consent: %v, want ErrClosed", err)
+		}
+		p.exec(`UPDATE payment_attempts SET state = 'offered', settled_at = NULL WHERE key = $1`, a.Key) // made while it was being frozen
+		if _, err := p.desk.Authorize(ctx, p.consent(a, token)); !errors.Is(err, payments.ErrClosed) {
+			t.Errorf("consent to the latest: %v, want ErrClosed", err)
+		}
+		p.want("tasks", `SELECT kind, account FROM tasks`, nil, "capture-charged|"+account)
+		p.want("evidence", `SELECT key FROM payment_evidence`, nil)
+		if _, err := p.desk.Offer(ctx, p.attempt(p.account(), payments.Card)); err != nil {
+			t.Errorf("another account: %v", err)
+		}
+		if err := p.desk.Freeze(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
+			t.Errorf("none: %v", err)
+		}
+	})
+}
+
+// TestL3Heard: a failure that the caller has heard is nobody's task.
+func TestL3Heard(t *testing.T) {
+	p := openTill(t)
+	for _, heard := range []bool{true, false} {
+		a := p.authorized(badCard)
+		p.run(p.charger, a.Key)
+		if heard {
+			for range 2 {
+				if err := p.desk.Heard(context.Background(), a.Key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		p.want("task", `SELECT kind, done_at IS NOT NULL FROM tasks WHERE attempt_key = $1`, []any{a.Key}, fmt.Sprintf("payment-failed|%v", heard))
+	}
+}
+
+// TestTextResult: asked for on the call, before or after the outcome, the receipt goes once.
+func TestTextResult(t *testing.T) {
+	for _, when := range []string{"before", "after"} {
+		t.Run(when, func(t *testing.T) {
+			p := openTill(t)
+			ctx := context.Background()
+			a := p.offered(p.account(), visa)
+			consent := p.consent(a, visa)
+			consent.TextTo = ""
+			if _, err := p.desk.Authorize(ctx, consent); err != nil {
+				t.Fatal(err)
+			}
+			if when == "after" {
+				p.run(p.charger, a.Key)
+				p.want("texts", `SELECT kind FROM notices`, nil)
+			}
+			for range 2 {
+				if err := p.desk.TextResult(ctx, a.Key, "+16175550177"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.run(p.charger, a.Key)
+			p.want("texts", `SELECT kind, number, by_request FROM notices`, nil, "payment_received|+16175550177|true")
+		})
+	}
+}

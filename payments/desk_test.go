@@ -1,0 +1,360 @@
+package payments_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"duebell/billing"
+	"duebell/billing/feed"
+	"duebell/internal/faults"
+	"duebell/internal/testenv"
+	"duebell/payments"
+)
+
+// TestOfferTwice: a second delivery of the turn gets the first row, whatever it was told to write.
+func TestOfferTwice(t *testing.T) {
+	p := openTill(t)
+	ctx := context.Background()
+	ask := p.attempt(p.account(), payments.Bank)
+	first, err := p.desk.Offer(ctx, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.clock.add(time.Second)
+	again, err := p.desk.Offer(ctx, ask)
+	if err != nil || again != first {
+		t.Errorf("again: %+v, %v; want %+v", again, err, first)
+	}
+	other := p.account()
+	for what, change := range map[string]func(*payments.Attempt){
+		"amount":       func(a *payments.Attempt) { a.Cents++ },
+		"account":      func(a *payments.Attempt) { a.Account = other },
+		"fee":          func(a *payments.Attempt) { a.Fee = 100 },
+		"method":       func(a *payments.Attempt) { a.Method, a.BankType = payments.Card, "" },
+		"bank account": func(a *payments.Attempt) { a.BankType = payments.Savings },
+	} {
+		changed := ask
+		change(&changed)
+		if _, err := p.desk.Offer(ctx, changed); !errors.Is(err, payments.ErrKeyReused) {
+			t.Errorf("another %s: %v, want ErrKeyReused", what, err)
+		}
+	}
+	p.want("offers", `SELECT key, state FROM payment_attempts`, nil, first.Key+"|offered")
+}
+
+// TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn.
+func TestOfferTwiceAtTheLimit(t *testing.T) {
+	p := openTill(t)
+	ask := p.attempt(p.account(), payments.Card)
+	for turn := range p.policy.PayTriesCall {
+		ask.Turn = turn
+		for delivery := range 3 {
+			if _, err := p.desk.Offer(context.Background(), ask); err != nil {
+				t.Errorf("turn %d, delivery %d: %v", turn, delivery, err)
+			}
+		}
+	}
+	ask.Turn++
+	if _, err := p.desk.Offer(context.Background(), ask); !errors.Is(err, payments.ErrLimit) {
+		t.Errorf("one capture too many: %v", err)
+	}
+}
+
+// TestTokenize: only an offered row takes a token, once.
+func TestTokenize(t *testing.T) {
+	p := openTill(t)
+	ctx := context.Background()
+	a := p.offered(p.account(), goodBank)
+	again, err := p.desk.Tokenize(ctx, a.Key, payments.Token{Value: goodBank, Last4: "6789"})
+	if err != nil || again != a {
+		t.Errorf("again: %+v, %v; want %+v", again, err, a)
+	}
+	if err := p.desk.CloseOffer(ctx, a.Key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.desk.Tokenize(ctx, a.Key, payments.Token{Value: goodBank}); !errors.Is(err, payments.ErrClosed) {
+		t.Errorf("on a closed one: %v, want ErrClosed", err)
+	}
+	p.want("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
+	if _, err := p.desk.Tokenize(ctx, "nosuch", payments.Token{}); !errors.Is(err, payments.ErrNoSuchAttempt) {
+		t.Errorf("on none: %v", err)
+	}
+}
+
+// TestAuthorize: one transaction holds the consent, its evidence, the written notice and the charge.
+func TestAuthorize(t *testing.T) {
+	both(t, func(t *testing.T, p *till, token string) {
+		a := p.offered(p.account(), token)
+		p.clock.add(1500 * time.Nanosecond)
+		consent := p.consent(a, token)
+		consent.Consent.GivenAt = p.clock.Now()
+		first, err := p.desk.Authorize(context.Background(), consent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.State != payments.Authorized || !billing.LuhnValid(first.Reference) || len(first.Reference) != 9 ||
+			first.Confirmation() != "" || !first.AuthorizedAt.Equal(p.clock.Now().Truncate(time.Microsecond)) {
+			t.Errorf("authorized: %+v", first)
+		}
+		p.clock.add(time.Hour)
+		again, err := p.desk.Authorize(context.Background(), consent)
+		if err != nil || again != first {
+			t.Errorf("again: %+v, %v; want %+v", again, err, first)
+		}
+		if jobs := p.line.take(); len(jobs) != 1 || jobs[0] != a.Key {
+			t.Errorf("jobs: %v", jobs)
+		}
+		notices := []string{}
+		if a.Method == payments.Bank {
+			notices = []string{"tel_written_notice|" + anaPhone}
+		}
+		p.want("written notice", `SELECT kind, number FROM notices`, nil, notices...)
+		p.want("evidence", `SELECT count(*) FROM payment_evidence`, nil, "1")
+		p.wantHash(a.Key)
+		p.run(p.charger, a.Key)
+		late, err := p.desk.Authorize(context.Background(), consent)
+		if err != nil || late.State != payments.Taken || late.Reference != first.Reference {
+			t.Errorf("after the charge: %+v, %v", late, err)
+		}
+		p.wantState(a.Key, payments.Taken)
+	})
+}
+
+// wantHash makes the evidence's hash again from what is stored (E8).
+func (p *till) wantHash(key string) {
+	p.t.Helper()
+	at := `replace(regexp_replace(to_char(%s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '\.?0+$', '') || 'Z', ' ', '')`
+	fields := p.rows(`SELECT unnest(ARRAY[a.key, a.account, a.cents::text, e.terms, e.version, e.language, e.given, coalesce(e.confidence, ''),
+		coalesce(e.caller, ''), `+strings.Replace(at, "%s", "e.terms_at", 1)+`, `+strings.Replace(at, "%s", "e.given_at", 1)+`, e.written_copy])
+		FROM payment_evidence e JOIN payment_attempts a USING (key) WHERE key = $1`, key)
+	sum := sha256.Sum256([]byte(strings.Join(fields, "\x00")))
+	p.want("hash of "+strings.Join(fields, " "), `SELECT encode(hash, 'hex') FROM payment_evidence WHERE key = $1`, []any{key}, hex.EncodeToString(sum[:]))
+}
+
+// TestE6NoDebitWithoutWrittenNotice: a debit that nobody is told of in writing is refused, and so is a text to nowhere.
+func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
+	p := openTill(t)
+	a := p.offered(p.account(), goodBank)
+	for what, change := range map[string]func(*payments.Authorization){
+		"no copy":           func(c *payments.Authorization) { c.Copy = payments.NoCopy },
+		"a text to nowhere": func(c *payments.Authorization) { c.TextTo = "" },
+	} {
+		consent := p.consent(a, goodBank)
+		change(&consent)
+		if _, err := p.desk.Authorize(context.Background(), consent); err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+	p.wantState(a.Key, payments.Tokenized)
+}
+
+// TestP1OneOpenPaymentAnAccount: of two calls that authorize at once exactly one wins; the other's
+// offer stays what it was, and nothing of it is kept.
+func TestP1OneOpenPaymentAnAccount(t *testing.T) {
+	both(t, func(t *testing.T, p *till, token string) {
+		for range 10 {
+			account := p.account()
+			two := []payments.Attempt{p.offered(account, token), p.offered(account, token)}
+			errs := make([]error, 2)
+			var all sync.WaitGroup
+			for i, a := range two {
+				all.Go(func() { _, errs[i] = p.desk.Authorize(context.Background(), p.consent(a, token)) })
+			}
+			all.Wait()
+			won, lost := 0, 1
+			if errs[0] != nil {
+				won, lost = 1, 0
+			}
+			if errs[won] != nil || !errors.Is(errs[lost], payments.ErrAccountOpen) {
+				t.Fatalf("%v, want one nil and one ErrAccountOpen", errs)
+			}
+			p.want("evidence", `SELECT e.key FROM payment_evidence e JOIN payment_attempts a USING (key) WHERE account = $1`, []any{account}, two[won].Key)
+			p.want("the loser", `SELECT state, reference IS NULL, authorized_at IS NULL FROM payment_attempts WHERE key = $1`, []any{two[lost].Key},
+				map[payments.Method]string{payments.Card: "offered|true|true", payments.Bank: "tokenized|true|true"}[two[0].Method])
+			open, err := p.desk.Open(context.Background(), account)
+			if err != nil || open.Key != two[won].Key {
+				t.Errorf("open: %s, %v", open.Key, err)
+			}
+			p.run(p.charger, two[won].Key)
+			if _, err := p.desk.Authorize(context.Background(), p.consent(two[lost], token)); err != nil { // the way is free again
+				t.Errorf("after the outcome: %v", err)
+			}
+		}
+	})
+}
+
+// TestP1CommitReplyLost: the consent is on record and its reply is not heard. Asking again tells.
+func TestP1CommitReplyLost(t *testing.T) {
+	dsn, err := url.Parse(testenv.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, err := faults.NewPostgres(dsn.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	dsn.Host = proxy.Addr()
+	p := openTillAt(t, dsn.String())
+	for _, token := range []string{visa, goodBank} {
+		a := p.offered(p.account(), token)
+		consent := p.consent(a, token)
+		p.line.take()
+		lost := proxy.DropNextCommitReply("payment_evidence")
+		if got, err := p.desk.Authorize(context.Background(), consent); err == nil {
+			t.Fatalf("answered %+v though the reply is lost", got)
+		}
+		<-lost
+		consent.Token = nil // which the next turn no longer has
+		got, err := p.desk.Authorize(context.Background(), consent)
+		if err != nil || got.State != payments.Authorized {
+			t.Fatalf("asked again: %+v, %v", got, err)
+		}
+		p.want("evidence", `SELECT count(*) FROM payment_evidence WHERE key = $1`, []any{a.Key}, "1")
+		if jobs := p.line.take(); len(jobs) != 1 {
+			t.Errorf("jobs: %v", jobs)
+		}
+
+		lost = proxy.DropNextCommitReply("insert into ledger") // and the same when it is booked as taken
+		if err := p.charger.Run(context.Background(), a.Key); err == nil {
+			t.Error("the worker has not noticed")
+		}
+		<-lost
+		p.pass(time.Hour)
+		p.sweep()
+		p.wantState(a.Key, payments.Taken)
+	}
+}
+
+// TestClosedMeanwhile: a close is final. The consent that comes later hears that nothing was charged,
+// and a close that comes later than the consent is refused.
+func TestClosedMeanwhile(t *testing.T) {
+	both(t, func(t *testing.T, p *till, token string) {
+		ctx := context.Background()
+		a := p.offered(p.account(), token)
+		for range 2 {
+			if err := p.desk.CloseOffer(ctx, a.Key); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		}
+		if _, err := p.desk.Authorize(ctx, p.consent(a, token)); !errors.Is(err, payments.ErrClosed) {
+			t.Errorf("%v, want ErrClosed", err)
+		}
+		p.wantState(a.Key, payments.Closed)
+		p.want("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
+
+		b := p.authorized(token)
+		if err := p.desk.CloseOffer(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
+			t.Errorf("close of a consent: %v, want ErrTooLate", err)
+		}
+		p.wantState(b.Key, payments.Authorized)
+		if err := p.desk.CloseOffer(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
+			t.Errorf("close of none: %v", err)
+		}
+	})
+}
+
+// TestConsentWithoutToken: the turn that held the token died before it was kept. Nothing was recorded.
+func TestConsentWithoutToken(t *testing.T) {
+	p := openTill(t)
+	a := p.offered(p.account(), visa)
+	consent := p.consent(a, visa)
+	consent.Token = nil
+	if _, err := p.desk.Authorize(context.Background(), consent); !errors.Is(err, payments.ErrTooLate) {
+		t.Errorf("%v, want ErrTooLate", err)
+	}
+	p.wantState(a.Key, payments.Offered)
+}
+
+// TestL4ReferenceInUse: another one is drawn.
+func TestL4ReferenceInUse(t *testing.T) {
+	p := openTill(t)
+	draws := []int{17, 17, 17, 18}
+	desk := payments.NewDesk(p.store, p.clock, func(int) int { n := draws[0]; draws = draws[1:]; return n }, p.policy)
+	var got []string
+	for range 2 {
+		a := p.offered(p.account(), visa)
+		done, err := desk.Authorize(context.Background(), p.consent(a, visa))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, done.Reference)
+	}
+	if got[0] == got[1] || len(draws) != 0 {
+		t.Errorf("references %v, %d draws left", got, len(draws))
+	}
+	always := payments.NewDesk(p.store, p.clock, func(int) int { return 17 }, p.policy)
+	a := p.offered(p.account(), visa)
+	if _, err := always.Authorize(context.Background(), p.consent(a, visa)); !errors.Is(err, payments.ErrReferenceInUse) {
+		t.Errorf("%v, want ErrReferenceInUse", err)
+	}
+	p.wantState(a.Key, payments.Offered)
+}
+
+// TestE6Letter: until the letter is posted nothing is charged, however long it takes; then not before
+// the banking day after it. Until then the payment can be cancelled.
+func TestE6Letter(t *testing.T) {
+	p := openTill(t)
+	ctx := context.Background()
+	authorize := func() payments.Attempt {
+		a := p.offered(p.account(), goodBank)
+		consent := p.consent(a, goodBank)
+		consent.Copy, consent.TextTo = payments.LetterCopy, ""
+		got, err := p.desk.Authorize(ctx, consent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	sent, cancelled := authorize(), authorize()
+	if !sent.AwaitsLetter || !sent.NotBefore.IsZero() {
+		t.Errorf("waits: %v, not before %v", sent.AwaitsLetter, sent.NotBefore)
+	}
+	if jobs := p.line.take(); len(jobs) != 0 {
+		t.Errorf("jobs: %v", jobs)
+	}
+	for range 5 {
+		p.pass(24 * time.Hour)
+		p.run(p.charger, sent.Key)
+		p.sweep()
+	}
+	p.wantState(sent.Key, payments.Authorized)
+	p.want("tasks", `SELECT kind FROM tasks`, nil) // its age counts from its day, and it has none yet
+	p.wantOldestDue(time.Time{})
+
+	file := feed.Source{Name: "posted.csv", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("reference\n" + sent.Reference + "\n" + cancelled.Reference + "\n")), nil
+	}}
+	posted := billing.Date{Year: 2027, Month: time.February, Day: 12} // a Friday; Monday the 15th is a holiday
+	if _, err := p.store.LettersPosted(ctx, file, posted, p.cal, p.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2027, time.February, 16, 5, 0, 0, 0, time.UTC) // 00:00 in Boston
+	p.pass(day.Sub(p.clock.Now()) - time.Second)
+	p.sweep()
+	p.wantState(sent.Key, payments.Authorized)
+	if got, err := p.desk.Void(ctx, cancelled.Key); err != nil || got.State != payments.Voided {
+		t.Errorf("cancelled a second before: %+v, %v", got, err)
+	}
+	p.wantOldestDue(time.Time{})
+	p.pass(time.Second)
+	p.wantOldestDue(day)
+	p.sweep()
+	p.wantState(sent.Key, payments.Taken)
+	p.wantState(cancelled.Key, payments.Voided)
+}
+
+func (p *till) wantOldestDue(want time.Time) {
+	p.t.Helper()
+	if got, err := p.store.OldestDue(context.Background(), p.clock.Now()); err != nil || !got.Equal(want) {
+		p.t.Errorf("oldest due: %v, %v; want %v", got, err, want)
+	}
+}

@@ -1,0 +1,223 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"duebell/payments"
+)
+
+func (p *till) resolver(g payments.Gateway) *payments.Resolver {
+	return payments.NewResolver(p.worker(p.store, g), p.store, g, p.clock, p.machine)
+}
+
+func (p *till) resolve(a payments.Attempt, v payments.Verdict) (payments.Attempt, error) {
+	return p.resolver(p.gateway).Resolve(context.Background(), payments.Resolution{
+		Reference: a.Reference, Verdict: v, Evidence: "seen in the processor's list", By: "Pat",
+	})
+}
+
+// stuck is a payment that has been unknown for so long that a person has it as a task.
+func (p *till) stuck(token, status string) payments.Attempt {
+	p.t.Helper()
+	a := p.authorized(token)
+	if status == "succeeded" {
+		p.fault("charges-then-drops-the-reply once")
+		p.run(p.charger, a.Key)
+	} else {
+		p.run(p.worker(p.store, unconfirming{p.gateway}), a.Key)
+		p.force(a, status)
+	}
+	p.fault("down")
+	p.pass(24 * time.Hour)
+	p.sweep()
+	p.fault("up")
+	p.want("task", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
+	return p.now(a.Key)
+}
+
+// TestResolve: the processor is asked first. What it contradicts is refused, and nothing of it is kept.
+func TestResolve(t *testing.T) {
+	for _, c := range []struct {
+		says    string
+		verdict payments.Verdict
+		want    payments.State
+		refused bool
+	}{
+		{"succeeded", payments.VerdictTaken, payments.Taken, false},
+		{"succeeded", payments.VerdictNotCharged, payments.Unknown, true},
+		{"requires_confirmation", payments.VerdictTaken, payments.Unknown, true},
+		{"requires_confirmation", payments.VerdictNotCharged, payments.Declined, false},
+		{"requires_action", payments.VerdictTaken, payments.Unknown, true},
+		{"requires_action", payments.VerdictNotCharged, payments.Declined, false},
+		{"requires_payment_method", payments.VerdictTaken, payments.Unknown, true},
+		{"requires_payment_method", payments.VerdictNotCharged, payments.Declined, false},
+		{"canceled", payments.VerdictTaken, payments.Unknown, true},
+		{"canceled", payments.VerdictNotCharged, payments.Declined, false},
+		{"processing", payments.VerdictTaken, payments.Taken, false},
+		{"processing", payments.VerdictNotCharged, payments.Unknown, true}, // it cannot be cancelled: it may still charge
+	} {
+		t.Run(c.says+" "+string(c.verdict), func(t *testing.T) {
+			p := openTill(t)
+			a := p.stuck(visa, c.says)
+			got, err := p.resolve(a, c.verdict)
+			if (err != nil) != c.refused || c.refused && !errors.Is(err, payments.ErrContradicted) {
+				t.Fatalf("%v", err)
+			}
+			if got.State != c.want || p.now(a.Key).State != c.want {
+				t.Errorf("it is %s, want %s", got.State, c.want)
+			}
+			settled := c.want != payments.Unknown
+			evidence := []string{}
+			if settled {
+				evidence = []string{string(c.verdict) + "|seen in the processor's list|Pat"}
+			}
+			p.want("evidence", `SELECT verdict, evidence, by_whom FROM payment_resolutions`, nil, evidence...)
+			p.want("task", `SELECT done_at IS NOT NULL FROM tasks WHERE kind = 'payment-unknown'`, nil, map[bool]string{true: "true", false: "false"}[settled])
+			in, err := p.gateway.Retrieve(context.Background(), a.IntentID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want == payments.Declined && in.State != payments.IntentCanceled && in.State != payments.IntentNoMethod {
+				t.Errorf("declined, and the processor's object is %s", in.State)
+			}
+			if settled {
+				if _, err := p.resolve(a, c.verdict); err == nil || !strings.Contains(err.Error(), "settled already") {
+					t.Errorf("a second time: %v", err)
+				}
+				p.want("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
+				return
+			}
+			p.sweep() // the watch goes on, and finds out by itself what can be found out
+			if state := p.now(a.Key).State; state == payments.Unknown && c.says != "processing" {
+				t.Errorf("nobody looks at it any more: %s", state)
+			}
+		})
+	}
+}
+
+// TestResolveRefuses: what is missing, unknown, in somebody's hands or not to be asked about.
+func TestResolveRefuses(t *testing.T) {
+	p := openTill(t)
+	ctx := context.Background()
+	a := p.stuck(visa, "processing")
+	good := payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictTaken, Evidence: "seen", By: "Pat"}
+	waiting := p.authorized(visa)
+	for name, c := range map[string]struct {
+		change func(*payments.Resolution)
+		says   string
+	}{
+		"no evidence":         {func(r *payments.Resolution) { r.Evidence = "" }, "evidence"},
+		"nobody":              {func(r *payments.Resolution) { r.By = "" }, "by"},
+		"a verdict of no use": {func(r *payments.Resolution) { r.Verdict = "probably" }, "probably"},
+		"no such payment":     {func(r *payments.Resolution) { r.Reference = "000000000" }, "no such"},
+		"not yet sent":        {func(r *payments.Resolution) { r.Reference = waiting.Reference }, "has not reached the processor"},
+	} {
+		res := good
+		c.change(&res)
+		if _, err := p.resolver(p.gateway).Resolve(ctx, res); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	p.fault("down")
+	if _, err := p.resolver(p.gateway).Resolve(ctx, good); err == nil || !strings.Contains(err.Error(), "asked first") {
+		t.Errorf("processor down: %v", err)
+	}
+	p.fault("up")
+	p.want("lease", `SELECT leased_until IS NULL, state FROM payment_attempts WHERE key = $1`, []any{a.Key}, "true|unknown")
+
+	p.pass(time.Hour)
+	claim, err := p.store.Claim(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.resolver(p.gateway).Resolve(ctx, good); err == nil || !strings.Contains(err.Error(), "a worker has this payment in hand") {
+		t.Errorf("in a worker's hands: %v", err)
+	}
+	if err := p.store.Release(ctx, claim, p.clock.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.resolver(p.gateway).Resolve(ctx, good); err != nil || got.State != payments.Taken { // whenever the next look is due
+		t.Errorf("%s, %v", got.State, err)
+	}
+}
+
+// TestResolveNeverWithoutCancel: not charged is recorded only once the processor has cancelled, or said so itself.
+func TestResolveNeverWithoutCancel(t *testing.T) {
+	p := openTill(t)
+	a := p.stuck(visa, "requires_confirmation")
+	res := payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictNotCharged, Evidence: "seen", By: "Pat"}
+	for deadly := 1; ; deadly++ {
+		s := &seams{deadly: deadly, lose: true}
+		_, err := p.resolver(mortalGateway{p.gateway, s}).Resolve(context.Background(), res)
+		if s.passed < deadly {
+			if deadly < 3 || err != nil {
+				t.Errorf("%d lines, %v", deadly-1, err)
+			}
+			break
+		}
+		if err == nil || p.now(a.Key).State != payments.Unknown {
+			t.Errorf("line %d: %v, %s", deadly, err, p.now(a.Key).State)
+		}
+		p.machine.add(time.Minute)
+	}
+	p.wantState(a.Key, payments.Declined)
+	p.want("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
+}
+
+// TestResolverDies at any of its writes: the watch goes on, and the same command does the rest.
+func TestResolverDies(t *testing.T) {
+	for deadly := 1; ; deadly++ {
+		p := openTill(t)
+		a := p.stuck(visa, "processing")
+		s := &seams{deadly: deadly}
+		book := resolveBook{p.store, mortalBook{p.store, s}, s}
+		resolver := payments.NewResolver(p.worker(book, p.gateway), book, p.gateway, p.clock, p.machine)
+		func() {
+			defer func() {
+				if r := recover(); r != nil && r != any(killed{}) {
+					panic(r)
+				}
+			}()
+			_, _ = resolver.Resolve(context.Background(), payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictTaken, Evidence: "seen", By: "Pat"})
+		}()
+		if s.passed < deadly {
+			if deadly < 6 {
+				t.Errorf("only %d lines to die at", deadly-1)
+			}
+			return
+		}
+		p.pass(time.Minute)
+		p.want("watched, or settled", `SELECT (SELECT state = 'taken' FROM payment_attempts) = (SELECT done_at IS NOT NULL FROM tasks)`, nil, "true")
+		if p.now(a.Key).State != payments.Taken {
+			if _, err := p.resolve(a, payments.VerdictTaken); err != nil {
+				t.Errorf("line %d: the same command again: %v", deadly, err)
+			}
+		}
+		p.want("ledger", `SELECT kind, cents FROM ledger`, nil, "payment|19800")
+	}
+}
+
+// resolveBook is a person's book that may die around each write.
+type resolveBook struct {
+	payments.ResolveBook
+	mortal mortalBook
+	*seams
+}
+
+func (b resolveBook) ClaimNow(ctx context.Context, key string, machineNow, until time.Time) (payments.Claim, error) {
+	return around(b.seams, errBook, func() (payments.Claim, error) { return b.ResolveBook.ClaimNow(ctx, key, machineNow, until) })
+}
+
+func (b resolveBook) NoteResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
+	_, err := around(b.seams, errBook, func() (struct{}, error) { return struct{}{}, b.ResolveBook.NoteResolution(ctx, key, r, at) })
+	return err
+}
+
+func (b resolveBook) Take(ctx context.Context, c payments.Claim, at time.Time) (payments.Attempt, error) {
+	return b.mortal.Take(ctx, c, at)
+}

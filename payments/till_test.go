@@ -1,0 +1,462 @@
+package payments_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"duebell/billing"
+	"duebell/internal/seal"
+	"duebell/internal/standin/processor"
+	"duebell/internal/testenv"
+	"duebell/payments"
+	"duebell/payments/stripe"
+	"duebell/store"
+)
+
+const (
+	apiKey    = "sk_test_till"
+	secret    = "whsec_till"
+	visa      = "pm_card_visa"
+	badCard   = "pm_card_visa_chargeDeclined"
+	askCard   = "pm_card_authenticationRequired"
+	goodBank  = "pm_usBankAccount_success"
+	emptyBank = "pm_usBankAccount_insufficientFunds"
+	anaPhone  = "+16175550101"
+)
+
+// tillAt is when the tests begin: a Wednesday morning in Boston.
+var tillAt = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
+
+// hands is a clock that moves when it is told to.
+type hands struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (h *hands) Now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at
+}
+
+func (h *hands) add(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = h.at.Add(d)
+}
+
+// nudges are the charge jobs that the store has put in line.
+type nudges struct {
+	mu   sync.Mutex
+	keys []string
+}
+
+func (n *nudges) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.InsertManyParams) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range params {
+		if job, ok := p.Args.(store.ChargeJob); ok {
+			n.keys = append(n.keys, job.Key)
+		}
+	}
+	return len(params), nil
+}
+
+func (n *nudges) take() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	keys := n.keys
+	n.keys = nil
+	return keys
+}
+
+// alarms keeps the lines logged at error level.
+type alarms struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (a *alarms) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+func (a *alarms) WithAttrs([]slog.Attr) slog.Handler           { return a }
+func (a *alarms) WithGroup(string) slog.Handler                { return a }
+func (a *alarms) Handle(_ context.Context, r slog.Record) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lines = append(a.lines, r.Message)
+	return nil
+}
+
+func (a *alarms) take() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	lines := a.lines
+	a.lines = nil
+	return lines
+}
+
+// reporter is a testing.TB, or rapid's.
+type reporter interface {
+	Helper()
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(f func())
+}
+
+// till is the payment core on a real database, before the stand-in of the processor over HTTP.
+type till struct {
+	t              reporter
+	pool           *pgxpool.Pool
+	store          *store.Store
+	far            *processor.Processor
+	gateway        *stripe.Gateway
+	url            string
+	line           *nudges
+	clock, machine *hands
+	alarms         *alarms
+	log            *slog.Logger
+	policy         billing.Policy
+	cal            *billing.Calendar
+	desk           *payments.Desk
+	charger        *payments.Charger
+	events         *payments.Events
+	sweeper        *payments.Sweeper
+	turns          *turns
+	calls          int
+	accounts       int
+}
+
+// turns says which calls have a turn that is being answered.
+type turns struct {
+	leased map[string]bool
+	err    error
+}
+
+func (l *turns) Leased(_ context.Context, call string) (bool, error) { return l.leased[call], l.err }
+
+func openTill(t testing.TB) *till { return openTillAt(t, testenv.Postgres(t)) }
+
+func openTillAt(t testing.TB, dsn string) *till {
+	t.Helper()
+	pool, err := pgxpool.New(context.Background(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	keys, err := seal.ParseKeys("k1:" + base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &till{
+		t: t, pool: pool, line: &nudges{}, clock: &hands{at: tillAt}, machine: &hands{at: tillAt}, alarms: &alarms{},
+		policy: billing.DefaultPolicy(), turns: &turns{leased: map[string]bool{}},
+	}
+	p.log = slog.New(p.alarms)
+	if p.cal, err = billing.NewCalendar(p.policy); err != nil {
+		t.Fatal(err)
+	}
+	p.store = store.New(pool, p.line, keys, keys, p.machine)
+	p.openProcessor()
+	p.desk = payments.NewDesk(p.store, p.clock, (&dice{Rand: rand.New(rand.NewPCG(1, 2))}).roll, p.policy)
+	p.charger = p.worker(p.store, p.gateway)
+	p.events = payments.NewEvents(p.store, p.gateway, p.clock, p.log)
+	p.sweeper = payments.NewSweeper(p.store, p.turns, p.clock, p.machine, p.policy, p.log)
+	p.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone)
+		VALUES ('100200300401', 'Ana Sample', $1, true, 'en', 'America/New_York')`, anaPhone)
+	return p
+}
+
+// openProcessor starts the stand-in, which sends its events back to us as Stripe would.
+func (p *till) openProcessor() {
+	hook := httptest.NewServer(http.HandlerFunc(p.webhook))
+	p.t.Cleanup(hook.Close)
+	p.far = processor.New(processor.Config{
+		Now: p.clock.Now, APIKey: apiKey, WebhookURL: hook.URL, WebhookSecret: secret, MOTO: true,
+		AddBankingDays: func(t time.Time, n int) time.Time { return t.AddDate(0, 0, n) },
+	})
+	srv := httptest.NewServer(p.far)
+	p.t.Cleanup(srv.Close)
+	p.t.Cleanup(p.far.Close)
+	p.url = srv.URL
+	p.gateway = p.gatewayFor(apiKey)
+}
+
+func (p *till) gatewayFor(key string) *stripe.Gateway {
+	return stripe.New(stripe.Config{Key: key, URL: p.url})
+}
+
+func (p *till) webhook(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	ev, err := stripe.ParseEvent(body, r.Header.Get("Stripe-Signature"), secret)
+	if err == nil {
+		err = p.events.Receive(r.Context(), ev)
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// dice give the same numbers in every run.
+type dice struct {
+	mu sync.Mutex
+	*rand.Rand
+}
+
+func (d *dice) roll(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.IntN(n)
+}
+
+func (p *till) worker(book payments.ChargeBook, g payments.Gateway) *payments.Charger {
+	return payments.NewCharger(book, g, p.clock, p.machine, p.log, payments.ChargerOptions{})
+}
+
+func (p *till) exec(query string, args ...any) {
+	p.t.Helper()
+	if _, err := p.pool.Exec(context.Background(), query, args...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// rows gives a query's rows, columns joined by bars.
+func (p *till) rows(query string, args ...any) []string {
+	p.t.Helper()
+	rows, err := p.pool.Query(context.Background(), query, args...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		values, err := row.Values()
+		cells := make([]string, len(values))
+		for i, v := range values {
+			cells[i] = fmt.Sprint(v)
+			if at, ok := v.(time.Time); ok {
+				cells[i] = at.UTC().Format(time.RFC3339Nano)
+			}
+		}
+		return strings.Join(cells, "|"), err
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return list
+}
+
+// one is the only row of a query.
+func (p *till) one(query string, args ...any) string {
+	p.t.Helper()
+	list := p.rows(query, args...)
+	if len(list) != 1 {
+		p.t.Fatalf("%d rows, want 1: %v", len(list), list)
+	}
+	return list[0]
+}
+
+// want compares what a query finds, row by row.
+func (p *till) want(what, query string, args []any, rows ...string) {
+	p.t.Helper()
+	if got := p.rows(query, args...); !slices.Equal(got, rows) {
+		p.t.Errorf("%s: %v, want %v", what, got, rows)
+	}
+}
+
+// account is a new account that owes 198.00, due on the 23rd.
+func (p *till) account() string {
+	p.t.Helper()
+	p.accounts++
+	number := fmt.Sprintf("7%08d", p.accounts)
+	p.exec(`INSERT INTO accounts (account, member_id, kind, status) VALUES ($1, '100200300401', 'health', 'active')`, number)
+	p.exec(`INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ($1, '2027-03-01', 0, 19800)`, number)
+	return number
+}
+
+// attempt is what a caller who owes 198.00 is offered, in a call of its own.
+func (p *till) attempt(account string, m payments.Method) payments.Attempt {
+	p.calls++
+	a := payments.Attempt{
+		Call: fmt.Sprintf("CA%d", p.calls), Turn: 7, Account: account, Cents: 19800, Method: m, Caller: "+1617556" + fmt.Sprintf("%04d", p.calls), Language: "en",
+	}
+	if m == payments.Bank {
+		a.BankType = payments.Checking
+	}
+	return a
+}
+
+// consent is the evidence to an offer: for cards the token comes with it, for banks the text.
+func (p *till) consent(a payments.Attempt, token string) payments.Authorization {
+	auth := payments.Authorization{
+		Key: a.Key, Copy: payments.NoCopy, TextTo: anaPhone,
+		Consent: payments.Consent{
+			Terms: "198 dollars and 0 cents", Version: "1", Language: "en", Given: "key 1", TermsAt: p.clock.Now(), GivenAt: p.clock.Now(),
+		},
+	}
+	if a.Method == payments.Card {
+		auth.Token = &payments.Token{Value: token, Last4: "4242"}
+		return auth
+	}
+	auth.Copy = payments.TextCopy
+	return auth
+}
+
+// offered is an offer on the desk; a bank's has its token.
+func (p *till) offered(account, token string) payments.Attempt {
+	p.t.Helper()
+	m := payments.Card
+	if strings.HasPrefix(token, "pm_usBank") {
+		m = payments.Bank
+	}
+	a, err := p.desk.Offer(context.Background(), p.attempt(account, m))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if m == payments.Bank {
+		if a, err = p.desk.Tokenize(context.Background(), a.Key, payments.Token{Value: token, Last4: "6789"}); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return a
+}
+
+// authorized is a consent on record, on an account of its own.
+func (p *till) authorized(token string) payments.Attempt {
+	p.t.Helper()
+	a := p.offered(p.account(), token)
+	got, err := p.desk.Authorize(context.Background(), p.consent(a, token))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return got
+}
+
+func (p *till) run(c *payments.Charger, key string) {
+	p.t.Helper()
+	if err := c.Run(context.Background(), key); err != nil {
+		p.t.Errorf("charge: %v", err)
+	}
+}
+
+// pass moves both clocks and the processor with them, which sends what it has to tell.
+func (p *till) pass(d time.Duration) {
+	p.t.Helper()
+	p.clock.add(d)
+	p.machine.add(d)
+	if err := p.far.Advance(context.Background(), p.clock.Now()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// sweep ticks, and lets a sound worker run whatever has been nudged until nothing is.
+func (p *till) sweep() {
+	p.t.Helper()
+	p.line.take()
+	if _, err := p.sweeper.Tick(context.Background()); err != nil {
+		p.t.Errorf("sweep: %v", err)
+	}
+	for keys := p.line.take(); len(keys) > 0; keys = p.line.take() {
+		for _, key := range keys {
+			p.run(p.charger, key)
+		}
+	}
+}
+
+// fault breaks the processor or mends it.
+func (p *till) fault(words string) {
+	p.t.Helper()
+	if err := p.far.SetFault(words); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *till) now(key string) payments.Attempt {
+	p.t.Helper()
+	a, err := p.store.Attempt(context.Background(), key)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return a
+}
+
+// wantState holds the attempt's state, the ledger and what the processor has charged against each other.
+func (p *till) wantState(key string, want payments.State) {
+	p.t.Helper()
+	a := p.now(key)
+	if a.State != want {
+		p.t.Errorf("the attempt is %s (%s), want %s", a.State, a.Code, want)
+	}
+	entries := map[payments.State][]string{payments.Taken: {"payment|19800"}, payments.Returned: {"payment|19800", "reversal|-19800"}}
+	p.want("ledger", `SELECT kind, cents FROM ledger WHERE attempt_key = $1 ORDER BY id`, []any{key}, entries[want]...)
+	p.want("received", `SELECT received_at FROM ledger WHERE attempt_key = $1 AND kind = 'payment' AND received_at <> $2`, []any{key, a.AuthorizedAt})
+	charges := 0
+	if want == payments.Taken || want == payments.Returned {
+		charges = 1
+	}
+	if got := p.far.ChargeCount(a.Reference); !want.Open() && got != charges {
+		p.t.Errorf("%s: the processor has charged it %d times, want %d", want, got, charges)
+	}
+}
+
+// wantAlarms holds the lines logged at error level since the last look.
+func (p *till) wantAlarms(want ...string) {
+	p.t.Helper()
+	if got := p.alarms.take(); !slices.Equal(got, want) {
+		p.t.Errorf("alarms: %q, want %q", got, want)
+	}
+}
+
+// oneTimeCard is a payment method that works once, as those of real captures do.
+func (p *till) oneTimeCard() string {
+	p.t.Helper()
+	form := strings.NewReader("type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2029&card[cvc]=123")
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, p.url+"/v1/payment_methods", form)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "Bearer "+apiKey)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var made struct{ ID string }
+	if err := json.NewDecoder(res.Body).Decode(&made); err != nil || made.ID == "" {
+		p.t.Fatalf("status %d: %v", res.StatusCode, err)
+	}
+	return made.ID
+}
+
+// objects are the processor's, charged or not.
+func (p *till) objects() int {
+	p.t.Helper()
+	var all bytes.Buffer
+	if err := p.far.Save(&all); err != nil {
+		p.t.Fatal(err)
+	}
+	var world struct{ Intents []json.RawMessage }
+	if err := json.Unmarshal(all.Bytes(), &world); err != nil {
+		p.t.Fatal(err)
+	}
+	return len(world.Intents)
+}

@@ -1,0 +1,280 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing"
+	"duebell/notify"
+	"duebell/store/db"
+)
+
+// planLock is the advisory lock of whoever plans reminders.
+const planLock int64 = 0x72656d696e6465 // "reminde"
+
+// PlanState is what was planned last and imported since.
+func (s *Store) PlanState(ctx context.Context) (notify.PlanState, error) {
+	row, err := s.q.PlanState(ctx)
+	if err != nil {
+		return notify.PlanState{}, fmt.Errorf("read plan: %w", err)
+	}
+	state := notify.PlanState{ImportRun: row.NewestImport, ImportedAt: row.ImportedAt}
+	if !row.StartedAt.IsZero() {
+		state.Last = notify.PlanRun{
+			Day: billing.DateIn(row.LocalDay, time.UTC), ImportRun: row.ImportRun, StartedAt: row.StartedAt, FinishedAt: row.FinishedAt,
+		}
+	}
+	return state, nil
+}
+
+// PlanAlone runs f under a lock that ends with its connection, and so with its process.
+func (s *Store) PlanAlone(ctx context.Context, run notify.PlanRun, f func(ctx context.Context) (int, error)) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	defer conn.Release()
+	q := db.New(conn)
+	alone, err := q.TryLockPlan(ctx, planLock)
+	if err != nil {
+		return fmt.Errorf("plan: lock: %w", err)
+	}
+	if !alone {
+		return notify.ErrPlanning
+	}
+	defer func() {
+		// The connection goes back to the pool, so the lock must not stay on it, whatever became of ctx.
+		if err := q.UnlockPlan(context.WithoutCancel(ctx), planLock); err != nil {
+			_ = conn.Conn().Close(context.WithoutCancel(ctx)) // and with it the lock
+		}
+	}()
+	id, err := q.StartPlan(ctx, db.StartPlanParams{LocalDay: dayUTC(run.Day), ImportRun: ptr(run.ImportRun), StartedAt: run.StartedAt})
+	if err != nil {
+		return fmt.Errorf("plan: start: %w", err)
+	}
+	planned, err := f(ctx)
+	if err != nil {
+		return err
+	}
+	if err := q.FinishPlan(ctx, db.FinishPlanParams{ID: id, At: &run.StartedAt, Notices: int32(planned)}); err != nil { //nolint:gosec // G115: millions
+		return fmt.Errorf("plan: finish: %w", err)
+	}
+	return nil
+}
+
+// NextPage is the next stretch of numbers.
+func (s *Store) NextPage(ctx context.Context, after string, members int) (notify.Page, error) {
+	row, err := s.q.NextNumbers(ctx, db.NextNumbersParams{After: &after, Members: int32(members)}) //nolint:gosec // G115: thousands
+	if err != nil {
+		return notify.Page{}, fmt.Errorf("next page of numbers: %w", err)
+	}
+	return notify.Page{First: row.First, Last: row.Last}, nil
+}
+
+// ReadPage gives a stretch of numbers to f in one transaction.
+func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.PlanPage) error) error {
+	return s.inTx(ctx, "page of reminders", func(q *db.Queries, _ pgx.Tx) error {
+		if err := q.ReadByKey(ctx); err != nil {
+			return err
+		}
+		return f(&planPage{q: q, page: page, refs: &s.refs})
+	})
+}
+
+// NumberlessAccounts are the accounts of members without a number.
+func (s *Store) NumberlessAccounts(ctx context.Context, after string, most int) ([]notify.Owing, error) {
+	rows, err := s.q.NumberlessAccounts(ctx, db.NumberlessAccountsParams{After: after, Most: int32(most)}) //nolint:gosec // G115: thousands
+	if err != nil {
+		return nil, fmt.Errorf("read accounts without a number: %w", err)
+	}
+	list := make([]notify.Owing, len(rows))
+	for i, r := range rows {
+		list[i] = notify.Owing{Account: account(r.Account), Language: r.Language}
+	}
+	return list, nil
+}
+
+// planPage is a stretch of numbers within its transaction.
+type planPage struct {
+	q    *db.Queries
+	page notify.Page
+	refs *atomic.Int64
+}
+
+// Households reads the page's numbers with what their accounts owe.
+func (p *planPage) Households(ctx context.Context, since billing.Month, everyone bool) ([]notify.Household, error) {
+	rows, err := p.q.PageAccounts(ctx, db.PageAccountsParams{
+		First: p.page.First, Last: p.page.Last, Since: monthUTC(since), Everyone: everyone,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read households: %w", err)
+	}
+	slices.SortFunc(rows, func(a, b db.PageAccountsRow) int { return compare(a.Number, b.Number, a.Account, b.Account) })
+	var list []notify.Household
+	for i, r := range rows {
+		if i == 0 || rows[i-1].Number != r.Number {
+			list = append(list, notify.Household{
+				Number: r.Number, Consent: r.Consent, OptedOut: r.OptedOut, Unreachable: r.Unreachable,
+			})
+		}
+		h := &list[len(list)-1]
+		h.Mobile = h.Mobile || r.Mobile
+		if r.TimeZone != "" && !slices.Contains(h.Zones, r.TimeZone) {
+			h.Zones = append(h.Zones, r.TimeZone)
+		}
+		h.Accounts = append(h.Accounts, owing(r))
+	}
+	return list, nil
+}
+
+func owing(r db.PageAccountsRow) notify.Owing {
+	o := notify.Owing{
+		Account: billing.Account{
+			Number: r.Account, MemberID: r.MemberID, Kind: billing.Kind(r.Kind), Status: billing.Status(r.Status),
+			Regime: billing.Regime(val(r.GraceRegime)), AutoPayDay: int(val(r.AutopayDay)), AutoPayLast4: val(r.AutopayLast4),
+		},
+		Language: r.Language, InFlight: r.InFlight, Owed: billing.Money(r.Owed), Older: r.Older, LastPaid: r.LastPaid,
+	}
+	o.Bills = billsIn(r.Account, r.Months, r.Cents, r.FirstMonths, r.GraceMonths, r.Graces)
+	return o
+}
+
+// billsIn puts an account's bills together, oldest first, from months and what each was billed. Which are
+// first bills, and for which billing has set an end of grace, is told apart: there are few.
+func billsIn(account string, months []time.Time, cents []int64, firsts, graceMonths, graces []time.Time) []billing.Bill {
+	bills := make([]billing.Bill, len(months))
+	for i, month := range months {
+		bills[i] = billing.Bill{
+			Account: account, Coverage: billing.Month{Year: month.Year(), Month: month.Month()},
+			Billed: billing.Money(cents[i]), FirstBill: slices.Contains(firsts, month),
+		}
+		if at := slices.Index(graceMonths, month); at >= 0 {
+			bills[i].GraceEndsAt = graces[at]
+		}
+	}
+	slices.SortFunc(bills, func(a, b billing.Bill) int { // the database promises no order within an array
+		if a.Coverage.Before(b.Coverage) {
+			return -1
+		}
+		return 1
+	})
+	return bills
+}
+
+// Said reads what stands planned or went for the reasons of numbers.
+func (p *planPage) Said(ctx context.Context, numbers []string, since billing.Month) (map[string][]notify.Said, error) {
+	return saidTo(ctx, p.q, numbers, since)
+}
+
+func saidTo(ctx context.Context, q *db.Queries, numbers []string, since billing.Month) (map[string][]notify.Said, error) {
+	rows, err := q.SaidTo(ctx, db.SaidToParams{Numbers: numbers, Since: monthUTC(since)})
+	if err != nil {
+		return nil, fmt.Errorf("read what was said: %w", err)
+	}
+	said := make(map[string][]notify.Said, len(numbers))
+	for _, r := range rows {
+		said[r.Number] = append(said[r.Number], notify.Said{
+			Notice: r.ID, Kind: notify.Kind(r.Kind), DaysBefore: int(r.DaysBefore), Account: r.Account,
+			Coverage: billing.Month{Year: r.CoverageMonth.Year(), Month: r.CoverageMonth.Month()},
+			Language: r.Language, State: notify.State(r.State), At: r.At,
+		})
+	}
+	return said, nil
+}
+
+// PaidLate asks for which accounts more came in after an instant than was to spare.
+func (p *planPage) PaidLate(ctx context.Context, list []notify.PaidBill) ([]string, error) {
+	ask := db.PaidLateParams{}
+	for _, b := range list {
+		ask.Accounts = append(ask.Accounts, b.Account)
+		ask.DueAts = append(ask.DueAts, b.DueAt)
+		ask.Surpluses = append(ask.Surpluses, b.Surplus.Cents())
+	}
+	late, err := p.q.PaidLate(ctx, ask)
+	if err != nil {
+		return nil, fmt.Errorf("ask who paid late: %w", err)
+	}
+	return late, nil
+}
+
+// Histories reads everything billed and booked of accounts.
+func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string]notify.History, error) {
+	bills, err := p.q.BillsOfAccounts(ctx, accounts)
+	if err != nil {
+		return nil, fmt.Errorf("read bills: %w", err)
+	}
+	entries, err := p.q.EntriesOfAccounts(ctx, accounts)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	all := make(map[string]notify.History, len(accounts))
+	for _, a := range accounts {
+		all[a] = notify.History{}
+	}
+	for _, b := range billsOf(bills) {
+		h := all[b.Account]
+		h.Bills = append(h.Bills, b)
+		all[b.Account] = h
+	}
+	for _, e := range entries {
+		h := all[e.Account]
+		h.Entries = append(h.Entries, billing.Entry{
+			Kind: billing.EntryKind(e.Kind), Cents: billing.Money(e.Cents), ReceivedAt: e.ReceivedAt, Reference: e.Reference,
+		})
+		all[e.Account] = h
+	}
+	return all, nil
+}
+
+// household reads all that the reminders to one number rest on, to the last cent: what a claim looks
+// at (N2). Whether texts may go to the number the claim knows already.
+func household(ctx context.Context, q *db.Queries, number string, now time.Time) (*notify.Household, error) {
+	if err := q.LockNumber(ctx, number); err != nil { // two texts to one number are looked at one after another (N3)
+		return nil, fmt.Errorf("lock number: %w", err)
+	}
+	rows, err := q.NumberAccounts(ctx, &number) // a look of its own: what was paid while it waited is there to see (N2)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts of a number: %w", err)
+	}
+	h := &notify.Household{Number: number, ImportedAt: now} // nobody's number: whatever is said of it, no account bears it out
+	for _, r := range rows {
+		h.ImportedAt = r.ImportedAt
+		whole := &notify.History{Bills: billsIn(r.Account.Account, r.Months, r.Billed, r.FirstMonths, r.GraceMonths, r.Graces)}
+		for i, cents := range r.Cents {
+			whole.Entries = append(whole.Entries, billing.Entry{
+				Kind: billing.EntryKind(r.Kinds[i]), Cents: billing.Money(cents), ReceivedAt: r.Received[i], Reference: r.Refs[i],
+			})
+		}
+		h.Accounts = append(h.Accounts, notify.Owing{Account: account(r.Account), Language: r.Language, InFlight: r.InFlight, History: whole})
+	}
+	said, err := saidTo(ctx, q, []string{number}, billing.MonthOf(billing.DateIn(now, time.UTC)).Add(-saidMonths))
+	if err != nil {
+		return nil, err
+	}
+	h.Said = said[number]
+	return h, nil
+}
+
+// saidMonths is how far back a claim looks for what was said.
+const saidMonths = 13
+
+func dayUTC(d billing.Date) time.Time {
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
+}
+
+func monthUTC(m billing.Month) time.Time { return dayUTC(m.First()) }
+
+func compare(a, b, tieA, tieB string) int {
+	switch {
+	case a != b && a < b, a == b && tieA < tieB:
+		return -1
+	case a == b && tieA == tieB:
+		return 0
+	}
+	return 1
+}
