@@ -60,7 +60,7 @@ func conversation() []Step {
 	return []Step{
 		// ── Hello ────────────────────────────────────────────────────────────────────────
 		{
-			Name: Greeting, Says: "greeting",
+			Name: Greeting, Before: recallLanguage, Says: "greeting", // K2: in the language chosen on the number's last call
 			Then: greet, LeadsTo: []StepName{ChooseLanguage, MainMenu},
 		},
 		{
@@ -71,7 +71,7 @@ func conversation() []Step {
 		{
 			Name: MainMenu, Says: "main-menu",
 			Accepts: Menu{Options: mainOptions},
-			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, ChooseAccount, GuestAccount, HowToPay, TextChoices},
+			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, AskBirthDate, ChooseAccount, GuestAccount, HowToPay, TextChoices, MainMenu},
 		},
 		{
 			Name:    HowToPay, // H4, P4: general information in short pieces; nothing about the caller

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"duebell/billing"
 	"duebell/voiceprompts"
 )
 
@@ -120,7 +121,14 @@ func TestEveryPromptExists(t *testing.T) {
 
 // V1: at most five options a menu, besides 0 and 9.
 func TestFixedMenusAreShort(t *testing.T) {
-	c := &Call{Session: &Session{}, Engine: &Engine{}}
+	prompts, err := voiceprompts.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Call{ // where as much as can be is offered
+		Session: &Session{Lang: "en", LangRecalled: true},
+		Engine:  &Engine{Services: Services{Prompts: prompts, Policy: billing.DefaultPolicy()}},
+	}
 	for _, s := range conversation() {
 		menu, ok := s.Accepts.(Menu)
 		if !ok || s.Name == ChooseLanguage {

@@ -55,6 +55,10 @@ type Members interface {
 	Verify(ctx context.Context, try VerifyTry) (Verified, error)
 	// Accounts are the member's billing accounts, in a fixed order.
 	Accounts(ctx context.Context, memberID string) ([]billing.Account, error)
+	// OnFile says whether a number, E.164, is a member's.
+	OnFile(ctx context.Context, number string) (bool, error)
+	// Speaks keeps the language that a member has chosen.
+	Speaks(ctx context.Context, memberID, lang string) error
 	// Payable says whether a guest may pay an account: it exists, is active and not frozen.
 	Payable(ctx context.Context, account string) (bool, error)
 	// Standing is what the account owes, and how old the import behind it is.
@@ -90,6 +94,8 @@ type Logbook interface {
 	HandOff(ctx context.Context, h HandOff) error
 	// Accepted says whether the person of that hand-off took the call by key (H5).
 	Accepted(ctx context.Context, call string, turn int) (bool, error)
+	// Language is the one chosen on the newest call of a number; empty: none was.
+	Language(ctx context.Context, caller string) (string, error)
 	// Dropped gives the newest other call of a number since then that did not end with good-bye, or ErrNoMilestone.
 	Dropped(ctx context.Context, call, caller string, since time.Time) (Milestone, error)
 	// Book keeps a call-back appointment, once for each call and turn.
@@ -214,7 +220,7 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 func (e *Engine) Resume(m Milestone, turn int) Session {
 	s := Session{
 		Call: m.Call, Caller: m.Caller, Called: m.Called, Lang: m.Lang, StartedAt: m.StartedAt,
-		Turn: turn, Step: LostPlace, Member: m.Member, Account: m.Account, Attempt: m.Attempt, PlacedFor: m.PlacedFor,
+		Turn: turn, Step: LostPlace, LangKnown: m.LangKnown, Member: m.Member, Account: m.Account, Attempt: m.Attempt, PlacedFor: m.PlacedFor,
 	}
 	return s
 }

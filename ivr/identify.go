@@ -3,8 +3,10 @@ package ivr
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"duebell/billing"
+	"duebell/voiceprompts"
 )
 
 // options lists fixed menu options: name, prompt, name, prompt … An empty prompt is spoken by the step itself.
@@ -16,8 +18,32 @@ func options(pairs ...string) func(*Call) []Option {
 	return func(*Call) []Option { return list }
 }
 
+// recallLanguage speaks as the caller chose on the last call from the number (K2). Who was never asked, or
+// cannot be looked up just now, is asked.
+func recallLanguage(ctx context.Context, c *Call) Next {
+	if len(c.languages()) == 1 {
+		return Proceed()
+	}
+	tag, err := c.Logbook.Language(ctx, c.Caller)
+	if err != nil {
+		c.Log.Warn("language not looked up", "call", c.Session.Call, "error", err)
+	}
+	c.knowLanguage(tag)
+	c.LangRecalled = c.LangKnown
+	return Proceed()
+}
+
+// knowLanguage takes a language over, if it is in force.
+func (c *Call) knowLanguage(tag string) {
+	for _, l := range c.languages() {
+		if l.Tag == tag {
+			c.Lang, c.LangKnown = tag, true
+		}
+	}
+}
+
 func greet(ctx context.Context, c *Call, _ Answer) Next {
-	if len(c.languages()) > 1 {
+	if len(c.languages()) > 1 && !c.LangKnown {
 		return Go(ChooseLanguage)
 	}
 	c.mark(ctx, MainMenu)
@@ -38,14 +64,16 @@ func languageOptions(c *Call) []Option {
 }
 
 func chooseLanguage(ctx context.Context, c *Call, a Answer) Next {
-	c.Lang = a.Option
+	c.knowLanguage(a.Option)
 	c.mark(ctx, MainMenu)
 	return Go(MainMenu)
 }
 
-func chooseFromMain(_ context.Context, c *Call, a Answer) Next {
+func chooseFromMain(ctx context.Context, c *Call, a Answer) Next {
 	c.leaveGuest()
 	switch a.Option {
+	case "language":
+		return chooseLanguage(ctx, c, Answer{Option: c.otherLanguage()})
 	case "guest":
 		return Go(GuestAccount)
 	case "ways":
@@ -54,7 +82,34 @@ func chooseFromMain(_ context.Context, c *Call, a Answer) Next {
 		return Go(TextChoices)
 	}
 	c.WantsTexts = false
+	if c.ownNumber(ctx) {
+		c.Claim.Selector = billing.Selector{Kind: billing.SelectPhone, Value: c.Caller}
+		c.say("number-on-file", nil)
+		return Go(AskBirthDate)
+	}
 	return c.toAccount()
+}
+
+// otherLanguage is the one that the main menu changes to; empty: there is none, or more than one.
+func (c *Call) otherLanguage() string {
+	if all := c.languages(); len(all) == 2 {
+		return all[(slices.IndexFunc(all, func(l voiceprompts.Language) bool { return l.Tag == c.Lang })+1)%2].Tag
+	}
+	return ""
+}
+
+// ownNumber says whether the record may be chosen by the caller's number, so that no account number is
+// keyed (I4). Only where the carrier has signed the number: nobody may find out by a borrowed one whether
+// it is on file. It is tried once; whoever fails with it keys the number.
+func (c *Call) ownNumber(ctx context.Context) bool {
+	if c.Member.Verified() || c.IDTries > 0 || c.Attested != "A" || c.Caller == "" {
+		return false
+	}
+	yes, err := c.Members.OnFile(ctx, c.Caller)
+	if err != nil {
+		c.Log.Warn("the caller's number was not looked up", "call", c.Session.Call, "error", err)
+	}
+	return yes
 }
 
 // leaveGuest forgets a guest's entries: a member's account is another matter.
@@ -136,6 +191,7 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 		return c.stumbled(err)
 	}
 	c.Member, c.Account = got.Member, got.Account
+	c.keepLanguage(ctx)
 	if c.WantsTexts {
 		return c.textsOn(ctx)
 	}
@@ -149,6 +205,16 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	c.mark(ctx, TellStanding)
 	return Go(TellStanding)
+}
+
+// keepLanguage carries the language of a member who calls from the number on file over to texts and letters (K2).
+func (c *Call) keepLanguage(ctx context.Context) {
+	if !c.LangKnown || c.Caller == "" || c.Caller != c.Member.Phone {
+		return
+	}
+	if err := c.Members.Speaks(ctx, c.Member.ID, c.Lang); err != nil {
+		c.Log.Warn("the member's language was not kept", "call", c.Session.Call, "error", err)
+	}
 }
 
 // accountsToChoose asks only where there is a choice (B2).

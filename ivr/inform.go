@@ -11,9 +11,13 @@ func mainOptions(c *Call) []Option {
 	if c.Policy.GuestPay {
 		list = append(list, Option{Name: "guest", Says: "option-guest", Hears: "hears-guest"})
 	}
-	return append(list,
+	list = append(list,
 		Option{Name: "ways", Says: "option-how-to-pay", Hears: "hears-how"},
 		Option{Name: "texts", Says: "option-texts", Hears: "hears-texts"})
+	if other := c.otherLanguage(); other != "" && c.LangRecalled { // who was just asked is not asked again
+		list = append(list, Option{Name: "language", Says: "option-language", Lang: other})
+	}
+	return list
 }
 
 // rightOrChange answers a read-back, which says both keys itself and ends with the right one.

@@ -70,11 +70,7 @@ func (c *Call) firstStep(p *Placed) StepName {
 		return Greeting
 	}
 	c.PlacedFor, c.LangKnown = p.For, false
-	for _, l := range c.languages() {
-		if l.Tag == p.Lang {
-			c.Lang, c.LangKnown = l.Tag, true
-		}
-	}
+	c.knowLanguage(p.Lang)
 	switch {
 	case p.Machine:
 		return LeaveMessage

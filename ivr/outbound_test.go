@@ -28,7 +28,8 @@ func (n *notebook) Accepted(context.Context, string, int) (bool, error) { return
 func (n *notebook) Dropped(context.Context, string, string, time.Time) (Milestone, error) {
 	return Milestone{}, ErrNoMilestone
 }
-func (n *notebook) Book(context.Context, Booking) error { return nil }
+func (n *notebook) Language(context.Context, string) (string, error) { return "", nil }
+func (n *notebook) Book(context.Context, Booking) error              { return nil }
 
 type standing time.Time
 
@@ -149,8 +150,8 @@ func TestN8NobodyThere(t *testing.T) {
 	}
 	c.at(Goodbye)
 	c.over()
-	if len(c.book.marks) != 1 {
-		t.Errorf("%d milestones", len(c.book.marks))
+	if len(c.book.marks) != 2 || c.book.marks[1].Step != Goodbye {
+		t.Errorf("milestones %v", c.book.marks)
 	}
 }
 

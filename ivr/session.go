@@ -19,7 +19,9 @@ type Session struct {
 	Lang      string
 	Step      StepName  // the step whose answer is awaited
 	PlacedFor PlacedFor // the line has placed this call; empty: somebody has called
-	LangKnown bool      // of a call that the line has placed: nobody needs to be asked for it
+
+	LangKnown    bool // chosen, now or earlier, or a member's whom we have called (K2)
+	LangRecalled bool // nobody was asked on this call: the main menu offers to change it
 
 	Tries     int  // silence and wrong keys at this step (V3)
 	TriesCall int  // and in the whole call
@@ -137,6 +139,7 @@ type Claim struct {
 type Milestone struct {
 	Call, Caller, Called string
 	Lang                 string
+	LangKnown            bool // chosen or on file, not taken for granted
 	Step                 StepName
 	Turn                 int
 	Member               Member
@@ -150,7 +153,7 @@ type Milestone struct {
 
 func (s Session) milestone(step StepName, at time.Time) Milestone {
 	return Milestone{
-		Call: s.Call, Caller: s.Caller, Called: s.Called, Lang: s.Lang, Step: step, Turn: s.Turn,
+		Call: s.Call, Caller: s.Caller, Called: s.Called, Lang: s.Lang, LangKnown: s.LangKnown, Step: step, Turn: s.Turn,
 		Member: s.Member, Account: s.Account, Attempt: s.Attempt, StartedAt: s.StartedAt, At: at,
 	}
 }

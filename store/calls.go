@@ -21,7 +21,7 @@ func (s *Store) Milestone(ctx context.Context, m ivr.Milestone) error {
 		over = m.At
 	}
 	err := s.q.KeepMilestone(ctx, db.KeepMilestoneParams{
-		CallSid: m.Call, Caller: ptr(m.Caller), Called: ptr(m.Called), Language: m.Lang, Step: string(m.Step),
+		CallSid: m.Call, Caller: ptr(m.Caller), Called: ptr(m.Called), Language: m.Lang, LanguageKnown: m.LangKnown, Step: string(m.Step),
 		Turn: int32(m.Turn), MemberID: ptr(m.Member.ID), Account: ptr(m.Account), //nolint:gosec // a turn is small
 		VerifiedAt: when(m.Member.VerifiedAt), AttemptKey: ptr(m.Attempt), HandedOverAt: when(over), StartedAt: m.StartedAt,
 		NotedAt: when(m.At),
@@ -53,10 +53,19 @@ func (s *Store) Recover(ctx context.Context, call string) (ivr.Milestone, error)
 
 func milestone(r db.LastMilestoneRow) ivr.Milestone {
 	return ivr.Milestone{
-		Call: r.CallSid, Caller: val(r.Caller), Called: val(r.Called), Lang: r.Language, Step: ivr.StepName(r.Step), Turn: int(r.Turn),
+		Call: r.CallSid, Caller: val(r.Caller), Called: val(r.Called), Lang: r.Language, LangKnown: r.LanguageKnown, Step: ivr.StepName(r.Step), Turn: int(r.Turn),
 		Member:  ivr.Member{ID: val(r.MemberID), Name: val(r.MemberName), Phone: val(r.MemberPhone), VerifiedAt: val(r.VerifiedAt)},
 		Account: val(r.Account), Attempt: val(r.AttemptKey), HandedOver: r.HandedOverAt != nil, StartedAt: r.StartedAt,
 	}
+}
+
+// Language is the one chosen on the newest call of a number; empty: none was.
+func (s *Store) Language(ctx context.Context, caller string) (string, error) {
+	lang, err := s.q.LanguageOfCaller(ctx, caller)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("look up a caller's language: %w", err)
+	}
+	return lang, nil
 }
 
 // Dropped gives the newest other call of a number, since then, that broke off with a payment begun, or

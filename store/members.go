@@ -213,6 +213,23 @@ func (p *People) Accounts(ctx context.Context, memberID string) ([]billing.Accou
 	return list, nil
 }
 
+// OnFile says whether a number, E.164, is a member's.
+func (p *People) OnFile(ctx context.Context, number string) (bool, error) {
+	yes, err := p.q.NumberOnFile(ctx, number)
+	if err != nil {
+		return false, fmt.Errorf("look a number up: %w", err)
+	}
+	return yes, nil
+}
+
+// Speaks keeps the language that a member has chosen; it stands until billing names another (K2).
+func (p *People) Speaks(ctx context.Context, memberID, lang string) error {
+	if err := p.q.KeepLanguage(ctx, db.KeepLanguageParams{MemberID: memberID, Language: lang}); err != nil {
+		return fmt.Errorf("keep a member's language: %w", err)
+	}
+	return nil
+}
+
 // Payable says whether a guest may pay an account: it exists, is active and not frozen (I2).
 func (p *People) Payable(ctx context.Context, number string) (bool, error) {
 	yes, err := p.q.PayableByGuest(ctx, number)

@@ -11,7 +11,7 @@ import (
 )
 
 const droppedCall = `-- name: DroppedCall :one
-SELECT c.call_sid, c.caller, c.called, c.language, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
+SELECT c.call_sid, c.caller, c.called, c.language, c.language_known, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
        c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
 FROM calls c LEFT JOIN members m ON m.member_id = c.member_id
 WHERE c.caller = $1 AND c.call_sid <> $2 AND c.step <> $3::text AND c.attempt_key IS NOT NULL
@@ -33,20 +33,21 @@ type DroppedCallParams struct {
 }
 
 type DroppedCallRow struct {
-	CallSid      string
-	Caller       *string
-	Called       *string
-	Language     string
-	Step         string
-	Turn         int32
-	MemberID     *string
-	Account      *string
-	VerifiedAt   *time.Time
-	AttemptKey   *string
-	HandedOverAt *time.Time
-	StartedAt    time.Time
-	MemberName   *string
-	MemberPhone  *string
+	CallSid       string
+	Caller        *string
+	Called        *string
+	Language      string
+	LanguageKnown bool
+	Step          string
+	Turn          int32
+	MemberID      *string
+	Account       *string
+	VerifiedAt    *time.Time
+	AttemptKey    *string
+	HandedOverAt  *time.Time
+	StartedAt     time.Time
+	MemberName    *string
+	MemberPhone   *string
 }
 
 // I7: the newest call of a number that broke off since then with a payment begun. One that was gone on with in a
@@ -64,6 +65,7 @@ func (q *Queries) DroppedCall(ctx context.Context, arg DroppedCallParams) (Dropp
 		&i.Caller,
 		&i.Called,
 		&i.Language,
+		&i.LanguageKnown,
 		&i.Step,
 		&i.Turn,
 		&i.MemberID,
@@ -95,29 +97,30 @@ func (q *Queries) EndCall(ctx context.Context, arg EndCallParams) error {
 
 const keepMilestone = `-- name: KeepMilestone :exec
 
-INSERT INTO calls (call_sid, caller, called, language, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at, noted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO calls (call_sid, caller, called, language, language_known, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at, noted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (call_sid) DO UPDATE
-SET caller = excluded.caller, called = excluded.called, language = excluded.language, step = excluded.step, turn = excluded.turn,
+SET caller = excluded.caller, called = excluded.called, language = excluded.language, language_known = excluded.language_known, step = excluded.step, turn = excluded.turn,
     member_id = excluded.member_id, account = excluded.account, verified_at = excluded.verified_at, attempt_key = excluded.attempt_key,
     handed_over_at = coalesce(calls.handed_over_at, excluded.handed_over_at), noted_at = excluded.noted_at
 WHERE calls.turn <= excluded.turn
 `
 
 type KeepMilestoneParams struct {
-	CallSid      string
-	Caller       *string
-	Called       *string
-	Language     string
-	Step         string
-	Turn         int32
-	MemberID     *string
-	Account      *string
-	VerifiedAt   *time.Time
-	AttemptKey   *string
-	HandedOverAt *time.Time
-	StartedAt    time.Time
-	NotedAt      *time.Time
+	CallSid       string
+	Caller        *string
+	Called        *string
+	Language      string
+	LanguageKnown bool
+	Step          string
+	Turn          int32
+	MemberID      *string
+	Account       *string
+	VerifiedAt    *time.Time
+	AttemptKey    *string
+	HandedOverAt  *time.Time
+	StartedAt     time.Time
+	NotedAt       *time.Time
 }
 
 // Milestones of calls.
@@ -128,6 +131,7 @@ func (q *Queries) KeepMilestone(ctx context.Context, arg KeepMilestoneParams) er
 		arg.Caller,
 		arg.Called,
 		arg.Language,
+		arg.LanguageKnown,
 		arg.Step,
 		arg.Turn,
 		arg.MemberID,
@@ -141,28 +145,41 @@ func (q *Queries) KeepMilestone(ctx context.Context, arg KeepMilestoneParams) er
 	return err
 }
 
+const languageOfCaller = `-- name: LanguageOfCaller :one
+SELECT language FROM calls WHERE caller = $1::text AND language_known ORDER BY started_at DESC LIMIT 1
+`
+
+// K2: the language chosen on the newest call of a number.
+func (q *Queries) LanguageOfCaller(ctx context.Context, caller string) (string, error) {
+	row := q.db.QueryRow(ctx, languageOfCaller, caller)
+	var language string
+	err := row.Scan(&language)
+	return language, err
+}
+
 const lastMilestone = `-- name: LastMilestone :one
-SELECT c.call_sid, c.caller, c.called, c.language, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
+SELECT c.call_sid, c.caller, c.called, c.language, c.language_known, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
        c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
 FROM calls c LEFT JOIN members m ON m.member_id = c.member_id
 WHERE c.call_sid = $1
 `
 
 type LastMilestoneRow struct {
-	CallSid      string
-	Caller       *string
-	Called       *string
-	Language     string
-	Step         string
-	Turn         int32
-	MemberID     *string
-	Account      *string
-	VerifiedAt   *time.Time
-	AttemptKey   *string
-	HandedOverAt *time.Time
-	StartedAt    time.Time
-	MemberName   *string
-	MemberPhone  *string
+	CallSid       string
+	Caller        *string
+	Called        *string
+	Language      string
+	LanguageKnown bool
+	Step          string
+	Turn          int32
+	MemberID      *string
+	Account       *string
+	VerifiedAt    *time.Time
+	AttemptKey    *string
+	HandedOverAt  *time.Time
+	StartedAt     time.Time
+	MemberName    *string
+	MemberPhone   *string
 }
 
 func (q *Queries) LastMilestone(ctx context.Context, callSid string) (LastMilestoneRow, error) {
@@ -173,6 +190,7 @@ func (q *Queries) LastMilestone(ctx context.Context, callSid string) (LastMilest
 		&i.Caller,
 		&i.Called,
 		&i.Language,
+		&i.LanguageKnown,
 		&i.Step,
 		&i.Turn,
 		&i.MemberID,

@@ -285,6 +285,20 @@ func (q *Queries) InsertVerifications(ctx context.Context, arg InsertVerificatio
 	return err
 }
 
+const keepLanguage = `-- name: KeepLanguage :exec
+UPDATE members SET language = $1 WHERE member_id = $2 AND language <> $1
+`
+
+type KeepLanguageParams struct {
+	Language string
+	MemberID string
+}
+
+func (q *Queries) KeepLanguage(ctx context.Context, arg KeepLanguageParams) error {
+	_, err := q.db.Exec(ctx, keepLanguage, arg.Language, arg.MemberID)
+	return err
+}
+
 const lockTries = `-- name: LockTries :exec
 SELECT pg_advisory_xact_lock(hashtextextended('tries of ' || t.of, 0)) FROM unnest($1::text[]) AS t(of)
 `
@@ -306,6 +320,17 @@ func (q *Queries) NewestImport(ctx context.Context) (time.Time, error) {
 	var as_of time.Time
 	err := row.Scan(&as_of)
 	return as_of, err
+}
+
+const numberOnFile = `-- name: NumberOnFile :one
+SELECT EXISTS (SELECT 1 FROM members WHERE phone = $1::text)
+`
+
+func (q *Queries) NumberOnFile(ctx context.Context, number string) (bool, error) {
+	row := q.db.QueryRow(ctx, numberOnFile, number)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const payableByGuest = `-- name: PayableByGuest :one

@@ -47,20 +47,21 @@ type Booked struct {
 }
 
 type Call struct {
-	CallSid      string
-	Caller       *string
-	Called       *string
-	Language     string
-	Step         string
-	Turn         int32
-	MemberID     *string
-	Account      *string
-	VerifiedAt   *time.Time
-	AttemptKey   *string
-	HandedOverAt *time.Time
-	StartedAt    time.Time
-	EndedAt      *time.Time
-	NotedAt      *time.Time
+	CallSid       string
+	Caller        *string
+	Called        *string
+	Language      string
+	LanguageKnown bool
+	Step          string
+	Turn          int32
+	MemberID      *string
+	Account       *string
+	VerifiedAt    *time.Time
+	AttemptKey    *string
+	HandedOverAt  *time.Time
+	StartedAt     time.Time
+	EndedAt       *time.Time
+	NotedAt       *time.Time
 }
 
 type Callback struct {
@@ -198,13 +199,14 @@ type Letter struct {
 }
 
 type Member struct {
-	MemberID   string
-	Name       string
-	Phone      *string
-	PhoneSince *time.Time
-	Mobile     bool
-	Language   string
-	TimeZone   string
+	MemberID        string
+	Name            string
+	Phone           *string
+	PhoneSince      *time.Time
+	Mobile          bool
+	Language        string
+	BillingLanguage *string
+	TimeZone        string
 }
 
 type Notice struct {

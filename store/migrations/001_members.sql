@@ -7,7 +7,8 @@ CREATE TABLE members (
     phone       text CHECK (phone ~ '^\+[1-9][0-9]{7,14}$'),
     phone_since date,                       -- I6: a code goes only to a number on file long enough
     mobile      boolean NOT NULL DEFAULT false,
-    language    text NOT NULL,
+    language    text NOT NULL,              -- the member's own choice by phone stands until billing names another (K2)
+    billing_language text,                  -- as billing named it last
     time_zone   text NOT NULL
 );
 CREATE INDEX members_phone ON members (phone);

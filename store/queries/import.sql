@@ -83,12 +83,13 @@ SELECT id, file, line, column_name, reason, other_file, other_line FROM stage_pr
 WHERE id > @after ORDER BY id LIMIT 10000;
 
 -- name: MergeMembers :execrows
-INSERT INTO members (member_id, name, phone, phone_since, mobile, language, time_zone)
-SELECT member_id, name, phone, phone_since, mobile, language, time_zone FROM stage_members
+INSERT INTO members (member_id, name, phone, phone_since, mobile, language, billing_language, time_zone)
+SELECT member_id, name, phone, phone_since, mobile, language, language, time_zone FROM stage_members
 ON CONFLICT (member_id) DO UPDATE
-SET name = excluded.name, phone = excluded.phone, phone_since = excluded.phone_since, mobile = excluded.mobile,
-    language = excluded.language, time_zone = excluded.time_zone
-WHERE (members.name, members.phone, members.phone_since, members.mobile, members.language, members.time_zone)
+SET name = excluded.name, phone = excluded.phone, phone_since = excluded.phone_since, mobile = excluded.mobile, time_zone = excluded.time_zone,
+    language = CASE WHEN members.billing_language IS DISTINCT FROM excluded.language THEN excluded.language ELSE members.language END,
+    billing_language = excluded.language
+WHERE (members.name, members.phone, members.phone_since, members.mobile, members.billing_language, members.time_zone)
       IS DISTINCT FROM (excluded.name, excluded.phone, excluded.phone_since, excluded.mobile, excluded.language, excluded.time_zone);
 
 -- name: MergeAnswers :execrows

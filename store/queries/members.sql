@@ -64,6 +64,12 @@ SELECT DISTINCT ON (coverage_month) * FROM bills WHERE account = @account ORDER 
 -- name: EntriesOf :many
 SELECT kind, cents, coalesce(reference, '')::text AS reference, received_at FROM ledger WHERE account = @account ORDER BY received_at, id;
 
+-- name: NumberOnFile :one
+SELECT EXISTS (SELECT 1 FROM members WHERE phone = @number::text);
+
+-- name: KeepLanguage :exec
+UPDATE members SET language = @language WHERE member_id = @member_id AND language <> @language;
+
 -- name: PayableByGuest :one
 -- I2: the account exists, is active and not frozen. One statement whatever the answer.
 SELECT EXISTS (SELECT 1 FROM accounts WHERE account = @account AND status = 'active' AND frozen_at IS NULL);
