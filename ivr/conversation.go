@@ -47,6 +47,7 @@ const (
 	OfferCallback    StepName = "offer-callback"
 	CallbackNumber   StepName = "callback-number"
 	CallbackReadBack StepName = "callback-read-back"
+	GoOn             StepName = "go-on"
 	LostPlace        StepName = "lost-place"
 )
 
@@ -139,7 +140,7 @@ func conversation() []Step {
 		{
 			Name:    PayMenu,
 			Accepts: Menu{Options: payOptions},
-			Then:    choosePayment, LeadsTo: []StepName{AskAmount, CheckAmount, AnythingElse},
+			Then:    choosePayment, LeadsTo: []StepName{AskAmount, CheckAmount, ReadBack, AnythingElse},
 		},
 
 		{
@@ -274,12 +275,12 @@ func conversation() []Step {
 		{
 			Name: Person, Before: reachPerson, Says: "connecting",
 			Accepts: Dial{},
-			Then:    transferOver, LeadsTo: append([]StepName{OfferCallback}, everyQuestion()...),
+			Then:    transferOver, LeadsTo: []StepName{OfferCallback, GoOn},
 		},
 		{
 			Name: OfferCallback, Before: mayOfferCallback, // H2: nobody is there; a call-back appointment is offered
 			Accepts: Menu{Options: options("yes", "option-callback", "no", "option-go-on"), OnSilence: "no"},
-			Then:    chooseCallback, LeadsTo: append([]StepName{CallbackReadBack}, everyQuestion()...),
+			Then:    chooseCallback, LeadsTo: []StepName{CallbackReadBack, GoOn},
 		},
 		{
 			Name: CallbackNumber, Says: "callback-number",
@@ -289,7 +290,11 @@ func conversation() []Step {
 		{
 			Name: CallbackReadBack, Before: withNumber, Says: "callback-read-back", Args: callbackArgs,
 			Accepts: Menu{Options: rightOrChange},
-			Then:    bookCallback, LeadsTo: append([]StepName{CallbackNumber}, everyQuestion()...),
+			Then:    bookCallback, LeadsTo: []StepName{CallbackNumber, GoOn},
+		},
+		{
+			Name: GoOn, // nobody was there: back to where the caller came from, never a dead end (P5)
+			Then: goOnAlone, LeadsTo: everyQuestion(),
 		},
 		{
 			Name: LostPlace, Says: "lost-place", // Redis lost the session: on from the last milestone

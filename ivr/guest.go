@@ -142,7 +142,7 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 			return next
 		}
 		c.heard(ctx, a)
-		c.Broken = Broken{Amount: a.Cents, Method: a.Method, BankType: a.BankType}
+		c.Broken = Broken{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
 	}
 	switch {
 	case c.Guest:

@@ -153,7 +153,7 @@ func actOnInFlight(ctx context.Context, c *Call, a Answer) Next {
 
 func payOptions(c *Call) []Option {
 	var list []Option
-	if r := c.Broken; r.Amount > 0 { // I7: on at the broken step
+	if r := c.Broken; r.Amount > 0 && r.Account == c.Account { // I7: on at the broken step
 		list = append(list, Option{Name: "resume", Says: "option-resume", Args: Args{"Amount": c.exact(r.Amount)}})
 	}
 	list = append(list, Option{Name: "all", Says: "option-pay-all", Hears: "hears-all"})

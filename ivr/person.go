@@ -75,7 +75,7 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 // mayOfferCallback offers an appointment once a call, where there is a number to call (H2).
 func mayOfferCallback(_ context.Context, c *Call) Next {
 	if c.Callback.Offered {
-		return c.afterNobody()
+		return Go(GoOn)
 	}
 	c.Callback.Offered = true
 	c.Callback.Number = c.Caller
@@ -89,7 +89,7 @@ func chooseCallback(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "yes" {
 		return Go(CallbackReadBack)
 	}
-	return c.afterNobody()
+	return Go(GoOn)
 }
 
 // withNumber asks for the number where the caller withholds it.
@@ -120,12 +120,12 @@ func bookCallback(ctx context.Context, c *Call, a Answer) Next {
 		return c.stumbled(err)
 	}
 	c.say("callback-booked", Args{"Day": c.day(c.Callback.From), "From": c.timeOfDay(c.Callback.From), "Until": c.timeOfDay(c.Callback.Until)})
-	return c.afterNobody()
+	return Go(GoOn)
 }
 
-// afterNobody goes back to where the caller came from. Where asking again cannot help, the line
+// goOnAlone goes back to where the caller came from. Where asking again cannot help, the line
 // offers what else it can do, and after too many misses it says good-bye.
-func (c *Call) afterNobody() Next {
+func goOnAlone(_ context.Context, c *Call, _ Answer) Next {
 	switch {
 	case c.TriesCall >= c.Policy.TriesCall:
 		return Go(Goodbye)
@@ -154,7 +154,7 @@ func transferOver(ctx context.Context, c *Call, a Answer) Next {
 		}
 	}
 	c.say("no-one-free", nil)
-	return c.afterNobody()
+	return Go(GoOn)
 }
 
 // everyQuestion: from a person the caller can come back to any question but the amount, where 0 is zero (V2).

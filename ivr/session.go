@@ -96,6 +96,7 @@ type Payable struct {
 
 // Broken is a payment that a dropped call did not come to make.
 type Broken struct {
+	Account  string
 	Amount   billing.Money
 	Method   payments.Method
 	BankType payments.BankType
