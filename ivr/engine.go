@@ -149,6 +149,8 @@ type Texts interface {
 	// Stop ends all texts to a number; Start lets them begin again, or says ErrTextStart. cause makes each happen once.
 	Stop(ctx context.Context, number, cause string) error
 	Start(ctx context.Context, number, cause string) error
+	// Arrives says whether a text that is asked for can arrive: nobody has said that none does there.
+	Arrives(ctx context.Context, number string) (bool, error)
 }
 
 // Hours are the hours in which people answer.
@@ -159,7 +161,7 @@ type Hours interface {
 
 // NewEngine checks the conversation and readies it.
 func NewEngine(s Services) (*Engine, error) {
-	e := &Engine{Services: s, order: append(conversation(), outbound()...), steps: map[StepName]Step{}}
+	e := &Engine{Services: s, order: Conversation(), steps: map[StepName]Step{}}
 	for _, step := range e.order {
 		if _, twice := e.steps[step.Name]; twice {
 			return nil, fmt.Errorf("ivr: step %s is there twice", step.Name)
