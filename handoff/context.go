@@ -117,6 +117,8 @@ var bills = map[Bill]string{BillClear: "agent-bill-clear", BillDue: "agent-bill-
 
 // doing puts the steps of the conversation in words. A step that is not here is not spoken of.
 var doing = map[string]string{
+	"called-back":        "agent-doing-start",
+	"reminding":          "agent-doing-start",
 	"choose-language":    "agent-doing-start",
 	"main-menu":          "agent-doing-start",
 	"how-to-pay":         "agent-doing-information",

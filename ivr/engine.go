@@ -38,9 +38,9 @@ type Services struct {
 	// NewRef draws an opaque reference.
 	NewRef func() string
 	Log    *slog.Logger
-	// Jumped is told of every step that is entered, and from which; may be nil. Scripts hold the
-	// jumps against LeadsTo.
-	Jumped func(from, to StepName)
+	// Jumped is told of every step that is entered, from which, and in which language; may be nil. Scripts
+	// hold the jumps against LeadsTo.
+	Jumped func(lang string, from, to StepName)
 }
 
 // ErrNotVerified is the one failure of a verification, whatever its cause (I1).
@@ -267,7 +267,7 @@ func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 		}
 		c.trail = append(c.trail, step.Name)
 		if c.Jumped != nil {
-			c.Jumped(c.Step, step.Name)
+			c.Jumped(c.Lang, c.Step, step.Name)
 		}
 		c.Step = step.Name
 		if step.Before != nil {

@@ -69,7 +69,7 @@ type Deps struct {
 type Hooks struct {
 	Observe      func(call string, turn int, path string, reply ivr.Reply)
 	BeforeFinish func(call string, turn int) error
-	Jumped       func(from, to ivr.StepName)
+	Jumped       func(lang string, from, to ivr.StepName)
 }
 
 func (d Deps) withDefaults() Deps {

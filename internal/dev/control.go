@@ -102,6 +102,9 @@ func (c *control) play(ctx context.Context, story script.Script, files map[strin
 		}
 		return []byte(text), nil
 	}})
+	for _, t := range result.Talk {
+		fmt.Fprintf(out, "the call with %s: %s\n", t.Phone, t)
+	}
 	err := errors.Join(result.Err, c.back(ctx, story))
 	if err != nil {
 		fmt.Fprintf(out, "%v\n%s\n", err, failed)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"duebell/internal/standin/twilio"
 )
@@ -13,8 +14,11 @@ import (
 // caller is one call of the story and what has been shown of it.
 type caller struct {
 	*twilio.Call
-	phone string // of the member, whoever has called whom
-	shown int
+	phone  string // of the member, whoever has called whom
+	shown  int
+	talk   Talk
+	upTo   time.Duration // of what is being said, up to the words that were last expected
+	chosen bool          // something was pressed: from here on the call has its language
 }
 
 // when is a word that waits for something to be heard.
@@ -112,13 +116,21 @@ func readPress(_ *parser, t *tokens) (act, error) {
 	keys, err := t.text("the keys")
 	return func(ctx context.Context, r *run) error {
 		return r.onCall(func(c *caller) error {
+			keys := r.inLanguage(c, keys)
 			r.guard(c, keys)
+			r.listened(c, keys)
 			return c.Press(ctx, keys)
 		})
 	}, err
 }
 
 var digitRuns = regexp.MustCompile(`\d{4,}`)
+
+// listened counts what was said since the caller last did something.
+func (r *run) listened(c *caller, keys string) {
+	c.talk.listened(c.HeardSinceInput(), keys)
+	c.talk.Phone, c.upTo, c.chosen = c.phone, 0, true
+}
 
 // guard remembers keys that are a secret: those that answer a question for one (P4).
 func (r *run) guard(c *caller, keys string) {
@@ -157,7 +169,11 @@ func readSay(_ *parser, t *tokens) (act, error) {
 	sure, err := confidence(t)
 	return func(ctx context.Context, r *run) error {
 		r.secret(digitRuns.FindAllString(words, -1)...)
-		return r.onCall(func(c *caller) error { return c.Say(ctx, words, sure) })
+		words, err := r.wordsInLanguage(words)
+		if err != nil {
+			return err
+		}
+		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.Say(ctx, words, sure) })
 	}, err
 }
 
@@ -166,7 +182,7 @@ func hangUp(ctx context.Context, r *run) error {
 		r.leave = true
 		return nil
 	}
-	return r.onCall(func(c *caller) error { return c.HangUp(ctx) })
+	return r.onCall(func(c *caller) error { r.listened(c, ""); return c.HangUp(ctx) })
 }
 
 // mostQuestions bounds how long a silent caller is asked: every line gives up long before.
@@ -184,6 +200,7 @@ func over(ctx context.Context, r *run) error {
 					return err
 				}
 			default:
+				r.listened(c, "")
 				if err := c.Silence(ctx); err != nil {
 					return err
 				}
@@ -206,7 +223,7 @@ func readPayCard(_ *parser, t *tokens) (act, error) {
 	}
 	return func(ctx context.Context, r *run) error {
 		r.secret(number, rest[0], strings.ReplaceAll(rest[0], "/", ""), rest[1], rest[2])
-		return r.onCall(func(c *caller) error { return c.PayCard(ctx, number, rest[0], rest[1], rest[2]) })
+		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.PayCard(ctx, number, rest[0], rest[1], rest[2]) })
 	}, nil
 }
 
@@ -218,7 +235,7 @@ func readPayBank(_ *parser, t *tokens) (act, error) {
 	number, err := t.text("the account number")
 	return func(ctx context.Context, r *run) error {
 		r.secret(routing, number)
-		return r.onCall(func(c *caller) error { return c.PayBank(ctx, routing, number) })
+		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.PayBank(ctx, routing, number) })
 	}, err
 }
 

@@ -11,9 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"duebell/internal/script"
 	"duebell/internal/testenv"
 	"duebell/internal/world"
+	"duebell/ivr"
 )
 
 const calls = "../../ivr/testdata/calls"
@@ -43,6 +46,7 @@ func TestCalls(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var all []played
+	told := 0
 	t.Run("calls", func(t *testing.T) {
 		for _, file := range files {
 			text, err := os.ReadFile(file)
@@ -56,13 +60,15 @@ func TestCalls(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got := play(t, s, 1)
-				if got.Err != nil {
-					t.Fatalf("%v\n\n%s", got.Err, got.Transcript)
+				tellings := []played{tell(t, s, 1, "")}
+				for _, lang := range s.Languages {
+					tellings = append(tellings, tell(t, s, 1, lang))
+					sameWay(t, lang, tellings[0].passed, tellings[len(tellings)-1].passed)
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				all = append(all, played{s, got.Passed})
+				told++
+				all = append(all, tellings...)
 			})
 			if !slices.Contains(inTwos, name) {
 				continue
@@ -73,13 +79,11 @@ func TestCalls(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := play(t, s, 2); got.Err != nil {
-					t.Fatalf("%v\n\n%s", got.Err, got.Transcript)
-				}
+				tell(t, s, 2, "")
 			})
 		}
 	})
-	if len(all) < len(files) {
+	if told < len(files) {
 		return // a failed, or a chosen, script: the table would show gaps that are none
 	}
 	slices.SortFunc(all, func(a, b played) int { return strings.Compare(a.script.Name, b.script.Name) })
@@ -93,7 +97,45 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-func play(t *testing.T, s script.Script, replicas int) script.Result {
+// sameWay: a story told in another language takes the same steps. How long a charge is waited for is not
+// the story's to say.
+func sameWay(t *testing.T, lang string, en, other passed) {
+	t.Helper()
+	way := func(p passed, lang string) []string {
+		var list []string
+		for item := range p {
+			rest, jump := strings.CutPrefix(item, "jump ")
+			tag, rest, _ := strings.Cut(rest, " ")
+			if jump && !strings.Contains(rest, string(ivr.ChooseLanguage)) && !strings.Contains(rest, string(ivr.Greeting)) &&
+				!strings.Contains(rest, string(ivr.Holding)) && !strings.Contains(rest, string(ivr.Settling)) {
+				if tag != lang {
+					t.Errorf("told in %s, and passed %s in %s", lang, rest, tag)
+				}
+				list = append(list, rest)
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	if diff := cmp.Diff(way(en, "en"), way(other, lang)); diff != "" {
+		t.Errorf("told in %s it goes another way (-en +%s):\n%s", lang, lang, diff)
+	}
+}
+
+// tell plays a story in a world of its own and prints how long its calls were.
+func tell(t *testing.T, s script.Script, replicas int, lang string) played {
+	t.Helper()
+	got := play(t, s, replicas, lang)
+	if got.Err != nil {
+		t.Fatalf("%s\n%v\n\n%s", lang, got.Err, got.Transcript)
+	}
+	for _, talk := range got.Talk {
+		t.Logf("%s: %s", talk.Phone, talk)
+	}
+	return played{s, got.Passed}
+}
+
+func play(t *testing.T, s script.Script, replicas int, lang string) script.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -112,5 +154,5 @@ func play(t *testing.T, s script.Script, replicas int) script.Result {
 			t.Error(err)
 		}
 	})
-	return script.Run(ctx, w, s, script.Options{Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(calls, name)) }})
+	return script.Run(ctx, w, s, script.Options{Lang: lang, Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(calls, name)) }})
 }

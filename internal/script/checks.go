@@ -16,10 +16,15 @@ func readHear(_ *parser, t *tokens) (act, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
 		return r.onCall(func(c *caller) error {
+			if r.mirrored() {
+				return r.heardInLanguage(c)
+			}
 			heard := r.asked(c)
-			if missing, rest := firstMissing(pattern, heard); missing != "" {
+			missing, rest := firstMissing(pattern, heard)
+			if missing != "" {
 				return fmt.Errorf("expected to hear %q\nbut %q is not in what was heard%s\nheard: %s", pattern, missing, after(rest, heard), orNothing(heard))
 			}
+			c.upTo = spoken(heard) - spoken(rest)
 			return nil
 		})
 	}, err
@@ -43,7 +48,7 @@ func readNotHeard(_ *parser, t *tokens) (act, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
 		return r.onCall(func(c *caller) error {
-			if heard := r.asked(c); heardIn(pattern, heard) {
+			if heard := r.asked(c); !r.mirrored() && heardIn(pattern, heard) {
 				return fmt.Errorf("%q should not have been heard\nheard: %s", pattern, heard)
 			}
 			return nil
@@ -62,7 +67,7 @@ func readTexted(_ *parser, t *tokens) (act, error) {
 			return err
 		}
 		for _, text := range r.newTexts() {
-			if text.To == to && heardIn(pattern, text.Body) {
+			if text.To == to && (r.mirrored() || heardIn(pattern, text.Body)) {
 				r.texted[text.SID] = true
 				r.w.Pass("text sent")
 				return nil
@@ -89,7 +94,7 @@ func readMayText(_ *parser, t *tokens) (act, error) {
 func (r *run) newTexts() []world.Text {
 	var list []world.Text
 	for _, t := range r.w.Texts() {
-		allowed := slices.ContainsFunc(r.mayText, func(m world.Text) bool { return m.To == t.To && heardIn(m.Body, t.Body) })
+		allowed := slices.ContainsFunc(r.mayText, func(m world.Text) bool { return m.To == t.To && (r.mirrored() || heardIn(m.Body, t.Body)) })
 		if !r.texted[t.SID] && !allowed {
 			list = append(list, t)
 		}

@@ -27,17 +27,18 @@ type goal struct {
 // payment's life, the promises and the rows of "when something is down".
 func goals() []goal {
 	var list []goal
-	for _, s := range ivr.Conversation() {
-		if s.Name == ivr.ChooseLanguage && oneLanguage() {
-			continue // the question is not asked
-		}
-		list = append(list, goal{"step", string(s.Name), "step " + string(s.Name)})
-		for _, to := range slices.Compact(slices.Sorted(slices.Values(exits(s)))) {
-			if to == ivr.ChooseLanguage && oneLanguage() {
-				continue
+	for _, lang := range languages() {
+		for _, s := range ivr.Conversation() {
+			if lang != "en" && (s.Name == ivr.Greeting || s.Name == ivr.ChooseLanguage) {
+				continue // no language is chosen yet
 			}
-			jump := string(s.Name) + ">" + string(to)
-			list = append(list, goal{"jump", jump, "jump " + jump})
+			list = append(list, goal{"step " + lang, string(s.Name), "step " + lang + " " + string(s.Name)})
+			for _, to := range slices.Compact(slices.Sorted(slices.Values(exits(s)))) {
+				if lang == "en" || to != ivr.ChooseLanguage {
+					jump := string(s.Name) + ">" + string(to)
+					list = append(list, goal{"jump " + lang, jump, "jump " + lang + " " + jump})
+				}
+			}
 		}
 	}
 	for _, r := range world.Results() {
@@ -61,10 +62,17 @@ func goals() []goal {
 	return list
 }
 
-// oneLanguage says that no other language than English is in force yet (K4).
-func oneLanguage() bool {
+// languages are those in force: each is to be shown whole (K4).
+func languages() []string {
 	prompts, err := voiceprompts.Load()
-	return err == nil && len(prompts.InForce(billing.DefaultPolicy().Languages)) == 1
+	if err != nil {
+		panic(err)
+	}
+	var tags []string
+	for _, l := range prompts.InForce(billing.DefaultPolicy().Languages) {
+		tags = append(tags, l.Tag)
+	}
+	return tags
 }
 
 // exits are the jumps of a step that a script can take: a person is declared only where something is asked.
@@ -86,7 +94,7 @@ var borneOut = map[string]func(p passed) bool{
 	"P2": func(p passed) bool { return p.all("fact owes", "fact due") },
 	"P3": func(p passed) bool { return p.any("text sent") },
 	"P4": func(p passed) bool { return p.any("secret keyed") },
-	"P5": func(p passed) bool { return p.any("handed-over", "jump *>person") },
+	"P5": func(p passed) bool { return p.any("handed-over", "jump * *>person") },
 	"P6": func(p passed) bool {
 		return p.any("fault *-down@*", "fault kill-*", "fault redis-empty@*", "fault processor-slow@*")
 	},
@@ -171,11 +179,11 @@ type played struct {
 func (p played) claims(g goal) bool {
 	return slices.ContainsFunc(p.script.Proves, func(tag string) bool {
 		from, to, jump := strings.Cut(tag, ">")
-		if g.kind == "step" && jump {
+		if strings.HasPrefix(g.kind, "step") && jump {
 			return g.tag == from || g.tag == to
 		}
 		ok, err := path.Match(tag, g.tag)
-		return err == nil && ok && jump == (g.kind == "jump")
+		return err == nil && ok && jump == strings.HasPrefix(g.kind, "jump")
 	})
 }
 
@@ -243,8 +251,8 @@ func hint(passers []string) string {
 func render(all []played, count map[string][2]int, by map[string][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "What %d scripted calls prove:\n", len(all))
-	for _, kind := range []string{"step", "jump", "result", "fault", "promise", "row"} {
-		fmt.Fprintf(&b, "  %-8s %d of %d\n", kind+"s", count[kind][0], count[kind][1])
+	for _, kind := range slices.Sorted(maps.Keys(count)) {
+		fmt.Fprintf(&b, "  %-8s %d of %d\n", kind, count[kind][0], count[kind][1])
 	}
 	b.WriteString("\nPromises, and the rows of what is down:\n")
 	for _, tag := range slices.Sorted(maps.Keys(borneOut)) {

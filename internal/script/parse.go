@@ -10,12 +10,13 @@ import (
 
 // Script is one story, read and checked: every word is known and has what it needs.
 type Script struct {
-	Name   string
-	Proves []string // what it is there for: the names of the coverage table
-	Policy string   // TOML of its policy lines
-	Files  []string // files that it imports, beside it
-	steps  []step
-	words  []string // every word used, for those who choose a world for it
+	Name      string
+	Proves    []string // what it is there for: the names of the coverage table
+	Languages []string // in which it is told besides English
+	Policy    string   // TOML of its policy lines
+	Files     []string // files that it imports, beside it
+	steps     []step
+	words     []string // every word used, for those who choose a world for it
 }
 
 // Uses says whether the story uses one of these words; "redis down" is a word with its first argument.
@@ -42,6 +43,10 @@ func Parse(name, text string) (Script, error) {
 		line = strings.TrimSuffix(line, "\r")
 		if about, ok := strings.CutPrefix(strings.TrimSpace(line), "# proves:"); ok {
 			s.Proves = append(s.Proves, strings.Fields(strings.ReplaceAll(about, ",", " "))...)
+			continue
+		}
+		if tags, ok := strings.CutPrefix(strings.TrimSpace(line), "# languages: en "); ok {
+			s.Languages = strings.Fields(tags)
 			continue
 		}
 		p := parser{script: &s, line: i + 1, called: &called}

@@ -39,7 +39,7 @@ func TestTheREADMEShowsARealCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := play(t, s, 2)
+	got := play(t, s, 2, "")
 	if got.Err != nil {
 		t.Fatalf("%v\n\n%s", got.Err, got.Transcript)
 	}

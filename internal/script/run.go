@@ -19,6 +19,7 @@ type Result struct {
 	Err        error          // nil: everything was as told
 	Transcript string         // what was said, pressed and asked, so far
 	Passed     map[string]int // what was really passed, by the names of the coverage table
+	Talk       []Talk         // of every call
 }
 
 // Options are what a run needs besides the world.
@@ -26,6 +27,7 @@ type Options struct {
 	Out   io.Writer                         // gets the conversation as it goes; may be nil
 	Files func(name string) ([]byte, error) // the files beside the script
 	Keep  bool                              // play against what is there: no reset
+	Lang  string                            // tell it in another language than the one it is written in
 }
 
 // run is a story being told.
@@ -55,7 +57,11 @@ type run struct {
 func Run(ctx context.Context, w *world.World, s Script, opts Options) Result {
 	r := &run{w: w, opts: opts, script: s, texted: map[string]bool{}, charged: map[string]bool{}}
 	err := r.play(ctx)
-	return Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Passed: w.Passed()}
+	result := Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Passed: w.Passed()}
+	for _, c := range r.calls {
+		result.Talk = append(result.Talk, c.talk)
+	}
+	return result
 }
 
 func (r *run) play(ctx context.Context) error {

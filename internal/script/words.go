@@ -23,7 +23,7 @@ func init() {
 	vocabulary = map[string]word{
 		// the world before the story
 		"clock":   {"clock 2027-02-10T10:00", readClock},
-		"sample":  {"sample", simple(func(ctx context.Context, r *run) error { return r.w.Sample(ctx) })},
+		"sample":  {"sample", simple(func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Sample(ctx)) })},
 		"account": {"account 712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139", readAccount},
 		"plan":    {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
 		"import":  {"import stale, or: import file paid-on-the-web.csv", readImport},
@@ -47,7 +47,7 @@ func init() {
 		"press":  {"press 1", readPress},
 		"say":    {`say "I authorize" [confidence 0.4]`, readSay},
 		"silence": {"silence", simple(func(ctx context.Context, r *run) error {
-			return r.onCall(func(c *caller) error { return c.Silence(ctx) })
+			return r.onCall(func(c *caller) error { r.listened(c, ""); return c.Silence(ctx) })
 		})},
 		"star":      {"star", simple(func(ctx context.Context, r *run) error { return r.onCall(func(c *caller) error { return c.Star(ctx) }) })},
 		"hang-up":   {"hang-up", simple(hangUp)},
@@ -65,6 +65,7 @@ func init() {
 
 		// what must be so
 		"hear":            {`hear "you owe 198 dollars … press 1"`, readHear},
+		"within":          {"within 35s 18 keys", readWithin},
 		"not-heard":       {`not-heard "confirmation number"`, readNotHeard},
 		"texted":          {`texted +16175550101 "payment received …"`, readTexted},
 		"may-text":        {`may-text +16175550101 "one debit of $198.00"`, readMayText},
@@ -137,7 +138,7 @@ func readAccount(_ *parser, t *tokens) (act, error) {
 		}
 		fields = append(fields, key, value)
 	}
-	return func(ctx context.Context, r *run) error { return r.w.Account(ctx, fields) }, nil
+	return func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Account(ctx, fields)) }, nil
 }
 
 func readImport(p *parser, t *tokens) (act, error) {

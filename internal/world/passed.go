@@ -229,9 +229,9 @@ func (w *World) movedTo(from, to time.Time) {
 	}
 }
 
-// jumped notes a step that was entered, and refuses a jump that nobody declared.
-func (w *World) jumped(from, to ivr.StepName) {
-	w.passed.add("step "+string(to), "jump "+string(from)+">"+string(to))
+// jumped notes a step that was entered, and in which language, and refuses a jump that nobody declared.
+func (w *World) jumped(lang string, from, to ivr.StepName) {
+	w.passed.add("step "+lang+" "+string(to), "jump "+lang+" "+string(from)+">"+string(to))
 	if from != to && from != "" && !w.declared(from, to) {
 		w.complain("a jump that is not declared: %s > %s", from, to)
 	}

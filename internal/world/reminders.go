@@ -68,6 +68,12 @@ func (w *World) CarrierSays(number string, o twilio.Outcome) error {
 	return nil
 }
 
+// Speak gives every member a language, as if each had chosen it on a call.
+func (w *World) Speak(ctx context.Context, lang string) error {
+	_, err := w.pool.Exec(ctx, `UPDATE members SET language = $1`, lang)
+	return err
+}
+
 // AgreesToCalls records that the owner of a number has agreed to reminder calls.
 func (w *World) AgreesToCalls(ctx context.Context, number string) error {
 	return w.store.GrantVoiceConsent(ctx, notify.Consent{Number: number, Source: notify.FromAgent, Words: "the story says so"}, w.clock.Now())

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"duebell/internal/app"
-	"duebell/ivr"
 )
 
 // replica is one serve process, as far as a process can be played within another.
@@ -74,7 +73,7 @@ func (w *World) newReplica(ctx context.Context) (*replica, error) {
 	d.Hooks = app.Hooks{
 		Observe:      w.truth.observe,
 		BeforeFinish: func(string, int) error { return w.mayDie(ctx, r) },
-		Jumped:       func(from, to ivr.StepName) { w.jumped(from, to) },
+		Jumped:       w.jumped,
 	}
 	var err error
 	r.serve, err = app.NewServe(ctx, w.config(through(w.cfg.DatabaseURL, w.database.Addr()), w.cache.address()), d)

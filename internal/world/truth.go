@@ -75,7 +75,7 @@ func (t *truth) spoken(call, _ string, doc []byte) {
 // Texts that state something of a payment name it by its number: a receipt says that it is taken, a
 // written notice that it is, or is about to be (P3).
 var (
-	receiptNumber = regexp.MustCompile(`\bConfirmation (\d{9})\b`)
+	receiptNumber = regexp.MustCompile(`\b(?:Confirmation|Comprobante) (\d{9})\b`)
 	noticeNumber  = regexp.MustCompile(`\bRef (\d{9})\b`)
 )
 
