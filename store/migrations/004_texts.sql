@@ -44,7 +44,7 @@ CREATE TABLE notices (
     not_before   timestamptz NOT NULL,      -- start of its window (N4, N6)
     not_after    timestamptz,               -- after it: dropped and counted
     sent_at      timestamptz,               -- null until handed to Twilio
-    message_sid  text UNIQUE,
+    message_sid  text,
     why          text,                      -- reason of dropped, suppressed, failed, in our words
     error_code   integer,
     creates      integer NOT NULL DEFAULT 0,-- REST creates so far: a second one only after the look-ups
@@ -59,7 +59,7 @@ CREATE UNIQUE INDEX notices_one_a_day ON notices (number, kind, local_day, langu
     WHERE attempt_key IS NULL AND cause IS NULL;
 CREATE UNIQUE INDEX notices_one_a_payment ON notices (attempt_key, kind) WHERE attempt_key IS NOT NULL;
 CREATE UNIQUE INDEX notices_one_an_answer ON notices (cause, kind) WHERE cause IS NOT NULL;
-CREATE INDEX notices_planned ON notices (not_before) WHERE state = 'planned';
+CREATE UNIQUE INDEX notices_one_a_message ON notices (message_sid) WHERE message_sid IS NOT NULL;
 CREATE INDEX notices_overdue ON notices (not_after) WHERE state = 'planned';
 CREATE INDEX notices_in_hand ON notices (leased_until) WHERE state = 'claimed';
 CREATE INDEX notices_in_doubt ON notices (next_look_at) WHERE state = 'unknown';
