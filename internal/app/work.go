@@ -131,6 +131,7 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	if cfg.Reminders {
 		planning(jobs)
 	}
+	erasing(jobs)
 	if w.jobs, err = openJobs(w.pool, jobs); err != nil {
 		return nil, err
 	}
@@ -172,6 +173,9 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
+	river.AddWorker(workers, &eraser{
+		store: w.Store, policy: w.cfg.Policy, calendar: calendar, clock: d.Clock, machine: d.Machine, metrics: d.Metrics, log: d.Log,
+	})
 	return nil
 }
 
