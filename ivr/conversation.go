@@ -40,8 +40,9 @@ const (
 	LostPlace        StepName = "lost-place"
 )
 
-// Conversation is the list of steps, for tests and pictures.
-func Conversation() []Step { return conversation() }
+// Conversation is the list of steps, for tests and pictures: the call of whoever calls us, and behind
+// it where calls begin that the line places.
+func Conversation() []Step { return append(conversation(), outbound()...) }
 
 // The whole call, in the order a caller meets it. Read it top to bottom.
 // A step is what we say, what we accept, and what happens then. From every question 0 leads to

@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +15,7 @@ import (
 func byName(t *testing.T) map[StepName]Step {
 	t.Helper()
 	steps := map[StepName]Step{}
-	for _, s := range conversation() {
+	for _, s := range Conversation() {
 		if _, twice := steps[s.Name]; twice {
 			t.Errorf("step %s is there twice", s.Name)
 		}
@@ -36,12 +37,15 @@ func TestEveryJumpLeadsSomewhere(t *testing.T) {
 
 func TestEveryStepIsReachedAndEnds(t *testing.T) {
 	steps := byName(t)
-	reached := walk(steps, Greeting, func(s Step) []StepName { return ways(s) })
+	reached := map[StepName]bool{}
+	for _, begin := range []StepName{Greeting, CalledBack, Reminding, LeaveMessage, LostPlace} { // LostPlace: a lost session begins again
+		maps.Copy(reached, walk(steps, begin, ways))
+	}
 	for name := range steps {
-		if !reached[name] && name != LostPlace { // LostPlace is where a lost session begins again
-			t.Errorf("no way leads from the greeting to %s", name)
+		if !reached[name] {
+			t.Errorf("no way leads from where calls begin to %s", name)
 		}
-		if !walk(steps, name, ways)[Goodbye] {
+		if name != LeaveMessage && !walk(steps, name, ways)[Goodbye] { // a machine is told no good-bye
 			t.Errorf("no way leads from %s to the end of the call", name)
 		}
 	}
@@ -79,7 +83,7 @@ func walk(steps map[StepName]Step, from StepName, ways func(Step) []StepName) ma
 // names a step that nobody declares.
 func TestEveryJumpInTheCodeIsDeclared(t *testing.T) {
 	declared := map[string]bool{"Person": true, "Greeting": true} // where calls begin, and where every question may lead
-	list := read(t, "conversation.go")
+	list := read(t, "conversation.go") + read(t, "outbound.go")
 	for _, m := range regexp.MustCompile(`LeadsTo: \[\]StepName\{([^}]*)\}`).FindAllStringSubmatch(list, -1) {
 		for name := range strings.SplitSeq(m[1], ",") {
 			declared[strings.TrimSpace(name)] = true
@@ -103,7 +107,7 @@ func TestEveryPromptExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := prompts.Keys()
-	for _, s := range conversation() {
+	for _, s := range Conversation() {
 		if s.Says != "" && !slices.Contains(keys, s.Says) {
 			t.Errorf("%s says %q, which is no prompt", s.Name, s.Says)
 		}
@@ -121,7 +125,7 @@ func TestEveryPromptExists(t *testing.T) {
 // V1: at most five options a menu, besides 0 and 9.
 func TestFixedMenusAreShort(t *testing.T) {
 	c := &Call{Session: &Session{}, Engine: &Engine{}}
-	for _, s := range conversation() {
+	for _, s := range Conversation() {
 		menu, ok := s.Accepts.(Menu)
 		if !ok || s.Name == ChooseLanguage {
 			continue
@@ -134,7 +138,7 @@ func TestFixedMenusAreShort(t *testing.T) {
 
 // Every question has a way out for silence and nonsense: Digits must say what was wrong.
 func TestEveryQuestionSaysWhatWasWrong(t *testing.T) {
-	for _, s := range conversation() {
+	for _, s := range Conversation() {
 		if d, ok := s.Accepts.(Digits); ok && d.Reject == "" {
 			t.Errorf("%s refuses digits without a word", s.Name)
 		}

@@ -102,6 +102,8 @@ type HandOff struct {
 // Texts says where a text may go.
 type Texts interface {
 	Textable(ctx context.Context, number string) (bool, error)
+	// Arrives says whether a text that is asked for can arrive: nobody has said that none does there.
+	Arrives(ctx context.Context, number string) (bool, error)
 }
 
 // Hours are the hours in which people answer.
@@ -112,7 +114,7 @@ type Hours interface {
 
 // NewEngine checks the conversation and readies it.
 func NewEngine(s Services) (*Engine, error) {
-	e := &Engine{Services: s, order: append(conversation(), outbound()...), steps: map[StepName]Step{}}
+	e := &Engine{Services: s, order: Conversation(), steps: map[StepName]Step{}}
 	for _, step := range e.order {
 		if _, twice := e.steps[step.Name]; twice {
 			return nil, fmt.Errorf("ivr: step %s is there twice", step.Name)

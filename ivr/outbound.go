@@ -42,9 +42,6 @@ type Refusals interface {
 	NoMoreCalls(ctx context.Context, number, cause string) error
 }
 
-// OutboundSteps are the steps of a call that the line places, for tests and pictures.
-func OutboundSteps() []Step { return outbound() }
-
 func outbound() []Step {
 	return []Step{
 		{

@@ -218,31 +218,3 @@ func TestN10OnlyWhereItIsOffered(t *testing.T) {
 		t.Errorf("noted %v", c.refusals.said)
 	}
 }
-
-// TestOutboundSteps holds these steps to what the others are held to.
-func TestOutboundSteps(t *testing.T) {
-	steps := byName(t)
-	prompts, err := voiceprompts.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range outbound() {
-		if _, twice := steps[s.Name]; twice {
-			t.Errorf("step %s is there twice", s.Name)
-		}
-		steps[s.Name] = s
-	}
-	for _, s := range outbound() {
-		if !slices.Contains(prompts.Keys(), s.Says) {
-			t.Errorf("%s says %q, which is no prompt", s.Name, s.Says)
-		}
-		for _, to := range s.Exits() {
-			if _, ok := steps[to]; !ok {
-				t.Errorf("%s leads to %s, which is no step", s.Name, to)
-			}
-		}
-		if s.Name != LeaveMessage && !walk(steps, s.Name, ways)[Goodbye] {
-			t.Errorf("no way leads from %s to the end of the call", s.Name)
-		}
-	}
-}

@@ -109,8 +109,11 @@ func (c *Call) heard(ctx context.Context, a payments.Attempt) {
 }
 
 // mayOfferText offers a receipt once, where none goes by itself and there is a number to text.
-func mayOfferText(_ context.Context, c *Call) Next {
+func mayOfferText(ctx context.Context, c *Call) Next {
 	if c.TextTo != "" || c.TextOffered || c.Caller == "" {
+		return Go(AnythingElse)
+	}
+	if yes, err := c.Texts.Arrives(ctx, c.Caller); err != nil || !yes { // in doubt nothing is promised
 		return Go(AnythingElse)
 	}
 	return Proceed()

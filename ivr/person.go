@@ -72,7 +72,7 @@ func transferOver(_ context.Context, c *Call, a Answer) Next {
 // everyQuestion: from a person the caller can come back to any question but the amount, where 0 is zero (V2).
 func everyQuestion() []StepName {
 	return []StepName{
-		ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
+		CalledBack, Reminding, ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
 		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
 		Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
 	}

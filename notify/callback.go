@@ -79,7 +79,7 @@ func (in *Inbox) NoMoreCalls(ctx context.Context, number, cause string) error {
 		if !e.Suppress.All {
 			e.Suppress.CallsOnly, e.Reply = true, nil
 		}
-		return e
+		return e.unlessUnreachable(f)
 	})
 	if err != nil {
 		return fmt.Errorf("switch calls off: %w", err)

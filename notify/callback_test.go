@@ -131,6 +131,18 @@ func TestN10NoMoreCalls(t *testing.T) {
 	}
 }
 
+// TestN11NoConfirmationWhereNoTextArrives: a landline's key is heard, and no text promises so.
+func TestN11NoConfirmationWhereNoTextArrives(t *testing.T) {
+	d := &desk{facts: notify.NumberFacts{Suppressed: notify.FromUnreachable}}
+	in := newInbox(t, d, instant(t, "2027-02-10T12:00:00-05:00"))
+	if err := in.NoMoreCalls(context.Background(), mobile, "CA1/1"); err != nil || d.effect.Reply != nil || !d.effect.Suppress.All {
+		t.Errorf("key 7: %v, %+v", err, d.effect)
+	}
+	if err := in.OptOut(context.Background(), mobile, notify.FromKey, "key 2", "CA1/2"); err != nil || d.effect.Reply != nil || d.effect.Suppress == nil {
+		t.Errorf("key 2: %v, %+v", err, d.effect)
+	}
+}
+
 // TestN2DecideCalls: what the rules say of calls of ours.
 func TestN2DecideCalls(t *testing.T) {
 	night := "2026-12-24T03:00:00-05:00"

@@ -66,8 +66,8 @@ func (d *Deliveries) report(ctx context.Context, list ...Report) ([]Reported, er
 	if err != nil {
 		return nil, fmt.Errorf("report notices: %w", err)
 	}
-	for i, got := range all {
-		r := list[i]
+	for i, r := range list {
+		got := all[i]
 		if got.Twice {
 			d.log.Error("one notice went out as two texts", "kind", string(got.Kind), "message", r.SID)
 		}

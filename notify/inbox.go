@@ -265,6 +265,14 @@ func (in *Inbox) optOut(number string, s Source, words string, answer Reply, now
 	return e
 }
 
+// unlessUnreachable leaves the answer out where no text arrives (N11). Who texts us can be texted.
+func (e Effect) unlessUnreachable(f NumberFacts) Effect {
+	if f.Suppressed == FromUnreachable {
+		e.Reply = nil
+	}
+	return e
+}
+
 // optIn is O1 and O4. Where Twilio blocks the number, only its own words open it again; another
 // word of ours would promise what cannot be kept, and is answered on the phone.
 func (in *Inbox) optIn(number string, s Source, words string, answer Reply, f NumberFacts) Effect {
@@ -284,7 +292,7 @@ func (in *Inbox) optIn(number string, s Source, words string, answer Reply, f Nu
 func (in *Inbox) OptOut(ctx context.Context, number string, s Source, words, cause string) error {
 	now := in.clock.Now()
 	err := in.book.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
-		return in.optOut(number, s, words, in.answer(f, cause), now)
+		return in.optOut(number, s, words, in.answer(f, cause), now).unlessUnreachable(f)
 	})
 	if err != nil {
 		return fmt.Errorf("switch texts off: %w", err)

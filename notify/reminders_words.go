@@ -48,7 +48,10 @@ func (r *Rules) drawMessage(f Facts, d *Draw, args map[string]string) (key strin
 		args["StopDay"], err = r.weekday(f.Language, d.StopBy)
 		return "text-autopay-upcoming", args, err
 	}
-	args["Amount"], args["StopDay"] = dollars(d.Amount), dayOnly(d.StopBy)
+	args["Amount"] = dollars(d.Amount)
+	if args["StopDay"], err = r.date(f.Language, d.StopBy); err != nil {
+		return "", nil, err
+	}
 	if d.Last.IsPositive() && d.Last != d.Amount {
 		args["LastAmount"] = dollars(d.Last)
 		return "text-autopay-upcoming-changed", args, nil
@@ -67,7 +70,11 @@ var dayNames = map[time.Weekday]string{
 
 // weekday writes "Wed 12/23", where the language has room for the name of the day (N7).
 func (r *Rules) weekday(lang string, d billing.Date) (string, error) {
-	return r.words.Text(lang, dayNames[d.Weekday()], map[string]string{"Date": dayOnly(d)})
+	date, err := r.date(lang, d)
+	if err != nil {
+		return "", err
+	}
+	return r.words.Text(lang, dayNames[d.Weekday()], map[string]string{"Date": date})
 }
 
 // dueTime writes "5 PM ET". It is the bill's own hour, which a moved deadline may have changed (C5).

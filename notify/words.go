@@ -67,11 +67,12 @@ func (r *Rules) message(f Facts, now time.Time) (key string, args map[string]str
 	args = map[string]string{"Phone": phone}
 	switch f.Kind {
 	case PaymentReceived:
-		args["Day"], args["Confirmation"] = dayAndYear(r.paidOn(f)), f.payment().Reference
-		return "text-payment-received", args, nil
+		args["Confirmation"] = f.payment().Reference
+		args["Day"], err = r.dateAndYear(f.Language, r.paidOn(f))
+		return "text-payment-received", args, err
 	case PaymentFailed:
-		args["Day"] = dayAndYear(r.paidOn(f))
-		return "text-payment-failed", args, nil
+		args["Day"], err = r.dateAndYear(f.Language, r.paidOn(f))
+		return "text-payment-failed", args, err
 	case PaymentReturned:
 		return "text-payment-returned", args, nil
 	case TelWrittenNotice:
@@ -114,8 +115,13 @@ func (r *Rules) writtenNotice(f Facts, now time.Time, args map[string]string) (s
 	if p.NotBefore.After(submitted) {
 		submitted = p.NotBefore
 	}
-	args["Day"], args["Amount"], args["BankAccount"] = dayAndYear(r.paidOn(f)), dollars(p.Cents), named
-	args["DebitDay"], args["Reference"] = dayOnly(r.cal.Filing(submitted)), p.Reference
+	args["Amount"], args["BankAccount"], args["Reference"] = dollars(p.Cents), named, p.Reference
+	if args["Day"], err = r.dateAndYear(f.Language, r.paidOn(f)); err != nil {
+		return "", nil, err
+	}
+	if args["DebitDay"], err = r.date(f.Language, r.cal.Filing(submitted)); err != nil {
+		return "", nil, err
+	}
 	if p.State == payments.Authorized && !p.Submitted && p.NotBefore.After(now) {
 		return "text-tel-written-notice-cancel", args, nil
 	}
@@ -147,7 +153,15 @@ func (r *Rules) realReply(f Facts, args map[string]string) (string, map[string]s
 		if err != nil {
 			return "", nil, err
 		}
-		named = append(named, name+" "+dayOnly(billing.DateIn(s.At, zones[0])))
+		day, err := r.date(f.Language, billing.DateIn(s.At, zones[0]))
+		if err != nil {
+			return "", nil, err
+		}
+		text, err := r.words.Text(f.Language, "text-name-sent", map[string]string{"Name": name, "Date": day})
+		if err != nil {
+			return "", nil, err
+		}
+		named = append(named, text)
 	}
 	slices.Reverse(named) // read in the order in which they came
 	args["Texts"] = strings.Join(named, ", ")
@@ -177,12 +191,6 @@ func (f Facts) payment() *Payment { return f.Reasons[0].Payment }
 
 // paidOn is the day of the payment as the line told it: in the business zone (C1).
 func (r *Rules) paidOn(f Facts) billing.Date { return r.cal.DateOf(f.payment().AuthorizedAt) }
-
-func dayAndYear(d billing.Date) string {
-	return fmt.Sprintf("%02d/%02d/%02d", int(d.Month), d.Day, d.Year%100)
-}
-
-func dayOnly(d billing.Date) string { return fmt.Sprintf("%d/%d", int(d.Month), d.Day) }
 
 // dollars writes $12,345.67.
 func dollars(m billing.Money) string {

@@ -18,6 +18,15 @@ const (
 	purposeAll      = "all"
 )
 
+// Arrives says whether a text can arrive under a number, as far as we know: no landline, no dead number.
+func (s *Store) Arrives(ctx context.Context, number string) (bool, error) {
+	ok, err := s.q.Arrives(ctx, number)
+	if err != nil {
+		return false, fmt.Errorf("read what arrives under a number: %w", err)
+	}
+	return ok, nil
+}
+
 // Textable says whether payment texts may go to a number: consent is in force and nothing suppresses it.
 func (s *Store) Textable(ctx context.Context, number string) (bool, error) {
 	ok, err := s.q.Textable(ctx, number)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,15 +73,35 @@ func textSamples(t *testing.T, c *Catalog, lang string) map[string]any {
 		return found
 	}
 	bank := longest(map[string]any{"Digits": "1234"}, "text-bank-checking", "text-bank-savings", "text-bank-business-checking")
-	day := longest(map[string]any{"Date": "12/23"}, "text-name-day-wed")
-	hour := longest(map[string]any{"Hour": "5", "Zone": "ET"}, "text-name-time-am", "text-name-time-pm")
-	autoPay, payment := longest(nil, "text-name-autopay"), longest(nil, "text-name-payment")
-	return map[string]any{
-		"Day": "12/23/26", "DebitDay": "12/24", "Amount": "$12,345.67", "BankAccount": bank, "Digits": "1234",
-		"Confirmation": "123456789", "Reference": "123456789", "Phone": "1-877-623-6765", "TTY": "711", "Cap": "4",
-		"DueDay": day, "Time": hour, "DrawDay": day, "StopDay": "12/18", "LastAmount": "$12,345.67", "Hour": "5", "Zone": "ET", "Date": "12/23",
-		"Texts": autoPay + " 12/21, " + payment + " 12/22, " + payment + " 12/23",
+	month := longestMonth(t, c, lang)
+	date := longest(map[string]any{"Month": month, "Day": "23"}, "text-name-date")
+	dated := longest(map[string]any{"Month": month, "Day": "23", "Year": "26"}, "text-name-date-year")
+	day := longest(map[string]any{"Date": date}, "text-name-day-wed")
+	sent := func(name string) string {
+		return longest(map[string]any{"Name": longest(nil, name), "Date": date}, "text-name-sent")
 	}
+	hour := longest(map[string]any{"Hour": "5", "Zone": "ET"}, "text-name-time-am", "text-name-time-pm")
+	return map[string]any{
+		"Day": dated, "DebitDay": date, "Amount": "$12,345.67", "BankAccount": bank, "Digits": "1234",
+		"Confirmation": "123456789", "Reference": "123456789", "Phone": "1-877-623-6765", "TTY": "711", "Cap": "4",
+		"DueDay": day, "Time": hour, "DrawDay": day, "StopDay": date, "LastAmount": "$12,345.67", "Hour": "5", "Zone": "ET", "Date": date,
+		"Texts": sent("text-name-autopay") + ", " + sent("text-name-payment") + ", " + sent("text-name-payment"),
+		"Month": month, "Year": "26", "Name": longest(nil, "text-name-autopay"),
+	}
+}
+
+// longestMonth is the longest of the twelve that a language's texts name; there are twelve.
+func longestMonth(t *testing.T, c *Catalog, lang string) string {
+	t.Helper()
+	list, err := c.Say(lang, "text-name-months", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	months := strings.Split(list.Text(), ", ")
+	if len(months) != 12 {
+		t.Errorf("%s: texts know %d months", lang, len(months))
+	}
+	return slices.MaxFunc(months, func(a, b string) int { return len([]rune(a)) - len([]rune(b)) })
 }
 
 // SampleArgs are arguments for all placeholders of a message.
@@ -89,6 +110,9 @@ func SampleArgs(t *testing.T, c *Catalog, lang, key string, count int) map[strin
 	known, args := samples(t, c, lang), map[string]any{}
 	if isText(key) {
 		known = textSamples(t, c, lang)
+	}
+	if strings.HasPrefix(key, "text-name-date") {
+		known["Day"] = "23" // the piece of a date, not the date
 	}
 	for _, name := range c.Placeholders(key) {
 		switch value, ok := known[name]; {

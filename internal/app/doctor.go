@@ -45,7 +45,7 @@ func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
 	check("clock", "let NTP keep this machine's clock: leases and signatures depend on it", func(ctx context.Context) error {
 		return checkClock(ctx, cfg)
 	})
-	return list
+	return append(list, finding("pace of texts and calls", checkPace(cfg), "set it to what the carrier and Twilio allow this sender and these lines"))
 }
 
 func finding(what string, err error, mend string) Finding {
@@ -105,6 +105,25 @@ func checkTwilio(ctx context.Context, cfg Config) error {
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("not set as configured: %s", strings.Join(wrong, ", "))
+	}
+	return nil
+}
+
+// checkPace finds a limit that nobody has set: without it reminders leave as fast as Twilio takes them,
+// and the calls that they cause find no free line.
+func checkPace(cfg Config) error {
+	if cfg.TwilioAPIURL != "" {
+		return nil // a stand-in has no limits
+	}
+	var unset []string
+	if cfg.SegmentsPerSecond == 0 {
+		unset = append(unset, "DUEBELL_SEGMENTS_PER_SECOND")
+	}
+	if cfg.Lines == 0 {
+		unset = append(unset, "DUEBELL_LINES")
+	}
+	if len(unset) > 0 {
+		return fmt.Errorf("not set, so no limit is kept: %s", strings.Join(unset, ", "))
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type Metrics struct {
 	statements    *prometheus.CounterVec
 	commitsUnsure prometheus.Counter
 	redisCommands prometheus.Counter
+	erased        *prometheus.CounterVec
 	pools         *pools
 }
 
@@ -93,6 +94,7 @@ func (m *Metrics) makeStoreMetrics() {
 	m.errorsLogged = m.counter("duebell_errors_logged_total", "Lines logged at error level: each is something that only a person can mend.")
 	m.statements = m.counters("duebell_db_statements_total", "SQL statements sent, by kind: read, write, commit, other.", "kind")
 	m.commitsUnsure = m.counter("duebell_db_commits_unsure_total", "COMMITs sent whose reply was lost: they may have happened.")
+	m.erased = m.counters("duebell_erased_total", "Rows erased because their time was over, by what they were.", "what")
 	m.redisCommands = m.counter("duebell_redis_commands_total", "Redis commands sent.")
 }
 

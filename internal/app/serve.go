@@ -84,10 +84,14 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
+	inbox := notify.NewInbox(s.store, s.cfg.Policy, calendar, d.Clock, d.Log)
+	if s.cfg.calls() {
+		inbox.CallsBack()
+	}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
 		Members: watchedMembers{s.store.People(s.cfg.Policy, calendar), d.Metrics},
 		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy),
-		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: s.store, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: s.store, Refusals: inbox, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
@@ -96,7 +100,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	timing := webhook.DefaultTiming
 	timing.Lease, timing.Wait, timing.Budget, timing.FailureDelay = s.cfg.Timing.Lease, s.cfg.Timing.Wait, s.cfg.Timing.Budget, s.cfg.Timing.FailureDelay
 	s.voice, err = webhook.New(webhook.Config{
-		Engine: watchedTurns{s.Engine, d.Metrics}, Sessions: s.sessions, Calls: s.store, Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
+		Engine: watchedTurns{s.Engine, d.Metrics}, Sessions: s.sessions, Calls: s.store, Outbound: s.outbound(), Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
 		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open,
 		Measure: d.Metrics.measureTurn,
@@ -105,15 +109,14 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	if err != nil {
 		return err
 	}
-	s.routes(validator, calendar, d)
+	s.routes(validator, inbox, d)
 	return nil
 }
 
-func (s *Serve) routes(validator *twilio.Validator, calendar *billing.Calendar, d Deps) {
+func (s *Serve) routes(validator *twilio.Validator, inbox *notify.Inbox, d Deps) {
 	r := mux.NewRouter().SkipClean(true)
 	r.Use(routeSpans)
 	s.voice.Register(r)
-	inbox := notify.NewInbox(s.store, s.cfg.Policy, calendar, d.Clock, d.Log)
 	deliveries := notify.NewDeliveries(s.store, d.Clock, d.Log, d.Metrics.NoticeEnded)
 	r.Handle(notifyhook.IncomingPath, notifyhook.Incoming(validator, inbox, d.Log)).Methods(http.MethodPost)
 	r.Handle(notifyhook.StatusPath, notifyhook.Status(validator, deliveries, d.Log)).Methods(http.MethodPost)

@@ -10,6 +10,7 @@ import (
 	"duebell/billing"
 	"duebell/internal/policyfile"
 	"duebell/internal/seal"
+	"duebell/notify"
 )
 
 // Settings are the environment, and the flags of the same names that override it.
@@ -37,6 +38,8 @@ type Settings struct {
 	StripeAPIKey        string `name:"stripe-api-key" env:"STRIPE_API_KEY" help:"The processor's secret key."`
 	StripeWebhookSecret string `name:"stripe-webhook-secret" env:"STRIPE_WEBHOOK_SECRET" help:"Signs the processor's events."`
 	StripeAPIURL        string `name:"stripe-api-url" env:"STRIPE_API_URL" help:"Instead of Stripe's API (a stand-in)."`
+
+	notify.SendLimits
 
 	PolicyFile string `name:"policy" env:"DUEBELL_POLICY" help:"TOML file with the operator's settings; see 'duebell policy'."`
 	DataKeys   string `name:"data-keys" env:"DUEBELL_DATA_KEYS" help:"Sealing keys, id:base64(32 bytes), comma-separated, newest first."`
@@ -135,6 +138,9 @@ func (s Settings) Read(needs ...Need) (Config, error) {
 		if u, err := url.Parse(v); v != "" && (err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "http")) {
 			fail("%s is not an http or https address", name)
 		}
+	}
+	for _, p := range s.SendLimits.Problems() {
+		fail("%s", p)
 	}
 	policy, err := policyfile.Load(s.PolicyFile)
 	if err != nil {

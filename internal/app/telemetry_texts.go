@@ -12,8 +12,9 @@ import (
 
 // watchedTexter counts and times what Twilio's API is asked.
 type watchedTexter struct {
-	texter  notify.Texter
-	metrics *Metrics
+	texter    texter
+	publicURL string // below which the webhooks of calls lie
+	metrics   *Metrics
 }
 
 // SendSMS creates one text.

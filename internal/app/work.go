@@ -136,6 +136,7 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	if cfg.Reminders {
 		planning(jobs)
 	}
+	erasing(jobs)
 	if w.jobs, err = openJobs(w.pool, jobs); err != nil {
 		return nil, err
 	}
@@ -164,14 +165,22 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	}
 	rules := newRules(w.cfg.Policy, calendar, prompts)
 	w.planner = notify.NewPlanner(w.Store, rules, d.Log, notify.PlannerOptions{})
-	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, d.Metrics}
-	w.courier = notify.NewCourier(watchedNotices{w.Store}, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, notify.CourierOptions{
+	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, w.cfg.PublicURL, d.Metrics}
+	options := notify.CourierOptions{
 		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Ended: d.Metrics.NoticeEnded, AtOnce: textsAtOnce,
-	})
+		Pace: pacer(w.cfg, w.redis, w.Store, d.Machine, calendar), Poller: carrier,
+	}
+	if w.cfg.calls() {
+		options.Dialer = carrier
+	}
+	w.courier = notify.NewCourier(watchedNotices{w.Store}, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
 	w.sweeper = payments.NewSweeper(watchedSweeps{w.Store, d.Metrics}, sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
+	river.AddWorker(workers, &eraser{
+		store: w.Store, policy: w.cfg.Policy, calendar: calendar, clock: d.Clock, machine: d.Machine, metrics: d.Metrics, log: d.Log,
+	})
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 // caller is one call of the story and what has been shown of it.
 type caller struct {
 	*twilio.Call
+	phone string // of the member, whoever has called whom
 	shown int
 }
 
@@ -58,12 +59,17 @@ func (r *run) place(ctx context.Context, o twilio.CallOptions) error {
 	if call == nil {
 		return err
 	}
-	c := &caller{Call: call}
+	r.take(ctx, call, call.From)
+	return err
+}
+
+// take makes a call the current one.
+func (r *run) take(ctx context.Context, call *twilio.Call, phone string) {
+	c := &caller{Call: call, phone: phone}
 	r.calls, r.current = append(r.calls, c), c
 	if !call.Over() {
 		call.HangUpWhen(func(h twilio.Heard) bool { return r.heard(ctx, h) })
 	}
-	return err
 }
 
 // heard does what was armed for these words, one thing after another in the order of the story; true
@@ -85,12 +91,12 @@ func readCaller(_ *parser, t *tokens) (act, error) {
 	from, err := t.word("a caller's number")
 	return func(_ context.Context, r *run) error {
 		for i := len(r.calls) - 1; i >= 0; i-- {
-			if r.calls[i].From == from && r.calls[i] != r.current {
+			if r.calls[i].phone == from && r.calls[i] != r.current {
 				r.current = r.calls[i]
 				return nil
 			}
 		}
-		return fmt.Errorf("nobody else has called from %s", from)
+		return fmt.Errorf("there is no other call with %s", from)
 	}, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"duebell/billing"
+	"duebell/internal/standin/twilio"
 )
 
 // readDueMoved moves the due instant of a month's bills in the middle of a story: snow (C5).
@@ -40,14 +41,24 @@ func readDelivered(_ *parser, t *tokens) (act, error) {
 
 // readUndelivered has texts to a number fail with one of the carrier's codes, from here on.
 func readUndelivered(_ *parser, t *tokens) (act, error) {
-	s, err := t.word("the carrier's code, such as 30006")
+	code, err := carrierCode(t)
 	if err != nil {
 		return nil, err
 	}
-	code, err := strconv.Atoi(s)
-	if err != nil || code < 30000 || code > 39999 {
-		return nil, fmt.Errorf("%q is no code such as 30006", s)
-	}
 	number, err := phone(t)
-	return func(_ context.Context, r *run) error { return r.w.Undelivered(number, code) }, err
+	return func(_ context.Context, r *run) error {
+		return r.w.CarrierSays(number, twilio.Outcome{Final: "undelivered", ErrorCode: code})
+	}, err
+}
+
+func carrierCode(t *tokens) (int, error) {
+	s, err := t.word("the carrier's code, such as 30006")
+	if err != nil {
+		return 0, err
+	}
+	code, err := strconv.Atoi(s)
+	if err != nil || code < 20000 || code > 39999 {
+		return 0, fmt.Errorf("%q is no code such as 30006", s)
+	}
+	return code, nil
 }

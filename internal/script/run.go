@@ -89,7 +89,7 @@ func (r *run) show() {
 		all := c.Transcript()
 		for _, line := range all[c.shown:] {
 			if len(r.calls) > 1 {
-				line = c.From + " " + line
+				line = c.phone + " " + line
 			}
 			r.lines = append(r.lines, line)
 			if r.opts.Out != nil && !strings.Contains(line, "twilio: ") {
@@ -130,7 +130,7 @@ func (r *run) end(ctx context.Context) error {
 	}
 	r.show()
 	errs := []error{r.beside(), r.unheard(), r.errorLines()}
-	errs = append(errs, noTexts(ctx, r), chargedNothing(ctx, r), r.w.Balanced(ctx))
+	errs = append(errs, noTexts(ctx, r), noCalls(ctx, r), chargedNothing(ctx, r), r.w.Balanced(ctx))
 	leaks, err := r.w.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
 	errs = append(errs, err)
 	if len(r.secrets) > 0 {

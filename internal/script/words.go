@@ -58,6 +58,9 @@ func init() {
 		"pay-result": {
 			"pay-result internal-error [PayErrorCode=64012]", readPayResult,
 		},
+		"answer":    {"answer +16175550101 [machine]", readAnswer},
+		"busy":      {"busy +16175550101", notAnswered("busy")},
+		"no-answer": {"no-answer +16175550101", notAnswered("no-answer")},
 		"text-from": {`text-from +16175550101 "STOP"`, readTextFrom},
 
 		// what must be so
@@ -66,6 +69,7 @@ func init() {
 		"texted":          {`texted +16175550101 "payment received …"`, readTexted},
 		"may-text":        {`may-text +16175550101 "one debit of $198.00"`, readMayText},
 		"no-texts":        {"no-texts", simple(noTexts)},
+		"no-calls":        {"no-calls", simple(noCalls)},
 		"charged":         {"charged 712345678 198.00 card|bank", readCharged},
 		"charged-nothing": {"charged-nothing", simple(chargedNothing)},
 		"owes":            {"owes 712345678 0.00", readOwes},
@@ -76,13 +80,15 @@ func init() {
 		"logs":            {`logs "a capture says that it charged"`, readLogs},
 
 		// people at a desk
-		"letters-posted": {"letters-posted", simple(func(ctx context.Context, r *run) error { return r.w.PostLetters(ctx) })},
-		"dispute":        {"dispute 712345678", readDispute},
-		"resolve":        {"resolve 712345678 taken|not-charged", readResolve},
-		"due-moved":      {"due-moved 2027-02 2027-02-26T17:00", readDueMoved},
-		"delivered":      {"delivered +16175550101", readDelivered},
-		"undelivered":    {"undelivered 30006 +16175550101", readUndelivered},
-		"text-outcome":   {"text-outcome +16175550101 delivered|undelivered|failed|refused", readTextOutcome},
+		"letters-posted":  {"letters-posted", simple(func(ctx context.Context, r *run) error { return r.w.PostLetters(ctx) })},
+		"dispute":         {"dispute 712345678", readDispute},
+		"resolve":         {"resolve 712345678 taken|not-charged", readResolve},
+		"due-moved":       {"due-moved 2027-02 2027-02-26T17:00", readDueMoved},
+		"delivered":       {"delivered +16175550101", readDelivered},
+		"undelivered":     {"undelivered 30006 +16175550101", readUndelivered},
+		"refused":         {"refused 30034 +16175550101", readRefused},
+		"agrees-to-calls": {"agrees-to-calls +16175550101", readAgreesToCalls},
+		"text-outcome":    {"text-outcome +16175550101 delivered|undelivered|failed|refused", readTextOutcome},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"duebell/internal/app"
 	"duebell/internal/standin/twilio"
+	"duebell/notify"
 )
 
 // PlanReminders has every move of the clock plan reminders from now on, and plans them now. Without
@@ -57,14 +58,19 @@ func (w *World) nextStop(ctx context.Context, at time.Time) (next time.Time, imp
 	return next, true, nil
 }
 
-// Undelivered has texts to a number fail with one of the carrier's codes from now on.
-func (w *World) Undelivered(number string, code int) error {
+// CarrierSays has texts to a number meet this from now on.
+func (w *World) CarrierSays(number string, o twilio.Outcome) error {
 	t := w.Twilio()
 	if t == nil {
 		return errNotOurs
 	}
-	t.SetOutcome(number, twilio.Outcome{Final: "undelivered", ErrorCode: code})
+	t.SetOutcome(number, o)
 	return nil
+}
+
+// AgreesToCalls records that the owner of a number has agreed to reminder calls.
+func (w *World) AgreesToCalls(ctx context.Context, number string) error {
+	return w.store.GrantVoiceConsent(ctx, notify.Consent{Number: number, Source: notify.FromAgent, Words: "the story says so"}, w.clock.Now())
 }
 
 // MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).

@@ -16,7 +16,8 @@ SELECT
   (SELECT count(*) FROM payment_attempts WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @now
       AND (next_look_at IS NULL OR next_look_at <= @now) AND (leased_until IS NULL OR leased_until <= @machine)),
   (SELECT count(*) FROM notices WHERE state IN ('claimed', 'unknown') AND leased_until > @machine),
-  (SELECT count(*) FROM notices WHERE (state = 'planned' AND not_before <= @now)
+  (SELECT count(*) FROM notices WHERE (state = 'planned' AND not_before <= @now
+          AND NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', notices.kind) AND c.paused_at IS NOT NULL))
       OR (state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine)))`
 
 // undone is how much there is to do, and how much of it somebody is at.

@@ -70,6 +70,12 @@ type Campaign struct {
 	ProbeAt  *time.Time
 }
 
+type ClosedBook struct {
+	Account    string
+	FirstMonth time.Time
+	Since      time.Time
+}
+
 type Consent struct {
 	ID      int64
 	Number  string
@@ -114,6 +120,16 @@ type DetachedNumber struct {
 	Number   string
 	Cause    string
 	At       time.Time
+}
+
+type Erasure struct {
+	What    string
+	Through int64
+}
+
+type ErasureDay struct {
+	LocalDay   time.Time
+	FinishedAt time.Time
 }
 
 type Handoff struct {

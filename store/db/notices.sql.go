@@ -10,6 +10,18 @@ import (
 	"time"
 )
 
+const arrives = `-- name: Arrives :one
+SELECT (NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = $1 AND channel = 'sms' AND source = 'undeliverable'
+                    AND lifted_at IS NULL))::boolean
+`
+
+func (q *Queries) Arrives(ctx context.Context, number string) (bool, error) {
+	row := q.db.QueryRow(ctx, arrives, number)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const claimLooks = `-- name: ClaimLooks :many
 UPDATE notices SET fence = fence + 1, leased_until = $1
 WHERE id = ANY ($2::bigint[]) AND state = 'unknown' AND next_look_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)

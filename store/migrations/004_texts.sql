@@ -11,6 +11,7 @@ CREATE TABLE consents (
     ended_at timestamptz
 );
 CREATE UNIQUE INDEX consents_in_force ON consents (number, channel, purpose) WHERE ended_at IS NULL;
+CREATE INDEX consents_ended ON consents (ended_at) WHERE ended_at IS NOT NULL;
 
 -- One ledger rules over texts and voice. A row with lifted_at is history.
 CREATE TABLE suppressions (
@@ -25,6 +26,7 @@ CREATE TABLE suppressions (
     lifted_words text
 );
 CREATE UNIQUE INDEX suppressions_in_force ON suppressions (number, channel, purpose) WHERE lifted_at IS NULL;
+CREATE INDEX suppressions_lifted ON suppressions (lifted_at) WHERE lifted_at IS NOT NULL;
 
 CREATE TABLE notices (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -84,6 +86,8 @@ CREATE TABLE notice_reasons (
 );
 CREATE UNIQUE INDEX reasons_once ON notice_reasons (kind, days_before, number, account, coverage_month) WHERE attempt_key IS NULL;
 
+CREATE INDEX reasons_of_payments ON notice_reasons (attempt_key) WHERE attempt_key IS NOT NULL;
+
 -- Every text that came in, kept as class and not as words beyond message_text_days.
 CREATE TABLE inbound_texts (
     message_sid text PRIMARY KEY,
@@ -93,3 +97,15 @@ CREATE TABLE inbound_texts (
     at          timestamptz NOT NULL
 );
 CREATE INDEX inbound_texts_number ON inbound_texts (number, at);
+CREATE INDEX inbound_texts_old ON inbound_texts USING brin (at);
+CREATE INDEX inbound_texts_words ON inbound_texts (at) WHERE words IS NOT NULL;
+
+-- D4: how far erasing has come in a table that is walked by its numbers, and which day's erasing is done.
+CREATE TABLE erasures (
+    what    text PRIMARY KEY,
+    through bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE erasure_days (
+    local_day   date PRIMARY KEY,           -- in the business zone
+    finished_at timestamptz NOT NULL        -- domain clock
+);

@@ -197,6 +197,10 @@ SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND chann
     AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'sms'
                     AND purpose IN ('payments', 'all') AND lifted_at IS NULL))::boolean;
 
+-- name: Arrives :one
+SELECT (NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'sms' AND source = 'undeliverable'
+                    AND lifted_at IS NULL))::boolean;
+
 -- name: NumberFacts :one
 -- A suppression by its owner or the carrier hides one that only says that nothing arrives there.
 SELECT

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"duebell/billing"
+	"duebell/internal/twilio"
+	"duebell/ivr/webhook"
+	"duebell/notify"
+	"duebell/store"
+	"duebell/store/limits"
+)
+
+// calls says whether the line can place calls: they come from its number.
+func (c Config) calls() bool { return c.TwilioPhoneNumber != "" }
+
+// pacer holds texts and calls to what sender and lines can bear.
+func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine notify.Clock, calendar *billing.Calendar) *notify.Pacer {
+	sender := cfg.TwilioMessagingServiceSID
+	if sender == "" {
+		sender = cfg.TwilioPhoneNumber
+	}
+	segments := func(body string) int { _, _, n := twilio.Segments(body); return n }
+	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceBy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
+}
+
+// FetchSMS asks for one text.
+func (t texter) FetchSMS(ctx context.Context, sid string) (notify.Found, error) {
+	m, err := t.client.FetchMessage(ctx, sid)
+	if err != nil {
+		return notify.Found{}, sendError(err)
+	}
+	return notify.Found{
+		SID: m.SID, Body: m.Body, Status: string(m.Status), Code: m.ErrorCode, Trouble: notify.Trouble(twilio.Explain(m.ErrorCode)), CreatedAt: m.CreatedAt,
+	}, nil
+}
+
+// FetchSMS asks for one text, watched.
+func (w watchedTexter) FetchSMS(ctx context.Context, sid string) (notify.Found, error) {
+	ctx, done := w.begin(ctx, "fetch-text")
+	found, err := w.texter.FetchSMS(ctx, sid)
+	done(err)
+	return found, err
+}
+
+// ringSeconds is how long a phone rings that the line calls. Voicemail takes most calls before that.
+const ringSeconds = 30
+
+// Dial places one call by Twilio, watched. Its webhooks carry the reference; who answers is found out
+// before anything is said.
+func (w watchedTexter) Dial(ctx context.Context, to, reference string) (string, error) {
+	ctx, done := w.begin(ctx, "place-call")
+	document, fallback, status := webhook.OutboundURLs(w.publicURL, reference)
+	placed, err := w.texter.client.PlaceCall(ctx, twilio.Call{
+		To: to, From: w.texter.from, URL: document, FallbackURL: fallback, StatusCallback: status, RingSeconds: ringSeconds, DetectMachine: true,
+	})
+	if err != nil {
+		err = sendError(err)
+	}
+	done(err)
+	return placed.SID, err
+}
+
+// outbound is where the webhooks of placed calls ask, or nothing where none are placed.
+func (s *Serve) outbound() webhook.OutboundCalls {
+	if !s.cfg.calls() {
+		return nil
+	}
+	return s.store
+}
