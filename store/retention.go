@@ -182,13 +182,3 @@ func erasePayments(ctx context.Context, q *db.Queries, accounts []string, before
 	}
 	return q.EraseAttempts(ctx, keys)
 }
-
-// ErasureDone says whether a day's erasing is over.
-func (s *Store) ErasureDone(ctx context.Context, day billing.Date) (bool, error) {
-	return s.q.ErasureDone(ctx, dayUTC(day))
-}
-
-// FinishErasure notes that a day's erasing is over.
-func (s *Store) FinishErasure(ctx context.Context, day billing.Date, at time.Time) error {
-	return s.q.FinishErasure(ctx, db.FinishErasureParams{LocalDay: dayUTC(day), At: at})
-}

@@ -38,6 +38,8 @@ type Metrics struct {
 	twilio     *prometheus.CounterVec
 	twilioTime *prometheus.HistogramVec
 
+	numberChecks *prometheus.CounterVec
+
 	ticks         *prometheus.CounterVec
 	errorsLogged  prometheus.Counter
 	statements    *prometheus.CounterVec
@@ -86,6 +88,7 @@ func (m *Metrics) makeTextMetrics() {
 	m.texts = m.counters("duebell_texts_total", "Texts by kind, the state they came to, and why.", "kind", "state", "why")
 	m.textsOld = m.gauge("duebell_texts_oldest_due_seconds", "Age of the oldest text that may go and has not gone.")
 	m.twilio = m.counters("duebell_twilio_requests_total", "Requests to Twilio's API, by operation and what they proved: ok, refused, rate_limited, unknown, account.", "op", "kind")
+	m.numberChecks = m.counters("duebell_number_checks_total", "Numbers looked up for having changed hands, by the answer: yes, no, no_data.", "answer")
 	m.twilioTime = m.times("duebell_twilio_seconds", "One request to Twilio's API.", outsideBuckets, "op")
 }
 

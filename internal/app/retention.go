@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"duebell/billing"
 	"duebell/payments"
@@ -15,8 +14,8 @@ import (
 )
 
 const (
-	eraseEvery   = 10 * time.Minute // how often the leader asks whether the day's erasing is done
-	eraseTimeout = time.Hour        // of one run; what it leaves is taken up by the next
+	dailyEvery   = 10 * time.Minute // how often the leader asks whether what is done once a day is done
+	dailyTimeout = time.Hour        // of one run; what it leaves is taken up by the next
 	eraseFrom    = 3                // the hour, in the business zone: the import is in and the line is quiet
 )
 
@@ -39,7 +38,7 @@ type eraser struct {
 }
 
 // Timeout is longer than a charge's: a run walks through all accounts, and rests.
-func (e *eraser) Timeout(*river.Job[eraseJob]) time.Duration { return eraseTimeout }
+func (e *eraser) Timeout(*river.Job[eraseJob]) time.Duration { return dailyTimeout }
 
 // Work erases if that is due. A failure is logged and not tried again by River: the next job does that.
 func (e *eraser) Work(ctx context.Context, _ *river.Job[eraseJob]) error {
@@ -59,7 +58,7 @@ func (e *eraser) tick(ctx context.Context) error {
 	if now.In(e.calendar.Zone()).Hour() < eraseFrom {
 		return nil
 	}
-	if done, err := e.store.ErasureDone(ctx, day); err != nil || done {
+	if done, err := e.store.DailyDone(ctx, eraseJob{}.Kind(), day); err != nil || done {
 		return err
 	}
 	erased, err := e.store.Erase(ctx, horizons(e.policy, e.calendar, now), e.rest())
@@ -69,7 +68,7 @@ func (e *eraser) tick(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}
-	return e.store.FinishErasure(ctx, day, now)
+	return e.store.FinishDaily(ctx, eraseJob{}.Kind(), day, now)
 }
 
 // rest waits between two bites for as long as the last one took: erasing never has more than half of what
@@ -102,18 +101,4 @@ func horizons(p billing.Policy, cal *billing.Calendar, now time.Time) store.Hori
 		TextWords: days(p.MessageTextDays), CallEvents: days(p.CallEventDays), FailedIDs: days(p.FailedIDDays), Webhooks: days(p.RawWebhookDays),
 		Evidence: years(p.EvidenceYears), Consents: years(p.ConsentYears), Ledger: ledger, FirstMonth: month.Add(2),
 	}
-}
-
-// erasing has the elected one of all replicas put a job in line every little while.
-func erasing(config *river.Config) {
-	job := func() (river.JobArgs, *river.InsertOpts) {
-		return eraseJob{}, &river.InsertOpts{Queue: eraseJob{}.Kind(), MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: unfinished}}
-	}
-	config.PeriodicJobs = append(config.PeriodicJobs, river.NewPeriodicJob(river.PeriodicInterval(eraseEvery), job, nil))
-	config.Queues[eraseJob{}.Kind()] = river.QueueConfig{MaxWorkers: 1}
-}
-
-// unfinished are the states of a job that is still to be done: another one is not put beside it.
-var unfinished = []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
 }

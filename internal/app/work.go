@@ -136,7 +136,10 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	if cfg.Reminders {
 		planning(jobs)
 	}
-	erasing(jobs)
+	daily(jobs, eraseJob{})
+	if cfg.ReassignedLookups {
+		daily(jobs, checkJob{})
+	}
 	if w.jobs, err = openJobs(w.pool, jobs); err != nil {
 		return nil, err
 	}
@@ -178,6 +181,11 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
+	inbox := notify.NewInbox(w.Store, w.cfg.Policy, calendar, d.Clock, d.Log)
+	river.AddWorker(workers, &numberChecker{
+		store: w.Store, calendar: calendar, clock: d.Clock, metrics: d.Metrics, log: d.Log,
+		check: notify.NewNumberCheck(w.Store, inbox, directory{client}, w.cfg.Policy, d.Clock, d.Log),
+	})
 	river.AddWorker(workers, &eraser{
 		store: w.Store, policy: w.cfg.Policy, calendar: calendar, clock: d.Clock, machine: d.Machine, metrics: d.Metrics, log: d.Log,
 	})

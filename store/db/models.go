@@ -115,6 +115,12 @@ type ContractText struct {
 	SentAt    *time.Time
 }
 
+type DailyRun struct {
+	What       string
+	LocalDay   time.Time
+	FinishedAt time.Time
+}
+
 type DetachedNumber struct {
 	MemberID string
 	Number   string
@@ -125,11 +131,6 @@ type DetachedNumber struct {
 type Erasure struct {
 	What    string
 	Through int64
-}
-
-type ErasureDay struct {
-	LocalDay   time.Time
-	FinishedAt time.Time
 }
 
 type Handoff struct {
@@ -235,6 +236,12 @@ type NoticeReason struct {
 	CoverageMonth *time.Time
 	AttemptKey    *string
 	DroppedWhy    *string
+}
+
+type NumberCheck struct {
+	Number     string
+	CheckedAt  time.Time
+	VerifiedAt time.Time
 }
 
 type PaymentAttempt struct {

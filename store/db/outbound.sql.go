@@ -431,6 +431,22 @@ func (q *Queries) MoveReasons(ctx context.Context, arg MoveReasonsParams) error 
 	return err
 }
 
+const noteChecked = `-- name: NoteChecked :exec
+INSERT INTO number_checks (number, checked_at, verified_at) VALUES ($1, $2, $3)
+ON CONFLICT (number) DO UPDATE SET checked_at = excluded.checked_at, verified_at = greatest(number_checks.verified_at, excluded.verified_at)
+`
+
+type NoteCheckedParams struct {
+	Number     string
+	At         time.Time
+	VerifiedAt time.Time
+}
+
+func (q *Queries) NoteChecked(ctx context.Context, arg NoteCheckedParams) error {
+	_, err := q.db.Exec(ctx, noteChecked, arg.Number, arg.At, arg.VerifiedAt)
+	return err
+}
+
 const noteDetached = `-- name: NoteDetached :exec
 INSERT INTO detached_numbers (member_id, number, cause, at)
 SELECT m.member_id, $1, $2, $3 FROM members m WHERE m.phone = $1
@@ -492,6 +508,50 @@ func (q *Queries) NumbersToCall(ctx context.Context, arg NumbersToCallParams) ([
 			return nil, err
 		}
 		items = append(items, number)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const numbersToCheck = `-- name: NumbersToCheck :many
+SELECT c.number, coalesce(max(k.verified_at), least(min(c.at), min(m.phone_since::timestamptz)), min(c.at))::timestamptz AS verified_at
+FROM consents c JOIN members m ON m.phone = c.number LEFT JOIN number_checks k ON k.number = c.number
+WHERE c.ended_at IS NULL AND c.number > $1
+  AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = c.channel AND s.lifted_at IS NULL)
+GROUP BY c.number
+HAVING coalesce(max(k.checked_at), CASE WHEN bool_or(c.source IN ('application', 'opt_in', 'import'))
+       THEN least(min(c.at), coalesce(min(m.phone_since::timestamptz), '-infinity')) ELSE max(c.at) END) <= $2
+ORDER BY c.number LIMIT $3::int
+`
+
+type NumbersToCheckParams struct {
+	After  string
+	Before time.Time
+	Most   int32
+}
+
+type NumbersToCheckRow struct {
+	Number     string
+	VerifiedAt time.Time
+}
+
+// O5: numbers that are texted or called, and of which nobody knows since an instant that they are still their owner's. What
+// billing gave us is as old as its date on file; what the owner told us is of that day.
+func (q *Queries) NumbersToCheck(ctx context.Context, arg NumbersToCheckParams) ([]NumbersToCheckRow, error) {
+	rows, err := q.db.Query(ctx, numbersToCheck, arg.After, arg.Before, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []NumbersToCheckRow{}
+	for rows.Next() {
+		var i NumbersToCheckRow
+		if err := rows.Scan(&i.Number, &i.VerifiedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -100,6 +100,22 @@ func (q *Queries) CloseBooks(ctx context.Context, arg CloseBooksParams) ([]strin
 	return items, nil
 }
 
+const dailyDone = `-- name: DailyDone :one
+SELECT EXISTS (SELECT 1 FROM daily_runs WHERE what = $1 AND local_day = $2)::boolean
+`
+
+type DailyDoneParams struct {
+	What     string
+	LocalDay time.Time
+}
+
+func (q *Queries) DailyDone(ctx context.Context, arg DailyDoneParams) (bool, error) {
+	row := q.db.QueryRow(ctx, dailyDone, arg.What, arg.LocalDay)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const eraseAttempts = `-- name: EraseAttempts :execrows
 DELETE FROM payment_attempts WHERE key = ANY ($1::text[])
 `
@@ -431,28 +447,18 @@ func (q *Queries) EraseVerifications(ctx context.Context, arg EraseVerifications
 	return result.RowsAffected(), nil
 }
 
-const erasureDone = `-- name: ErasureDone :one
-SELECT EXISTS (SELECT 1 FROM erasure_days WHERE local_day = $1)::boolean
+const finishDaily = `-- name: FinishDaily :exec
+INSERT INTO daily_runs (what, local_day, finished_at) VALUES ($1, $2, $3) ON CONFLICT (what, local_day) DO NOTHING
 `
 
-func (q *Queries) ErasureDone(ctx context.Context, localDay time.Time) (bool, error) {
-	row := q.db.QueryRow(ctx, erasureDone, localDay)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
-const finishErasure = `-- name: FinishErasure :exec
-INSERT INTO erasure_days (local_day, finished_at) VALUES ($1, $2) ON CONFLICT (local_day) DO NOTHING
-`
-
-type FinishErasureParams struct {
+type FinishDailyParams struct {
+	What     string
 	LocalDay time.Time
 	At       time.Time
 }
 
-func (q *Queries) FinishErasure(ctx context.Context, arg FinishErasureParams) error {
-	_, err := q.db.Exec(ctx, finishErasure, arg.LocalDay, arg.At)
+func (q *Queries) FinishDaily(ctx context.Context, arg FinishDailyParams) error {
+	_, err := q.db.Exec(ctx, finishDaily, arg.What, arg.LocalDay, arg.At)
 	return err
 }
 

@@ -19,7 +19,7 @@ CREATE TABLE suppressions (
     number       text NOT NULL,
     channel      text NOT NULL CHECK (channel IN ('sms', 'voice')),
     purpose      text NOT NULL,
-    source       text NOT NULL,             -- text, twilio (it acted on the words too), key, speech, agent, letter, web, carrier, undeliverable
+    source       text NOT NULL,             -- text, twilio (it acted on the words too), key, speech, agent, letter, web, carrier, undeliverable, reassigned
     words        text NOT NULL DEFAULT '',
     at           timestamptz NOT NULL,
     lifted_at    timestamptz,
@@ -100,12 +100,23 @@ CREATE INDEX inbound_texts_number ON inbound_texts (number, at);
 CREATE INDEX inbound_texts_old ON inbound_texts USING brin (at);
 CREATE INDEX inbound_texts_words ON inbound_texts (at) WHERE words IS NOT NULL;
 
--- D4: how far erasing has come in a table that is walked by its numbers, and which day's erasing is done.
+-- D4: how far erasing has come in a table that is walked by its numbers.
 CREATE TABLE erasures (
     what    text PRIMARY KEY,
     through bigint NOT NULL DEFAULT 0
 );
-CREATE TABLE erasure_days (
-    local_day   date PRIMARY KEY,           -- in the business zone
-    finished_at timestamptz NOT NULL        -- domain clock
+
+-- What is done once a day, and is done.
+CREATE TABLE daily_runs (
+    what        text NOT NULL,
+    local_day   date NOT NULL,              -- in the business zone
+    finished_at timestamptz NOT NULL,       -- domain clock
+    PRIMARY KEY (what, local_day)
+);
+
+-- O5: when a number was last looked up for having changed hands, and since when it is known to be its owner's.
+CREATE TABLE number_checks (
+    number      text PRIMARY KEY,
+    checked_at  timestamptz NOT NULL,
+    verified_at timestamptz NOT NULL
 );

@@ -117,8 +117,8 @@ DELETE FROM payment_evidence WHERE key = ANY (@keys::text[]);
 -- name: EraseAttempts :execrows
 DELETE FROM payment_attempts WHERE key = ANY (@keys::text[]);
 
--- name: ErasureDone :one
-SELECT EXISTS (SELECT 1 FROM erasure_days WHERE local_day = @local_day)::boolean;
+-- name: DailyDone :one
+SELECT EXISTS (SELECT 1 FROM daily_runs WHERE what = @what AND local_day = @local_day)::boolean;
 
--- name: FinishErasure :exec
-INSERT INTO erasure_days (local_day, finished_at) VALUES (@local_day, @at) ON CONFLICT (local_day) DO NOTHING;
+-- name: FinishDaily :exec
+INSERT INTO daily_runs (what, local_day, finished_at) VALUES (@what, @local_day, @at) ON CONFLICT (what, local_day) DO NOTHING;
