@@ -20,10 +20,7 @@ func (s *Store) NumbersToCall(ctx context.Context, after string, most int) ([]st
 
 // CallInstead makes calls of the reminders that stand planned for a number.
 func (p *planPage) CallInstead(ctx context.Context, number string) error {
-	var kinds []string
-	for _, k := range notify.CappedKinds() {
-		kinds = append(kinds, string(k))
-	}
+	kinds := names(notify.CappedKinds())
 	if err := p.q.CallInstead(ctx, db.CallInsteadParams{Number: number, Kinds: kinds}); err != nil {
 		return fmt.Errorf("plan calls: %w", err)
 	}

@@ -43,7 +43,7 @@ var suppressionColumns = []column{
 	}},
 	{"source", false, func(r *Row, cell string, _ *Rules) string {
 		return orDefault(&r.Suppression.Source, cell,
-			"text", "twilio", "key", "speech", "agent", "letter", "web", "carrier", "undeliverable", "import")
+			"text", "twilio", "key", "speech", "agent", "letter", "web", "carrier", "undeliverable", "reassigned", "import")
 	}},
 	{"words", false, func(r *Row, cell string, _ *Rules) string {
 		if cell == "" {

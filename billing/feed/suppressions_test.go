@@ -59,7 +59,7 @@ func TestBadSuppressions(t *testing.T) {
 		"f.csv:3: at: want an instant with its offset, as 2027-01-31T23:59:59-05:00",
 		"f.csv:3: channel: want one of: sms, voice",
 		"f.csv:3: purpose: want one of: payments, all",
-		"f.csv:3: source: want one of: text, twilio, key, speech, agent, letter, web, carrier, undeliverable, import",
+		"f.csv:3: source: want one of: text, twilio, key, speech, agent, letter, web, carrier, undeliverable, reassigned, import",
 		"f.csv:4: number: must not be empty",
 		"f.csv:4: at: want an instant with its offset, as 2027-01-31T23:59:59-05:00",
 	}

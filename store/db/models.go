@@ -87,6 +87,12 @@ type Campaign struct {
 	ProbeAt  *time.Time
 }
 
+type ClosedBook struct {
+	Account    string
+	FirstMonth time.Time
+	Since      time.Time
+}
+
 type Consent struct {
 	ID      int64
 	Number  string
@@ -126,11 +132,22 @@ type ContractText struct {
 	SentAt    *time.Time
 }
 
+type DailyRun struct {
+	What       string
+	LocalDay   time.Time
+	FinishedAt time.Time
+}
+
 type DetachedNumber struct {
 	MemberID string
 	Number   string
 	Cause    string
 	At       time.Time
+}
+
+type Erasure struct {
+	What    string
+	Through int64
 }
 
 type Handoff struct {
@@ -251,6 +268,12 @@ type NoticeReason struct {
 	CoverageMonth *time.Time
 	AttemptKey    *string
 	DroppedWhy    *string
+}
+
+type NumberCheck struct {
+	Number     string
+	CheckedAt  time.Time
+	VerifiedAt time.Time
 }
 
 type PaymentAttempt struct {
