@@ -125,7 +125,7 @@ type Context struct {
 	Tier      string // T0, T1, T2
 	Account   string // last four
 	Doing     StepName
-	Payment   string // "", "open", "taken", "declined": "open" means do not take another
+	Payment   string // empty, open, unknown, taken or declined; of open and unknown no other may be taken
 	TriesLeft int
 }
 

@@ -16,7 +16,7 @@ import (
 func isAccountNumber(c *Call, digits string) bool { return c.Policy.IsAccountNumber(digits) }
 
 func keepGuestAccount(_ context.Context, c *Call, a Answer) Next {
-	c.Guest, c.Account, c.Kind, c.Due, c.PastDue = true, a.Keys, "", 0, 0
+	c.Guest, c.Account, c.Kind, c.Due, c.PastDue, c.GuestWarned = true, a.Keys, "", 0, 0, false
 	return Go(GuestReadBack)
 }
 
@@ -32,9 +32,10 @@ func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
 	return Go(AskAmount)
 }
 
-// warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5).
+// warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5). Once is enough.
 func warnGuest(_ context.Context, c *Call) Next {
-	if c.Guest {
+	if c.Guest && !c.GuestWarned {
+		c.GuestWarned = true
 		c.say("guest-warning", nil)
 	}
 	return Proceed()

@@ -57,11 +57,15 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 	if n := len(c.Account); n >= 4 {
 		h.Account = c.Account[n-4:]
 	}
+	if c.Unsettled {
+		h.Payment = "unknown"
+	}
 	if c.Attempt == "" {
 		return h
 	}
 	a, err := c.Desk.Outcome(ctx, c.Attempt)
 	switch {
+	case c.Unsettled:
 	case err != nil || a.State.Open(): // not known is treated like open: do not take another
 		h.Payment = "open"
 	case a.State == payments.Taken:
