@@ -35,6 +35,7 @@ type Session struct {
 	GuestWarned bool      // of what the line cannot tell
 	Holder      string    // a guest's name for a bank debit, as heard and confirmed
 	Broken      Broken    // what a dropped call was about to pay (I7)
+	Promised    bool      // an earlier call ended with its outcome not known
 	Queue       []Payable // P6: accounts still to be paid in this call, one after another
 	Several     bool      // the read-back covered all of them
 	WantsTexts  bool      // texts on was asked for; it needs a verified caller (O1)
@@ -106,7 +107,7 @@ type Broken struct {
 
 // Callback is an appointment being made.
 type Callback struct {
-	Offered bool
+	Settled bool // taken or declined: it is not offered again
 	Number  string
 	From    time.Time
 	Until   time.Time
