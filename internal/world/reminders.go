@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"duebell/billing/feed"
 	"duebell/internal/app"
 	"duebell/internal/standin/twilio"
-	"duebell/notify"
 )
 
 // PlanReminders has every move of the clock plan reminders from now on, and plans them now. Without
@@ -70,7 +70,10 @@ func (w *World) CarrierSays(number string, o twilio.Outcome) error {
 
 // AgreesToCalls records that the owner of a number has agreed to reminder calls.
 func (w *World) AgreesToCalls(ctx context.Context, number string) error {
-	return w.store.GrantVoiceConsent(ctx, notify.Consent{Number: number, Source: notify.FromAgent, Words: "the story says so"}, w.clock.Now())
+	now := w.clock.Now()
+	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the story says so\n")
+	_, err := w.store.ImportConsents(ctx, file, now)
+	return err
 }
 
 // MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).
