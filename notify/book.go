@@ -21,17 +21,19 @@ type Moment struct {
 
 // Book keeps the notices; package store does. Every write after a Take names its fence.
 type Book interface {
-	// TakeNotice puts a notice that is due into one courier's hands, all in one transaction. A
-	// planned one goes through decide with the facts as they are in that transaction, and its
-	// verdict is written: claimed with its body, put off, or ended. One whose create is in doubt
-	// comes back to be looked for. ErrNothingToDo: not due, in other hands, or settled.
-	TakeNotice(ctx context.Context, id int64, at Moment, decide func(Facts) (Verdict, error)) (Claim, error)
+	// TakeNotices puts what is due of these notices into one courier's hands, all in one transaction.
+	// Planned ones go through decide with the facts as they are in that transaction, and their
+	// verdicts are written: claimed with a body, put off, or ended. Of several to one number each is
+	// decided when the one before it is written. Those whose create is in doubt come back to be looked
+	// for. What is not due, in other hands, or settled does not come back.
+	TakeNotices(ctx context.Context, ids []int64, at Moment, decide func([]Facts) ([]Verdict, error)) ([]Claim, error)
 	// RecordNotice writes what came of a claim. ErrOvertaken: the fence is old, or a callback
 	// knew better meanwhile.
 	RecordNotice(ctx context.Context, c Claim, r Result, at time.Time) error
-	// ReportNotice writes what the carrier says of a text that carries this reference. States only
-	// move forward; a report that is late or repeated changes nothing.
-	ReportNotice(ctx context.Context, r Report, at time.Time) (Reported, error)
+	// ReportNotices writes what the carrier says of texts that carry our references, all in one
+	// transaction, and says of each what that changed. States only move forward; a report that is late
+	// or repeated changes nothing.
+	ReportNotices(ctx context.Context, list []Report, at time.Time) ([]Reported, error)
 	// NoticeSiblings tells what else was sent to the number of a claim in doubt.
 	NoticeSiblings(ctx context.Context, c Claim) (Siblings, error)
 	// NudgeNotices ends what is overdue, gives up leases that ran out, and puts due notices in line:
@@ -45,9 +47,8 @@ type Book interface {
 
 // Errors that a Book's callers tell apart.
 var (
-	ErrNothingToDo = errors.New("notify: nothing to do for this notice now")
-	ErrOvertaken   = errors.New("notify: the notice has moved on")
-	ErrNoSuchText  = errors.New("notify: no notice carries this reference")
+	ErrOvertaken  = errors.New("notify: the notice has moved on")
+	ErrNoSuchText = errors.New("notify: no notice carries this reference")
 )
 
 // Facts is all that a claim re-reads about one notice, in the transaction that claims it (N2).
@@ -178,6 +179,7 @@ type Report struct {
 // Reported says what a report changed.
 type Reported struct {
 	Kind    Kind
+	Nobody  bool // no notice carries the reference
 	Changed bool
 	Twice   bool // the reference was already another text's: it went out twice
 }
@@ -194,7 +196,7 @@ type Nudge struct {
 	// Again is when what is put in line now may be put in line again (machine clock): its job may
 	// have been lost.
 	Again     time.Time
-	First     int  // at most so many answers and payment texts of a kind
+	First     int  // at most so many answers and payment texts are in line
 	Reminders int  // at most so many of all capped kinds together
 	Polls     bool // also texts that the carrier has and says nothing of
 }

@@ -32,15 +32,13 @@ func CallState(status string) (State, bool) {
 	return "", false
 }
 
-// dial places the call of a claim. What follows is written even when ctx has ended meanwhile.
-func (c *Courier) dial(ctx context.Context, claim Claim) error {
+// dial places the call of a claim.
+func (c *Courier) dial(ctx context.Context, claim Claim) (*Report, error) {
 	sid, err := c.opts.Dialer.Dial(ctx, claim.Number, claim.Reference)
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
 	if err != nil {
-		return c.notSent(after, claim, sendError(err))
+		return nil, c.notSent(ctx, claim, sendError(err))
 	}
-	return c.deliveries.report(after, Report{Reference: claim.Reference, SID: sid, State: Accepted})
+	return &Report{Reference: claim.Reference, SID: sid, State: Accepted}, nil
 }
 
 // notRung settles a call whose create has no answer: it would have rung by now, and its webhooks would

@@ -39,30 +39,44 @@ func (d *Deliveries) Delivered(ctx context.Context, in Delivery) error {
 		d.log.Warn("a word for a text's status that we do not know", "message", in.SID)
 		return nil
 	}
-	return d.report(ctx, Report{Reference: in.Reference, SID: in.SID, State: state, Code: in.Code, Trouble: in.Trouble})
+	got, err := d.report(ctx, Report{Reference: in.Reference, SID: in.SID, State: state, Code: in.Code, Trouble: in.Trouble})
+	if err == nil && got[0].Nobody {
+		return ErrNoSuchText
+	}
+	return err
 }
 
-func (d *Deliveries) report(ctx context.Context, r Report) error {
-	if r.State == Failed || r.State == Undelivered {
-		r.Why = string(r.State)
-		if r.Trouble != "" {
-			r.Why += ": " + string(r.Trouble)
-		}
+// report writes the carrier's word on some texts at once.
+func (d *Deliveries) report(ctx context.Context, list ...Report) ([]Reported, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
 	now := d.clock.Now()
-	r.PollAt = pollAt(r.State, now)
-	got, err := d.book.ReportNotice(ctx, r, now)
+	for i := range list {
+		r := &list[i]
+		if r.State == Failed || r.State == Undelivered {
+			r.Why = string(r.State)
+			if r.Trouble != "" {
+				r.Why += ": " + string(r.Trouble)
+			}
+		}
+		r.PollAt = pollAt(r.State, now)
+	}
+	all, err := d.book.ReportNotices(ctx, list, now)
 	if err != nil {
-		return fmt.Errorf("report notice: %w", err)
+		return nil, fmt.Errorf("report notices: %w", err)
 	}
-	if got.Twice {
-		d.log.Error("one notice went out as two texts", "kind", string(got.Kind), "message", r.SID)
+	for i, r := range list {
+		got := all[i]
+		if got.Twice {
+			d.log.Error("one notice went out as two texts", "kind", string(got.Kind), "message", r.SID)
+		}
+		if got.Changed {
+			d.ended(got.Kind, r.State, r.Why)
+			d.alarm(got.Kind, r.Code, r.Trouble)
+		}
 	}
-	if got.Changed {
-		d.ended(got.Kind, r.State, r.Why)
-		d.alarm(got.Kind, r.Code, r.Trouble)
-	}
-	return nil
+	return all, nil
 }
 
 // alarm logs what only a person can mend: more texts of the kind will meet the same fate.

@@ -77,6 +77,7 @@ const (
 	FromSpeech      Source = "speech"
 	FromAgent       Source = "agent"
 	FromUnreachable Source = "undeliverable" // no text arrives there (N11)
+	FromReassigned  Source = "reassigned"    // somebody else has the number now (O5)
 	FromApplication Source = "application"
 	FromCall        Source = "call"
 )

@@ -58,31 +58,31 @@ func aroundCreate(c Claim, created time.Time) bool {
 }
 
 // look settles a claim in doubt, or puts it off to the next look.
-func (c *Courier) look(ctx context.Context, claim Claim) error {
+func (c *Courier) look(ctx context.Context, claim Claim) (*Report, error) {
 	if claim.Channel == Voice {
-		return c.notRung(ctx, claim)
+		return nil, c.notRung(ctx, claim)
 	}
 	texts, err := c.texter.FindSMS(ctx, claim.Number, claim.TriedAt.Add(-createdBefore), claim.TriedAt.Add(createdAfter))
 	if err != nil {
 		// Not looked at all: that proves nothing and counts for nothing.
 		c.log.Warn("look-up of a text failed", "notice", claim.ID, "error", sendError(err).Error())
 		now := c.clock.Now()
-		return c.record(ctx, claim, Result{State: Unsure, Again: now.Add(c.backoff(6))}, now)
+		return nil, c.record(ctx, claim, Result{State: Unsure, Again: now.Add(c.backoff(6))}, now)
 	}
 	siblings, err := c.book.NoticeSiblings(ctx, claim)
 	if err != nil {
-		return fmt.Errorf("look up notice: %w", err)
+		return nil, fmt.Errorf("look up notice: %w", err)
 	}
 	found, how := match(claim, texts, siblings)
 	now := c.clock.Now()
 	switch how {
 	case foundOne:
-		return c.accepted(ctx, claim, found.SID, found.Status, found.Code, found.Trouble)
+		return accepted(claim, found.SID, found.Status, found.Code, found.Trouble), nil
 	case foundMany:
 		c.log.Error("a text may be either of two notices: neither is sent again", "notice", claim.ID, "kind", string(claim.Kind))
-		return c.record(ctx, claim, Result{State: Unsure, Stuck: true, Why: "may be another notice's text"}, now)
+		return nil, c.record(ctx, claim, Result{State: Unsure, Stuck: true, Why: "may be another notice's text"}, now)
 	}
-	return c.record(ctx, claim, notFound(claim, now), now)
+	return nil, c.record(ctx, claim, notFound(claim, now), now)
 }
 
 // notFound: look again, or after the last look take the create for not accepted.
@@ -112,7 +112,7 @@ func (c *Courier) poll(ctx context.Context, claim Claim) error {
 		return c.putPollOff(ctx, claim, now)
 	}
 	if state, known := stateOf(text.Status); known && state != claim.State {
-		if err := c.deliveries.report(ctx, Report{
+		if _, err := c.deliveries.report(ctx, Report{
 			Reference: claim.Reference, SID: claim.SID, State: state, Code: text.Code, Trouble: text.Trouble,
 		}); err != nil || pollAt(state, now).IsZero() {
 			return err

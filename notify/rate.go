@@ -35,15 +35,16 @@ func (l SendLimits) Problems() []string {
 
 // Throttle is what all workers share: who has sent how much lately. Package store/limits keeps it.
 type Throttle interface {
-	// Take asks for room for one text and, if there is, takes it; all in one step.
+	// Take asks for room for texts and takes it for as many of them, from the first on, as there is
+	// room for; all in one step.
 	Take(ctx context.Context, a Ask) (Room, error)
 }
 
-// Ask is one text that wants to leave.
+// Ask is some texts that want to leave.
 type Ask struct {
 	Sender   string
-	Segments int
-	First    bool // not a reminder: it may use the last part of what there is, and is not paced
+	Segments []int // of each
+	First    bool  // no reminders: they may use the last part of what there is, and are not paced
 	Now      time.Time
 
 	SegmentsPerSecond float64 // 0: no limit
@@ -54,9 +55,9 @@ type Ask struct {
 
 // Room is the answer.
 type Room struct {
-	Taken   bool
-	Wait    time.Duration // if not taken: when there may be room
-	DayFull bool          // if not taken: not today any more
+	Taken   int           // so many may go
+	Wait    time.Duration // of the next one: when there may be room
+	DayFull bool          // of the next one: not today any more
 }
 
 // Lines tells how many calls there are just now, both ways.
@@ -116,36 +117,63 @@ func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
 	return float64(max(free, 0)) / load
 }
 
-// admit says how long a notice must wait for room; zero: it has taken its room and may go. It is asked
-// within the transaction that claims the notice, and so asks no database: refresh has done that before.
-func (p *Pacer) admit(ctx context.Context, f Facts, body string, now time.Time) (time.Duration, error) {
-	trait, _ := f.Kind.Traits()
-	if f.Channel == Voice {
-		return p.admitCall(!trait.Capped), nil
-	}
-	a := Ask{
-		Sender: p.o.Sender, Segments: p.o.Segments(body), First: !trait.Capped, Now: now,
-		SegmentsPerSecond: p.o.SegmentsPerSecond, SegmentsPerDay: p.o.SegmentsPerDay, Day: billing.DateIn(now, p.o.Zone).String(),
-	}
-	if paced := p.texts(); !math.IsInf(paced, 1) {
-		if a.TextsPerSecond = paced; paced == 0 && !a.First {
-			return noFreeLine, nil
+// admit makes what may go wait that has no room; the others have taken theirs. It is asked within the
+// transaction that claims the notices, and so asks no database: refresh has done that before.
+func (p *Pacer) admit(ctx context.Context, facts []Facts, verdicts []Verdict, now time.Time) error {
+	var first, later []int
+	for i, f := range facts {
+		trait, _ := f.Kind.Traits()
+		switch {
+		case verdicts[i].Do != DoSend:
+		case f.Channel == Voice:
+			verdicts[i].putOff(p.admitCall(!trait.Capped), now)
+		case trait.Capped:
+			later = append(later, i)
+		default:
+			first = append(first, i)
 		}
 	}
-	if a.SegmentsPerSecond == 0 && a.SegmentsPerDay == 0 && a.TextsPerSecond == 0 {
-		return 0, nil
+	if err := p.admitTexts(ctx, first, true, verdicts, now); err != nil {
+		return err
 	}
-	room, err := p.throttle.Take(ctx, a)
+	return p.admitTexts(ctx, later, false, verdicts, now)
+}
+
+// admitTexts asks for the room of those texts once.
+func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, verdicts []Verdict, now time.Time) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	a := Ask{
+		Sender: p.o.Sender, First: first, Now: now,
+		SegmentsPerSecond: p.o.SegmentsPerSecond, SegmentsPerDay: p.o.SegmentsPerDay, Day: billing.DateIn(now, p.o.Zone).String(),
+	}
+	room := Room{Taken: len(texts)}
+	paced := p.texts()
+	if !math.IsInf(paced, 1) {
+		a.TextsPerSecond = paced
+	}
 	switch {
-	case err != nil:
-		return 0, fmt.Errorf("ask for room: %w", err)
-	case room.Taken:
-		return 0, nil
-	case room.DayFull:
-		tomorrow := billing.DateIn(now, p.o.Zone).Add(1)
-		return billing.AtIn(tomorrow, 0, p.o.Zone).Sub(now), nil
+	case paced == 0 && !first:
+		room = Room{Wait: noFreeLine}
+	case a.SegmentsPerSecond > 0, a.SegmentsPerDay > 0, a.TextsPerSecond > 0:
+		for _, i := range texts {
+			a.Segments = append(a.Segments, p.o.Segments(verdicts[i].Body))
+		}
+		var err error
+		if room, err = p.throttle.Take(ctx, a); err != nil {
+			return fmt.Errorf("ask for room: %w", err)
+		}
 	}
-	return max(room.Wait, time.Millisecond), nil
+	wait := max(room.Wait, time.Millisecond)
+	if room.DayFull {
+		tomorrow := billing.DateIn(now, p.o.Zone).Add(1)
+		wait = billing.AtIn(tomorrow, 0, p.o.Zone).Sub(now)
+	}
+	for _, i := range texts[room.Taken:] {
+		verdicts[i].putOff(wait, now)
+	}
+	return nil
 }
 
 // texts is how many reminders a second the free lines allow.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +69,7 @@ func newPacing(t *testing.T, l SendLimits) *pacing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pacing{lines: &lineCount{}, sluice: &sluice{room: Room{Taken: true}}, clock: &ticking{at: tenAM}}
+	p := &pacing{lines: &lineCount{}, sluice: &sluice{room: Room{Taken: 1}}, clock: &ticking{at: tenAM}}
 	p.Pacer = NewPacer(p.sluice, p.lines, p.clock, PaceBy(l, "+18776236765", func(body string) int { return (len(body) + 159) / 160 }, policy, cal))
 	return p
 }
@@ -78,11 +80,14 @@ func (p *pacing) wait(t *testing.T, k Kind, c Channel) time.Duration {
 	if err := p.refresh(context.Background(), p.clock.at); err != nil {
 		t.Fatal(err)
 	}
-	wait, err := p.admit(context.Background(), Facts{Kind: k, Channel: c}, "a text", p.clock.at)
-	if err != nil {
+	verdicts := []Verdict{{Do: DoSend, Body: "a text"}}
+	if err := p.admit(context.Background(), []Facts{{Kind: k, Channel: c}}, verdicts, p.clock.at); err != nil {
 		t.Fatal(err)
 	}
-	return wait
+	if verdicts[0].Do == DoSend {
+		return 0
+	}
+	return verdicts[0].Until.Sub(p.clock.at)
 }
 
 // TestNoLimitsNoQuestions: what is not configured costs nothing.
@@ -109,7 +114,7 @@ func TestWhatIsAsked(t *testing.T) {
 	p.wait(t, HelpReply, SMS)
 	for i, first := range []bool{false, true, true, true} {
 		a := p.sluice.asks[i]
-		if a.First != first || a.Segments != 1 || a.SegmentsPerSecond != 20 || a.SegmentsPerDay != 2000 || a.Day != "2027-02-10" || int(a.TextsPerSecond) != 30 {
+		if a.First != first || !slices.Equal(a.Segments, []int{1}) || a.SegmentsPerSecond != 20 || a.SegmentsPerDay != 2000 || a.Day != "2027-02-10" || int(a.TextsPerSecond) != 30 {
 			t.Errorf("question %d: %+v", i, a)
 		}
 	}
@@ -130,8 +135,38 @@ func TestRoom(t *testing.T) {
 		t.Errorf("on a full day it waits %v", wait)
 	}
 	p.sluice.err = errors.New("redis is down")
-	if _, err := p.admit(context.Background(), Facts{Kind: DueSoon}, "a text", tenAM); err == nil {
+	if p.admit(context.Background(), []Facts{{Kind: DueSoon}}, []Verdict{{Do: DoSend, Body: "a text"}}, tenAM) == nil {
 		t.Error("let go without an answer")
+	}
+}
+
+// TestABatchAsksOnce: what goes first and what is a reminder each by one question, and those beyond the
+// room wait; what does not go is not asked for.
+func TestABatchAsksOnce(t *testing.T) {
+	p := newPacing(t, SendLimits{SegmentsPerSecond: 20})
+	p.sluice.room = Room{Taken: 1, Wait: time.Second}
+	facts := []Facts{{Kind: DueSoon}, {Kind: PaymentReceived}, {Kind: PastDue}, {Kind: DueSoon}, {Kind: DueToday}, {Kind: CallBack, Channel: Voice}}
+	verdicts := make([]Verdict, len(facts))
+	for i := range verdicts {
+		verdicts[i] = Verdict{Do: DoSend, Body: strings.Repeat("x", 100*i+1)}
+	}
+	verdicts[2] = Verdict{Do: DoDrop, Why: WhyCap}
+	if err := p.admit(context.Background(), facts, verdicts, tenAM); err != nil {
+		t.Fatal(err)
+	}
+	var asked [][]int
+	for _, a := range p.sluice.asks {
+		asked = append(asked, a.Segments)
+	}
+	if want := [][]int{{1}, {1, 2, 3}}; !slices.EqualFunc(asked, want, slices.Equal) || !p.sluice.asks[0].First || p.sluice.asks[1].First {
+		t.Errorf("asked for %v, want %v", asked, want)
+	}
+	var do []Do
+	for _, v := range verdicts {
+		do = append(do, v.Do)
+	}
+	if want := []Do{DoSend, DoSend, DoDrop, DoWait, DoWait, DoSend}; !slices.Equal(do, want) || verdicts[3].Until != tenAM.Add(time.Second) {
+		t.Errorf("they %v, want %v; the first to wait until %v", do, want, verdicts[3].Until)
 	}
 }
 

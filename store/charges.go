@@ -245,7 +245,7 @@ func (s *Store) planNotice(ctx context.Context, q *db.Queries, jobs *jobList, ki
 		return fmt.Errorf("plan %s: %w", kind, err)
 	}
 	if planned && !notBefore.After(at) {
-		*jobs = append(*jobs, NoticeJob{ID: id})
+		*jobs = append(*jobs, NoticeJob{IDs: []int64{id}})
 	}
 	return nil
 }

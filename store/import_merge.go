@@ -20,6 +20,8 @@ func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, e
 	m := &statements{ctx: ctx, at: im.opts.At}
 	sum := ImportSummary{Read: im.read, Changed: map[feed.Kind]int64{}}
 
+	m.do("leave out bills of closed books", q.LeaveOutClosedBills)
+	m.do("leave out payments of closed books", q.LeaveOutClosedPayments)
 	im.changed(&sum, feed.Members, m.do("merge members", q.MergeMembers))
 	sum.Answers = m.do("merge answers", q.MergeAnswers) + m.do("drop answers", q.DropAnswers)
 	im.changed(&sum, feed.Accounts, m.do("merge accounts", q.MergeAccounts))

@@ -32,11 +32,11 @@ type mortal struct {
 	*seams
 }
 
-func (m mortal) TakeNotice(ctx context.Context, id int64, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
+func (m mortal) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
 	defer m.pass()
-	return m.Book.TakeNotice(ctx, id, at, func(f notify.Facts) (notify.Verdict, error) {
+	return m.Book.TakeNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Verdict, error) {
 		m.pass() // inside the transaction
-		return decide(f)
+		return decide(facts)
 	})
 }
 
@@ -46,10 +46,10 @@ func (m mortal) RecordNotice(ctx context.Context, c notify.Claim, r notify.Resul
 	return m.Book.RecordNotice(ctx, c, r, at)
 }
 
-func (m mortal) ReportNotice(ctx context.Context, r notify.Report, at time.Time) (notify.Reported, error) {
+func (m mortal) ReportNotices(ctx context.Context, list []notify.Report, at time.Time) ([]notify.Reported, error) {
 	m.pass()
 	defer m.pass()
-	return m.Book.ReportNotice(ctx, r, at)
+	return m.Book.ReportNotices(ctx, list, at)
 }
 
 func (m mortal) NoticeSiblings(ctx context.Context, c notify.Claim) (notify.Siblings, error) {
@@ -76,43 +76,60 @@ func (m mortalTexter) FindSMS(ctx context.Context, to string, from, until time.T
 }
 
 // TestP3KilledAtAnyLine kills the process once, at every line in turn, while the carrier answers,
-// loses its reply, or never gets the first request. Nobody gets the text twice, and the row tells the truth.
+// loses its reply, or never gets the first request: with one text in its hands, and with a batch of which
+// two go to one number. Nobody gets a text twice, and the rows tell the truth.
 func TestP3KilledAtAnyLine(t *testing.T) {
 	carriers := map[string]func(*carrier){
 		"answers":           func(*carrier) {},
 		"loses its reply":   func(c *carrier) { c.after = times(1, errLost) },
 		"never hears of it": func(c *carrier) { c.before = times(1, errLost) },
 	}
+	one := func(p *post) { p.taken(anas, payments.Card, ana, false) }
+	batch := func(p *post) {
+		p.taken(anas, payments.Card, ana, false)
+		p.taken(anaB, payments.Card, ana, false)
+		p.taken(bens, payments.Card, ben, true)
+	}
 	for name, set := range carriers {
 		t.Run(name, func(t *testing.T) {
-			for deadly := 1; ; deadly++ {
-				s := &seams{deadly: deadly}
-				died := killedAt(t, s, set)
-				if !died && s.passed < deadly {
-					if deadly < 6 {
-						t.Errorf("only %d lines to die at", deadly-1)
-					}
-					return
-				}
-			}
+			t.Parallel()
+			atAnyLine(t, 6, one, set)
+		})
+		t.Run(name+", a batch", func(t *testing.T) {
+			t.Parallel()
+			atAnyLine(t, 11, batch, set)
 		})
 	}
 }
 
+// atAnyLine plays as many lives as there are lines, each ending at another one.
+func atAnyLine(t *testing.T, least int, plan func(*post), set func(*carrier)) {
+	for deadly := 1; ; deadly++ {
+		s := &seams{deadly: deadly}
+		died := killedAt(t, s, plan, set)
+		if !died && s.passed < deadly {
+			if deadly < least {
+				t.Errorf("only %d lines to die at", deadly-1)
+			}
+			return
+		}
+	}
+}
+
 // killedAt plays one life and what follows, and says whether the process died in it.
-func killedAt(t *testing.T, s *seams, set func(*carrier)) (died bool) {
+func killedAt(t *testing.T, s *seams, plan func(*post), set func(*carrier)) (died bool) {
 	t.Run(fmt.Sprintf("line %d", s.deadly), func(t *testing.T) {
 		p := openPost(t)
 		set(p.carrier)
 		courier := notify.NewCourier(mortal{p.store, s}, mortalTexter{p.carrier, s}, p.rules, p.clock, p.machine,
-			func(int) int { return 0 }, discard, notify.CourierOptions{StatusCallback: "https://pay.example.org/twilio/sms/status"})
-		p.taken(anas, payments.Card, ana, false)
+			func(int) int { return 0 }, discard, notify.CourierOptions{StatusCallback: "https://pay.example.org/twilio/sms/status", AtOnce: 1})
+		plan(p)
 		for range 40 {
 			if _, err := courier.Tick(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			for _, id := range p.line.take() {
-				died = sendOrDie(t, courier, id) || died
+			if ids := p.line.take(); len(ids) > 0 {
+				died = sendOrDie(t, courier, ids) || died
 			}
 			p.clock.add(time.Minute)
 			p.machine.add(time.Minute)
@@ -122,20 +139,27 @@ func killedAt(t *testing.T, s *seams, set func(*carrier)) (died bool) {
 	return died
 }
 
-// wantHonest: the text went out once and the row names it; or, after two creates that came to nothing,
+// wantHonest: each text went out once and its row names it; or, after two creates that came to nothing,
 // it never did and the row says that.
 func (p *post) wantHonest() {
 	p.t.Helper()
-	got := p.one(`SELECT state, creates, coalesce(message_sid, '') FROM notices`)
-	switch {
-	case p.carrier.sent() == 0 && got == "failed|2|":
-	case p.carrier.sent() == 1 && strings.HasPrefix(got, "accepted|") && strings.HasSuffix(got, "|"+p.carrier.texts[0].SID):
-	default:
-		p.t.Errorf("%d texts at the carrier, and the row says %s", p.carrier.sent(), got)
+	at := map[string][]string{} // what the carrier has, by our reference
+	for _, text := range p.carrier.texts {
+		_, reference, _ := strings.Cut(text.callback, "?n=")
+		at[reference] = append(at[reference], text.SID)
+	}
+	for _, row := range p.lines(`SELECT reference, state, creates, coalesce(message_sid, '') FROM notices`) {
+		reference, got, _ := strings.Cut(row, "|")
+		switch sids := at[reference]; {
+		case len(sids) == 0 && got == "failed|2|":
+		case len(sids) == 1 && strings.HasPrefix(got, "accepted|") && strings.HasSuffix(got, "|"+sids[0]):
+		default:
+			p.t.Errorf("the carrier has %v, and the row says %s", sids, got)
+		}
 	}
 }
 
-func sendOrDie(t *testing.T, courier *notify.Courier, id int64) (died bool) {
+func sendOrDie(t *testing.T, courier *notify.Courier, ids []int64) (died bool) {
 	t.Helper()
 	defer func() {
 		if r := recover(); r != nil {
@@ -145,7 +169,7 @@ func sendOrDie(t *testing.T, courier *notify.Courier, id int64) (died bool) {
 			died = true
 		}
 	}()
-	if err := courier.Send(context.Background(), id); err != nil {
+	if err := courier.Send(context.Background(), ids...); err != nil {
 		t.Errorf("send: %v", err)
 	}
 	return false

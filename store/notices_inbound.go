@@ -159,7 +159,7 @@ func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number
 	if err != nil {
 		return fmt.Errorf("plan answer: %w", err)
 	}
-	return s.nudge(ctx, tx, NoticeJob{ID: id})
+	return s.nudge(ctx, tx, NoticeJob{IDs: []int64{id}})
 }
 
 // suppressNumber writes the suppression that is in force from now on and ends the consent that it

@@ -56,8 +56,9 @@ func (m *movable) add(d time.Duration) {
 
 // line is the jobs that the store puts in line.
 type line struct {
-	mu  sync.Mutex
-	ids []int64
+	mu      sync.Mutex
+	ids     []int64
+	batches map[string][]int // how long they are, by queue
 }
 
 func (l *line) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.InsertManyParams) (int, error) {
@@ -65,7 +66,8 @@ func (l *line) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.Inse
 	defer l.mu.Unlock()
 	for _, p := range params {
 		if job, ok := p.Args.(store.NoticeJob); ok {
-			l.ids = append(l.ids, job.ID)
+			l.ids = append(l.ids, job.IDs...)
+			l.batches[p.InsertOpts.Queue] = append(l.batches[p.InsertOpts.Queue], len(job.IDs))
 		}
 	}
 	return len(params), nil
@@ -185,7 +187,7 @@ func openPost(t testing.TB) *post {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &post{t: t, pool: pool, line: &line{}, clock: &movable{at: postAt}, machine: &movable{at: postAt}}
+	p := &post{t: t, pool: pool, line: &line{batches: map[string][]int{}}, clock: &movable{at: postAt}, machine: &movable{at: postAt}}
 	p.carrier = &carrier{clock: p.clock}
 	p.store = store.New(pool, p.line, keys, keys, p.machine)
 	policy := billing.DefaultPolicy()
@@ -326,10 +328,8 @@ func (p *post) declined(account, number string) payments.Attempt {
 func (p *post) work() {
 	p.t.Helper()
 	for ids := p.line.take(); len(ids) > 0; ids = p.line.take() {
-		for _, id := range ids {
-			if err := p.courier.Send(context.Background(), id); err != nil {
-				p.t.Errorf("send: %v", err)
-			}
+		if err := p.courier.Send(context.Background(), ids...); err != nil { // one batch
+			p.t.Errorf("send: %v", err)
 		}
 	}
 }

@@ -69,23 +69,37 @@ func (s *Store) failNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, c noti
 	return s.afterEnd(ctx, q, tx, row, r.Trouble, at)
 }
 
-// ReportNotice writes the carrier's word. It names no fence: a text that exists, exists.
-func (s *Store) ReportNotice(ctx context.Context, r notify.Report, at time.Time) (notify.Reported, error) {
-	var got notify.Reported
-	err := s.inTx(ctx, "report notice", func(q *db.Queries, tx pgx.Tx) error {
-		row, err := q.ReportNotice(ctx, db.ReportNoticeParams{
-			Reference: r.Reference, MessageSid: &r.SID, State: string(r.State), At: &at, Why: ptr(r.Why), PollAt: when(r.PollAt),
-			ErrorCode: ptr(int32(r.Code)), //nolint:gosec // G115: a carrier's error code has five digits
-		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			got, err = unchanged(ctx, q, r)
-			return err
-		}
+// ReportNotices writes the carrier's word. It names no fence: a text that exists, exists.
+func (s *Store) ReportNotices(ctx context.Context, list []notify.Report, at time.Time) (got []notify.Reported, err error) {
+	p := db.ReportNoticesParams{At: &at}
+	for _, r := range list {
+		p.Refs, p.MessageSids, p.States = append(p.Refs, r.Reference), append(p.MessageSids, r.SID), append(p.States, string(r.State))
+		p.Whys, p.PollAts = append(p.Whys, r.Why), append(p.PollAts, r.PollAt)
+		p.ErrorCodes = append(p.ErrorCodes, int32(r.Code)) //nolint:gosec // G115: a carrier's error code has five digits
+	}
+	err = s.inTx(ctx, "report notices", func(q *db.Queries, tx pgx.Tx) error {
+		rows, err := q.ReportNotices(ctx, p)
 		if err != nil {
 			return err
 		}
-		got = notify.Reported{Kind: notify.Kind(row.Kind), Changed: true}
-		return s.afterEnd(ctx, q, tx, row, r.Trouble, at)
+		changed := make(map[string]db.Notice, len(rows))
+		for _, row := range rows {
+			changed[row.Reference] = row
+		}
+		got = make([]notify.Reported, len(list))
+		for i, r := range list {
+			row, ok := changed[r.Reference]
+			if !ok {
+				got[i], err = unchanged(ctx, q, r)
+			} else {
+				got[i] = notify.Reported{Kind: notify.Kind(row.Kind), Changed: true}
+				err = s.afterEnd(ctx, q, tx, row, r.Trouble, at)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return got, err
 }
@@ -94,7 +108,7 @@ func (s *Store) ReportNotice(ctx context.Context, r notify.Report, at time.Time)
 func unchanged(ctx context.Context, q *db.Queries, r notify.Report) (notify.Reported, error) {
 	row, err := q.NoticeByReference(ctx, r.Reference)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return notify.Reported{}, notify.ErrNoSuchText
+		return notify.Reported{Nobody: true}, nil
 	}
 	if err != nil {
 		return notify.Reported{}, err
@@ -190,7 +204,8 @@ func (s *Store) NudgeNotices(ctx context.Context, n notify.Nudge) (notify.Nudged
 
 // OldestDueNotice is since when the oldest unsent text has been due, or zero when none is.
 func (s *Store) OldestDueNotice(ctx context.Context, now time.Time) (time.Time, error) {
-	t, err := s.q.OldestDueNotice(ctx, now)
+	kinds := append(names(notify.FirstKinds()), names(notify.CappedKinds())...)
+	t, err := s.q.OldestDueNotice(ctx, db.OldestDueNoticeParams{Now: now, Kinds: kinds})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, nil
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,79 +13,141 @@ import (
 	"duebell/store/db"
 )
 
-// TakeNotice claims a planned notice after asking decide with the facts of this transaction, or takes
-// one in doubt to be looked for. The row is locked first: of two couriers the second finds it claimed.
-func (s *Store) TakeNotice(ctx context.Context, id int64, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
-	var got notify.Claim
-	err := s.inTx(ctx, "take notice", func(q *db.Queries, tx pgx.Tx) error {
-		locked, err := q.NoticeForUpdate(ctx, id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
+// TakeNotices claims planned notices after asking decide with the facts of this transaction, and takes
+// those in doubt to be looked for. Their numbers are locked, and then the rows: of two couriers the second
+// finds them claimed.
+func (s *Store) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) (got []notify.Claim, err error) {
+	err = s.inTx(ctx, "take notices", func(q *db.Queries, tx pgx.Tx) error {
+		if err := q.LockNumbersOf(ctx, ids); err != nil {
+			return fmt.Errorf("lock numbers: %w", err)
 		}
+		rows, err := q.LockNotices(ctx, ids) // a look of its own: what happened while it waited is there to see (N2)
 		if err != nil {
 			return err
 		}
-		row := locked.Notice
-		switch notify.State(row.State) {
-		case notify.Planned:
-			got, err = s.takePlanned(ctx, q, tx, locked, at, decide)
-		case notify.Unsure:
-			got, err = takeUnsure(ctx, q, row, at)
-		case notify.Accepted, notify.Sent:
-			got, err = claimPoll(ctx, q, row, at)
+		var planned []db.LockNoticesRow
+		var unsure, known []int64
+		for _, r := range rows {
+			switch notify.State(r.Notice.State) {
+			case notify.Planned:
+				if !r.Notice.NotBefore.After(at.Now) {
+					planned = append(planned, r)
+				}
+			case notify.Unsure:
+				unsure = append(unsure, r.Notice.ID)
+			case notify.Accepted, notify.Sent:
+				known = append(known, r.Notice.ID)
+			}
 		}
-		return err
+		if got, err = takeAgain(ctx, q, unsure, known, at); err != nil {
+			return err
+		}
+		for len(planned) > 0 {
+			var round []db.LockNoticesRow
+			round, planned = oneEach(planned)
+			claims, err := s.takePlanned(ctx, q, tx, round, at, decide)
+			if err != nil {
+				return err
+			}
+			got = append(got, claims...)
+		}
+		return nil
 	})
 	if err != nil {
-		return notify.Claim{}, err
-	}
-	if got.ID == 0 {
-		return notify.Claim{}, notify.ErrNothingToDo
+		return nil, err
 	}
 	return got, nil
 }
 
-// takePlanned writes the verdict: claimed, put off or ended.
-func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, locked db.NoticeForUpdateRow, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
-	row := locked.Notice
-	if row.NotBefore.After(at.Now) {
-		return notify.Claim{}, nil
+// oneEach parts the first notice of each number from the others: what goes to a number is decided when
+// what went before it is written (N3).
+func oneEach(rows []db.LockNoticesRow) (first, others []db.LockNoticesRow) {
+	seen := make(map[string]bool, len(rows))
+	for _, r := range rows {
+		if seen[r.Notice.Number] {
+			others = append(others, r)
+			continue
+		}
+		seen[r.Notice.Number] = true
+		first = append(first, r)
 	}
-	facts, err := noticeFacts(ctx, q, row, at.Now)
+	return first, others
+}
+
+// takePlanned writes the verdicts: claimed, put off or ended.
+func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows []db.LockNoticesRow, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
+	facts, err := noticeFacts(ctx, q, rows, at.Now)
 	if err != nil {
-		return notify.Claim{}, err
+		return nil, err
 	}
-	probe := false
-	if locked.Stopped {
-		if facts.Paused, probe, err = paused(ctx, q, row, at.Now); err != nil {
-			return notify.Claim{}, fmt.Errorf("read what is stopped: %w", err)
+	probes := map[int64]bool{}
+	for i, r := range rows {
+		if !r.Stopped {
+			continue
+		}
+		if facts[i].Paused, probes[r.Notice.ID], err = paused(ctx, q, r.Notice, at.Now); err != nil {
+			return nil, fmt.Errorf("read what is stopped: %w", err)
 		}
 	}
-	v, err := decide(facts)
+	verdicts, err := decide(facts)
 	if err != nil {
-		return notify.Claim{}, err
+		return nil, err
 	}
-	for _, u := range v.Untrue {
-		if err := q.DropReason(ctx, db.DropReasonParams{
-			ID: row.ID, Account: u.Account, DaysBefore: int32(u.DaysBefore), Why: &u.Why, //nolint:gosec // G115: days
-		}); err != nil {
-			return notify.Claim{}, err
+	if err := dropUntrue(ctx, q, rows, verdicts); err != nil {
+		return nil, err
+	}
+	send := db.ClaimNoticesParams{Now: &at.Now, LeaseUntil: &at.LeaseUntil}
+	var wait db.PutNoticesOffParams
+	for i, v := range verdicts {
+		row := rows[i].Notice
+		switch v.Do {
+		case notify.DoSend:
+			send.Ids, send.Bodies = append(send.Ids, row.ID), append(send.Bodies, v.Body)
+		case notify.DoWait:
+			wait.Ids, wait.Untils = append(wait.Ids, row.ID), append(wait.Untils, v.Until)
+		case notify.DoDrop:
+			err = s.endNotice(ctx, q, tx, row, notify.Dropped, v.Why, at.Now)
+		case notify.DoSuppress:
+			err = s.endNotice(ctx, q, tx, row, notify.Suppressed, v.Why, at.Now)
+		default:
+			err = fmt.Errorf("a verdict that we do not know: %q", v.Do)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	switch v.Do {
-	case notify.DoSend:
-		claimed, err := q.ClaimNotice(ctx, db.ClaimNoticeParams{ID: row.ID, Body: &v.Body, Now: &at.Now, LeaseUntil: &at.LeaseUntil})
-		c := claimOf(claimed)
-		c.Probe = probe
-		return c, err
-	case notify.DoWait:
-		return notify.Claim{}, q.PutNoticeOff(ctx, db.PutNoticeOffParams{ID: row.ID, Until: v.Until})
-	case notify.DoDrop:
-		return notify.Claim{}, s.endNotice(ctx, q, tx, row, notify.Dropped, v.Why, at.Now)
-	case notify.DoSuppress:
-		return notify.Claim{}, s.endNotice(ctx, q, tx, row, notify.Suppressed, v.Why, at.Now)
+	if len(wait.Ids) > 0 {
+		if err := q.PutNoticesOff(ctx, wait); err != nil {
+			return nil, err
+		}
 	}
-	return notify.Claim{}, fmt.Errorf("a verdict that we do not know: %q", v.Do)
+	if len(send.Ids) == 0 {
+		return nil, nil
+	}
+	claimed, err := q.ClaimNotices(ctx, send)
+	if err != nil {
+		return nil, err
+	}
+	claims := claimsOf(claimed)
+	for i := range claims {
+		claims[i].Probe = probes[claims[i].ID]
+	}
+	return claims, nil
+}
+
+// dropUntrue ends the reasons that do not hold any more.
+func dropUntrue(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, verdicts []notify.Verdict) error {
+	var p db.DropUntrueParams
+	for i, v := range verdicts {
+		for _, u := range v.Untrue {
+			p.Ids, p.Accounts, p.Whys = append(p.Ids, rows[i].Notice.ID), append(p.Accounts, u.Account), append(p.Whys, u.Why)
+			p.DaysBefore = append(p.DaysBefore, int32(u.DaysBefore)) //nolint:gosec // G115: days
+		}
+	}
+	if len(p.Ids) == 0 {
+		return nil
+	}
+	return q.DropUntrue(ctx, p)
 }
 
 // endNotice ends a notice of which nothing has left. One that was created once and not found again
@@ -102,25 +163,47 @@ func (s *Store) endNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.
 	return s.afterEnd(ctx, q, tx, ended, "", at)
 }
 
-func takeUnsure(ctx context.Context, q *db.Queries, row db.Notice, at notify.Moment) (notify.Claim, error) {
-	taken, err := q.ClaimLook(ctx, db.ClaimLookParams{ID: row.ID, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return notify.Claim{}, nil
+// takeAgain takes notices in doubt, to be looked for, and texts that the carrier has, to ask for them.
+func takeAgain(ctx context.Context, q *db.Queries, unsure, known []int64, at notify.Moment) (claims []notify.Claim, err error) {
+	var looks, polls []db.Notice
+	if len(unsure) > 0 {
+		looks, err = q.ClaimLooks(ctx, db.ClaimLooksParams{Ids: unsure, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
 	}
-	return claimOf(taken), err
+	if err == nil && len(known) > 0 {
+		polls, err = q.ClaimPolls(ctx, db.ClaimPollsParams{Ids: known, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
+	}
+	return append(claimsOf(looks), claimsOf(polls)...), err
 }
 
 // realDays is how far back the answer to "is this real" looks (O10).
 const realDays = 7 * 24 * time.Hour
 
-// noticeFacts re-reads all that a notice rests on.
-func noticeFacts(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (notify.Facts, error) {
-	rows, err := q.NoticeFacts(ctx, row.ID)
-	if err != nil {
-		return notify.Facts{}, fmt.Errorf("read facts: %w", err)
+// noticeFacts re-reads all that notices rest on, at most one to a number.
+func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow, now time.Time) ([]notify.Facts, error) {
+	ids, place := make([]int64, len(notices)), make(map[int64]int, len(notices))
+	for i, n := range notices {
+		ids[i], place[n.Notice.ID] = n.Notice.ID, i
 	}
-	f := notify.Facts{Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
+	rows, err := q.NoticeFacts(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read facts: %w", err)
+	}
+	facts := make([]notify.Facts, len(notices))
+	var reminded []string
+	for i, n := range notices {
+		row := n.Notice
+		facts[i] = notify.Facts{Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
+		if trait, _ := facts[i].Kind.Traits(); trait.Reminder {
+			reminded = append(reminded, row.Number)
+		}
+		if facts[i].Kind == notify.RealReply {
+			if facts[i].Recent, err = recentTexts(ctx, q, row.Number, now); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for _, r := range rows {
+		f := &facts[place[r.ID]]
 		f.Consent, f.OptedOut, f.Unreachable = r.Consent, r.OptedOut, r.Unreachable
 		f.Zones = r.ZonesOfNumber
 		if len(f.Zones) == 0 && val(r.ZoneOfAccount) != "" {
@@ -130,17 +213,17 @@ func noticeFacts(ctx context.Context, q *db.Queries, row db.Notice, now time.Tim
 			f.Reasons = append(f.Reasons, reasonFacts(r))
 		}
 	}
-	if trait, _ := f.Kind.Traits(); trait.Reminder {
-		if f.Household, err = household(ctx, q, row.Number, now); err != nil {
-			return notify.Facts{}, err
-		}
+	if len(reminded) == 0 {
+		return facts, nil
 	}
-	if f.Kind == notify.RealReply {
-		if f.Recent, err = recentTexts(ctx, q, row.Number, now); err != nil {
-			return notify.Facts{}, err
-		}
+	at, err := households(ctx, q, reminded, now)
+	if err != nil {
+		return nil, err
 	}
-	return f, nil
+	for i := range facts {
+		facts[i].Household = at[facts[i].Number]
+	}
+	return facts, nil
 }
 
 func reasonFacts(r db.NoticeFactsRow) notify.Reason {
@@ -164,10 +247,7 @@ func reasonFacts(r db.NoticeFactsRow) notify.Reason {
 }
 
 func recentTexts(ctx context.Context, q *db.Queries, number string, now time.Time) ([]notify.SentText, error) {
-	var kinds []string
-	for _, k := range notify.NamedKinds() {
-		kinds = append(kinds, string(k))
-	}
+	kinds := names(notify.NamedKinds())
 	since := now.Add(-realDays)
 	rows, err := q.RecentTexts(ctx, db.RecentTextsParams{Number: number, Kinds: kinds, Since: &since})
 	if err != nil {
@@ -178,6 +258,14 @@ func recentTexts(ctx context.Context, q *db.Queries, number string, now time.Tim
 		texts[i] = notify.SentText{Kind: notify.Kind(r.Kind), At: r.At}
 	}
 	return texts, nil
+}
+
+func claimsOf(rows []db.Notice) []notify.Claim {
+	claims := make([]notify.Claim, len(rows))
+	for i, r := range rows {
+		claims[i] = claimOf(r)
+	}
+	return claims
 }
 
 func claimOf(r db.Notice) notify.Claim {

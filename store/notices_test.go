@@ -275,8 +275,8 @@ func TestSecondTextOfOneNotice(t *testing.T) {
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
 	reference := p.one(`SELECT reference FROM notices`)
-	got, err := p.store.ReportNotice(context.Background(), notify.Report{Reference: reference, SID: "SM9", State: notify.Delivered}, p.clock.Now())
-	if err != nil || !got.Twice || got.Changed {
+	got, err := p.store.ReportNotices(context.Background(), []notify.Report{{Reference: reference, SID: "SM9", State: notify.Delivered}}, p.clock.Now())
+	if err != nil || !got[0].Twice || got[0].Changed {
 		t.Errorf("reported %+v, %v", got, err)
 	}
 	if got := p.one(`SELECT message_sid, state FROM notices`); got != p.carrier.texts[0].SID+"|accepted" {

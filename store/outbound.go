@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,8 +14,15 @@ import (
 	"duebell/store/db"
 )
 
-// laterPriority is River's for reminders: whatever else is in line is worked first.
-const laterPriority = 3
+// ReminderQueue is the line of the reminders, apart from the notices' own: an answer or a receipt never
+// stands behind them.
+const ReminderQueue = "reminder"
+
+// How many notices a job carries. Of reminders many go at once; what somebody waits for in small parts.
+const (
+	reminderBatch = 100
+	firstBatch    = 10
+)
 
 // nudgeDue puts in line what is due, each kind within its share, and notes that its job is on its way.
 func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify.Nudge) (int, error) {
@@ -33,7 +41,7 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	if err != nil {
 		return 0, err
 	}
-	probe, err := q.DueProbe(ctx, n.Now)
+	probe, err := q.DueProbe(ctx, db.DueProbeParams{Now: n.Now, Kinds: append(names(notify.FirstKinds()), names(notify.CappedKinds())...)})
 	if err != nil {
 		return 0, err
 	}
@@ -44,33 +52,36 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Ids: append(append([]int64{}, first...), later...)}); err != nil {
 		return 0, err
 	}
-	line := append(append(looks, first...), probe...)
-	if err := s.putInLine(ctx, tx, line, 0); err != nil {
+	line := append(append(first, probe...), looks...)
+	if err := s.putInLine(ctx, tx, line, firstBatch, NoticeJob{}.Kind()); err != nil {
 		return 0, err
 	}
-	return len(line) + len(later), s.putInLine(ctx, tx, later, laterPriority)
+	return len(line) + len(later), s.putInLine(ctx, tx, later, reminderBatch, ReminderQueue)
 }
 
 func due(ctx context.Context, q *db.Queries, n notify.Nudge, most int, kinds []notify.Kind) ([]int64, error) {
 	if most <= 0 {
 		return nil, nil
 	}
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = string(k)
-	}
-	return q.DueNotices(ctx, db.DueNoticesParams{Kinds: names, Now: n.Now, MachineNow: &n.MachineNow, Most: int32(most)}) //nolint:gosec // G115: some thousands
+	return q.DueNotices(ctx, db.DueNoticesParams{Kinds: names(kinds), Now: n.Now, MachineNow: n.MachineNow, Most: int32(most)}) //nolint:gosec // G115: some thousands
 }
 
-// putInLine nudges notices with a priority of River's; 0 is its own.
-func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, priority int) error {
+func names(kinds []notify.Kind) []string {
+	list := make([]string, len(kinds))
+	for i, k := range kinds {
+		list[i] = string(k)
+	}
+	return list
+}
+
+// putInLine nudges notices, so many with one job.
+func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, batch int, queue string) error {
 	if len(ids) == 0 || s.jobs == nil {
 		return nil
 	}
-	params := make([]river.InsertManyParams, len(ids))
-	for i, id := range ids {
-		job := NoticeJob{ID: id}
-		params[i] = river.InsertManyParams{Args: job, InsertOpts: &river.InsertOpts{Queue: job.Kind(), Priority: priority}}
+	var params []river.InsertManyParams
+	for part := range slices.Chunk(ids, batch) {
+		params = append(params, river.InsertManyParams{Args: NoticeJob{IDs: part}, InsertOpts: &river.InsertOpts{Queue: queue}})
 	}
 	if _, err := s.jobs.InsertManyFastTx(ctx, tx, params); err != nil {
 		return fmt.Errorf("nudge: %w", err)
@@ -124,15 +135,6 @@ func pause(ctx context.Context, q *db.Queries, kind string, code int, t notify.T
 		return err
 	}
 	return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: at})
-}
-
-// claimPoll takes a text that the carrier has, to ask for it.
-func claimPoll(ctx context.Context, q *db.Queries, row db.Notice, at notify.Moment) (notify.Claim, error) {
-	taken, err := q.ClaimPoll(ctx, db.ClaimPollParams{ID: row.ID, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return notify.Claim{}, nil
-	}
-	return claimOf(taken), err
 }
 
 // PutPollOff says when a text is asked for again; zero: no more.

@@ -47,12 +47,12 @@ func (s *Store) CallProgress(ctx context.Context, reference, call, status string
 }
 
 func (s *Store) callReport(ctx context.Context, reference, call string, state notify.State, at time.Time) error {
-	_, err := s.ReportNotice(ctx, notify.Report{Reference: reference, SID: call, State: state}, at)
-	if errors.Is(err, notify.ErrNoSuchText) {
-		return ivr.ErrNotPlaced
-	}
+	got, err := s.ReportNotices(ctx, []notify.Report{{Reference: reference, SID: call, State: state}}, at)
 	if err != nil {
 		return fmt.Errorf("note news of a call: %w", err)
+	}
+	if got[0].Nobody {
+		return ivr.ErrNotPlaced
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,8 +80,12 @@ func (p *post) drain(d, step time.Duration, couriers ...*notify.Courier) {
 		for i, c := range couriers {
 			go func() {
 				var errs []error
+				var mine []int64
 				for at := i; at < len(ids); at += len(couriers) {
-					errs = append(errs, c.Send(ctx, ids[at]))
+					mine = append(mine, ids[at])
+				}
+				for batch := range slices.Chunk(mine, 7) {
+					errs = append(errs, c.Send(ctx, batch...))
 				}
 				done <- errors.Join(errs...)
 			}()
@@ -194,8 +199,12 @@ func TestKindsTakeTurns(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"payment_received": 3, "due_soon": 14, "past_due": 14, "grace_ending": 2}, kinds()); diff != "" {
 		t.Errorf("the first tick (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]int{"due_soon": 24, "past_due": 6}, kinds()); diff != "" { // those in line are not put there again
-		t.Errorf("the second tick (-want +got):\n%s", diff)
+	if got := kinds(); len(got) != 0 { // no more are in line than may be, and those in line are not put there again
+		t.Errorf("the second tick: %v", got)
+	}
+	p.exec(`UPDATE notices SET state = 'accepted' WHERE nudged_until IS NOT NULL AND kind <> 'payment_received'`)
+	if diff := cmp.Diff(map[string]int{"due_soon": 24, "past_due": 6}, kinds()); diff != "" {
+		t.Errorf("the third tick (-want +got):\n%s", diff)
 	}
 	n.MachineNow = n.Again
 	if got := kinds(); got["payment_received"] != 3 { // their jobs were lost
@@ -204,7 +213,7 @@ func TestKindsTakeTurns(t *testing.T) {
 	p.exec(`INSERT INTO campaigns (kind, paused_at, why) VALUES ('due_soon', $1, 'by hand')`, postAt)
 	n.MachineNow = n.MachineNow.Add(time.Minute)
 	n.Again = n.MachineNow.Add(10 * time.Second)
-	if got := kinds(); got["due_soon"] != 0 || got["past_due"] != 20 {
+	if got := kinds(); got["due_soon"] != 0 || got["past_due"] != 6 {
 		t.Errorf("while one is stopped: %v", got)
 	}
 }

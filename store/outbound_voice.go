@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"duebell/notify"
 	"duebell/store/db"
@@ -20,21 +19,9 @@ func (s *Store) NumbersToCall(ctx context.Context, after string, most int) ([]st
 
 // CallInstead makes calls of the reminders that stand planned for a number.
 func (p *planPage) CallInstead(ctx context.Context, number string) error {
-	var kinds []string
-	for _, k := range notify.CappedKinds() {
-		kinds = append(kinds, string(k))
-	}
+	kinds := names(notify.CappedKinds())
 	if err := p.q.CallInstead(ctx, db.CallInsteadParams{Number: number, Kinds: kinds}); err != nil {
 		return fmt.Errorf("plan calls: %w", err)
-	}
-	return nil
-}
-
-// GrantVoiceConsent records that a number has agreed to reminder calls (N10). It lifts no suppression.
-func (s *Store) GrantVoiceConsent(ctx context.Context, c notify.Consent, at time.Time) error {
-	err := s.q.GrantVoiceConsent(ctx, db.GrantVoiceConsentParams{Number: c.Number, Source: string(c.Source), Wording: c.Words, At: at})
-	if err != nil {
-		return fmt.Errorf("record consent to calls: %w", err)
 	}
 	return nil
 }

@@ -231,18 +231,23 @@ func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string
 	return all, nil
 }
 
-// household reads all that the reminders to one number rest on, to the last cent: what a claim looks
-// at (N2). Whether texts may go to the number the claim knows already.
-func household(ctx context.Context, q *db.Queries, number string, now time.Time) (*notify.Household, error) {
-	if err := q.LockNumber(ctx, number); err != nil { // two texts to one number are looked at one after another (N3)
-		return nil, fmt.Errorf("lock number: %w", err)
-	}
-	rows, err := q.NumberAccounts(ctx, &number) // a look of its own: what was paid while it waited is there to see (N2)
+// households reads all that the reminders to some numbers rest on, to the last cent: what a claim looks
+// at (N2). Whether texts may go to the numbers the claim knows already.
+func households(ctx context.Context, q *db.Queries, numbers []string, now time.Time) (map[string]*notify.Household, error) {
+	rows, err := q.NumbersAccounts(ctx, numbers)
 	if err != nil {
-		return nil, fmt.Errorf("read accounts of a number: %w", err)
+		return nil, fmt.Errorf("read accounts of numbers: %w", err)
 	}
-	h := &notify.Household{Number: number, ImportedAt: now} // nobody's number: whatever is said of it, no account bears it out
+	said, err := saidTo(ctx, q, numbers, billing.MonthOf(billing.DateIn(now, time.UTC)).Add(-saidMonths))
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]*notify.Household, len(numbers))
+	for _, number := range numbers { // if nobody's: whatever is said of it, no account bears it out
+		all[number] = &notify.Household{Number: number, ImportedAt: now, Said: said[number]}
+	}
 	for _, r := range rows {
+		h := all[r.Number]
 		h.ImportedAt = r.ImportedAt
 		whole := &notify.History{Bills: billsIn(r.Account.Account, r.Months, r.Billed, r.FirstMonths, r.GraceMonths, r.Graces)}
 		for i, cents := range r.Cents {
@@ -252,12 +257,7 @@ func household(ctx context.Context, q *db.Queries, number string, now time.Time)
 		}
 		h.Accounts = append(h.Accounts, notify.Owing{Account: account(r.Account), Language: r.Language, InFlight: r.InFlight, History: whole})
 	}
-	said, err := saidTo(ctx, q, []string{number}, billing.MonthOf(billing.DateIn(now, time.UTC)).Add(-saidMonths))
-	if err != nil {
-		return nil, err
-	}
-	h.Said = said[number]
-	return h, nil
+	return all, nil
 }
 
 // saidMonths is how far back a claim looks for what was said.

@@ -59,10 +59,7 @@ type ReminderCount struct {
 
 // ReminderCounts says what became of the reminders that were planned since an instant.
 func (s *Store) ReminderCounts(ctx context.Context, since time.Time) ([]ReminderCount, error) {
-	var kinds []string
-	for _, k := range notify.ReminderKinds() {
-		kinds = append(kinds, string(k))
-	}
+	kinds := names(notify.ReminderKinds())
 	rows, err := s.q.ReminderCounts(ctx, db.ReminderCountsParams{Kinds: kinds, Since: since})
 	if err != nil {
 		return nil, fmt.Errorf("count reminders: %w", err)

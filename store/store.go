@@ -48,9 +48,9 @@ type ChargeJob struct {
 // Kind names the job in River.
 func (ChargeJob) Kind() string { return "charge" }
 
-// NoticeJob asks a worker to send one notice, or to settle what became of it. A nudge as well.
+// NoticeJob asks a worker to send notices, or to settle what became of them. A nudge as well.
 type NoticeJob struct {
-	ID int64 `json:"id"`
+	IDs []int64 `json:"ids"`
 }
 
 // Kind names the job in River.

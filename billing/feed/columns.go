@@ -140,6 +140,8 @@ func together(kind Kind, r *Row) (name, reason string) {
 		}
 	case Suppressions:
 		r.Suppression.complete()
+	case Consents:
+		return r.Consent.complete()
 	case Accounts:
 		if (r.Account.AutoPayDay != 0) != (r.Account.AutoPayLast4 != "") {
 			return "autopay_last4", "AutoPay needs the day and the last 4 digits of the bank account, or neither"

@@ -59,7 +59,7 @@ func TestBadSuppressions(t *testing.T) {
 		"f.csv:3: at: want an instant with its offset, as 2027-01-31T23:59:59-05:00",
 		"f.csv:3: channel: want one of: sms, voice",
 		"f.csv:3: purpose: want one of: payments, all",
-		"f.csv:3: source: want one of: text, twilio, key, speech, agent, letter, web, carrier, undeliverable, import",
+		"f.csv:3: source: want one of: text, twilio, key, speech, agent, letter, web, carrier, undeliverable, reassigned, import",
 		"f.csv:4: number: must not be empty",
 		"f.csv:4: at: want an instant with its offset, as 2027-01-31T23:59:59-05:00",
 	}
@@ -78,12 +78,13 @@ func TestBadSuppressions(t *testing.T) {
 	}
 }
 
-// TestIsSuppressions tells the file from those of billing.
-func TestIsSuppressions(t *testing.T) {
-	for text, want := range map[string]bool{
-		"number,at\n": true, "at,words,number\n": true, head(feed.Members) + "\n": false, head(feed.Payments) + "\n": false, "": false, "number\n": false,
+// TestOwnKind tells our own files from those of billing.
+func TestOwnKind(t *testing.T) {
+	for text, want := range map[string]feed.Kind{
+		"number,at\n": feed.Suppressions, "at,words,number\n": feed.Suppressions, "number,at,wording\n": feed.Consents,
+		head(feed.Members) + "\n": "", head(feed.Payments) + "\n": "", "": "", "number\n": "",
 	} {
-		if got, err := feed.IsSuppressions(feed.Text("f.csv", text)); got != want || err != nil {
+		if got, err := feed.OwnKind(feed.Text("f.csv", text)); got != want || err != nil {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}

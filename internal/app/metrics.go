@@ -38,11 +38,14 @@ type Metrics struct {
 	twilio     *prometheus.CounterVec
 	twilioTime *prometheus.HistogramVec
 
+	numberChecks *prometheus.CounterVec
+
 	ticks         *prometheus.CounterVec
 	errorsLogged  prometheus.Counter
 	statements    *prometheus.CounterVec
 	commitsUnsure prometheus.Counter
 	redisCommands prometheus.Counter
+	erased        *prometheus.CounterVec
 	pools         *pools
 }
 
@@ -85,6 +88,7 @@ func (m *Metrics) makeTextMetrics() {
 	m.texts = m.counters("duebell_texts_total", "Texts by kind, the state they came to, and why.", "kind", "state", "why")
 	m.textsOld = m.gauge("duebell_texts_oldest_due_seconds", "Age of the oldest text that may go and has not gone.")
 	m.twilio = m.counters("duebell_twilio_requests_total", "Requests to Twilio's API, by operation and what they proved: ok, refused, rate_limited, unknown, account.", "op", "kind")
+	m.numberChecks = m.counters("duebell_number_checks_total", "Numbers looked up for having changed hands, by the answer: yes, no, no_data.", "answer")
 	m.twilioTime = m.times("duebell_twilio_seconds", "One request to Twilio's API.", outsideBuckets, "op")
 }
 
@@ -93,6 +97,7 @@ func (m *Metrics) makeStoreMetrics() {
 	m.errorsLogged = m.counter("duebell_errors_logged_total", "Lines logged at error level: each is something that only a person can mend.")
 	m.statements = m.counters("duebell_db_statements_total", "SQL statements sent, by kind: read, write, commit, other.", "kind")
 	m.commitsUnsure = m.counter("duebell_db_commits_unsure_total", "COMMITs sent whose reply was lost: they may have happened.")
+	m.erased = m.counters("duebell_erased_total", "Rows erased because their time was over, by what they were.", "what")
 	m.redisCommands = m.counter("duebell_redis_commands_total", "Redis commands sent.")
 }
 

@@ -44,7 +44,8 @@ func TestTheManualsSizes(t *testing.T) {
 	}
 	for _, line := range []string{
 		"| charges at once, per `work` | " + strconv.Itoa(chargeWorkers) + " |",
-		"| texts at once, per `work` | " + strconv.Itoa(noticeWorkers) + " |",
+		"| jobs of texts at once, per `work` | " + strconv.Itoa(noticeWorkers) + " |",
+		"| batches of reminders at once, per `work` | " + strconv.Itoa(reminderWorkers) + " |",
 		"| connections to PostgreSQL | " + strconv.Itoa(serveConns) + " per `serve`, " + strconv.Itoa(workConns) + " per `work` |",
 	} {
 		if !strings.Contains(string(text), line) {

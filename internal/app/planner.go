@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"duebell/billing"
 	"duebell/notify"
@@ -52,9 +51,7 @@ func planning(config *river.Config) {
 	job := func() (river.JobArgs, *river.InsertOpts) {
 		return planJob{}, &river.InsertOpts{
 			Queue: planJob{}.Kind(), MaxAttempts: 1,
-			UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
-				rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-			}},
+			UniqueOpts: river.UniqueOpts{ByState: unfinished},
 		}
 	}
 	config.PeriodicJobs = append(config.PeriodicJobs,

@@ -29,6 +29,7 @@ type Settings struct {
 	TwilioPhoneNumber         string `name:"twilio-phone-number" env:"TWILIO_PHONE_NUMBER" help:"The line's own number, E.164."`
 	TwilioPayConnectorCard    string `name:"twilio-pay-connector-card" env:"TWILIO_PAY_CONNECTOR_CARD" default:"stripe_card" help:"Name of the Pay connector for cards."`
 	TwilioPayConnectorBank    string `name:"twilio-pay-connector-bank" env:"TWILIO_PAY_CONNECTOR_BANK" default:"duebell_bank" help:"Name of the Pay connector for bank accounts."`
+	ReassignedLookups         bool   `name:"reassigned-lookups" env:"DUEBELL_REASSIGNED_LOOKUPS" help:"Ask Twilio every reassigned_check_days whether numbers have changed hands. Needs its approval; each question is billed."`
 	TwilioAPIURL              string `name:"twilio-api-url" env:"TWILIO_API_URL" help:"Instead of Twilio's API (a stand-in)."`
 
 	ConnectorAddr     string `name:"connector-addr" env:"DUEBELL_CONNECTOR_ADDR" default:"127.0.0.1:8081" help:"Where the bank connector listens."`

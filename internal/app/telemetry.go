@@ -86,6 +86,8 @@ const (
 	attrMethod   = "duebell.method"
 	attrState    = "duebell.state"
 	attrNotice   = "duebell.notice"
+	attrBatch    = "duebell.batch"
+	attrClaimed  = "duebell.claimed"
 	attrKind     = "duebell.kind"
 	attrOp       = "duebell.op"
 )

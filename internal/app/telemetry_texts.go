@@ -49,20 +49,27 @@ func (w watchedTexter) begin(ctx context.Context, op string) (context.Context, f
 	}
 }
 
-// watchedNotices tells the span of a text what kind it is and how far it comes.
+// watchedNotices tells the span of a batch of texts what kind they are and how far they come: of one alone
+// its own, of more how many.
 type watchedNotices struct{ notify.Book }
 
-// TakeNotice puts a notice into the courier's hands.
-func (w watchedNotices) TakeNotice(ctx context.Context, id int64, at notify.Moment, decide func(notify.Facts) (notify.Verdict, error)) (notify.Claim, error) {
-	c, err := w.Book.TakeNotice(ctx, id, at, func(f notify.Facts) (notify.Verdict, error) {
-		v, err := decide(f)
-		note(ctx, attribute.String(attrKind, string(f.Kind)), attribute.String(attrOutcome, string(v.Do)))
-		return v, err
+// TakeNotices puts notices into the courier's hands.
+func (w watchedNotices) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
+	claims, err := w.Book.TakeNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Verdict, error) {
+		verdicts, err := decide(facts)
+		if len(ids) == 1 && len(verdicts) == 1 {
+			note(ctx, attribute.String(attrKind, string(facts[0].Kind)), attribute.String(attrOutcome, string(verdicts[0].Do)))
+		}
+		return verdicts, err
 	})
-	if err == nil {
-		note(ctx, attribute.String(attrKind, string(c.Kind)), attribute.String(attrState, string(c.State)))
+	switch {
+	case err != nil:
+	case len(ids) == 1 && len(claims) == 1:
+		note(ctx, attribute.String(attrKind, string(claims[0].Kind)), attribute.String(attrState, string(claims[0].State)))
+	case len(ids) > 1:
+		note(ctx, attribute.Int(attrClaimed, len(claims)))
 	}
-	return c, err
+	return claims, err
 }
 
 // RecordNotice writes what came of a claim.
@@ -74,11 +81,11 @@ func (w watchedNotices) RecordNotice(ctx context.Context, c notify.Claim, r noti
 	return err
 }
 
-// ReportNotice writes the carrier's word.
-func (w watchedNotices) ReportNotice(ctx context.Context, r notify.Report, at time.Time) (notify.Reported, error) {
-	got, err := w.Book.ReportNotice(ctx, r, at)
-	if err == nil {
-		note(ctx, attribute.String(attrState, string(r.State)))
+// ReportNotices writes the carrier's word.
+func (w watchedNotices) ReportNotices(ctx context.Context, list []notify.Report, at time.Time) ([]notify.Reported, error) {
+	got, err := w.Book.ReportNotices(ctx, list, at)
+	if err == nil && len(list) == 1 {
+		note(ctx, attribute.String(attrState, string(list[0].State)))
 	}
 	return got, err
 }

@@ -31,8 +31,12 @@ import (
 // for up to a minute and no database connection, so that the others are not slowed.
 const (
 	chargeWorkers = 200
-	noticeWorkers = 50
+	noticeWorkers = 25
 	workConns     = 30
+
+	// A worker of reminders has a batch of them in hand, and makes textsAtOnce creates side by side.
+	reminderWorkers = 8
+	textsAtOnce     = 8
 )
 
 // Work is the role that charges, looks up, texts and sweeps. Run as many as you like.
@@ -122,6 +126,7 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		Queues: map[string]river.QueueConfig{
 			store.ChargeJob{}.Kind(): queue(chargeWorkers, cfg.Timing),
 			store.NoticeJob{}.Kind(): queue(noticeWorkers, cfg.Timing),
+			store.ReminderQueue:      queue(reminderWorkers, cfg.Timing),
 		},
 		// A rescue of a slow but living job would run it twice side by side; the lease on the row
 		// decides in any case, and the sweeper nudges whatever was lost.
@@ -130,6 +135,10 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	}
 	if cfg.Reminders {
 		planning(jobs)
+	}
+	daily(jobs, eraseJob{})
+	if cfg.ReassignedLookups {
+		daily(jobs, checkJob{})
 	}
 	if w.jobs, err = openJobs(w.pool, jobs); err != nil {
 		return nil, err
@@ -161,7 +170,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	w.planner = notify.NewPlanner(w.Store, rules, d.Log, notify.PlannerOptions{})
 	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, w.cfg.PublicURL, d.Metrics}
 	options := notify.CourierOptions{
-		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Lease: w.cfg.Timing.Text, Ended: d.Metrics.NoticeEnded,
+		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Lease: w.cfg.Timing.Text, Ended: d.Metrics.NoticeEnded, AtOnce: textsAtOnce,
 		Pace: pacer(w.cfg, w.redis, w.Store, d.Machine, calendar), Poller: carrier,
 	}
 	if w.cfg.calls() {
@@ -172,6 +181,14 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
+	inbox := notify.NewInbox(w.Store, w.cfg.Policy, calendar, d.Clock, d.Log)
+	river.AddWorker(workers, &numberChecker{
+		store: w.Store, calendar: calendar, clock: d.Clock, metrics: d.Metrics, log: d.Log,
+		check: notify.NewNumberCheck(w.Store, inbox, directory{client}, w.cfg.Policy, d.Clock, d.Log),
+	})
+	river.AddWorker(workers, &eraser{
+		store: w.Store, policy: w.cfg.Policy, calendar: calendar, clock: d.Clock, machine: d.Machine, metrics: d.Metrics, log: d.Log,
+	})
 	return nil
 }
 
@@ -274,13 +291,21 @@ type noticeWorker struct {
 	log     *slog.Logger
 }
 
-// Work sends one notice, or settles what became of it.
+// Work sends notices, or settles what became of them.
 func (w *noticeWorker) Work(ctx context.Context, job *river.Job[store.NoticeJob]) error {
-	ctx, sp := span(ctx, "text", attribute.Int64(attrNotice, job.Args.ID))
-	err := w.courier.Send(ctx, job.Args.ID)
+	ids := job.Args.IDs
+	if len(ids) == 0 {
+		return nil
+	}
+	about := attribute.Int(attrBatch, len(ids))
+	if len(ids) == 1 {
+		about = attribute.Int64(attrNotice, ids[0])
+	}
+	ctx, sp := span(ctx, "text", about)
+	err := w.courier.Send(ctx, ids...)
 	ended(sp, err)
 	if err != nil {
-		w.log.Warn("a text did not get on; the tick nudges it again", "notice", job.Args.ID, "error", err)
+		w.log.Warn("texts did not get on; the tick nudges them again", "first", ids[0], "count", len(ids), "error", err)
 	}
 	return nil
 }

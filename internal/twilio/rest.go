@@ -16,6 +16,7 @@ import (
 
 	"github.com/twilio/twilio-go/client"
 	api "github.com/twilio/twilio-go/rest/api/v2010"
+	lookups "github.com/twilio/twilio-go/rest/lookups/v2"
 	messaging "github.com/twilio/twilio-go/rest/messaging/v1"
 )
 
@@ -88,6 +89,7 @@ func (c Client) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String()))
 type services struct {
 	api       *api.ApiService
 	messaging *messaging.ApiService
+	lookups   *lookups.ApiService
 }
 
 // do runs one request of twilio-go's under ctx. twilio-go knows no context, no time-out for a
@@ -108,7 +110,7 @@ func (c *Client) do(ctx context.Context, op string, call func(services) error) e
 	tc.SetAccountSid(c.account)
 	h := client.NewRequestHandler(tc)
 	h.Edge, h.Region = "", ""
-	return wire.outcome(op, call(services{api: api.NewApiService(h), messaging: messaging.NewApiService(h)}))
+	return wire.outcome(op, call(services{api: api.NewApiService(h), messaging: messaging.NewApiService(h), lookups: lookups.NewApiService(h)}))
 }
 
 // wire carries one request and remembers what became of it.

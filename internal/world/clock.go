@@ -134,17 +134,19 @@ func (w *World) ImportStale() {
 	w.stale = true
 }
 
-// Import loads a file as `duebell import` does: one of billing's, or one of opt-outs.
+// Import loads a file as `duebell import` does: one of billing's, of opt-outs or of consents.
 func (w *World) Import(ctx context.Context, file feed.Source) error {
-	optOuts, err := feed.IsSuppressions(file)
-	if err != nil {
-		return err
+	kind, err := feed.OwnKind(file)
+	now := w.clock.Now()
+	switch {
+	case err != nil:
+	case kind == feed.Suppressions:
+		_, err = w.store.ImportSuppressions(ctx, file, now)
+	case kind == feed.Consents:
+		_, err = w.store.ImportConsents(ctx, file, now)
+	default:
+		_, err = w.store.Import(ctx, []feed.Source{file}, store.ImportOptions{AsOf: now, At: now, Rules: w.feedRules()})
 	}
-	if optOuts {
-		_, err = w.store.ImportSuppressions(ctx, file, w.clock.Now())
-		return err
-	}
-	_, err = w.store.Import(ctx, []feed.Source{file}, store.ImportOptions{AsOf: w.clock.Now(), At: w.clock.Now(), Rules: w.feedRules()})
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"duebell/billing/feed"
 	"duebell/internal/app"
 	"duebell/internal/standin/twilio"
 	"duebell/notify"
@@ -71,7 +72,9 @@ func (w *World) CarrierSays(number string, o twilio.Outcome) error {
 
 // AgreesToCalls records that the owner of a number has agreed to reminder calls.
 func (w *World) AgreesToCalls(ctx context.Context, number string) error {
-	return w.store.GrantVoiceConsent(ctx, notify.Consent{Number: number, Source: notify.FromAgent, Words: "the story says so"}, w.clock.Now())
+	now := w.clock.Now()
+	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the story says so\n")
+	return w.Import(ctx, file)
 }
 
 // PauseTexts holds a kind of text back, as `duebell reminders pause` does; * is every kind.

@@ -296,6 +296,31 @@ func (q *Queries) InsertImportRun(ctx context.Context, arg InsertImportRunParams
 	return id, err
 }
 
+const leaveOutClosedBills = `-- name: LeaveOutClosedBills :execrows
+DELETE FROM stage_bills s USING closed_books c WHERE c.account = s.account AND s.coverage_month < c.first_month
+`
+
+// D4: what was erased stays erased, also when it is delivered once more.
+func (q *Queries) LeaveOutClosedBills(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, leaveOutClosedBills)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const leaveOutClosedPayments = `-- name: LeaveOutClosedPayments :execrows
+DELETE FROM stage_payments s USING closed_books c WHERE c.account = s.account AND s.received_at < c.since
+`
+
+func (q *Queries) LeaveOutClosedPayments(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, leaveOutClosedPayments)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const lockImport = `-- name: LockImport :exec
 
 SELECT pg_advisory_xact_lock($1)

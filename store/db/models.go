@@ -70,6 +70,12 @@ type Campaign struct {
 	ProbeAt  *time.Time
 }
 
+type ClosedBook struct {
+	Account    string
+	FirstMonth time.Time
+	Since      time.Time
+}
+
 type Consent struct {
 	ID      int64
 	Number  string
@@ -109,11 +115,22 @@ type ContractText struct {
 	SentAt    *time.Time
 }
 
+type DailyRun struct {
+	What       string
+	LocalDay   time.Time
+	FinishedAt time.Time
+}
+
 type DetachedNumber struct {
 	MemberID string
 	Number   string
 	Cause    string
 	At       time.Time
+}
+
+type Erasure struct {
+	What    string
+	Through int64
 }
 
 type Handoff struct {
@@ -219,6 +236,12 @@ type NoticeReason struct {
 	CoverageMonth *time.Time
 	AttemptKey    *string
 	DroppedWhy    *string
+}
+
+type NumberCheck struct {
+	Number     string
+	CheckedAt  time.Time
+	VerifiedAt time.Time
 }
 
 type PaymentAttempt struct {

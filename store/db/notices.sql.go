@@ -22,119 +22,146 @@ func (q *Queries) Arrives(ctx context.Context, number string) (bool, error) {
 	return column_1, err
 }
 
-const claimLook = `-- name: ClaimLook :one
+const claimLooks = `-- name: ClaimLooks :many
 UPDATE notices SET fence = fence + 1, leased_until = $1
-WHERE id = $2 AND state = 'unknown' AND next_look_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
+WHERE id = ANY ($2::bigint[]) AND state = 'unknown' AND next_look_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
 RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
-type ClaimLookParams struct {
+type ClaimLooksParams struct {
 	LeaseUntil *time.Time
-	ID         int64
+	Ids        []int64
 	Now        *time.Time
 	MachineNow *time.Time
 }
 
-func (q *Queries) ClaimLook(ctx context.Context, arg ClaimLookParams) (Notice, error) {
-	row := q.db.QueryRow(ctx, claimLook,
+func (q *Queries) ClaimLooks(ctx context.Context, arg ClaimLooksParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, claimLooks,
 		arg.LeaseUntil,
-		arg.ID,
+		arg.Ids,
 		arg.Now,
 		arg.MachineNow,
 	)
-	var i Notice
-	err := row.Scan(
-		&i.ID,
-		&i.Reference,
-		&i.Number,
-		&i.Channel,
-		&i.Kind,
-		&i.Language,
-		&i.LocalDay,
-		&i.AttemptKey,
-		&i.Cause,
-		&i.State,
-		&i.ByRequest,
-		&i.Body,
-		&i.CreatedAt,
-		&i.NotBefore,
-		&i.NotAfter,
-		&i.SentAt,
-		&i.MessageSid,
-		&i.Why,
-		&i.ErrorCode,
-		&i.Creates,
-		&i.TriedAt,
-		&i.Waits,
-		&i.Looks,
-		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
-		&i.Polls,
-		&i.PollAt,
-		&i.NudgedUntil,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Notice{}
+	for rows.Next() {
+		var i Notice
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.Number,
+			&i.Channel,
+			&i.Kind,
+			&i.Language,
+			&i.LocalDay,
+			&i.AttemptKey,
+			&i.Cause,
+			&i.State,
+			&i.ByRequest,
+			&i.Body,
+			&i.CreatedAt,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.SentAt,
+			&i.MessageSid,
+			&i.Why,
+			&i.ErrorCode,
+			&i.Creates,
+			&i.TriedAt,
+			&i.Waits,
+			&i.Looks,
+			&i.NextLookAt,
+			&i.Fence,
+			&i.LeasedUntil,
+			&i.Retries,
+			&i.Polls,
+			&i.PollAt,
+			&i.NudgedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
-const claimNotice = `-- name: ClaimNotice :one
-UPDATE notices
-SET state = 'claimed', body = $1, fence = fence + 1, leased_until = $2, creates = creates + 1,
-    tried_at = $3, looks = 0, next_look_at = NULL, why = NULL
-WHERE id = $4 AND state = 'planned'
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
+const claimNotices = `-- name: ClaimNotices :many
+UPDATE notices n
+SET state = 'claimed', body = c.body, fence = n.fence + 1, leased_until = $1, creates = n.creates + 1,
+    tried_at = $2, looks = 0, next_look_at = NULL, why = NULL
+FROM (SELECT unnest($3::bigint[]) AS id, unnest($4::text[]) AS body) c
+WHERE n.id = c.id AND n.state = 'planned'
+RETURNING n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until
 `
 
-type ClaimNoticeParams struct {
-	Body       *string
+type ClaimNoticesParams struct {
 	LeaseUntil *time.Time
 	Now        *time.Time
-	ID         int64
+	Ids        []int64
+	Bodies     []string
 }
 
 // The words that are true at this instant, and the create counted before it leaves.
-func (q *Queries) ClaimNotice(ctx context.Context, arg ClaimNoticeParams) (Notice, error) {
-	row := q.db.QueryRow(ctx, claimNotice,
-		arg.Body,
+func (q *Queries) ClaimNotices(ctx context.Context, arg ClaimNoticesParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, claimNotices,
 		arg.LeaseUntil,
 		arg.Now,
-		arg.ID,
+		arg.Ids,
+		arg.Bodies,
 	)
-	var i Notice
-	err := row.Scan(
-		&i.ID,
-		&i.Reference,
-		&i.Number,
-		&i.Channel,
-		&i.Kind,
-		&i.Language,
-		&i.LocalDay,
-		&i.AttemptKey,
-		&i.Cause,
-		&i.State,
-		&i.ByRequest,
-		&i.Body,
-		&i.CreatedAt,
-		&i.NotBefore,
-		&i.NotAfter,
-		&i.SentAt,
-		&i.MessageSid,
-		&i.Why,
-		&i.ErrorCode,
-		&i.Creates,
-		&i.TriedAt,
-		&i.Waits,
-		&i.Looks,
-		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
-		&i.Polls,
-		&i.PollAt,
-		&i.NudgedUntil,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Notice{}
+	for rows.Next() {
+		var i Notice
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.Number,
+			&i.Channel,
+			&i.Kind,
+			&i.Language,
+			&i.LocalDay,
+			&i.AttemptKey,
+			&i.Cause,
+			&i.State,
+			&i.ByRequest,
+			&i.Body,
+			&i.CreatedAt,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.SentAt,
+			&i.MessageSid,
+			&i.Why,
+			&i.ErrorCode,
+			&i.Creates,
+			&i.TriedAt,
+			&i.Waits,
+			&i.Looks,
+			&i.NextLookAt,
+			&i.Fence,
+			&i.LeasedUntil,
+			&i.Retries,
+			&i.Polls,
+			&i.PollAt,
+			&i.NudgedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const countTwins = `-- name: CountTwins :one
@@ -193,27 +220,6 @@ func (q *Queries) DoubtNotice(ctx context.Context, arg DoubtNoticeParams) (int64
 	return result.RowsAffected(), nil
 }
 
-const dropReason = `-- name: DropReason :exec
-UPDATE notice_reasons SET dropped_why = $1 WHERE notice_id = $2 AND account = $3 AND days_before = $4
-`
-
-type DropReasonParams struct {
-	Why        *string
-	ID         int64
-	Account    string
-	DaysBefore int32
-}
-
-func (q *Queries) DropReason(ctx context.Context, arg DropReasonParams) error {
-	_, err := q.db.Exec(ctx, dropReason,
-		arg.Why,
-		arg.ID,
-		arg.Account,
-		arg.DaysBefore,
-	)
-	return err
-}
-
 const dropReasons = `-- name: DropReasons :exec
 UPDATE notice_reasons SET dropped_why = $1 WHERE notice_id = $2 AND dropped_why IS NULL
 `
@@ -225,6 +231,30 @@ type DropReasonsParams struct {
 
 func (q *Queries) DropReasons(ctx context.Context, arg DropReasonsParams) error {
 	_, err := q.db.Exec(ctx, dropReasons, arg.Why, arg.ID)
+	return err
+}
+
+const dropUntrue = `-- name: DropUntrue :exec
+UPDATE notice_reasons r SET dropped_why = u.why
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS account, unnest($3::int[]) AS days_before,
+             unnest($4::text[]) AS why) u
+WHERE r.notice_id = u.id AND r.account = u.account AND r.days_before = u.days_before
+`
+
+type DropUntrueParams struct {
+	Ids        []int64
+	Accounts   []string
+	DaysBefore []int32
+	Whys       []string
+}
+
+func (q *Queries) DropUntrue(ctx context.Context, arg DropUntrueParams) error {
+	_, err := q.db.Exec(ctx, dropUntrue,
+		arg.Ids,
+		arg.Accounts,
+		arg.DaysBefore,
+		arg.Whys,
+	)
 	return err
 }
 
@@ -537,6 +567,71 @@ func (q *Queries) LiftSuppressions(ctx context.Context, arg LiftSuppressionsPara
 	return err
 }
 
+const lockNotices = `-- name: LockNotices :many
+SELECT n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until, EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', n.kind) AND c.paused_at IS NOT NULL)::boolean AS stopped
+FROM notices n WHERE n.id = ANY ($1::bigint[])
+ORDER BY n.id FOR UPDATE OF n SKIP LOCKED
+`
+
+type LockNoticesRow struct {
+	Notice  Notice
+	Stopped bool
+}
+
+// Locked until it is decided what becomes of them; what somebody else has locked is in other hands. stopped: its kind, or
+// every kind, is.
+func (q *Queries) LockNotices(ctx context.Context, ids []int64) ([]LockNoticesRow, error) {
+	rows, err := q.db.Query(ctx, lockNotices, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LockNoticesRow{}
+	for rows.Next() {
+		var i LockNoticesRow
+		if err := rows.Scan(
+			&i.Notice.ID,
+			&i.Notice.Reference,
+			&i.Notice.Number,
+			&i.Notice.Channel,
+			&i.Notice.Kind,
+			&i.Notice.Language,
+			&i.Notice.LocalDay,
+			&i.Notice.AttemptKey,
+			&i.Notice.Cause,
+			&i.Notice.State,
+			&i.Notice.ByRequest,
+			&i.Notice.Body,
+			&i.Notice.CreatedAt,
+			&i.Notice.NotBefore,
+			&i.Notice.NotAfter,
+			&i.Notice.SentAt,
+			&i.Notice.MessageSid,
+			&i.Notice.Why,
+			&i.Notice.ErrorCode,
+			&i.Notice.Creates,
+			&i.Notice.TriedAt,
+			&i.Notice.Waits,
+			&i.Notice.Looks,
+			&i.Notice.NextLookAt,
+			&i.Notice.Fence,
+			&i.Notice.LeasedUntil,
+			&i.Notice.Retries,
+			&i.Notice.Polls,
+			&i.Notice.PollAt,
+			&i.Notice.NudgedUntil,
+			&i.Stopped,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockNumber = `-- name: LockNumber :exec
 SELECT pg_advisory_xact_lock(hashtextextended('texts to ' || $1::text, 0))
 `
@@ -544,6 +639,17 @@ SELECT pg_advisory_xact_lock(hashtextextended('texts to ' || $1::text, 0))
 // Wishes about one number are carried out one after another.
 func (q *Queries) LockNumber(ctx context.Context, number string) error {
 	_, err := q.db.Exec(ctx, lockNumber, number)
+	return err
+}
+
+const lockNumbersOf = `-- name: LockNumbersOf :exec
+SELECT pg_advisory_xact_lock(n.key)
+FROM (SELECT DISTINCT hashtextextended('texts to ' || number, 0) AS key FROM notices WHERE id = ANY ($1::bigint[]) ORDER BY 1) n
+`
+
+// Texts to one number are looked at one after another (N3); in one order, so that two batches never wait for each other.
+func (q *Queries) LockNumbersOf(ctx context.Context, ids []int64) error {
+	_, err := q.db.Exec(ctx, lockNumbersOf, ids)
 	return err
 }
 
@@ -590,7 +696,7 @@ func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Noti
 }
 
 const noticeFacts = `-- name: NoticeFacts :many
-SELECT
+SELECT n.id,
     EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
             AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
     EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
@@ -603,22 +709,24 @@ SELECT
     a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
     a.not_before AS debit_not_before, a.intent_id, a.create_sent_at, a.heard,
     coalesce(acc.status = 'terminated', false)::boolean AS terminated,
-    (coalesce((SELECT sum(b.billed_cents) FROM (
+    CASE WHEN r.attempt_key IS NULL THEN 0 ELSE -- what reminders rest on is read by number
+        coalesce((SELECT sum(b.billed_cents) FROM (
             SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
             WHERE bills.account = r.account ORDER BY bills.coverage_month, revision DESC) b), 0)
-     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = r.account), 0))::bigint AS owed,
-    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key IS DISTINCT FROM r.attempt_key
-            AND o.state IN ('authorized', 'confirming', 'unknown')) AS in_flight
+        - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = r.account), 0) END::bigint AS owed,
+    (r.attempt_key IS NOT NULL AND EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key <> r.attempt_key
+                                           AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight
 FROM notices n
 LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
 LEFT JOIN payment_attempts a ON a.key = r.attempt_key
 LEFT JOIN accounts acc ON acc.account = r.account
 LEFT JOIN members m ON m.member_id = acc.member_id
-WHERE n.id = $1
-ORDER BY r.account, r.days_before
+WHERE n.id = ANY ($1::bigint[])
+ORDER BY n.id, r.account, r.days_before
 `
 
 type NoticeFactsRow struct {
+	ID             int64
 	Consent        bool
 	OptedOut       bool
 	Unreachable    bool
@@ -645,8 +753,8 @@ type NoticeFactsRow struct {
 
 // Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still
 // stands, or one row without a reason. The zones are those of the members whose number it is, and of the reason's own.
-func (q *Queries) NoticeFacts(ctx context.Context, id int64) ([]NoticeFactsRow, error) {
-	rows, err := q.db.Query(ctx, noticeFacts, id)
+func (q *Queries) NoticeFacts(ctx context.Context, ids []int64) ([]NoticeFactsRow, error) {
+	rows, err := q.db.Query(ctx, noticeFacts, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -655,6 +763,7 @@ func (q *Queries) NoticeFacts(ctx context.Context, id int64) ([]NoticeFactsRow, 
 	for rows.Next() {
 		var i NoticeFactsRow
 		if err := rows.Scan(
+			&i.ID,
 			&i.Consent,
 			&i.OptedOut,
 			&i.Unreachable,
@@ -688,56 +797,6 @@ func (q *Queries) NoticeFacts(ctx context.Context, id int64) ([]NoticeFactsRow, 
 	return items, nil
 }
 
-const noticeForUpdate = `-- name: NoticeForUpdate :one
-SELECT n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until, EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', n.kind) AND c.paused_at IS NOT NULL)::boolean AS stopped
-FROM notices n WHERE n.id = $1 FOR UPDATE OF n
-`
-
-type NoticeForUpdateRow struct {
-	Notice  Notice
-	Stopped bool
-}
-
-// Locked until it is decided what becomes of it; stopped: its kind, or every kind, is.
-func (q *Queries) NoticeForUpdate(ctx context.Context, id int64) (NoticeForUpdateRow, error) {
-	row := q.db.QueryRow(ctx, noticeForUpdate, id)
-	var i NoticeForUpdateRow
-	err := row.Scan(
-		&i.Notice.ID,
-		&i.Notice.Reference,
-		&i.Notice.Number,
-		&i.Notice.Channel,
-		&i.Notice.Kind,
-		&i.Notice.Language,
-		&i.Notice.LocalDay,
-		&i.Notice.AttemptKey,
-		&i.Notice.Cause,
-		&i.Notice.State,
-		&i.Notice.ByRequest,
-		&i.Notice.Body,
-		&i.Notice.CreatedAt,
-		&i.Notice.NotBefore,
-		&i.Notice.NotAfter,
-		&i.Notice.SentAt,
-		&i.Notice.MessageSid,
-		&i.Notice.Why,
-		&i.Notice.ErrorCode,
-		&i.Notice.Creates,
-		&i.Notice.TriedAt,
-		&i.Notice.Waits,
-		&i.Notice.Looks,
-		&i.Notice.NextLookAt,
-		&i.Notice.Fence,
-		&i.Notice.LeasedUntil,
-		&i.Notice.Retries,
-		&i.Notice.Polls,
-		&i.Notice.PollAt,
-		&i.Notice.NudgedUntil,
-		&i.Stopped,
-	)
-	return i, err
-}
-
 const numberFacts = `-- name: NumberFacts :one
 SELECT
     coalesce((SELECT s.source FROM suppressions s WHERE s.number = $1 AND s.channel = 'sms'
@@ -762,14 +821,25 @@ func (q *Queries) NumberFacts(ctx context.Context, number string) (NumberFactsRo
 }
 
 const oldestDueNotice = `-- name: OldestDueNotice :one
-SELECT min(not_before)::timestamptz AS oldest FROM notices
-WHERE state IN ('planned', 'claimed', 'unknown') AND not_before <= $1
-HAVING min(not_before) IS NOT NULL
+WITH due AS (
+    SELECT p.not_before FROM unnest($2::text[]) AS k(kind)
+    CROSS JOIN LATERAL (SELECT n.not_before FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) p
+    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'claimed'
+    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'unknown'
+)
+SELECT min(due.not_before)::timestamptz AS oldest FROM due
+WHERE due.not_before <= $1::timestamptz
+HAVING min(due.not_before) IS NOT NULL
 `
 
-// The age that alarms.
-func (q *Queries) OldestDueNotice(ctx context.Context, now time.Time) (time.Time, error) {
-	row := q.db.QueryRow(ctx, oldestDueNotice, now)
+type OldestDueNoticeParams struct {
+	Now   time.Time
+	Kinds []string
+}
+
+// The age that alarms. Each kind's oldest, by the index that knows it.
+func (q *Queries) OldestDueNotice(ctx context.Context, arg OldestDueNoticeParams) (time.Time, error) {
+	row := q.db.QueryRow(ctx, oldestDueNotice, arg.Now, arg.Kinds)
 	var oldest time.Time
 	err := row.Scan(&oldest)
 	return oldest, err
@@ -944,18 +1014,20 @@ func (q *Queries) PlanPaymentNotice(ctx context.Context, arg PlanPaymentNoticePa
 	return notice_id, err
 }
 
-const putNoticeOff = `-- name: PutNoticeOff :exec
-UPDATE notices SET not_before = $1, nudged_until = NULL WHERE id = $2 AND state = 'planned'
+const putNoticesOff = `-- name: PutNoticesOff :exec
+UPDATE notices n SET not_before = w.until, nudged_until = NULL
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::timestamptz[]) AS until) w
+WHERE n.id = w.id AND n.state = 'planned'
 `
 
-type PutNoticeOffParams struct {
-	Until time.Time
-	ID    int64
+type PutNoticesOffParams struct {
+	Ids    []int64
+	Untils []time.Time
 }
 
-// Its window opens later.
-func (q *Queries) PutNoticeOff(ctx context.Context, arg PutNoticeOffParams) error {
-	_, err := q.db.Exec(ctx, putNoticeOff, arg.Until, arg.ID)
+// Their windows open later, or there is no room.
+func (q *Queries) PutNoticesOff(ctx context.Context, arg PutNoticesOffParams) error {
+	_, err := q.db.Exec(ctx, putNoticesOff, arg.Ids, arg.Untils)
 	return err
 }
 
@@ -1028,71 +1100,87 @@ func (q *Queries) ReplanNotice(ctx context.Context, arg ReplanNoticeParams) (int
 	return result.RowsAffected(), nil
 }
 
-const reportNotice = `-- name: ReportNotice :one
-UPDATE notices
-SET state = $1, message_sid = $2, sent_at = coalesce(sent_at, tried_at, $3), why = $4, error_code = $5,
-    leased_until = NULL, next_look_at = NULL, poll_at = CASE WHEN channel = 'sms' THEN $6::timestamptz END
-WHERE reference = $7 AND (message_sid IS NULL OR message_sid = $2)
-  AND (notice_rank($1) > notice_rank(state) OR message_sid IS NULL)
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
+const reportNotices = `-- name: ReportNotices :many
+UPDATE notices n
+SET state = r.state, message_sid = r.message_sid, sent_at = coalesce(n.sent_at, n.tried_at, $1), why = nullif(r.why, ''),
+    error_code = nullif(r.error_code, 0), leased_until = NULL, next_look_at = NULL,
+    poll_at = CASE WHEN n.channel = 'sms' THEN nullif(r.poll_at, '0001-01-01 00:00+00') END
+FROM (SELECT unnest($2::text[]) AS reference, unnest($3::text[]) AS message_sid, unnest($4::text[]) AS state,
+             unnest($5::text[]) AS why, unnest($6::int[]) AS error_code, unnest($7::timestamptz[]) AS poll_at) r
+WHERE n.reference = r.reference AND (n.message_sid IS NULL OR n.message_sid = r.message_sid)
+  AND (notice_rank(r.state) > notice_rank(n.state) OR n.message_sid IS NULL)
+RETURNING n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until
 `
 
-type ReportNoticeParams struct {
-	State      string
-	MessageSid *string
-	At         *time.Time
-	Why        *string
-	ErrorCode  *int32
-	PollAt     *time.Time
-	Reference  string
+type ReportNoticesParams struct {
+	At          *time.Time
+	Refs        []string
+	MessageSids []string
+	States      []string
+	Whys        []string
+	ErrorCodes  []int32
+	PollAts     []time.Time
 }
 
 // The carrier's word. It counts only if it is further on than what we know; the first text that carries the reference
 // is the notice's. A notice we had given up as never accepted is put right too.
-func (q *Queries) ReportNotice(ctx context.Context, arg ReportNoticeParams) (Notice, error) {
-	row := q.db.QueryRow(ctx, reportNotice,
-		arg.State,
-		arg.MessageSid,
+func (q *Queries) ReportNotices(ctx context.Context, arg ReportNoticesParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, reportNotices,
 		arg.At,
-		arg.Why,
-		arg.ErrorCode,
-		arg.PollAt,
-		arg.Reference,
+		arg.Refs,
+		arg.MessageSids,
+		arg.States,
+		arg.Whys,
+		arg.ErrorCodes,
+		arg.PollAts,
 	)
-	var i Notice
-	err := row.Scan(
-		&i.ID,
-		&i.Reference,
-		&i.Number,
-		&i.Channel,
-		&i.Kind,
-		&i.Language,
-		&i.LocalDay,
-		&i.AttemptKey,
-		&i.Cause,
-		&i.State,
-		&i.ByRequest,
-		&i.Body,
-		&i.CreatedAt,
-		&i.NotBefore,
-		&i.NotAfter,
-		&i.SentAt,
-		&i.MessageSid,
-		&i.Why,
-		&i.ErrorCode,
-		&i.Creates,
-		&i.TriedAt,
-		&i.Waits,
-		&i.Looks,
-		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
-		&i.Polls,
-		&i.PollAt,
-		&i.NudgedUntil,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Notice{}
+	for rows.Next() {
+		var i Notice
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.Number,
+			&i.Channel,
+			&i.Kind,
+			&i.Language,
+			&i.LocalDay,
+			&i.AttemptKey,
+			&i.Cause,
+			&i.State,
+			&i.ByRequest,
+			&i.Body,
+			&i.CreatedAt,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.SentAt,
+			&i.MessageSid,
+			&i.Why,
+			&i.ErrorCode,
+			&i.Creates,
+			&i.TriedAt,
+			&i.Waits,
+			&i.Looks,
+			&i.NextLookAt,
+			&i.Fence,
+			&i.LeasedUntil,
+			&i.Retries,
+			&i.Polls,
+			&i.PollAt,
+			&i.NudgedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const resendNotice = `-- name: ResendNotice :execrows

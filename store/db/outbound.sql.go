@@ -79,60 +79,116 @@ func (q *Queries) CallsInProgress(ctx context.Context, since time.Time) (int64, 
 	return count, err
 }
 
-const claimPoll = `-- name: ClaimPoll :one
+const claimPolls = `-- name: ClaimPolls :many
 UPDATE notices SET fence = fence + 1, leased_until = $1
-WHERE id = $2 AND state IN ('accepted', 'sent') AND poll_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
+WHERE id = ANY ($2::bigint[]) AND state IN ('accepted', 'sent') AND poll_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
 RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
 `
 
-type ClaimPollParams struct {
+type ClaimPollsParams struct {
 	LeaseUntil *time.Time
-	ID         int64
+	Ids        []int64
 	Now        *time.Time
 	MachineNow *time.Time
 }
 
-func (q *Queries) ClaimPoll(ctx context.Context, arg ClaimPollParams) (Notice, error) {
-	row := q.db.QueryRow(ctx, claimPoll,
+func (q *Queries) ClaimPolls(ctx context.Context, arg ClaimPollsParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, claimPolls,
 		arg.LeaseUntil,
-		arg.ID,
+		arg.Ids,
 		arg.Now,
 		arg.MachineNow,
 	)
-	var i Notice
-	err := row.Scan(
-		&i.ID,
-		&i.Reference,
-		&i.Number,
-		&i.Channel,
-		&i.Kind,
-		&i.Language,
-		&i.LocalDay,
-		&i.AttemptKey,
-		&i.Cause,
-		&i.State,
-		&i.ByRequest,
-		&i.Body,
-		&i.CreatedAt,
-		&i.NotBefore,
-		&i.NotAfter,
-		&i.SentAt,
-		&i.MessageSid,
-		&i.Why,
-		&i.ErrorCode,
-		&i.Creates,
-		&i.TriedAt,
-		&i.Waits,
-		&i.Looks,
-		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
-		&i.Polls,
-		&i.PollAt,
-		&i.NudgedUntil,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Notice{}
+	for rows.Next() {
+		var i Notice
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.Number,
+			&i.Channel,
+			&i.Kind,
+			&i.Language,
+			&i.LocalDay,
+			&i.AttemptKey,
+			&i.Cause,
+			&i.State,
+			&i.ByRequest,
+			&i.Body,
+			&i.CreatedAt,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.SentAt,
+			&i.MessageSid,
+			&i.Why,
+			&i.ErrorCode,
+			&i.Creates,
+			&i.TriedAt,
+			&i.Waits,
+			&i.Looks,
+			&i.NextLookAt,
+			&i.Fence,
+			&i.LeasedUntil,
+			&i.Retries,
+			&i.Polls,
+			&i.PollAt,
+			&i.NudgedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const consentsInForce = `-- name: ConsentsInForce :many
+SELECT id, number, channel, purpose, source, wording, at FROM consents
+WHERE ended_at IS NULL AND id > $1 ORDER BY id LIMIT 10000
+`
+
+type ConsentsInForceRow struct {
+	ID      int64
+	Number  string
+	Channel string
+	Purpose string
+	Source  string
+	Wording string
+	At      time.Time
+}
+
+func (q *Queries) ConsentsInForce(ctx context.Context, after int64) ([]ConsentsInForceRow, error) {
+	rows, err := q.db.Query(ctx, consentsInForce, after)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ConsentsInForceRow{}
+	for rows.Next() {
+		var i ConsentsInForceRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.Channel,
+			&i.Purpose,
+			&i.Source,
+			&i.Wording,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const countAnswers = `-- name: CountAnswers :one
@@ -147,6 +203,25 @@ type CountAnswersParams struct {
 
 func (q *Queries) CountAnswers(ctx context.Context, arg CountAnswersParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countAnswers, arg.Number, arg.Since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countOptedOut = `-- name: CountOptedOut :one
+SELECT count(*) FROM (SELECT unnest($1::text[]) AS number, unnest($2::text[]) AS channel, unnest($3::text[]) AS purpose) r
+WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+              AND s.lifted_at IS NULL AND s.source <> 'undeliverable')
+`
+
+type CountOptedOutParams struct {
+	Numbers  []string
+	Channels []string
+	Purposes []string
+}
+
+func (q *Queries) CountOptedOut(ctx context.Context, arg CountOptedOutParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countOptedOut, arg.Numbers, arg.Channels, arg.Purposes)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -194,32 +269,37 @@ func (q *Queries) DueLooks(ctx context.Context, arg DueLooksParams) ([]int64, er
 
 const dueNotices = `-- name: DueNotices :many
 
-SELECT d.id::bigint AS id
-FROM unnest($1::text[]) AS k(kind)
-CROSS JOIN LATERAL (
-    SELECT n.id, row_number() OVER (ORDER BY n.not_before, n.id) AS place FROM notices n
-    WHERE n.state = 'planned' AND n.kind = k.kind AND n.not_before <= $2
-      AND (n.nudged_until IS NULL OR n.nudged_until <= $3)
-    ORDER BY n.not_before, n.id LIMIT $4::int
-) d
-WHERE NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', k.kind) AND c.paused_at IS NOT NULL)
-ORDER BY d.place, k.kind LIMIT $4::int
+WITH front AS (
+    SELECT d.id, d.nudged_until, d.place, k.kind
+    FROM unnest($2::text[]) AS k(kind)
+    CROSS JOIN LATERAL (
+        SELECT n.id, n.nudged_until, row_number() OVER (ORDER BY n.not_before, n.id) AS place FROM notices n
+        WHERE n.state = 'planned' AND n.kind = k.kind AND n.not_before <= $3
+        ORDER BY n.not_before, n.id LIMIT $4::int
+    ) d
+    WHERE NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', k.kind) AND c.paused_at IS NOT NULL)
+    ORDER BY d.place, k.kind LIMIT $4::int
+)
+SELECT id::bigint AS id FROM front
+WHERE front.nudged_until IS NULL OR front.nudged_until <= $1::timestamptz
+ORDER BY front.place, front.kind
 `
 
 type DueNoticesParams struct {
+	MachineNow time.Time
 	Kinds      []string
 	Now        time.Time
-	MachineNow *time.Time
 	Most       int32
 }
 
 // What goes out at a pace, what is stopped, calls of our own, and the ledger of those who want none of it.
-// The oldest of each kind, the kinds in turn (fair), none of a kind that is stopped, and none whose job is on its way.
+// The oldest of each kind, the kinds in turn (fair), none of a kind that is stopped. Of these so many are in line, and
+// given are those that are not yet there: whose job is not on its way.
 func (q *Queries) DueNotices(ctx context.Context, arg DueNoticesParams) ([]int64, error) {
 	rows, err := q.db.Query(ctx, dueNotices,
+		arg.MachineNow,
 		arg.Kinds,
 		arg.Now,
-		arg.MachineNow,
 		arg.Most,
 	)
 	if err != nil {
@@ -271,16 +351,25 @@ func (q *Queries) DuePolls(ctx context.Context, arg DuePollsParams) ([]int64, er
 }
 
 const dueProbe = `-- name: DueProbe :many
-SELECT n.id FROM notices n
-WHERE n.state = 'planned' AND n.channel = 'sms' AND n.not_before <= $1
-  AND EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = '*' AND c.paused_at IS NOT NULL AND c.probe_at <= $1)
-  AND NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = n.kind AND c.paused_at IS NOT NULL)
-ORDER BY n.not_before, n.id LIMIT 1
+SELECT p.id::bigint AS id FROM unnest($1::text[]) AS k(kind)
+CROSS JOIN LATERAL (
+    SELECT n.id, n.not_before FROM notices n
+    WHERE n.state = 'planned' AND n.kind = k.kind AND n.channel = 'sms' AND n.not_before <= $2
+    ORDER BY n.not_before, n.id LIMIT 1
+) p
+WHERE EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = '*' AND c.paused_at IS NOT NULL AND c.probe_at <= $2)
+  AND NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = k.kind AND c.paused_at IS NOT NULL)
+ORDER BY p.not_before, p.id LIMIT 1
 `
 
+type DueProbeParams struct {
+	Kinds []string
+	Now   time.Time
+}
+
 // While everything is stopped: the text that tries whether it must be.
-func (q *Queries) DueProbe(ctx context.Context, now time.Time) ([]int64, error) {
-	rows, err := q.db.Query(ctx, dueProbe, now)
+func (q *Queries) DueProbe(ctx context.Context, arg DueProbeParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, dueProbe, arg.Kinds, arg.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -332,26 +421,41 @@ func (q *Queries) EndSuppressedConsents(ctx context.Context, arg EndSuppressedCo
 	return result.RowsAffected(), nil
 }
 
-const grantVoiceConsent = `-- name: GrantVoiceConsent :exec
-INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES ($1, 'voice', 'payments', $2, $3, $4)
+const importConsents = `-- name: ImportConsents :execrows
+INSERT INTO consents (number, channel, purpose, source, wording, at)
+SELECT DISTINCT ON (r.number, r.channel, r.purpose) r.number, r.channel, r.purpose, r.source, r.wording, r.at
+FROM (SELECT unnest($1::text[]) AS number, unnest($2::text[]) AS channel, unnest($3::text[]) AS purpose,
+             unnest($4::text[]) AS source, unnest($5::text[]) AS wording, unnest($6::timestamptz[]) AS at) r
+WHERE NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+                  AND s.lifted_at IS NULL AND s.source <> 'undeliverable')
+  AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.number = r.number AND c.channel = r.channel AND c.purpose = r.purpose AND c.ended_at >= r.at)
+ORDER BY r.number, r.channel, r.purpose, r.at
 ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING
 `
 
-type GrantVoiceConsentParams struct {
-	Number  string
-	Source  string
-	Wording string
-	At      time.Time
+type ImportConsentsParams struct {
+	Numbers  []string
+	Channels []string
+	Purposes []string
+	Sources  []string
+	Wordings []string
+	Ats      []time.Time
 }
 
-func (q *Queries) GrantVoiceConsent(ctx context.Context, arg GrantVoiceConsentParams) error {
-	_, err := q.db.Exec(ctx, grantVoiceConsent,
-		arg.Number,
-		arg.Source,
-		arg.Wording,
-		arg.At,
+// None where an opt-out is in force, or after an end that is newer; one that is known changes nothing.
+func (q *Queries) ImportConsents(ctx context.Context, arg ImportConsentsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, importConsents,
+		arg.Numbers,
+		arg.Channels,
+		arg.Purposes,
+		arg.Sources,
+		arg.Wordings,
+		arg.Ats,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const importSuppressions = `-- name: ImportSuppressions :execrows
@@ -401,6 +505,22 @@ type MoveReasonsParams struct {
 
 func (q *Queries) MoveReasons(ctx context.Context, arg MoveReasonsParams) error {
 	_, err := q.db.Exec(ctx, moveReasons, arg.RetryID, arg.ID)
+	return err
+}
+
+const noteChecked = `-- name: NoteChecked :exec
+INSERT INTO number_checks (number, checked_at, verified_at) VALUES ($1, $2, $3)
+ON CONFLICT (number) DO UPDATE SET checked_at = excluded.checked_at, verified_at = greatest(number_checks.verified_at, excluded.verified_at)
+`
+
+type NoteCheckedParams struct {
+	Number     string
+	At         time.Time
+	VerifiedAt time.Time
+}
+
+func (q *Queries) NoteChecked(ctx context.Context, arg NoteCheckedParams) error {
+	_, err := q.db.Exec(ctx, noteChecked, arg.Number, arg.At, arg.VerifiedAt)
 	return err
 }
 
@@ -465,6 +585,50 @@ func (q *Queries) NumbersToCall(ctx context.Context, arg NumbersToCallParams) ([
 			return nil, err
 		}
 		items = append(items, number)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const numbersToCheck = `-- name: NumbersToCheck :many
+SELECT c.number, coalesce(max(k.verified_at), least(min(c.at), min(m.phone_since::timestamptz)), min(c.at))::timestamptz AS verified_at
+FROM consents c JOIN members m ON m.phone = c.number LEFT JOIN number_checks k ON k.number = c.number
+WHERE c.ended_at IS NULL AND c.number > $1
+  AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = c.channel AND s.lifted_at IS NULL)
+GROUP BY c.number
+HAVING coalesce(max(k.checked_at), CASE WHEN bool_or(c.source IN ('application', 'opt_in', 'import'))
+       THEN least(min(c.at), coalesce(min(m.phone_since::timestamptz), '-infinity')) ELSE max(c.at) END) <= $2
+ORDER BY c.number LIMIT $3::int
+`
+
+type NumbersToCheckParams struct {
+	After  string
+	Before time.Time
+	Most   int32
+}
+
+type NumbersToCheckRow struct {
+	Number     string
+	VerifiedAt time.Time
+}
+
+// O5: numbers that are texted or called, and of which nobody knows since an instant that they are still their owner's. What
+// billing gave us is as old as its date on file; what the owner told us is of that day.
+func (q *Queries) NumbersToCheck(ctx context.Context, arg NumbersToCheckParams) ([]NumbersToCheckRow, error) {
+	rows, err := q.db.Query(ctx, numbersToCheck, arg.After, arg.Before, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []NumbersToCheckRow{}
+	for rows.Next() {
+		var i NumbersToCheckRow
+		if err := rows.Scan(&i.Number, &i.VerifiedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -118,93 +118,6 @@ func (q *Queries) NextNumbers(ctx context.Context, arg NextNumbersParams) (NextN
 	return i, err
 }
 
-const numberAccounts = `-- name: NumberAccounts :many
-SELECT m.language, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at,
-       (a.frozen_at IS NOT NULL OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account
-                                           AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
-       coalesce((SELECT max(i.as_of) FROM import_runs i WHERE i.bills IS NOT NULL), '0001-01-01 00:00+00')::timestamptz AS imported_at,
-       b.months::date[] AS months, b.billed::bigint[] AS billed,
-       b.first_months::date[] AS first_months, b.grace_months::date[] AS grace_months, b.graces::timestamptz[] AS graces,
-       l.kinds::text[] AS kinds, l.cents::bigint[] AS cents, l.refs::text[] AS refs, l.received::timestamptz[] AS received
-FROM members m
-JOIN accounts a ON a.member_id = m.member_id
-CROSS JOIN LATERAL (
-    SELECT array_agg(coverage_month) AS months, array_agg(billed_cents) AS billed,
-           array_agg(coverage_month) FILTER (WHERE first_bill) AS first_months,
-           array_agg(coverage_month) FILTER (WHERE grace_ends_at IS NOT NULL) AS grace_months,
-           array_agg(grace_ends_at) FILTER (WHERE grace_ends_at IS NOT NULL) AS graces
-    FROM (SELECT DISTINCT ON (coverage_month) coverage_month, billed_cents, first_bill, grace_ends_at
-          FROM bills WHERE bills.account = a.account ORDER BY coverage_month DESC, revision DESC) n
-) b
-CROSS JOIN LATERAL (
-    SELECT array_agg(ledger.kind ORDER BY ledger.received_at, ledger.id) AS kinds, array_agg(ledger.cents ORDER BY ledger.received_at, ledger.id) AS cents,
-           array_agg(coalesce(ledger.reference, '') ORDER BY ledger.received_at, ledger.id) AS refs,
-           array_agg(ledger.received_at ORDER BY ledger.received_at, ledger.id) AS received
-    FROM ledger WHERE ledger.account = a.account
-) l
-WHERE m.phone = $1
-ORDER BY a.account
-`
-
-type NumberAccountsRow struct {
-	Language    string
-	Account     Account
-	InFlight    bool
-	ImportedAt  time.Time
-	Months      []time.Time
-	Billed      []int64
-	FirstMonths []time.Time
-	GraceMonths []time.Time
-	Graces      []time.Time
-	Kinds       []string
-	Cents       []int64
-	Refs        []string
-	Received    []time.Time
-}
-
-// What a claim looks at, in one look: of every account behind a number everything billed, newest revisions, everything
-// booked, and whether a payment is on its way.
-func (q *Queries) NumberAccounts(ctx context.Context, number *string) ([]NumberAccountsRow, error) {
-	rows, err := q.db.Query(ctx, numberAccounts, number)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []NumberAccountsRow{}
-	for rows.Next() {
-		var i NumberAccountsRow
-		if err := rows.Scan(
-			&i.Language,
-			&i.Account.Account,
-			&i.Account.MemberID,
-			&i.Account.Kind,
-			&i.Account.Status,
-			&i.Account.GraceRegime,
-			&i.Account.AutopayDay,
-			&i.Account.AutopayLast4,
-			&i.Account.FrozenAt,
-			&i.InFlight,
-			&i.ImportedAt,
-			&i.Months,
-			&i.Billed,
-			&i.FirstMonths,
-			&i.GraceMonths,
-			&i.Graces,
-			&i.Kinds,
-			&i.Cents,
-			&i.Refs,
-			&i.Received,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const numberlessAccounts = `-- name: NumberlessAccounts :many
 SELECT m.language, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at FROM accounts a JOIN members m ON m.member_id = a.member_id
 WHERE m.phone IS NULL AND a.account > $1 ORDER BY a.account LIMIT $2::int
@@ -239,6 +152,95 @@ func (q *Queries) NumberlessAccounts(ctx context.Context, arg NumberlessAccounts
 			&i.Account.AutopayDay,
 			&i.Account.AutopayLast4,
 			&i.Account.FrozenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const numbersAccounts = `-- name: NumbersAccounts :many
+SELECT m.phone::text AS number, m.language, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at,
+       (a.frozen_at IS NOT NULL OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account
+                                           AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
+       coalesce((SELECT max(i.as_of) FROM import_runs i WHERE i.bills IS NOT NULL), '0001-01-01 00:00+00')::timestamptz AS imported_at,
+       b.months::date[] AS months, b.billed::bigint[] AS billed,
+       b.first_months::date[] AS first_months, b.grace_months::date[] AS grace_months, b.graces::timestamptz[] AS graces,
+       l.kinds::text[] AS kinds, l.cents::bigint[] AS cents, l.refs::text[] AS refs, l.received::timestamptz[] AS received
+FROM members m
+JOIN accounts a ON a.member_id = m.member_id
+CROSS JOIN LATERAL (
+    SELECT array_agg(coverage_month) AS months, array_agg(billed_cents) AS billed,
+           array_agg(coverage_month) FILTER (WHERE first_bill) AS first_months,
+           array_agg(coverage_month) FILTER (WHERE grace_ends_at IS NOT NULL) AS grace_months,
+           array_agg(grace_ends_at) FILTER (WHERE grace_ends_at IS NOT NULL) AS graces
+    FROM (SELECT DISTINCT ON (coverage_month) coverage_month, billed_cents, first_bill, grace_ends_at
+          FROM bills WHERE bills.account = a.account ORDER BY coverage_month DESC, revision DESC) n
+) b
+CROSS JOIN LATERAL (
+    SELECT array_agg(ledger.kind ORDER BY ledger.received_at, ledger.id) AS kinds, array_agg(ledger.cents ORDER BY ledger.received_at, ledger.id) AS cents,
+           array_agg(coalesce(ledger.reference, '') ORDER BY ledger.received_at, ledger.id) AS refs,
+           array_agg(ledger.received_at ORDER BY ledger.received_at, ledger.id) AS received
+    FROM ledger WHERE ledger.account = a.account
+) l
+WHERE m.phone = ANY ($1::text[])
+ORDER BY m.phone, a.account
+`
+
+type NumbersAccountsRow struct {
+	Number      string
+	Language    string
+	Account     Account
+	InFlight    bool
+	ImportedAt  time.Time
+	Months      []time.Time
+	Billed      []int64
+	FirstMonths []time.Time
+	GraceMonths []time.Time
+	Graces      []time.Time
+	Kinds       []string
+	Cents       []int64
+	Refs        []string
+	Received    []time.Time
+}
+
+// What a claim looks at, in one look: of every account behind some numbers everything billed, newest revisions, everything
+// booked, and whether a payment is on its way.
+func (q *Queries) NumbersAccounts(ctx context.Context, numbers []string) ([]NumbersAccountsRow, error) {
+	rows, err := q.db.Query(ctx, numbersAccounts, numbers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []NumbersAccountsRow{}
+	for rows.Next() {
+		var i NumbersAccountsRow
+		if err := rows.Scan(
+			&i.Number,
+			&i.Language,
+			&i.Account.Account,
+			&i.Account.MemberID,
+			&i.Account.Kind,
+			&i.Account.Status,
+			&i.Account.GraceRegime,
+			&i.Account.AutopayDay,
+			&i.Account.AutopayLast4,
+			&i.Account.FrozenAt,
+			&i.InFlight,
+			&i.ImportedAt,
+			&i.Months,
+			&i.Billed,
+			&i.FirstMonths,
+			&i.GraceMonths,
+			&i.Graces,
+			&i.Kinds,
+			&i.Cents,
+			&i.Refs,
+			&i.Received,
 		); err != nil {
 			return nil, err
 		}

@@ -33,22 +33,27 @@ var _ notify.Throttle = (*Limits)(nil)
 // New wraps an open client.
 func New(client redis.UniversalClient) *Limits { return &Limits{client} }
 
-// Take asks for room for one text and takes it, in one step.
+// Take asks for room for texts and takes it for as many as there is room for, in one step.
 func (l *Limits) Take(ctx context.Context, a notify.Ask) (notify.Room, error) {
 	first := 0
 	if a.First {
 		first = 1
 	}
-	got, err := takeScript.Run(ctx, l.redis, []string{"sender:{" + a.Sender + "}"},
-		a.Now.UnixMicro(), a.Segments, first, micros(a.SegmentsPerSecond), burst(a.SegmentsPerSecond), a.Day, a.SegmentsPerDay,
-		micros(a.TextsPerSecond), burst(a.TextsPerSecond), life.Milliseconds()).Slice()
+	args := []any{
+		a.Now.UnixMicro(), first, micros(a.SegmentsPerSecond), burst(a.SegmentsPerSecond), a.Day, a.SegmentsPerDay,
+		micros(a.TextsPerSecond), burst(a.TextsPerSecond), life.Milliseconds(),
+	}
+	for _, n := range a.Segments {
+		args = append(args, n)
+	}
+	got, err := takeScript.Run(ctx, l.redis, []string{"sender:{" + a.Sender + "}"}, args...).Slice()
 	if err != nil {
 		return notify.Room{}, fmt.Errorf("take room: %w", err)
 	}
-	return room(got)
+	return room(got, len(a.Segments))
 }
 
-func room(got []any) (notify.Room, error) {
+func room(got []any, asked int) (notify.Room, error) {
 	odd := errors.New("take room: the script gave something odd")
 	if len(got) != 3 {
 		return notify.Room{}, odd
@@ -57,10 +62,10 @@ func room(got []any) (notify.Room, error) {
 	wait, isText := got[1].(string)
 	full, isNumber := got[2].(int64)
 	micros, err := strconv.ParseInt(wait, 10, 64)
-	if !ok || !isText || !isNumber || err != nil {
+	if !ok || !isText || !isNumber || err != nil || taken < 0 || taken > int64(asked) {
 		return notify.Room{}, odd
 	}
-	return notify.Room{Taken: taken == 1, Wait: time.Duration(micros) * time.Microsecond, DayFull: full == 1}, nil
+	return notify.Room{Taken: int(taken), Wait: time.Duration(micros) * time.Microsecond, DayFull: full == 1}, nil
 }
 
 // micros is the time that one of so many a second takes, in microseconds; 0 for no limit.

@@ -68,6 +68,7 @@ CREATE TABLE verifications (
     PRIMARY KEY (call_sid, turn, subject)
 );
 CREATE INDEX verifications_subject ON verifications (subject, at);
+CREATE INDEX verifications_at ON verifications (at);
 CREATE INDEX verifications_caller ON verifications (caller, at) WHERE caller IS NOT NULL;
 
 CREATE TABLE soft_locks (

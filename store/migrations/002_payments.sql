@@ -80,6 +80,8 @@ CREATE TABLE payment_evidence (
     hash         bytea NOT NULL
 );
 
+CREATE INDEX evidence_old ON payment_evidence USING brin (given_at);
+
 -- L1: append-only. cents is what the entry counts towards paid: payments positive, reversals negative.
 CREATE TABLE ledger (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -97,8 +99,20 @@ CREATE TABLE ledger (
 CREATE UNIQUE INDEX ledger_once ON ledger (attempt_key, kind) WHERE attempt_key IS NOT NULL;
 CREATE INDEX ledger_account ON ledger (account, received_at);
 
+-- D4: up to here an account's books are closed: what was billed and what was paid came to the same, and both are erased.
+-- Bills for months before first_month and money from before since are history, whoever delivers them again.
+CREATE TABLE closed_books (
+    account     text PRIMARY KEY REFERENCES accounts,
+    first_month date NOT NULL CHECK (extract(day FROM first_month) = 1),
+    since       timestamptz NOT NULL
+);
+
+-- Only closed books may be erased.
 CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND EXISTS (SELECT 1 FROM closed_books c WHERE c.account = OLD.account AND OLD.received_at < c.since) THEN
+        RETURN OLD;
+    END IF;
     RAISE EXCEPTION 'the ledger is append-only: write a new entry';
 END $$;
 CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE ON ledger
@@ -133,6 +147,7 @@ CREATE TABLE processor_events (
     intent_id   text,
     received_at timestamptz NOT NULL
 );
+CREATE INDEX processor_events_old ON processor_events USING brin (received_at);
 
 -- E6: a letter to post; posting it sets the day the debit may go.
 CREATE TABLE letters (

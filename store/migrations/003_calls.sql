@@ -16,6 +16,7 @@ CREATE TABLE calls (
     ended_at       timestamptz
 );
 CREATE INDEX calls_caller ON calls (caller, started_at);
+CREATE INDEX calls_old ON calls USING brin (started_at);
 
 CREATE TABLE handoffs (
     call_sid    text NOT NULL,
@@ -30,6 +31,8 @@ CREATE TABLE handoffs (
     outcome     text,
     PRIMARY KEY (call_sid, turn)
 );
+
+CREATE INDEX handoffs_old ON handoffs USING brin (at);
 
 -- What a person has to look at: unknown too long, letters undone, free texts that mean something.
 CREATE TABLE tasks (

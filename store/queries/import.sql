@@ -82,6 +82,13 @@ WHERE s.sound AND b.meaning <> 'mismatch'
 SELECT id, file, line, column_name, reason, other_file, other_line FROM stage_problems
 WHERE id > @after ORDER BY id LIMIT 10000;
 
+-- name: LeaveOutClosedBills :execrows
+-- D4: what was erased stays erased, also when it is delivered once more.
+DELETE FROM stage_bills s USING closed_books c WHERE c.account = s.account AND s.coverage_month < c.first_month;
+
+-- name: LeaveOutClosedPayments :execrows
+DELETE FROM stage_payments s USING closed_books c WHERE c.account = s.account AND s.received_at < c.since;
+
 -- name: MergeMembers :execrows
 INSERT INTO members (member_id, name, phone, phone_since, mobile, language, time_zone)
 SELECT member_id, name, phone, phone_since, mobile, language, time_zone FROM stage_members

@@ -19,15 +19,22 @@ RETURNING notice_id;
 -- name: PaymentNoticeID :one
 SELECT id FROM notices WHERE attempt_key = @attempt_key AND kind = @kind;
 
--- name: NoticeForUpdate :one
--- Locked until it is decided what becomes of it; stopped: its kind, or every kind, is.
+-- name: LockNumbersOf :exec
+-- Texts to one number are looked at one after another (N3); in one order, so that two batches never wait for each other.
+SELECT pg_advisory_xact_lock(n.key)
+FROM (SELECT DISTINCT hashtextextended('texts to ' || number, 0) AS key FROM notices WHERE id = ANY (@ids::bigint[]) ORDER BY 1) n;
+
+-- name: LockNotices :many
+-- Locked until it is decided what becomes of them; what somebody else has locked is in other hands. stopped: its kind, or
+-- every kind, is.
 SELECT sqlc.embed(n), EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', n.kind) AND c.paused_at IS NOT NULL)::boolean AS stopped
-FROM notices n WHERE n.id = @id FOR UPDATE OF n;
+FROM notices n WHERE n.id = ANY (@ids::bigint[])
+ORDER BY n.id FOR UPDATE OF n SKIP LOCKED;
 
 -- name: NoticeFacts :many
 -- Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still
 -- stands, or one row without a reason. The zones are those of the members whose number it is, and of the reason's own.
-SELECT
+SELECT n.id,
     EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
             AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
     EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
@@ -40,19 +47,20 @@ SELECT
     a.state AS payment_state, a.cents, a.fee_cents, a.bank_type, a.last4, a.reference, a.authorized_at,
     a.not_before AS debit_not_before, a.intent_id, a.create_sent_at, a.heard,
     coalesce(acc.status = 'terminated', false)::boolean AS terminated,
-    (coalesce((SELECT sum(b.billed_cents) FROM (
+    CASE WHEN r.attempt_key IS NULL THEN 0 ELSE -- what reminders rest on is read by number
+        coalesce((SELECT sum(b.billed_cents) FROM (
             SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
             WHERE bills.account = r.account ORDER BY bills.coverage_month, revision DESC) b), 0)
-     - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = r.account), 0))::bigint AS owed,
-    EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key IS DISTINCT FROM r.attempt_key
-            AND o.state IN ('authorized', 'confirming', 'unknown')) AS in_flight
+        - coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = r.account), 0) END::bigint AS owed,
+    (r.attempt_key IS NOT NULL AND EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key <> r.attempt_key
+                                           AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight
 FROM notices n
 LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
 LEFT JOIN payment_attempts a ON a.key = r.attempt_key
 LEFT JOIN accounts acc ON acc.account = r.account
 LEFT JOIN members m ON m.member_id = acc.member_id
-WHERE n.id = @id
-ORDER BY r.account, r.days_before;
+WHERE n.id = ANY (@ids::bigint[])
+ORDER BY n.id, r.account, r.days_before;
 
 -- name: RecentTexts :many
 -- O10: what we sent this number lately, newest first.
@@ -61,30 +69,36 @@ WHERE number = @number AND channel = 'sms' AND kind = ANY (@kinds::text[])
   AND state IN ('accepted', 'sent', 'delivered') AND sent_at >= @since
 ORDER BY sent_at DESC LIMIT 3;
 
--- name: ClaimNotice :one
+-- name: ClaimNotices :many
 -- The words that are true at this instant, and the create counted before it leaves.
-UPDATE notices
-SET state = 'claimed', body = @body, fence = fence + 1, leased_until = @lease_until, creates = creates + 1,
+UPDATE notices n
+SET state = 'claimed', body = c.body, fence = n.fence + 1, leased_until = @lease_until, creates = n.creates + 1,
     tried_at = @now, looks = 0, next_look_at = NULL, why = NULL
-WHERE id = @id AND state = 'planned'
-RETURNING *;
+FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@bodies::text[]) AS body) c
+WHERE n.id = c.id AND n.state = 'planned'
+RETURNING n.*;
 
--- name: ClaimLook :one
+-- name: ClaimLooks :many
 UPDATE notices SET fence = fence + 1, leased_until = @lease_until
-WHERE id = @id AND state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
+WHERE id = ANY (@ids::bigint[]) AND state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
 RETURNING *;
 
--- name: PutNoticeOff :exec
--- Its window opens later.
-UPDATE notices SET not_before = @until, nudged_until = NULL WHERE id = @id AND state = 'planned';
+-- name: PutNoticesOff :exec
+-- Their windows open later, or there is no room.
+UPDATE notices n SET not_before = w.until, nudged_until = NULL
+FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@untils::timestamptz[]) AS until) w
+WHERE n.id = w.id AND n.state = 'planned';
 
 -- name: EndNotice :one
 -- Dropped or suppressed before anything left.
 UPDATE notices SET state = @state, why = @why WHERE id = @id AND state = 'planned'
 RETURNING *;
 
--- name: DropReason :exec
-UPDATE notice_reasons SET dropped_why = @why WHERE notice_id = @id AND account = @account AND days_before = @days_before;
+-- name: DropUntrue :exec
+UPDATE notice_reasons r SET dropped_why = u.why
+FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@accounts::text[]) AS account, unnest(@days_before::int[]) AS days_before,
+             unnest(@whys::text[]) AS why) u
+WHERE r.notice_id = u.id AND r.account = u.account AND r.days_before = u.days_before;
 
 -- name: DropReasons :exec
 UPDATE notice_reasons SET dropped_why = @why WHERE notice_id = @id AND dropped_why IS NULL;
@@ -114,15 +128,18 @@ SET state = @state, why = @why, error_code = @error_code, leased_until = NULL, n
 WHERE id = @id AND fence = @fence AND state IN ('claimed', 'unknown')
 RETURNING *;
 
--- name: ReportNotice :one
+-- name: ReportNotices :many
 -- The carrier's word. It counts only if it is further on than what we know; the first text that carries the reference
 -- is the notice's. A notice we had given up as never accepted is put right too.
-UPDATE notices
-SET state = @state, message_sid = @message_sid, sent_at = coalesce(sent_at, tried_at, @at), why = @why, error_code = @error_code,
-    leased_until = NULL, next_look_at = NULL, poll_at = CASE WHEN channel = 'sms' THEN sqlc.narg('poll_at')::timestamptz END
-WHERE reference = @reference AND (message_sid IS NULL OR message_sid = @message_sid)
-  AND (notice_rank(@state) > notice_rank(state) OR message_sid IS NULL)
-RETURNING *;
+UPDATE notices n
+SET state = r.state, message_sid = r.message_sid, sent_at = coalesce(n.sent_at, n.tried_at, @at), why = nullif(r.why, ''),
+    error_code = nullif(r.error_code, 0), leased_until = NULL, next_look_at = NULL,
+    poll_at = CASE WHEN n.channel = 'sms' THEN nullif(r.poll_at, '0001-01-01 00:00+00') END
+FROM (SELECT unnest(@refs::text[]) AS reference, unnest(@message_sids::text[]) AS message_sid, unnest(@states::text[]) AS state,
+             unnest(@whys::text[]) AS why, unnest(@error_codes::int[]) AS error_code, unnest(@poll_ats::timestamptz[]) AS poll_at) r
+WHERE n.reference = r.reference AND (n.message_sid IS NULL OR n.message_sid = r.message_sid)
+  AND (notice_rank(r.state) > notice_rank(n.state) OR n.message_sid IS NULL)
+RETURNING n.*;
 
 -- name: NoticeByReference :one
 SELECT * FROM notices WHERE reference = @reference;
@@ -164,10 +181,16 @@ FROM notices n WHERE n.id = @id
 ON CONFLICT (kind, attempt_key) WHERE attempt_key IS NOT NULL DO NOTHING;
 
 -- name: OldestDueNotice :one
--- The age that alarms.
-SELECT min(not_before)::timestamptz AS oldest FROM notices
-WHERE state IN ('planned', 'claimed', 'unknown') AND not_before <= @now
-HAVING min(not_before) IS NOT NULL;
+-- The age that alarms. Each kind's oldest, by the index that knows it.
+WITH due AS (
+    SELECT p.not_before FROM unnest(@kinds::text[]) AS k(kind)
+    CROSS JOIN LATERAL (SELECT n.not_before FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) p
+    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'claimed'
+    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'unknown'
+)
+SELECT min(due.not_before)::timestamptz AS oldest FROM due
+WHERE due.not_before <= @now::timestamptz
+HAVING min(due.not_before) IS NOT NULL;
 
 -- name: Textable :one
 SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL)

@@ -1,25 +1,34 @@
 -- What goes out at a pace, what is stopped, calls of our own, and the ledger of those who want none of it.
 
 -- name: DueNotices :many
--- The oldest of each kind, the kinds in turn (fair), none of a kind that is stopped, and none whose job is on its way.
-SELECT d.id::bigint AS id
-FROM unnest(@kinds::text[]) AS k(kind)
-CROSS JOIN LATERAL (
-    SELECT n.id, row_number() OVER (ORDER BY n.not_before, n.id) AS place FROM notices n
-    WHERE n.state = 'planned' AND n.kind = k.kind AND n.not_before <= @now
-      AND (n.nudged_until IS NULL OR n.nudged_until <= @machine_now)
-    ORDER BY n.not_before, n.id LIMIT @most::int
-) d
-WHERE NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', k.kind) AND c.paused_at IS NOT NULL)
-ORDER BY d.place, k.kind LIMIT @most::int;
+-- The oldest of each kind, the kinds in turn (fair), none of a kind that is stopped. Of these so many are in line, and
+-- given are those that are not yet there: whose job is not on its way.
+WITH front AS (
+    SELECT d.id, d.nudged_until, d.place, k.kind
+    FROM unnest(@kinds::text[]) AS k(kind)
+    CROSS JOIN LATERAL (
+        SELECT n.id, n.nudged_until, row_number() OVER (ORDER BY n.not_before, n.id) AS place FROM notices n
+        WHERE n.state = 'planned' AND n.kind = k.kind AND n.not_before <= @now
+        ORDER BY n.not_before, n.id LIMIT @most::int
+    ) d
+    WHERE NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', k.kind) AND c.paused_at IS NOT NULL)
+    ORDER BY d.place, k.kind LIMIT @most::int
+)
+SELECT id::bigint AS id FROM front
+WHERE front.nudged_until IS NULL OR front.nudged_until <= @machine_now::timestamptz
+ORDER BY front.place, front.kind;
 
 -- name: DueProbe :many
 -- While everything is stopped: the text that tries whether it must be.
-SELECT n.id FROM notices n
-WHERE n.state = 'planned' AND n.channel = 'sms' AND n.not_before <= @now
-  AND EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = '*' AND c.paused_at IS NOT NULL AND c.probe_at <= @now)
-  AND NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = n.kind AND c.paused_at IS NOT NULL)
-ORDER BY n.not_before, n.id LIMIT 1;
+SELECT p.id::bigint AS id FROM unnest(@kinds::text[]) AS k(kind)
+CROSS JOIN LATERAL (
+    SELECT n.id, n.not_before FROM notices n
+    WHERE n.state = 'planned' AND n.kind = k.kind AND n.channel = 'sms' AND n.not_before <= @now
+    ORDER BY n.not_before, n.id LIMIT 1
+) p
+WHERE EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = '*' AND c.paused_at IS NOT NULL AND c.probe_at <= @now)
+  AND NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind = k.kind AND c.paused_at IS NOT NULL)
+ORDER BY p.not_before, p.id LIMIT 1;
 
 -- name: DueLooks :many
 SELECT id FROM notices
@@ -33,9 +42,9 @@ ORDER BY poll_at, id LIMIT 1000;
 -- name: NoteNudged :exec
 UPDATE notices SET nudged_until = @again WHERE id = ANY (@ids::bigint[]);
 
--- name: ClaimPoll :one
+-- name: ClaimPolls :many
 UPDATE notices SET fence = fence + 1, leased_until = @lease_until
-WHERE id = @id AND state IN ('accepted', 'sent') AND poll_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
+WHERE id = ANY (@ids::bigint[]) AND state IN ('accepted', 'sent') AND poll_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
 RETURNING *;
 
 -- name: PutPollOff :exec
@@ -139,6 +148,39 @@ ORDER BY c.number LIMIT @most::int;
 -- name: CallInstead :exec
 UPDATE notices SET channel = 'voice' WHERE number = @number AND channel = 'sms' AND state = 'planned' AND creates = 0 AND kind = ANY (@kinds::text[]);
 
--- name: GrantVoiceConsent :exec
-INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES (@number, 'voice', 'payments', @source, @wording, @at)
+-- name: NumbersToCheck :many
+-- O5: numbers that are texted or called, and of which nobody knows since an instant that they are still their owner's. What
+-- billing gave us is as old as its date on file; what the owner told us is of that day.
+SELECT c.number, coalesce(max(k.verified_at), least(min(c.at), min(m.phone_since::timestamptz)), min(c.at))::timestamptz AS verified_at
+FROM consents c JOIN members m ON m.phone = c.number LEFT JOIN number_checks k ON k.number = c.number
+WHERE c.ended_at IS NULL AND c.number > @after
+  AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = c.number AND s.channel = c.channel AND s.lifted_at IS NULL)
+GROUP BY c.number
+HAVING coalesce(max(k.checked_at), CASE WHEN bool_or(c.source IN ('application', 'opt_in', 'import'))
+       THEN least(min(c.at), coalesce(min(m.phone_since::timestamptz), '-infinity')) ELSE max(c.at) END) <= @before
+ORDER BY c.number LIMIT @most::int;
+
+-- name: NoteChecked :exec
+INSERT INTO number_checks (number, checked_at, verified_at) VALUES (@number, @at, @verified_at)
+ON CONFLICT (number) DO UPDATE SET checked_at = excluded.checked_at, verified_at = greatest(number_checks.verified_at, excluded.verified_at);
+
+-- name: ConsentsInForce :many
+SELECT id, number, channel, purpose, source, wording, at FROM consents
+WHERE ended_at IS NULL AND id > @after ORDER BY id LIMIT 10000;
+
+-- name: CountOptedOut :one
+SELECT count(*) FROM (SELECT unnest(@numbers::text[]) AS number, unnest(@channels::text[]) AS channel, unnest(@purposes::text[]) AS purpose) r
+WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+              AND s.lifted_at IS NULL AND s.source <> 'undeliverable');
+
+-- name: ImportConsents :execrows
+-- None where an opt-out is in force, or after an end that is newer; one that is known changes nothing.
+INSERT INTO consents (number, channel, purpose, source, wording, at)
+SELECT DISTINCT ON (r.number, r.channel, r.purpose) r.number, r.channel, r.purpose, r.source, r.wording, r.at
+FROM (SELECT unnest(@numbers::text[]) AS number, unnest(@channels::text[]) AS channel, unnest(@purposes::text[]) AS purpose,
+             unnest(@sources::text[]) AS source, unnest(@wordings::text[]) AS wording, unnest(@ats::timestamptz[]) AS at) r
+WHERE NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+                  AND s.lifted_at IS NULL AND s.source <> 'undeliverable')
+  AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.number = r.number AND c.channel = r.channel AND c.purpose = r.purpose AND c.ended_at >= r.at)
+ORDER BY r.number, r.channel, r.purpose, r.at
 ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;

@@ -91,10 +91,10 @@ SELECT t.account::text AS account
 FROM (SELECT unnest(@accounts::text[]) AS account, unnest(@due_ats::timestamptz[]) AS due_at, unnest(@surpluses::bigint[]) AS surplus) t
 WHERE (SELECT coalesce(sum(l.cents), 0) FROM ledger l WHERE l.account = t.account AND l.received_at > t.due_at AND l.cents > 0) > t.surplus;
 
--- name: NumberAccounts :many
--- What a claim looks at, in one look: of every account behind a number everything billed, newest revisions, everything
+-- name: NumbersAccounts :many
+-- What a claim looks at, in one look: of every account behind some numbers everything billed, newest revisions, everything
 -- booked, and whether a payment is on its way.
-SELECT m.language, sqlc.embed(a),
+SELECT m.phone::text AS number, m.language, sqlc.embed(a),
        (a.frozen_at IS NOT NULL OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account
                                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
        coalesce((SELECT max(i.as_of) FROM import_runs i WHERE i.bills IS NOT NULL), '0001-01-01 00:00+00')::timestamptz AS imported_at,
@@ -117,8 +117,8 @@ CROSS JOIN LATERAL (
            array_agg(ledger.received_at ORDER BY ledger.received_at, ledger.id) AS received
     FROM ledger WHERE ledger.account = a.account
 ) l
-WHERE m.phone = @number
-ORDER BY a.account;
+WHERE m.phone = ANY (@numbers::text[])
+ORDER BY m.phone, a.account;
 
 -- name: BillsOfAccounts :many
 SELECT DISTINCT ON (account, coverage_month) * FROM bills WHERE account = ANY (@accounts::text[])

@@ -34,6 +34,7 @@ func (t *Twilio) Handler() http.Handler {
 	handle("GET "+account+"IncomingPhoneNumbers.json", t.listNumbers)
 	handle("GET "+account+"IncomingPhoneNumbers/{sid}", t.getNumber)
 	handle("POST "+account+"IncomingPhoneNumbers/{sid}", t.updateNumber)
+	handle("GET /v2/PhoneNumbers/{number}", t.lookup)
 	handle("GET /v1/Services", t.listServices)
 	handle("GET /v1/Services/{sid}", t.getService)
 	handle("POST /v1/Services/{sid}", t.updateService)

@@ -75,6 +75,7 @@ type Twilio struct {
 	active   []*message         // texts that can still change
 	blocked  map[[2]string]bool // {their number, our number} after STOP
 	outcomes map[string]Outcome
+	handed   map[string]time.Time // numbers that went to somebody else, and when
 	agent    AgentPlan
 	faults   []Fault
 	modes    modes

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"duebell/billing"
+	"duebell/internal/twilio"
+	"duebell/notify"
+	"duebell/payments"
+	"duebell/store"
+)
+
+// checkJob looks up whether numbers have changed hands (O5).
+type checkJob struct{}
+
+// Kind names the job and its queue.
+func (checkJob) Kind() string { return "check-numbers" }
+
+// numberChecker runs the day's look-ups.
+type numberChecker struct {
+	river.WorkerDefaults[checkJob]
+	store    *store.Store
+	check    *notify.NumberCheck
+	calendar *billing.Calendar
+	clock    payments.Clock // domain
+	metrics  *Metrics
+	log      *slog.Logger
+}
+
+// Timeout is longer than a charge's: the first run asks for every number.
+func (n *numberChecker) Timeout(*river.Job[checkJob]) time.Duration { return dailyTimeout }
+
+// Work looks up what is due. What it leaves is taken up by the next job.
+func (n *numberChecker) Work(ctx context.Context, _ *river.Job[checkJob]) error {
+	ctx, sp := span(ctx, "check numbers")
+	err := n.tick(ctx)
+	ended(sp, err)
+	if err != nil {
+		n.log.Warn("not every number was looked up; the next run goes on", "error", err)
+	}
+	return nil
+}
+
+func (n *numberChecker) tick(ctx context.Context) error {
+	now := n.clock.Now()
+	day := n.calendar.DateOf(now)
+	if done, err := n.store.DailyDone(ctx, checkJob{}.Kind(), day); err != nil || done {
+		return err
+	}
+	sum, err := n.check.Run(ctx)
+	for answer, count := range sum {
+		n.metrics.numberChecks.WithLabelValues(string(answer)).Add(float64(count))
+	}
+	if err != nil {
+		return err
+	}
+	return n.store.FinishDaily(ctx, checkJob{}.Kind(), day, now)
+}
+
+// directory is Twilio's, which asks the carriers'.
+type directory struct{ client *twilio.Client }
+
+// Reassigned asks whether a number has changed hands.
+func (d directory) Reassigned(ctx context.Context, number string, since time.Time) (notify.Handed, error) {
+	answer, err := d.client.Reassigned(ctx, number, since)
+	if err != nil {
+		return "", sendError(err)
+	}
+	return notify.Handed(answer), nil
+}

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"duebell/billing"
+	"duebell/payments"
+	"duebell/store"
+)
+
+const (
+	dailyEvery   = 10 * time.Minute // how often the leader asks whether what is done once a day is done
+	dailyTimeout = time.Hour        // of one run; what it leaves is taken up by the next
+	eraseFrom    = 3                // the hour, in the business zone: the import is in and the line is quiet
+)
+
+// eraseJob erases what need not be kept any longer (D4). It carries no time: the eraser reads the domain clock.
+type eraseJob struct{}
+
+// Kind names the job and its queue.
+func (eraseJob) Kind() string { return "erase" }
+
+// eraser keeps the data no longer than the policy says.
+type eraser struct {
+	river.WorkerDefaults[eraseJob]
+	store    *store.Store
+	policy   billing.Policy
+	calendar *billing.Calendar
+	clock    payments.Clock // domain
+	machine  payments.Clock
+	metrics  *Metrics
+	log      *slog.Logger
+}
+
+// Timeout is longer than a charge's: a run walks through all accounts, and rests.
+func (e *eraser) Timeout(*river.Job[eraseJob]) time.Duration { return dailyTimeout }
+
+// Work erases if that is due. A failure is logged and not tried again by River: the next job does that.
+func (e *eraser) Work(ctx context.Context, _ *river.Job[eraseJob]) error {
+	ctx, sp := span(ctx, "erase")
+	err := e.tick(ctx)
+	ended(sp, err)
+	if err != nil {
+		e.log.Warn("not everything old was erased; the next run goes on", "error", err)
+	}
+	return nil
+}
+
+// tick erases once a day, in the small hours, or later if they were missed.
+func (e *eraser) tick(ctx context.Context) error {
+	now := e.clock.Now()
+	day := e.calendar.DateOf(now)
+	if now.In(e.calendar.Zone()).Hour() < eraseFrom {
+		return nil
+	}
+	if done, err := e.store.DailyDone(ctx, eraseJob{}.Kind(), day); err != nil || done {
+		return err
+	}
+	erased, err := e.store.Erase(ctx, horizons(e.policy, e.calendar, now), e.rest())
+	for what, n := range erased {
+		e.metrics.erased.WithLabelValues(what).Add(float64(n))
+	}
+	if err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	return e.store.FinishDaily(ctx, eraseJob{}.Kind(), day, now)
+}
+
+// rest waits between two bites for as long as the last one took: erasing never has more than half of what
+// the database can do.
+func (e *eraser) rest() func(context.Context) error {
+	began := e.machine.Now()
+	return func(ctx context.Context) error {
+		pause := time.NewTimer(min(e.machine.Now().Sub(began), time.Second))
+		defer pause.Stop()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pause.C:
+			began = e.machine.Now()
+			return nil
+		}
+	}
+}
+
+// horizons are the instants that the policy's days and years lead back to. A day is one of the calendar, in
+// the business zone (C1).
+func horizons(p billing.Policy, cal *billing.Calendar, now time.Time) store.Horizons {
+	local := now.In(cal.Zone())
+	days := func(n int) time.Time { return local.AddDate(0, 0, -n) }
+	years := func(n int) time.Time { return local.AddDate(-n, 0, 0) }
+	ledger := years(p.LedgerYears)
+	// The newest bill at that instant was issued on the 1st of its month and covers the next (C2).
+	month := billing.Month{Year: ledger.Year(), Month: ledger.Month()}
+	return store.Horizons{
+		TextWords: days(p.MessageTextDays), CallEvents: days(p.CallEventDays), FailedIDs: days(p.FailedIDDays), Webhooks: days(p.RawWebhookDays),
+		Evidence: years(p.EvidenceYears), Consents: years(p.ConsentYears), Ledger: ledger, FirstMonth: month.Add(2),
+	}
+}

@@ -1,0 +1,51 @@
+package twilio
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	lookups "github.com/twilio/twilio-go/rest/lookups/v2"
+)
+
+// Reassignment says whether a number has changed hands.
+type Reassignment string
+
+// The answers of Twilio's directory.
+const (
+	Reassigned    Reassignment = "yes"
+	NotReassigned Reassignment = "no"
+	NoData        Reassignment = "no_data" // nothing is known of this number
+)
+
+// Reassigned asks whether a number has been given to somebody else since a day on which it was known to
+// be its owner's. Twilio must have approved the account for it, and bills each question.
+func (c *Client) Reassigned(ctx context.Context, e164 string, since time.Time) (Reassignment, error) {
+	const op = "look up number"
+	if !e164Shape.MatchString(e164) { // twilio-go puts it into the path as it is
+		return "", wrong(op, Refused, WrongNumber)
+	}
+	params := (&lookups.FetchPhoneNumberParams{}).SetFields("reassigned_number").SetLastVerifiedDate(since.UTC().Format("20060102"))
+	answer := NoData
+	err := c.do(ctx, op, func(s services) error {
+		found, err := s.lookups.FetchPhoneNumber(e164, params)
+		if err != nil {
+			return err
+		}
+		// What fails in a package comes inside an answer that is fine in itself.
+		if found.ReassignedNumber.ErrorCode != "" {
+			return &Error{Op: op, Kind: Config, Status: http.StatusOK, Code: number(found.ReassignedNumber.ErrorCode, 0), Trouble: AccountTrouble}
+		}
+		switch r := Reassignment(found.ReassignedNumber.IsNumberReassigned); r {
+		case Reassigned, NotReassigned:
+			answer = r
+		case "": // the package was not carried out
+			return missing(op, http.StatusOK)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return answer, nil
+}
