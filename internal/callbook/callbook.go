@@ -87,8 +87,8 @@ type row struct {
 func (b *Book) rows() []row {
 	where := map[string][]string{}
 	for _, s := range b.steps {
-		if s.Says != "" {
-			where[s.Says] = append(where[s.Says], string(s.Name))
+		for _, key := range says(s) {
+			where[key] = append(where[key], string(s.Name))
 		}
 	}
 	var list []row
@@ -100,6 +100,15 @@ func (b *Book) rows() []row {
 		list = append(list, r)
 	}
 	return list
+}
+
+// says are the prompts that a step brings by itself.
+func says(s ivr.Step) []string {
+	keys := []string{s.Says, s.Again}
+	if m, ok := s.Accepts.(ivr.Menu); ok {
+		keys = append(keys, m.Warns, m.Closes)
+	}
+	return slices.DeleteFunc(keys, func(k string) bool { return k == "" })
 }
 
 // plain shows a template as a reader does: {Amount} for a placeholder.
