@@ -34,7 +34,7 @@ func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
 
 // warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5).
 func warnGuest(_ context.Context, c *Call) Next {
-	if c.Guest {
+	if c.Guest && c.Tries == 0 {
 		c.say("guest-warning", nil)
 	}
 	return Proceed()

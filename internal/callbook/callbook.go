@@ -125,7 +125,7 @@ func takes(a ivr.Accepts) string {
 	switch a := a.(type) {
 	case ivr.Menu:
 		if a.OnSilence != "" {
-			return "A menu; silence means " + a.OnSilence + "."
+			return "A menu; silence, after a warning, means " + a.OnSilence + "."
 		}
 		return "A menu."
 	case ivr.Digits:

@@ -174,6 +174,7 @@ func (p passed) all(items ...string) bool {
 type played struct {
 	script script.Script
 	passed passed
+	talk   []script.Talk
 }
 
 // claims says whether a "# proves:" line names the goal. A jump names both of its steps.
