@@ -50,7 +50,7 @@ func (c *Call) read(step Step, in Input) verdict {
 func (c *Call) readMenu(m Menu, in Input) verdict {
 	options := m.Options(c)
 	if in.Kind == Silent {
-		if m.OnSilence != "" {
+		if m.OnSilence != "" && c.Warned == c.Step {
 			return verdict{answer: Answer{Option: m.OnSilence}}
 		}
 		return c.silence()
@@ -157,7 +157,8 @@ func (c *Call) again(step Step, why string, args Args) Next {
 	c.Tries++
 	c.TriesCall++
 	limit := c.Policy.TriesField
-	if _, menu := step.Accepts.(Menu); menu {
+	menu, isMenu := step.Accepts.(Menu)
+	if isMenu {
 		limit = c.Policy.TriesMenu
 	}
 	if c.Tries >= limit || c.TriesCall >= c.Policy.TriesCall {
@@ -170,7 +171,11 @@ func (c *Call) again(step Step, why string, args Args) Next {
 	if why != "" {
 		c.say(why, args)
 	}
-	if c.Tries == limit-1 || c.TriesCall == c.Policy.TriesCall-1 {
+	if menu.Warns != "" {
+		c.Warned = step.Name
+		c.say(menu.Warns, nil)
+	}
+	if step.GivesUpTo == "" && (c.Tries == limit-1 || c.TriesCall == c.Policy.TriesCall-1) {
 		c.say("last-try", nil)
 	}
 	return Go(step.Name)

@@ -71,8 +71,8 @@ func conversation() []Step {
 			Then:    chooseLanguage, LeadsTo: []StepName{MainMenu},
 		},
 		{
-			Name: MainMenu, Says: "main-menu",
-			Accepts: Menu{Options: mainOptions},
+			Name:    MainMenu,
+			Accepts: Menu{Options: mainOptions, Closes: "main-menu"},
 			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, AskBirthDate, ChooseAccount, GuestAccount, HowToPay, TextChoices, MainMenu},
 		},
 		{
@@ -100,12 +100,12 @@ func conversation() []Step {
 
 		// ── Who is calling (I1: every factor is collected, then looked up once) ───────────
 		{
-			Name: AskAccount, Says: "ask-account",
+			Name: AskAccount, Says: "ask-account", Again: "ask-account-again",
 			Accepts: Digits{Lengths: []int{9, 10, 12}, Reject: "account-format", Check: isSelector}, // B1
 			Then:    keepAccount, LeadsTo: []StepName{AskBirthDate},
 		},
 		{
-			Name: AskBirthDate, Says: "ask-birth-date",
+			Name: AskBirthDate, Says: "ask-birth-date", Again: "ask-birth-date-again",
 			Accepts: Digits{Lengths: []int{8}, Reject: "birth-date-format", Check: isBirthDate},
 			Then:    keepBirthDate, LeadsTo: []StepName{AskZIP},
 		},
@@ -151,7 +151,7 @@ func conversation() []Step {
 
 		// ── How much and how ──────────────────────────────────────────────────────────────
 		{
-			Name: AskAmount, Before: warnGuest, Says: "ask-amount",
+			Name: AskAmount, Before: warnGuest, Says: "ask-amount", Again: "ask-amount-again",
 			Accepts: Amount{},
 			Then:    weighAmount, LeadsTo: []StepName{AmountHelp, AmountMeant, CheckAmount},
 		},
@@ -213,7 +213,7 @@ func conversation() []Step {
 		// ── The money ─────────────────────────────────────────────────────────────────────
 		{
 			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice", // E6
-			Accepts: Menu{Options: options("text", "option-text-notice", "letter", "option-letter-notice"), OnSilence: "letter"},
+			Accepts: Menu{Options: options("text", "option-text-notice", "letter", "option-letter-notice"), OnSilence: "letter", Warns: "silence-means-letter"},
 			Then:    chooseNotice, LeadsTo: []StepName{TakeMoney, ChooseMethod},
 		},
 		{
@@ -259,12 +259,12 @@ func conversation() []Step {
 		},
 		{
 			Name: OfferText, Before: mayOfferText, Says: "offer-text", Args: callerEnding,
-			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no"},
+			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no", Warns: "silence-means-no-text"},
 			Then:    textReceipt, LeadsTo: []StepName{NextAccount, AnythingElse},
 		},
 		{
 			Name: AnythingElse, Says: "anything-else",
-			Accepts: Menu{Options: options("more", "option-balance-or-pay", "done", "option-done"), OnSilence: "done"},
+			Accepts: Menu{Options: options("more", "option-balance-or-pay", "done", "option-done"), OnSilence: "done", Warns: "silence-means-done"},
 			Then:    anythingElse, LeadsTo: []StepName{MainMenu, ChooseAccount, Goodbye}, GivesUpTo: Goodbye,
 		},
 		{
@@ -280,7 +280,7 @@ func conversation() []Step {
 		},
 		{
 			Name: OfferCallback, Before: mayOfferCallback, // H2: nobody is there; a call-back appointment is offered
-			Accepts: Menu{Options: options("yes", "option-callback", "no", "option-go-on"), OnSilence: "no"},
+			Accepts: Menu{Options: options("yes", "option-callback", "no", "option-go-on"), OnSilence: "no", Warns: "silence-means-go-on"},
 			Then:    chooseCallback, LeadsTo: []StepName{CallbackReadBack, GoOn},
 		},
 		{

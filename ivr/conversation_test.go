@@ -109,8 +109,14 @@ func TestEveryPromptExists(t *testing.T) {
 	}
 	keys := prompts.Keys()
 	for _, s := range Conversation() {
-		if s.Says != "" && !slices.Contains(keys, s.Says) {
-			t.Errorf("%s says %q, which is no prompt", s.Name, s.Says)
+		own := []string{s.Says, s.Again}
+		if m, ok := s.Accepts.(Menu); ok {
+			own = append(own, m.Warns, m.Closes)
+		}
+		for _, key := range own {
+			if key != "" && !slices.Contains(keys, key) {
+				t.Errorf("%s says %q, which is no prompt", s.Name, key)
+			}
 		}
 	}
 	said := regexp.MustCompile(`\b(?:say|tell|phrase|Again|giveUpOffer)\((?:ctx, )?"([a-z0-9-]+)"`)
@@ -149,6 +155,9 @@ func TestEveryQuestionSaysWhatWasWrong(t *testing.T) {
 	for _, s := range Conversation() {
 		if d, ok := s.Accepts.(Digits); ok && d.Reject == "" {
 			t.Errorf("%s refuses digits without a word", s.Name)
+		}
+		if m, ok := s.Accepts.(Menu); ok && (m.OnSilence == "") != (m.Warns == "") { // V4
+			t.Errorf("%s takes silence for an answer without a warning", s.Name)
 		}
 		if s.Accepts != nil && s.Then == nil {
 			t.Errorf("%s asks and then does nothing", s.Name)

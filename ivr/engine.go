@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"duebell/billing"
@@ -189,7 +188,7 @@ func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 	if next.kind == nextAgain {
 		next = c.again(step, next.says, next.args)
 	} else if next.kind == nextGo {
-		c.Tries = 0
+		c.Tries, c.Warned = 0, ""
 	}
 	return c.run(ctx, next)
 }
@@ -243,6 +242,9 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 			}
 			c.sayIn(orElse(o.Lang, c.Lang), o.Says, args)
 		}
+		if a.Closes != "" {
+			c.say(a.Closes, nil)
+		}
 		hints := c.menuHints(a.Options(c))
 		return Ask{Keys: true, Speech: len(hints) > 0, MaxKeys: 1, Seconds: c.patience(seconds), Hints: hints}, nil
 	case Digits, Amount:
@@ -267,64 +269,6 @@ func (c *Call) patience(seconds int) int {
 		return 2 * seconds
 	}
 	return seconds
-}
-
-func (c *Call) prompt(step Step) {
-	if step.Says == "" {
-		return
-	}
-	var args Args
-	if step.Args != nil {
-		args = step.Args(c)
-	}
-	c.say(step.Says, args)
-}
-
-// say speaks one prompt in the caller's language.
-func (c *Call) say(key string, args Args, facts ...Fact) { c.sayIn(c.Lang, key, args, facts...) }
-
-// sayIn speaks one prompt. Facts must match the prompt's own "says:" tags, to the letter.
-func (c *Call) sayIn(lang, key string, args Args, facts ...Fact) {
-	speech, err := c.Prompts.Say(lang, key, args)
-	if err == nil {
-		err = factsMatch(c.Prompts.Facts(key), facts)
-	}
-	if err != nil && c.err == nil {
-		c.err = fmt.Errorf("prompt %s: %w", key, err)
-	}
-	c.said = append(c.said, Spoken{Key: key, Lang: lang, Speech: speech, Facts: facts})
-}
-
-// tell is say without barge-in (V5): terms, fees, recording notices.
-func (c *Call) tell(key string, args Args, facts ...Fact) {
-	c.say(key, args, facts...)
-	c.said[len(c.said)-1].NoBargeIn = true
-}
-
-// evidence is what this turn says, word for word, with the versions of its prompts (E8).
-func (c *Call) evidence() Heard {
-	words, versions := make([]string, len(c.said)), make([]string, len(c.said))
-	for i, s := range c.said {
-		words[i], versions[i] = s.Speech.Text(), s.Key+"@"+c.Prompts.Version(s.Lang, s.Key)
-	}
-	return Heard{Words: strings.Join(words, " "), Version: strings.Join(versions, " "), At: c.now}
-}
-
-func factsMatch(tags []string, facts []Fact) error {
-	have := map[string]bool{}
-	for _, f := range facts {
-		have[f.Says] = true
-	}
-	for _, t := range tags {
-		if !have[t] {
-			return fmt.Errorf("states %q without saying of what", t)
-		}
-		delete(have, t)
-	}
-	for extra := range have {
-		return fmt.Errorf("is not tagged as stating %q", extra)
-	}
-	return nil
 }
 
 func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.InForce(e.Policy.Languages) }

@@ -3,6 +3,10 @@ package ivr
 import (
 	"context"
 	"errors"
+	"strings"
+
+	"duebell/billing"
+	"duebell/voiceprompts"
 )
 
 // mainOptions are what the line does, most used first (V1).
@@ -30,17 +34,74 @@ func rightOrChange(*Call) []Option {
 func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "due":
-		c.say("tell-due-rule", nil)
+		c.say("tell-due-rule", c.dueRule())
 	case "ways":
-		c.say("tell-other-ways", nil)
+		c.say("tell-other-ways", Args{"MailDay": c.mailDay()})
 	case "hours":
-		c.say("tell-hours", nil)
+		args := c.agentHours()
+		args["TTY"] = voiceprompts.Phone(c.Lang, c.Policy.TTY)
+		args["GroupPhone"], args["DOIPhone"] = voiceprompts.Phone(c.Lang, c.Policy.GroupPhone), voiceprompts.Phone(c.Lang, c.Policy.DOIPhone)
+		c.say("tell-hours", args)
+		if len(c.Policy.WalkInList) > 0 {
+			c.say("tell-walk-in", Args{"Places": c.places()})
+		}
 	case "hardship":
 		c.say("tell-hardship", nil)
 	default:
 		return Go(MainMenu)
 	}
 	return Go(HowToPay)
+}
+
+// nextToPay is the month of the bill that anybody may still pay in time.
+func (c *Call) nextToPay() billing.Month {
+	month := billing.MonthOf(c.today())
+	if c.now.After(c.Calendar.DueAt(billing.KindHealth, "", month)) {
+		return month.Add(1)
+	}
+	return month
+}
+
+// dueRule is the general rule by its next case, moved deadlines included (C2, C3, C5, C9).
+func (c *Call) dueRule() Args {
+	month := c.nextToPay()
+	due := c.Calendar.DueAt(billing.KindHealth, "", month)
+	return Args{
+		"BillDay": voiceprompts.ShortDay(c.Lang, c.Calendar.BillDate(month)), "Month": voiceprompts.MonthName(c.Lang, c.Calendar.CoverageMonth(month).Month),
+		"Day": c.day(due), "Time": c.timeOfDay(due), "PaperDay": c.shortDay(month, c.Policy.PaperBillPromiseDay),
+	}
+}
+
+// mailDay is the next day by which a check should be in the mail (P4).
+func (c *Call) mailDay() voiceprompts.Speech {
+	today := c.today()
+	month := billing.MonthOf(today)
+	if today.Day > c.Policy.MailByDay {
+		month = month.Add(1)
+	}
+	return c.shortDay(month, c.Policy.MailByDay)
+}
+
+func (c *Call) shortDay(m billing.Month, day int) voiceprompts.Speech {
+	return voiceprompts.ShortDay(c.Lang, billing.Date{Year: m.Year, Month: m.Month, Day: day})
+}
+
+// agentHours are those of an ordinary day (H1).
+func (c *Call) agentHours() Args {
+	today := c.today()
+	return Args{
+		"Opens":  c.timeOfDay(c.Calendar.At(today, c.Policy.AgentOpenLocal)),
+		"Closes": c.timeOfDay(c.Calendar.At(today, c.Policy.AgentCloseLocal)),
+	}
+}
+
+// places are the walk-in centers as one says them.
+func (c *Call) places() any {
+	list, last := c.Policy.WalkInList, len(c.Policy.WalkInList)-1
+	if last == 0 {
+		return list[0]
+	}
+	return c.phraseWith("places", Args{"Others": strings.Join(list[:last], ", "), "LastPlace": list[last]})
 }
 
 // mayChooseTexts needs a number: a withheld one can be neither switched off nor on.

@@ -327,8 +327,10 @@ func (c *Call) accountName(k billing.Kind) voiceprompts.Speech {
 }
 
 // phrase is a piece of a sentence that is itself a message.
-func (c *Call) phrase(key string) voiceprompts.Speech {
-	s, err := c.Prompts.Say(c.Lang, key, nil)
+func (c *Call) phrase(key string) voiceprompts.Speech { return c.phraseWith(key, nil) }
+
+func (c *Call) phraseWith(key string, args Args) voiceprompts.Speech {
+	s, err := c.Prompts.Say(c.Lang, key, args)
 	if err != nil && c.err == nil {
 		c.err = err
 	}

@@ -37,10 +37,12 @@ func reachPerson(ctx context.Context, c *Call) Next {
 // nobodyThere says when people are there and what can be done now.
 func (c *Call) nobodyThere() Next {
 	if c.Hours.Open(c.now) {
-		c.say("no-transfer", nil)
+		c.say("no-transfer", c.agentHours())
 	} else {
 		next := c.Hours.NextOpening(c.now)
-		c.say("agents-closed", Args{"Day": c.day(next), "Time": c.timeOfDay(next)})
+		args := c.agentHours()
+		args["Day"], args["Time"] = c.day(next), c.timeOfDay(next)
+		c.say("agents-closed", args)
 	}
 	return Go(OfferCallback)
 }

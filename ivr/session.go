@@ -23,10 +23,11 @@ type Session struct {
 	LangKnown    bool // chosen, now or earlier, or a member's whom we have called (K2)
 	LangRecalled bool // nobody was asked on this call: the main menu offers to change it
 
-	Tries     int  // silence and wrong keys at this step (V3)
-	TriesCall int  // and in the whole call
-	Slow      bool // after the first silence every time-out is doubled (V4)
-	IDTries   int  // failed verifications in this call (I5)
+	Tries     int      // silence and wrong keys at this step (V3)
+	TriesCall int      // and in the whole call
+	Slow      bool     // after the first silence every time-out is doubled (V4)
+	Warned    StepName // where the caller knows what silence will mean
+	IDTries   int      // failed verifications in this call (I5)
 
 	Claim  Claim  // keyed factors; dropped by the turn that looks up
 	Member Member // zero until verified

@@ -19,6 +19,8 @@ type Step struct {
 	// Says is the key of the prompt; Args gives its placeholders.
 	Says string
 	Args func(c *Call) Args
+	// Again is said in place of Says after silence or a wrong entry: shorter, for what was wrong is said before it.
+	Again string
 	// Accepts is what the caller may do. Nil asks nothing: Then runs in the same turn.
 	Accepts Accepts
 	// Then says where to go. LeadsTo names every step it may go to: tests and the picture of the call use it.
@@ -59,8 +61,12 @@ type Menu struct {
 	Options func(c *Call) []Option
 	// Also are keys outside the list, for what has a number of its own everywhere. The step's prompt names them.
 	Also map[string]string
-	// OnSilence is taken when nobody says anything at all; empty asks again.
+	// OnSilence is taken when nobody says anything at all, once Warns has said so and the question was
+	// asked again; empty asks until the tries are over (V3, V4).
 	OnSilence string
+	Warns     string
+	// Closes is spoken after the options.
+	Closes string
 }
 
 // Option is one line of a menu. Its key is its place in the list.

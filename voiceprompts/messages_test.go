@@ -48,6 +48,11 @@ func samples(t *testing.T, c *Catalog, lang string) map[string]any {
 		"From": TimeOfDay(lang, time.Date(2027, time.February, 23, 8, 0, 0, 0, time.UTC)), "Until": TimeOfDay(lang, time.Date(2027, time.February, 23, 8, 30, 0, 0, time.UTC)),
 		"Last": LastFour(lang, "712345678"), "Number": Digits(lang, "123456789"), "Reference": Digits(lang, "123456789"),
 		"Phone": Phone(lang, "+18776236765"), "Name": "Ana Sample", "Key": "1",
+		"BillDay": ShortDay(lang, billing.Date{Year: 2027, Month: time.February, Day: 1}), "MailDay": ShortDay(lang, billing.Date{Year: 2027, Month: time.February, Day: 18}),
+		"PaperDay": ShortDay(lang, billing.Date{Year: 2027, Month: time.February, Day: 10}),
+		"Opens":    TimeOfDay(lang, time.Date(2027, time.February, 23, 8, 0, 0, 0, time.UTC)), "Closes": TimeOfDay(lang, time.Date(2027, time.February, 23, 18, 0, 0, 0, time.UTC)),
+		"TTY": Phone(lang, "711"), "GroupPhone": Phone(lang, "+18888139220"), "DOIPhone": Phone(lang, "+16175217794"),
+		"Places": "Boston, Springfield, Worcester", "Others": "Boston, Springfield", "LastPlace": "Worcester",
 	}
 	for name, key := range map[string]string{"Account": "health-account", "How": "from-checking", "Type": "checking-account"} {
 		if piece, err := c.Say(lang, key, nil); err == nil {

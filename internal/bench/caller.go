@@ -95,12 +95,12 @@ func (c *caller) answer(doc, text string, form url.Values) bool {
 	}
 	for _, a := range []struct{ hears, keys string }{
 		{"If that is right, press 1", "1"},
-		{"To pay by card, press 2", "2"},
+		{"For a card, press 2", "2"},
 		{"To pay all of it, press 1", "1"},
 		{"Enter your ZIP code", c.member.ZIP},
 		{"date of birth", c.member.Born},
 		{"account number or member ID", c.member.Account},
-		{"To hear your balance or make a payment, press 1", "1"},
+		{"For your balance, or to pay, press 1", "1"},
 		{"For English, press 1", "1"},
 	} {
 		if strings.Contains(text, a.hears) {

@@ -56,7 +56,7 @@ import file accounts.csv
 import file bills.csv
 
 call from +16175552233
-hear "To hear your balance or make a payment, press 1"
+hear "For your balance, or to pay, press 1"
 press 1
 press %[1]s#
 hear "account number or member ID"

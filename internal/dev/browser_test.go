@@ -284,18 +284,18 @@ func TestSpeakingAloud(t *testing.T) {
 		t.Error("with a voice the phone speaks, and is impatient")
 	}
 	p.do(chromedp.Click(chromedp.ID("dial")))
-	p.hear("balance")
+	p.hear("English")
 	spoken := func() []string { return get(p, chromedp.Evaluate[[]string]("spoken")) }
-	if got := spoken(); len(got) != 1 || !strings.HasPrefix(got[0], "en-US Thank you for calling") {
+	if got := spoken(); len(got) != 1 || !strings.HasPrefix(got[0], "en-US Massachusetts Health Connector") {
 		t.Errorf("spoken at first: %q", got)
 	}
 	p.do(chromedp.Evaluate[chromedp.Void](`finish(); 0`))
-	if got := spoken(); len(got) != 2 || !strings.Contains(got[1], "At any time") {
+	if got := spoken(); len(got) != 2 || !strings.Contains(got[1], "For English") {
 		t.Errorf("spoken after the first prompt: %q", got)
 	}
 	p.press("1")
-	p.hear("account number")
-	if got := spoken(); len(got) != 3 || !strings.Contains(got[2], "account number") || !get(p, chromedp.Evaluate[bool]("cut > 0")) {
+	p.hear("balance")
+	if got := spoken(); len(got) != 3 || !strings.Contains(got[2], "balance") || !get(p, chromedp.Evaluate[bool]("cut > 0")) {
 		t.Errorf("spoken after the key: %q", got)
 	}
 	if got := get(p, chromedp.Evaluate[string](`document.getElementById("log").getAttribute("aria-live")`)); got != "off" {

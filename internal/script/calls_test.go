@@ -64,6 +64,7 @@ func TestCalls(t *testing.T) {
 				for _, lang := range s.Languages {
 					tellings = append(tellings, tell(t, s, 1, lang))
 					sameWay(t, lang, tellings[0].passed, tellings[len(tellings)-1].passed)
+					asBrief(t, lang, tellings[0].talk, tellings[len(tellings)-1].talk)
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -122,6 +123,16 @@ func sameWay(t *testing.T, lang string, en, other passed) {
 	}
 }
 
+// asBrief: nobody listens much longer for speaking another language.
+func asBrief(t *testing.T, lang string, en, other []script.Talk) {
+	t.Helper()
+	for i := range min(len(en), len(other)) {
+		if most := en[i].Heard * 13 / 10; other[i].Heard > most {
+			t.Errorf("%s: %s in %s, %s in English", en[i].Phone, other[i], lang, en[i])
+		}
+	}
+}
+
 // tell plays a story in a world of its own and prints how long its calls were.
 func tell(t *testing.T, s script.Script, replicas int, lang string) played {
 	t.Helper()
@@ -132,7 +143,7 @@ func tell(t *testing.T, s script.Script, replicas int, lang string) played {
 	for _, talk := range got.Talk {
 		t.Logf("%s: %s", talk.Phone, talk)
 	}
-	return played{s, got.Passed}
+	return played{s, got.Passed, got.Talk}
 }
 
 func play(t *testing.T, s script.Script, replicas int, lang string) script.Result {
@@ -140,7 +151,7 @@ func play(t *testing.T, s script.Script, replicas int, lang string) script.Resul
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	timing := world.DefaultTiming
-	if s.Uses("kill-before-answering", "redis down") { // their leases must run out
+	if s.Uses("kill-before-answering", "kill-worker", "redis down") { // their leases must run out
 		timing = world.HastyTiming
 	}
 	w, err := world.Open(ctx, world.Config{

@@ -24,7 +24,7 @@ func readHear(_ *parser, t *tokens) (act, error) {
 			if missing != "" {
 				return fmt.Errorf("expected to hear %q\nbut %q is not in what was heard%s\nheard: %s", pattern, missing, after(rest, heard), orNothing(heard))
 			}
-			c.upTo = spoken(heard) - spoken(rest)
+			c.upTo = max(0, spoken(heard)-spoken(rest)-insidePay(c.HeardSinceInput()))
 			return nil
 		})
 	}, err

@@ -28,6 +28,17 @@ const aWord = time.Minute / 150
 
 func spoken(text string) time.Duration { return time.Duration(len(strings.Fields(text))) * aWord }
 
+// insidePay is what <Pay> said: it comes before whatever is said of its outcome.
+func insidePay(list []twilio.Heard) time.Duration {
+	var sum time.Duration
+	for _, h := range list {
+		if h.During == "pay" {
+			sum += spoken(h.Text)
+		}
+	}
+	return sum
+}
+
 // listened adds what was said since the caller last did something, now that they press keys; empty: they
 // did something else.
 func (t *Talk) listened(list []twilio.Heard, keys string) {

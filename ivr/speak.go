@@ -1,0 +1,69 @@
+package ivr
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What a turn says, and that it is tagged with the facts it states.
+
+func (c *Call) prompt(step Step) {
+	var args Args
+	if step.Args != nil {
+		args = step.Args(c)
+	}
+	switch {
+	case step.Says == "":
+	case c.Tries > 0 && step.Again != "":
+		c.say(step.Again, args)
+	default:
+		c.say(step.Says, args)
+	}
+}
+
+// say speaks one prompt in the caller's language.
+func (c *Call) say(key string, args Args, facts ...Fact) { c.sayIn(c.Lang, key, args, facts...) }
+
+// sayIn speaks one prompt. Facts must match the prompt's own "says:" tags, to the letter.
+func (c *Call) sayIn(lang, key string, args Args, facts ...Fact) {
+	speech, err := c.Prompts.Say(lang, key, args)
+	if err == nil {
+		err = factsMatch(c.Prompts.Facts(key), facts)
+	}
+	if err != nil && c.err == nil {
+		c.err = fmt.Errorf("prompt %s: %w", key, err)
+	}
+	c.said = append(c.said, Spoken{Key: key, Lang: lang, Speech: speech, Facts: facts})
+}
+
+// tell is say without barge-in (V5): terms, fees, recording notices.
+func (c *Call) tell(key string, args Args, facts ...Fact) {
+	c.say(key, args, facts...)
+	c.said[len(c.said)-1].NoBargeIn = true
+}
+
+// evidence is what this turn says, word for word, with the versions of its prompts (E8).
+func (c *Call) evidence() Heard {
+	words, versions := make([]string, len(c.said)), make([]string, len(c.said))
+	for i, s := range c.said {
+		words[i], versions[i] = s.Speech.Text(), s.Key+"@"+c.Prompts.Version(s.Lang, s.Key)
+	}
+	return Heard{Words: strings.Join(words, " "), Version: strings.Join(versions, " "), At: c.now}
+}
+
+func factsMatch(tags []string, facts []Fact) error {
+	have := map[string]bool{}
+	for _, f := range facts {
+		have[f.Says] = true
+	}
+	for _, t := range tags {
+		if !have[t] {
+			return fmt.Errorf("states %q without saying of what", t)
+		}
+		delete(have, t)
+	}
+	for extra := range have {
+		return fmt.Errorf("is not tagged as stating %q", extra)
+	}
+	return nil
+}
