@@ -82,12 +82,16 @@ type Authorization struct {
 	TextTo    string // E.164 where texts of this payment go; empty = none
 	TextAsked bool   // the caller said yes on this call
 	Reference string // filled in by the desk
+	// Allowed is asked within the authorizing transaction, when nobody else authorizes for this caller: ErrLimit. Filled
+	// in by the desk.
+	Allowed func(l Limits, a Attempt) error
 }
 
 // Limits are the counts of I5 and P3 around one offer.
 type Limits struct {
 	CapturesCall, DeclinesAccount, DeclinesCaller, DeclinesWithheld int
 	GuestPaysCaller, BanksAccount, BanksCaller                      int
+	OpenCaller                                                      int // authorized by the caller's number and not settled: it may yet be declined
 	Frozen                                                          bool
 }
 
@@ -148,8 +152,13 @@ func (d *Desk) Tokenize(ctx context.Context, key string, t Token) (Attempt, erro
 // Authorize records the consent. From its commit on the member has paid in time (C6).
 // ErrAccountOpen: another payment on the account is open, this one was not taken.
 // ErrClosed: the offer was closed before the consent came; nothing was charged.
+// ErrLimit: payments of this caller or on this account were declined since the offer, this one was not taken.
 // Any other error leaves open whether it was recorded: calling again with the same key tells.
 func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
+	a.Allowed = func(l Limits, of Attempt) error {
+		l.DeclinesCaller += l.OpenCaller // many calls at once are no way around the limit
+		return d.within(l, of)
+	}
 	for range 5 { // a fresh reference when the drawn one is in use
 		a.Reference = billing.NewReference(d.rand)
 		got, err := d.book.Authorize(ctx, a, d.clock.Now())

@@ -55,6 +55,7 @@ func init() {
 		"hang-up":   {"hang-up", simple(hangUp)},
 		"over":      {"over", simple(over)},
 		"pay-card":  {"pay-card 4242424242424242 12/29 123 02139", readPayCard},
+		"try-card":  {"try-card 4000000000000002 12/29 123 02139", readTryCard},
 		"pay-bank":  {"pay-bank 110000000 000123456789", readPayBank},
 		"pay-token": {"pay-token pm_card_visa [PayConnector_last4=6789]", readPayToken},
 		"pay-result": {
@@ -80,6 +81,7 @@ func init() {
 		"payment":         {"payment 712345678 unknown", readPayment},
 		"received":        {"received 712345678 2027-02-23T17:00:00", readReceived},
 		"handed-over":     {"handed-over reason=asked verified=yes account=712345678", readHandedOver},
+		"cards-tried":     {"cards-tried 10", readCardsTried},
 		"whisper":         {`whisper "Identity proven … press 1 to take the call"`, readWhisper},
 		"call-back":       {"call-back +16175550101 at=2027-02-11T08:00 deadline=2027-02-23T17:00", readCallBack},
 		"to-do":           {"to-do +16175550101 +15085550103", readToDo},
