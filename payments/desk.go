@@ -26,6 +26,8 @@ type Desk struct {
 	clock  Clock
 	rand   func(n int) int
 	policy billing.Policy
+
+	reached func(limit string)
 }
 
 // DeskBook is the desk's part of the book of attempts; package store keeps it.
@@ -93,7 +95,14 @@ type Limits struct {
 
 // NewDesk puts a desk together. rand gives a number in [0, n).
 func NewDesk(book DeskBook, clock Clock, rand func(n int) int, policy billing.Policy) *Desk {
-	return &Desk{book: book, clock: clock, rand: rand, policy: policy}
+	return &Desk{book: book, clock: clock, rand: rand, policy: policy, reached: func(string) {}}
+}
+
+// TellLimits has f told of every limit that a payment meets, by its key in the policy: somebody may be
+// testing stolen cards (I5).
+func (d *Desk) TellLimits(f func(limit string)) *Desk {
+	d.reached = f
+	return d
 }
 
 // Offer writes down what we are about to ask for, before the capture is spoken. The same call
@@ -125,17 +134,22 @@ func (d *Desk) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 // within holds the limits that keep a line from testing stolen cards and accounts (I5, P3).
 func (d *Desk) within(l Limits, a Attempt) error {
 	p := d.policy
-	over := l.CapturesCall >= p.PayTriesCall ||
-		l.DeclinesAccount >= p.DeclinesPerAccountDay ||
-		(a.Caller != "" && l.DeclinesCaller >= p.DeclinesPerCallerDay) ||
-		(a.Caller == "" && l.DeclinesWithheld >= p.DeclinesWithheldHour) ||
-		(a.Guest && a.Caller != "" && l.GuestPaysCaller >= p.GuestPaysPerCallerDay)
-	if a.Method == Bank {
-		over = over || l.BanksAccount >= p.NewBankAccountsPerDay ||
-			(a.Caller != "" && l.BanksCaller >= p.NewBankAccountsPerDay)
-	}
-	if over {
-		return ErrLimit
+	known, bank := a.Caller != "", a.Method == Bank
+	for _, limit := range []struct {
+		key  string // of the policy
+		over bool
+	}{
+		{"pay_tries_call", l.CapturesCall >= p.PayTriesCall},
+		{"declines_per_account_day", l.DeclinesAccount >= p.DeclinesPerAccountDay},
+		{"declines_per_caller_day", known && l.DeclinesCaller >= p.DeclinesPerCallerDay},
+		{"declines_withheld_hour", !known && l.DeclinesWithheld >= p.DeclinesWithheldHour},
+		{"guest_pays_per_caller_day", a.Guest && known && l.GuestPaysCaller >= p.GuestPaysPerCallerDay},
+		{"new_bank_accounts_per_day", bank && (l.BanksAccount >= p.NewBankAccountsPerDay || known && l.BanksCaller >= p.NewBankAccountsPerDay)},
+	} {
+		if limit.over {
+			d.reached(limit.key)
+			return ErrLimit
+		}
 	}
 	return nil
 }

@@ -759,6 +759,35 @@ func (q *Queries) PutPollOff(ctx context.Context, arg PutPollOffParams) error {
 	return err
 }
 
+const stopped = `-- name: Stopped :many
+SELECT kind, by_whom FROM campaigns WHERE paused_at IS NOT NULL
+`
+
+type StoppedRow struct {
+	Kind   string
+	ByWhom string
+}
+
+func (q *Queries) Stopped(ctx context.Context) ([]StoppedRow, error) {
+	rows, err := q.db.Query(ctx, stopped)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StoppedRow{}
+	for rows.Next() {
+		var i StoppedRow
+		if err := rows.Scan(&i.Kind, &i.ByWhom); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const suppressionsInForce = `-- name: SuppressionsInForce :many
 SELECT id, number, channel, purpose, source, words, at FROM suppressions
 WHERE lifted_at IS NULL AND id > $1 ORDER BY id LIMIT 10000

@@ -184,3 +184,6 @@ WHERE NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.c
   AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.number = r.number AND c.channel = r.channel AND c.purpose = r.purpose AND c.ended_at >= r.at)
 ORDER BY r.number, r.channel, r.purpose, r.at
 ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
+
+-- name: Stopped :many
+SELECT kind, by_whom FROM campaigns WHERE paused_at IS NOT NULL;
