@@ -61,7 +61,7 @@ var columnsOf = map[Kind][]column{
 			if cell == "" {
 				return "" // G5: the policy's default applies
 			}
-			return oneOf(&r.Account.Regime, cell, billing.MonthEnd, billing.NextDue, billing.ThirdDue, billing.NoGrace)
+			return oneOf(&r.Account.Regime, cell, billing.Regimes()...)
 		}},
 		{"autopay_day", false, func(r *Row, cell string, rules *Rules) string {
 			return autoPayDay(&r.Account.AutoPayDay, cell, rules)

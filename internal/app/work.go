@@ -170,7 +170,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	w.planner = notify.NewPlanner(w.Store, rules, d.Log, notify.PlannerOptions{})
 	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, w.cfg.PublicURL, d.Metrics}
 	options := notify.CourierOptions{
-		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Ended: d.Metrics.NoticeEnded, AtOnce: textsAtOnce,
+		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Lease: w.cfg.Timing.Text, Ended: d.Metrics.NoticeEnded, AtOnce: textsAtOnce,
 		Pace: pacer(w.cfg, w.redis, w.Store, d.Machine, calendar), Poller: carrier,
 	}
 	if w.cfg.calls() {

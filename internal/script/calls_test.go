@@ -98,7 +98,7 @@ func play(t *testing.T, s script.Script, replicas int) script.Result {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	timing := world.DefaultTiming
-	if s.Uses("kill-before-answering", "redis down") { // their leases must run out
+	if s.Uses("kill-before-answering", "kill-worker", "redis down") { // their leases must run out
 		timing = world.HastyTiming
 	}
 	w, err := world.Open(ctx, world.Config{

@@ -3,11 +3,13 @@ package world
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"duebell/billing/feed"
 	"duebell/internal/app"
 	"duebell/internal/standin/twilio"
+	"duebell/notify"
 )
 
 // PlanReminders has every move of the clock plan reminders from now on, and plans them now. Without
@@ -72,8 +74,29 @@ func (w *World) CarrierSays(number string, o twilio.Outcome) error {
 func (w *World) AgreesToCalls(ctx context.Context, number string) error {
 	now := w.clock.Now()
 	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the story says so\n")
-	_, err := w.store.ImportConsents(ctx, file, now)
+	return w.Import(ctx, file)
+}
+
+// PauseTexts holds a kind of text back, as `duebell reminders pause` does; * is every kind.
+func (w *World) PauseTexts(ctx context.Context, kind string) error {
+	_, err := w.store.PauseCampaign(ctx, notify.Kind(kind), "the story", w.clock.Now())
 	return err
+}
+
+// ResumeTexts lets it go again. Nothing to resume is a mistake of the story's.
+func (w *World) ResumeTexts(ctx context.Context, kind string) error {
+	held, err := w.store.ResumeCampaign(ctx, notify.Kind(kind))
+	if err == nil && !held {
+		err = fmt.Errorf("%s is not held back", kind)
+	}
+	return err
+}
+
+// Suppressions is what `duebell export suppressions` writes.
+func (w *World) Suppressions(ctx context.Context) (string, error) {
+	var b strings.Builder
+	_, err := w.store.ExportSuppressions(ctx, &b)
+	return b.String(), err
 }
 
 // MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).

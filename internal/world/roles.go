@@ -86,7 +86,10 @@ func (w *World) newReplica(ctx context.Context) (*replica, error) {
 }
 
 func (w *World) newWork(ctx context.Context) (*app.Work, error) {
-	work, err := app.NewWork(ctx, w.config(through(w.cfg.DatabaseURL, w.jobsBase.Addr()), w.cache.address()), w.deps())
+	shop := w.worksIn()
+	d := w.deps()
+	d.Log = slog.New(w.logs.until(shop.dead))
+	work, err := app.NewWork(ctx, w.config(through(w.cfg.DatabaseURL, shop.base.Addr()), w.cache.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open work: %w", err)
 	}

@@ -59,7 +59,7 @@ var DefaultTiming = app.Timing{
 // HastyTiming is for worlds in which processes are killed and Redis is gone: their leases run out soon.
 var HastyTiming = app.Timing{
 	Lease: 600 * time.Millisecond, Wait: 450 * time.Millisecond, Budget: 500 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, FetchCooldown: 5 * time.Millisecond,
+	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: 2 * time.Second, FetchCooldown: 5 * time.Millisecond,
 }
 
 // DefaultPolicy is the policy of scripts: people can be reached.
@@ -87,7 +87,6 @@ type World struct {
 	password string // of the connector
 
 	database *faults.Postgres // before serve
-	jobsBase *faults.Postgres // before work
 	cache    *cache
 	pool     *pgxpool.Pool // straight to the database, past every fault
 	store    *store.Store
@@ -121,7 +120,10 @@ type World struct {
 	modes      map[string]bool // Twilio's modes in force, by word
 	procFault  string
 	kill       bool
-	silent     bool // a hang-up inside Pay posts nothing
+	workshop   *workshop // where work runs
+	ruins      []*workshop
+	killWork   string // how every worker dies at its next text; empty: not
+	silent     bool   // a hang-up inside Pay posts nothing
 	complaints []string
 }
 
@@ -238,8 +240,10 @@ func (w *World) Close(ctx context.Context) error {
 	if w.database != nil {
 		w.database.Close()
 	}
-	if w.jobsBase != nil {
-		w.jobsBase.Close()
+	for _, s := range append(w.ruins, w.workshop) {
+		if s != nil {
+			s.base.Close()
+		}
 	}
 	return errors.Join(errs...)
 }
