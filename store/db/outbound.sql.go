@@ -542,16 +542,18 @@ func (q *Queries) NoteDetached(ctx context.Context, arg NoteDetachedParams) erro
 }
 
 const noteNudged = `-- name: NoteNudged :exec
-UPDATE notices SET nudged_until = $1 WHERE id = ANY ($2::bigint[])
+UPDATE notices SET nudged_until = $1 WHERE id = ANY ($2::bigint[]) AND state = 'planned' AND not_before <= $3
 `
 
 type NoteNudgedParams struct {
 	Again *time.Time
 	Ids   []int64
+	Now   time.Time
 }
 
+// One that a courier has put off meanwhile is not on its way: it is due again when its new hour comes.
 func (q *Queries) NoteNudged(ctx context.Context, arg NoteNudgedParams) error {
-	_, err := q.db.Exec(ctx, noteNudged, arg.Again, arg.Ids)
+	_, err := q.db.Exec(ctx, noteNudged, arg.Again, arg.Ids, arg.Now)
 	return err
 }
 

@@ -40,7 +40,8 @@ SELECT id FROM notices WHERE poll_at <= @now AND (leased_until IS NULL OR leased
 ORDER BY poll_at, id LIMIT 1000;
 
 -- name: NoteNudged :exec
-UPDATE notices SET nudged_until = @again WHERE id = ANY (@ids::bigint[]);
+-- One that a courier has put off meanwhile is not on its way: it is due again when its new hour comes.
+UPDATE notices SET nudged_until = @again WHERE id = ANY (@ids::bigint[]) AND state = 'planned' AND not_before <= @now;
 
 -- name: ClaimPolls :many
 UPDATE notices SET fence = fence + 1, leased_until = @lease_until
