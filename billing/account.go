@@ -2,6 +2,7 @@ package billing
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -48,10 +49,11 @@ const (
 	NoGrace  Regime = "none"      // G4: a first bill has none
 )
 
+// Regimes lists them.
+func Regimes() []Regime { return []Regime{MonthEnd, NextDue, ThirdDue, NoGrace} }
+
 // Valid says whether r is one of the regimes above.
-func (r Regime) Valid() bool {
-	return r == MonthEnd || r == NextDue || r == ThirdDue || r == NoGrace
-}
+func (r Regime) Valid() bool { return slices.Contains(Regimes(), r) }
 
 // Account is one billing account: billed and paid by itself (B2). Its numbers are text (B1).
 type Account struct {

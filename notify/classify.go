@@ -29,14 +29,14 @@ func NewClassifier(extra []string) *Classifier {
 		negation: wordSet(negations), command: wordSet(commands), ending: wordSet(endings), help: wordSet(appeals),
 		object: wordSet(objects), payment: wordSet(aboutMoney), action: wordSet(actions),
 	}
-	for _, class := range []Class{ClassOptOut, ClassHelp, ClassStart, ClassPay, ClassBalance, ClassReal, ClassSkip, ClassMove} {
+	for _, class := range Classes() {
 		listed := entries[class]
 		if class == ClassOptOut {
 			listed = append(slices.Clone(listed), extra...)
 		}
 		for _, entry := range listed {
 			for _, form := range forms(entry) {
-				if _, taken := c.entries[form]; !taken { // opt-outs come first: in doubt, stop
+				if _, taken := c.entries[form]; !taken {
 					c.entries[form] = class
 				}
 			}

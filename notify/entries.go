@@ -19,6 +19,11 @@ const (
 	ClassNone    Class = "none"
 )
 
+// Classes lists them, in the order in which an entry of two classes is taken: in doubt, stop.
+func Classes() []Class {
+	return []Class{ClassOptOut, ClassHelp, ClassStart, ClassPay, ClassBalance, ClassReal, ClassSkip, ClassMove, ClassNone}
+}
+
 // entries lists, a class at a time, what counts as the whole of a text. Lines are languages:
 // en, es, pt, ht, vi, zh, fr, ru, ar.
 var entries = map[Class][]string{

@@ -100,6 +100,9 @@ var traits = map[Kind]Trait{
 	RealReply:     {Answer: true, Reply: true, Window: time.Hour},
 }
 
+// Kinds lists them all.
+func Kinds() []Kind { return kindsThat(func(Trait) bool { return true }) }
+
 // FirstKinds are the kinds that go before reminders: payment and AutoPay texts, answers, and the calls
 // that were asked for (N9).
 func FirstKinds() []Kind { return kindsThat(func(t Trait) bool { return !t.Capped }) }

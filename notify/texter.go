@@ -41,6 +41,9 @@ const (
 	AccountFault SendKind = "account"
 )
 
+// SendKinds lists them.
+func SendKinds() []SendKind { return []SendKind{Refused, RateLimited, Unknown, AccountFault} }
+
 // Trouble is what a carrier's error code means to us, in one word. The words are those of
 // package internal/twilio.
 type Trouble string

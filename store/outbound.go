@@ -49,7 +49,7 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	if err != nil {
 		return 0, err
 	}
-	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Ids: append(append([]int64{}, first...), later...)}); err != nil {
+	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
 		return 0, err
 	}
 	line := append(append(first, probe...), looks...)

@@ -2,12 +2,9 @@ package store
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"duebell/billing/feed"
 	"duebell/store/db"
@@ -16,43 +13,16 @@ import (
 // ExportSuppressions writes who wants no texts or calls, and where none arrive: what is in force, in the
 // form in which ImportSuppressions reads it.
 func (s *Store) ExportSuppressions(ctx context.Context, w io.Writer) (int, error) {
-	count := 0
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) (err error) {
-		count, err = writeSuppressions(ctx, s.q.WithTx(tx), csv.NewWriter(w))
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("export suppressions: %w", err)
-	}
-	return count, nil
-}
-
-func writeSuppressions(ctx context.Context, q *db.Queries, out *csv.Writer) (count int, err error) {
-	if err := out.Write(feed.SuppressionColumns); err != nil {
-		return 0, fmt.Errorf("write the header: %w", err)
-	}
-	for after := int64(0); ; {
+	return s.exportFile(ctx, "suppressions", w, feed.SuppressionColumns, func(q *db.Queries, after int64) (rows [][]string, last int64, err error) {
 		page, err := q.SuppressionsInForce(ctx, after)
 		if err != nil {
-			return 0, fmt.Errorf("read suppressions: %w", err)
-		}
-		if len(page) == 0 {
-			break
+			return nil, 0, fmt.Errorf("read suppressions: %w", err)
 		}
 		for _, r := range page {
-			if err := out.Write([]string{r.Number, r.Channel, r.Purpose, r.Source, instant(r.At), r.Words}); err != nil {
-				return 0, fmt.Errorf("write a suppression: %w", err)
-			}
-			after = r.ID
+			rows, last = append(rows, []string{r.Number, r.Channel, r.Purpose, r.Source, instant(r.At), r.Words}), r.ID
 		}
-		count += len(page)
-	}
-	out.Flush()
-	if err := out.Error(); err != nil {
-		return 0, fmt.Errorf("write the file: %w", err)
-	}
-	return count, nil
+		return rows, last, nil
+	})
 }
 
 // SuppressionSummary is what an import of opt-outs has done.
@@ -62,63 +32,35 @@ type SuppressionSummary struct {
 	Consents int // ended by it
 }
 
-// suppressionBatch is how many rows go to the database at a time.
-const suppressionBatch = 5000
-
-// ImportSuppressions takes opt-outs over that others took down, whole or not at all: a file with a bad
-// row gives a *feed.BadRows. The same file again changes nothing, and an opt-out that its owner has
-// taken back since stays taken back.
-func (s *Store) ImportSuppressions(ctx context.Context, file feed.Source, at time.Time) (SuppressionSummary, error) {
-	var sum SuppressionSummary
-	err := s.inTx(ctx, "import suppressions", func(q *db.Queries, _ pgx.Tx) error {
+// ImportSuppressions takes opt-outs over that others took down, whole or not at all. The same file again
+// changes nothing, and an opt-out that its owner has taken back since stays taken back.
+func (s *Store) ImportSuppressions(ctx context.Context, file feed.Source, at time.Time) (sum SuppressionSummary, err error) {
+	read, err := s.importFile(ctx, file, feed.OpenSuppressions, at, func() ownRows {
 		sum = SuppressionSummary{}
-		var bad feed.BadRows
-		r, err := feed.OpenSuppressions(file, bad.Add)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = r.Close() }() // it was only read
-		var batch suppressionRows
-		for r.Next() {
-			row := r.Row()
-			if row.Sound && row.Suppression.At.After(at) {
-				bad.Add(feed.Problem{File: file.Name, Line: row.Line, Column: "at", Reason: "lies in the future"})
-			}
-			sum.Read++
-			batch.add(row.Suppression)
-			if bad.Count == 0 && len(batch.Numbers) == suppressionBatch {
-				if err := batch.merge(ctx, q, at, &sum); err != nil {
-					return err
-				}
-			}
-		}
-		if r.Err() != nil {
-			return r.Err()
-		}
-		if bad.Count > 0 {
-			return &bad
-		}
-		return batch.merge(ctx, q, at, &sum)
+		return &suppressionRows{sum: &sum}
 	})
+	sum.Read = read
 	return sum, err
 }
 
 // suppressionRows are rows on their way into the database.
-type suppressionRows struct{ db.ImportSuppressionsParams }
+type suppressionRows struct {
+	db.ImportSuppressionsParams
+	sum *SuppressionSummary
+}
 
-func (b *suppressionRows) add(r feed.Suppression) {
-	if len(b.Numbers) == suppressionBatch { // of a file that is refused already
-		b.ImportSuppressionsParams = db.ImportSuppressionsParams{}
-	}
+func (b *suppressionRows) add(row *feed.Row) time.Time {
+	r := row.Suppression
 	b.Numbers = append(b.Numbers, r.Number)
 	b.Channels = append(b.Channels, r.Channel)
 	b.Purposes = append(b.Purposes, r.Purpose)
 	b.Sources = append(b.Sources, r.Source)
 	b.Words = append(b.Words, r.Words)
 	b.Ats = append(b.Ats, r.At)
+	return r.At
 }
 
-func (b *suppressionRows) merge(ctx context.Context, q *db.Queries, at time.Time, sum *SuppressionSummary) error {
+func (b *suppressionRows) merge(ctx context.Context, q *db.Queries, at time.Time) error {
 	fresh, err := q.ImportSuppressions(ctx, b.ImportSuppressionsParams)
 	if err != nil {
 		return fmt.Errorf("write suppressions: %w", err)
@@ -127,8 +69,8 @@ func (b *suppressionRows) merge(ctx context.Context, q *db.Queries, at time.Time
 	if err != nil {
 		return fmt.Errorf("end consents: %w", err)
 	}
-	sum.New += int(fresh)
-	sum.Consents += int(ended)
+	b.sum.New += int(fresh)
+	b.sum.Consents += int(ended)
 	b.ImportSuppressionsParams = db.ImportSuppressionsParams{}
 	return nil
 }

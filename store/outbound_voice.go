@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"duebell/notify"
 	"duebell/store/db"
@@ -23,15 +22,6 @@ func (p *planPage) CallInstead(ctx context.Context, number string) error {
 	kinds := names(notify.CappedKinds())
 	if err := p.q.CallInstead(ctx, db.CallInsteadParams{Number: number, Kinds: kinds}); err != nil {
 		return fmt.Errorf("plan calls: %w", err)
-	}
-	return nil
-}
-
-// GrantVoiceConsent records that a number has agreed to reminder calls (N10). It lifts no suppression.
-func (s *Store) GrantVoiceConsent(ctx context.Context, c notify.Consent, at time.Time) error {
-	err := s.q.GrantVoiceConsent(ctx, db.GrantVoiceConsentParams{Number: c.Number, Source: string(c.Source), Wording: c.Words, At: at})
-	if err != nil {
-		return fmt.Errorf("record consent to calls: %w", err)
 	}
 	return nil
 }

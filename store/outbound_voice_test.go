@@ -3,10 +3,12 @@ package store_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"duebell/billing"
+	"duebell/billing/feed"
 	"duebell/ivr"
 	"duebell/notify"
 )
@@ -25,8 +27,9 @@ func openCaller(t *testing.T) (*diary, *switchboard) {
 	d.member(one, cel, "")
 	d.exec(`UPDATE members SET mobile = false`)
 	d.exec(`UPDATE consents SET ended_at = at`)
-	if err := d.store.GrantVoiceConsent(context.Background(), notify.Consent{Number: cel, Source: notify.FromCall, Words: "yes"}, postAt); err != nil {
-		t.Fatal(err)
+	consent := feed.Text("consents.csv", "number,channel,source,at,wording\n"+cel+",voice,call,"+postAt.Format(time.RFC3339)+",yes\n")
+	if sum, err := d.store.ImportConsents(context.Background(), consent, postAt); err != nil || sum.New != 1 {
+		t.Fatal(sum, err)
 	}
 	return d, board
 }

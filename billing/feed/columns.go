@@ -61,7 +61,7 @@ var columnsOf = map[Kind][]column{
 			if cell == "" {
 				return "" // G5: the policy's default applies
 			}
-			return oneOf(&r.Account.Regime, cell, billing.MonthEnd, billing.NextDue, billing.ThirdDue, billing.NoGrace)
+			return oneOf(&r.Account.Regime, cell, billing.Regimes()...)
 		}},
 		{"autopay_day", false, func(r *Row, cell string, rules *Rules) string {
 			return autoPayDay(&r.Account.AutoPayDay, cell, rules)
@@ -140,6 +140,8 @@ func together(kind Kind, r *Row) (name, reason string) {
 		}
 	case Suppressions:
 		r.Suppression.complete()
+	case Consents:
+		return r.Consent.complete()
 	case Accounts:
 		if (r.Account.AutoPayDay != 0) != (r.Account.AutoPayLast4 != "") {
 			return "autopay_last4", "AutoPay needs the day and the last 4 digits of the bank account, or neither"

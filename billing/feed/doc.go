@@ -24,9 +24,10 @@ const (
 	Bills    Kind = "bills"
 	Payments Kind = "payments"
 
-	// No files of billing: the list of letters that were posted (E6), and opt-outs that others took down.
+	// No files of billing: the list of letters that were posted (E6), opt-outs and consents that others took down.
 	Letters      Kind = "letters"
 	Suppressions Kind = "suppressions"
+	Consents     Kind = "consents"
 )
 
 // Kinds lists the kinds of files that billing delivers, in the order in which they are merged.

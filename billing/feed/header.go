@@ -50,6 +50,55 @@ func readHeader(header []string) (plan, []string) {
 	return p, nil
 }
 
+// ownHeader wants the first columns of a list and knows the others: one that is misspelt must not quietly
+// count for nothing.
+func ownHeader(kind Kind, known []column, needed int) headerReader {
+	return func(header []string) (plan, []string) {
+		names := columnNames(header)
+		p := plan{kind: kind, columns: make([]column, len(names))}
+		var reasons []string
+		for i, name := range names {
+			at := slices.IndexFunc(known, func(c column) bool { return c.name == name })
+			switch {
+			case at < 0:
+				reasons = append(reasons, "column "+ordinal(i)+" is unknown in a "+string(kind)+" file")
+			case slices.Index(names, name) < i:
+				reasons = append(reasons, "column "+name+" is there twice")
+			default:
+				p.columns[i] = known[at]
+			}
+		}
+		for _, c := range known[:needed] {
+			if !slices.Contains(names, c.name) {
+				reasons = append(reasons, "column "+c.name+" of a "+string(kind)+" file is missing")
+			}
+		}
+		if reasons != nil {
+			return plan{}, reasons
+		}
+		return p, nil
+	}
+}
+
+// OwnKind tells a file of opt-outs or of consents by its header; anything else is none of ours.
+func OwnKind(src Source) (Kind, error) {
+	kind := Kind("")
+	r, err := open(src, Rules{}, func(header []string) (plan, []string) {
+		names := columnNames(header)
+		switch ours := slices.Contains(names, "number") && slices.Contains(names, "at"); {
+		case ours && slices.Contains(names, "wording"):
+			kind = Consents
+		case ours:
+			kind = Suppressions
+		}
+		return plan{}, nil
+	}, func(Problem) {})
+	if err != nil {
+		return "", err
+	}
+	return kind, r.Close()
+}
+
 // likeliest is the kind that shares most columns with a header, and how many.
 func likeliest(names []string) (best Kind, shared int) {
 	for _, kind := range Kinds() {

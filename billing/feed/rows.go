@@ -23,6 +23,7 @@ type Row struct {
 
 	Reference   string // of a letter that was posted
 	Suppression Suppression
+	Consent     GivenConsent
 }
 
 // Member is a person or an employer with at least one billing account (B2).

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"cmp"
-	"slices"
 	"time"
 )
 
@@ -70,47 +69,5 @@ func orDefault(into *string, cell string, allowed ...string) string {
 
 // OpenSuppressions opens a file of opt-outs.
 func OpenSuppressions(src Source, report func(Problem)) (*Reader, error) {
-	return open(src, Rules{}, readSuppressionsHeader, report)
-}
-
-// readSuppressionsHeader wants the columns number and at, and knows the others: one that is misspelt
-// must not quietly count for nothing.
-func readSuppressionsHeader(header []string) (plan, []string) {
-	names := columnNames(header)
-	p := plan{kind: Suppressions, columns: make([]column, len(names))}
-	var reasons []string
-	for i, name := range names {
-		at := slices.IndexFunc(suppressionColumns, func(c column) bool { return c.name == name })
-		switch {
-		case at < 0:
-			reasons = append(reasons, "column "+ordinal(i)+" is unknown in a suppressions file")
-		case slices.Index(names, name) < i:
-			reasons = append(reasons, "column "+name+" is there twice")
-		default:
-			p.columns[i] = suppressionColumns[at]
-		}
-	}
-	for _, c := range suppressionColumns[:2] {
-		if !slices.Contains(names, c.name) {
-			reasons = append(reasons, "column "+c.name+" of a suppressions file is missing")
-		}
-	}
-	if reasons != nil {
-		return plan{}, reasons
-	}
-	return p, nil
-}
-
-// IsSuppressions says whether a file's first line is that of a file of opt-outs.
-func IsSuppressions(src Source) (bool, error) {
-	found := false
-	r, err := open(src, Rules{}, func(header []string) (plan, []string) {
-		names := columnNames(header)
-		found = slices.Contains(names, "number") && slices.Contains(names, "at")
-		return plan{}, nil
-	}, func(Problem) {})
-	if err != nil {
-		return false, err
-	}
-	return found, r.Close()
+	return open(src, Rules{}, ownHeader(Suppressions, suppressionColumns, 2), report)
 }

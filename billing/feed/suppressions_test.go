@@ -78,12 +78,13 @@ func TestBadSuppressions(t *testing.T) {
 	}
 }
 
-// TestIsSuppressions tells the file from those of billing.
-func TestIsSuppressions(t *testing.T) {
-	for text, want := range map[string]bool{
-		"number,at\n": true, "at,words,number\n": true, head(feed.Members) + "\n": false, head(feed.Payments) + "\n": false, "": false, "number\n": false,
+// TestOwnKind tells our own files from those of billing.
+func TestOwnKind(t *testing.T) {
+	for text, want := range map[string]feed.Kind{
+		"number,at\n": feed.Suppressions, "at,words,number\n": feed.Suppressions, "number,at,wording\n": feed.Consents,
+		head(feed.Members) + "\n": "", head(feed.Payments) + "\n": "", "": "", "number\n": "",
 	} {
-		if got, err := feed.IsSuppressions(feed.Text("f.csv", text)); got != want || err != nil {
+		if got, err := feed.OwnKind(feed.Text("f.csv", text)); got != want || err != nil {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}

@@ -18,6 +18,7 @@ type exportCmd struct {
 	Letters  exportLettersCmd  `cmd:"" help:"The letters to post to callers who cannot be texted."`
 
 	Suppressions exportSuppressionsCmd `cmd:"" help:"Who wants no texts or calls, and where none arrive."`
+	Consents     exportConsentsCmd     `cmd:"" help:"Who has agreed to texts and calls, and in which words."`
 }
 
 type exportPaymentsCmd struct {

@@ -17,7 +17,7 @@ import (
 type importCmd struct {
 	app.Settings
 	AsOf  time.Time `name:"as-of" format:"2006-01-02T15:04:05Z07:00" help:"When billing made the files (RFC 3339 with offset). Default: now."`
-	Files []string  `arg:"" name:"file" type:"existingfile" help:"CSV files of members, accounts, bills and payments, or of opt-outs; the header tells which. See docs/import.md."`
+	Files []string  `arg:"" name:"file" type:"existingfile" help:"CSV files of members, accounts, bills and payments, or of opt-outs or consents; the header tells which. See docs/import.md."`
 }
 
 // Run loads the files whole or not at all. Every bad row is a line on stderr.
@@ -36,7 +36,7 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if asOf.IsZero() {
 		asOf = now
 	}
-	paths, err := takeSuppressions(ctx, tool, i.Files)
+	paths, err := takeOwn(ctx, tool, i.Files)
 	if err != nil || len(paths) == 0 {
 		return err
 	}

@@ -64,13 +64,14 @@ type Timing struct {
 	HoldWait                          time.Duration // how long one hold turn waits for an outcome
 	Tick                              time.Duration // between two runs of the planners and sweepers
 	Gateway                           time.Duration // one request to the processor
+	Text                              time.Duration // how long a courier may hold a text
 	FetchCooldown                     time.Duration // between two fetches of jobs
 }
 
 func (t Timing) withDefaults() Timing {
 	def := Timing{
 		Lease: 6 * time.Second, Wait: 4500 * time.Millisecond, Budget: 4800 * time.Millisecond, FailureDelay: 400 * time.Millisecond,
-		HoldWait: 4 * time.Second, Tick: 5 * time.Second, Gateway: 20 * time.Second, FetchCooldown: 20 * time.Millisecond,
+		HoldWait: 4 * time.Second, Tick: 5 * time.Second, Gateway: 20 * time.Second, Text: time.Minute, FetchCooldown: 20 * time.Millisecond,
 	}
 	pick := func(v, d time.Duration) time.Duration {
 		if v == 0 {
@@ -81,7 +82,7 @@ func (t Timing) withDefaults() Timing {
 	return Timing{
 		Lease: pick(t.Lease, def.Lease), Wait: pick(t.Wait, def.Wait), Budget: pick(t.Budget, def.Budget),
 		FailureDelay: pick(t.FailureDelay, def.FailureDelay), HoldWait: pick(t.HoldWait, def.HoldWait), Tick: pick(t.Tick, def.Tick),
-		Gateway: pick(t.Gateway, def.Gateway), FetchCooldown: pick(t.FetchCooldown, def.FetchCooldown),
+		Gateway: pick(t.Gateway, def.Gateway), Text: pick(t.Text, def.Text), FetchCooldown: pick(t.FetchCooldown, def.FetchCooldown),
 	}
 }
 

@@ -169,7 +169,7 @@ func (d *dev) startOfClock() (time.Time, error) {
 }
 
 // timing is the line's own, but for the ticks: dev does every second what is due.
-var timing = app.Timing{Tick: time.Second}
+var timing = app.Timing{Tick: time.Second, Text: 10 * time.Second}
 
 func (d *dev) openWorld(ctx context.Context) error {
 	policy, err := os.ReadFile(d.Settings.PolicyFile)

@@ -246,6 +246,21 @@ func TestMoneyOnItsWayCounts(t *testing.T) {
 	}
 }
 
+func TestAccountsAlike(t *testing.T) {
+	first, err := samples.Parse(strings.Fields("712300009 owes 98.00 phone +16175560099"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := first.Like(2)
+	if err != nil || next.Account != "712300011" || next.MemberID != "900712300011" || next.Phone != "+16175560101" || next.Billed != first.Billed {
+		t.Errorf("%+v, %v", next, err)
+	}
+	first.Phone = ""
+	if next, err := first.Like(1); err != nil || next.Phone != "" {
+		t.Errorf("%+v, %v", next, err)
+	}
+}
+
 func TestAccountsOfScripts(t *testing.T) {
 	tests := map[string]string{
 		"712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139":        "198.00 for 2027-03",

@@ -149,6 +149,26 @@ func Parse(fields []string) (Story, error) {
 	return s, nil
 }
 
+// Like is the story of somebody else with the same standing: all numbers are n higher.
+func (s Story) Like(n int) (Story, error) {
+	for _, number := range []*string{&s.Account, &s.MemberID, &s.Phone} {
+		digits, plus := strings.CutPrefix(*number, "+")
+		if digits == "" {
+			continue
+		}
+		v, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return Story{}, fmt.Errorf("account: %w", err)
+		}
+		next := fmt.Sprintf("%0*d", len(digits), v+int64(n))
+		if plus {
+			next = "+" + next
+		}
+		*number = next
+	}
+	return s, nil
+}
+
 func owes(s *Story, v string) error {
 	negative, isCredit := strings.CutPrefix(v, "-")
 	amount, err := dollars(negative)

@@ -31,8 +31,9 @@ func TestMain(m *testing.M) {
 
 // inTwos are played a second time with two serve and two work processes on the same stores.
 var inTwos = []string{
-	"both-payments-three-times-at-once.call", "everything-breaks-before-consent.call", "everything-breaks-between-charge-and-record.call",
-	"killed-after-pay-and-at-the-assent.call", "slow-beyond-patience.call", "two-callers-one-account.call",
+	"both-payments-three-times-at-once.call", "call-back-and-pay.call", "everything-breaks-before-consent.call", "everything-breaks-between-charge-and-record.call",
+	"killed-after-pay-and-at-the-assent.call", "reminders-account-trouble.call", "reminders-every-tenth-reply-lost.call",
+	"reminders-worker-killed.call", "slow-beyond-patience.call", "two-callers-one-account.call",
 }
 
 // TestCalls plays every script in a world of its own.
@@ -98,7 +99,7 @@ func play(t *testing.T, s script.Script, replicas int) script.Result {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	timing := world.DefaultTiming
-	if s.Uses("kill-before-answering", "redis down") { // their leases must run out
+	if s.Uses("kill-before-answering", "kill-worker", "redis down") { // their leases must run out
 		timing = world.HastyTiming
 	}
 	w, err := world.Open(ctx, world.Config{

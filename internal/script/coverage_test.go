@@ -18,13 +18,13 @@ import (
 
 // goal is one thing that a script must be there for and really pass.
 type goal struct {
-	kind string // step, jump, result, fault, promise or row
+	kind string // step, jump, result, fault, promise, row, or one of the texts' (textGoals)
 	tag  string // how a "# proves:" line names it; * stands for anything
 	item string // what the world records when it is passed; empty: see borneOut
 }
 
 // goals are all of them: the conversation, the results of a capture, the faults at every point of a
-// payment's life, the promises and the rows of "when something is down".
+// payment's life, what texts go through, the promises and the rows of "when something is down".
 func goals() []goal {
 	var list []goal
 	for _, s := range ivr.Conversation() {
@@ -51,6 +51,7 @@ func goals() []goal {
 			}
 		}
 	}
+	list = append(list, textGoals()...)
 	for tag := range borneOut {
 		kind := "promise"
 		if strings.HasPrefix(tag, "§") {
@@ -218,6 +219,11 @@ func coverage(all []played) table {
 		by[g.tag] = provers
 	}
 	for _, p := range all {
+		for item, why := range notYet {
+			if p.passed[item] > 0 {
+				t.gaps = append(t.gaps, fmt.Sprintf("%s passes %s, which should not be possible: %s", p.script.Name, item, why))
+			}
+		}
 		for _, tag := range p.script.Proves {
 			if !slices.ContainsFunc(goals(), func(g goal) bool { return p.claims(g) && p.passes(g) && claimedBy(tag, g) }) {
 				t.gaps = append(t.gaps, fmt.Sprintf("%s claims to prove %s and does not pass it", p.script.Name, tag))
@@ -243,8 +249,8 @@ func hint(passers []string) string {
 func render(all []played, count map[string][2]int, by map[string][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "What %d scripted calls prove:\n", len(all))
-	for _, kind := range []string{"step", "jump", "result", "fault", "promise", "row"} {
-		fmt.Fprintf(&b, "  %-8s %d of %d\n", kind+"s", count[kind][0], count[kind][1])
+	for _, kind := range append([]string{"step", "jump", "result", "fault", "promise", "row"}, textKinds...) {
+		fmt.Fprintf(&b, "  %-14s %d of %d\n", kind, count[kind][0], count[kind][1])
 	}
 	b.WriteString("\nPromises, and the rows of what is down:\n")
 	for _, tag := range slices.Sorted(maps.Keys(borneOut)) {
@@ -260,6 +266,13 @@ func render(all []played, count map[string][2]int, by map[string][]string) strin
 	b.WriteString("\nResults of a capture:\n")
 	for _, r := range world.Results() {
 		fmt.Fprintf(&b, "  %-40s %s\n", r, strings.Join(by["Result="+r], ", "))
+	}
+	b.WriteString("\nTexts and calls of ours:\n")
+	for _, g := range textGoals() {
+		fmt.Fprintf(&b, "  %-40s %s\n", g.tag, strings.Join(by[g.tag], ", "))
+	}
+	for _, item := range slices.Sorted(maps.Keys(notYet)) {
+		fmt.Fprintf(&b, "  %-40s not yet: %s\n", item, notYet[item])
 	}
 	return b.String()
 }

@@ -131,6 +131,7 @@ func (r *run) end(ctx context.Context) error {
 	r.show()
 	errs := []error{r.beside(), r.unheard(), r.errorLines()}
 	errs = append(errs, noTexts(ctx, r), noCalls(ctx, r), chargedNothing(ctx, r), r.w.Balanced(ctx))
+	errs = append(errs, r.w.PassTexts(ctx))
 	leaks, err := r.w.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
 	errs = append(errs, err)
 	if len(r.secrets) > 0 {

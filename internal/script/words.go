@@ -22,12 +22,14 @@ var vocabulary map[string]word
 func init() {
 	vocabulary = map[string]word{
 		// the world before the story
-		"clock":   {"clock 2027-02-10T10:00", readClock},
-		"sample":  {"sample", simple(func(ctx context.Context, r *run) error { return r.w.Sample(ctx) })},
-		"account": {"account 712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139", readAccount},
-		"plan":    {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
-		"import":  {"import stale, or: import file paid-on-the-web.csv", readImport},
-		"dial":    {"dial answered|busy|no-answer|failed", readDial},
+		"clock":    {"clock 2027-02-10T10:00", readClock},
+		"sample":   {"sample", simple(func(ctx context.Context, r *run) error { return r.w.Sample(ctx) })},
+		"account":  {"account 712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139", readAccount},
+		"accounts": {"accounts 30 712300000 owes 98.00 phone +16175560000 born 1980-04-12 zip 02139", readAccounts},
+		"limits":   {"limits segments-per-second 10, or: segments-per-day 100, or: lines 20", readLimits},
+		"plan":     {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
+		"import":   {"import stale, or: import file paid-on-the-web.csv", readImport},
+		"dial":     {"dial answered|busy|no-answer|failed", readDial},
 
 		// what breaks, and when
 		"processor":             {"processor declines|slow 20s|down|charges-then-drops-the-reply|wants-verification|up", readProcessor},
@@ -36,6 +38,7 @@ func init() {
 		"database":              {"database down|up|drops-next-commit-reply [serve|work]", readDatabase},
 		"restart":               {"restart", simple(func(ctx context.Context, r *run) error { return r.w.Restart(ctx) })},
 		"kill-before-answering": {"kill-before-answering", simple(func(_ context.Context, r *run) error { r.w.KillBeforeAnswering(); return nil })},
+		"kill-worker":           {"kill-worker after-the-text|before-the-text", readKillWorker},
 		"when":                  {`when "one moment" redis empty`, readWhen},
 		"wait":                  {"wait 3s", readAdvance},
 		"advance":               {"advance 2h", readAdvance},
@@ -68,6 +71,7 @@ func init() {
 		"not-heard":       {`not-heard "confirmation number"`, readNotHeard},
 		"texted":          {`texted +16175550101 "payment received …"`, readTexted},
 		"may-text":        {`may-text +16175550101 "one debit of $198.00"`, readMayText},
+		"all-texted":      {`all-texted 30 "your bill is due"`, readAllTexted},
 		"no-texts":        {"no-texts", simple(noTexts)},
 		"no-calls":        {"no-calls", simple(noCalls)},
 		"charged":         {"charged 712345678 198.00 card|bank", readCharged},
@@ -84,6 +88,10 @@ func init() {
 		"dispute":         {"dispute 712345678", readDispute},
 		"resolve":         {"resolve 712345678 taken|not-charged", readResolve},
 		"due-moved":       {"due-moved 2027-02 2027-02-26T17:00", readDueMoved},
+		"pause":           {"pause due_soon", readPause},
+		"resume":          {"resume due_soon", readResume},
+		"exported":        {`exported "+16175550101,sms,payments,text"`, exported(true)},
+		"not-exported":    {`not-exported "+16175550101"`, exported(false)},
 		"delivered":       {"delivered +16175550101", readDelivered},
 		"undelivered":     {"undelivered 30006 +16175550101", readUndelivered},
 		"refused":         {"refused 30034 +16175550101", readRefused},
@@ -118,6 +126,12 @@ func readClock(p *parser, t *tokens) (act, error) {
 }
 
 func readAccount(_ *parser, t *tokens) (act, error) {
+	fields, err := accountFields(t)
+	return func(ctx context.Context, r *run) error { return r.w.Accounts(ctx, 1, fields) }, err
+}
+
+// accountFields is an account number and what is said of it.
+func accountFields(t *tokens) ([]string, error) {
 	number, err := account(t)
 	if err != nil {
 		return nil, err
@@ -137,7 +151,7 @@ func readAccount(_ *parser, t *tokens) (act, error) {
 		}
 		fields = append(fields, key, value)
 	}
-	return func(ctx context.Context, r *run) error { return r.w.Account(ctx, fields) }, nil
+	return fields, nil
 }
 
 func readImport(p *parser, t *tokens) (act, error) {
@@ -192,8 +206,8 @@ func readProcessor(_ *parser, t *tokens) (act, error) {
 
 func readTwilio(_ *parser, t *tokens) (act, error) {
 	mode, err := t.oneOf("normal", "repeats-every-webhook", "repeats-at-once", "drops-next-reply", "api-down",
-		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice",
-		"drops-connector-reply", "pay-exhausts", "pay-hangs-up-silently")
+		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice", "callbacks-lost",
+		"api-drops-every-tenth-reply", "drops-connector-reply", "pay-exhausts", "pay-hangs-up-silently")
 	if err != nil {
 		return nil, err
 	}

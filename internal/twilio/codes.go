@@ -1,5 +1,10 @@
 package twilio
 
+import (
+	"maps"
+	"slices"
+)
+
 // Trouble is what an error of Twilio's means to us, in one word.
 type Trouble string
 
@@ -14,34 +19,52 @@ const (
 	Other           Trouble = "other"
 )
 
-// Explain puts an error code of a create or of a delivery into our words. No code (0) is no trouble.
-func Explain(code int) Trouble {
-	switch code {
-	case 0:
-		return ""
-	case 20429, // too many requests at once
+// troubles are the codes that we know, of a create or of a delivery.
+var troubles = map[Trouble][]int{
+	TryLater: {
+		20429,        // too many requests at once
 		21611,        // the sender's queue is over 10 hours long
 		22005,        // the account's call queue is over 24 hours long
 		30001,        // queue overflow
 		30003, 30008, // handset unreachable; unknown
 		30036, // expired in the queue
-		63017: // too many a second
-		return TryLater
-	case 21211, 21217, 21401, // not a number
+		63017, // too many a second
+	},
+	WrongNumber: {
+		21211, 21217, 21401, // not a number
 		21612, // no route to it
-		30005: // unknown handset
-		return WrongNumber
-	case 21614, 30006: // cannot receive texts
-		return Landline
-	case 21610, 30004: // replied STOP; blocked
-		return OptedOut
-	case 30007:
-		return CarrierFiltered
-	case 20003, 21222, 21224, // credentials, account
+		30005, // unknown handset
+	},
+	Landline:        {21614, 30006}, // cannot receive texts
+	OptedOut:        {21610, 30004}, // replied STOP; blocked
+	CarrierFiltered: {30007},
+	AccountTrouble: {
+		20003, 21222, 21224, // credentials, account
 		21210, 21212, 21213, 21601, 21606, // our sender
 		21215, 21408, // country switched off
-		30002, 30024, 30034: // suspended, sender not provisioned, unregistered campaign
-		return AccountTrouble
+		30002, 30024, 30034, // suspended, sender not provisioned, unregistered campaign
+	},
+}
+
+var troubleOf = func() map[int]Trouble {
+	byCode := map[int]Trouble{0: ""} // no code is no trouble
+	for t, codes := range troubles {
+		for _, c := range codes {
+			byCode[c] = t
+		}
+	}
+	return byCode
+}()
+
+// Troubles lists them, the unknown one with the others.
+func Troubles() []Trouble {
+	return append(slices.Sorted(maps.Keys(troubles)), Other)
+}
+
+// Explain puts an error code of a create or of a delivery into our words.
+func Explain(code int) Trouble {
+	if t, known := troubleOf[code]; known {
+		return t
 	}
 	return Other
 }

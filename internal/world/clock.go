@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"duebell/billing"
@@ -100,17 +101,27 @@ func (w *World) pause(ctx context.Context, d time.Duration) {
 // Sample makes the sample members known to billing and imports them.
 func (w *World) Sample(ctx context.Context) error { return w.addStories(ctx, samples.Stories()...) }
 
-// Account makes one account known to billing, as the script word says it, and imports it.
-func (w *World) Account(ctx context.Context, fields []string) error {
-	story, err := samples.Parse(fields)
+// Accounts makes accounts known to billing, as the script word says it, and imports them. Each is like
+// the one before it, with numbers one higher. One that is known already is said anew.
+func (w *World) Accounts(ctx context.Context, many int, fields []string) error {
+	first, err := samples.Parse(fields)
 	if err != nil {
 		return err
 	}
-	return w.addStories(ctx, story)
+	list := make([]samples.Story, many)
+	for i := range list {
+		if list[i], err = first.Like(i); err != nil {
+			return err
+		}
+	}
+	return w.addStories(ctx, list...)
 }
 
 func (w *World) addStories(ctx context.Context, list ...samples.Story) error {
 	w.mu.Lock()
+	w.stories = slices.DeleteFunc(w.stories, func(old samples.Story) bool {
+		return slices.ContainsFunc(list, func(s samples.Story) bool { return s.Account == old.Account })
+	})
 	w.stories = append(w.stories, list...)
 	w.mu.Unlock()
 	return w.importNow(ctx)
@@ -123,9 +134,19 @@ func (w *World) ImportStale() {
 	w.stale = true
 }
 
-// Import loads files as `duebell import` does.
-func (w *World) Import(ctx context.Context, files ...feed.Source) error {
-	_, err := w.store.Import(ctx, files, store.ImportOptions{AsOf: w.clock.Now(), At: w.clock.Now(), Rules: w.feedRules()})
+// Import loads a file as `duebell import` does: one of billing's, of opt-outs or of consents.
+func (w *World) Import(ctx context.Context, file feed.Source) error {
+	kind, err := feed.OwnKind(file)
+	now := w.clock.Now()
+	switch {
+	case err != nil:
+	case kind == feed.Suppressions:
+		_, err = w.store.ImportSuppressions(ctx, file, now)
+	case kind == feed.Consents:
+		_, err = w.store.ImportConsents(ctx, file, now)
+	default:
+		_, err = w.store.Import(ctx, []feed.Source{file}, store.ImportOptions{AsOf: now, At: now, Rules: w.feedRules()})
+	}
 	return err
 }
 

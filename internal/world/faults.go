@@ -86,13 +86,13 @@ func (w *World) DatabaseDown(ctx context.Context) {
 	w.dbDown = true
 	w.mu.Unlock()
 	w.database.Down()
-	w.jobsBase.Down()
+	w.worksIn().base.Down()
 }
 
 // DatabaseUp puts the database back, and looks at what was said meanwhile.
 func (w *World) DatabaseUp() {
 	w.database.Up()
-	w.jobsBase.Up()
+	w.worksIn().base.Up()
 	w.mu.Lock()
 	w.dbDown = false
 	w.mu.Unlock()
@@ -109,7 +109,7 @@ const (
 func (w *World) DropNextCommitReply(ctx context.Context, role string) {
 	var lost <-chan struct{}
 	if role == OfWork {
-		lost = w.jobsBase.DropNextCommitReply("payment_attempts")
+		lost = w.worksIn().base.DropNextCommitReply("payment_attempts")
 	} else {
 		lost = w.database.DropNextCommitReply()
 	}

@@ -108,10 +108,18 @@ func (w *World) Rows(ctx context.Context, most int) (Rows, error) {
 	return r, nil
 }
 
-func rowsOf[T any](ctx context.Context, w *World, sql string, most int) ([]T, error) {
-	rows, err := w.pool.Query(ctx, sql, most)
+func rowsOf[T any](ctx context.Context, w *World, sql string, args ...any) ([]T, error) {
+	rows, err := w.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+}
+
+func columnOf[T any](ctx context.Context, w *World, sql string, args ...any) ([]T, error) {
+	rows, err := w.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[T])
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // logs keeps every line that the product logs, without its time, and passes it on.
@@ -13,7 +14,8 @@ type logs struct {
 	on   slog.Handler // may be nil
 	mu   *sync.Mutex
 	list *[]LogLine
-	with string // attributes given before
+	with string       // attributes given before
+	over *atomic.Bool // set: nobody is there to hear it; may be nil
 }
 
 // LogLine is one line as text.
@@ -28,6 +30,9 @@ func newLogs(on slog.Handler) *logs { return &logs{on: on, mu: new(sync.Mutex), 
 func (l *logs) Enabled(context.Context, slog.Level) bool { return true }
 
 func (l *logs) Handle(ctx context.Context, r slog.Record) error {
+	if l.over != nil && l.over.Load() {
+		return nil
+	}
 	var b strings.Builder
 	b.WriteString(r.Message + l.with)
 	r.Attrs(func(a slog.Attr) bool {
@@ -44,6 +49,13 @@ func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 		return l.on.Handle(ctx, r)
 	}
 	return nil
+}
+
+// until is the same for somebody who falls silent at some time.
+func (l *logs) until(over *atomic.Bool) *logs {
+	own := *l
+	own.over = over
+	return &own
 }
 
 func text(a slog.Attr) string { return fmt.Sprintf(" %s=%v", a.Key, a.Value.Resolve()) }

@@ -139,6 +139,7 @@ func (o *outside) charge(rw http.ResponseWriter, r *http.Request) {
 // rest answers for Twilio's API.
 func (o *outside) rest(rw http.ResponseWriter, r *http.Request) {
 	o.w.apiAsked(r)
+	o.killedBy(r)
 	o.twilio.Load().Handler().ServeHTTP(rw, r)
 }
 

@@ -3,8 +3,12 @@ package world
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"duebell/billing/feed"
 	"duebell/internal/app"
 	"duebell/internal/standin/twilio"
 	"duebell/notify"
@@ -70,7 +74,49 @@ func (w *World) CarrierSays(number string, o twilio.Outcome) error {
 
 // AgreesToCalls records that the owner of a number has agreed to reminder calls.
 func (w *World) AgreesToCalls(ctx context.Context, number string) error {
-	return w.store.GrantVoiceConsent(ctx, notify.Consent{Number: number, Source: notify.FromAgent, Words: "the story says so"}, w.clock.Now())
+	now := w.clock.Now()
+	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the story says so\n")
+	return w.Import(ctx, file)
+}
+
+// PauseTexts holds a kind of text back, as `duebell reminders pause` does; * is every kind.
+func (w *World) PauseTexts(ctx context.Context, kind string) error {
+	_, err := w.store.PauseCampaign(ctx, notify.Kind(kind), "the story", w.clock.Now())
+	return err
+}
+
+// ResumeTexts lets it go again. Nothing to resume is a mistake of the story's.
+func (w *World) ResumeTexts(ctx context.Context, kind string) error {
+	held, err := w.store.ResumeCampaign(ctx, notify.Kind(kind))
+	if err == nil && !held {
+		err = fmt.Errorf("%s is not held back", kind)
+	}
+	return err
+}
+
+// Suppressions is what `duebell export suppressions` writes.
+func (w *World) Suppressions(ctx context.Context) (string, error) {
+	var b strings.Builder
+	_, err := w.store.ExportSuppressions(ctx, &b)
+	return b.String(), err
+}
+
+// limits are what a story can say of sender and lines, by the names of the settings.
+var limits = map[string]func(*notify.SendLimits, int){
+	"segments-per-second": func(l *notify.SendLimits, n int) { l.SegmentsPerSecond = float64(n) },
+	"segments-per-day":    func(l *notify.SendLimits, n int) { l.SegmentsPerDay = n },
+	"lines":               func(l *notify.SendLimits, n int) { l.Lines = n },
+}
+
+// Limits names them.
+func Limits() []string { return slices.Sorted(maps.Keys(limits)) }
+
+// Limit sets one of them and starts every role anew.
+func (w *World) Limit(ctx context.Context, name string, n int) error {
+	w.mu.Lock()
+	limits[name](&w.limits, n)
+	w.mu.Unlock()
+	return w.Restart(ctx)
 }
 
 // MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).

@@ -20,9 +20,10 @@ type replica struct {
 	dead    bool // killed: it gets no more requests
 }
 
-// settings are those of a role that reaches its stores at these addresses.
+// settings are those of a role that reaches its stores at these addresses. The caller holds w.mu.
 func (w *World) settings(database, redis string) app.Settings {
 	s := w.cfg.Settings
+	s.SendLimits = w.limits
 	s.PublicURL, s.DatabaseURL, s.RedisURL = w.front.url, database, redis
 	s.HTTPAddr = w.front.listener.Addr().String()
 	s.TwilioAccountSID, s.TwilioAuthToken = orElse(s.TwilioAccountSID, devSID), orElse(s.TwilioAuthToken, devToken)
@@ -86,7 +87,10 @@ func (w *World) newReplica(ctx context.Context) (*replica, error) {
 }
 
 func (w *World) newWork(ctx context.Context) (*app.Work, error) {
-	work, err := app.NewWork(ctx, w.config(through(w.cfg.DatabaseURL, w.jobsBase.Addr()), w.cache.address()), w.deps())
+	shop := w.worksIn()
+	d := w.deps()
+	d.Log = slog.New(w.logs.until(shop.dead))
+	work, err := app.NewWork(ctx, w.config(through(w.cfg.DatabaseURL, shop.base.Addr()), w.cache.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open work: %w", err)
 	}

@@ -54,7 +54,7 @@ func (w *World) openStores(ctx context.Context) error {
 	if w.database, err = faults.NewPostgres(u.Host); err != nil {
 		return err
 	}
-	if w.jobsBase, err = faults.NewPostgres(u.Host); err != nil {
+	if w.workshop, err = newWorkshop(w.cfg.DatabaseURL); err != nil {
 		return err
 	}
 	cfg, err := pgxpool.ParseConfig(w.cfg.DatabaseURL)

@@ -20,6 +20,7 @@ import (
 	"duebell/internal/seal"
 	"duebell/internal/standin/processor"
 	"duebell/internal/standin/twilio"
+	"duebell/notify"
 	"duebell/store"
 )
 
@@ -59,7 +60,7 @@ var DefaultTiming = app.Timing{
 // HastyTiming is for worlds in which processes are killed and Redis is gone: their leases run out soon.
 var HastyTiming = app.Timing{
 	Lease: 600 * time.Millisecond, Wait: 450 * time.Millisecond, Budget: 500 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, FetchCooldown: 5 * time.Millisecond,
+	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: 2 * time.Second, FetchCooldown: 5 * time.Millisecond,
 }
 
 // DefaultPolicy is the policy of scripts: people can be reached.
@@ -87,7 +88,6 @@ type World struct {
 	password string // of the connector
 
 	database *faults.Postgres // before serve
-	jobsBase *faults.Postgres // before work
 	cache    *cache
 	pool     *pgxpool.Pool // straight to the database, past every fault
 	store    *store.Store
@@ -121,7 +121,11 @@ type World struct {
 	modes      map[string]bool // Twilio's modes in force, by word
 	procFault  string
 	kill       bool
-	silent     bool // a hang-up inside Pay posts nothing
+	workshop   *workshop // where work runs
+	ruins      []*workshop
+	limits     notify.SendLimits // of sender and lines
+	killWork   string            // how every worker dies at its next text; empty: not
+	silent     bool              // a hang-up inside Pay posts nothing
 	complaints []string
 }
 
@@ -145,6 +149,7 @@ func Open(ctx context.Context, cfg Config) (*World, error) {
 		w.metrics = app.NewMetrics()
 	}
 	w.plans.Store(w.cfg.Reminders)
+	w.limits = w.cfg.Settings.SendLimits
 	w.truth = newTruth(w)
 	steps := []func(context.Context) error{w.makeKeys, w.openStores, w.listenFront, w.readPolicy, w.openOutside, w.openFront, w.openRoles}
 	for _, step := range steps {
@@ -213,7 +218,11 @@ func (w *World) Processor() *processor.Processor { return w.outside.processor.Lo
 func (w *World) Store() *store.Store { return w.store }
 
 // Settings are what the roles were given, for whoever must write them down.
-func (w *World) Settings() app.Settings { return w.settings(w.cfg.DatabaseURL, w.cache.straight) }
+func (w *World) Settings() app.Settings {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.settings(w.cfg.DatabaseURL, w.cache.straight)
+}
 
 // Close takes everything down in the reverse order.
 func (w *World) Close(ctx context.Context) error {
@@ -238,8 +247,10 @@ func (w *World) Close(ctx context.Context) error {
 	if w.database != nil {
 		w.database.Close()
 	}
-	if w.jobsBase != nil {
-		w.jobsBase.Close()
+	for _, s := range append(w.ruins, w.workshop) {
+		if s != nil {
+			s.base.Close()
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1285,3 +1285,62 @@ func (q *Queries) Textable(ctx context.Context, number string) (bool, error) {
 	err := row.Scan(&column_1)
 	return column_1, err
 }
+
+const textsDue = `-- name: TextsDue :one
+SELECT (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY ($1::text[]) AND n.not_before <= $2 LIMIT $3::int) f) AS first,
+       (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY ($4::text[]) AND n.not_before <= $2 LIMIT $3::int) r) AS reminders,
+       coalesce((SELECT min(d.at) FROM unnest($4::text[]) AS k(kind)
+        CROSS JOIN LATERAL (SELECT n.not_before AS at FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) d
+        WHERE d.at <= $2), $2)::timestamptz AS oldest_reminder
+`
+
+type TextsDueParams struct {
+	First     []string
+	Now       time.Time
+	Most      int32
+	Reminders []string
+}
+
+type TextsDueRow struct {
+	First          int64
+	Reminders      int64
+	OldestReminder time.Time
+}
+
+// What waits and may go, each counted up to a bound: beyond it the number says nothing more.
+func (q *Queries) TextsDue(ctx context.Context, arg TextsDueParams) (TextsDueRow, error) {
+	row := q.db.QueryRow(ctx, textsDue,
+		arg.First,
+		arg.Now,
+		arg.Most,
+		arg.Reminders,
+	)
+	var i TextsDueRow
+	err := row.Scan(&i.First, &i.Reminders, &i.OldestReminder)
+	return i, err
+}
+
+const unknownTexts = `-- name: UnknownTexts :many
+SELECT coalesce(tried_at, not_before)::timestamptz AS since FROM notices WHERE state = 'unknown' LIMIT $1::int
+`
+
+// Since when the outcome of each text in doubt is not known.
+func (q *Queries) UnknownTexts(ctx context.Context, most int32) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, unknownTexts, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []time.Time{}
+	for rows.Next() {
+		var since time.Time
+		if err := rows.Scan(&since); err != nil {
+			return nil, err
+		}
+		items = append(items, since)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -148,6 +148,49 @@ func (q *Queries) ClaimPolls(ctx context.Context, arg ClaimPollsParams) ([]Notic
 	return items, nil
 }
 
+const consentsInForce = `-- name: ConsentsInForce :many
+SELECT id, number, channel, purpose, source, wording, at FROM consents
+WHERE ended_at IS NULL AND id > $1 ORDER BY id LIMIT 10000
+`
+
+type ConsentsInForceRow struct {
+	ID      int64
+	Number  string
+	Channel string
+	Purpose string
+	Source  string
+	Wording string
+	At      time.Time
+}
+
+func (q *Queries) ConsentsInForce(ctx context.Context, after int64) ([]ConsentsInForceRow, error) {
+	rows, err := q.db.Query(ctx, consentsInForce, after)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ConsentsInForceRow{}
+	for rows.Next() {
+		var i ConsentsInForceRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.Channel,
+			&i.Purpose,
+			&i.Source,
+			&i.Wording,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countAnswers = `-- name: CountAnswers :one
 SELECT count(*) FROM notices
 WHERE number = $1 AND channel = 'sms' AND cause IS NOT NULL AND retries = 0 AND created_at > $2
@@ -160,6 +203,25 @@ type CountAnswersParams struct {
 
 func (q *Queries) CountAnswers(ctx context.Context, arg CountAnswersParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countAnswers, arg.Number, arg.Since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countOptedOut = `-- name: CountOptedOut :one
+SELECT count(*) FROM (SELECT unnest($1::text[]) AS number, unnest($2::text[]) AS channel, unnest($3::text[]) AS purpose) r
+WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+              AND s.lifted_at IS NULL AND s.source <> 'undeliverable')
+`
+
+type CountOptedOutParams struct {
+	Numbers  []string
+	Channels []string
+	Purposes []string
+}
+
+func (q *Queries) CountOptedOut(ctx context.Context, arg CountOptedOutParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countOptedOut, arg.Numbers, arg.Channels, arg.Purposes)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -359,26 +421,41 @@ func (q *Queries) EndSuppressedConsents(ctx context.Context, arg EndSuppressedCo
 	return result.RowsAffected(), nil
 }
 
-const grantVoiceConsent = `-- name: GrantVoiceConsent :exec
-INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES ($1, 'voice', 'payments', $2, $3, $4)
+const importConsents = `-- name: ImportConsents :execrows
+INSERT INTO consents (number, channel, purpose, source, wording, at)
+SELECT DISTINCT ON (r.number, r.channel, r.purpose) r.number, r.channel, r.purpose, r.source, r.wording, r.at
+FROM (SELECT unnest($1::text[]) AS number, unnest($2::text[]) AS channel, unnest($3::text[]) AS purpose,
+             unnest($4::text[]) AS source, unnest($5::text[]) AS wording, unnest($6::timestamptz[]) AS at) r
+WHERE NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+                  AND s.lifted_at IS NULL AND s.source <> 'undeliverable')
+  AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.number = r.number AND c.channel = r.channel AND c.purpose = r.purpose AND c.ended_at >= r.at)
+ORDER BY r.number, r.channel, r.purpose, r.at
 ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING
 `
 
-type GrantVoiceConsentParams struct {
-	Number  string
-	Source  string
-	Wording string
-	At      time.Time
+type ImportConsentsParams struct {
+	Numbers  []string
+	Channels []string
+	Purposes []string
+	Sources  []string
+	Wordings []string
+	Ats      []time.Time
 }
 
-func (q *Queries) GrantVoiceConsent(ctx context.Context, arg GrantVoiceConsentParams) error {
-	_, err := q.db.Exec(ctx, grantVoiceConsent,
-		arg.Number,
-		arg.Source,
-		arg.Wording,
-		arg.At,
+// None where an opt-out is in force, or after an end that is newer; one that is known changes nothing.
+func (q *Queries) ImportConsents(ctx context.Context, arg ImportConsentsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, importConsents,
+		arg.Numbers,
+		arg.Channels,
+		arg.Purposes,
+		arg.Sources,
+		arg.Wordings,
+		arg.Ats,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const importSuppressions = `-- name: ImportSuppressions :execrows
@@ -465,16 +542,18 @@ func (q *Queries) NoteDetached(ctx context.Context, arg NoteDetachedParams) erro
 }
 
 const noteNudged = `-- name: NoteNudged :exec
-UPDATE notices SET nudged_until = $1 WHERE id = ANY ($2::bigint[])
+UPDATE notices SET nudged_until = $1 WHERE id = ANY ($2::bigint[]) AND state = 'planned' AND not_before <= $3
 `
 
 type NoteNudgedParams struct {
 	Again *time.Time
 	Ids   []int64
+	Now   time.Time
 }
 
+// One that a courier has put off meanwhile is not on its way: it is due again when its new hour comes.
 func (q *Queries) NoteNudged(ctx context.Context, arg NoteNudgedParams) error {
-	_, err := q.db.Exec(ctx, noteNudged, arg.Again, arg.Ids)
+	_, err := q.db.Exec(ctx, noteNudged, arg.Again, arg.Ids, arg.Now)
 	return err
 }
 
@@ -680,6 +759,35 @@ type PutPollOffParams struct {
 func (q *Queries) PutPollOff(ctx context.Context, arg PutPollOffParams) error {
 	_, err := q.db.Exec(ctx, putPollOff, arg.Again, arg.ID, arg.Fence)
 	return err
+}
+
+const stopped = `-- name: Stopped :many
+SELECT kind, by_whom FROM campaigns WHERE paused_at IS NOT NULL
+`
+
+type StoppedRow struct {
+	Kind   string
+	ByWhom string
+}
+
+func (q *Queries) Stopped(ctx context.Context) ([]StoppedRow, error) {
+	rows, err := q.db.Query(ctx, stopped)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StoppedRow{}
+	for rows.Next() {
+		var i StoppedRow
+		if err := rows.Scan(&i.Kind, &i.ByWhom); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const suppressionsInForce = `-- name: SuppressionsInForce :many

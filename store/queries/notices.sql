@@ -201,6 +201,18 @@ SELECT min(due.not_before)::timestamptz AS oldest FROM due
 WHERE due.not_before <= @now::timestamptz
 HAVING min(due.not_before) IS NOT NULL;
 
+-- name: TextsDue :one
+-- What waits and may go, each counted up to a bound: beyond it the number says nothing more.
+SELECT (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY (@first::text[]) AND n.not_before <= @now LIMIT @most::int) f) AS first,
+       (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY (@reminders::text[]) AND n.not_before <= @now LIMIT @most::int) r) AS reminders,
+       coalesce((SELECT min(d.at) FROM unnest(@reminders::text[]) AS k(kind)
+        CROSS JOIN LATERAL (SELECT n.not_before AS at FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) d
+        WHERE d.at <= @now), @now)::timestamptz AS oldest_reminder;
+
+-- name: UnknownTexts :many
+-- Since when the outcome of each text in doubt is not known.
+SELECT coalesce(tried_at, not_before)::timestamptz AS since FROM notices WHERE state = 'unknown' LIMIT @most::int;
+
 -- name: Textable :one
 SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'sms'

@@ -40,7 +40,8 @@ SELECT id FROM notices WHERE poll_at <= @now AND (leased_until IS NULL OR leased
 ORDER BY poll_at, id LIMIT 1000;
 
 -- name: NoteNudged :exec
-UPDATE notices SET nudged_until = @again WHERE id = ANY (@ids::bigint[]);
+-- One that a courier has put off meanwhile is not on its way: it is due again when its new hour comes.
+UPDATE notices SET nudged_until = @again WHERE id = ANY (@ids::bigint[]) AND state = 'planned' AND not_before <= @now;
 
 -- name: ClaimPolls :many
 UPDATE notices SET fence = fence + 1, leased_until = @lease_until
@@ -148,10 +149,6 @@ ORDER BY c.number LIMIT @most::int;
 -- name: CallInstead :exec
 UPDATE notices SET channel = 'voice' WHERE number = @number AND channel = 'sms' AND state = 'planned' AND creates = 0 AND kind = ANY (@kinds::text[]);
 
--- name: GrantVoiceConsent :exec
-INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES (@number, 'voice', 'payments', @source, @wording, @at)
-ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
-
 -- name: NumbersToCheck :many
 -- O5: numbers that are texted or called, and of which nobody knows since an instant that they are still their owner's. What
 -- billing gave us is as old as its date on file; what the owner told us is of that day.
@@ -167,3 +164,27 @@ ORDER BY c.number LIMIT @most::int;
 -- name: NoteChecked :exec
 INSERT INTO number_checks (number, checked_at, verified_at) VALUES (@number, @at, @verified_at)
 ON CONFLICT (number) DO UPDATE SET checked_at = excluded.checked_at, verified_at = greatest(number_checks.verified_at, excluded.verified_at);
+
+-- name: ConsentsInForce :many
+SELECT id, number, channel, purpose, source, wording, at FROM consents
+WHERE ended_at IS NULL AND id > @after ORDER BY id LIMIT 10000;
+
+-- name: CountOptedOut :one
+SELECT count(*) FROM (SELECT unnest(@numbers::text[]) AS number, unnest(@channels::text[]) AS channel, unnest(@purposes::text[]) AS purpose) r
+WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+              AND s.lifted_at IS NULL AND s.source <> 'undeliverable');
+
+-- name: ImportConsents :execrows
+-- None where an opt-out is in force, or after an end that is newer; one that is known changes nothing.
+INSERT INTO consents (number, channel, purpose, source, wording, at)
+SELECT DISTINCT ON (r.number, r.channel, r.purpose) r.number, r.channel, r.purpose, r.source, r.wording, r.at
+FROM (SELECT unnest(@numbers::text[]) AS number, unnest(@channels::text[]) AS channel, unnest(@purposes::text[]) AS purpose,
+             unnest(@sources::text[]) AS source, unnest(@wordings::text[]) AS wording, unnest(@ats::timestamptz[]) AS at) r
+WHERE NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.channel = r.channel AND s.purpose IN ('all', r.purpose)
+                  AND s.lifted_at IS NULL AND s.source <> 'undeliverable')
+  AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.number = r.number AND c.channel = r.channel AND c.purpose = r.purpose AND c.ended_at >= r.at)
+ORDER BY r.number, r.channel, r.purpose, r.at
+ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
+
+-- name: Stopped :many
+SELECT kind, by_whom FROM campaigns WHERE paused_at IS NOT NULL;

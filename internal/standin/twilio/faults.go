@@ -61,8 +61,10 @@ const (
 	ModeDropsNextReply     Mode = "drops-next-reply"      // once: the answer is lost, then the overrides decide
 	ModeAPIDown            Mode = "api-down"
 	ModeAPIDropsReply      Mode = "api-accepts-then-drops-the-reply"
-	ModeAPIRateLimits      Mode = "api-rate-limits"        // 429 with 20429, nothing stored
-	ModeCallbacksShuffled  Mode = "callbacks-out-of-order" // status callbacks wait for Settle and come last first
+	ModeAPIDropsTenth      Mode = "api-drops-every-tenth-reply" // of creates: accepted, and the answer is lost
+	ModeAPIRateLimits      Mode = "api-rate-limits"             // 429 with 20429, nothing stored
+	ModeCallbacksShuffled  Mode = "callbacks-out-of-order"      // status callbacks wait for Settle and come last first
+	ModeCallbacksLost      Mode = "callbacks-lost"              // no status callback arrives
 	ModeCallbacksTwice     Mode = "callbacks-twice"
 	ModeDropsConnectorOnce Mode = "drops-connector-reply" // once: the connector's first answer is lost
 )
@@ -71,6 +73,7 @@ const (
 type modes struct {
 	webhook, api, callbacks Mode
 	once                    map[Mode]int
+	creates                 int // since the mode came into force
 	played                  map[Mode]int
 }
 
@@ -84,9 +87,9 @@ func (t *Twilio) SetMode(mode Mode) error {
 		t.modes.webhook, t.modes.api, t.modes.callbacks, t.modes.once = "", "", "", nil
 	case ModeRepeats, ModeRepeatsAtOnce:
 		t.modes.webhook = mode
-	case ModeAPIDown, ModeAPIDropsReply, ModeAPIRateLimits:
-		t.modes.api = mode
-	case ModeCallbacksShuffled, ModeCallbacksTwice:
+	case ModeAPIDown, ModeAPIDropsReply, ModeAPIDropsTenth, ModeAPIRateLimits:
+		t.modes.api, t.modes.creates = mode, 0
+	case ModeCallbacksShuffled, ModeCallbacksTwice, ModeCallbacksLost:
 		t.modes.callbacks = mode
 	case ModeDropsNextReply, ModeDropsConnectorOnce:
 		t.arm(mode)
@@ -152,8 +155,18 @@ func (t *Twilio) apiMode(create bool) Mode {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.modes.api == "" || t.modes.api == ModeAPIDropsReply && !create {
+	switch {
+	case t.modes.api == "", t.modes.api == ModeAPIDropsReply && !create:
 		return ""
+	case t.modes.api == ModeAPIDropsTenth:
+		if create {
+			t.modes.creates++
+		}
+		if !create || t.modes.creates%10 != 0 {
+			return ""
+		}
+		t.play(ModeAPIDropsTenth)
+		return ModeAPIDropsReply
 	}
 	t.play(t.modes.api)
 	return t.modes.api

@@ -153,6 +153,20 @@ func TestWrongCredentials(t *testing.T) {
 	wantAPIError(t, err, 401, 20003)
 }
 
+func TestEveryTenthReplyIsLost(t *testing.T) {
+	tw := newProduct(t).line(nil)
+	api := library(t, newServer(t, tw.Handler()), DevAuthToken)
+	must(t, tw.SetMode(ModeAPIDropsTenth))
+	for i := 1; i <= 20; i++ {
+		if _, err := api.CreateMessage(newMessage(nil)); (err != nil) != (i%10 == 0) {
+			t.Errorf("create %d: %v", i, err)
+		}
+	}
+	if n := len(tw.AllTexts()); n != 20 || tw.Played()[ModeAPIDropsTenth] != 2 {
+		t.Errorf("%d texts stored, played %v", n, tw.Played())
+	}
+}
+
 func TestAPIModes(t *testing.T) {
 	tests := []struct {
 		mode    Mode

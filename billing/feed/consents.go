@@ -1,0 +1,59 @@
+package feed
+
+import (
+	"cmp"
+	"time"
+)
+
+// GivenConsent is what the owner of a number agreed to, and in which words (O1).
+type GivenConsent struct {
+	Number  string
+	Channel string // sms or voice
+	Purpose string
+	Source  string
+	Wording string
+	At      time.Time
+}
+
+// ConsentColumns is the header of a file of consents, as it is exported. To be read it needs number, at and
+// wording; what is missing is taken for an opt-in to texts.
+var ConsentColumns = []string{"number", "channel", "purpose", "source", "at", "wording"}
+
+// consentSources are the ways of a consent. Calls are opt-in only (N10): a number on the application is none.
+var consentSources = []string{"application", "opt_in", "text", "twilio", "key", "speech", "agent", "call", "letter", "web"}
+
+var consentColumns = []column{
+	{"number", true, func(r *Row, cell string, _ *Rules) string {
+		if cell == "" {
+			return missing
+		}
+		return phone(&r.Consent.Number, cell)
+	}},
+	{"at", false, func(r *Row, cell string, _ *Rules) string { return instant(&r.Consent.At, cell) }},
+	{"wording", false, func(r *Row, cell string, _ *Rules) string { return text(&r.Consent.Wording, cell, 2000) }},
+	{"channel", false, func(r *Row, cell string, _ *Rules) string {
+		return orDefault(&r.Consent.Channel, cell, "sms", "voice")
+	}},
+	{"purpose", false, func(r *Row, cell string, _ *Rules) string {
+		return orDefault(&r.Consent.Purpose, cell, defaultPurpose)
+	}},
+	{"source", false, func(r *Row, cell string, _ *Rules) string {
+		return orDefault(&r.Consent.Source, cell, consentSources...)
+	}},
+}
+
+// complete fills in what a row leaves out, and checks what no column can see alone.
+func (c *GivenConsent) complete() (name, reason string) {
+	c.Channel = cmp.Or(c.Channel, defaultChannel)
+	c.Purpose = cmp.Or(c.Purpose, defaultPurpose)
+	c.Source = cmp.Or(c.Source, string(ConsentOptIn))
+	if c.Channel == "voice" && c.Source == string(ConsentApplication) {
+		return "source", "reminder calls need an opt-in: a number on the application is none"
+	}
+	return "", ""
+}
+
+// OpenConsents opens a file of consents.
+func OpenConsents(src Source, report func(Problem)) (*Reader, error) {
+	return open(src, Rules{}, ownHeader(Consents, consentColumns, 3), report)
+}

@@ -1,0 +1,56 @@
+package script_test
+
+import (
+	"fmt"
+	"slices"
+
+	"duebell/billing"
+	"duebell/internal/twilio"
+	"duebell/notify"
+)
+
+// textKinds are the kinds of goals that texts and calls of ours have: each kind of text that can go, the
+// regimes of grace, what a create can come to, what a carrier can say of a text, and what a text that
+// comes in can ask for.
+var textKinds = []string{"kind", "regime", "send", "trouble", "inbound"}
+
+// notYet are what nothing can bring about so far, by what the world would record, and why.
+var notYet = map[string]string{
+	"kind " + string(notify.OneTimeCode):   "no step asks for a code (tier T3)",
+	"kind " + string(notify.AutoPayFailed): "no AutoPay draw is made here, so none comes back",
+}
+
+// textGoals are derived from the lists that the code itself goes by.
+func textGoals() []goal {
+	var list []goal
+	add := func(kind string, names ...string) {
+		for _, name := range names {
+			if item := kind + " " + name; notYet[item] == "" {
+				list = append(list, goal{kind, kind + "=" + name, item})
+			}
+		}
+	}
+	for _, k := range notify.Kinds() {
+		if k != notify.DueSoon {
+			add("kind", string(k))
+			continue
+		}
+		for _, days := range billing.DefaultPolicy().DueSoonDays {
+			add("kind", fmt.Sprintf("%s/%d", k, days))
+		}
+	}
+	add("regime", words(billing.Regimes())...)
+	add("send", append(words(notify.SendKinds()), "ok")...)
+	add("trouble", words(twilio.Troubles())...)
+	add("inbound", words(notify.Classes())...)
+	return list
+}
+
+func words[S ~string](list []S) []string {
+	plain := make([]string, len(list))
+	for i, s := range list {
+		plain[i] = string(s)
+	}
+	slices.Sort(plain)
+	return plain
+}
