@@ -27,7 +27,8 @@ type Desk struct {
 	rand   func(n int) int
 	policy billing.Policy
 
-	reached func(limit string)
+	calendar *billing.Calendar // nil: no hold
+	reached  func(limit string)
 }
 
 // DeskBook is the desk's part of the book of attempts; package store keeps it.
@@ -39,6 +40,8 @@ type DeskBook interface {
 	Open(ctx context.Context, account string) (Attempt, error)
 	Same(ctx context.Context, account string, cents billing.Money, since time.Time) ([]Attempt, error)
 	Limits(ctx context.Context, a Attempt, at time.Time) (Limits, error)
+	// UnheardFailures are the payments on an attempt's account that failed since an instant without the caller hearing so.
+	UnheardFailures(ctx context.Context, key string, since time.Time) ([]Failure, error)
 	Freeze(ctx context.Context, key string, at time.Time) error
 	CloseOffer(ctx context.Context, key string, at time.Time) error
 	Void(ctx context.Context, key string, at time.Time) (Attempt, error)
@@ -84,6 +87,9 @@ type Authorization struct {
 	TextTo    string // E.164 where texts of this payment go; empty = none
 	TextAsked bool   // the caller said yes on this call
 	Reference string // filled in by the desk
+	// CountsFrom is filled in by the desk too: zero, or since when the money counts as received because it
+	// replaces a payment that failed (L3).
+	CountsFrom time.Time
 }
 
 // Limits are the counts of I5 and P3 around one offer.
@@ -164,6 +170,10 @@ func (d *Desk) Tokenize(ctx context.Context, key string, t Token) (Attempt, erro
 // ErrClosed: the offer was closed before the consent came; nothing was charged.
 // Any other error leaves open whether it was recorded: calling again with the same key tells.
 func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
+	var err error
+	if a.CountsFrom, err = d.held(ctx, a.Key, d.clock.Now()); err != nil {
+		return Attempt{}, err
+	}
 	for range 5 { // a fresh reference when the drawn one is in use
 		a.Reference = billing.NewReference(d.rand)
 		got, err := d.book.Authorize(ctx, a, d.clock.Now())

@@ -39,6 +39,9 @@ const (
 	textsAtOnce     = 8
 )
 
+// TextsInHand is how many reminders one process has at the carrier at most.
+const TextsInHand = reminderWorkers * textsAtOnce
+
 // Work is the role that charges, looks up, texts and sweeps. Run as many as you like.
 type Work struct {
 	cfg     Config

@@ -239,7 +239,7 @@ func (q *Queries) DetachNumber(ctx context.Context, number *string) error {
 const dueLooks = `-- name: DueLooks :many
 SELECT id FROM notices
 WHERE state = 'unknown' AND next_look_at <= $1 AND (leased_until IS NULL OR leased_until <= $2)
-ORDER BY next_look_at, id LIMIT 1000
+ORDER BY next_look_at, id LIMIT 5000
 `
 
 type DueLooksParams struct {

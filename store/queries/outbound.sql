@@ -33,7 +33,7 @@ ORDER BY p.not_before, p.id LIMIT 1;
 -- name: DueLooks :many
 SELECT id FROM notices
 WHERE state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
-ORDER BY next_look_at, id LIMIT 1000;
+ORDER BY next_look_at, id LIMIT 5000;
 
 -- name: DuePolls :many
 SELECT id FROM notices WHERE poll_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
