@@ -67,6 +67,7 @@ func NewMetrics() *Metrics {
 	m.makePaymentMetrics()
 	m.makeTextMetrics()
 	m.makeStoreMetrics()
+	m.beginAtNought()
 	return m
 }
 
