@@ -138,9 +138,11 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 		return Go(AnythingElse)
 	case a.State.Open(): // the standing tells it
 	default:
-		if next, ok := c.giveUpOffer(ctx, "dropped-nothing"); !ok {
+		if next, closed := c.closeOffer(ctx); !closed {
 			return next
 		}
+		// Of this payment, and not of the call: another account may have been paid in it (P6).
+		c.say("dropped-nothing", Args{"Amount": c.exact(a.Cents)}, c.notCharged(a))
 		c.heard(ctx, a)
 		c.Broken = Broken{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ type caller struct {
 
 // when is a word that waits for something to be heard.
 type when struct {
-	heard string
+	heard string // where the story is told in several languages, one after the other: "one moment|un momento"
 	do    act
 }
 
@@ -81,7 +82,7 @@ func (r *run) take(ctx context.Context, call *twilio.Call, phone string) {
 func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
 	r.leave, r.listening = false, true
 	defer func() { r.listening = false }()
-	if len(r.whens) > 0 && heardIn(r.whens[0].heard, h.Text) {
+	if len(r.whens) > 0 && slices.ContainsFunc(strings.Split(r.whens[0].heard, "|"), func(p string) bool { return heardIn(p, h.Text) }) {
 		w := r.whens[0]
 		r.whens = r.whens[1:] // the next one waits for the next time
 		if err := w.do(ctx, r); err != nil && r.armedErr == nil {

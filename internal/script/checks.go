@@ -239,7 +239,7 @@ func readReceived(_ *parser, t *tokens) (act, error) {
 func readHandedOver(_ *parser, t *tokens) (act, error) {
 	want := t.pairs()
 	for key := range want {
-		if key != "reason" && key != "verified" && key != "account" {
+		if key != "reason" && key != "verified" && key != "account" && key != "to" {
 			return nil, fmt.Errorf("nothing is known of %s", key)
 		}
 	}
@@ -257,7 +257,7 @@ func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string)
 		return errors.New("no person was dialled")
 	}
 	for _, h := range list {
-		got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account}
+		got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "to": c.Agent().To}
 		if h.Verified {
 			got["verified"] = "yes"
 		}
