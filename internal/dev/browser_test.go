@@ -105,7 +105,7 @@ func (p *page) keys(keys string) {
 	p.do(chromedp.SendKeys(chromedp.ID("keys"), keys+"\r"))
 }
 
-// choose presses what an option that was heard asks for: "by card, press 2".
+// choose presses what an option that was heard asks for: "a card, press 2".
 func (p *page) choose(heard, option string) {
 	p.t.Helper()
 	found := regexp.MustCompile("(?i)" + option + `[^.]*press (\d)`).FindStringSubmatch(heard)
