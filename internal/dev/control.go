@@ -125,7 +125,7 @@ func (c *control) back(ctx context.Context, story script.Script) error {
 	if w.Twilio() == nil || w.Processor() == nil {
 		return nil // nothing was played
 	}
-	if err := errors.Join(w.SetProcessor("up"), w.Normal(), w.Agent("answered")); err != nil {
+	if err := errors.Join(w.SetProcessor("up"), w.Normal()); err != nil {
 		return err
 	}
 	if story.Policy != "" {

@@ -218,6 +218,7 @@ func (d *dev) openPhone(context.Context) error {
 		return err
 	}
 	d.phone = p
+	p.Begin()
 	d.pages.Store(p)
 	return nil
 }

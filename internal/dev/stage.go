@@ -46,6 +46,18 @@ func (s *stage) Books(ctx context.Context) (phone.Books, error) {
 	for _, t := range rows.Texts {
 		b.Texts = append(b.Texts, phone.Text{To: t.To, Kind: t.Kind, State: t.State, Body: t.Body, CreatedAt: t.CreatedAt, SentAt: orZero(t.SentAt)})
 	}
+	for _, r := range rows.Requests {
+		state := string(r.Outcome)
+		switch {
+		case !r.DoneAt.IsZero():
+			state = "done"
+		case state == "" && r.Open:
+			state = "open"
+		}
+		b.Requests = append(b.Requests, phone.Request{
+			Kind: string(r.Kind), State: state, Number: r.Number, Language: r.Lang, Tier: r.Tier, Doing: r.Doing, From: r.From, Deadline: r.Deadline, At: r.At,
+		})
+	}
 	return b, nil
 }
 

@@ -90,6 +90,7 @@ func New(cfg Config) (*Phone, error) {
 	}
 	post("calls", p.dial)
 	post("calls/{sid}/{act}", p.act)
+	post("ringing/{sid}/{act}", p.pickUp)
 	post("texts", p.text)
 	post("clock", p.moveClock)
 	post("trouble", p.trouble)
@@ -101,8 +102,11 @@ func New(cfg Config) (*Phone, error) {
 // ServeHTTP answers under /phone.
 func (p *Phone) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// Begin forgets what was set and sent from the page: the world has been reset.
+// Begin forgets what was set and sent from the page, and has people take calls: the world is a new one.
 func (p *Phone) Begin() {
+	if line := p.cfg.Line(); line != nil {
+		line.SetAgent(agents["answered"])
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.troubles)

@@ -283,7 +283,7 @@ func TestRefusalsAreSentences(t *testing.T) {
 		{"clock", object{"move": "until", "at": "2027-02-10T09:59"}, 400, "only moves forward"},
 		{"clock", object{"move": "until", "at": "tomorrow"}, 400, "Give the time"},
 		{"trouble", object{"part": "processor", "word": "on fire"}, 400, "no such trouble"},
-		{"agent", object{"outcome": "asleep"}, 400, "A person answers"},
+		{"agent", object{"outcome": "asleep"}, 400, "A person takes"},
 	} {
 		status, answer := d.post(c.path, c.body)
 		words, _ := answer["error"].(string)

@@ -15,6 +15,8 @@ import (
 type stateView struct {
 	Clock    clockView         `json:"clock"`
 	Call     *callView         `json:"call"`
+	Ringing  []ringView        `json:"ringing"`
+	People   []requestView     `json:"people"`
 	Texts    []textView        `json:"texts"`
 	Owed     map[string]string `json:"owed"`
 	Payments []paymentView     `json:"payments"`
@@ -38,6 +40,25 @@ type callView struct {
 	Lines    []lineView `json:"lines"`
 }
 
+// ringView is a phone that the line rings.
+type ringView struct {
+	SID  string `json:"sid"`
+	To   string `json:"to"`
+	Says string `json:"says"`
+}
+
+// requestView is a caller who wanted a person.
+type requestView struct {
+	What     string `json:"what"`
+	State    string `json:"state"`
+	Number   string `json:"number"`
+	Language string `json:"language"`
+	Proven   string `json:"proven"`
+	Doing    string `json:"doing"`
+	When     string `json:"when"`
+	Deadline string `json:"deadline"`
+}
+
 // askView is what the line waits for.
 type askView struct {
 	Kind     string  `json:"kind"` // running, gather, pay, dial or ended
@@ -52,7 +73,7 @@ type askView struct {
 
 // lineView is one line of the conversation.
 type lineView struct {
-	Who      string `json:"who"` // line, caller, twilio, webhook, fault or end
+	Who      string `json:"who"` // line, person (what only the person hears), caller, twilio, webhook, fault or end
 	Text     string `json:"text"`
 	Language string `json:"language,omitempty"`
 }
@@ -89,8 +110,8 @@ type entryView struct {
 func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	now := p.cfg.Stage.Now().In(p.cfg.Calendar.Zone())
 	view := stateView{
-		Clock: clockView{Text: now.Format("Monday, January 2, 2006, 3:04:05 PM"), Local: now.Format("2006-01-02T15:04")},
-		Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
+		Clock:   clockView{Text: now.Format("Monday, January 2, 2006, 3:04:05 PM"), Local: now.Format("2006-01-02T15:04")},
+		Ringing: []ringView{}, People: []requestView{}, Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
 	}
 	p.mu.Lock()
 	c := p.calls[r.URL.Query().Get("call")]
@@ -101,6 +122,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	if c != nil {
 		view.Call = p.callView(c)
 	}
+	view.Ringing = append(view.Ringing, p.ringing()...)
 	books, err := p.cfg.Stage.Books(r.Context())
 	if err != nil {
 		view.Trouble = "The database cannot be read just now."
@@ -130,7 +152,41 @@ func (p *Phone) showBooks(view *stateView, books Books) {
 			Account: x.Account, Kind: x.Kind, Amount: dollars(x.Cents), Reference: cmp.Or(x.Reference, "–"), At: p.at(x.ReceivedAt),
 		})
 	}
+	for _, x := range books.Requests {
+		when := p.at(x.From)
+		if x.From.IsZero() {
+			when = p.at(x.At)
+		}
+		view.People = append(view.People, requestView{
+			What: x.Kind, State: x.State, Number: shownPhone(x.Number), Language: x.Language, Proven: x.Tier, Doing: x.Doing, When: when, Deadline: p.at(x.Deadline),
+		})
+	}
 	view.Texts = append(view.Texts, p.texts(books.Texts)...)
+}
+
+// ringing are the phones that the line rings now.
+func (p *Phone) ringing() []ringView {
+	line := p.cfg.Line()
+	if line == nil {
+		return nil
+	}
+	var list []ringView
+	for _, c := range line.Outbound() {
+		if _, rings := c.State().(twilio.Ringing); rings {
+			list = append(list, ringView{SID: c.SID, To: c.To, Says: "The phone of " + p.owner(c.To) + " rings."})
+		}
+	}
+	return list
+}
+
+// owner is whose number it is.
+func (p *Phone) owner(number string) string {
+	for _, s := range p.cfg.Stories {
+		if s.Phone == number {
+			return s.Name + ", " + shownPhone(number) + ","
+		}
+	}
+	return shownPhone(number)
 }
 
 // texts are those that the product keeps, Twilio's own answers, and what was sent from here, newest first.
@@ -235,8 +291,11 @@ const presses = "presses "
 // lines pairs the transcript with the languages in which its prompts were spoken.
 func lines(call *twilio.Call) []lineView {
 	heard := call.Heard()
+	whispered := whisper(call)
+	transcript := call.Transcript()
+	rings := lastIndex(transcript, "line: rings an agent")
 	out := []lineView{}
-	for _, l := range call.Transcript() {
+	for i, l := range transcript {
 		who, text, _ := strings.Cut(l, ": ")
 		switch who {
 		case "line":
@@ -247,6 +306,9 @@ func lines(call *twilio.Call) []lineView {
 				v.Who = "twilio" // what happens on the line: it rings, somebody answers
 			}
 			out = append(out, v)
+			if i == rings {
+				out = append(out, whispered...)
+			}
 		case "twilio":
 			if strings.HasPrefix(text, http.MethodPost+" ") || strings.HasPrefix(text, http.MethodGet+" ") {
 				who = "webhook"
@@ -263,6 +325,28 @@ func lines(call *twilio.Call) []lineView {
 		}
 	}
 	return out
+}
+
+// whisper is what the person heard whom the line rang last.
+func whisper(call *twilio.Call) []lineView {
+	leg := call.Agent()
+	if leg == nil || len(leg.Heard()) == 0 {
+		return nil
+	}
+	var words []string
+	for _, h := range leg.Heard() {
+		words = append(words, h.Text)
+	}
+	return []lineView{{Who: "person", Text: strings.Join(words, " "), Language: leg.Heard()[0].Language}}
+}
+
+func lastIndex(list []string, of string) int {
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i] == of {
+			return i
+		}
+	}
+	return -1
 }
 
 // at shows an instant on the line's wall clock.

@@ -16,6 +16,16 @@ type Books struct {
 	Payments []Payment
 	Ledger   []Entry
 	Texts    []Text
+	Requests []Request // in the order in which people should see to them
+}
+
+// Request is a caller who was sent on to a person, or promised a call.
+type Request struct {
+	Kind, State, Number, Language, Tier, Doing string
+
+	From     time.Time // the slot that was named; zero for a hand-over
+	Deadline time.Time
+	At       time.Time
 }
 
 // Payment is one row of contract.payments.
@@ -108,20 +118,26 @@ type agentRequest struct {
 	Outcome string `json:"outcome"`
 }
 
+// agents are what becomes of a call to a person, who takes it with key 1 once the whisper is heard.
+var agents = map[string]twilio.AgentPlan{
+	"answered": {Keys: []string{"1"}}, "declined": {}, "busy": {Outcome: "busy"}, "no-answer": {Outcome: "no-answer"},
+}
+
 // agent sets what happens when the line rings a person.
 func (p *Phone) agent(r *http.Request) (any, error) {
 	req, err := read[agentRequest](r)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains([]string{"answered", "busy", "no-answer"}, req.Outcome) {
-		return nil, refuse(http.StatusBadRequest, "A person answers, is busy or does not answer.")
+	plan, known := agents[req.Outcome]
+	if !known {
+		return nil, refuse(http.StatusBadRequest, "A person takes the call, does not take it, is busy or does not answer.")
 	}
 	line, err := p.line()
 	if err != nil {
 		return nil, err
 	}
-	line.SetAgent(twilio.AgentPlan{Outcome: req.Outcome})
+	line.SetAgent(plan)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.troubles["agent"] = req.Outcome

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"duebell/handoff"
 )
 
 // Ready lets /readyz be answered by the replicas, in a world that was opened with NotYet.
@@ -36,12 +38,13 @@ func (w *World) Tick(ctx context.Context) error {
 	return w.tickAll(ctx)
 }
 
-// Rows are what every account owes, and the newest rows of the contract's views, newest first.
+// Rows are what every account owes, the newest rows of the contract's views, newest first, and who wants a person.
 type Rows struct {
 	Owed     map[string]int64 // cents, by account
 	Payments []PaymentRow
 	Ledger   []LedgerRow
 	Texts    []TextRow
+	Requests []handoff.Request
 }
 
 type owedRow struct {
@@ -104,6 +107,9 @@ func (w *World) Rows(ctx context.Context, most int) (Rows, error) {
 	}
 	if r.Texts, err = rowsOf[TextRow](ctx, w, textRows, most); err != nil {
 		return r, fmt.Errorf("texts: %w", err)
+	}
+	if r.Requests, err = w.store.HandOffs(ctx, false, most); err != nil {
+		return r, fmt.Errorf("who wants a person: %w", err)
 	}
 	return r, nil
 }

@@ -18,6 +18,7 @@ export function show(view) {
   if (changed("payments", view.payments)) rows("payments", view.payments, 6, payment, "No payment yet.");
   if (changed("ledger", view.ledger)) rows("ledger", view.ledger, 5, entry, "Nothing has been booked yet.");
   if (changed("texts", view.texts)) texts(view.texts);
+  if (changed("people", view.people)) rows("people", view.people, 8, request, "Nobody has asked for a person yet.");
   if (changed("troubles", view.troubles)) troubles(view.troubles);
 }
 
@@ -45,6 +46,8 @@ const badge = (state) => {
 
 const payment = (p) => [el("td", "", p.reference), el("td", "", p.account), el("td", "num", p.amount), el("td", "", p.method), badge(p.state), el("td", "", p.at)];
 const entry = (e) => [el("td", "", e.account), el("td", "", e.kind), el("td", "num", e.amount), el("td", "", e.reference), el("td", "", e.at)];
+
+const request = (r) => [el("td", "", r.what), badge(r.state || "rings"), ...[r.number, r.when, r.language, r.proven, r.doing, r.deadline].map((x) => el("td", "", x))];
 
 function texts(list) {
   const box = byId("texts");

@@ -22,12 +22,55 @@ async function refresh() {
   const before = acts;
   const view = await state(asked);
   desk.show(view);
+  showRinging(view.ringing);
   if (asked === sid && before === acts) {
     if (!view.call) forget();
     else if (acting) drawLines(view.call); // the act's own answer says what is asked next
     else showCall(view.call);
   }
   if (view.trouble) complain(view.trouble);
+}
+
+// showRinging offers the phones that the line rings. Whoever is in a call lets them ring.
+function showRinging(list) {
+  const box = byId("ringing");
+  const shown = JSON.stringify([list, inCall()]);
+  if (box.dataset.shown === shown) return;
+  box.dataset.shown = shown;
+  box.replaceChildren(...list.map((ring) => {
+    const row = el("p", "notice rings", `${ring.says} `);
+    for (const [act, label, kind] of [["answer", "Answer", "go"], ["machine", "Let a machine answer", ""], ["no-answer", "Do not answer", ""]]) {
+      const button = el("button", kind, label);
+      button.type = "button";
+      able(button, !(act === "answer" && inCall()));
+      button.addEventListener("click", () => on(button) && pickUp(ring.sid, act));
+      row.append(" ", button);
+    }
+    return row;
+  }));
+}
+
+async function pickUp(ringing, act) {
+  complain("");
+  try {
+    const picked = await post(`ringing/${ringing}/${act}`, {});
+    if (act === "answer") take(picked.sid, "You answer …");
+    await refresh();
+  } catch (problem) {
+    complain(problem.message);
+  }
+}
+
+// take makes a call the one in hand.
+function take(id, words) {
+  acts++;
+  sid = id;
+  sessionStorage.setItem("call", sid);
+  drawn = 0;
+  call = { question: -1, lines: [], ask: { kind: "running", words, typed: 0 } };
+  byId("log").replaceChildren();
+  controls();
+  byId("keypad").focus();
 }
 
 function forget() { // duebell was started anew meanwhile
@@ -49,7 +92,7 @@ function showCall(next) {
   }
 }
 
-const says = { line: "The line: ", caller: "You: ", fault: "Fault: " };
+const says = { line: "The line: ", person: "Only the person hears: ", caller: "You: ", fault: "Fault: " };
 
 function drawLines(view) {
   const log = byId("log");
@@ -63,7 +106,7 @@ function drawLines(view) {
     const p = el("p", line.who);
     p.dataset.words = line.text;
     if (line.language) p.lang = line.language.slice(0, 2);
-    if (says[line.who]) p.append(el("span", "unseen", says[line.who]));
+    if (says[line.who]) p.append(el("span", line.who === "person" ? "about" : "unseen", says[line.who]));
     p.append(line.text);
     log.append(p);
     log.scrollTop = log.scrollHeight;
@@ -154,14 +197,7 @@ async function dial(event) {
   const from = byId("from").value === "other" ? byId("number").value : byId("from").value;
   try {
     const placed = await post("calls", { from, attestation: byId("attestation").value });
-    acts++;
-    sid = placed.sid;
-    sessionStorage.setItem("call", sid);
-    drawn = 0;
-    call = { question: -1, lines: [], ask: { kind: "running", words: "Dialing …", typed: 0 } };
-    byId("log").replaceChildren();
-    controls();
-    byId("keypad").focus();
+    take(placed.sid, "Dialing …");
     await refresh();
   } catch (problem) {
     complain(problem.message);
