@@ -184,7 +184,10 @@ func (c *Call) again(step Step, why string, args Args) Next {
 // toPerson remembers why a person is wanted and where the caller was.
 func (c *Call) toPerson(why string, from StepName) Next {
 	c.PersonFor = why
-	if from != Person {
+	switch {
+	case arranging(from):
+		c.Callback.Settled = c.Callback.Settled || why == "tries"
+	case from != Person:
 		c.CameFrom = from
 	}
 	return Go(Person)

@@ -125,7 +125,7 @@ func conversation() []Step {
 		},
 		{
 			Name: TellDropped, // I7: after a dropped call, first what became of the money
-			Then: tellDropped, LeadsTo: []StepName{ChooseAccount, TellStanding, AskAmount},
+			Then: tellDropped, LeadsTo: []StepName{ChooseAccount, TellStanding, AskAmount, AnythingElse},
 		},
 
 		// ── What is owed ──────────────────────────────────────────────────────────────────

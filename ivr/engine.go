@@ -85,63 +85,6 @@ type Owed struct {
 	AsOf time.Time // of the newest import
 }
 
-// Logbook keeps milestones and hand-overs.
-type Logbook interface {
-	Milestone(ctx context.Context, m Milestone) error
-	// Recover gives the last milestone of a call, or ErrNoMilestone.
-	Recover(ctx context.Context, call string) (Milestone, error)
-	HandOff(ctx context.Context, h HandOff) error
-	// Accepted says whether the person of that hand-off took the call by key (H5).
-	Accepted(ctx context.Context, call string, turn int) (bool, error)
-	// Language is the one chosen on the newest call of a number; empty: none was.
-	Language(ctx context.Context, caller string) (string, error)
-	// Dropped gives the newest other call of a number since then that did not end with good-bye, or ErrNoMilestone.
-	Dropped(ctx context.Context, call, caller string, since time.Time) (Milestone, error)
-	// Book keeps a call-back appointment, once for each call and turn.
-	Book(ctx context.Context, b Booking) error
-}
-
-// ErrNoMilestone says that nothing is known of a call.
-var ErrNoMilestone = errors.New("ivr: no milestone of this call")
-
-// HandOff is a caller on the way to a person.
-type HandOff struct {
-	Call     string
-	Turn     int
-	Reason   string
-	Verified bool
-	Account  string
-	Attempt  string
-	Lang     string
-	Step     StepName
-	At       time.Time
-	Ref      string // opaque: the whisper's address
-	Context  Context
-}
-
-// Context is what the person hears before taking the call, and sees beside it (H3). No secrets, no digits beyond last four.
-type Context struct {
-	Tier      string // T0, T1, T2
-	Account   string // last four
-	Doing     StepName
-	Payment   string // "", "open", "taken", "declined": "open" means do not take another
-	TriesLeft int
-}
-
-// Booking is a call-back appointment (H2).
-type Booking struct {
-	Call     string
-	Turn     int
-	Number   string
-	From     time.Time
-	Until    time.Time
-	Reason   string
-	Account  string
-	Lang     string
-	Deadline time.Time // the member's due instant: the priority
-	At       time.Time
-}
-
 // Texts says where a text may go.
 type Texts interface {
 	Textable(ctx context.Context, number string) (bool, error)

@@ -2,10 +2,8 @@ package ivr
 
 import (
 	"context"
-	"errors"
 
 	"duebell/billing"
-	"duebell/payments"
 	"duebell/voiceprompts"
 )
 
@@ -16,7 +14,7 @@ import (
 func isAccountNumber(c *Call, digits string) bool { return c.Policy.IsAccountNumber(digits) }
 
 func keepGuestAccount(_ context.Context, c *Call, a Answer) Next {
-	c.Guest, c.Account, c.Kind, c.Due, c.PastDue = true, a.Keys, "", 0, 0
+	c.Guest, c.Account, c.Kind, c.Due, c.PastDue, c.GuestWarned = true, a.Keys, "", 0, 0, false
 	return Go(GuestReadBack)
 }
 
@@ -32,9 +30,10 @@ func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
 	return Go(AskAmount)
 }
 
-// warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5).
+// warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5). Once is enough.
 func warnGuest(_ context.Context, c *Call) Next {
-	if c.Guest && c.Tries == 0 {
+	if c.Guest && !c.GuestWarned {
+		c.GuestWarned = true
 		c.say("guest-warning", nil)
 	}
 	return Proceed()
@@ -97,60 +96,4 @@ func (c *Call) holder() string {
 		return c.Holder
 	}
 	return c.Member.Name
-}
-
-// findDropped looks for a call of the same number that broke off within the window, about the same
-// person or, for a guest, the same account (I7).
-func (c *Call) findDropped(ctx context.Context) bool {
-	if c.Caller == "" {
-		return false
-	}
-	last, err := c.Logbook.Dropped(ctx, c.Session.Call, c.Caller, c.now.Add(-c.Policy.ResumeMinutes.Duration()))
-	if err != nil {
-		if !errors.Is(err, ErrNoMilestone) {
-			c.Log.Warn("earlier call not readable", "call", c.Session.Call, "error", err)
-		}
-		return false
-	}
-	same := last.Member.ID == c.Member.ID
-	if c.Guest {
-		same = last.Member.ID == "" && last.Account == c.Account
-	}
-	if !same || last.Attempt == "" {
-		return false
-	}
-	c.Attempt = last.Attempt
-	return true
-}
-
-// tellDropped says first what became of the money, and lets the caller go on at the broken step.
-func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
-	a, err := c.Desk.Outcome(ctx, c.Attempt)
-	if err != nil {
-		return c.stumbled(err)
-	}
-	switch {
-	case a.State == payments.Taken:
-		c.say("dropped-taken", Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("paid", a))
-		c.heard(ctx, a)
-	case a.State.Open() && c.Guest:
-		c.say("in-flight-own", Args{"Amount": c.exact(a.Cents + a.Fee), "Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
-		return Go(AnythingElse)
-	case a.State.Open(): // the standing tells it
-	default:
-		if next, closed := c.closeOffer(ctx); !closed {
-			return next
-		}
-		// Of this payment, and not of the call: another account may have been paid in it (P6).
-		c.say("dropped-nothing", Args{"Amount": c.exact(a.Cents)}, c.notCharged(a))
-		c.heard(ctx, a)
-		c.Broken = Broken{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
-	}
-	switch {
-	case c.Guest:
-		return Go(AskAmount)
-	case c.Account == "":
-		return Go(ChooseAccount)
-	}
-	return Go(TellStanding)
 }

@@ -25,7 +25,7 @@ func (n *notebook) Recover(context.Context, string) (Milestone, error) {
 }
 func (n *notebook) HandOff(context.Context, HandOff) error              { return nil }
 func (n *notebook) Accepted(context.Context, string, int) (bool, error) { return false, nil }
-func (n *notebook) Dropped(context.Context, string, string, time.Time) (Milestone, error) {
+func (n *notebook) Dropped(context.Context, Earlier) (Milestone, error) {
 	return Milestone{}, ErrNoMilestone
 }
 func (n *notebook) Language(context.Context, string) (string, error) { return "", nil }

@@ -50,7 +50,7 @@ func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 		c.say("recorded-for-letter", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
 		return c.afterOne()
 	case a.State.Open():
-		return c.tellUnknown(a)
+		return c.tellUnknown(ctx, a)
 	case a.State == payments.Returned:
 		c.say("came-back", nil)
 		return c.afterLoss()
@@ -93,11 +93,12 @@ func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
 }
 
 // tellUnknown is the sentence of L3: what we have, what we do not know, and how it will be learnt.
-func (c *Call) tellUnknown(a payments.Attempt) Next {
+func (c *Call) tellUnknown(ctx context.Context, a payments.Attempt) Next {
 	c.say("outcome-unknown", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("unknown", a))
 	if a.TextTo != "" {
 		c.say("result-by-text", Args{"Last": lastFour(c.Lang, a.TextTo)})
 	} else {
+		c.mark(ctx, Goodbye) // however the call ends now, it has not broken off: the next one tells
 		c.say("result-by-phone", Args{"Time": c.timeOfDay(laterToday(c.now, c.Calendar.Zone()))})
 	}
 	return c.afterOne()

@@ -149,6 +149,9 @@ func captured(ctx context.Context, c *Call, a Answer) Next {
 		if err := c.Desk.Freeze(ctx, c.Attempt); err != nil {
 			return c.stumbled(err)
 		}
+		// From here on nothing is said of this payment, also on the next call, until a person knows.
+		c.Attempt, c.Unsettled = "", true
+		c.mark(ctx, LostPlace)
 		c.say("cannot-take-now", nil)
 		return c.toPerson("capture-charged", AnythingElse)
 	}

@@ -71,11 +71,15 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 	if n := len(c.Account); n >= 4 {
 		h.Account = c.Account[n-4:]
 	}
+	if c.Unsettled {
+		h.Payment = "unknown"
+	}
 	if c.Attempt == "" {
 		return h
 	}
 	a, err := c.Desk.Outcome(ctx, c.Attempt)
 	switch {
+	case c.Unsettled:
 	case err != nil || a.State.Open(): // not known is treated like open: do not take another
 		h.Payment = "open"
 	case a.State == payments.Taken:
@@ -86,15 +90,13 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 	return h
 }
 
-// mayOfferCallback offers an appointment once a call, where there is a number to call (H2).
+// mayOfferCallback offers an appointment until the caller has taken one or declined (H2).
 func mayOfferCallback(_ context.Context, c *Call) Next {
-	if c.Callback.Offered {
+	if c.Callback.Settled {
 		return Go(GoOn)
 	}
-	c.Callback.Offered = true
 	c.Callback.Number = c.Caller
-	c.Callback.From = c.Hours.NextOpening(c.now.Add(time.Minute))
-	c.Callback.Until = c.Callback.From.Add(c.Policy.CallbackSlotMinutes.Duration())
+	c.Callback.From, c.Callback.Until = c.nextSlot()
 	c.say("offer-callback", Args{"Day": c.day(c.Callback.From), "From": c.timeOfDay(c.Callback.From), "Until": c.timeOfDay(c.Callback.Until)})
 	return Proceed()
 }
@@ -103,7 +105,24 @@ func chooseCallback(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "yes" {
 		return Go(CallbackReadBack)
 	}
+	c.Callback.Settled = true
 	return Go(GoOn)
+}
+
+// nextSlot is the next one that begins and ends while people are there. Slots begin on the clock's own marks.
+func (c *Call) nextSlot() (from, until time.Time) {
+	slot := c.Policy.CallbackSlotMinutes.Duration()
+	from = c.Hours.NextOpening(c.now.Truncate(slot).Add(slot))
+	if last := from.Add(slot - time.Second); !c.Hours.Open(last) {
+		from = c.Hours.NextOpening(last)
+	}
+	return from, from.Add(slot)
+}
+
+// arranging are the steps in which a call-back is arranged. Who asks for a person there, or misses too often, goes
+// back to where the call was before.
+func arranging(step StepName) bool {
+	return step == OfferCallback || step == CallbackNumber || step == CallbackReadBack
 }
 
 // withNumber asks for the number where the caller withholds it.
@@ -133,6 +152,7 @@ func bookCallback(ctx context.Context, c *Call, a Answer) Next {
 	if err != nil {
 		return c.stumbled(err)
 	}
+	c.Callback.Settled = true
 	c.say("callback-booked", Args{"Day": c.day(c.Callback.From), "From": c.timeOfDay(c.Callback.From), "Until": c.timeOfDay(c.Callback.Until)})
 	return Go(GoOn)
 }

@@ -32,13 +32,15 @@ type Session struct {
 	Claim  Claim  // keyed factors; dropped by the turn that looks up
 	Member Member // zero until verified
 
-	Guest      bool      // T1: account number and amount only (I2)
-	Holder     string    // a guest's name for a bank debit, as heard and confirmed
-	Broken     Broken    // what a dropped call was about to pay (I7)
-	Queue      []Payable // P6: accounts still to be paid in this call, one after another
-	Several    bool      // the read-back covered all of them
-	WantsTexts bool      // texts on was asked for; it needs a verified caller (O1)
-	Callback   Callback  // a call-back that is being arranged
+	Guest       bool      // T1: account number and amount only (I2)
+	GuestWarned bool      // of what the line cannot tell
+	Holder      string    // a guest's name for a bank debit, as heard and confirmed
+	Broken      Broken    // what a dropped call was about to pay (I7)
+	Promised    bool      // an earlier call ended with its outcome not known
+	Queue       []Payable // P6: accounts still to be paid in this call, one after another
+	Several     bool      // the read-back covered all of them
+	WantsTexts  bool      // texts on was asked for; it needs a verified caller (O1)
+	Callback    Callback  // a call-back that is being arranged
 
 	Accounts  []AccountChoice // what the caller may choose from
 	Account   string          // the account being paid
@@ -48,6 +50,7 @@ type Session struct {
 	PastDue   billing.Money
 	Charge    billing.Money // the latest month's charge, for the highest amount (M4)
 	NextDueAt time.Time     // due instant of the newest bill
+	Unsettled bool          // a capture says that it charged, and nobody has looked yet
 	CanVoid   bool          // the payment in flight has not been submitted
 
 	AmountFailed int
@@ -106,7 +109,7 @@ type Broken struct {
 
 // Callback is an appointment being made.
 type Callback struct {
-	Offered bool
+	Settled bool // taken or declined: it is not offered again
 	Number  string
 	From    time.Time
 	Until   time.Time

@@ -68,10 +68,13 @@ func (s *Store) Language(ctx context.Context, caller string) (string, error) {
 	return lang, nil
 }
 
-// Dropped gives the newest other call of a number, since then, that broke off with a payment begun, or
+// Dropped gives the newest earlier call of a number that owes its caller news of a payment, or
 // ivr.ErrNoMilestone (I7).
-func (s *Store) Dropped(ctx context.Context, call, caller string, since time.Time) (ivr.Milestone, error) {
-	r, err := s.q.DroppedCall(ctx, db.DroppedCallParams{Caller: ptr(caller), CallSid: call, Goodbye: string(ivr.Goodbye), Since: since})
+func (s *Store) Dropped(ctx context.Context, e ivr.Earlier) (ivr.Milestone, error) {
+	r, err := s.q.DroppedCall(ctx, db.DroppedCallParams{
+		Caller: ptr(e.Caller), CallSid: e.Call, Goodbye: string(ivr.Goodbye), Since: e.Since, PromisedSince: e.PromisedSince,
+		MemberID: e.Member, Account: e.Account,
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ivr.Milestone{}, ivr.ErrNoMilestone
 	}

@@ -236,43 +236,6 @@ func readReceived(_ *parser, t *tokens) (act, error) {
 	}, err
 }
 
-func readHandedOver(_ *parser, t *tokens) (act, error) {
-	want := t.pairs()
-	for key := range want {
-		if key != "reason" && key != "verified" && key != "account" && key != "to" {
-			return nil, fmt.Errorf("nothing is known of %s", key)
-		}
-	}
-	return func(ctx context.Context, r *run) error {
-		return r.onCall(func(c *caller) error { return r.handedOver(ctx, c, want) })
-	}, nil
-}
-
-func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string) error {
-	list, err := r.w.HandOvers(ctx, c.SID)
-	if err != nil {
-		return err
-	}
-	if c.Agent() == nil {
-		return errors.New("no person was dialled")
-	}
-	for _, h := range list {
-		got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "to": c.Agent().To}
-		if h.Verified {
-			got["verified"] = "yes"
-		}
-		fits := true
-		for key, value := range want {
-			fits = fits && got[key] == value
-		}
-		if fits {
-			r.w.Pass("handed-over")
-			return nil
-		}
-	}
-	return fmt.Errorf("handed over is not %v, but: %+v", want, list)
-}
-
 // numberSpoken finds a confirmation number as it is spoken: nine digits in threes (L4).
 var numberSpoken = regexp.MustCompile(`\b(\d{3}) (\d{3}) (\d{3})\b`)
 

@@ -18,7 +18,7 @@ var spokenIn = map[string]map[string]string{
 	"es": {
 		"i authorize": "autorizo", "yes": "sí", "no": "no", "agent": "agente", "balance": "saldo", "pay": "pagar",
 		"hello": "hola", "stop": "cancelar", "again": "repetir", "no thank you": "no gracias", "okay": "de acuerdo", "hm": "eh",
-		"yes please": "sí por favor", "what was that": "cómo dice", "i do not authorize": "no autorizo", "yes, i authorize.": "Sí, autorizo.",
+		"yes please": "sí por favor", "jo anne smyth": "Jo Anne Smyth", "joanne smith": "Joanne Smith", "what was that": "cómo dice", "i do not authorize": "no autorizo", "yes, i authorize.": "Sí, autorizo.",
 		"i authorise this payment": "autorizo el pago",
 	},
 }

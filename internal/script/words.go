@@ -28,7 +28,7 @@ func init() {
 		"accounts": {"accounts 30 712300000 owes 98.00 phone +16175560000 born 1980-04-12 zip 02139", readAccounts},
 		"plan":     {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
 		"import":   {"import stale, or: import file paid-on-the-web.csv", readImport},
-		"dial":     {"dial answered|busy|no-answer|failed", readDial},
+		"dial":     {"dial accepts|declines|answered|busy|no-answer|failed", readDial},
 
 		// what breaks, and when
 		"processor":             {"processor declines|slow 20s|down|charges-then-drops-the-reply|wants-verification|up", readProcessor},
@@ -80,11 +80,17 @@ func init() {
 		"payment":         {"payment 712345678 unknown", readPayment},
 		"received":        {"received 712345678 2027-02-23T17:00:00", readReceived},
 		"handed-over":     {"handed-over reason=asked verified=yes account=712345678", readHandedOver},
+		"whisper":         {`whisper "Identity proven … press 1 to take the call"`, readWhisper},
+		"call-back":       {"call-back +16175550101 at=2027-02-11T08:00 deadline=2027-02-23T17:00", readCallBack},
+		"to-do":           {"to-do +16175550101 +15085550103", readToDo},
+		"speaks":          {"speaks 712345678 es", readSpeaks},
+		"alike":           {`alike "the refusal"`, readAlike},
 		"receipt":         {"receipt", simple(receipt)},
 		"logs":            {`logs "a capture says that it charged"`, readLogs},
 
 		// people at a desk
 		"letters-posted":  {"letters-posted", simple(func(ctx context.Context, r *run) error { return r.w.PostLetters(ctx) })},
+		"seen-to":         {"seen-to +16175550101", readSeenTo},
 		"dispute":         {"dispute 712345678", readDispute},
 		"resolve":         {"resolve 712345678 taken|not-charged", readResolve},
 		"due-moved":       {"due-moved 2027-02 2027-02-26T17:00", readDueMoved},
@@ -167,11 +173,6 @@ func readImport(p *parser, t *tokens) (act, error) {
 	}
 	p.script.Files = append(p.script.Files, name)
 	return func(ctx context.Context, r *run) error { return r.importFile(ctx, name) }, nil
-}
-
-func readDial(_ *parser, t *tokens) (act, error) {
-	outcome, err := t.oneOf("answered", "busy", "no-answer", "failed", "canceled")
-	return func(_ context.Context, r *run) error { return r.w.Agent(outcome) }, err
 }
 
 func readProcessor(_ *parser, t *tokens) (act, error) {

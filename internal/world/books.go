@@ -108,11 +108,12 @@ type HandOver struct {
 	Reason   string
 	Verified bool
 	Account  string
+	Outcome  string // of the call to the person; empty: not known yet
 }
 
 // HandOvers are those of a call, oldest first.
 func (w *World) HandOvers(ctx context.Context, call string) ([]HandOver, error) {
-	rows, err := w.pool.Query(ctx, `SELECT reason, verified, coalesce(account, '') FROM handoffs WHERE call_sid = $1 ORDER BY turn`, call)
+	rows, err := w.pool.Query(ctx, `SELECT reason, verified, coalesce(account, ''), coalesce(outcome, '') FROM handoffs WHERE call_sid = $1 ORDER BY turn`, call)
 	if err != nil {
 		return nil, fmt.Errorf("hand-overs: %w", err)
 	}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"duebell/billing/feed"
+	"duebell/handoff"
 	"duebell/internal/app"
 	"duebell/internal/standin/twilio"
 	"duebell/payments"
@@ -62,6 +64,63 @@ func (w *World) Resolve(ctx context.Context, account, verdict string) error {
 		Reference: p.Reference, Verdict: payments.Verdict(verdict), Evidence: "the script says so", By: "script",
 	})
 	return err
+}
+
+// Request is something that people have to see to, as 'duebell handoffs list' has it.
+type Request struct {
+	CallBack bool // promised to the caller; else a caller whom nobody took
+	Number   string
+	From     time.Time
+	Deadline time.Time
+	Reason   string
+	Account  string
+	Lang     string
+	Open     bool
+	id       int64
+}
+
+// Requests are all of them, in the order in which people should see to them.
+func (w *World) Requests(ctx context.Context) ([]Request, error) {
+	rows, err := w.store.HandOffs(ctx, false, 1000)
+	if err != nil {
+		return nil, err
+	}
+	var list []Request
+	for _, r := range rows {
+		list = append(list, Request{
+			CallBack: r.Kind == handoff.CallBack, Number: r.Number, From: r.From, Deadline: r.Deadline, Reason: r.Reason,
+			Account: r.Account, Lang: r.Lang, Open: r.Open, id: r.ID,
+		})
+	}
+	return list, nil
+}
+
+// SeenTo says that somebody saw to what is open for a number.
+func (w *World) SeenTo(ctx context.Context, number string) error {
+	list, err := w.Requests(ctx)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for _, r := range list {
+		if r.Number != number || !r.Open {
+			continue
+		}
+		if _, err := w.store.HandOffDone(ctx, r.id, w.clock.Now()); err != nil {
+			return err
+		}
+		done++
+	}
+	if done == 0 {
+		return fmt.Errorf("nothing is to be seen to for %s", number)
+	}
+	return nil
+}
+
+// SpeaksTo is the language in which whoever has an account is written to.
+func (w *World) SpeaksTo(ctx context.Context, account string) (lang string, err error) {
+	err = w.pool.QueryRow(ctx, `SELECT m.language FROM members m JOIN accounts a USING (member_id) WHERE a.account = $1`, account).Scan(&lang)
+	return lang, err
 }
 
 // TextOutcome says what becomes of texts to a number.

@@ -3,7 +3,6 @@ package world
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"duebell/internal/standin/processor"
 	"duebell/internal/standin/twilio"
@@ -127,15 +126,20 @@ func (w *World) DropNextCommitReply(ctx context.Context, role string) {
 	}()
 }
 
-// Agent says what becomes of a call to a person: answered, busy, no-answer or failed.
-func (w *World) Agent(outcome string) error {
-	if !slices.Contains([]string{"answered", "busy", "no-answer", "failed", "canceled"}, outcome) {
-		return fmt.Errorf("no agent can be %q", outcome)
-	}
+// Agent says what becomes of a call to a person: one accepts by the whisper's key, declines by another,
+// answers and presses nothing, or is not reached.
+func (w *World) Agent(does string) error {
 	t := w.Twilio()
 	if t == nil {
 		return errNotOurs
 	}
-	t.SetAgent(twilio.AgentPlan{Outcome: outcome})
+	plan, known := map[string]twilio.AgentPlan{
+		"accepts": {Keys: []string{"1"}}, "declines": {Keys: []string{"2", "2"}}, "answered": {},
+		"busy": {Outcome: "busy"}, "no-answer": {Outcome: "no-answer"}, "failed": {Outcome: "failed"}, "canceled": {Outcome: "canceled"},
+	}[does]
+	if !known {
+		return fmt.Errorf("no agent can be %q", does)
+	}
+	t.SetAgent(plan)
 	return nil
 }

@@ -13,23 +13,34 @@ import (
 const droppedCall = `-- name: DroppedCall :one
 SELECT c.call_sid, c.caller, c.called, c.language, c.language_known, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
        c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
-FROM calls c LEFT JOIN members m ON m.member_id = c.member_id
-WHERE c.caller = $1 AND c.call_sid <> $2 AND c.step <> $3::text AND c.attempt_key IS NOT NULL
-  AND greatest(c.started_at, c.noted_at, c.ended_at) >= $4::timestamptz
-  AND NOT EXISTS (
-      SELECT FROM calls later
-      WHERE later.caller = c.caller AND later.call_sid <> $2 AND later.started_at > c.started_at AND later.step = $3
-        AND later.member_id IS NOT DISTINCT FROM c.member_id
-        AND (c.member_id IS NOT NULL OR later.account IS NOT DISTINCT FROM c.account))
+FROM calls c
+JOIN payment_attempts a ON a.key = c.attempt_key AND a.call_sid = c.call_sid
+LEFT JOIN members m ON m.member_id = c.member_id
+WHERE c.caller = $1 AND c.call_sid <> $2
+  AND CASE WHEN $3::text = '' THEN c.member_id IS NULL AND c.account = $4::text ELSE c.member_id = $3 END
+  AND CASE WHEN c.step = $5::text THEN
+          c.started_at >= $6::timestamptz AND a.authorized_at IS NOT NULL AND NOT a.heard
+          AND a.text_number IS NULL AND NOT a.awaits_letter
+      ELSE
+          greatest(c.started_at, c.noted_at, c.ended_at) >= $7::timestamptz
+          AND NOT EXISTS (
+              SELECT FROM calls later
+              WHERE later.caller = c.caller AND later.call_sid <> $2 AND later.started_at > c.started_at AND later.step = $5
+                AND later.member_id IS NOT DISTINCT FROM c.member_id
+                AND (c.member_id IS NOT NULL OR later.account IS NOT DISTINCT FROM c.account))
+      END
 ORDER BY c.started_at DESC, c.call_sid DESC
 LIMIT 1
 `
 
 type DroppedCallParams struct {
-	Caller  *string
-	CallSid string
-	Goodbye string
-	Since   time.Time
+	Caller        *string
+	CallSid       string
+	MemberID      string
+	Account       string
+	Goodbye       string
+	PromisedSince time.Time
+	Since         time.Time
 }
 
 type DroppedCallRow struct {
@@ -50,13 +61,17 @@ type DroppedCallRow struct {
 	MemberPhone   *string
 }
 
-// I7: the newest call of a number that broke off since then with a payment begun. One that was gone on with in a
-// later call, and ended there with good-bye, is settled.
+// I7: the newest call of a number, about the same member or the same guest's account, that owes news of the payment
+// begun in it. It broke off since then; if it was gone on with in a later call, and ended there with good-bye, it is
+// settled. Or it ended with the outcome not known (L3), and neither a text nor a call has told it since.
 func (q *Queries) DroppedCall(ctx context.Context, arg DroppedCallParams) (DroppedCallRow, error) {
 	row := q.db.QueryRow(ctx, droppedCall,
 		arg.Caller,
 		arg.CallSid,
+		arg.MemberID,
+		arg.Account,
 		arg.Goodbye,
+		arg.PromisedSince,
 		arg.Since,
 	)
 	var i DroppedCallRow

@@ -237,7 +237,8 @@ FROM handoffs h
 LEFT JOIN calls c ON c.call_sid = h.call_sid
 CROSS JOIN LATERAL (
     SELECT h.done_at IS NULL AND h.accepted_at IS NULL AND h.outcome IS DISTINCT FROM 'accepted'
-           AND NOT EXISTS (SELECT FROM callbacks b WHERE b.call_sid = h.call_sid AND b.turn >= h.turn) AS unmet
+           AND NOT EXISTS (SELECT FROM callbacks b WHERE b.call_sid = h.call_sid AND b.turn >= h.turn)
+           AND NOT EXISTS (SELECT FROM handoffs later WHERE later.call_sid = h.call_sid AND later.turn > h.turn) AS unmet
 ) AS unmet
 WHERE unmet.unmet OR NOT $1::boolean
 ORDER BY NOT unmet.unmet, CASE WHEN unmet.unmet THEN h.at END, h.at DESC, h.id
@@ -264,7 +265,8 @@ type HandOversRow struct {
 	Unmet    bool
 }
 
-// One is open when nobody took the call, nobody has seen to it since, and no call-back was promised in its place.
+// One is open when nobody took the call, nobody has seen to it since, no call-back was promised in its place, and the
+// caller was not sent on once more: then that one counts.
 func (q *Queries) HandOvers(ctx context.Context, arg HandOversParams) ([]HandOversRow, error) {
 	rows, err := q.db.Query(ctx, handOvers, arg.OnlyOpen, arg.Most)
 	if err != nil {

@@ -25,17 +25,26 @@ SELECT language FROM calls WHERE caller = @caller::text AND language_known ORDER
 UPDATE calls SET ended_at = coalesce(ended_at, @at) WHERE call_sid = @call_sid;
 
 -- name: DroppedCall :one
--- I7: the newest call of a number that broke off since then with a payment begun. One that was gone on with in a
--- later call, and ended there with good-bye, is settled.
+-- I7: the newest call of a number, about the same member or the same guest's account, that owes news of the payment
+-- begun in it. It broke off since then; if it was gone on with in a later call, and ended there with good-bye, it is
+-- settled. Or it ended with the outcome not known (L3), and neither a text nor a call has told it since.
 SELECT c.call_sid, c.caller, c.called, c.language, c.language_known, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
        c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
-FROM calls c LEFT JOIN members m ON m.member_id = c.member_id
-WHERE c.caller = @caller AND c.call_sid <> @call_sid AND c.step <> @goodbye::text AND c.attempt_key IS NOT NULL
-  AND greatest(c.started_at, c.noted_at, c.ended_at) >= @since::timestamptz
-  AND NOT EXISTS (
-      SELECT FROM calls later
-      WHERE later.caller = c.caller AND later.call_sid <> @call_sid AND later.started_at > c.started_at AND later.step = @goodbye
-        AND later.member_id IS NOT DISTINCT FROM c.member_id
-        AND (c.member_id IS NOT NULL OR later.account IS NOT DISTINCT FROM c.account))
+FROM calls c
+JOIN payment_attempts a ON a.key = c.attempt_key AND a.call_sid = c.call_sid
+LEFT JOIN members m ON m.member_id = c.member_id
+WHERE c.caller = @caller AND c.call_sid <> @call_sid
+  AND CASE WHEN @member_id::text = '' THEN c.member_id IS NULL AND c.account = @account::text ELSE c.member_id = @member_id END
+  AND CASE WHEN c.step = @goodbye::text THEN
+          c.started_at >= @promised_since::timestamptz AND a.authorized_at IS NOT NULL AND NOT a.heard
+          AND a.text_number IS NULL AND NOT a.awaits_letter
+      ELSE
+          greatest(c.started_at, c.noted_at, c.ended_at) >= @since::timestamptz
+          AND NOT EXISTS (
+              SELECT FROM calls later
+              WHERE later.caller = c.caller AND later.call_sid <> @call_sid AND later.started_at > c.started_at AND later.step = @goodbye
+                AND later.member_id IS NOT DISTINCT FROM c.member_id
+                AND (c.member_id IS NOT NULL OR later.account IS NOT DISTINCT FROM c.account))
+      END
 ORDER BY c.started_at DESC, c.call_sid DESC
 LIMIT 1;

@@ -60,14 +60,16 @@ ORDER BY done_at IS NOT NULL, CASE WHEN done_at IS NULL THEN deadline END, CASE 
 LIMIT @most;
 
 -- name: HandOvers :many
--- One is open when nobody took the call, nobody has seen to it since, and no call-back was promised in its place.
+-- One is open when nobody took the call, nobody has seen to it since, no call-back was promised in its place, and the
+-- caller was not sent on once more: then that one counts.
 SELECT h.id, h.reason, h.account, h.language, h.at, h.tier, h.doing, h.payment, h.outcome, h.done_at, c.caller,
        unmet.unmet::boolean AS unmet
 FROM handoffs h
 LEFT JOIN calls c ON c.call_sid = h.call_sid
 CROSS JOIN LATERAL (
     SELECT h.done_at IS NULL AND h.accepted_at IS NULL AND h.outcome IS DISTINCT FROM 'accepted'
-           AND NOT EXISTS (SELECT FROM callbacks b WHERE b.call_sid = h.call_sid AND b.turn >= h.turn) AS unmet
+           AND NOT EXISTS (SELECT FROM callbacks b WHERE b.call_sid = h.call_sid AND b.turn >= h.turn)
+           AND NOT EXISTS (SELECT FROM handoffs later WHERE later.call_sid = h.call_sid AND later.turn > h.turn) AS unmet
 ) AS unmet
 WHERE unmet.unmet OR NOT @only_open::boolean
 ORDER BY NOT unmet.unmet, CASE WHEN unmet.unmet THEN h.at END, h.at DESC, h.id

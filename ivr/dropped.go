@@ -1,0 +1,83 @@
+package ivr
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"duebell/payments"
+	"duebell/voiceprompts"
+)
+
+// promisedFor is how long the line keeps the outcome of a payment for a caller whom it told to call again (L3).
+const promisedFor = 7 * 24 * time.Hour
+
+// findDropped looks for an earlier call of the same number about the same person or, for a guest, the same account:
+// one that broke off within the window, or one that did not learn what became of its payment (I7, L3).
+func (c *Call) findDropped(ctx context.Context) bool {
+	if c.Caller == "" {
+		return false
+	}
+	last, err := c.Logbook.Dropped(ctx, Earlier{
+		Call: c.Session.Call, Caller: c.Caller, Member: c.Member.ID, Account: c.Account,
+		Since: c.now.Add(-c.Policy.ResumeMinutes.Duration()), PromisedSince: c.now.Add(-promisedFor),
+	})
+	if err != nil {
+		if !errors.Is(err, ErrNoMilestone) {
+			c.Log.Warn("earlier call not readable", "call", c.Session.Call, "error", err)
+		}
+		return false
+	}
+	c.Attempt, c.Promised = last.Attempt, last.Step == Goodbye
+	return true
+}
+
+// tellDropped says first what became of the money, and lets the caller go on at the broken step.
+func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
+	a, err := c.Desk.Outcome(ctx, c.Attempt)
+	if err != nil {
+		return c.stumbled(err)
+	}
+	// It speaks of this payment, and not of the call: another account may have been paid in that (P6).
+	taken, nothing, ofWhat := "dropped-taken", "dropped-nothing", Args{"Amount": c.exact(a.Cents)}
+	if c.Promised {
+		taken, nothing, ofWhat = "promised-taken", "promised-nothing", nil
+	}
+	switch {
+	case a.State == payments.Taken:
+		c.say(taken, Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("paid", a))
+		c.heard(ctx, a)
+	case a.State.Open() && c.Guest:
+		c.say("in-flight-own", Args{"Amount": c.exact(a.Cents + a.Fee), "Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
+		return Go(AnythingElse)
+	case a.State.Open(): // the standing tells it
+	case a.State == payments.Returned:
+		c.say("came-back", nil)
+		c.heard(ctx, a)
+	default:
+		switch err := c.endOffer(ctx, a); {
+		case errors.Is(err, payments.ErrTooLate): // the other call has come to its consent after all
+			return tellDropped(ctx, c, Answer{})
+		case err != nil:
+			return c.stumbled(err)
+		}
+		c.say(nothing, ofWhat, c.notCharged(a))
+		c.heard(ctx, a)
+		c.Broken = Broken{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
+	}
+	switch {
+	case c.Guest:
+		return Go(AskAmount)
+	case c.Account == "":
+		return Go(ChooseAccount)
+	}
+	return Go(TellStanding)
+}
+
+// endOffer closes what the earlier call only offered; what is settled stays as it is.
+func (c *Call) endOffer(ctx context.Context, a payments.Attempt) error {
+	if a.State == payments.Offered || a.State == payments.Tokenized {
+		return c.Desk.CloseOffer(ctx, a.Key)
+	}
+	return nil
+}
