@@ -59,13 +59,13 @@ func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, e
 		}
 		found := gather(rows)
 		matched := p.compare(found, try.Claim)
-		several = len(matched) > 1
 		subjects := subjectsOf(found, matched, p.stranger(try.Claim.Selector))
-		passed, err := p.passes(ctx, q, try, subjects, len(matched) == 1)
+		passed, err := p.passes(ctx, q, try, subjects, len(matched) > 0)
 		if err != nil {
 			return err
 		}
-		if passed {
+		several = passed && len(matched) > 1 // a lock says nothing of whether the answers were right
+		if passed && !several {
 			got.Member = matched[0].member
 			got.Member.VerifiedAt = try.At
 			if try.Claim.Selector.Kind == billing.SelectAccount {
@@ -128,14 +128,14 @@ func (p *People) check(who candidate, kind, answer string) bool {
 	return p.same(on.KeyID, on.Mac, on.MemberID, kind, answer) && known && answer != ""
 }
 
-// subjectsOf says against whom a try counts: the one whose answers matched, else every record behind
+// subjectsOf says against whom a try counts: those whose answers matched, else every record behind
 // the selector, else a stranger.
 func subjectsOf(found, matched []candidate, stranger string) []string {
-	if len(matched) == 1 {
-		return []string{matched[0].member.ID}
-	}
 	if len(found) == 0 {
 		return []string{stranger}
+	}
+	if len(matched) > 0 {
+		found = matched
 	}
 	var list []string
 	for _, f := range found {
