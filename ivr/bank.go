@@ -53,6 +53,7 @@ func chooseNotice(_ context.Context, c *Call, a Answer) Next {
 func (c *Call) noText() Next {
 	if c.Policy.EFTWithoutText == "refuse" {
 		c.say("no-debit-without-text", nil)
+		c.beginAgain()
 		if c.Policy.CardsAccepted {
 			return Go(ChooseMethod)
 		}
@@ -132,7 +133,7 @@ func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 	if next, ok := c.giveUpOffer(ctx, "assent-failed"); !ok { // E5: agent, or web or mail; nothing is charged
 		return next
 	}
-	return c.toPerson("assent-failed", AnythingElse)
+	return c.toPerson("assent-failed", c.onward())
 }
 
 // debit is the consent to a bank debit with all its evidence (E8).
@@ -216,10 +217,10 @@ func (c *Call) anotherOpen(ctx context.Context) Next {
 	return c.afterOne()
 }
 
-// afterLoss goes back to what is owed; a guest never hears that.
+// afterLoss goes back to what is owed; a guest never hears that, and a round goes on.
 func (c *Call) afterLoss() Next {
-	if c.Guest {
-		return Go(AnythingElse)
+	if c.Guest || c.Several {
+		return c.afterOne()
 	}
 	return Go(TellStanding)
 }

@@ -219,7 +219,7 @@ func conversation() []Step {
 		{
 			Name: TakeMoney, Before: offer, Says: "take-money",
 			Accepts: Pay{}, // its success is a token, not money
-			Then:    captured, LeadsTo: []StepName{CaptureFailed, TakeMoney, ChooseMethod, Terms, Holding, Settling, TellStanding, AnythingElse},
+			Then:    captured, LeadsTo: []StepName{CaptureFailed, TakeMoney, ChooseMethod, Terms, Holding, Settling, NextAccount, TellStanding, AnythingElse},
 		},
 		{
 			Name:    CaptureFailed,
@@ -229,17 +229,17 @@ func conversation() []Step {
 		{
 			Name: Terms, Before: speakTerms, // E3: all nine, without barge-in; E4: the assent is spoken
 			Accepts: Assent{},
-			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, AnythingElse},
+			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, NextAccount, AnythingElse},
 		},
 		{
 			Name: TermsAgain, Says: "say-authorize-again",
 			Accepts: Assent{},
-			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, AnythingElse},
+			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, NextAccount, AnythingElse},
 		},
 		{
 			Name: Settling, Says: "one-moment", // whether the consent was recorded is not known yet: ask the book again
 			Accepts: Hold{},
-			Then:    settle, LeadsTo: []StepName{Settling, Holding, TellOutcome, TellStanding, AnythingElse, Goodbye},
+			Then:    settle, LeadsTo: []StepName{Settling, Holding, TellOutcome, NextAccount, TellStanding, AnythingElse, Goodbye},
 		},
 		{
 			Name: Holding, Before: speakHold,
@@ -250,7 +250,7 @@ func conversation() []Step {
 		// ── What became of it ─────────────────────────────────────────────────────────────
 		{
 			Name: TellOutcome,
-			Then: tellOutcome, LeadsTo: []StepName{AfterDecline, OfferText, AnythingElse},
+			Then: tellOutcome, LeadsTo: []StepName{AfterDecline, OfferText, NextAccount, AnythingElse},
 		},
 		{
 			Name:    AfterDecline,

@@ -38,9 +38,10 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 	if err != nil {
 		return c.stumbled(err)
 	}
-	taken, nothing := "dropped-taken", "dropped-nothing"
+	// It speaks of this payment, and not of the call: another account may have been paid in that (P6).
+	taken, nothing, ofWhat := "dropped-taken", "dropped-nothing", Args{"Amount": c.exact(a.Cents)}
 	if c.Promised {
-		taken, nothing = "promised-taken", "promised-nothing"
+		taken, nothing, ofWhat = "promised-taken", "promised-nothing", nil
 	}
 	switch {
 	case a.State == payments.Taken:
@@ -60,7 +61,7 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 		case err != nil:
 			return c.stumbled(err)
 		}
-		c.say(nothing, nil, c.notCharged(a))
+		c.say(nothing, ofWhat, c.notCharged(a))
 		c.heard(ctx, a)
 		c.Broken = Broken{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
 	}

@@ -258,7 +258,8 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	case Hold:
 		return Continue{Seconds: min(int(c.Policy.MaxSilenceSeconds), 3)}, nil
 	case Dial:
-		return Transferring{To: c.Policy.AgentDial, Seconds: int(c.Policy.AgentRingSeconds), Whisper: c.HandOffRef}, nil
+		to, whisper := c.whom()
+		return Transferring{To: to, Seconds: int(c.Policy.AgentRingSeconds), Whisper: whisper}, nil
 	}
 	return nil, fmt.Errorf("accepts something unknown")
 }

@@ -177,16 +177,12 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	switch {
 	case errors.Is(err, ErrNotVerified):
-		c.IDTries++
 		c.delay = true
 		c.say("not-verified", nil)
-		if c.IDTries >= c.Policy.IDTriesPerCall {
-			return c.toPerson("not-verified", MainMenu)
-		}
-		return Go(AskAccount)
+		return c.triedToVerify()
 	case errors.Is(err, ErrSeveral): // B3: the answers fit more than one; the member ID tells them apart
 		c.say("several-members", nil)
-		return Go(AskAccount)
+		return c.triedToVerify()
 	case err != nil:
 		return c.stumbled(err)
 	}
@@ -205,6 +201,15 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	c.mark(ctx, TellStanding)
 	return Go(TellStanding)
+}
+
+// triedToVerify asks from the beginning, as often as a call may try (I5).
+func (c *Call) triedToVerify() Next {
+	c.IDTries++
+	if c.IDTries >= c.Policy.IDTriesPerCall {
+		return c.toPerson("not-verified", MainMenu)
+	}
+	return Go(AskAccount)
 }
 
 // keepLanguage carries the language of a member who calls from the number on file over to texts and letters (K2).
@@ -239,7 +244,7 @@ func accountOptions(c *Call) []Option {
 	for _, a := range c.Accounts {
 		list = append(list, Option{Name: a.Number, Says: "option-account", Args: Args{"Account": c.accountName(a.Kind), "Last": lastFour(c.Lang, a.Number)}})
 	}
-	if len(list) > 1 && len(list) < c.Policy.MenuMaxOptions {
+	if c.payableTogether() {
 		list = append(list, Option{Name: "all", Says: "option-all-accounts", Hears: "hears-all"})
 	}
 	return list

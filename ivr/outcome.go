@@ -69,6 +69,8 @@ func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
 	}
 	if a.TextTo != "" {
 		c.say("receipt-goes", Args{"Last": lastFour(c.Lang, a.TextTo)})
+	} else {
+		c.Receipts = append(c.Receipts, a.Key)
 	}
 	return Go(OfferText)
 }
@@ -85,7 +87,7 @@ func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
 	}
 	c.Captures++
 	if c.Captures >= c.Policy.PayTriesCall {
-		return c.toPerson("declined", AnythingElse)
+		return c.toPerson("declined", c.onward())
 	}
 	return Go(AfterDecline)
 }
@@ -109,12 +111,14 @@ func (c *Call) heard(ctx context.Context, a payments.Attempt) {
 	}
 }
 
-// mayOfferText offers a receipt once, where none goes by itself and there is a number to text.
+// mayOfferText offers a receipt once, where something was paid for which none goes by itself and there is
+// a number to text.
 func mayOfferText(ctx context.Context, c *Call) Next {
 	if c.Several && len(c.Queue) > 0 { // offered when the last account is paid
 		return Go(NextAccount)
 	}
-	if c.TextTo != "" || c.TextOffered || c.Caller == "" {
+	c.Several = false
+	if len(c.Receipts) == 0 || c.TextOffered || c.Caller == "" {
 		return Go(AnythingElse)
 	}
 	if yes, err := c.Texts.Arrives(ctx, c.Caller); err != nil || !yes { // in doubt nothing is promised
@@ -128,9 +132,12 @@ func textReceipt(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	if err := c.Desk.TextResult(ctx, c.Attempt, c.Caller); err != nil {
-		return c.stumbled(err)
+	for _, key := range c.Receipts {
+		if err := c.Desk.TextResult(ctx, key, c.Caller); err != nil {
+			return c.stumbled(err)
+		}
 	}
+	c.Receipts = nil
 	c.say("receipt-goes", callerEnding(c))
 	return Go(AnythingElse)
 }

@@ -24,6 +24,10 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 		return c.stumbled(err)
 	}
 	c.Kind, c.Status = owed.Account.Kind, owed.Account.Status
+	if c.Kind == billing.KindGroup && c.Policy.GroupAccounts == "transfer" { // B4
+		c.say("group-elsewhere", Args{"Phone": voiceprompts.Phone(c.Lang, c.Policy.GroupPhone)})
+		return c.toPerson(groupLine, AnythingElse)
+	}
 	c.Due, c.PastDue, c.Charge = owed.TotalDue, owed.PastDue, owed.LatestCharge
 	c.NextDueAt = owed.NextDueAt
 	if openErr == nil {
@@ -39,10 +43,15 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 		c.Broken = Broken{}
 		return Go(AnythingElse)
 	}
-	if owed.AfterGrace && c.Policy.PayAfterGrace == "agent" {
+	if c.personFirst(owed) {
 		return c.toPerson("after-grace", PayMenu)
 	}
 	return Go(PayMenu)
+}
+
+// personFirst: policy wants a person before money is taken after the grace time (G8).
+func (c *Call) personFirst(owed Owed) bool {
+	return owed.AfterGrace && c.Policy.PayAfterGrace == "agent"
 }
 
 // tellInFlight says what is open, together with what is owed (L2). Nobody may pay twice meanwhile.

@@ -3,6 +3,7 @@ package ivr
 import (
 	"context"
 	"errors"
+	"time"
 
 	"duebell/billing"
 	"duebell/payments"
@@ -21,7 +22,7 @@ func onlyMethod(_ context.Context, c *Call) Next {
 		return c.byCard()
 	}
 	c.say("no-method", nil)
-	return c.toPerson("no-method", PayMenu)
+	return c.toPerson("no-method", AnythingElse)
 }
 
 // bankAllowed: a guest pays by bank only where that is switched on (I2).
@@ -73,10 +74,14 @@ func beforeReadBack(_ context.Context, c *Call) Next {
 	if fee := c.fee(); fee > 0 {
 		c.tell("card-fee", Args{"Fee": c.exact(fee), "Total": c.exact(c.Amount + fee)})
 	}
-	if left := c.NextDueAt.Sub(c.now); left >= 0 && left <= c.Policy.CutoffNoticeMinutes.Duration() {
-		c.say("cutoff", Args{"Time": c.timeOfDay(c.NextDueAt)})
-	}
+	c.sayCutoff(c.NextDueAt)
 	return Proceed()
+}
+
+func (c *Call) sayCutoff(dueAt time.Time) {
+	if left := dueAt.Sub(c.now); left >= 0 && left <= c.Policy.CutoffNoticeMinutes.Duration() {
+		c.say("cutoff", Args{"Time": c.timeOfDay(dueAt)})
+	}
 }
 
 func readBackArgs(c *Call) Args {
@@ -137,7 +142,7 @@ func offer(ctx context.Context, c *Call) Next {
 func (c *Call) refuseByLimit(err error) Next {
 	c.Log.Warn("no capture: a limit is reached or the account is frozen", "call", c.Session.Call, "error", err)
 	c.say("cannot-take-now", nil)
-	return c.toPerson("limit", AnythingElse)
+	return c.toPerson("limit", c.onward())
 }
 
 // captured goes its own way for every result of the capture. Success means that we hold a token;
@@ -210,6 +215,9 @@ func (c *Call) stopped(ctx context.Context) Next {
 	if next, ok := c.giveUpOffer(ctx, "stopped"); !ok {
 		return next
 	}
+	if c.Several { // every account of a round is paid the way that was read back
+		return Go(CaptureFailed)
+	}
 	return Go(ChooseMethod)
 }
 
@@ -220,7 +228,7 @@ func (c *Call) captureFailed(ctx context.Context) Next {
 		return next
 	}
 	if c.Captures >= c.Policy.PayTriesCall {
-		return c.toPerson("capture-failed", AnythingElse)
+		return c.toPerson("capture-failed", c.onward())
 	}
 	return Go(CaptureFailed)
 }

@@ -19,7 +19,7 @@ func (c *Call) stumbled(err error) Next {
 // reachPerson dials a person while people are there and there is a number to dial. Otherwise the
 // caller hears the hours and goes on: never a dead end (H2, P5).
 func reachPerson(ctx context.Context, c *Call) Next {
-	if c.Policy.AgentDial == "" || !c.Hours.Open(c.now) {
+	if to, _ := c.whom(); to == "" || !c.Hours.Open(c.now) {
 		return c.nobodyThere()
 	}
 	c.HandOffRef, c.PersonTurn = c.NewRef(), c.Session.Turn
@@ -32,6 +32,18 @@ func reachPerson(ctx context.Context, c *Call) Next {
 		c.Log.Warn("hand-over not recorded", "call", c.Session.Call, "error", err)
 	}
 	return Proceed()
+}
+
+// groupLine is why a small employer is sent on: to a line of its own, which is no agent of ours who
+// could take the call by key.
+const groupLine = "group-line"
+
+// whom says where a person is dialled, and what that person hears first.
+func (c *Call) whom() (to, whisper string) {
+	if c.PersonFor == groupLine {
+		return c.Policy.GroupPhone, ""
+	}
+	return c.Policy.AgentDial, c.HandOffRef
 }
 
 // nobodyThere says when people are there and what can be done now.
@@ -184,7 +196,7 @@ func everyQuestion() []StepName {
 	return []StepName{
 		CalledBack, Reminding, ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
 		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
-		HowToPay, TextChoices, GuestAccount, GuestReadBack, GuestName, GuestNameBack, ReadBackAll, Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
+		HowToPay, TextChoices, GuestAccount, GuestReadBack, GuestName, GuestNameBack, ReadBackAll, NextAccount, Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
 	}
 }
 

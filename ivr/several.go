@@ -3,6 +3,7 @@ package ivr
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"duebell/billing"
 	"duebell/payments"
@@ -19,7 +20,7 @@ func tellAll(ctx context.Context, c *Call, _ Answer) Next {
 		if err != nil {
 			return c.stumbled(err)
 		}
-		c.Account = choice.Number
+		c.Account, c.Kind = choice.Number, choice.Kind
 		payable, err := c.payableNow(ctx, owed)
 		if err != nil {
 			return c.stumbled(err)
@@ -32,6 +33,17 @@ func tellAll(ctx context.Context, c *Call, _ Answer) Next {
 		return Go(AnythingElse)
 	}
 	return Go(ChooseMethod)
+}
+
+// payableTogether: a business pays in another way than a person does (B4, E1).
+func (c *Call) payableTogether() bool {
+	groups := 0
+	for _, a := range c.Accounts {
+		if a.Kind == billing.KindGroup {
+			groups++
+		}
+	}
+	return len(c.Accounts) > 1 && len(c.Accounts) < c.Policy.MenuMaxOptions && (groups == 0 || groups == len(c.Accounts))
 }
 
 // payableNow says how the account stands, and whether it belongs to a payment of all.
@@ -48,8 +60,9 @@ func (c *Call) payableNow(ctx context.Context, owed Owed) (bool, error) {
 	if !errors.Is(err, payments.ErrNoSuchAttempt) {
 		return false, err
 	}
+	c.tellAutoPay(owed)
 	c.tellOwed(owed)
-	if owed.NothingDue {
+	if owed.NothingDue || c.personFirst(owed) {
 		return false, nil
 	}
 	earlier, found, err := c.Desk.Duplicate(ctx, owed.Account.Number, owed.TotalDue)
@@ -66,6 +79,7 @@ func (c *Call) payableNow(ctx context.Context, owed Owed) (bool, error) {
 // speakReadBackAll reads every account and amount back, then the total (M7, P6).
 func speakReadBackAll(_ context.Context, c *Call) Next {
 	var total billing.Money
+	c.sayCutoff(slices.MinFunc(c.Queue, func(a, b Payable) int { return a.DueAt.Compare(b.DueAt) }).DueAt)
 	for _, p := range c.Queue {
 		c.say("read-back-one", Args{"Amount": c.exact(p.Due + c.fee()), "Account": c.accountName(p.Kind)})
 		total += p.Due + c.fee()
@@ -84,7 +98,7 @@ func confirmAll(_ context.Context, c *Call, a Answer) Next {
 	}
 	c.Several = true
 	c.Terms = c.Said // for cards this key is the consent to each of them (P3)
-	c.TextTo, c.TextAsked, c.Letter, c.NoticeChosen = "", false, false, false
+	c.TextTo, c.TextAsked, c.Letter, c.NoticeChosen, c.Receipts = "", false, false, false, nil
 	return Go(NextAccount)
 }
 
@@ -112,12 +126,23 @@ func payNext(_ context.Context, c *Call, _ Answer) Next {
 	return Go(TakeMoney)
 }
 
-// afterOne leads on when one payment has come to its end: to the next account, or to what else there is.
-func (c *Call) afterOne() Next {
-	if c.Several && len(c.Queue) > 0 {
-		return Go(NextAccount)
+// afterOne leads on when one payment has come to its end.
+func (c *Call) afterOne() Next { return Go(c.onward()) }
+
+// onward is the next account of a round, or what else there is.
+func (c *Call) onward() StepName {
+	if c.Several {
+		return NextAccount
 	}
-	return Go(AnythingElse)
+	return AnythingElse
+}
+
+// beginAgain goes back to before the read-back: with another way to pay, all of it is read back anew.
+func (c *Call) beginAgain() {
+	if c.Several {
+		c.Several = false
+		c.Queue = slices.Insert(c.Queue, 0, Payable{Number: c.Account, Kind: c.Kind, Due: c.Due, Charge: c.Charge, DueAt: c.NextDueAt})
+	}
 }
 
 // readBack leads to the read-back of one account, or of all.

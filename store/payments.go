@@ -138,7 +138,7 @@ func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payme
 	}
 	row, err := q.AuthorizeAttempt(ctx, db.AuthorizeAttemptParams{
 		Key: a.Key, At: &at, Reference: &a.Reference, NotBefore: notBefore,
-		AwaitsLetter: a.Copy == payments.LetterCopy, TextNumber: ptr(a.TextTo), TextAsked: a.TextAsked,
+		AwaitsLetter: a.Copy == payments.LetterCopy, TextNumber: ptr(a.TextTo), TextAsked: a.TextAsked, CountsFrom: when(a.CountsFrom),
 	})
 	switch {
 	case violates(err, "one_open_attempt_an_account"):
@@ -184,6 +184,19 @@ func evidence(a payments.Authorization, row db.PaymentAttempt) db.InsertEvidence
 		Confidence: ptr(c.Confidence), Caller: row.Caller, TermsAt: c.TermsAt, GivenAt: c.GivenAt,
 		WrittenCopy: string(a.Copy), Hash: sum[:],
 	}
+}
+
+// UnheardFailures are the payments on an attempt's account that failed without the caller hearing so.
+func (s *Store) UnheardFailures(ctx context.Context, key string, since time.Time) ([]payments.Failure, error) {
+	rows, err := s.q.UnheardFailures(ctx, db.UnheardFailuresParams{Key: key, Since: &since})
+	if err != nil {
+		return nil, fmt.Errorf("read failed payments: %w", err)
+	}
+	list := make([]payments.Failure, len(rows))
+	for i, r := range rows {
+		list[i] = payments.Failure{CountsFrom: r.CountsFrom, ToldAt: r.ToldAt, Account: r.Account, Kind: billing.Kind(r.Kind)}
+	}
+	return list, nil
 }
 
 // Attempt reads one attempt by its key.

@@ -179,16 +179,16 @@ func TestToAPersonAndBack(t *testing.T) {
 		{"taken behind a wrong key", standin.AgentPlan{Keys: []string{"5", "1"}}, nil, stranger + " " + stranger, handoff.Accepted, "", false},
 		{
 			"no key", standin.AgentPlan{}, nil, stranger + " " + stranger + " The call was not taken. Goodbye.",
-			handoff.Declined, "make a payment, press 1", true,
+			handoff.Declined, "to pay, press 1", true,
 		},
 		{
 			"wrong keys", standin.AgentPlan{Keys: []string{"2", "2"}}, proven, member + " " + member + " The call was not taken. Goodbye.",
 			handoff.Declined, "To pay all of it, press 1", true,
 		},
 		{"busy", standin.AgentPlan{Outcome: "busy"}, proven, "", handoff.Busy, "To pay all of it, press 1", true},
-		{"no answer", standin.AgentPlan{Outcome: "no-answer"}, nil, "", handoff.NoAnswer, "make a payment, press 1", true},
-		{"failed", standin.AgentPlan{Outcome: "failed"}, nil, "", handoff.Failed, "make a payment, press 1", true},
-		{"canceled", standin.AgentPlan{Outcome: "canceled"}, nil, "", handoff.Canceled, "make a payment, press 1", true},
+		{"no answer", standin.AgentPlan{Outcome: "no-answer"}, nil, "", handoff.NoAnswer, "to pay, press 1", true},
+		{"failed", standin.AgentPlan{Outcome: "failed"}, nil, "", handoff.Failed, "to pay, press 1", true},
+		{"canceled", standin.AgentPlan{Outcome: "canceled"}, nil, "", handoff.Canceled, "to pay, press 1", true},
 	}
 	l := openDesk(t)
 	ctx := context.Background()

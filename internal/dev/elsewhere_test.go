@@ -125,7 +125,7 @@ func TestAProcessorElsewhere(t *testing.T) {
 	h.press("date of birth", "04121980")
 	h.press("ZIP code", "02139")
 	h.press("to pay all of it, press 1", "1")
-	h.press("by card, press 2", "2")
+	h.press("a card, press 2", "2")
 	h.press("if that is right, press 1", "1")
 	h.act("card number", "pay-card", map[string]any{"number": "4242424242424242", "expiry": "12/34", "code": "123", "postal": "02139"})
 	if !strings.Contains(h.said, "confirmation number") {

@@ -26,6 +26,7 @@ func init() {
 		"sample":   {"sample", simple(func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Sample(ctx)) })},
 		"account":  {"account 712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139", readAccount},
 		"accounts": {"accounts 30 712300000 owes 98.00 phone +16175560000 born 1980-04-12 zip 02139", readAccounts},
+		"limits":   {"limits segments-per-second 10, or: segments-per-day 100, or: lines 20", readLimits},
 		"plan":     {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
 		"import":   {"import stale, or: import file paid-on-the-web.csv", readImport},
 		"dial":     {"dial accepts|declines|answered|busy|no-answer|failed", readDial},
@@ -62,8 +63,8 @@ func init() {
 			"pay-result internal-error [PayErrorCode=64012]", readPayResult,
 		},
 		"answer":    {"answer +16175550101 [machine]", readAnswer},
-		"busy":      {"busy +16175550101", notAnswered("busy")},
-		"no-answer": {"no-answer +16175550101", notAnswered("no-answer")},
+		"busy":      {"busy +16175550101", readBusy},
+		"no-answer": {"no-answer +16175550101", readNoAnswer},
 		"text-from": {`text-from +16175550101 "STOP"`, readTextFrom},
 
 		// what must be so
@@ -98,7 +99,8 @@ func init() {
 		"due-moved":       {"due-moved 2027-02 2027-02-26T17:00", readDueMoved},
 		"pause":           {"pause due_soon", readPause},
 		"resume":          {"resume due_soon", readResume},
-		"exported":        {`exported "+16175550101,sms,payments,text"`, readExported},
+		"exported":        {`exported "+16175550101,sms,payments,text"`, exported(true)},
+		"not-exported":    {`not-exported "+16175550101"`, exported(false)},
 		"delivered":       {"delivered +16175550101", readDelivered},
 		"undelivered":     {"undelivered 30006 +16175550101", readUndelivered},
 		"refused":         {"refused 30034 +16175550101", readRefused},
@@ -208,7 +210,7 @@ func readProcessor(_ *parser, t *tokens) (act, error) {
 
 func readTwilio(_ *parser, t *tokens) (act, error) {
 	mode, err := t.oneOf("normal", "repeats-every-webhook", "repeats-at-once", "drops-next-reply", "api-down",
-		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice",
+		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice", "callbacks-lost",
 		"api-drops-every-tenth-reply", "drops-connector-reply", "pay-exhausts", "pay-hangs-up-silently")
 	if err != nil {
 		return nil, err
