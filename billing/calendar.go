@@ -154,6 +154,18 @@ func (c *Calendar) InTime(received, callBegan, dueAt time.Time) bool {
 	return onTime(received, dueAt.Add(c.policy.ReceivedToleranceSeconds.Duration())) && onTime(callBegan, dueAt)
 }
 
+// FellDue says whether a bill of an account came due between two instants: money of the first met its due
+// instant, and money of the second does not.
+func (c *Calendar) FellDue(kind Kind, account string, first, second time.Time) bool {
+	last := MonthOf(c.DateOf(second))
+	for m := MonthOf(c.DateOf(first)).Add(-1); !last.Before(m); m = m.Add(1) { // an override may move a bill into the next month
+		if due := c.DueAt(kind, account, m); onTime(first, due) && !onTime(second, due) {
+			return true
+		}
+	}
+	return false
+}
+
 // onTime compares with a deadline as all of them are compared: inclusive, fractions dropped.
 func onTime(t, deadline time.Time) bool {
 	return !t.Truncate(time.Second).After(deadline)

@@ -324,3 +324,35 @@ func TestNewCalendarRefusesNoPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestFellDue: inclusive in whole seconds, and with a deadline that was moved out of its month.
+func TestFellDue(t *testing.T) {
+	p := billing.DefaultPolicy()
+	zone, err := time.LoadLocation(p.TimeZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(month time.Month, day, hour, second int) time.Time {
+		return time.Date(2027, month, day, hour, 0, second, 0, zone)
+	}
+	p.DueOverrides = []billing.DueOverride{{Scope: "798765432", BillMonth: billing.Month{Year: 2027, Month: time.February}, DueAt: billing.Instant{Time: at(time.March, 2, 12, 0)}}}
+	cal, err := billing.NewCalendar(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		account       string
+		first, second time.Time
+		want          bool
+	}{
+		{"712345678", at(time.February, 23, 17, 0), at(time.February, 23, 17, 1), true},
+		{"712345678", at(time.February, 23, 16, 0), at(time.February, 23, 17, 0), false},
+		{"712345678", at(time.February, 23, 17, 1), at(time.February, 24, 17, 0), false},
+		{"798765432", at(time.February, 23, 16, 0), at(time.February, 24, 17, 0), false},
+		{"798765432", at(time.March, 2, 12, 0), at(time.March, 2, 13, 0), true},
+	} {
+		if got := cal.FellDue(billing.KindHealth, tt.account, tt.first, tt.second); got != tt.want {
+			t.Errorf("%s between %s and %s: %t", tt.account, tt.first, tt.second, got)
+		}
+	}
+}

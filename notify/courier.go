@@ -50,7 +50,7 @@ type CourierOptions struct {
 	Dialer         Dialer        // nil: no calls are placed
 	Poller         Poller        // nil: texts of which nothing more is heard are left alone
 	// Batch is how many notices may be in line at most: answers and payment texts, and reminders;
-	// 20,000 each. NudgeFor is how long a job may be on its way before it counts as lost (machine
+	// 30,000 each. NudgeFor is how long a job may be on its way before it counts as lost (machine
 	// clock); 30 s.
 	Batch    int
 	NudgeFor time.Duration
@@ -67,7 +67,7 @@ func NewCourier(book Book, texter Texter, rules *Rules, clock, machine Clock, ra
 		opts.Lease = time.Minute
 	}
 	if opts.Batch == 0 {
-		opts.Batch = 20_000
+		opts.Batch = 30_000
 	}
 	if opts.NudgeFor == 0 {
 		opts.NudgeFor = 30 * time.Second

@@ -73,10 +73,11 @@ type Pacer struct {
 	machine  Clock
 	o        PaceOptions
 
-	mu     sync.Mutex
-	free   int
-	asked  time.Time // when free was counted; zero: never
-	handed int       // calls let go since
+	mu      sync.Mutex
+	free    int
+	asked   time.Time // when free was counted, by the machine's clock; zero: never
+	askedAt time.Time // and by the domain's, which may be moved
+	handed  int       // calls let go since
 }
 
 // PaceOptions are a pacer's settings.
@@ -213,14 +214,15 @@ func (p *Pacer) refresh(ctx context.Context, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	machineNow := p.machine.Now()
-	if since := machineNow.Sub(p.asked); !p.asked.IsZero() && since >= 0 && since < recount {
+	fresh := func(since time.Duration) bool { return since >= 0 && since < recount }
+	if !p.asked.IsZero() && fresh(machineNow.Sub(p.asked)) && fresh(now.Sub(p.askedAt)) {
 		return nil
 	}
 	used, err := p.lines.CallsInProgress(ctx, now)
 	if err != nil {
 		return fmt.Errorf("count the calls in progress: %w", err)
 	}
-	p.free, p.asked, p.handed = max(0, p.o.Lines-used), machineNow, 0
+	p.free, p.asked, p.askedAt, p.handed = max(0, p.o.Lines-used), machineNow, now, 0
 	return nil
 }
 

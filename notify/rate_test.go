@@ -192,6 +192,9 @@ func TestLinesAreCountedEveryFewSeconds(t *testing.T) {
 	if wait := p.wait(t, DueSoon, SMS); wait != 0 || p.lines.asked != 2 {
 		t.Errorf("waits %v after %d counts", wait, p.lines.asked)
 	}
+	if err := p.refresh(context.Background(), tenAM.Add(time.Hour)); err != nil || p.lines.asked != 3 { // the clock was moved: dev, and scripts
+		t.Errorf("%d counts, %v", p.lines.asked, err)
+	}
 	p.lines.err, p.clock.at = errors.New("the database is down"), tenAM.Add(time.Minute)
 	if p.refresh(context.Background(), p.clock.at) == nil {
 		t.Error("counted without a database")

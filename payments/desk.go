@@ -26,6 +26,9 @@ type Desk struct {
 	clock  Clock
 	rand   func(n int) int
 	policy billing.Policy
+
+	calendar *billing.Calendar // nil: no hold
+	reached  func(limit string)
 }
 
 // DeskBook is the desk's part of the book of attempts; package store keeps it.
@@ -37,6 +40,8 @@ type DeskBook interface {
 	Open(ctx context.Context, account string) (Attempt, error)
 	Same(ctx context.Context, account string, cents billing.Money, since time.Time) ([]Attempt, error)
 	Limits(ctx context.Context, a Attempt, at time.Time) (Limits, error)
+	// UnheardFailures are the payments on an attempt's account that failed since an instant without the caller hearing so.
+	UnheardFailures(ctx context.Context, key string, since time.Time) ([]Failure, error)
 	Freeze(ctx context.Context, key string, at time.Time) error
 	CloseOffer(ctx context.Context, key string, at time.Time) error
 	Void(ctx context.Context, key string, at time.Time) (Attempt, error)
@@ -82,18 +87,32 @@ type Authorization struct {
 	TextTo    string // E.164 where texts of this payment go; empty = none
 	TextAsked bool   // the caller said yes on this call
 	Reference string // filled in by the desk
+	// Allowed is asked within the authorizing transaction, when nobody else authorizes for this caller: ErrLimit. Filled
+	// in by the desk.
+	Allowed func(l Limits, a Attempt) error `json:"-"`
+	// CountsFrom is filled in by the desk too: zero, or since when the money counts as received because it
+	// replaces a payment that failed (L3).
+	CountsFrom time.Time
 }
 
 // Limits are the counts of I5 and P3 around one offer.
 type Limits struct {
 	CapturesCall, DeclinesAccount, DeclinesCaller, DeclinesWithheld int
 	GuestPaysCaller, BanksAccount, BanksCaller                      int
+	OpenCaller                                                      int // authorized by the caller's number and not settled: it may yet be declined
 	Frozen                                                          bool
 }
 
 // NewDesk puts a desk together. rand gives a number in [0, n).
 func NewDesk(book DeskBook, clock Clock, rand func(n int) int, policy billing.Policy) *Desk {
-	return &Desk{book: book, clock: clock, rand: rand, policy: policy}
+	return &Desk{book: book, clock: clock, rand: rand, policy: policy, reached: func(string) {}}
+}
+
+// TellLimits has f told of every limit that a payment meets, by its key in the policy: somebody may be
+// testing stolen cards (I5).
+func (d *Desk) TellLimits(f func(limit string)) *Desk {
+	d.reached = f
+	return d
 }
 
 // Offer writes down what we are about to ask for, before the capture is spoken. The same call
@@ -125,17 +144,22 @@ func (d *Desk) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 // within holds the limits that keep a line from testing stolen cards and accounts (I5, P3).
 func (d *Desk) within(l Limits, a Attempt) error {
 	p := d.policy
-	over := l.CapturesCall >= p.PayTriesCall ||
-		l.DeclinesAccount >= p.DeclinesPerAccountDay ||
-		(a.Caller != "" && l.DeclinesCaller >= p.DeclinesPerCallerDay) ||
-		(a.Caller == "" && l.DeclinesWithheld >= p.DeclinesWithheldHour) ||
-		(a.Guest && a.Caller != "" && l.GuestPaysCaller >= p.GuestPaysPerCallerDay)
-	if a.Method == Bank {
-		over = over || l.BanksAccount >= p.NewBankAccountsPerDay ||
-			(a.Caller != "" && l.BanksCaller >= p.NewBankAccountsPerDay)
-	}
-	if over {
-		return ErrLimit
+	known, bank := a.Caller != "", a.Method == Bank
+	for _, limit := range []struct {
+		key  string // of the policy
+		over bool
+	}{
+		{"pay_tries_call", l.CapturesCall >= p.PayTriesCall},
+		{"declines_per_account_day", l.DeclinesAccount >= p.DeclinesPerAccountDay},
+		{"declines_per_caller_day", known && l.DeclinesCaller >= p.DeclinesPerCallerDay},
+		{"declines_withheld_hour", !known && l.DeclinesWithheld >= p.DeclinesWithheldHour},
+		{"guest_pays_per_caller_day", a.Guest && known && l.GuestPaysCaller >= p.GuestPaysPerCallerDay},
+		{"new_bank_accounts_per_day", bank && (l.BanksAccount >= p.NewBankAccountsPerDay || known && l.BanksCaller >= p.NewBankAccountsPerDay)},
+	} {
+		if limit.over {
+			d.reached(limit.key)
+			return ErrLimit
+		}
 	}
 	return nil
 }
@@ -148,8 +172,17 @@ func (d *Desk) Tokenize(ctx context.Context, key string, t Token) (Attempt, erro
 // Authorize records the consent. From its commit on the member has paid in time (C6).
 // ErrAccountOpen: another payment on the account is open, this one was not taken.
 // ErrClosed: the offer was closed before the consent came; nothing was charged.
+// ErrLimit: payments of this caller or on this account were declined since the offer, this one was not taken.
 // Any other error leaves open whether it was recorded: calling again with the same key tells.
 func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
+	var err error
+	if a.CountsFrom, err = d.held(ctx, a.Key, d.clock.Now()); err != nil {
+		return Attempt{}, err
+	}
+	a.Allowed = func(l Limits, of Attempt) error {
+		l.DeclinesCaller += l.OpenCaller // many calls at once are no way around the limit
+		return d.within(l, of)
+	}
 	for range 5 { // a fresh reference when the drawn one is in use
 		a.Reference = billing.NewReference(d.rand)
 		got, err := d.book.Authorize(ctx, a, d.clock.Now())

@@ -175,7 +175,7 @@ func openTillAt(t testing.TB, dsn string) *till {
 	}
 	p.store = store.New(pool, p.line, keys, keys, p.machine)
 	p.openProcessor()
-	p.desk = payments.NewDesk(p.store, p.clock, (&dice{Rand: rand.New(rand.NewPCG(1, 2))}).roll, p.policy)
+	p.desk = payments.NewDesk(p.store, p.clock, (&dice{Rand: rand.New(rand.NewPCG(1, 2))}).roll, p.policy).Hold(p.cal)
 	p.charger = p.worker(p.store, p.gateway)
 	p.events = payments.NewEvents(p.store, p.gateway, p.clock, p.log)
 	p.sweeper = payments.NewSweeper(p.store, p.turns, p.clock, p.machine, p.policy, p.log)

@@ -103,7 +103,7 @@ func (s *Store) Take(ctx context.Context, c payments.Claim, at time.Time) (payme
 		got = attempt(row)
 		if err := q.InsertLedgerPayment(ctx, db.InsertLedgerPaymentParams{
 			Account: row.Account, Cents: row.Cents, Reference: row.Reference, AttemptKey: &row.Key,
-			ReceivedAt: *row.AuthorizedAt, At: at,
+			ReceivedAt: received(row), At: at,
 		}); err != nil {
 			return err
 		}
@@ -117,6 +117,15 @@ func (s *Store) Take(ctx context.Context, c payments.Claim, at time.Time) (payme
 		return s.nudge(ctx, tx, jobs...)
 	})
 	return got, err
+}
+
+// received is when the money counts as received: when it was authorized (C6), or when the payment was that it
+// replaces (L3).
+func received(row db.PaymentAttempt) time.Time {
+	if row.CountsFrom != nil {
+		return *row.CountsFrom
+	}
+	return *row.AuthorizedAt
 }
 
 // Decline records that nothing was charged. A failure that the caller did not hear is texted and

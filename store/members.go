@@ -22,11 +22,19 @@ type People struct {
 	policy   billing.Policy
 	calendar *billing.Calendar
 	same     func(keyID string, mac []byte, parts ...string) bool // one keyed comparison
+	reached  func(limit string)
 }
 
 // People is the members' side of the store.
 func (s *Store) People(policy billing.Policy, calendar *billing.Calendar) *People {
-	return &People{Store: s, policy: policy, calendar: calendar, same: s.hash.CheckMAC}
+	return &People{Store: s, policy: policy, calendar: calendar, same: s.hash.CheckMAC, reached: func(string) {}}
+}
+
+// TellLimits has f told of every limit that a try to prove an identity meets, by its key in the policy:
+// somebody may be guessing (I5).
+func (p *People) TellLimits(f func(limit string)) *People {
+	p.reached = f
+	return p
 }
 
 // candidates bounds the records behind one selector; comparisons are padded to it, so that an
@@ -161,18 +169,30 @@ func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, s
 	if err != nil {
 		return false, err
 	}
-	barred := try.Caller != "" && int(others) >= p.policy.IDAccountsPerCallerDay
-	locks := db.InsertSoftLocksParams{At: try.At}
+	var limits []string
+	if try.Caller != "" && int(others) >= p.policy.IDAccountsPerCallerDay {
+		limits = append(limits, "id_accounts_per_caller_day")
+	}
+	locked, locks := false, db.InsertSoftLocksParams{At: try.At}
 	for _, n := range counts {
-		barred = barred || n.Locked > 0 || int(n.InARow) >= p.policy.IDFailHard
+		locked = locked || n.Locked > 0
+		if int(n.InARow) >= p.policy.IDFailHard {
+			limits = append(limits, "id_fail_hard")
+		}
 		if !matched && n.Locked == 0 && int(n.Failures)+1 >= p.policy.IDTriesPerAccountDay {
 			locks.Subjects = append(locks.Subjects, n.Subject)
 			locks.Untils = append(locks.Untils, try.At.Add(p.lockTime(n.LocksToday > 0)))
 		}
 	}
-	passed := matched && !barred
+	passed := matched && !locked && len(limits) == 0
 	if len(before) > 0 { // this turn was answered before: the same answer, and nothing counted twice
-		passed, locks.Subjects, locks.Untils = before[0].Passed && matched, nil, nil
+		passed, locks.Subjects, locks.Untils, limits = before[0].Passed && matched, nil, nil, nil
+	}
+	if len(locks.Subjects) > 0 {
+		limits = append(limits, "id_tries_per_account_day")
+	}
+	for _, limit := range limits {
+		p.reached(limit)
 	}
 	if err := q.InsertVerifications(ctx, db.InsertVerificationsParams{
 		CallSid: try.Call, Turn: int32(try.Turn), Caller: ptr(try.Caller), Passed: passed, At: try.At, Subjects: subjects, //nolint:gosec // a turn is small

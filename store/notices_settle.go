@@ -78,6 +78,9 @@ func (s *Store) ReportNotices(ctx context.Context, list []notify.Report, at time
 		p.ErrorCodes = append(p.ErrorCodes, int32(r.Code)) //nolint:gosec // G115: a carrier's error code has five digits
 	}
 	err = s.inTx(ctx, "report notices", func(q *db.Queries, tx pgx.Tx) error {
+		if err := q.EachByItsKey(ctx); err != nil {
+			return err
+		}
 		rows, err := q.ReportNotices(ctx, p)
 		if err != nil {
 			return err

@@ -18,6 +18,9 @@ import (
 // finds them claimed.
 func (s *Store) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) (got []notify.Claim, err error) {
 	err = s.inTx(ctx, "take notices", func(q *db.Queries, tx pgx.Tx) error {
+		if err := q.EachByItsKey(ctx); err != nil {
+			return err
+		}
 		if err := q.LockNumbersOf(ctx, ids); err != nil {
 			return fmt.Errorf("lock numbers: %w", err)
 		}

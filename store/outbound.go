@@ -20,7 +20,7 @@ const ReminderQueue = "reminder"
 
 // How many notices a job carries. Of reminders many go at once; what somebody waits for in small parts.
 const (
-	reminderBatch = 100
+	ReminderBatch = 100
 	firstBatch    = 10
 )
 
@@ -49,14 +49,14 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	if err != nil {
 		return 0, err
 	}
-	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Ids: append(append([]int64{}, first...), later...)}); err != nil {
+	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
 		return 0, err
 	}
 	line := append(append(first, probe...), looks...)
 	if err := s.putInLine(ctx, tx, line, firstBatch, NoticeJob{}.Kind()); err != nil {
 		return 0, err
 	}
-	return len(line) + len(later), s.putInLine(ctx, tx, later, reminderBatch, ReminderQueue)
+	return len(line) + len(later), s.putInLine(ctx, tx, later, ReminderBatch, ReminderQueue)
 }
 
 func due(ctx context.Context, q *db.Queries, n notify.Nudge, most int, kinds []notify.Kind) ([]int64, error) {

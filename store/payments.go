@@ -96,11 +96,31 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time
 				return err
 			}
 		}
+		if err := s.allowed(ctx, q, a, attempt(row), at); err != nil {
+			return err
+		}
 		row, err = s.authorize(ctx, q, tx, a, at)
 		got = attempt(row)
 		return err
 	})
 	return got, err
+}
+
+// allowed counts what I5 bounds, one authorization of a caller after the other.
+func (s *Store) allowed(ctx context.Context, q *db.Queries, a payments.Authorization, of payments.Attempt, at time.Time) error {
+	if a.Allowed == nil {
+		return nil
+	}
+	if of.Caller != "" {
+		if err := q.OneCallerAtATime(ctx, of.Caller); err != nil {
+			return err
+		}
+	}
+	limits, err := limits(ctx, q, of, at)
+	if err != nil {
+		return err
+	}
+	return a.Allowed(limits, of)
 }
 
 // written holds E6: no bank debit without a written notice, and no text to nowhere.
@@ -118,7 +138,7 @@ func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payme
 	}
 	row, err := q.AuthorizeAttempt(ctx, db.AuthorizeAttemptParams{
 		Key: a.Key, At: &at, Reference: &a.Reference, NotBefore: notBefore,
-		AwaitsLetter: a.Copy == payments.LetterCopy, TextNumber: ptr(a.TextTo), TextAsked: a.TextAsked,
+		AwaitsLetter: a.Copy == payments.LetterCopy, TextNumber: ptr(a.TextTo), TextAsked: a.TextAsked, CountsFrom: when(a.CountsFrom),
 	})
 	switch {
 	case violates(err, "one_open_attempt_an_account"):
@@ -166,6 +186,19 @@ func evidence(a payments.Authorization, row db.PaymentAttempt) db.InsertEvidence
 	}
 }
 
+// UnheardFailures are the payments on an attempt's account that failed without the caller hearing so.
+func (s *Store) UnheardFailures(ctx context.Context, key string, since time.Time) ([]payments.Failure, error) {
+	rows, err := s.q.UnheardFailures(ctx, db.UnheardFailuresParams{Key: key, Since: &since})
+	if err != nil {
+		return nil, fmt.Errorf("read failed payments: %w", err)
+	}
+	list := make([]payments.Failure, len(rows))
+	for i, r := range rows {
+		list[i] = payments.Failure{CountsFrom: r.CountsFrom, ToldAt: r.ToldAt, Account: r.Account, Kind: billing.Kind(r.Kind)}
+	}
+	return list, nil
+}
+
 // Attempt reads one attempt by its key.
 func (s *Store) Attempt(ctx context.Context, key string) (payments.Attempt, error) {
 	return s.oneAttempt(s.q.AttemptByKey(ctx, key))
@@ -206,21 +239,25 @@ func (s *Store) Same(ctx context.Context, account string, cents billing.Money, s
 
 // Limits counts what I5 and P3 bound, for one offer.
 func (s *Store) Limits(ctx context.Context, a payments.Attempt, at time.Time) (payments.Limits, error) {
-	n, err := s.q.PayLimits(ctx, db.PayLimitsParams{
+	return limits(ctx, s.q, a, at)
+}
+
+func limits(ctx context.Context, q *db.Queries, a payments.Attempt, at time.Time) (payments.Limits, error) {
+	n, err := q.PayLimits(ctx, db.PayLimitsParams{
 		CallSid: a.Call, Turn: int32(a.Turn), Account: a.Account, Caller: ptr(a.Caller), Guest: a.Guest, //nolint:gosec // a turn is small
 		DayAgo: at.Add(-24 * time.Hour), HourAgo: at.Add(-time.Hour),
 	})
 	if err != nil {
 		return payments.Limits{}, fmt.Errorf("count payments: %w", err)
 	}
-	frozen, err := s.q.FrozenAt(ctx, a.Account)
+	frozen, err := q.FrozenAt(ctx, a.Account)
 	if err != nil {
 		return payments.Limits{}, fmt.Errorf("read account: %w", err)
 	}
 	return payments.Limits{
 		CapturesCall: int(n.CapturesCall), DeclinesAccount: int(n.DeclinesAccount), DeclinesCaller: int(n.DeclinesCaller),
 		DeclinesWithheld: int(n.DeclinesWithheld), GuestPaysCaller: int(n.GuestPaysCaller),
-		BanksAccount: int(n.BanksAccount), BanksCaller: int(n.BanksCaller), Frozen: frozen != nil,
+		BanksAccount: int(n.BanksAccount), BanksCaller: int(n.BanksCaller), OpenCaller: int(n.OpenCaller), Frozen: frozen != nil,
 	}, nil
 }
 

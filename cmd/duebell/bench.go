@@ -42,13 +42,14 @@ type benchRemindersCmd struct {
 	Accounts int  `default:"5000" help:"Accounts that are to be reminded."`
 	Faults   bool `help:"One reply in twenty is lost and the worker is killed twenty times."`
 	PlanOnly bool `help:"Measure planning alone."`
+	Slice    int  `help:"Measure planning for the first so many accounts only."`
 }
 
 // Run prints one line of JSON, and fails when a text went twice or cannot be accounted for; never on a
 // time.
 func (b *benchRemindersCmd) Run(ctx context.Context) error {
 	report, err := bench.Reminders(ctx, bench.ReminderOptions{
-		Accounts: b.Accounts, Sends: !b.PlanOnly, Faults: b.Faults, Log: os.Stderr,
+		Accounts: b.Accounts, Slice: b.Slice, Sends: !b.PlanOnly, Faults: b.Faults, Log: os.Stderr,
 	})
 	fmt.Println(report)
 	return err
@@ -67,6 +68,7 @@ func (b *benchImportCmd) Run(ctx context.Context) error {
 
 type benchPlannerCmd struct {
 	app.Settings
+	Slice int `help:"Plan for the first so many members only; 0: for all."`
 }
 
 // Run plans once.
@@ -75,7 +77,7 @@ func (b *benchPlannerCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	plan, err := bench.PlanOnce(ctx, cfg, log)
+	plan, err := bench.PlanOnce(ctx, cfg, log, b.Slice)
 	if err != nil {
 		return err
 	}

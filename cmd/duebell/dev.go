@@ -28,6 +28,11 @@ type devCmd struct {
 // Run is the whole product on this machine, until a signal comes. On stdout it says when a call can be
 // placed, and nothing else.
 func (d *devCmd) Run(ctx context.Context, log *slog.Logger) error {
+	end, err := traces(ctx, log, "duebell-dev")
+	if err != nil {
+		return err
+	}
+	defer end()
 	return dev.Run(ctx, dev.Options{
 		Dir: devFolder, Fresh: d.Fresh, Now: d.Now, Log: log,
 		Settings: app.Settings{

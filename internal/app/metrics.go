@@ -22,6 +22,7 @@ type Metrics struct {
 	captures      *prometheus.CounterVec
 	verifications *prometheus.CounterVec
 	softLocks     prometheus.Gauge
+	limits        *prometheus.CounterVec
 	handoffs      *prometheus.CounterVec
 
 	settled      *prometheus.CounterVec
@@ -38,6 +39,12 @@ type Metrics struct {
 	twilio     *prometheus.CounterVec
 	twilioTime *prometheus.HistogramVec
 
+	textsDue     *prometheus.GaugeVec
+	remindersOld prometheus.Gauge
+	textsUnknown *prometheus.GaugeVec
+	textsStopped *prometheus.GaugeVec
+	textsIn      *prometheus.CounterVec
+	optOuts      *prometheus.CounterVec
 	numberChecks *prometheus.CounterVec
 
 	ticks         *prometheus.CounterVec
@@ -60,6 +67,7 @@ func NewMetrics() *Metrics {
 	m.makePaymentMetrics()
 	m.makeTextMetrics()
 	m.makeStoreMetrics()
+	m.beginAtNought()
 	return m
 }
 
@@ -70,6 +78,7 @@ func (m *Metrics) makeCallMetrics() {
 	m.captures = m.counters("duebell_captures_total", "Card and bank captures that came back, by Twilio's Result; none: without one.", "result")
 	m.verifications = m.counters("duebell_verifications_total", "Tries to prove an identity: verified, refused, or error when the store could not say.", "outcome")
 	m.softLocks = m.gauge("duebell_soft_locks", "Members, and numbers keyed in their place, whose verification is locked now.")
+	m.limits = m.counters("duebell_limits_reached_total", "Limits against guessing and against testing cards that a caller met, by their key in the policy.", "limit")
 	m.handoffs = m.counters("duebell_handoffs_total", "Callers handed to a person, by reason.", "reason")
 }
 
@@ -88,6 +97,12 @@ func (m *Metrics) makeTextMetrics() {
 	m.texts = m.counters("duebell_texts_total", "Texts by kind, the state they came to, and why.", "kind", "state", "why")
 	m.textsOld = m.gauge("duebell_texts_oldest_due_seconds", "Age of the oldest text that may go and has not gone.")
 	m.twilio = m.counters("duebell_twilio_requests_total", "Requests to Twilio's API, by operation and what they proved: ok, refused, rate_limited, unknown, account.", "op", "kind")
+	m.textsDue = m.gauges("duebell_texts_due", "Texts that may go and have not gone, counted up to 100000: first (payment and AutoPay texts, answers) and reminders.", "line")
+	m.remindersOld = m.gauge("duebell_reminders_oldest_due_seconds", "Age of the oldest reminder that may go and has not gone.")
+	m.textsUnknown = m.gauges("duebell_texts_unknown", "Texts of which it is not known whether they went, by how long: up to 2m, 10m, 1h, and over.", "age")
+	m.textsStopped = m.gauges("duebell_texts_stopped", "1 for each kind of text that is held back, and by whom: the operator or a carrier's word. * is every kind.", "kind", "by")
+	m.textsIn = m.counters("duebell_texts_in_total", "Texts that came in, by what they ask for.", "class")
+	m.optOuts = m.counters("duebell_opt_outs_total", "Numbers whose owner wants no more texts or calls, by how they said so.", "source")
 	m.numberChecks = m.counters("duebell_number_checks_total", "Numbers looked up for having changed hands, by the answer: yes, no, no_data.", "answer")
 	m.twilioTime = m.times("duebell_twilio_seconds", "One request to Twilio's API.", outsideBuckets, "op")
 }
@@ -119,6 +134,12 @@ func (m *Metrics) gauge(name, help string) prometheus.Gauge {
 	return g
 }
 
+func (m *Metrics) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	m.Registry.MustRegister(g)
+	return g
+}
+
 func (m *Metrics) times(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	m.Registry.MustRegister(h)
@@ -130,6 +151,9 @@ func (m *Metrics) Turn(step, outcome string, seconds float64) {
 	m.turns.WithLabelValues(step, outcome).Inc()
 	m.turnTime.WithLabelValues(outcome).Observe(seconds)
 }
+
+// limitReached counts a limit of I5 or P3 that a caller has met.
+func (m *Metrics) limitReached(limit string) { m.limits.WithLabelValues(limit).Inc() }
 
 // ticked counts a run of the sweepers and planners.
 func (m *Metrics) ticked(err error) {

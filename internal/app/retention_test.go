@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/base64"
 	"log/slog"
 	"strings"
 	"testing"
@@ -33,9 +34,13 @@ func openEraser(t *testing.T) (*eraser, *pgxpool.Pool, *stopped) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys, err := seal.ParseKeys("k1:" + base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	clock := &stopped{}
 	e := &eraser{
-		store: store.New(pool, nil, seal.Keys{}, seal.Keys{}, SystemClock{}), policy: policy, calendar: calendar, clock: clock,
+		store: store.New(pool, nil, keys, keys, SystemClock{}), policy: policy, calendar: calendar, clock: clock,
 		machine: SystemClock{}, metrics: NewMetrics(), log: slog.New(slog.DiscardHandler),
 	}
 	return e, pool, clock

@@ -85,15 +85,15 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
-	people := s.store.People(s.cfg.Policy, calendar)
-	inbox := notify.NewInbox(s.store, s.cfg.Policy, calendar, d.Clock, d.Log)
+	people := s.store.People(s.cfg.Policy, calendar).TellLimits(d.Metrics.limitReached)
+	inbox := notify.NewInbox(watchedInbox{s.store, d.Metrics}, s.cfg.Policy, calendar, d.Clock, d.Log)
 	if s.cfg.calls() {
 		inbox.CallsBack()
 	}
 	texts := callTexts{s.store, inbox}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
 		Members: watchedMembers{people, d.Metrics},
-		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy),
+		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).TellLimits(d.Metrics.limitReached).Hold(calendar),
 		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: texts, Refusals: inbox, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})

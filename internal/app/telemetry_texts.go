@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"duebell/notify"
+	"duebell/store"
 )
 
 // watchedTexter counts and times what Twilio's API is asked.
@@ -88,4 +89,86 @@ func (w watchedNotices) ReportNotices(ctx context.Context, list []notify.Report,
 		note(ctx, attribute.String(attrState, string(list[0].State)))
 	}
 	return got, err
+}
+
+// textsSeen shows what an operator must know of the texts.
+func (m *Metrics) textsSeen(seen store.TextsSeen, now time.Time) {
+	m.textsDue.WithLabelValues("first").Set(float64(seen.First))
+	m.textsDue.WithLabelValues("reminders").Set(float64(seen.Reminders))
+	m.remindersOld.Set(age(seen.OldestReminder, now))
+	m.textsStopped.Reset()
+	for kind, by := range seen.Stopped {
+		m.textsStopped.WithLabelValues(string(kind), byWhom(by)).Set(1)
+	}
+	counts := make([]int, len(unknownAges)+1)
+	for _, since := range seen.UnknownSince {
+		i := 0
+		for i < len(unknownAges) && now.Sub(since) > unknownAges[i].age {
+			i++
+		}
+		counts[i]++
+	}
+	for i, a := range unknownAges {
+		m.textsUnknown.WithLabelValues(a.label).Set(float64(counts[i]))
+	}
+	m.textsUnknown.WithLabelValues("over").Set(float64(counts[len(unknownAges)]))
+}
+
+// unknownAges are the bounds of duebell_texts_unknown. Look-ups end after ten minutes: what is older is in
+// nobody's hands.
+var unknownAges = []struct {
+	label string
+	age   time.Duration
+}{{"2m", 2 * time.Minute}, {"10m", 10 * time.Minute}, {"1h", time.Hour}}
+
+// byWhom keeps names of people out of labels.
+func byWhom(who string) string {
+	if who != notify.ByCarrier {
+		return "operator"
+	}
+	return who
+}
+
+// watchedInbox counts what comes in, and who wants nothing more.
+type watchedInbox struct {
+	notify.InboxBook
+	metrics *Metrics
+}
+
+// ReceiveText keeps a text and carries its effect out.
+func (w watchedInbox) ReceiveText(ctx context.Context, t notify.InboundText, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
+	decide, count := w.watch(decide)
+	err := w.InboxBook.ReceiveText(ctx, t, at, decide)
+	if err == nil {
+		w.metrics.textsIn.WithLabelValues(string(t.Class)).Inc()
+		count()
+	}
+	return err
+}
+
+// ChangeConsent carries out a wish that came another way.
+func (w watchedInbox) ChangeConsent(ctx context.Context, number string, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
+	decide, count := w.watch(decide)
+	err := w.InboxBook.ChangeConsent(ctx, number, at, decide)
+	if err == nil {
+		count()
+	}
+	return err
+}
+
+// watch looks at what is decided: an opt-out counts once it is written, and a repeated one does not.
+func (w watchedInbox) watch(decide func(notify.NumberFacts) notify.Effect) (watched func(notify.NumberFacts) notify.Effect, count func()) {
+	source := notify.Source("")
+	watched = func(f notify.NumberFacts) notify.Effect {
+		e := decide(f)
+		if source = ""; e.Suppress != nil && (f.Suppressed == "" || f.Suppressed == notify.FromUnreachable) {
+			source = e.Suppress.Source
+		}
+		return e
+	}
+	return watched, func() {
+		if source != "" {
+			w.metrics.optOuts.WithLabelValues(string(source)).Inc()
+		}
+	}
 }

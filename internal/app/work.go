@@ -39,6 +39,9 @@ const (
 	textsAtOnce     = 8
 )
 
+// TextsInHand is how many reminders one process has at the carrier at most.
+const TextsInHand = reminderWorkers * textsAtOnce
+
 // Work is the role that charges, looks up, texts and sweeps. Run as many as you like.
 type Work struct {
 	cfg     Config
@@ -181,7 +184,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
-	inbox := notify.NewInbox(w.Store, w.cfg.Policy, calendar, d.Clock, d.Log)
+	inbox := notify.NewInbox(watchedInbox{w.Store, d.Metrics}, w.cfg.Policy, calendar, d.Clock, d.Log)
 	river.AddWorker(workers, &numberChecker{
 		store: w.Store, calendar: calendar, clock: d.Clock, metrics: d.Metrics, log: d.Log,
 		check: notify.NewNumberCheck(w.Store, inbox, directory{client}, w.cfg.Policy, d.Clock, d.Log),
@@ -241,12 +244,14 @@ func (w *Work) measure(ctx context.Context) error {
 	payment, err1 := w.Store.OldestDue(ctx, now)
 	text, err2 := w.Store.OldestDueNotice(ctx, now)
 	locks, err3 := w.Store.SoftLocks(ctx, now)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	seen, err4 := w.Store.SeeTexts(ctx, now)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("measure what is due: %w", err)
 	}
 	w.metrics.oldestOpen.Set(age(payment, now))
 	w.metrics.textsOld.Set(age(text, now))
 	w.metrics.softLocks.Set(float64(locks))
+	w.metrics.textsSeen(seen, now)
 	return nil
 }
 

@@ -8,11 +8,15 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"duebell/internal/app"
+	"duebell/store"
 )
 
 // ReminderOptions say how many are reminded, and whether things break meanwhile.
 type ReminderOptions struct {
 	Accounts int
+	Slice    int  // plan only for the first so many, and send nothing; 0: for all
 	Sends    bool // drain what is planned; else only planning is measured
 	Faults   bool // one reply in twenty is lost, and the worker is killed twenty times
 	Log      io.Writer
@@ -21,6 +25,8 @@ type ReminderOptions struct {
 // ReminderReport is one line of JSON.
 type ReminderReport struct {
 	Accounts      int     `json:"accounts"`
+	Slice         int     `json:"slice,omitempty"`
+	Postgres      string  `json:"postgres"`
 	ImportSeconds float64 `json:"import_s"`
 	PlanSeconds   float64 `json:"plan_s"`
 	PlanMB        int     `json:"plan_peak_mb"`
@@ -28,8 +34,12 @@ type ReminderReport struct {
 	SendSeconds   float64 `json:"send_s,omitempty"`
 	TextsPerS     float64 `json:"texts_per_s,omitempty"`
 	WorkMB        int     `json:"work_peak_mb,omitempty"`
-	RiverPerS     float64 `json:"river_noop_jobs_per_s,omitempty"`
+	TextsPerJob   int     `json:"texts_per_job,omitempty"`
+	TextsInHand   int     `json:"texts_in_hand,omitempty"`         // of one worker, at the carrier
+	RiverPerS     float64 `json:"river_noop_jobs_per_s,omitempty"` // with as many jobs in hand
 	Ratio         float64 `json:"ratio_to_river,omitempty"`
+	RiverMostPerS float64 `json:"river_most_noop_jobs_per_s,omitempty"`
+	RatioToMost   float64 `json:"ratio_to_river_most,omitempty"`
 	*Sums
 }
 
@@ -55,7 +65,7 @@ func (r ReminderReport) String() string {
 // Reminders plans a reminder for every account, sends them through a carrier that takes no time, and
 // lets River do nothing as often: all in one run. An error is a sum that does not hold, never a time.
 func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, err error) {
-	report.Accounts = o.Accounts
+	report.Accounts, report.Slice = o.Accounts, o.Slice
 	s, err := openStores(ctx, io.Discard)
 	if err != nil {
 		return report, err
@@ -72,9 +82,13 @@ func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, e
 	}
 	report.ImportSeconds = time.Since(began).Seconds()
 	fmt.Fprintln(o.Log, "planning")
-	if err := b.plan(ctx); err != nil || !o.Sends {
+	if report.Postgres, err = s.settings(ctx); err != nil {
 		return report, err
 	}
+	if err := b.plan(ctx); err != nil || !o.Sends || o.Slice > 0 {
+		return report, err
+	}
+	report.TextsPerJob, report.TextsInHand = store.ReminderBatch, app.TextsInHand
 	if b.carrier, err = startCarrier(ctx, o.Faults); err != nil {
 		return report, err
 	}
@@ -86,11 +100,13 @@ func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, e
 	if report.Sums, err = b.sums(ctx); err != nil {
 		return report, err
 	}
+	if o.Faults { // a run that waits for leases says nothing about speed
+		return report, report.hold(o)
+	}
 	fmt.Fprintln(o.Log, "River, doing nothing")
-	if report.RiverPerS, err = noopJobs(ctx, s.dsn, min(max(o.Accounts, 5000), 100_000)); err != nil {
+	if err := b.river(ctx); err != nil {
 		return report, err
 	}
-	report.Ratio = report.TextsPerS / report.RiverPerS
 	return report, report.hold(o)
 }
 

@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
 	"duebell/billing"
 	"duebell/internal/app"
 	"duebell/internal/privatepg/child"
+	"duebell/notify"
 	"duebell/store"
 )
 
@@ -25,23 +27,45 @@ import (
 type Plan struct {
 	Seconds float64 `json:"seconds"`
 	Texts   int     `json:"texts"`
+	PeakMB  int     `json:"peak_mb"` // told by itself: a parent's memory counts as a child's until it has become another program
 }
 
-// PlanOnce plans everybody's reminders once, and says how long that took.
-func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger) (Plan, error) {
+// slice is a book that ends after so many members.
+type slice struct {
+	notify.PlanBook
+	left int
+}
+
+// NextPage is the next stretch of numbers, as long as it lies in the slice.
+func (s *slice) NextPage(ctx context.Context, after string, members int) (notify.Page, error) {
+	if s.left <= 0 {
+		return notify.Page{}, nil
+	}
+	members = min(members, s.left)
+	s.left -= members
+	return s.PlanBook.NextPage(ctx, after, members)
+}
+
+// PlanOnce plans everybody's reminders once, or those of the first so many members, and says how long that
+// took.
+func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int) (Plan, error) {
 	pool, err := openPool(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return Plan{}, err
 	}
 	defer pool.Close()
 	clock := app.SystemClock{}
-	planner, err := app.NewPlanner(store.New(pool, nil, cfg.Data, cfg.Hash, clock), cfg.Policy, log)
+	var book notify.PlanBook = store.New(pool, nil, cfg.Data, cfg.Hash, clock)
+	if members > 0 {
+		book = &slice{book, members}
+	}
+	planner, err := app.NewPlanner(book, cfg.Policy, log)
 	if err != nil {
 		return Plan{}, err
 	}
 	began := time.Now()
 	sum, err := planner.Run(ctx, clock.Now())
-	return Plan{Seconds: time.Since(began).Seconds(), Texts: sum.Texts}, err
+	return Plan{Seconds: time.Since(began).Seconds(), Texts: sum.Texts, PeakMB: peakMB(os.Getpid())}, err
 }
 
 // Ahead is a clock that is ahead of the machine's.
@@ -87,7 +111,7 @@ func (b *reminderBench) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, self, "bench", "planner") //nolint:gosec // G204: this very program
+	cmd := exec.CommandContext(ctx, self, "bench", "planner", "--slice", strconv.Itoa(b.o.Slice)) //nolint:gosec // G204: this very program
 	cmd.Env, cmd.Dir, cmd.Stderr = b.env(), b.stores.dir, b.o.Log
 	var out bytes.Buffer
 	cmd.Stdout = &out
@@ -98,10 +122,7 @@ func (b *reminderBench) plan(ctx context.Context) error {
 	if err := json.Unmarshal(out.Bytes(), &plan); err != nil {
 		return fmt.Errorf("the planner's answer: %w", err)
 	}
-	b.report.PlanSeconds, b.report.Planned = plan.Seconds, plan.Texts
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		b.report.PlanMB = int(usage.Maxrss / 1024)
-	}
+	b.report.PlanSeconds, b.report.Planned, b.report.PlanMB = plan.Seconds, plan.Texts, plan.PeakMB
 	return nil
 }
 

@@ -58,6 +58,18 @@ func openStores(ctx context.Context, log io.Writer) (s *stores, err error) {
 	return s, s.startRedis(ctx)
 }
 
+// settings are those of PostgreSQL that a figure rests on.
+func (s *stores) settings(ctx context.Context) (text string, err error) {
+	pool, err := openPool(ctx, s.dsn)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	err = pool.QueryRow(ctx, `SELECT string_agg(name || '=' || current_setting(name), ' ' ORDER BY name) FROM pg_settings
+		WHERE name IN ('server_version', 'fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size')`).Scan(&text)
+	return text, err
+}
+
 func (s *stores) startRedis(ctx context.Context) error {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 
@@ -115,43 +114,6 @@ func (p *Phone) place(line *twilio.Twilio, c *callInHand, attestation string) {
 		c.failed = err.Error()
 	}
 }
-
-// notPickedUp is what may become of a phone that rings instead of being answered, in Twilio's words.
-var notPickedUp = []string{"no-answer", "busy", "failed"}
-
-// pickUp answers a phone that the line rings, or lets it ring out. An answered call is one in hand, as if
-// it had been dialed here.
-func (p *Phone) pickUp(r *http.Request) (any, error) {
-	if _, err := read[struct{}](r); err != nil {
-		return nil, err
-	}
-	call, placed := p.lookup(r.PathValue("sid"))
-	if !placed || call.Direction != outboundAPI {
-		return nil, refuse(http.StatusNotFound, "No phone rings for that call any more.")
-	}
-	by := map[string]string{"answer": "human", "machine": "machine_start"}[r.PathValue("act")]
-	if by == "" {
-		if !slices.Contains(notPickedUp, r.PathValue("act")) {
-			return nil, refuse(http.StatusNotFound, "A phone that rings is answered, by somebody or a machine, or is not.")
-		}
-		return nil, explain(call.NotAnswered(p.ctx, r.PathValue("act")))
-	}
-	c := &callInHand{sid: call.SID, from: call.To, call: call, busy: true}
-	p.keep(c)
-	go func() {
-		err := explain(call.Answer(p.ctx, by))
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.busy = false
-		if err != nil {
-			c.failed = err.Error()
-		}
-	}()
-	return map[string]string{"sid": c.sid}, nil
-}
-
-// outboundAPI is Twilio's word for a call that was placed by its API.
-const outboundAPI = "outbound-api"
 
 // newSID makes a call's id before the call is placed, so that the page can watch it from the start.
 func newSID() string {

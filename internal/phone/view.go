@@ -40,13 +40,6 @@ type callView struct {
 	Lines    []lineView `json:"lines"`
 }
 
-// ringView is a phone that the line rings.
-type ringView struct {
-	SID  string `json:"sid"`
-	To   string `json:"to"`
-	Says string `json:"says"`
-}
-
 // requestView is a caller who wanted a person.
 type requestView struct {
 	What     string `json:"what"`
@@ -111,7 +104,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	now := p.cfg.Stage.Now().In(p.cfg.Calendar.Zone())
 	view := stateView{
 		Clock:   clockView{Text: now.Format("Monday, January 2, 2006, 3:04:05 PM"), Local: now.Format("2006-01-02T15:04")},
-		Ringing: []ringView{}, People: []requestView{}, Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
+		Ringing: p.ringing(), People: []requestView{}, Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
 	}
 	p.mu.Lock()
 	c := p.calls[r.URL.Query().Get("call")]
@@ -122,7 +115,6 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	if c != nil {
 		view.Call = p.callView(c)
 	}
-	view.Ringing = append(view.Ringing, p.ringing()...)
 	books, err := p.cfg.Stage.Books(r.Context())
 	if err != nil {
 		view.Trouble = "The database cannot be read just now."
@@ -162,31 +154,6 @@ func (p *Phone) showBooks(view *stateView, books Books) {
 		})
 	}
 	view.Texts = append(view.Texts, p.texts(books.Texts)...)
-}
-
-// ringing are the phones that the line rings now.
-func (p *Phone) ringing() []ringView {
-	line := p.cfg.Line()
-	if line == nil {
-		return nil
-	}
-	var list []ringView
-	for _, c := range line.Outbound() {
-		if _, rings := c.State().(twilio.Ringing); rings {
-			list = append(list, ringView{SID: c.SID, To: c.To, Says: "The phone of " + p.owner(c.To) + " rings."})
-		}
-	}
-	return list
-}
-
-// owner is whose number it is.
-func (p *Phone) owner(number string) string {
-	for _, s := range p.cfg.Stories {
-		if s.Phone == number {
-			return s.Name + ", " + shownPhone(number) + ","
-		}
-	}
-	return shownPhone(number)
 }
 
 // texts are those that the product keeps, Twilio's own answers, and what was sent from here, newest first.

@@ -34,8 +34,9 @@ func TestMain(m *testing.M) {
 
 // inTwos are played a second time with two serve and two work processes on the same stores.
 var inTwos = []string{
-	"both-payments-three-times-at-once.call", "everything-breaks-before-consent.call", "everything-breaks-between-charge-and-record.call",
-	"killed-after-pay-and-at-the-assent.call", "slow-beyond-patience.call", "two-callers-one-account.call",
+	"both-payments-three-times-at-once.call", "call-back-and-pay.call", "everything-breaks-before-consent.call", "everything-breaks-between-charge-and-record.call",
+	"killed-after-pay-and-at-the-assent.call", "reminders-account-trouble.call", "reminders-every-tenth-reply-lost.call",
+	"reminders-worker-killed.call", "slow-beyond-patience.call", "two-callers-one-account.call",
 }
 
 // TestCalls plays every script in a world of its own.

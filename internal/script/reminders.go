@@ -132,14 +132,33 @@ func readResume(_ *parser, t *tokens) (act, error) {
 	return func(ctx context.Context, r *run) error { return r.w.ResumeTexts(ctx, kind) }, err
 }
 
-// readExported looks for words in a line of what `duebell export suppressions` writes.
-func readExported(_ *parser, t *tokens) (act, error) {
-	words, err := t.quote()
-	return func(ctx context.Context, r *run) error {
-		text, err := r.w.Suppressions(ctx)
-		if err == nil && !strings.Contains(text, words) {
-			err = fmt.Errorf("%q is not in the export:\n%s", words, text)
-		}
-		return err
-	}, err
+// exported looks for words in what `duebell export suppressions` writes.
+func exported(want bool) func(*parser, *tokens) (act, error) {
+	return func(_ *parser, t *tokens) (act, error) {
+		words, err := t.quote()
+		return func(ctx context.Context, r *run) error {
+			text, err := r.w.Suppressions(ctx)
+			if err == nil && strings.Contains(text, words) != want {
+				err = fmt.Errorf("is %q in the export? %v, in:\n%s", words, !want, text)
+			}
+			return err
+		}, err
+	}
+}
+
+// readLimits sets what the sender and the lines can bear.
+func readLimits(_ *parser, t *tokens) (act, error) {
+	what, err := t.oneOf(world.Limits()...)
+	if err != nil {
+		return nil, err
+	}
+	s, err := t.word("a number")
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return nil, fmt.Errorf("%q is no number", s)
+	}
+	return func(ctx context.Context, r *run) error { return r.w.Limit(ctx, what, n) }, nil
 }

@@ -44,10 +44,12 @@ type run struct {
 
 	armedErr     error
 	exhausts     string
+	tried        int               // cards that somebody came to try
 	alike        map[string]string // what was said, by the name that the story gives it
 	texted       map[string]bool
 	mayText      []world.Text // Body is a pattern
 	charged      map[string]bool
+	rung         map[string]bool // calls of ours that a word was said of, by SID
 	logsExpected []string
 	secrets      []string
 	lines        []string
@@ -56,7 +58,7 @@ type run struct {
 
 // Run plays a script against a world, from the beginning: the world is reset.
 func Run(ctx context.Context, w *world.World, s Script, opts Options) Result {
-	r := &run{w: w, opts: opts, script: s, texted: map[string]bool{}, charged: map[string]bool{}, alike: map[string]string{}}
+	r := &run{w: w, opts: opts, script: s, texted: map[string]bool{}, charged: map[string]bool{}, rung: map[string]bool{}, alike: map[string]string{}}
 	err := r.play(ctx)
 	result := Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Passed: w.Passed()}
 	for _, c := range r.calls {

@@ -26,6 +26,7 @@ func init() {
 		"sample":   {"sample", simple(func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Sample(ctx)) })},
 		"account":  {"account 712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139", readAccount},
 		"accounts": {"accounts 30 712300000 owes 98.00 phone +16175560000 born 1980-04-12 zip 02139", readAccounts},
+		"limits":   {"limits segments-per-second 10, or: segments-per-day 100, or: lines 20", readLimits},
 		"plan":     {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
 		"import":   {"import stale, or: import file paid-on-the-web.csv", readImport},
 		"dial":     {"dial accepts|declines|answered|busy|no-answer|failed", readDial},
@@ -55,14 +56,15 @@ func init() {
 		"hang-up":   {"hang-up", simple(hangUp)},
 		"over":      {"over", simple(over)},
 		"pay-card":  {"pay-card 4242424242424242 12/29 123 02139", readPayCard},
+		"try-card":  {"try-card 4000000000000002 12/29 123 02139", readTryCard},
 		"pay-bank":  {"pay-bank 110000000 000123456789", readPayBank},
 		"pay-token": {"pay-token pm_card_visa [PayConnector_last4=6789]", readPayToken},
 		"pay-result": {
 			"pay-result internal-error [PayErrorCode=64012]", readPayResult,
 		},
 		"answer":    {"answer +16175550101 [machine]", readAnswer},
-		"busy":      {"busy +16175550101", notAnswered("busy")},
-		"no-answer": {"no-answer +16175550101", notAnswered("no-answer")},
+		"busy":      {"busy +16175550101", readBusy},
+		"no-answer": {"no-answer +16175550101", readNoAnswer},
 		"text-from": {`text-from +16175550101 "STOP"`, readTextFrom},
 
 		// what must be so
@@ -81,6 +83,7 @@ func init() {
 		"payment":         {"payment 712345678 unknown", readPayment},
 		"received":        {"received 712345678 2027-02-23T17:00:00", readReceived},
 		"handed-over":     {"handed-over reason=asked verified=yes account=712345678", readHandedOver},
+		"cards-tried":     {"cards-tried 10", readCardsTried},
 		"whisper":         {`whisper "Identity proven … press 1 to take the call"`, readWhisper},
 		"call-back":       {"call-back +16175550101 at=2027-02-11T08:00 deadline=2027-02-23T17:00", readCallBack},
 		"to-do":           {"to-do +16175550101 +15085550103", readToDo},
@@ -97,7 +100,8 @@ func init() {
 		"due-moved":       {"due-moved 2027-02 2027-02-26T17:00", readDueMoved},
 		"pause":           {"pause due_soon", readPause},
 		"resume":          {"resume due_soon", readResume},
-		"exported":        {`exported "+16175550101,sms,payments,text"`, readExported},
+		"exported":        {`exported "+16175550101,sms,payments,text"`, exported(true)},
+		"not-exported":    {`not-exported "+16175550101"`, exported(false)},
 		"delivered":       {"delivered +16175550101", readDelivered},
 		"undelivered":     {"undelivered 30006 +16175550101", readUndelivered},
 		"refused":         {"refused 30034 +16175550101", readRefused},
@@ -207,7 +211,7 @@ func readProcessor(_ *parser, t *tokens) (act, error) {
 
 func readTwilio(_ *parser, t *tokens) (act, error) {
 	mode, err := t.oneOf("normal", "repeats-every-webhook", "repeats-at-once", "drops-next-reply", "api-down",
-		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice",
+		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice", "callbacks-lost",
 		"api-drops-every-tenth-reply", "drops-connector-reply", "pay-exhausts", "pay-hangs-up-silently")
 	if err != nil {
 		return nil, err

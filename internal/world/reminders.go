@@ -3,6 +3,8 @@ package world
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,6 +105,24 @@ func (w *World) Suppressions(ctx context.Context) (string, error) {
 	var b strings.Builder
 	_, err := w.store.ExportSuppressions(ctx, &b)
 	return b.String(), err
+}
+
+// limits are what a story can say of sender and lines, by the names of the settings.
+var limits = map[string]func(*notify.SendLimits, int){
+	"segments-per-second": func(l *notify.SendLimits, n int) { l.SegmentsPerSecond = float64(n) },
+	"segments-per-day":    func(l *notify.SendLimits, n int) { l.SegmentsPerDay = n },
+	"lines":               func(l *notify.SendLimits, n int) { l.Lines = n },
+}
+
+// Limits names them.
+func Limits() []string { return slices.Sorted(maps.Keys(limits)) }
+
+// Limit sets one of them and starts every role anew.
+func (w *World) Limit(ctx context.Context, name string, n int) error {
+	w.mu.Lock()
+	limits[name](&w.limits, n)
+	w.mu.Unlock()
+	return w.Restart(ctx)
 }
 
 // MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).

@@ -51,6 +51,7 @@ func (w *World) Reset(ctx context.Context) error {
 func (w *World) forget() {
 	w.mu.Lock()
 	w.stories, w.stale, w.procFault, w.kill, w.silent, w.complaints, w.killWork = nil, false, "", false, false, nil, ""
+	w.limits = w.cfg.Settings.SendLimits
 	clear(w.modes)
 	w.mu.Unlock()
 	w.plans.Store(false)

@@ -19,9 +19,10 @@ type replica struct {
 	dead    bool // killed: it gets no more requests
 }
 
-// settings are those of a role that reaches its stores at these addresses.
+// settings are those of a role that reaches its stores at these addresses. The caller holds w.mu.
 func (w *World) settings(database, redis string) app.Settings {
 	s := w.cfg.Settings
+	s.SendLimits = w.limits
 	s.PublicURL, s.DatabaseURL, s.RedisURL = w.front.url, database, redis
 	s.HTTPAddr = w.front.listener.Addr().String()
 	s.TwilioAccountSID, s.TwilioAuthToken = orElse(s.TwilioAccountSID, devSID), orElse(s.TwilioAuthToken, devToken)

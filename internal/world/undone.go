@@ -15,10 +15,10 @@ SELECT
       AND leased_until > @machine),
   (SELECT count(*) FROM payment_attempts WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @now
       AND (next_look_at IS NULL OR next_look_at <= @now) AND (leased_until IS NULL OR leased_until <= @machine)),
-  (SELECT count(*) FROM notices WHERE state IN ('claimed', 'unknown') AND leased_until > @machine),
+  (SELECT count(*) FROM notices WHERE state IN ('claimed', 'unknown', 'accepted', 'sent') AND leased_until > @machine),
   (SELECT count(*) FROM notices WHERE (state = 'planned' AND not_before <= @now
           AND NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', notices.kind) AND c.paused_at IS NOT NULL))
-      OR (state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine)))`
+      OR ((state = 'unknown' AND next_look_at <= @now OR poll_at <= @now) AND (leased_until IS NULL OR leased_until <= @machine)))`
 
 // undone is how much there is to do, and how much of it somebody is at.
 type undone struct {

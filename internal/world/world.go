@@ -20,6 +20,7 @@ import (
 	"duebell/internal/seal"
 	"duebell/internal/standin/processor"
 	"duebell/internal/standin/twilio"
+	"duebell/notify"
 	"duebell/store"
 )
 
@@ -122,8 +123,9 @@ type World struct {
 	kill       bool
 	workshop   *workshop // where work runs
 	ruins      []*workshop
-	killWork   string // how every worker dies at its next text; empty: not
-	silent     bool   // a hang-up inside Pay posts nothing
+	limits     notify.SendLimits // of sender and lines
+	killWork   string            // how every worker dies at its next text; empty: not
+	silent     bool              // a hang-up inside Pay posts nothing
 	complaints []string
 }
 
@@ -147,6 +149,7 @@ func Open(ctx context.Context, cfg Config) (*World, error) {
 		w.metrics = app.NewMetrics()
 	}
 	w.plans.Store(w.cfg.Reminders)
+	w.limits = w.cfg.Settings.SendLimits
 	w.truth = newTruth(w)
 	steps := []func(context.Context) error{w.makeKeys, w.openStores, w.listenFront, w.readPolicy, w.openOutside, w.openFront, w.openRoles}
 	for _, step := range steps {
@@ -215,7 +218,11 @@ func (w *World) Processor() *processor.Processor { return w.outside.processor.Lo
 func (w *World) Store() *store.Store { return w.store }
 
 // Settings are what the roles were given, for whoever must write them down.
-func (w *World) Settings() app.Settings { return w.settings(w.cfg.DatabaseURL, w.cache.straight) }
+func (w *World) Settings() app.Settings {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.settings(w.cfg.DatabaseURL, w.cache.straight)
+}
 
 // Close takes everything down in the reverse order.
 func (w *World) Close(ctx context.Context) error {

@@ -11,7 +11,7 @@ import (
 )
 
 const listAttempts = `-- name: ListAttempts :many
-SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts
+SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts
 WHERE authorized_at IS NOT NULL AND authorized_at >= $1::timestamptz
   AND ($2::text = '' OR state = $2)
   AND ($3::text = '' OR account = $3)
@@ -62,6 +62,7 @@ func (q *Queries) ListAttempts(ctx context.Context, arg ListAttemptsParams) ([]P
 			&i.OfferedAt,
 			&i.TokenizedAt,
 			&i.AuthorizedAt,
+			&i.CountsFrom,
 			&i.SettledAt,
 			&i.ReturnedAt,
 			&i.IntentID,

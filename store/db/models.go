@@ -298,6 +298,7 @@ type PaymentAttempt struct {
 	OfferedAt    time.Time
 	TokenizedAt  *time.Time
 	AuthorizedAt *time.Time
+	CountsFrom   *time.Time
 	SettledAt    *time.Time
 	ReturnedAt   *time.Time
 	IntentID     *string

@@ -258,6 +258,19 @@ func (q *Queries) DropUntrue(ctx context.Context, arg DropUntrueParams) error {
 	return err
 }
 
+const eachByItsKey = `-- name: EachByItsKey :exec
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_material', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
+       set_config('max_parallel_workers_per_gather', '0', true)
+`
+
+// A batch is read and written a row at a time by its key, whatever the database believes of the tables' sizes: right after a
+// planning run or an import it knows nothing, and would read all accounts for a hundred texts.
+func (q *Queries) EachByItsKey(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, eachByItsKey)
+	return err
+}
+
 const endNotice = `-- name: EndNotice :one
 UPDATE notices SET state = $1, why = $2 WHERE id = $3 AND state = 'planned'
 RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
@@ -696,13 +709,7 @@ func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Noti
 }
 
 const noticeFacts = `-- name: NoticeFacts :many
-SELECT n.id,
-    EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
-            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
-    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
-            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
-    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
-            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
+SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(s.opted_out, false)::boolean AS opted_out, coalesce(s.unreachable, false)::boolean AS unreachable,
     ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number AND p.time_zone <> '' ORDER BY 1)::text[] AS zones_of_number,
     m.time_zone AS zone_of_account,
     r.account, r.days_before, r.coverage_month,
@@ -717,6 +724,14 @@ SELECT n.id,
     (r.attempt_key IS NOT NULL AND EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key <> r.attempt_key
                                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight
 FROM notices n
+LEFT JOIN LATERAL ( -- one probe of the index each: a join or EXISTS may read the whole table for a batch
+    SELECT consents.number FROM consents
+    WHERE consents.number = n.number AND consents.channel = n.channel AND purpose = 'payments' AND ended_at IS NULL LIMIT 1
+) c ON true
+LEFT JOIN LATERAL (
+    SELECT bool_or(source <> 'undeliverable') AS opted_out, bool_or(source = 'undeliverable') AS unreachable FROM suppressions
+    WHERE suppressions.number = n.number AND suppressions.channel = n.channel AND purpose IN ('payments', 'all') AND lifted_at IS NULL
+) s ON true
 LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
 LEFT JOIN payment_attempts a ON a.key = r.attempt_key
 LEFT JOIN accounts acc ON acc.account = r.account
@@ -1269,4 +1284,63 @@ func (q *Queries) Textable(ctx context.Context, number string) (bool, error) {
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const textsDue = `-- name: TextsDue :one
+SELECT (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY ($1::text[]) AND n.not_before <= $2 LIMIT $3::int) f) AS first,
+       (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY ($4::text[]) AND n.not_before <= $2 LIMIT $3::int) r) AS reminders,
+       coalesce((SELECT min(d.at) FROM unnest($4::text[]) AS k(kind)
+        CROSS JOIN LATERAL (SELECT n.not_before AS at FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) d
+        WHERE d.at <= $2), $2)::timestamptz AS oldest_reminder
+`
+
+type TextsDueParams struct {
+	First     []string
+	Now       time.Time
+	Most      int32
+	Reminders []string
+}
+
+type TextsDueRow struct {
+	First          int64
+	Reminders      int64
+	OldestReminder time.Time
+}
+
+// What waits and may go, each counted up to a bound: beyond it the number says nothing more.
+func (q *Queries) TextsDue(ctx context.Context, arg TextsDueParams) (TextsDueRow, error) {
+	row := q.db.QueryRow(ctx, textsDue,
+		arg.First,
+		arg.Now,
+		arg.Most,
+		arg.Reminders,
+	)
+	var i TextsDueRow
+	err := row.Scan(&i.First, &i.Reminders, &i.OldestReminder)
+	return i, err
+}
+
+const unknownTexts = `-- name: UnknownTexts :many
+SELECT coalesce(tried_at, not_before)::timestamptz AS since FROM notices WHERE state = 'unknown' LIMIT $1::int
+`
+
+// Since when the outcome of each text in doubt is not known.
+func (q *Queries) UnknownTexts(ctx context.Context, most int32) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, unknownTexts, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []time.Time{}
+	for rows.Next() {
+		var since time.Time
+		if err := rows.Scan(&since); err != nil {
+			return nil, err
+		}
+		items = append(items, since)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

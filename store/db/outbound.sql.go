@@ -239,7 +239,7 @@ func (q *Queries) DetachNumber(ctx context.Context, number *string) error {
 const dueLooks = `-- name: DueLooks :many
 SELECT id FROM notices
 WHERE state = 'unknown' AND next_look_at <= $1 AND (leased_until IS NULL OR leased_until <= $2)
-ORDER BY next_look_at, id LIMIT 1000
+ORDER BY next_look_at, id LIMIT 5000
 `
 
 type DueLooksParams struct {
@@ -542,16 +542,18 @@ func (q *Queries) NoteDetached(ctx context.Context, arg NoteDetachedParams) erro
 }
 
 const noteNudged = `-- name: NoteNudged :exec
-UPDATE notices SET nudged_until = $1 WHERE id = ANY ($2::bigint[])
+UPDATE notices SET nudged_until = $1 WHERE id = ANY ($2::bigint[]) AND state = 'planned' AND not_before <= $3
 `
 
 type NoteNudgedParams struct {
 	Again *time.Time
 	Ids   []int64
+	Now   time.Time
 }
 
+// One that a courier has put off meanwhile is not on its way: it is due again when its new hour comes.
 func (q *Queries) NoteNudged(ctx context.Context, arg NoteNudgedParams) error {
-	_, err := q.db.Exec(ctx, noteNudged, arg.Again, arg.Ids)
+	_, err := q.db.Exec(ctx, noteNudged, arg.Again, arg.Ids, arg.Now)
 	return err
 }
 
@@ -757,6 +759,35 @@ type PutPollOffParams struct {
 func (q *Queries) PutPollOff(ctx context.Context, arg PutPollOffParams) error {
 	_, err := q.db.Exec(ctx, putPollOff, arg.Again, arg.ID, arg.Fence)
 	return err
+}
+
+const stopped = `-- name: Stopped :many
+SELECT kind, by_whom FROM campaigns WHERE paused_at IS NOT NULL
+`
+
+type StoppedRow struct {
+	Kind   string
+	ByWhom string
+}
+
+func (q *Queries) Stopped(ctx context.Context) ([]StoppedRow, error) {
+	rows, err := q.db.Query(ctx, stopped)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StoppedRow{}
+	for rows.Next() {
+		var i StoppedRow
+		if err := rows.Scan(&i.Kind, &i.ByWhom); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const suppressionsInForce = `-- name: SuppressionsInForce :many

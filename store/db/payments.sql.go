@@ -11,7 +11,7 @@ import (
 )
 
 const attemptByIntent = `-- name: AttemptByIntent :one
-SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE intent_id = $1
+SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE intent_id = $1
 `
 
 func (q *Queries) AttemptByIntent(ctx context.Context, intentID *string) (PaymentAttempt, error) {
@@ -39,6 +39,7 @@ func (q *Queries) AttemptByIntent(ctx context.Context, intentID *string) (Paymen
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -58,7 +59,7 @@ func (q *Queries) AttemptByIntent(ctx context.Context, intentID *string) (Paymen
 }
 
 const attemptByKey = `-- name: AttemptByKey :one
-SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE key = $1
+SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE key = $1
 `
 
 func (q *Queries) AttemptByKey(ctx context.Context, key string) (PaymentAttempt, error) {
@@ -86,6 +87,7 @@ func (q *Queries) AttemptByKey(ctx context.Context, key string) (PaymentAttempt,
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -105,7 +107,7 @@ func (q *Queries) AttemptByKey(ctx context.Context, key string) (PaymentAttempt,
 }
 
 const attemptByReference = `-- name: AttemptByReference :one
-SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE reference = $1
+SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE reference = $1
 `
 
 func (q *Queries) AttemptByReference(ctx context.Context, reference *string) (PaymentAttempt, error) {
@@ -133,6 +135,7 @@ func (q *Queries) AttemptByReference(ctx context.Context, reference *string) (Pa
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -152,7 +155,7 @@ func (q *Queries) AttemptByReference(ctx context.Context, reference *string) (Pa
 }
 
 const attemptForUpdate = `-- name: AttemptForUpdate :one
-SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE key = $1 FOR UPDATE
+SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE key = $1 FOR UPDATE
 `
 
 func (q *Queries) AttemptForUpdate(ctx context.Context, key string) (PaymentAttempt, error) {
@@ -180,6 +183,7 @@ func (q *Queries) AttemptForUpdate(ctx context.Context, key string) (PaymentAtte
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -201,9 +205,9 @@ func (q *Queries) AttemptForUpdate(ctx context.Context, key string) (PaymentAtte
 const authorizeAttempt = `-- name: AuthorizeAttempt :one
 UPDATE payment_attempts
 SET state = 'authorized', authorized_at = $1, reference = $2, not_before = $3,
-    awaits_letter = $4, text_number = $5, text_asked = $6
-WHERE key = $7 AND state = 'tokenized'
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+    awaits_letter = $4, text_number = $5, text_asked = $6, counts_from = $7
+WHERE key = $8 AND state = 'tokenized'
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type AuthorizeAttemptParams struct {
@@ -213,6 +217,7 @@ type AuthorizeAttemptParams struct {
 	AwaitsLetter bool
 	TextNumber   *string
 	TextAsked    bool
+	CountsFrom   *time.Time
 	Key          string
 }
 
@@ -225,6 +230,7 @@ func (q *Queries) AuthorizeAttempt(ctx context.Context, arg AuthorizeAttemptPara
 		arg.AwaitsLetter,
 		arg.TextNumber,
 		arg.TextAsked,
+		arg.CountsFrom,
 		arg.Key,
 	)
 	var i PaymentAttempt
@@ -250,6 +256,7 @@ func (q *Queries) AuthorizeAttempt(ctx context.Context, arg AuthorizeAttemptPara
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -275,7 +282,7 @@ WHERE key = $3 AND state IN ('authorized', 'confirming', 'unknown')
   AND not_before <= $2
   AND (next_look_at IS NULL OR next_look_at <= $2)
   AND (leased_until IS NULL OR leased_until <= $4)
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type ClaimAttemptParams struct {
@@ -316,6 +323,7 @@ func (q *Queries) ClaimAttempt(ctx context.Context, arg ClaimAttemptParams) (Pay
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -337,7 +345,7 @@ func (q *Queries) ClaimAttempt(ctx context.Context, arg ClaimAttemptParams) (Pay
 const claimForPerson = `-- name: ClaimForPerson :one
 UPDATE payment_attempts SET fence = fence + 1, leased_until = $1
 WHERE key = $2 AND state IN ('confirming', 'unknown') AND (leased_until IS NULL OR leased_until <= $3)
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type ClaimForPersonParams struct {
@@ -372,6 +380,7 @@ func (q *Queries) ClaimForPerson(ctx context.Context, arg ClaimForPersonParams) 
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -443,7 +452,7 @@ const declineAttempt = `-- name: DeclineAttempt :one
 UPDATE payment_attempts
 SET state = 'declined', settled_at = $1, code = $2, leased_until = NULL, next_look_at = NULL, token_sealed = NULL
 WHERE key = $3 AND fence = $4 AND state IN ('authorized', 'confirming', 'unknown')
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type DeclineAttemptParams struct {
@@ -483,6 +492,7 @@ func (q *Queries) DeclineAttempt(ctx context.Context, arg DeclineAttemptParams) 
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -792,7 +802,7 @@ func (q *Queries) MarkHeard(ctx context.Context, arg MarkHeardParams) error {
 const newCreateKey = `-- name: NewCreateKey :one
 UPDATE payment_attempts SET creates = creates + 1, create_sent_at = $1
 WHERE key = $2 AND fence = $3 AND state = 'authorized'
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type NewCreateKeyParams struct {
@@ -826,6 +836,7 @@ func (q *Queries) NewCreateKey(ctx context.Context, arg NewCreateKeyParams) (Pay
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -849,7 +860,7 @@ const offerAttempt = `-- name: OfferAttempt :one
 INSERT INTO payment_attempts (key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, offered_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'offered', $13)
 ON CONFLICT (call_sid, turn) DO UPDATE SET turn = payment_attempts.turn
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type OfferAttemptParams struct {
@@ -909,6 +920,7 @@ func (q *Queries) OfferAttempt(ctx context.Context, arg OfferAttemptParams) (Pay
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -941,8 +953,18 @@ func (q *Queries) OldestDue(ctx context.Context, now *time.Time) (time.Time, err
 	return oldest, err
 }
 
+const oneCallerAtATime = `-- name: OneCallerAtATime :exec
+SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || $1::text, 0))
+`
+
+// Until the transaction is over: what is counted next for this number is true until then.
+func (q *Queries) OneCallerAtATime(ctx context.Context, caller string) error {
+	_, err := q.db.Exec(ctx, oneCallerAtATime, caller)
+	return err
+}
+
 const openAttemptOn = `-- name: OpenAttemptOn :one
-SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE account = $1 AND state IN ('authorized', 'confirming', 'unknown')
+SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE account = $1 AND state IN ('authorized', 'confirming', 'unknown')
 `
 
 func (q *Queries) OpenAttemptOn(ctx context.Context, account string) (PaymentAttempt, error) {
@@ -970,6 +992,7 @@ func (q *Queries) OpenAttemptOn(ctx context.Context, account string) (PaymentAtt
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -994,6 +1017,7 @@ SELECT
   count(*) FILTER (WHERE account = $2 AND guest = $3 AND state = 'declined') AS declines_account,
   count(*) FILTER (WHERE caller = $4 AND state = 'declined') AS declines_caller,
   count(*) FILTER (WHERE caller IS NULL AND state = 'declined' AND offered_at > $5) AS declines_withheld,
+  count(*) FILTER (WHERE caller = $4 AND state IN ('authorized', 'confirming', 'unknown') AND NOT awaits_letter) AS open_caller,
   count(*) FILTER (WHERE caller = $4 AND guest AND authorized_at IS NOT NULL) AS guest_pays_caller,
   count(*) FILTER (WHERE account = $2 AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_account,
   count(*) FILTER (WHERE caller = $4 AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_caller
@@ -1017,6 +1041,7 @@ type PayLimitsRow struct {
 	DeclinesAccount  int64
 	DeclinesCaller   int64
 	DeclinesWithheld int64
+	OpenCaller       int64
 	GuestPaysCaller  int64
 	BanksAccount     int64
 	BanksCaller      int64
@@ -1040,6 +1065,7 @@ func (q *Queries) PayLimits(ctx context.Context, arg PayLimitsParams) (PayLimits
 		&i.DeclinesAccount,
 		&i.DeclinesCaller,
 		&i.DeclinesWithheld,
+		&i.OpenCaller,
 		&i.GuestPaysCaller,
 		&i.BanksAccount,
 		&i.BanksCaller,
@@ -1050,7 +1076,7 @@ func (q *Queries) PayLimits(ctx context.Context, arg PayLimitsParams) (PayLimits
 const recordConfirm = `-- name: RecordConfirm :one
 UPDATE payment_attempts SET confirms = confirms + 1
 WHERE key = $1 AND fence = $2 AND state IN ('confirming', 'unknown')
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type RecordConfirmParams struct {
@@ -1083,6 +1109,7 @@ func (q *Queries) RecordConfirm(ctx context.Context, arg RecordConfirmParams) (P
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -1104,7 +1131,7 @@ func (q *Queries) RecordConfirm(ctx context.Context, arg RecordConfirmParams) (P
 const recordIntent = `-- name: RecordIntent :one
 UPDATE payment_attempts SET state = 'confirming', intent_id = $1, confirms = confirms + 1
 WHERE key = $2 AND fence = $3 AND state = 'authorized'
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type RecordIntentParams struct {
@@ -1139,6 +1166,7 @@ func (q *Queries) RecordIntent(ctx context.Context, arg RecordIntentParams) (Pay
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -1182,7 +1210,7 @@ func (q *Queries) ReleaseAttempt(ctx context.Context, arg ReleaseAttemptParams) 
 const returnAttempt = `-- name: ReturnAttempt :one
 UPDATE payment_attempts SET state = 'returned', returned_at = $1, code = $2, token_sealed = NULL
 WHERE key = $3 AND state = 'taken'
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type ReturnAttemptParams struct {
@@ -1216,6 +1244,7 @@ func (q *Queries) ReturnAttempt(ctx context.Context, arg ReturnAttemptParams) (P
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -1235,7 +1264,7 @@ func (q *Queries) ReturnAttempt(ctx context.Context, arg ReturnAttemptParams) (P
 }
 
 const samePaymentSince = `-- name: SamePaymentSince :many
-SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts
+SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts
 WHERE account = $1 AND cents = $2 AND authorized_at >= $3
   AND state IN ('authorized', 'confirming', 'unknown', 'taken')
 ORDER BY authorized_at DESC
@@ -1279,6 +1308,7 @@ func (q *Queries) SamePaymentSince(ctx context.Context, arg SamePaymentSincePara
 			&i.OfferedAt,
 			&i.TokenizedAt,
 			&i.AuthorizedAt,
+			&i.CountsFrom,
 			&i.SettledAt,
 			&i.ReturnedAt,
 			&i.IntentID,
@@ -1346,7 +1376,7 @@ UPDATE payment_attempts
 SET state = 'taken', settled_at = $1, leased_until = NULL, next_look_at = NULL,
     token_sealed = CASE WHEN method = 'card' THEN NULL ELSE token_sealed END
 WHERE key = $2 AND fence = $3 AND state IN ('confirming', 'unknown')
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type TakeAttemptParams struct {
@@ -1380,6 +1410,7 @@ func (q *Queries) TakeAttempt(ctx context.Context, arg TakeAttemptParams) (Payme
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -1415,7 +1446,7 @@ func (q *Queries) TextResultTo(ctx context.Context, arg TextResultToParams) erro
 const tokenizeAttempt = `-- name: TokenizeAttempt :one
 UPDATE payment_attempts SET state = 'tokenized', token_sealed = $1, last4 = $2, tokenized_at = $3
 WHERE key = $4 AND state = 'offered'
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type TokenizeAttemptParams struct {
@@ -1455,6 +1486,7 @@ func (q *Queries) TokenizeAttempt(ctx context.Context, arg TokenizeAttemptParams
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,
@@ -1471,6 +1503,55 @@ func (q *Queries) TokenizeAttempt(ctx context.Context, arg TokenizeAttemptParams
 		&i.TextAsked,
 	)
 	return i, err
+}
+
+const unheardFailures = `-- name: UnheardFailures :many
+SELECT coalesce(f.counts_from, f.authorized_at)::timestamptz AS counts_from, coalesce(n.sent_at, f.settled_at)::timestamptz AS told_at, acc.account, acc.kind
+FROM payment_attempts a
+JOIN payment_attempts f ON f.account = a.account AND f.state = 'declined' AND NOT f.heard AND f.settled_at >= $1
+JOIN accounts acc ON acc.account = a.account
+LEFT JOIN notices n ON n.attempt_key = f.key AND n.kind = 'payment_failed'
+WHERE a.key = $2
+ORDER BY 1
+`
+
+type UnheardFailuresParams struct {
+	Since *time.Time
+	Key   string
+}
+
+type UnheardFailuresRow struct {
+	CountsFrom time.Time
+	ToldAt     time.Time
+	Account    string
+	Kind       string
+}
+
+// L3: payments on the same account that failed without the caller hearing so, and since when they may know: from the text, or
+// from the failure itself where none went.
+func (q *Queries) UnheardFailures(ctx context.Context, arg UnheardFailuresParams) ([]UnheardFailuresRow, error) {
+	rows, err := q.db.Query(ctx, unheardFailures, arg.Since, arg.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []UnheardFailuresRow{}
+	for rows.Next() {
+		var i UnheardFailuresRow
+		if err := rows.Scan(
+			&i.CountsFrom,
+			&i.ToldAt,
+			&i.Account,
+			&i.Kind,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const unknownSince = `-- name: UnknownSince :many
@@ -1510,7 +1591,7 @@ UPDATE payment_attempts
 SET state = 'voided', settled_at = $1, token_sealed = NULL, fence = fence + 1, next_look_at = NULL
 WHERE key = $2 AND state = 'authorized' AND intent_id IS NULL
   AND (leased_until IS NULL OR leased_until <= $3)
-RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
+RETURNING key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked
 `
 
 type VoidAttemptParams struct {
@@ -1545,6 +1626,7 @@ func (q *Queries) VoidAttempt(ctx context.Context, arg VoidAttemptParams) (Payme
 		&i.OfferedAt,
 		&i.TokenizedAt,
 		&i.AuthorizedAt,
+		&i.CountsFrom,
 		&i.SettledAt,
 		&i.ReturnedAt,
 		&i.IntentID,

@@ -27,6 +27,7 @@ CREATE TABLE payment_attempts (
     offered_at    timestamptz NOT NULL,
     tokenized_at  timestamptz,
     authorized_at timestamptz,              -- = received (C6)
+    counts_from   timestamptz,              -- received already then: it replaces one that failed behind the caller's back (L3)
     settled_at    timestamptz,              -- taken, declined, voided or closed
     returned_at   timestamptz,
     intent_id     text UNIQUE,              -- the processor's object, stored before it is confirmed

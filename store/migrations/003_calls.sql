@@ -5,7 +5,7 @@ CREATE TABLE calls (
     caller         text,
     called         text,
     language       text NOT NULL,
-    language_known boolean NOT NULL,        -- chosen or on file, not taken for granted (K2)
+    language_known boolean NOT NULL DEFAULT false, -- chosen or on file, not taken for granted (K2)
     step           text NOT NULL,           -- where the call goes on after a loss
     turn           integer NOT NULL,
     member_id      text,

@@ -19,6 +19,13 @@ RETURNING notice_id;
 -- name: PaymentNoticeID :one
 SELECT id FROM notices WHERE attempt_key = @attempt_key AND kind = @kind;
 
+-- name: EachByItsKey :exec
+-- A batch is read and written a row at a time by its key, whatever the database believes of the tables' sizes: right after a
+-- planning run or an import it knows nothing, and would read all accounts for a hundred texts.
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_material', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
+       set_config('max_parallel_workers_per_gather', '0', true);
+
 -- name: LockNumbersOf :exec
 -- Texts to one number are looked at one after another (N3); in one order, so that two batches never wait for each other.
 SELECT pg_advisory_xact_lock(n.key)
@@ -34,13 +41,7 @@ ORDER BY n.id FOR UPDATE OF n SKIP LOCKED;
 -- name: NoticeFacts :many
 -- Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still
 -- stands, or one row without a reason. The zones are those of the members whose number it is, and of the reason's own.
-SELECT n.id,
-    EXISTS (SELECT 1 FROM consents c WHERE c.number = n.number AND c.channel = n.channel
-            AND c.purpose = 'payments' AND c.ended_at IS NULL) AS consent,
-    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
-            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source <> 'undeliverable') AS opted_out,
-    EXISTS (SELECT 1 FROM suppressions s WHERE s.number = n.number AND s.channel = n.channel
-            AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL AND s.source = 'undeliverable') AS unreachable,
+SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(s.opted_out, false)::boolean AS opted_out, coalesce(s.unreachable, false)::boolean AS unreachable,
     ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number AND p.time_zone <> '' ORDER BY 1)::text[] AS zones_of_number,
     m.time_zone AS zone_of_account,
     r.account, r.days_before, r.coverage_month,
@@ -55,6 +56,14 @@ SELECT n.id,
     (r.attempt_key IS NOT NULL AND EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = r.account AND o.key <> r.attempt_key
                                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight
 FROM notices n
+LEFT JOIN LATERAL ( -- one probe of the index each: a join or EXISTS may read the whole table for a batch
+    SELECT consents.number FROM consents
+    WHERE consents.number = n.number AND consents.channel = n.channel AND purpose = 'payments' AND ended_at IS NULL LIMIT 1
+) c ON true
+LEFT JOIN LATERAL (
+    SELECT bool_or(source <> 'undeliverable') AS opted_out, bool_or(source = 'undeliverable') AS unreachable FROM suppressions
+    WHERE suppressions.number = n.number AND suppressions.channel = n.channel AND purpose IN ('payments', 'all') AND lifted_at IS NULL
+) s ON true
 LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
 LEFT JOIN payment_attempts a ON a.key = r.attempt_key
 LEFT JOIN accounts acc ON acc.account = r.account
@@ -191,6 +200,18 @@ WITH due AS (
 SELECT min(due.not_before)::timestamptz AS oldest FROM due
 WHERE due.not_before <= @now::timestamptz
 HAVING min(due.not_before) IS NOT NULL;
+
+-- name: TextsDue :one
+-- What waits and may go, each counted up to a bound: beyond it the number says nothing more.
+SELECT (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY (@first::text[]) AND n.not_before <= @now LIMIT @most::int) f) AS first,
+       (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY (@reminders::text[]) AND n.not_before <= @now LIMIT @most::int) r) AS reminders,
+       coalesce((SELECT min(d.at) FROM unnest(@reminders::text[]) AS k(kind)
+        CROSS JOIN LATERAL (SELECT n.not_before AS at FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) d
+        WHERE d.at <= @now), @now)::timestamptz AS oldest_reminder;
+
+-- name: UnknownTexts :many
+-- Since when the outcome of each text in doubt is not known.
+SELECT coalesce(tried_at, not_before)::timestamptz AS since FROM notices WHERE state = 'unknown' LIMIT @most::int;
 
 -- name: Textable :one
 SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL)

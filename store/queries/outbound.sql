@@ -33,14 +33,15 @@ ORDER BY p.not_before, p.id LIMIT 1;
 -- name: DueLooks :many
 SELECT id FROM notices
 WHERE state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
-ORDER BY next_look_at, id LIMIT 1000;
+ORDER BY next_look_at, id LIMIT 5000;
 
 -- name: DuePolls :many
 SELECT id FROM notices WHERE poll_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
 ORDER BY poll_at, id LIMIT 1000;
 
 -- name: NoteNudged :exec
-UPDATE notices SET nudged_until = @again WHERE id = ANY (@ids::bigint[]);
+-- One that a courier has put off meanwhile is not on its way: it is due again when its new hour comes.
+UPDATE notices SET nudged_until = @again WHERE id = ANY (@ids::bigint[]) AND state = 'planned' AND not_before <= @now;
 
 -- name: ClaimPolls :many
 UPDATE notices SET fence = fence + 1, leased_until = @lease_until
@@ -184,3 +185,6 @@ WHERE NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = r.number AND s.c
   AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.number = r.number AND c.channel = r.channel AND c.purpose = r.purpose AND c.ended_at >= r.at)
 ORDER BY r.number, r.channel, r.purpose, r.at
 ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
+
+-- name: Stopped :many
+SELECT kind, by_whom FROM campaigns WHERE paused_at IS NOT NULL;

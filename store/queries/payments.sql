@@ -38,9 +38,20 @@ RETURNING *;
 -- From here on the member has paid in time. one_open_attempt_an_account may refuse it.
 UPDATE payment_attempts
 SET state = 'authorized', authorized_at = @at, reference = @reference, not_before = @not_before,
-    awaits_letter = @awaits_letter, text_number = @text_number, text_asked = @text_asked
+    awaits_letter = @awaits_letter, text_number = @text_number, text_asked = @text_asked, counts_from = @counts_from
 WHERE key = @key AND state = 'tokenized'
 RETURNING *;
+
+-- name: UnheardFailures :many
+-- L3: payments on the same account that failed without the caller hearing so, and since when they may know: from the text, or
+-- from the failure itself where none went.
+SELECT coalesce(f.counts_from, f.authorized_at)::timestamptz AS counts_from, coalesce(n.sent_at, f.settled_at)::timestamptz AS told_at, acc.account, acc.kind
+FROM payment_attempts a
+JOIN payment_attempts f ON f.account = a.account AND f.state = 'declined' AND NOT f.heard AND f.settled_at >= @since
+JOIN accounts acc ON acc.account = a.account
+LEFT JOIN notices n ON n.attempt_key = f.key AND n.kind = 'payment_failed'
+WHERE a.key = @key
+ORDER BY 1;
 
 -- name: InsertEvidence :exec
 INSERT INTO payment_evidence (key, terms, version, language, given, confidence, caller, terms_at, given_at, written_copy, hash)
@@ -195,12 +206,17 @@ SELECT
   count(*) FILTER (WHERE account = @account AND guest = @guest AND state = 'declined') AS declines_account,
   count(*) FILTER (WHERE caller = @caller AND state = 'declined') AS declines_caller,
   count(*) FILTER (WHERE caller IS NULL AND state = 'declined' AND offered_at > @hour_ago) AS declines_withheld,
+  count(*) FILTER (WHERE caller = @caller AND state IN ('authorized', 'confirming', 'unknown') AND NOT awaits_letter) AS open_caller,
   count(*) FILTER (WHERE caller = @caller AND guest AND authorized_at IS NOT NULL) AS guest_pays_caller,
   count(*) FILTER (WHERE account = @account AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_account,
   count(*) FILTER (WHERE caller = @caller AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_caller
 FROM payment_attempts
 WHERE offered_at > @day_ago AND NOT (call_sid = @call_sid AND turn = @turn)
   AND (account = @account OR caller = @caller OR (caller IS NULL AND state = 'declined'));
+
+-- name: OneCallerAtATime :exec
+-- Until the transaction is over: what is counted next for this number is true until then.
+SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || @caller::text, 0));
 
 -- name: FrozenAt :one
 SELECT frozen_at FROM accounts WHERE account = @account;

@@ -2,6 +2,7 @@
 
 import { byId, el, kept, post, state } from "./api.js";
 import * as desk from "./desk.js";
+import * as ring from "./ring.js";
 import * as voice from "./voice.js";
 
 let sid = sessionStorage.getItem("call") || "";
@@ -22,55 +23,13 @@ async function refresh() {
   const before = acts;
   const view = await state(asked);
   desk.show(view);
-  showRinging(view.ringing);
   if (asked === sid && before === acts) {
     if (!view.call) forget();
     else if (acting) drawLines(view.call); // the act's own answer says what is asked next
     else showCall(view.call);
   }
+  ring.show(view.ringing, !inCall(), begin, complain);
   if (view.trouble) complain(view.trouble);
-}
-
-// showRinging offers the phones that the line rings. Whoever is in a call lets them ring.
-function showRinging(list) {
-  const box = byId("ringing");
-  const shown = JSON.stringify([list, inCall()]);
-  if (box.dataset.shown === shown) return;
-  box.dataset.shown = shown;
-  box.replaceChildren(...list.map((ring) => {
-    const row = el("p", "notice rings", `${ring.says} `);
-    for (const [act, label, kind] of [["answer", "Answer", "go"], ["machine", "Let a machine answer", ""], ["no-answer", "Do not answer", ""]]) {
-      const button = el("button", kind, label);
-      button.type = "button";
-      able(button, !(act === "answer" && inCall()));
-      button.addEventListener("click", () => on(button) && pickUp(ring.sid, act));
-      row.append(" ", button);
-    }
-    return row;
-  }));
-}
-
-async function pickUp(ringing, act) {
-  complain("");
-  try {
-    const picked = await post(`ringing/${ringing}/${act}`, {});
-    if (act === "answer") take(picked.sid, "You answer …");
-    await refresh();
-  } catch (problem) {
-    complain(problem.message);
-  }
-}
-
-// take makes a call the one in hand.
-function take(id, words) {
-  acts++;
-  sid = id;
-  sessionStorage.setItem("call", sid);
-  drawn = 0;
-  call = { question: -1, lines: [], ask: { kind: "running", words, typed: 0 } };
-  byId("log").replaceChildren();
-  controls();
-  byId("keypad").focus();
 }
 
 function forget() { // duebell was started anew meanwhile
@@ -190,15 +149,26 @@ async function press(key) {
   }
 }
 
+// begin has a call in hand from here on, whoever has called whom.
+async function begin(placed) {
+  acts++;
+  sid = placed.sid;
+  sessionStorage.setItem("call", sid);
+  drawn = 0;
+  call = { question: -1, lines: [], ask: { kind: "running", words: "One moment …", typed: 0 } };
+  byId("log").replaceChildren();
+  controls();
+  byId("keypad").focus();
+  await refresh();
+}
+
 async function dial(event) {
   event.preventDefault();
   if (inCall()) return;
   complain("");
   const from = byId("from").value === "other" ? byId("number").value : byId("from").value;
   try {
-    const placed = await post("calls", { from, attestation: byId("attestation").value });
-    take(placed.sid, "Dialing …");
-    await refresh();
+    await begin(await post("calls", { from, attestation: byId("attestation").value }));
   } catch (problem) {
     complain(problem.message);
   }

@@ -57,6 +57,11 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 		t.play(ModeCallbacksShuffled)
 		t.held = append(t.held, w)
 		return
+	case ModeCallbacksLost:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.play(ModeCallbacksLost)
+		return
 	case ModeCallbacksTwice:
 		t.mu.Lock()
 		t.play(ModeCallbacksTwice)

@@ -64,6 +64,7 @@ const (
 	ModeAPIDropsTenth      Mode = "api-drops-every-tenth-reply" // of creates: accepted, and the answer is lost
 	ModeAPIRateLimits      Mode = "api-rate-limits"             // 429 with 20429, nothing stored
 	ModeCallbacksShuffled  Mode = "callbacks-out-of-order"      // status callbacks wait for Settle and come last first
+	ModeCallbacksLost      Mode = "callbacks-lost"              // no status callback arrives
 	ModeCallbacksTwice     Mode = "callbacks-twice"
 	ModeDropsConnectorOnce Mode = "drops-connector-reply" // once: the connector's first answer is lost
 )
@@ -88,7 +89,7 @@ func (t *Twilio) SetMode(mode Mode) error {
 		t.modes.webhook = mode
 	case ModeAPIDown, ModeAPIDropsReply, ModeAPIDropsTenth, ModeAPIRateLimits:
 		t.modes.api, t.modes.creates = mode, 0
-	case ModeCallbacksShuffled, ModeCallbacksTwice:
+	case ModeCallbacksShuffled, ModeCallbacksTwice, ModeCallbacksLost:
 		t.modes.callbacks = mode
 	case ModeDropsNextReply, ModeDropsConnectorOnce:
 		t.arm(mode)

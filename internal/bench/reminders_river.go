@@ -1,0 +1,96 @@
+package bench
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"duebell/internal/app"
+)
+
+// The baseline: River, doing nothing, on the same PostgreSQL. Once with as many jobs in hand as a worker
+// of ours has texts in hand, and once with as many as bring it the most. A text is no job here, because a
+// job of ours carries a batch of them; jobs that do nothing are compared with texts that do all.
+
+const (
+	mostAtOnce = 1000             // more bring River nothing
+	cooldown   = time.Millisecond // between two fetches: the shortest there is, so that no setting holds it back
+)
+
+// noop is the job of which River makes the most.
+type noop struct{}
+
+// Kind names it.
+func (noop) Kind() string { return "noop" }
+
+// river measures both.
+func (b *reminderBench) river(ctx context.Context) (err error) {
+	n := min(max(b.o.Accounts, 5000), 100_000)
+	r := b.report
+	if r.RiverPerS, err = noopJobs(ctx, b.stores.dsn, n, app.TextsInHand); err != nil {
+		return err
+	}
+	if r.RiverMostPerS, err = noopJobs(ctx, b.stores.dsn, n, mostAtOnce); err != nil {
+		return err
+	}
+	r.Ratio, r.RatioToMost = r.TextsPerS/r.RiverPerS, r.TextsPerS/r.RiverMostPerS
+	return nil
+}
+
+// noopJobs has River do nothing, so many jobs at once, and gives jobs a second. A job is done when its row
+// says so.
+func noopJobs(ctx context.Context, dsn string, n, atOnce int) (float64, error) {
+	pool, err := openPool(ctx, dsn)
+	if err != nil {
+		return 0, err
+	}
+	defer pool.Close()
+	if _, err := pool.Exec(ctx, `DELETE FROM river_job`); err != nil {
+		return 0, err
+	}
+	var done atomic.Int64
+	all := make(chan struct{})
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[noop]) error {
+		if done.Add(1) == int64(n) {
+			close(all)
+		}
+		return nil
+	}))
+	client, err := river.NewClient[pgx.Tx](riverpgxv5.New(pool), &river.Config{
+		Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: atOnce, FetchCooldown: cooldown, FetchPollInterval: 10 * cooldown}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	jobs := make([]river.InsertManyParams, n)
+	for i := range jobs {
+		jobs[i].Args = noop{}
+	}
+	if _, err := client.InsertManyFast(ctx, jobs); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := client.Start(ctx); err != nil {
+		return 0, err
+	}
+	select {
+	case <-all:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	for open := true; open && err == nil; {
+		if err = pause(ctx, 5*time.Millisecond); err == nil {
+			err = pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state = 'running')`).Scan(&open)
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	return float64(n) / took.Seconds(), client.Stop(ctx)
+}
