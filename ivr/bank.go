@@ -175,7 +175,7 @@ func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
 // isAnswer says whether the book has decided, as opposed to not having been heard.
 func isAnswer(err error) bool {
 	return errors.Is(err, payments.ErrAccountOpen) || errors.Is(err, payments.ErrClosed) ||
-		errors.Is(err, payments.ErrTooLate) || errors.Is(err, payments.ErrNoSuchAttempt)
+		errors.Is(err, payments.ErrLimit) || errors.Is(err, payments.ErrTooLate) || errors.Is(err, payments.ErrNoSuchAttempt)
 }
 
 func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) Next {
@@ -183,6 +183,11 @@ func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) 
 	switch {
 	case errors.Is(err, payments.ErrAccountOpen):
 		return c.anotherOpen(ctx)
+	case errors.Is(err, payments.ErrLimit):
+		if next, ok := c.closeOffer(ctx); !ok {
+			return next
+		}
+		return c.refuseByLimit(err)
 	case err != nil:
 		return c.closedMeanwhile(ctx)
 	}

@@ -129,15 +129,20 @@ func offer(ctx context.Context, c *Call) Next {
 	})
 	switch {
 	case errors.Is(err, payments.ErrLimit), errors.Is(err, payments.ErrFrozen):
-		c.Log.Warn("no capture: a limit is reached or the account is frozen", "call", c.Session.Call, "error", err)
-		c.say("cannot-take-now", nil)
-		return c.toPerson("limit", c.onward())
+		return c.refuseByLimit(err)
 	case err != nil:
 		return c.stumbled(err)
 	}
 	c.Attempt = a.Key
 	c.mark(ctx, LostPlace)
 	return Proceed()
+}
+
+// refuseByLimit is the generic line, a person and an alarm (I5).
+func (c *Call) refuseByLimit(err error) Next {
+	c.Log.Warn("no capture: a limit is reached or the account is frozen", "call", c.Session.Call, "error", err)
+	c.say("cannot-take-now", nil)
+	return c.toPerson("limit", c.onward())
 }
 
 // captured goes its own way for every result of the capture. Success means that we hold a token;

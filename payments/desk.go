@@ -87,6 +87,9 @@ type Authorization struct {
 	TextTo    string // E.164 where texts of this payment go; empty = none
 	TextAsked bool   // the caller said yes on this call
 	Reference string // filled in by the desk
+	// Allowed is asked within the authorizing transaction, when nobody else authorizes for this caller: ErrLimit. Filled
+	// in by the desk.
+	Allowed func(l Limits, a Attempt) error `json:"-"`
 	// CountsFrom is filled in by the desk too: zero, or since when the money counts as received because it
 	// replaces a payment that failed (L3).
 	CountsFrom time.Time
@@ -96,6 +99,7 @@ type Authorization struct {
 type Limits struct {
 	CapturesCall, DeclinesAccount, DeclinesCaller, DeclinesWithheld int
 	GuestPaysCaller, BanksAccount, BanksCaller                      int
+	OpenCaller                                                      int // authorized by the caller's number and not settled: it may yet be declined
 	Frozen                                                          bool
 }
 
@@ -168,11 +172,16 @@ func (d *Desk) Tokenize(ctx context.Context, key string, t Token) (Attempt, erro
 // Authorize records the consent. From its commit on the member has paid in time (C6).
 // ErrAccountOpen: another payment on the account is open, this one was not taken.
 // ErrClosed: the offer was closed before the consent came; nothing was charged.
+// ErrLimit: payments of this caller or on this account were declined since the offer, this one was not taken.
 // Any other error leaves open whether it was recorded: calling again with the same key tells.
 func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
 	var err error
 	if a.CountsFrom, err = d.held(ctx, a.Key, d.clock.Now()); err != nil {
 		return Attempt{}, err
+	}
+	a.Allowed = func(l Limits, of Attempt) error {
+		l.DeclinesCaller += l.OpenCaller // many calls at once are no way around the limit
+		return d.within(l, of)
 	}
 	for range 5 { // a fresh reference when the drawn one is in use
 		a.Reference = billing.NewReference(d.rand)

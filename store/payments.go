@@ -96,11 +96,31 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time
 				return err
 			}
 		}
+		if err := s.allowed(ctx, q, a, attempt(row), at); err != nil {
+			return err
+		}
 		row, err = s.authorize(ctx, q, tx, a, at)
 		got = attempt(row)
 		return err
 	})
 	return got, err
+}
+
+// allowed counts what I5 bounds, one authorization of a caller after the other.
+func (s *Store) allowed(ctx context.Context, q *db.Queries, a payments.Authorization, of payments.Attempt, at time.Time) error {
+	if a.Allowed == nil {
+		return nil
+	}
+	if of.Caller != "" {
+		if err := q.OneCallerAtATime(ctx, of.Caller); err != nil {
+			return err
+		}
+	}
+	limits, err := limits(ctx, q, of, at)
+	if err != nil {
+		return err
+	}
+	return a.Allowed(limits, of)
 }
 
 // written holds E6: no bank debit without a written notice, and no text to nowhere.
@@ -219,21 +239,25 @@ func (s *Store) Same(ctx context.Context, account string, cents billing.Money, s
 
 // Limits counts what I5 and P3 bound, for one offer.
 func (s *Store) Limits(ctx context.Context, a payments.Attempt, at time.Time) (payments.Limits, error) {
-	n, err := s.q.PayLimits(ctx, db.PayLimitsParams{
+	return limits(ctx, s.q, a, at)
+}
+
+func limits(ctx context.Context, q *db.Queries, a payments.Attempt, at time.Time) (payments.Limits, error) {
+	n, err := q.PayLimits(ctx, db.PayLimitsParams{
 		CallSid: a.Call, Turn: int32(a.Turn), Account: a.Account, Caller: ptr(a.Caller), Guest: a.Guest, //nolint:gosec // a turn is small
 		DayAgo: at.Add(-24 * time.Hour), HourAgo: at.Add(-time.Hour),
 	})
 	if err != nil {
 		return payments.Limits{}, fmt.Errorf("count payments: %w", err)
 	}
-	frozen, err := s.q.FrozenAt(ctx, a.Account)
+	frozen, err := q.FrozenAt(ctx, a.Account)
 	if err != nil {
 		return payments.Limits{}, fmt.Errorf("read account: %w", err)
 	}
 	return payments.Limits{
 		CapturesCall: int(n.CapturesCall), DeclinesAccount: int(n.DeclinesAccount), DeclinesCaller: int(n.DeclinesCaller),
 		DeclinesWithheld: int(n.DeclinesWithheld), GuestPaysCaller: int(n.GuestPaysCaller),
-		BanksAccount: int(n.BanksAccount), BanksCaller: int(n.BanksCaller), Frozen: frozen != nil,
+		BanksAccount: int(n.BanksAccount), BanksCaller: int(n.BanksCaller), OpenCaller: int(n.OpenCaller), Frozen: frozen != nil,
 	}, nil
 }
 

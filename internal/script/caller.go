@@ -211,23 +211,6 @@ func over(ctx context.Context, r *run) error {
 	})
 }
 
-func readPayCard(_ *parser, t *tokens) (act, error) {
-	number, err := t.text("the card number")
-	if err != nil {
-		return nil, err
-	}
-	var rest [3]string
-	for i, what := range []string{"the expiration date", "the security code", "the ZIP code"} {
-		if rest[i], err = t.text(what); err != nil {
-			return nil, err
-		}
-	}
-	return func(ctx context.Context, r *run) error {
-		r.secret(number, rest[0], strings.ReplaceAll(rest[0], "/", ""), rest[1], rest[2])
-		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.PayCard(ctx, number, rest[0], rest[1], rest[2]) })
-	}, nil
-}
-
 func readPayBank(_ *parser, t *tokens) (act, error) {
 	routing, err := t.text("the routing number")
 	if err != nil {

@@ -74,6 +74,17 @@ func (p *parser) read(line string) error {
 		return err
 	}
 	t := &tokens{list: list}
+	times, err := t.times()
+	if err != nil {
+		return err
+	}
+	before := len(p.script.steps)
+	defer func() {
+		again := slices.Clone(p.script.steps[before:])
+		for range times - 1 {
+			p.script.steps = append(p.script.steps, again...)
+		}
+	}()
 	for t.more() {
 		if t.peek() == "policy" {
 			return p.policy(line)

@@ -44,6 +44,7 @@ type run struct {
 
 	armedErr     error
 	exhausts     string
+	tried        int               // cards that somebody came to try
 	alike        map[string]string // what was said, by the name that the story gives it
 	texted       map[string]bool
 	mayText      []world.Text // Body is a pattern

@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -71,6 +72,22 @@ func (t *tokens) peek() string {
 		return ""
 	}
 	return t.list[t.next].text
+}
+
+// times takes the count before a line that is told several times: "times 50 call from …".
+func (t *tokens) times() (int, error) {
+	if !t.skip("times") {
+		return 1, nil
+	}
+	s, err := t.word("how many times")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 2 || n > 1000 {
+		return 0, fmt.Errorf("%q is no count such as 50", s)
+	}
+	return n, nil
 }
 
 // word takes the next token, which may not be in quotation marks.

@@ -953,6 +953,16 @@ func (q *Queries) OldestDue(ctx context.Context, now *time.Time) (time.Time, err
 	return oldest, err
 }
 
+const oneCallerAtATime = `-- name: OneCallerAtATime :exec
+SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || $1::text, 0))
+`
+
+// Until the transaction is over: what is counted next for this number is true until then.
+func (q *Queries) OneCallerAtATime(ctx context.Context, caller string) error {
+	_, err := q.db.Exec(ctx, oneCallerAtATime, caller)
+	return err
+}
+
 const openAttemptOn = `-- name: OpenAttemptOn :one
 SELECT key, call_sid, turn, account, cents, fee_cents, method, bank_type, guest, caller, holder, language, state, reference, token_sealed, last4, awaits_letter, not_before, offered_at, tokenized_at, authorized_at, counts_from, settled_at, returned_at, intent_id, creates, create_sent_at, confirms, code, looks, next_look_at, fence, leased_until, heard, text_number, text_asked FROM payment_attempts WHERE account = $1 AND state IN ('authorized', 'confirming', 'unknown')
 `
@@ -1007,6 +1017,7 @@ SELECT
   count(*) FILTER (WHERE account = $2 AND guest = $3 AND state = 'declined') AS declines_account,
   count(*) FILTER (WHERE caller = $4 AND state = 'declined') AS declines_caller,
   count(*) FILTER (WHERE caller IS NULL AND state = 'declined' AND offered_at > $5) AS declines_withheld,
+  count(*) FILTER (WHERE caller = $4 AND state IN ('authorized', 'confirming', 'unknown') AND NOT awaits_letter) AS open_caller,
   count(*) FILTER (WHERE caller = $4 AND guest AND authorized_at IS NOT NULL) AS guest_pays_caller,
   count(*) FILTER (WHERE account = $2 AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_account,
   count(*) FILTER (WHERE caller = $4 AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_caller
@@ -1030,6 +1041,7 @@ type PayLimitsRow struct {
 	DeclinesAccount  int64
 	DeclinesCaller   int64
 	DeclinesWithheld int64
+	OpenCaller       int64
 	GuestPaysCaller  int64
 	BanksAccount     int64
 	BanksCaller      int64
@@ -1053,6 +1065,7 @@ func (q *Queries) PayLimits(ctx context.Context, arg PayLimitsParams) (PayLimits
 		&i.DeclinesAccount,
 		&i.DeclinesCaller,
 		&i.DeclinesWithheld,
+		&i.OpenCaller,
 		&i.GuestPaysCaller,
 		&i.BanksAccount,
 		&i.BanksCaller,

@@ -206,12 +206,17 @@ SELECT
   count(*) FILTER (WHERE account = @account AND guest = @guest AND state = 'declined') AS declines_account,
   count(*) FILTER (WHERE caller = @caller AND state = 'declined') AS declines_caller,
   count(*) FILTER (WHERE caller IS NULL AND state = 'declined' AND offered_at > @hour_ago) AS declines_withheld,
+  count(*) FILTER (WHERE caller = @caller AND state IN ('authorized', 'confirming', 'unknown') AND NOT awaits_letter) AS open_caller,
   count(*) FILTER (WHERE caller = @caller AND guest AND authorized_at IS NOT NULL) AS guest_pays_caller,
   count(*) FILTER (WHERE account = @account AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_account,
   count(*) FILTER (WHERE caller = @caller AND method = 'bank' AND tokenized_at IS NOT NULL) AS banks_caller
 FROM payment_attempts
 WHERE offered_at > @day_ago AND NOT (call_sid = @call_sid AND turn = @turn)
   AND (account = @account OR caller = @caller OR (caller IS NULL AND state = 'declined'));
+
+-- name: OneCallerAtATime :exec
+-- Until the transaction is over: what is counted next for this number is true until then.
+SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || @caller::text, 0));
 
 -- name: FrozenAt :one
 SELECT frozen_at FROM accounts WHERE account = @account;
