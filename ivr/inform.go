@@ -14,7 +14,7 @@ import (
 // mainOptions are what the line does, most used first (V1).
 func mainOptions(c *Call) []Option {
 	list := []Option{{Name: "pay", Says: "option-balance-or-pay", Hears: "hears-pay"}}
-	if c.Policy.GuestPay {
+	if c.Policy.GuestPay && (c.Policy.CardsAccepted || (c.eft() && c.Policy.GuestEFT)) { // nobody is led to where nothing can be paid
 		list = append(list, Option{Name: "guest", Says: "option-guest", Hears: "hears-guest"})
 	}
 	list = append(list,

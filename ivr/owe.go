@@ -33,11 +33,11 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	if openErr == nil {
 		return c.tellInFlight(open, owed)
 	}
-	c.tellAutoPay(owed)
 	if owed.Account.Status != billing.StatusActive { // B10: nothing may look as if it restored coverage
 		c.say("not-active", Args{"Account": c.accountName(c.Kind)})
 		return Go(AnythingElse)
 	}
+	c.tellAutoPay(owed)
 	c.tellOwed(owed)
 	if owed.TotalDue <= c.Policy.PaidToleranceCents { // B9
 		c.Broken = Broken{}

@@ -82,7 +82,7 @@ func (w *writer) member(s Story) {
 		since, consent = "", feed.ConsentNone
 	}
 	w.add(feed.Members, s.MemberID, s.Name, s.Phone, since, strconv.FormatBool(s.Phone != ""), s.Language, "America/New_York", string(consent),
-		s.Born, s.ZIP, s.SSNLast4, s.Invoice, "")
+		s.Born, s.ZIP, s.SSNLast4, s.Invoice, s.InvoicePrevious)
 }
 
 func (w *writer) account(s Story) {

@@ -19,14 +19,15 @@ import (
 // Story is one account and the member it belongs to, with the standing that billing's files give
 // it at any time: a current bill, and perhaps last month's still unpaid.
 type Story struct {
-	MemberID string
-	Name     string
-	Phone    string // mobile; consent to texts comes with it. Empty: none
-	Language string
-	Born     string // YYYY-MM-DD; empty for an employer
-	ZIP      string
-	SSNLast4 string
-	Invoice  string
+	MemberID        string
+	Name            string
+	Phone           string // mobile; consent to texts comes with it. Empty: none
+	Language        string
+	Born            string // YYYY-MM-DD; empty for an employer
+	ZIP             string
+	SSNLast4        string
+	Invoice         string
+	InvoicePrevious string // of last month's bill, for employers
 
 	Account      string
 	Kind         billing.Kind
@@ -99,20 +100,21 @@ func Stories() []Story {
 
 // words are what a script can say of an account, each followed by its value; docs are in Parse.
 var words = map[string]func(s *Story, value string) error{
-	"owes":     func(s *Story, v string) error { return owes(s, v) },
-	"past-due": func(s *Story, v string) (err error) { s.PastDue, err = dollars(v); return err },
-	"member":   func(s *Story, v string) error { s.MemberID = v; return nil },
-	"name":     func(s *Story, v string) error { s.Name = strings.ReplaceAll(v, "_", " "); return nil },
-	"phone":    func(s *Story, v string) error { s.Phone = v; return nil },
-	"language": func(s *Story, v string) error { s.Language = v; return nil },
-	"born":     func(s *Story, v string) error { s.Born = v; return nil },
-	"zip":      func(s *Story, v string) error { s.ZIP = v; return nil },
-	"ssn":      func(s *Story, v string) error { s.SSNLast4 = v; return nil },
-	"invoice":  func(s *Story, v string) error { s.Invoice = v; return nil },
-	"kind":     func(s *Story, v string) error { s.Kind = billing.Kind(v); return nil },
-	"status":   func(s *Story, v string) error { s.Status = billing.Status(v); return nil },
-	"grace":    func(s *Story, v string) error { s.Grace = billing.Regime(v); return nil },
-	"first":    func(s *Story, v string) (err error) { s.First, err = strconv.ParseBool(v); return err },
+	"owes":             func(s *Story, v string) error { return owes(s, v) },
+	"past-due":         func(s *Story, v string) (err error) { s.PastDue, err = dollars(v); return err },
+	"member":           func(s *Story, v string) error { s.MemberID = v; return nil },
+	"name":             func(s *Story, v string) error { s.Name = strings.ReplaceAll(v, "_", " "); return nil },
+	"phone":            func(s *Story, v string) error { s.Phone = v; return nil },
+	"language":         func(s *Story, v string) error { s.Language = v; return nil },
+	"born":             func(s *Story, v string) error { s.Born = v; return nil },
+	"zip":              func(s *Story, v string) error { s.ZIP = v; return nil },
+	"ssn":              func(s *Story, v string) error { s.SSNLast4 = v; return nil },
+	"invoice":          func(s *Story, v string) error { s.Invoice = v; return nil },
+	"invoice-previous": func(s *Story, v string) error { s.InvoicePrevious = v; return nil },
+	"kind":             func(s *Story, v string) error { s.Kind = billing.Kind(v); return nil },
+	"status":           func(s *Story, v string) error { s.Status = billing.Status(v); return nil },
+	"grace":            func(s *Story, v string) error { s.Grace = billing.Regime(v); return nil },
+	"first":            func(s *Story, v string) (err error) { s.First, err = strconv.ParseBool(v); return err },
 	"autopay": func(s *Story, v string) (err error) {
 		day, last4, _ := strings.Cut(v, "/")
 		s.AutoPayDay, err = strconv.Atoi(day)
@@ -127,7 +129,7 @@ var words = map[string]func(s *Story, value string) error{
 //	712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139
 //
 // owes is the current bill, past-due last month's beside it; a negative owes is a credit. Besides:
-// member, name (with _ for a blank), language, ssn, invoice, kind, status, grace, first (true),
+// member, name (with _ for a blank), language, ssn, invoice, invoice-previous, kind, status, grace, first (true),
 // autopay (21/6789). The forms of the values are the import's to judge.
 func Parse(fields []string) (Story, error) {
 	if len(fields) == 0 || len(fields)%2 == 0 {

@@ -56,6 +56,28 @@ func readNotHeard(_ *parser, t *tokens) (act, error) {
 	}, err
 }
 
+// readWhole is for what may not be talked over (V5): no key or word cuts it short.
+func readWhole(_ *parser, t *tokens) (act, error) {
+	pattern, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		return r.onCall(func(c *caller) error {
+			found := r.mirrored()
+			for _, h := range c.HeardSinceInput() {
+				if heardIn(pattern, h.Text) {
+					found = true
+					if h.BargeIn {
+						return fmt.Errorf("%q may be talked over", pattern)
+					}
+				}
+			}
+			if !found {
+				return fmt.Errorf("%q was not heard in one piece", pattern)
+			}
+			return nil
+		})
+	}, err
+}
+
 func readTexted(_ *parser, t *tokens) (act, error) {
 	to, err := phone(t)
 	if err != nil {
@@ -130,13 +152,14 @@ func readCharged(_ *parser, t *tokens) (act, error) {
 		return nil, err
 	}
 	method, err := t.oneOf("card", "bank")
+	company := t.skip("CCD") // a business account is never debited as a person's, nor the other way round (E1)
 	return func(ctx context.Context, r *run) error {
 		list, err := r.newCharges(ctx)
 		if err != nil {
 			return err
 		}
 		for _, c := range list {
-			if c.Account == number && c.Cents == cents && c.Method == method {
+			if c.Account == number && c.Cents == cents && c.Method == method && c.Company == company {
 				r.charged[c.Reference] = true
 				return nil
 			}
@@ -164,6 +187,9 @@ func listCharges(list []world.Charge) string {
 	var b strings.Builder
 	for _, c := range list {
 		fmt.Fprintf(&b, "\n  %s on %s by %s", dollars(c.Cents), orNothing(c.Account), c.Method)
+		if c.Company {
+			b.WriteString(" CCD")
+		}
 	}
 	return b.String()
 }

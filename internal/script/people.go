@@ -180,7 +180,7 @@ func readSpeaks(_ *parser, t *tokens) (act, error) {
 func readHandedOver(_ *parser, t *tokens) (act, error) {
 	want := t.pairs()
 	for key := range want {
-		if key != "reason" && key != "verified" && key != "account" && key != "outcome" {
+		if key != "reason" && key != "verified" && key != "account" && key != "outcome" && key != "to" {
 			return nil, fmt.Errorf("nothing is known of %s", key)
 		}
 	}
@@ -198,7 +198,7 @@ func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string)
 		return errors.New("no person was dialled")
 	}
 	for _, h := range list {
-		if isHandOver(h, want) {
+		if isHandOver(h, c.Agent().To, want) {
 			r.w.Pass("handed-over")
 			return nil
 		}
@@ -206,8 +206,8 @@ func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string)
 	return fmt.Errorf("handed over is not %v, but: %+v", want, list)
 }
 
-func isHandOver(h world.HandOver, want map[string]string) bool {
-	got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "outcome": h.Outcome}
+func isHandOver(h world.HandOver, to string, want map[string]string) bool {
+	got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "outcome": h.Outcome, "to": to}
 	if h.Verified {
 		got["verified"] = "yes"
 	}

@@ -21,6 +21,7 @@ type Charge struct {
 	Cents     int64
 	Method    string // card or bank
 	Returned  bool
+	Company   bool // debited as a company's account (E1)
 }
 
 // Charges are all of the processor's, oldest first.
@@ -31,7 +32,7 @@ func (w *World) Charges(ctx context.Context) ([]Charge, error) {
 	}
 	var list []Charge
 	for _, c := range p.Charges() {
-		charge := Charge{Reference: c.Reference, Cents: c.Cents, Method: "card", Returned: c.Returned}
+		charge := Charge{Reference: c.Reference, Cents: c.Cents, Method: "card", Returned: c.Returned, Company: c.Company}
 		if c.Method != "card" {
 			charge.Method = "bank"
 		}

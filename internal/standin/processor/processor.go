@@ -132,6 +132,7 @@ type Charge struct {
 	Token     string // the payment method's id
 	Status    string // the PaymentIntent's
 	Returned  bool   // it bounced, or is disputed
+	Company   bool   // the bank account is a company's: the debit is of class CCD
 	At        time.Time
 }
 
@@ -147,10 +148,15 @@ func (p *Processor) Charges() []Charge {
 		out = append(out, Charge{
 			ID: in.ID, Reference: in.Metadata["reference"], Cents: in.Amount,
 			Method: in.Types[0], Token: in.Charged, Status: in.Status,
-			Returned: in.Returned, At: in.ConfirmedAt,
+			Returned: in.Returned, At: in.ConfirmedAt, Company: p.ofCompany(in.Charged),
 		})
 	}
 	return out
+}
+
+func (p *Processor) ofCompany(id string) bool {
+	m := p.world.Methods[id]
+	return m != nil && m.HolderType == "company"
 }
 
 // ChargeCount is the number of Charges under our reference: more than one is a double charge.
