@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 
+	"duebell/payments"
 	"duebell/voiceprompts"
 )
 
@@ -110,6 +111,8 @@ func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 	return Go(Goodbye)
 }
 
-// eft says whether a bank debit may be consented to on this call: by policy (P1), and never on a call
-// that nobody asked for (E2).
-func (c *Call) eft() bool { return c.Policy.EFTEnabled && c.PlacedFor != Reminder }
+// eft says whether a bank debit may be consented to on this call: by policy (P1), never on a call that
+// nobody asked for (E2), and in a language that has words for it (E4).
+func (c *Call) eft() bool {
+	return c.Policy.EFTEnabled && c.PlacedFor != Reminder && payments.CanAssent(c.Lang)
+}

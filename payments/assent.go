@@ -26,6 +26,10 @@ var assentForms = map[string][]string{
 	"es": {"autorizo", "yo autorizo", "sí autorizo", "lo autorizo", "autorizo el pago"},
 }
 
+// CanAssent says whether there are words that authorize a debit in a language: until they are agreed with
+// counsel and the bank (E4, E13), none is offered in it.
+func CanAssent(lang string) bool { return len(assentForms[lang]) > 0 }
+
 // refusals are the words of any language that turn every answer into a no (E4).
 var refusals = []string{"not", "no", "dont", "never", "cancel", "stop", "wait", "nunca", "cancelar", "espere"}
 

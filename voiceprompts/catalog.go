@@ -80,14 +80,15 @@ func load(root fs.FS) (*Catalog, error) {
 
 // loadLanguage reads all files of one language.
 func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
-	if !slices.ContainsFunc(languages, func(l Language) bool { return l.Tag == tag }) {
-		return nil, fmt.Errorf("no such language in the table of languages")
+	at := slices.IndexFunc(languages, func(l Language) bool { return l.Tag == tag })
+	if at < 0 {
+		return nil, fmt.Errorf("there is no %s of it", languageFile)
 	}
 	files, err := fs.Glob(root, path.Join(tag, "*.toml"))
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := language.Parse(cmp.Or(pluralsOf[tag], tag))
+	parsed, err := language.Parse(cmp.Or(languages[at].PluralsLike, tag))
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +96,9 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	bundle := i18n.NewBundle(parsed)
 	set := &messageSet{localizer: i18n.NewLocalizer(bundle, parsed.String()), byKey: map[string]message{}}
 	for _, file := range files {
+		if name := path.Base(file); name == languageFile || name == readingFile {
+			continue
+		}
 		messages, err := readFile(root, file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path.Base(file), err)

@@ -123,7 +123,7 @@ func TestLoadRefuses(t *testing.T) {
 		want  string
 	}{
 		{"no English", map[string]string{"es/a.toml": "[a]\nother = 'x'\n"}, "none of"},
-		{"a language that is not in the table", map[string]string{"en/a.toml": fixtureEnglish, "xx/a.toml": ""}, "no such language"},
+		{"a language that is not in the table", map[string]string{"en/a.toml": fixtureEnglish, "xx/a.toml": ""}, "there is no language.toml"},
 		{"a key that English lacks", map[string]string{"en/a.toml": fixtureEnglish, "es/a.toml": "[hola]\nother = 'x'\n"}, "not a message of"},
 		{"other placeholders", map[string]string{"en/a.toml": fixtureEnglish, "es/a.toml": "[owe]\nother = 'Debe {{.Amount}}.'\n"}, "placeholders"},
 		{"a key twice", map[string]string{"en/a.toml": fixtureEnglish, "en/b.toml": fixtureEnglish}, "already in a.toml"},

@@ -1,54 +1,59 @@
 package voiceprompts
 
-import "slices"
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/BurntSushi/toml"
+)
 
 // Reference is the language in which every message is first written. What it
 // defines is what every other language has to define.
 const Reference = "en"
 
+// languageFile says, beside a language's messages, how Twilio speaks and hears it.
+const languageFile = "language.toml"
+
 // Language is one language of the line and how Twilio speaks and hears it.
 type Language struct {
-	Tag            string // "en": the folder under messages, and the word in the policy file
+	Tag            string `toml:"-"` // "en": the folder under messages, and the word in the policy file
+	Order          int    // in which languages are listed (K1)
 	Name           string // in English, for agents
 	Voice          string // default; the policy may name another (K1). Empty: no synthetic voice exists (K3)
-	VoiceLanguage  string // what Voice speaks, for Say
-	PayLanguage    string // for Pay; the nearest that Pay knows, our own prompts replace all it would say
-	SpeechLanguage string // for Gather's recogniser; empty: none exists
-	Complete       bool   // every message exists, and money, dates and digits can be read aloud
+	VoiceLanguage  string `toml:"voice_language"`  // what Voice speaks, for Say
+	PayLanguage    string `toml:"pay_language"`    // for Pay; the nearest that Pay knows, our own prompts replace all it would say
+	SpeechLanguage string `toml:"speech_language"` // for Gather's recogniser; empty: none exists
+	PluralsLike    string `toml:"plurals_like"`    // for a language whose plurals go-i18n does not know: one that forms them alike
 	Reviewed       bool   // cleared to be offered; K4 asks for a person's approval, recorded in docs/languages.md
+	Complete       bool   `toml:"-"` // computed: every message exists, and money, dates and times can be read aloud
 }
 
-// languages in the order in which they are offered (K1). Complete is computed.
-// Reviewed is set here. That of Spanish is ahead of its approval: the line is built and
-// tested in both languages, and docs/languages.md says what is to happen before launch.
-var languages = []Language{
-	{
-		Tag: "en", Name: "English", Voice: "Polly.Joanna-Neural", VoiceLanguage: "en-US",
-		PayLanguage: "en-US", SpeechLanguage: "en-US", Reviewed: true,
-	},
-	{
-		// es-ES is the one Spanish that both Twilio's pages and its SDK list for Pay.
-		Tag: "es", Name: "Spanish", Voice: "Polly.Lupe-Neural", VoiceLanguage: "es-US",
-		PayLanguage: "es-ES", SpeechLanguage: "es-US", Reviewed: true,
-	},
-	{
-		Tag: "pt", Name: "Portuguese", Voice: "Polly.Camila-Neural", VoiceLanguage: "pt-BR",
-		PayLanguage: "en-US", SpeechLanguage: "pt-BR",
-	},
-	{
-		Tag: "zh", Name: "Mandarin Chinese", Voice: "Polly.Zhiyu-Neural", VoiceLanguage: "cmn-CN",
-		PayLanguage: "en-US", SpeechLanguage: "cmn-Hans-CN",
-	},
-	{
-		Tag: "vi", Name: "Vietnamese", Voice: "Google.vi-VN-Neural2-A", VoiceLanguage: "vi-VN",
-		PayLanguage: "en-US", SpeechLanguage: "vi-VN",
-	},
-	{Tag: "ht", Name: "Haitian Creole", PayLanguage: "en-US"},
-}
+// languages are those that have a folder, in their order.
+var languages = mustLanguages(embedded)
 
-// pluralsOf names, for a language whose plurals go-i18n does not know, one that forms
-// them alike. In Haitian Creole, as in Vietnamese, a word does not change with number.
-var pluralsOf = map[string]string{"ht": "vi"}
+func mustLanguages(files fs.FS) []Language {
+	found, err := fs.Glob(files, path.Join("messages", "*", languageFile))
+	if err != nil {
+		panic(err) // the pattern is fixed
+	}
+	var all []Language
+	for _, file := range found {
+		l := Language{Tag: path.Base(path.Dir(file))}
+		meta, err := toml.DecodeFS(files, file, &l)
+		if unknown := meta.Undecoded(); err == nil && (len(unknown) > 0 || l.Name == "" || l.Order == 0 || l.PayLanguage == "") {
+			err = fmt.Errorf("name, order and pay_language are needed, and %v means nothing here", unknown)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("%s: %v", file, err)) // embedded: found out by every test
+		}
+		all = append(all, l)
+	}
+	slices.SortFunc(all, func(a, b Language) int { return cmp.Compare(a.Order, b.Order) })
+	return all
+}
 
 // Languages are all languages that the line knows of, offered or not.
 func (c *Catalog) Languages() []Language {
@@ -92,7 +97,7 @@ func (c *Catalog) InForce(policyLanguages []string) []Language {
 // word to the last.
 func (c *Catalog) complete(tag string) bool {
 	own, ok := c.messages[tag]
-	if _, reads := readers[tag]; !ok || !reads {
+	if _, reads := readings[tag]; !ok || !reads {
 		return false
 	}
 	for _, key := range c.keys {

@@ -36,7 +36,7 @@ func mustLoad(t *testing.T) *Catalog {
 // cannot be read aloud yet.
 func samples(t *testing.T, c *Catalog, lang string) map[string]any {
 	t.Helper()
-	if _, reads := readers[lang]; !reads {
+	if _, reads := readings[lang]; !reads {
 		return nil
 	}
 	due := billing.Date{Year: 2027, Month: time.February, Day: 23}

@@ -8,27 +8,12 @@ import (
 	"duebell/billing"
 )
 
-// reader reads money, dates and times aloud in one language. Numbers stay digits,
-// because the voice knows how to say them; words around them carry the grammar (V6).
-type reader interface {
-	// money says an amount; exact says the cents even when there are none.
-	money(dollars, cents int64, exact bool) string
-	day(d billing.Date) string
-	shortDay(d billing.Date) string
-	fullDay(d billing.Date) string
-	month(m time.Month) string
-	timeOfDay(hour, minute int) string
-}
-
-// readers by language. A language without one is not complete, so it is not offered.
-var readers = map[string]reader{"en": english{}, "es": spanish{}}
-
 // readerOf falls back to English, as the line does for a language not in force (K4).
-func readerOf(lang string) reader {
-	if r, ok := readers[lang]; ok {
+func readerOf(lang string) *reading {
+	if r, ok := readings[lang]; ok {
 		return r
 	}
-	return readers[Reference]
+	return readings[Reference]
 }
 
 // Money says an amount as one would in passing: "198 dollars", "198 dollars and 50
@@ -49,14 +34,20 @@ func money(lang string, cents int64, exact bool) Speech {
 
 // Day says a date with its weekday: "Tuesday, February 23rd". In Spanish the article is
 // part of it: "el martes 23 de febrero".
-func Day(lang string, d billing.Date) Speech { return Speech(readerOf(lang).day(d)) }
+func Day(lang string, d billing.Date) Speech {
+	return Speech(readerOf(lang).date(readerOf(lang).Date.Day, d))
+}
 
 // ShortDay says a date without its weekday: "February 23rd".
-func ShortDay(lang string, d billing.Date) Speech { return Speech(readerOf(lang).shortDay(d)) }
+func ShortDay(lang string, d billing.Date) Speech {
+	return Speech(readerOf(lang).date(readerOf(lang).Date.Short, d))
+}
 
 // FullDay says a date with weekday and year, for terms that are kept as evidence
 // (E3): "Tuesday, February 23rd, 2027".
-func FullDay(lang string, d billing.Date) Speech { return Speech(readerOf(lang).fullDay(d)) }
+func FullDay(lang string, d billing.Date) Speech {
+	return Speech(readerOf(lang).date(readerOf(lang).Date.Full, d))
+}
 
 // MonthName says the name of a month, as in "your bill for April coverage" (C9).
 func MonthName(lang string, m time.Month) Speech { return Speech(readerOf(lang).month(m)) }

@@ -2,10 +2,13 @@ package voiceprompts
 
 import (
 	"encoding/csv"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"duebell/billing"
@@ -112,15 +115,35 @@ func TestOrdinals(t *testing.T) {
 		"17th", "18th", "19th", "20th", "21st", "22nd", "23rd", "24th", "25th", "26th", "27th", "28th", "29th", "30th", "31st",
 	}
 	for i, w := range want {
-		if got := ordinal(i + 1); got != w {
-			t.Errorf("ordinal(%d) = %q, want %q", i+1, got, w)
+		check(t, "ShortDay en", i+1, ShortDay("en", billing.Date{Year: 2027, Month: time.March, Day: i + 1}), "March "+w)
+	}
+}
+
+// A file of how to read aloud says what is wrong with it.
+func TestReadingsAreChecked(t *testing.T) {
+	whole, err := embedded.ReadFile("messages/es/reading.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, from, to, want string }{
+		{"whole", "", "", ""},
+		{"a month is missing", `"enero", `, "", "12 months"},
+		{"an amount without its number", `"{{.N}} dólares"`, `"dólares"`, "does not say {{.N}}"},
+		{"a misspelt name", `{{.Month}} de {{.Year}}`, `{{.Mont}} de {{.Year}}`, "{{.Month}}"},
+		{"an hour that nobody says", `until = "23:59"`, `until = "22:59"`, `23:00 is said ""`},
+		{"an unknown key", "[money]", "[money]\neuro = \"euro\"", "means nothing here"},
+	} {
+		text := strings.Replace(string(whole), tt.from, tt.to, 1)
+		_, err := readReading(fstest.MapFS{"reading.toml": {Data: []byte(text)}}, "reading.toml")
+		if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }
 
 func TestEveryMonthAndWeekdayHasItsName(t *testing.T) {
 	seen := map[string]bool{}
-	for lang := range readers {
+	for lang := range readings {
 		for m := time.January; m <= time.December; m++ {
 			seen[lang+string(MonthName(lang, m))] = true
 		}
@@ -128,7 +151,7 @@ func TestEveryMonthAndWeekdayHasItsName(t *testing.T) {
 			seen[lang+string(Day(lang, billing.Date{Year: 2027, Month: time.February, Day: 2 + day}))] = true
 		}
 	}
-	if want := len(readers) * (12 + 7); len(seen) != want {
+	if want := len(readings) * (12 + 7); len(seen) != want {
 		t.Errorf("%d different names, want %d", len(seen), want)
 	}
 }

@@ -1,0 +1,155 @@
+package voiceprompts
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"duebell/billing"
+)
+
+// readingFile holds, beside a language's messages, how it says money, dates and times.
+const readingFile = "reading.toml"
+
+// reading reads money, dates and times aloud in one language, from its file. Numbers stay digits,
+// because the voice knows how to say them; words around them carry the grammar (V6). In its patterns
+// {{.Name}} stands for a value.
+type reading struct {
+	Months   []string
+	Weekdays []string // from Sunday
+	Days     []string // of the month; none: digits
+	Money    struct{ Dollar, Dollars, Cent, Cents, Both string }
+	Date     struct{ Short, Day, Full string }
+	Time     []timeOfDay
+}
+
+// timeOfDay says the times of one part of the day.
+type timeOfDay struct {
+	From, Until billing.LocalTime // both inclusive, to the minute
+	Says        string
+	WithMinutes string `toml:"with_minutes"` // empty: Says does for every minute
+}
+
+// readings by language. A language without one is not complete, so it is not offered.
+var readings = mustRead(embedded)
+
+func mustRead(files fs.FS) map[string]*reading {
+	all := map[string]*reading{}
+	found, err := fs.Glob(files, path.Join("messages", "*", readingFile))
+	if err != nil {
+		panic(err) // the pattern is fixed
+	}
+	for _, file := range found {
+		r, err := readReading(files, file)
+		if err != nil {
+			panic(fmt.Sprintf("%s: %v", file, err)) // embedded: found out by every test
+		}
+		all[path.Base(path.Dir(file))] = r
+	}
+	return all
+}
+
+func readReading(files fs.FS, file string) (*reading, error) {
+	var r reading
+	meta, err := toml.DecodeFS(files, file, &r)
+	if err != nil {
+		return nil, err
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, fmt.Errorf("%q means nothing here", unknown[0].String())
+	}
+	return &r, r.check()
+}
+
+// check finds what would otherwise be found out by a caller.
+func (r *reading) check() error {
+	var errs []error
+	if len(r.Months) != 12 || len(r.Weekdays) != 7 || (len(r.Days) != 31 && len(r.Days) != 0) {
+		errs = append(errs, errors.New("there are 12 months, 7 weekdays and 31 days"))
+	}
+	for pattern, needs := range map[string][]string{
+		r.Money.Dollars: {"N"}, r.Money.Cents: {"N"}, r.Money.Both: {"Dollars", "Cents"},
+		r.Date.Short: {"Month", "Day"}, r.Date.Day: {"Weekday", "Month", "Day"}, r.Date.Full: {"Weekday", "Month", "Day", "Year"},
+	} {
+		for _, name := range needs {
+			if !strings.Contains(pattern, "{{."+name+"}}") {
+				errs = append(errs, fmt.Errorf("%q does not say {{.%s}}", pattern, name))
+			}
+		}
+	}
+	for minute := range 24 * 60 {
+		if says := r.timeOfDay(minute/60, minute%60); says == "" || strings.Contains(says, "{{") {
+			errs = append(errs, fmt.Errorf("%02d:%02d is said %q", minute/60, minute%60, says))
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// fill puts values in the place of names: name, value, name, value …
+func fill(pattern string, values ...string) string {
+	pairs := make([]string, len(values))
+	for i, v := range values {
+		pairs[i] = v
+		if i%2 == 0 {
+			pairs[i] = "{{." + v + "}}"
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace(pattern)
+}
+
+// money says an amount; exact says the cents even when there are none.
+func (r *reading) money(dollars, cents int64, exact bool) string {
+	d, c := counted(r.Money.Dollar, r.Money.Dollars, dollars), counted(r.Money.Cent, r.Money.Cents, cents)
+	switch {
+	case dollars == 0 && cents != 0:
+		return c
+	case cents == 0 && !exact:
+		return d
+	default:
+		return fill(r.Money.Both, "Dollars", d, "Cents", c)
+	}
+}
+
+func counted(one, many string, n int64) string {
+	if n == 1 {
+		return one
+	}
+	return fill(many, "N", strconv.FormatInt(n, 10))
+}
+
+func (r *reading) date(pattern string, d billing.Date) string {
+	day := strconv.Itoa(d.Day)
+	if len(r.Days) > 0 {
+		day = r.Days[d.Day-1]
+	}
+	return fill(pattern, "Weekday", r.Weekdays[d.Weekday()], "Month", r.month(d.Month), "Day", day, "Year", strconv.Itoa(d.Year))
+}
+
+func (r *reading) month(m time.Month) string { return r.Months[m-1] }
+
+// timeOfDay says a wall time by the first line of the file that holds.
+func (r *reading) timeOfDay(hour, minute int) string {
+	for _, t := range r.Time {
+		at := billing.LocalTime(hour*3600 + minute*60)
+		if at < t.From || at > t.Until {
+			continue
+		}
+		twelve := strconv.Itoa((hour+11)%12 + 1)
+		clock, pattern := twelve, t.Says
+		if minute != 0 {
+			clock = fmt.Sprintf("%s:%02d", twelve, minute)
+			if t.WithMinutes != "" {
+				pattern = t.WithMinutes
+			}
+		}
+		return fill(pattern, "Clock", clock, "Hour", twelve, "Minute", fmt.Sprintf("%02d", minute))
+	}
+	return ""
+}
