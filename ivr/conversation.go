@@ -146,7 +146,7 @@ func conversation() []Step {
 
 		{
 			Name: TellAll, // P6: every account that owes, then one way to pay for all
-			Then: tellAll, LeadsTo: []StepName{ChooseMethod, ChooseAccount, AnythingElse},
+			Then: tellAll, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
 
 		// ── How much and how ──────────────────────────────────────────────────────────────
