@@ -115,8 +115,20 @@ func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Verdict, error) 
 	return drop(why), nil
 }
 
+// sameWords is what the words of a reminder depend on, but for those of a draw.
+type sameWords struct {
+	kind     Kind
+	language string
+	dueAt    int64
+}
+
 // remind writes a reminder's text. No amount unless the member agreed to it (N7), no date of grace (G7).
+// Words that a hundred thousand get are put together once.
 func (r *Rules) remind(f Facts, c Occasion) (string, error) {
+	same := sameWords{c.Kind, f.Language, textOf(c).dueAt}
+	if body, ok := r.written.Load(same); ok && c.Draw == nil {
+		return body.(string), nil
+	}
 	key, args, err := r.reminderMessage(f, c)
 	if err != nil {
 		return "", fmt.Errorf("words of %s: %w", f.Kind, err)
@@ -124,6 +136,9 @@ func (r *Rules) remind(f Facts, c Occasion) (string, error) {
 	body, err := r.words.Text(f.Language, key, args)
 	if err != nil {
 		return "", fmt.Errorf("words of %s: %w", f.Kind, err)
+	}
+	if c.Draw == nil {
+		r.written.Store(same, body)
 	}
 	return body, nil
 }

@@ -19,6 +19,7 @@ type Rules struct {
 
 	scopes  map[string]bool // of moved deadlines
 	almanac sync.Map        // *billDays by billClass
+	written sync.Map        // a reminder's text by sameWords
 }
 
 // NewRules puts the rules together.

@@ -90,6 +90,7 @@ func New(cfg Config) (*Phone, error) {
 	}
 	post("calls", p.dial)
 	post("calls/{sid}/{act}", p.act)
+	post("ringing/{sid}/{answer}", p.pickUp)
 	post("texts", p.text)
 	post("clock", p.moveClock)
 	post("trouble", p.trouble)

@@ -15,6 +15,7 @@ import (
 type stateView struct {
 	Clock    clockView         `json:"clock"`
 	Call     *callView         `json:"call"`
+	Ringing  []ringView        `json:"ringing"`
 	Texts    []textView        `json:"texts"`
 	Owed     map[string]string `json:"owed"`
 	Payments []paymentView     `json:"payments"`
@@ -89,8 +90,8 @@ type entryView struct {
 func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	now := p.cfg.Stage.Now().In(p.cfg.Calendar.Zone())
 	view := stateView{
-		Clock: clockView{Text: now.Format("Monday, January 2, 2006, 3:04:05 PM"), Local: now.Format("2006-01-02T15:04")},
-		Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
+		Clock:   clockView{Text: now.Format("Monday, January 2, 2006, 3:04:05 PM"), Local: now.Format("2006-01-02T15:04")},
+		Ringing: p.ringing(), Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
 	}
 	p.mu.Lock()
 	c := p.calls[r.URL.Query().Get("call")]

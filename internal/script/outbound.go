@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"duebell/internal/standin/twilio"
 )
 
-// Calls that the line places ring until the story says what becomes of them.
+// Calls that the line places ring until the story says what becomes of them, or for as long as phones ring.
 
 // readAnswer takes the call that rings at a number: it is the caller's call from here on.
 func readAnswer(_ *parser, t *tokens) (act, error) {
@@ -28,66 +29,75 @@ func readAnswer(_ *parser, t *tokens) (act, error) {
 	}, err
 }
 
-// notAnswered lets the call that rings at a number end as Twilio would say it.
-func notAnswered(status string) func(*parser, *tokens) (act, error) {
-	return func(_ *parser, t *tokens) (act, error) {
-		number, err := phone(t)
-		return func(ctx context.Context, r *run) error {
-			call, err := r.ringing(ctx, number)
-			if err != nil {
-				return err
-			}
-			return call.NotAnswered(ctx, status)
-		}, err
-	}
+// readBusy turns the call away that rings at a number.
+func readBusy(_ *parser, t *tokens) (act, error) {
+	number, err := phone(t)
+	return func(ctx context.Context, r *run) error {
+		call, err := r.ringing(ctx, number)
+		if err != nil {
+			return err
+		}
+		return call.NotAnswered(ctx, "busy")
+	}, err
 }
 
-// ringing is the one call of ours that rings at a number, once everything due is done.
+// readNoAnswer lets it ring, or says of a call that time has gone by over its ringing.
+func readNoAnswer(_ *parser, t *tokens) (act, error) {
+	number, err := phone(t)
+	return func(ctx context.Context, r *run) error {
+		call, err := r.placed(ctx, number)
+		if err != nil || call.Over() {
+			return err
+		}
+		return call.NotAnswered(ctx, "no-answer")
+	}, err
+}
+
+// ringing is the one call of ours that rings at a number.
 func (r *run) ringing(ctx context.Context, number string) (*twilio.Call, error) {
+	call, err := r.placed(ctx, number)
+	if err == nil && call.Over() {
+		err = fmt.Errorf("the phone of %s does not ring any more", number)
+	}
+	return call, err
+}
+
+// placed is the one call of ours to a number that no word has been said of, once everything due is done.
+func (r *run) placed(ctx context.Context, number string) (*twilio.Call, error) {
 	if err := r.w.Settle(ctx); err != nil {
 		return nil, err
 	}
-	var found []*twilio.Call
-	for _, c := range r.placed() {
-		if c.To == number {
-			found = append(found, c)
-		}
-	}
-	switch len(found) {
+	list := slices.DeleteFunc(r.newPlaced(), func(c *twilio.Call) bool { return c.To != number })
+	switch len(list) {
 	case 0:
 		return nil, fmt.Errorf("the phone of %s does not ring", number)
 	case 1:
-		return found[0], nil
+		r.rung[list[0].SID] = true
+		return list[0], nil
 	}
-	return nil, fmt.Errorf("the phone of %s rings %d times at once", number, len(found))
+	return nil, fmt.Errorf("%d calls have been placed to %s", len(list), number)
 }
 
-// placed are the calls of ours that ring.
-func (r *run) placed() []*twilio.Call {
+// newPlaced are the calls of ours that no word has been said of yet.
+func (r *run) newPlaced() []*twilio.Call {
 	t := r.w.Twilio()
 	if t == nil {
 		return nil
 	}
-	var list []*twilio.Call
-	for _, c := range t.Outbound() {
-		if _, rings := c.State().(twilio.Ringing); rings {
-			list = append(list, c)
-		}
-	}
-	return list
+	return slices.DeleteFunc(t.Outbound(), func(c *twilio.Call) bool { return r.rung[c.SID] })
 }
 
-// noCalls: nobody's phone rings.
+// noCalls: nobody's phone has rung.
 func noCalls(ctx context.Context, r *run) error {
 	if err := r.w.Settle(ctx); err != nil {
 		return err
 	}
 	var list []string
-	for _, c := range r.placed() {
+	for _, c := range r.newPlaced() {
 		list = append(list, "\n  to "+c.To)
 	}
 	if len(list) > 0 {
-		return errors.New("no call was expected, but a phone rings:" + strings.Join(list, ""))
+		return errors.New("no call was expected, but a phone has rung:" + strings.Join(list, ""))
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ type run struct {
 	texted       map[string]bool
 	mayText      []world.Text // Body is a pattern
 	charged      map[string]bool
+	rung         map[string]bool // calls of ours that a word was said of, by SID
 	logsExpected []string
 	secrets      []string
 	lines        []string
@@ -53,7 +54,7 @@ type run struct {
 
 // Run plays a script against a world, from the beginning: the world is reset.
 func Run(ctx context.Context, w *world.World, s Script, opts Options) Result {
-	r := &run{w: w, opts: opts, script: s, texted: map[string]bool{}, charged: map[string]bool{}}
+	r := &run{w: w, opts: opts, script: s, texted: map[string]bool{}, charged: map[string]bool{}, rung: map[string]bool{}}
 	err := r.play(ctx)
 	return Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Passed: w.Passed()}
 }

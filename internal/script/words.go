@@ -62,8 +62,8 @@ func init() {
 			"pay-result internal-error [PayErrorCode=64012]", readPayResult,
 		},
 		"answer":    {"answer +16175550101 [machine]", readAnswer},
-		"busy":      {"busy +16175550101", notAnswered("busy")},
-		"no-answer": {"no-answer +16175550101", notAnswered("no-answer")},
+		"busy":      {"busy +16175550101", readBusy},
+		"no-answer": {"no-answer +16175550101", readNoAnswer},
 		"text-from": {`text-from +16175550101 "STOP"`, readTextFrom},
 
 		// what must be so

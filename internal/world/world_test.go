@@ -70,7 +70,7 @@ func TestAStoryFailsOnWhatItDidNotExpect(t *testing.T) {
 	tell(t, w, "no confirmation number was spoken", "sample\ncall from +16175550101\nreceipt")
 	tell(t, w, "no person was dialled", "sample\ncall from +16175550101\nhanded-over reason=asked")
 	tell(t, w, "expected to hear \"lovely weather\"", "sample\ncall from +16175550101\nhear \"lovely weather\"")
-	tell(t, w, "no call was expected, but a phone rings", `sample text-from +16175550101 "PAY" texted +16175550101 "calling you now"`)
+	tell(t, w, "no call was expected, but a phone has rung", `sample text-from +16175550101 "PAY" texted +16175550101 "calling you now"`)
 	tell(t, w, "the phone of +14135550102 does not ring", "sample\nanswer +14135550102")
 	tell(t, w, "due_soon is not held back", "sample\nresume due_soon")
 	tell(t, w, "0 numbers have got the text", "sample\nall-texted 2 \"bill\"")

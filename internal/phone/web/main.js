@@ -2,6 +2,7 @@
 
 import { byId, el, kept, post, state } from "./api.js";
 import * as desk from "./desk.js";
+import * as ring from "./ring.js";
 import * as voice from "./voice.js";
 
 let sid = sessionStorage.getItem("call") || "";
@@ -27,6 +28,7 @@ async function refresh() {
     else if (acting) drawLines(view.call); // the act's own answer says what is asked next
     else showCall(view.call);
   }
+  ring.show(view.ringing, !inCall(), begin, complain);
   if (view.trouble) complain(view.trouble);
 }
 
@@ -147,22 +149,26 @@ async function press(key) {
   }
 }
 
+// begin has a call in hand from here on, whoever has called whom.
+async function begin(placed) {
+  acts++;
+  sid = placed.sid;
+  sessionStorage.setItem("call", sid);
+  drawn = 0;
+  call = { question: -1, lines: [], ask: { kind: "running", words: "One moment …", typed: 0 } };
+  byId("log").replaceChildren();
+  controls();
+  byId("keypad").focus();
+  await refresh();
+}
+
 async function dial(event) {
   event.preventDefault();
   if (inCall()) return;
   complain("");
   const from = byId("from").value === "other" ? byId("number").value : byId("from").value;
   try {
-    const placed = await post("calls", { from, attestation: byId("attestation").value });
-    acts++;
-    sid = placed.sid;
-    sessionStorage.setItem("call", sid);
-    drawn = 0;
-    call = { question: -1, lines: [], ask: { kind: "running", words: "Dialing …", typed: 0 } };
-    byId("log").replaceChildren();
-    controls();
-    byId("keypad").focus();
-    await refresh();
+    await begin(await post("calls", { from, attestation: byId("attestation").value }));
   } catch (problem) {
     complain(problem.message);
   }

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // redirection is an update by REST that waits for the call.
@@ -21,6 +23,9 @@ type outboundCall struct {
 	url, method string
 	twiml       string
 	detectsMan  bool // MachineDetection, so the document waits for who answered
+
+	patience time.Duration // how long it rings
+	rings    time.Time     // since when; guarded by Twilio.mu
 }
 
 // Outbound gives the calls that the product placed, oldest first.
@@ -155,11 +160,42 @@ func (t *Twilio) place(ctx context.Context, c *Call) {
 	c.turn.Lock() // whoever answers waits until it has rung
 	defer c.turn.Unlock()
 	t.mu.Lock()
+	c.placed.rings = t.cfg.Now()
 	t.outbound = append(t.outbound, c)
 	t.mu.Unlock()
 	c.statusCallback(ctx, "initiated")
 	c.status = "ringing"
 	c.statusCallback(ctx, "ringing")
+}
+
+// giveUpRinging ends the calls that have rung for as long as was asked for.
+func (t *Twilio) giveUpRinging(ctx context.Context) bool {
+	now := t.cfg.Now()
+	t.mu.Lock()
+	calls := slices.DeleteFunc(slices.Clone(t.outbound), func(c *Call) bool { return now.Sub(c.placed.rings) < c.placed.patience })
+	t.mu.Unlock()
+	moved := false
+	for _, c := range calls {
+		if !c.turn.TryLock() { // somebody answers it this very moment
+			continue
+		}
+		if c.mustRing() == nil {
+			_ = c.unanswered(ctx, "no-answer") // nobody listens who could be told of a fault
+			moved = true
+		}
+		c.turn.Unlock()
+	}
+	return moved
+}
+
+// ringFor is how long a phone rings where the create does not say.
+const ringFor = 60 * time.Second
+
+func patience(form url.Values) time.Duration {
+	if seconds, err := strconv.Atoi(form.Get("Timeout")); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	return ringFor
 }
 
 // newOutbound makes the leg of a REST create.
@@ -171,7 +207,7 @@ func (t *Twilio) newOutbound(form url.Values) *Call {
 	return &Call{
 		SID: t.newSID("CA"), From: form.Get("From"), To: form.Get("To"), Direction: outboundAPI,
 		t: t, status: "queued", state: Ringing{}, answered: t.cfg.Now(), url: form.Get("Url"),
-		placed: outboundCall{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), detectsMan: form.Has("MachineDetection")},
+		placed: outboundCall{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), detectsMan: form.Has("MachineDetection"), patience: patience(form)},
 		urls: callURLs{
 			fallback: form.Get("FallbackUrl"), status: form.Get("StatusCallback"), statusEvents: form["StatusCallbackEvent"],
 		},

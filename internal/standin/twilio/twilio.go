@@ -199,6 +199,7 @@ func (t *Twilio) settleOnce(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("settle: %w", err)
 	}
 	moved := t.redirectIdleCalls(ctx)
+	moved = t.giveUpRinging(ctx) || moved
 	moved = t.moveTexts(ctx) || moved
 	moved = t.deliverHeld(ctx) || moved
 	return moved, nil
