@@ -74,7 +74,7 @@ func everyQuestion() []StepName {
 	return []StepName{
 		CalledBack, Reminding, ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
 		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
-		Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
+		Terms, TermsAgain, AfterDecline, OfferText, OfferCalls, AnythingElse, Goodbye,
 	}
 }
 

@@ -55,6 +55,7 @@ type Session struct {
 	Said         Heard  // what the last turn said, word for word (E8)
 	Terms        Heard  // the words that the consent answers
 	TextOffered  bool
+	CallsOffered bool
 	BankLast     string // last digits of the bank account, to speak
 	BankName     string // where the connector has a directory (E10)
 	AssentFailed int

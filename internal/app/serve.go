@@ -91,7 +91,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.Engine, err = ivr.NewEngine(ivr.Services{
 		Members: watchedMembers{s.store.People(s.cfg.Policy, calendar).TellLimits(d.Metrics.limitReached), d.Metrics},
 		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).TellLimits(d.Metrics.limitReached).Hold(calendar),
-		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: s.store, Refusals: inbox, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: s.store, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
