@@ -2,6 +2,7 @@ package ivr
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -56,6 +57,9 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 		return c.silence()
 	}
 	if in.Kind == Spoke {
+		if !c.sure(in.Confidence) {
+			return verdict{failed: "not-understood"}
+		}
 		return c.readSpoken(options, in.Speech)
 	}
 	switch in.Keys {
@@ -88,6 +92,15 @@ func (c *Call) readSpoken(options []Option, speech string) verdict {
 		}
 	}
 	return verdict{failed: "not-understood"}
+}
+
+// sure says whether the recogniser is; one that does not say how much is believed. A consent has a rule of its own (E4).
+func (c *Call) sure(confidence string) bool {
+	if confidence == "" {
+		return true
+	}
+	got, err := strconv.ParseFloat(confidence, 64)
+	return err == nil && got >= c.Policy.AssentMinConfidence
 }
 
 // words are the phrases of a message that is not spoken: separated by commas.

@@ -117,7 +117,7 @@ func conversation() []Step {
 		},
 		{
 			Name: Verify, // asks nothing: it runs in the turn of the last answer
-			Then: verify, LeadsTo: []StepName{AskAccount, ChooseAccount, TellDropped, TellStanding, TextChoices},
+			Then: verify, LeadsTo: []StepName{AskAccount, ChooseAccount, TellDropped, TellStanding, MainMenu},
 		},
 		{
 			Name: ChooseAccount, Before: accountsToChoose, Says: "choose-account",
@@ -147,7 +147,7 @@ func conversation() []Step {
 
 		{
 			Name: TellAll, // P6: every account that owes, then one way to pay for all
-			Then: tellAll, LeadsTo: []StepName{ChooseMethod, ChooseAccount, AnythingElse},
+			Then: tellAll, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
 
 		// ── How much and how ──────────────────────────────────────────────────────────────
@@ -197,12 +197,12 @@ func conversation() []Step {
 		},
 		{
 			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs, // M7; for a card key 1 is the consent
-			Accepts: Menu{Options: rightOrChange},
+			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmReadBack, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, PayMenu, AskAmount},
 		},
 		{
 			Name: ReadBackAll, Before: speakReadBackAll, // P6: one combined read-back
-			Accepts: Menu{Options: rightOrChange},
+			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmAll, LeadsTo: []StepName{NextAccount, ChooseAccount},
 		},
 

@@ -9,11 +9,17 @@ import (
 	"duebell/voiceprompts"
 )
 
+// heardAs are the words that choose an option of this name, wherever it is offered.
+var heardAs = map[string]string{
+	"pay": "hears-pay", "more": "hears-pay", "yes": "hears-yes", "no": "hears-no", "done": "hears-no",
+	"card": "hears-card", "bank": "hears-bank", "checking": "hears-checking", "savings": "hears-savings",
+}
+
 // options lists fixed menu options: name, prompt, name, prompt … An empty prompt is spoken by the step itself.
 func options(pairs ...string) func(*Call) []Option {
 	list := make([]Option, 0, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
-		list = append(list, Option{Name: pairs[i], Says: pairs[i+1]})
+		list = append(list, Option{Name: pairs[i], Says: pairs[i+1], Hears: heardAs[pairs[i]]})
 	}
 	return func(*Call) []Option { return list }
 }

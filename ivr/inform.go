@@ -7,6 +7,8 @@ import (
 
 	"duebell/billing"
 	"duebell/voiceprompts"
+
+	"duebell/payments"
 )
 
 // mainOptions are what the line does, most used first (V1).
@@ -27,6 +29,15 @@ func mainOptions(c *Call) []Option {
 // rightOrChange answers a read-back, which says both keys itself and ends with the right one.
 func rightOrChange(*Call) []Option {
 	return []Option{{Name: "right", Hears: "hears-yes"}, {Name: "change", Hears: "hears-no"}}
+}
+
+// consentOrChange answers the read-back of a payment. For a card its key is the consent, and no word stands for a key (P3).
+func consentOrChange(c *Call) []Option {
+	list := rightOrChange(c)
+	if c.Method == payments.Card {
+		list[0].Hears = ""
+	}
+	return list
 }
 
 // tellHowToPay says one short piece of public information (H4, P4). Nothing in it is about the caller,

@@ -35,7 +35,8 @@ type Desk struct {
 type DeskBook interface {
 	Offer(ctx context.Context, a Attempt) (Attempt, error)
 	Tokenize(ctx context.Context, key string, t Token, at time.Time) (Attempt, error)
-	Authorize(ctx context.Context, a Authorization, at time.Time) (Attempt, error)
+	// Authorize asks whether it is allowed within its transaction, while nobody else authorizes for the caller.
+	Authorize(ctx context.Context, a Authorization, allowed func(Limits, Attempt) error, at time.Time) (Attempt, error)
 	Attempt(ctx context.Context, key string) (Attempt, error)
 	Open(ctx context.Context, account string) (Attempt, error)
 	Same(ctx context.Context, account string, cents billing.Money, since time.Time) ([]Attempt, error)
@@ -87,9 +88,6 @@ type Authorization struct {
 	TextTo    string // E.164 where texts of this payment go; empty = none
 	TextAsked bool   // the caller said yes on this call
 	Reference string // filled in by the desk
-	// Allowed is asked within the authorizing transaction, when nobody else authorizes for this caller: ErrLimit. Filled
-	// in by the desk.
-	Allowed func(l Limits, a Attempt) error `json:"-"`
 	// CountsFrom is filled in by the desk too: zero, or since when the money counts as received because it
 	// replaces a payment that failed (L3).
 	CountsFrom time.Time
@@ -179,13 +177,13 @@ func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) 
 	if a.CountsFrom, err = d.held(ctx, a.Key, d.clock.Now()); err != nil {
 		return Attempt{}, err
 	}
-	a.Allowed = func(l Limits, of Attempt) error {
+	allowed := func(l Limits, of Attempt) error {
 		l.DeclinesCaller += l.OpenCaller // many calls at once are no way around the limit
 		return d.within(l, of)
 	}
 	for range 5 { // a fresh reference when the drawn one is in use
 		a.Reference = billing.NewReference(d.rand)
-		got, err := d.book.Authorize(ctx, a, d.clock.Now())
+		got, err := d.book.Authorize(ctx, a, allowed, d.clock.Now())
 		if !errors.Is(err, ErrReferenceInUse) {
 			return got, err
 		}

@@ -284,7 +284,7 @@ func (p *post) authorized(account string, m payments.Method, number string, aske
 		Key: a.Key, Token: &payments.Token{Value: "pm_1", Last4: "6789"}, Copy: copied, TextTo: number, TextAsked: asked,
 		Consent:   payments.Consent{Terms: "terms", Version: "1", Language: "en", Given: "1", TermsAt: p.clock.Now(), GivenAt: p.clock.Now()},
 		Reference: fmt.Sprintf("%09d", p.turn),
-	}, p.clock.Now())
+	}, func(payments.Limits, payments.Attempt) error { return nil }, p.clock.Now())
 	if err != nil {
 		p.t.Fatal(err)
 	}

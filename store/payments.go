@@ -64,7 +64,7 @@ func (s *Store) tokenize(ctx context.Context, q *db.Queries, key string, t payme
 
 // Authorize writes consent, evidence, written notice and charge job in one transaction.
 // Repeated, it gives the row back unchanged, whatever became of the attempt since.
-func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time.Time) (payments.Attempt, error) {
+func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed func(payments.Limits, payments.Attempt) error, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "authorize payment", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.AttemptForUpdate(ctx, a.Key)
@@ -96,7 +96,11 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time
 				return err
 			}
 		}
-		if err := s.allowed(ctx, q, a, attempt(row), at); err != nil {
+		limits, err := limitsNow(ctx, q, attempt(row), at)
+		if err != nil {
+			return err
+		}
+		if err := allowed(limits, attempt(row)); err != nil {
 			return err
 		}
 		row, err = s.authorize(ctx, q, tx, a, at)
@@ -106,21 +110,14 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, at time
 	return got, err
 }
 
-// allowed counts what I5 bounds, one authorization of a caller after the other.
-func (s *Store) allowed(ctx context.Context, q *db.Queries, a payments.Authorization, of payments.Attempt, at time.Time) error {
-	if a.Allowed == nil {
-		return nil
-	}
+// limitsNow counts what I5 bounds, one authorization of a caller after the other.
+func limitsNow(ctx context.Context, q *db.Queries, of payments.Attempt, at time.Time) (payments.Limits, error) {
 	if of.Caller != "" {
 		if err := q.OneCallerAtATime(ctx, of.Caller); err != nil {
-			return err
+			return payments.Limits{}, err
 		}
 	}
-	limits, err := limits(ctx, q, of, at)
-	if err != nil {
-		return err
-	}
-	return a.Allowed(limits, of)
+	return limits(ctx, q, of, at)
 }
 
 // written holds E6: no bank debit without a written notice, and no text to nowhere.

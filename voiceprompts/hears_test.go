@@ -17,6 +17,9 @@ var heardTogether = [][]string{
 	{"hears-pay", "hears-guest", "hears-how", "hears-texts"},
 	{"hears-stop", "hears-start"},
 	{"hears-yes", "hears-no"},
+	{"hears-pay", "hears-no"},
+	{"hears-bank", "hears-card"},
+	{"hears-checking", "hears-savings"},
 	{"hears-all"},
 }
 

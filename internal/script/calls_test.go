@@ -65,7 +65,7 @@ func TestCalls(t *testing.T) {
 				for _, lang := range s.Languages {
 					tellings = append(tellings, tell(t, s, 1, lang))
 					sameWay(t, lang, tellings[0].passed, tellings[len(tellings)-1].passed)
-					asBrief(t, lang, tellings[0].talk, tellings[len(tellings)-1].talk)
+					asBrief(t, s, lang, tellings[0].talk, tellings[len(tellings)-1].talk)
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -124,15 +124,22 @@ func sameWay(t *testing.T, lang string, en, other passed) {
 	}
 }
 
-// asBrief: nobody listens much longer for speaking another language.
-func asBrief(t *testing.T, lang string, en, other []script.Talk) {
+// asBrief: nobody listens much longer for speaking another language. Where something is slow or breaks, how
+// often the line says that it is still at it is not the story's to say.
+func asBrief(t *testing.T, s script.Script, lang string, en, other []script.Talk) {
 	t.Helper()
+	if s.Uses("when", "processor", "database", "redis", "twilio", "kill-before-answering") {
+		return
+	}
 	for i := range min(len(en), len(other)) {
-		if most := en[i].Heard * 13 / 10; other[i].Heard > most {
+		if most := en[i].Heard*13/10 + aSentence; other[i].Heard > most {
 			t.Errorf("%s: %s in %s, %s in English", en[i].Phone, other[i], lang, en[i])
 		}
 	}
 }
+
+// aSentence is how long the line takes to say once more that it is still at it.
+const aSentence = 4 * time.Second
 
 // tell plays a story in a world of its own and prints how long its calls were.
 func tell(t *testing.T, s script.Script, replicas int, lang string) played {

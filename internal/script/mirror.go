@@ -16,7 +16,7 @@ import (
 // spokenIn are a story's words in other languages; keys and numbers need none.
 var spokenIn = map[string]map[string]string{
 	"es": {
-		"i authorize": "autorizo", "yes": "sí", "no": "no", "agent": "agente", "balance": "saldo", "pay": "pagar",
+		"i authorize": "autorizo", "yes": "sí", "no": "no", "agent": "agente", "balance": "saldo", "pay": "pagar", "card": "tarjeta", "stop texts": "dejar de recibir mensajes", "bank account": "cuenta bancaria", "guest": "invitado", "all of it": "todo", "yes, please.": "Sí, por favor.",
 		"hello": "hola", "stop": "cancelar", "again": "repetir", "no thank you": "no gracias", "okay": "de acuerdo", "hm": "eh",
 		"yes please": "sí por favor", "jo anne smyth": "Jo Anne Smyth", "joanne smith": "Joanne Smith", "what was that": "cómo dice", "i do not authorize": "no autorizo", "yes, i authorize.": "Sí, autorizo.",
 		"i authorise this payment": "autorizo el pago",

@@ -100,11 +100,27 @@ func polls(ctx context.Context) iter.Seq[int] {
 	}
 }
 
+// languageOf is what a caller speaks whose session, which would tell, cannot be reached: that of the call's
+// last milestone, if it is to be had at once (P6).
+func (h *Handler) languageOf(ctx context.Context, call, lang string) string {
+	if lang != "" {
+		return lang
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.Timing.Note)
+	defer cancel()
+	m, err := h.Calls.Recover(ctx, call)
+	if err != nil {
+		return ""
+	}
+	return m.Lang
+}
+
 // later answers a delivery whose turn has no answer yet: one moment, three times over, then a
 // person. The answer is noted, so that repeats of the same request get the same; if it cannot be,
 // they get the same anyway, because it depends on nothing that changes.
 func (h *Handler) later(ctx context.Context, d delivery, lang, step string) delivered {
 	got := delivered{step: step, outcome: outcomeMoment}
+	lang = h.languageOf(ctx, d.Call, lang)
 	at := Place{Line: d.visit.Called}
 	var recorded <-chan struct{}
 	if d.Slot == lastAgain {
