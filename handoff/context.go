@@ -155,6 +155,7 @@ var doing = map[string]string{
 	"tell-outcome":       "agent-doing-after",
 	"after-decline":      "agent-doing-after",
 	"offer-text":         "agent-doing-after",
+	"offer-calls":        "agent-doing-after",
 	"anything-else":      "agent-doing-end",
 	"goodbye":            "agent-doing-end",
 	"offer-callback":     "agent-doing-callback",

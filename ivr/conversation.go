@@ -41,6 +41,7 @@ const (
 	TellOutcome      StepName = "tell-outcome"
 	AfterDecline     StepName = "after-decline"
 	OfferText        StepName = "offer-text"
+	OfferCalls       StepName = "offer-calls"
 	AnythingElse     StepName = "anything-else"
 	Goodbye          StepName = "goodbye"
 	Person           StepName = "person"
@@ -260,7 +261,12 @@ func conversation() []Step {
 		{
 			Name: OfferText, Before: mayOfferText, Says: "offer-text", Args: callerEnding,
 			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no", Warns: "silence-means-no-text"},
-			Then:    textReceipt, LeadsTo: []StepName{NextAccount, AnythingElse},
+			Then:    textReceipt, LeadsTo: []StepName{NextAccount, OfferCalls, AnythingElse},
+		},
+		{
+			Name: OfferCalls, Before: mayOfferCalls, Says: "offer-calls", Args: callsOffered, // N10: opt-in only
+			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no", Warns: "silence-means-no-calls"},
+			Then:    agreeToCalls, LeadsTo: []StepName{AnythingElse},
 		},
 		{
 			Name: AnythingElse, Says: "anything-else",

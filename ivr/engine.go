@@ -27,6 +27,7 @@ type Services struct {
 	Logbook  Logbook
 	Texts    Texts
 	Refusals Refusals // of reminder calls; may be nil where none are placed
+	Callable Callable // likewise: who agrees to them
 	Hours    Hours
 	Prompts  *voiceprompts.Catalog
 	Calendar *billing.Calendar

@@ -121,8 +121,11 @@ func mayOfferText(ctx context.Context, c *Call) Next {
 	if len(c.Receipts) == 0 || c.TextOffered || c.Caller == "" {
 		return Go(AnythingElse)
 	}
-	if yes, err := c.Texts.Arrives(ctx, c.Caller); err != nil || !yes { // in doubt nothing is promised
+	switch arrives, err := c.Texts.Arrives(ctx, c.Caller); {
+	case err != nil: // in doubt nothing is promised
 		return Go(AnythingElse)
+	case !arrives:
+		return Go(OfferCalls)
 	}
 	return Proceed()
 }

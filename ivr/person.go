@@ -196,7 +196,7 @@ func everyQuestion() []StepName {
 	return []StepName{
 		CalledBack, Reminding, ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
 		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
-		HowToPay, TextChoices, GuestAccount, GuestReadBack, GuestName, GuestNameBack, ReadBackAll, NextAccount, Terms, TermsAgain, AfterDecline, OfferText, AnythingElse, Goodbye,
+		HowToPay, TextChoices, GuestAccount, GuestReadBack, GuestName, GuestNameBack, ReadBackAll, NextAccount, Terms, TermsAgain, AfterDecline, OfferText, OfferCalls, AnythingElse, Goodbye,
 	}
 }
 

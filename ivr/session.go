@@ -70,8 +70,9 @@ type Session struct {
 	Terms        Heard  // the words that the consent answers
 	TextOffered  bool
 	Receipts     []string // payments taken of which no text goes by itself
-	BankLast     string   // last digits of the bank account, to speak
-	BankName     string   // where the connector has a directory (E10)
+	CallsOffered bool
+	BankLast     string // last digits of the bank account, to speak
+	BankName     string // where the connector has a directory (E10)
 	AssentFailed int
 	Pending      *payments.Authorization // a consent of which it is not known whether it was recorded
 	HoldSince    time.Time

@@ -87,6 +87,18 @@ func (in *Inbox) NoMoreCalls(ctx context.Context, number, cause string) error {
 	return nil
 }
 
+// Agrees records that the owner of a number wants reminder calls (O1, N10). The caller of this has proven who they
+// are, and the number is theirs; words are what they were asked.
+func (in *Inbox) Agrees(ctx context.Context, number, words, cause string) error {
+	err := in.book.ChangeConsent(ctx, number, in.clock.Now(), func(NumberFacts) Effect {
+		return Effect{Calls: &Consent{Number: number, Source: FromKey, Words: words + " (key 1, " + cause + ")"}}
+	})
+	if err != nil {
+		return fmt.Errorf("record consent to calls: %w", err)
+	}
+	return nil
+}
+
 // CallsBack makes PAY and CALL be answered by a call. Without it, where nobody can place one, a person
 // is asked to.
 func (in *Inbox) CallsBack() *Inbox {

@@ -89,6 +89,7 @@ func (s Source) blocked() bool { return s == FromTwilio || s == FromCarrier }
 type Effect struct {
 	Suppress *Suppression
 	Lift     *Consent // lifts what suppresses texts to the number and gives consent
+	Calls    *Consent // to reminder calls; it lifts nothing
 	Reply    *Reply
 	Task     *Task
 	Detach   bool // the number is not the member's: no account has it any more (O5)
@@ -104,7 +105,7 @@ type Suppression struct {
 	CallsOnly bool
 }
 
-// Consent switches payment texts on.
+// Consent switches payment texts on, or agrees to reminder calls.
 type Consent struct {
 	Number string
 	Source Source

@@ -118,6 +118,11 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 			return err
 		}
 	}
+	if e.Calls != nil {
+		if err := q.GrantCalls(ctx, db.GrantCallsParams{Number: number, Source: string(e.Calls.Source), Wording: e.Calls.Words, At: at}); err != nil {
+			return fmt.Errorf("record consent to calls: %w", err)
+		}
+	}
 	if e.Detach {
 		if err := detach(ctx, q, number, e.Task, at); err != nil {
 			return err

@@ -24,6 +24,13 @@ const (
 	firstBatch    = 10
 )
 
+// Priorities of River's within the notices' line. What has just been caused, and put in line by its cause,
+// has River's own, 1: it stands behind nothing that a tick has found.
+const (
+	found     = 2
+	lookedFor = 3
+)
+
 // nudgeDue puts in line what is due, each kind within its share, and notes that its job is on its way.
 func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify.Nudge) (int, error) {
 	looks, err := q.DueLooks(ctx, db.DueLooksParams{Now: &n.Now, MachineNow: &n.MachineNow})
@@ -52,11 +59,21 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
 		return 0, err
 	}
-	line := append(append(first, probe...), looks...)
-	if err := s.putInLine(ctx, tx, line, firstBatch, NoticeJob{}.Kind()); err != nil {
-		return 0, err
+	line := append(first, probe...)
+	for _, part := range []struct {
+		ids   []int64
+		batch int
+		opts  river.InsertOpts
+	}{
+		{line, firstBatch, river.InsertOpts{Queue: NoticeJob{}.Kind(), Priority: found}},
+		{looks, firstBatch, river.InsertOpts{Queue: NoticeJob{}.Kind(), Priority: lookedFor}},
+		{later, ReminderBatch, river.InsertOpts{Queue: ReminderQueue}},
+	} {
+		if err := s.putInLine(ctx, tx, part.ids, part.batch, part.opts); err != nil {
+			return 0, err
+		}
 	}
-	return len(line) + len(later), s.putInLine(ctx, tx, later, ReminderBatch, ReminderQueue)
+	return len(line) + len(looks) + len(later), nil
 }
 
 func due(ctx context.Context, q *db.Queries, n notify.Nudge, most int, kinds []notify.Kind) ([]int64, error) {
@@ -75,13 +92,13 @@ func names(kinds []notify.Kind) []string {
 }
 
 // putInLine nudges notices, so many with one job.
-func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, batch int, queue string) error {
+func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, batch int, opts river.InsertOpts) error {
 	if len(ids) == 0 || s.jobs == nil {
 		return nil
 	}
 	var params []river.InsertManyParams
 	for part := range slices.Chunk(ids, batch) {
-		params = append(params, river.InsertManyParams{Args: NoticeJob{IDs: part}, InsertOpts: &river.InsertOpts{Queue: queue}})
+		params = append(params, river.InsertManyParams{Args: NoticeJob{IDs: part}, InsertOpts: &opts})
 	}
 	if _, err := s.jobs.InsertManyFastTx(ctx, tx, params); err != nil {
 		return fmt.Errorf("nudge: %w", err)

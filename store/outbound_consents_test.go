@@ -99,3 +99,34 @@ func TestConsentsWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("%s consents, want Ana's alone", got)
 	}
 }
+
+// TestAgreesToCalls: what a caller agreed to is kept as it was spoken; nobody is asked twice, and nobody who has refused.
+func TestAgreesToCalls(t *testing.T) {
+	t.Parallel()
+	p := openPost(t)
+	ctx := context.Background()
+	mayBeAsked := func(when string, want bool) {
+		t.Helper()
+		if got, err := p.store.MayBeAsked(ctx, ben); err != nil || got != want {
+			t.Errorf("%s: %t, %v", when, got, err)
+		}
+	}
+	mayBeAsked("at first", true)
+	for range 2 { // a turn that is run twice
+		if err := p.inbox.Agrees(ctx, ben, "Shall we call it?", "CA1/9"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mayBeAsked("agreed", false)
+	want := []string{"voice|payments|key|Shall we call it? (key 1, CA1/9)|<nil>"}
+	if diff := cmp.Diff(want, p.lines(`SELECT channel, purpose, source, wording, ended_at FROM consents WHERE number = $1`, ben)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := p.inbox.NoMoreCalls(ctx, ben, "CA2/1"); err != nil {
+		t.Fatal(err)
+	}
+	mayBeAsked("refused", false)
+	if got := p.one(`SELECT count(*) FROM consents WHERE number = $1 AND ended_at IS NULL`, ben); got != "0" {
+		t.Error("a consent is in force after key 7")
+	}
+}

@@ -185,6 +185,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 					t.Errorf("killed on page %d, and nobody noticed", page)
 				}
 				stop()
+				d.pool.Reset() // the next run's connections are its own
 			}
 			if due, err := d.planner.Due(context.Background(), d.clock.Now()); err != nil || !due {
 				t.Fatalf("due %v, %v", due, err)

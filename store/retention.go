@@ -82,6 +82,9 @@ func (s *Store) erasers(h Horizons) []eraser {
 		rows("hand-overs", func(ctx context.Context) (int64, error) {
 			return s.q.EraseHandoffs(ctx, db.EraseHandoffsParams{Before: h.CallEvents, Most: eraseBite})
 		}),
+		rows("call-backs", func(ctx context.Context) (int64, error) {
+			return s.q.EraseCallbacks(ctx, db.EraseCallbacksParams{Before: h.CallEvents, Most: eraseBite})
+		}),
 		rows("calls", func(ctx context.Context) (int64, error) {
 			return s.q.EraseCalls(ctx, db.EraseCallsParams{Before: h.CallEvents, Most: eraseBite})
 		}),

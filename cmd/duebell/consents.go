@@ -20,7 +20,7 @@ type exportSuppressionsCmd struct {
 
 // Run writes who wants no texts or calls; it changes nothing.
 func (e *exportSuppressionsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
+	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ type exportConsentsCmd struct {
 
 // Run writes who has agreed to texts and calls; it changes nothing.
 func (e *exportConsentsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
+	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}

@@ -81,9 +81,11 @@ func TestD4Retention(t *testing.T) {
 			key: "call_event_days", days: 400,
 			plant: `INSERT INTO calls (call_sid, language, step, turn, started_at) VALUES ('CA1', 'en', 'goodbye', 9, $1);
 				INSERT INTO handoffs (call_sid, turn, reason, verified, language, step, at) VALUES ('CA1', 4, 'asked', true, 'en', 'menu', $1);
+				INSERT INTO handoff_refs (ref, handoff_id) SELECT 'REF1', id FROM handoffs;
+				INSERT INTO callbacks (call_sid, turn, number, slot_from, slot_until, reason, language, at) VALUES ('CA1', 5, '+16175550101', $1, $1, 'asked', 'en', $1);
 				INSERT INTO inbound_texts (message_sid, number, class, at) VALUES ('SM1', '+16175550101', 'help', $1);
 				INSERT INTO tasks (kind, at, done_at) VALUES ('agent-reads', $1, $1), ('nobody-did-it', $1, NULL)`,
-			gone: `SELECT (SELECT count(*) FROM calls) + (SELECT count(*) FROM handoffs) + (SELECT count(*) FROM inbound_texts) +
+			gone: `SELECT (SELECT count(*) FROM calls) + (SELECT count(*) FROM handoffs) + (SELECT count(*) FROM callbacks) + (SELECT count(*) FROM inbound_texts) +
 				(SELECT count(*) FROM tasks WHERE done_at IS NOT NULL)`,
 			kept: `SELECT count(*) FROM tasks WHERE done_at IS NULL`,
 		},

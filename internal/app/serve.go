@@ -94,7 +94,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.Engine, err = ivr.NewEngine(ivr.Services{
 		Members: watchedMembers{people, d.Metrics},
 		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).TellLimits(d.Metrics.limitReached).Hold(calendar),
-		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: texts, Refusals: inbox, Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {

@@ -54,7 +54,8 @@ func duebell(t *testing.T) string {
 type process struct {
 	t      *testing.T
 	dir    string
-	url    string // of the line
+	url    string   // of the line
+	env    []string // of the shell in which commands are run beside it
 	cmd    *exec.Cmd
 	stdout *bufio.Scanner
 	stderr *bytes.Buffer
@@ -169,12 +170,18 @@ func servers(t *testing.T, dir string) int {
 // run runs a command of duebell in dev's folder and gives what it prints, and whether it succeeded.
 func (p *process) run(stdin string, args ...string) (out string, ok bool) {
 	p.t.Helper()
-	return runIn(p.t, p.dir, stdin, args...)
+	return runWith(p.t, p.dir, p.env, stdin, args...)
 }
 
 func runIn(t *testing.T, dir, stdin string, args ...string) (string, bool) {
 	t.Helper()
+	return runWith(t, dir, nil, stdin, args...)
+}
+
+func runWith(t *testing.T, dir string, env []string, stdin string, args ...string) (string, bool) {
+	t.Helper()
 	cmd := command(t, dir, args...)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
 	cmd.Stdout = io.MultiWriter(&out, t.Output())

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // ErrNotAsTold means that a script was played and went otherwise.
@@ -80,6 +81,23 @@ func Clock(ctx context.Context, control string) (string, error) {
 func MoveClock(ctx context.Context, control, advance, until string) (string, error) {
 	form := url.Values{"advance": {advance}, "until": {until}}
 	return read(ask(ctx, http.MethodPost, control+"/clock", "application/x-www-form-urlencoded", strings.NewReader(form.Encode())))
+}
+
+// nowHeader holds a dev's time for programs, beside the words for people.
+const nowHeader = "Duebell-Now"
+
+// Now is the time by a dev's clock.
+func Now(ctx context.Context, control string) (time.Time, error) {
+	res, err := ask(ctx, http.MethodGet, control+"/clock", "", nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer res.Body.Close()
+	at, err := time.Parse(time.RFC3339Nano, res.Header.Get(nowHeader))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: no time in its answer: %w", ControlVariable, err)
+	}
+	return at, nil
 }
 
 func read(res *http.Response, err error) (string, error) {

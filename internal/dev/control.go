@@ -155,6 +155,7 @@ func (s *stream) Write(p []byte) (int, error) {
 }
 
 func (c *control) showClock(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set(nowHeader, c.world.Now().Format(time.RFC3339Nano))
 	fmt.Fprintln(w, c.world.Now().In(c.world.Zone()).Format("Monday 2006-01-02T15:04:05 MST"))
 }
 

@@ -159,8 +159,11 @@ func play(t *testing.T, s script.Script, replicas int, lang string) script.Resul
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	timing := world.DefaultTiming
-	if s.Uses("kill-before-answering", "kill-worker", "redis down") { // their leases must run out
+	if s.Uses("kill-before-answering", "redis down") { // their leases must run out
 		timing = world.HastyTiming
+	}
+	if s.Uses("kill-worker") {
+		timing.Text = 4 * time.Second
 	}
 	w, err := world.Open(ctx, world.Config{
 		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas, Timing: timing,

@@ -60,7 +60,7 @@ var DefaultTiming = app.Timing{
 // HastyTiming is for worlds in which processes are killed and Redis is gone: their leases run out soon.
 var HastyTiming = app.Timing{
 	Lease: 600 * time.Millisecond, Wait: 450 * time.Millisecond, Budget: 500 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: 2 * time.Second, FetchCooldown: 5 * time.Millisecond,
+	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, FetchCooldown: 5 * time.Millisecond,
 }
 
 // DefaultPolicy is the policy of scripts: people can be reached.

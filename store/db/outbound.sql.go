@@ -421,6 +421,28 @@ func (q *Queries) EndSuppressedConsents(ctx context.Context, arg EndSuppressedCo
 	return result.RowsAffected(), nil
 }
 
+const grantCalls = `-- name: GrantCalls :exec
+INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES ($1, 'voice', 'payments', $2, $3, $4)
+ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING
+`
+
+type GrantCallsParams struct {
+	Number  string
+	Source  string
+	Wording string
+	At      time.Time
+}
+
+func (q *Queries) GrantCalls(ctx context.Context, arg GrantCallsParams) error {
+	_, err := q.db.Exec(ctx, grantCalls,
+		arg.Number,
+		arg.Source,
+		arg.Wording,
+		arg.At,
+	)
+	return err
+}
+
 const importConsents = `-- name: ImportConsents :execrows
 INSERT INTO consents (number, channel, purpose, source, wording, at)
 SELECT DISTINCT ON (r.number, r.channel, r.purpose) r.number, r.channel, r.purpose, r.source, r.wording, r.at
@@ -492,6 +514,19 @@ func (q *Queries) ImportSuppressions(ctx context.Context, arg ImportSuppressions
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const mayBeAsked = `-- name: MayBeAsked :one
+SELECT (NOT EXISTS (SELECT 1 FROM consents WHERE consents.number = $1 AND channel = 'voice' AND purpose = 'payments' AND ended_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = $1 AND channel = 'voice' AND purpose IN ('payments', 'all')
+                    AND lifted_at IS NULL))::boolean
+`
+
+func (q *Queries) MayBeAsked(ctx context.Context, number string) (bool, error) {
+	row := q.db.QueryRow(ctx, mayBeAsked, number)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const moveReasons = `-- name: MoveReasons :exec

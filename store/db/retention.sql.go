@@ -152,6 +152,23 @@ func (q *Queries) EraseBooked(ctx context.Context, accounts []string) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const eraseCallbacks = `-- name: EraseCallbacks :execrows
+DELETE FROM callbacks WHERE id IN (SELECT c.id FROM callbacks c WHERE c.at < $1 LIMIT $2::int)
+`
+
+type EraseCallbacksParams struct {
+	Before time.Time
+	Most   int32
+}
+
+func (q *Queries) EraseCallbacks(ctx context.Context, arg EraseCallbacksParams) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseCallbacks, arg.Before, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const eraseCalls = `-- name: EraseCalls :execrows
 DELETE FROM calls WHERE call_sid IN (SELECT c.call_sid FROM calls c WHERE c.started_at < $1 LIMIT $2::int)
 `

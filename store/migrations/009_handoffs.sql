@@ -23,8 +23,9 @@ CREATE INDEX handoffs_newest ON handoffs (at);
 -- answers is spoken is decided elsewhere: each leads to the one hand-over of that turn.
 CREATE TABLE handoff_refs (
     ref        text PRIMARY KEY,
-    handoff_id bigint NOT NULL REFERENCES handoffs (id)
+    handoff_id bigint NOT NULL REFERENCES handoffs (id) ON DELETE CASCADE
 );
+CREATE INDEX handoff_refs_of ON handoff_refs (handoff_id);
 
 -- H2: a call-back in a slot that was named to the caller. The deadline is the member's due instant: the priority.
 CREATE TABLE callbacks (

@@ -188,3 +188,12 @@ ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
 
 -- name: Stopped :many
 SELECT kind, by_whom FROM campaigns WHERE paused_at IS NOT NULL;
+
+-- name: GrantCalls :exec
+INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES (@number, 'voice', 'payments', @source, @wording, @at)
+ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
+
+-- name: MayBeAsked :one
+SELECT (NOT EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'voice' AND purpose = 'payments' AND ended_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'voice' AND purpose IN ('payments', 'all')
+                    AND lifted_at IS NULL))::boolean;

@@ -24,6 +24,9 @@ DELETE FROM inbound_texts WHERE message_sid IN (SELECT i.message_sid FROM inboun
 -- name: EraseHandoffs :execrows
 DELETE FROM handoffs WHERE (call_sid, turn) IN (SELECT h.call_sid, h.turn FROM handoffs h WHERE h.at < @before LIMIT @most::int);
 
+-- name: EraseCallbacks :execrows
+DELETE FROM callbacks WHERE id IN (SELECT c.id FROM callbacks c WHERE c.at < @before LIMIT @most::int);
+
 -- name: EraseCalls :execrows
 DELETE FROM calls WHERE call_sid IN (SELECT c.call_sid FROM calls c WHERE c.started_at < @before LIMIT @most::int);
 
