@@ -9,11 +9,6 @@ import (
 	"duebell/notify"
 )
 
-// textKinds are the kinds of goals that texts and calls of ours have: each kind of text that can go, the
-// regimes of grace, what a create can come to, what a carrier can say of a text, and what a text that
-// comes in can ask for.
-var textKinds = []string{"kind", "regime", "send", "trouble", "inbound"}
-
 // notYet are what nothing can bring about so far, by what the world would record, and why.
 var notYet = map[string]string{
 	"kind " + string(notify.OneTimeCode):   "no step asks for a code (tier T3)",
