@@ -56,21 +56,20 @@ import file accounts.csv
 import file bills.csv
 
 call from +16175552233
+press 1
 hear "For your balance, or to pay, press 1"
 press 1
 press %[1]s#
 hear "account number or member ID"
 press %[12]s#
 hear "date of birth"
-press %[6]s#
+press %[3]s#
 hear "ZIP code"
 press %[7]s#
 hear "account number or member ID"
 press 722333444#
-hear "date of birth"
+hear "date of birth … invoice number"
 press %[2]s#
-hear "date of birth"
-press %[3]s#
 hear "ZIP code"
 press %[4]s#
 hear "ZIP code"

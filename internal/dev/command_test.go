@@ -21,6 +21,8 @@ const (
 	story = `clock 2027-02-10T10:00
 sample
 call from +16175550101
+hear "For English, press 1"
+press 1
 hear "balance … press 1"
 hang-up
 no-texts

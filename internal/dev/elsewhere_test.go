@@ -120,6 +120,7 @@ func TestAProcessorElsewhere(t *testing.T) {
 	r := run(t, func(o *dev.Options) { o.Settings.StripeAPIURL = server.URL })
 	h := &hand{t: t, url: r.phone}
 	h.dial("+16175550101")
+	h.press("for English, press 1", "1")
 	h.press("balance", "1")
 	h.press("account number or member ID", "712345678")
 	h.press("date of birth", "04121980")

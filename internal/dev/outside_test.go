@@ -184,6 +184,9 @@ func (o *outsider) option(words string) {
 func (o *outsider) dial(account, born, zip string) {
 	o.t.Helper()
 	o.goOn(o.public+"/twilio/voice/incoming", url.Values{"CallStatus": {"ringing"}})
+	if strings.Contains(o.last, "For English, press 1") { // it is not asked twice of one number
+		o.option("English")
+	}
 	o.option("balance")
 	o.digits("account number or member ID", account)
 	o.digits("date of birth", born)

@@ -47,7 +47,7 @@ func tell(t *testing.T, w *world.World, wrong, text string) {
 const paysByCard = `
 sample
 call from +16175550101
-press 1  press 712345678#  press 04121980#  press 02139#  press 1  press 2  press 1
+press 1  press 1  press 712345678#  press 04121980#  press 02139#  press 1  press 2  press 1
 pay-card 4242424242424242 12/29 123 02139
 hear "We received 198 dollars"
 over
