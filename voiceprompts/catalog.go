@@ -26,6 +26,7 @@ type Catalog struct {
 	keys     []string // of the reference language, in the order of its files
 	agent    []string // the same of what agents hear
 	messages map[string]*messageSet
+	known    []Language // all of them, each with whether it is complete
 }
 
 // agentFile holds what agents hear and callers never do. It exists in the agents' language, and no
@@ -74,6 +75,10 @@ func load(root fs.FS) (*Catalog, error) {
 		if err := c.messages[tag].agrees(reference); err != nil {
 			return nil, fmt.Errorf("load messages of %q: %w", tag, err)
 		}
+	}
+	c.known = slices.Clone(languages)
+	for i := range c.known {
+		c.known[i].Complete = c.complete(c.known[i].Tag)
 	}
 	return c, nil
 }

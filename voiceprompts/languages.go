@@ -56,17 +56,11 @@ func mustLanguages(files fs.FS) []Language {
 }
 
 // Languages are all languages that the line knows of, offered or not.
-func (c *Catalog) Languages() []Language {
-	all := slices.Clone(languages)
-	for i := range all {
-		all[i].Complete = c.complete(all[i].Tag)
-	}
-	return all
-}
+func (c *Catalog) Languages() []Language { return slices.Clone(c.known) }
 
 // Language finds one of Languages by its tag.
 func (c *Catalog) Language(tag string) (Language, bool) {
-	for _, l := range c.Languages() {
+	for _, l := range c.known {
 		if l.Tag == tag {
 			return l, true
 		}

@@ -116,7 +116,7 @@ func bare(ctx context.Context, s *stores, o CallOptions, total trips, turns int,
 		return err
 	}
 	report.BareP99 = quantile(took, .99)
-	_, report.BareSaturated, err = knock(ctx, address, 32, 0, o.Saturate)
+	_, report.BareSaturated, err = knock(ctx, address, crowd, 0, o.Saturate)
 	return err
 }
 

@@ -166,9 +166,11 @@ func (l *load) paced(ctx context.Context, people []member) CallReport {
 	return report
 }
 
+// crowd is how many push at once: so many that waiting for charges leaves no core idle.
+const crowd = 128
+
 // push has a fixed crowd call again and again without thinking, and gives turns a second.
 func (l *load) push(ctx context.Context, people []member, d time.Duration) float64 {
-	const crowd = 32
 	l.mu.Lock()
 	before := len(l.took) + len(l.held)
 	l.mu.Unlock()
