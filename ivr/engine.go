@@ -275,8 +275,6 @@ func (c *Call) patience(seconds int) int {
 
 func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.InForce(e.Policy.Languages) }
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 func orElse(s, other string) string {
 	if s == "" {
 		return other

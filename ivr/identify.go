@@ -3,10 +3,8 @@ package ivr
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"duebell/billing"
-	"duebell/voiceprompts"
 )
 
 // heardAs are the words that choose an option of this name, wherever it is offered.
@@ -48,8 +46,11 @@ func (c *Call) knowLanguage(tag string) {
 	}
 }
 
+// asksLanguage: there is a choice, and nobody knows yet what this caller speaks (K2).
+func (c *Call) asksLanguage() bool { return !c.LangKnown && len(c.languages()) > 1 }
+
 func greet(ctx context.Context, c *Call, _ Answer) Next {
-	if len(c.languages()) > 1 && !c.LangKnown {
+	if c.asksLanguage() {
 		return Go(ChooseLanguage)
 	}
 	c.mark(ctx, MainMenu)
@@ -98,10 +99,14 @@ func chooseFromMain(ctx context.Context, c *Call, a Answer) Next {
 
 // otherLanguage is the one that the main menu changes to; empty: there is none, or more than one.
 func (c *Call) otherLanguage() string {
-	if all := c.languages(); len(all) == 2 {
-		return all[(slices.IndexFunc(all, func(l voiceprompts.Language) bool { return l.Tag == c.Lang })+1)%2].Tag
+	switch all := c.languages(); {
+	case len(all) != 2:
+		return ""
+	case all[0].Tag == c.Lang:
+		return all[1].Tag
+	default:
+		return all[0].Tag
 	}
-	return ""
 }
 
 // ownNumber says whether the record may be chosen by the caller's number, so that no account number is

@@ -3,12 +3,12 @@ package ivr
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"duebell/billing"
-	"duebell/voiceprompts"
-
 	"duebell/payments"
+	"duebell/voiceprompts"
 )
 
 // mainOptions are what the line does, most used first (V1).
@@ -170,4 +170,4 @@ func (c *Call) textsOn(ctx context.Context) Next {
 var ErrTextStart = errors.New("ivr: the number itself must text START")
 
 // cause names this turn, so that doing it twice does it once.
-func (c *Call) cause() string { return c.Session.Call + "/" + itoa(c.Session.Turn) }
+func (c *Call) cause() string { return c.Session.Call + "/" + strconv.Itoa(c.Session.Turn) }

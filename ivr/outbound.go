@@ -3,7 +3,6 @@ package ivr
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"duebell/payments"
 	"duebell/voiceprompts"
@@ -91,7 +90,7 @@ func ourPhone(c *Call) Args { return Args{"Phone": voiceprompts.Phone(c.Lang, c.
 
 // goOn leads into the pay flow; who has no language on file chooses one first (K2).
 func goOn(_ context.Context, c *Call, _ Answer) Next {
-	if !c.LangKnown && len(c.languages()) > 1 {
+	if c.asksLanguage() {
 		return Go(ChooseLanguage)
 	}
 	return c.toAccount()
@@ -104,7 +103,7 @@ func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 	if c.Refusals == nil {
 		return c.toPerson("no-calls", MainMenu)
 	}
-	if err := c.Refusals.NoMoreCalls(ctx, c.Caller, c.Session.Call+"/"+strconv.Itoa(c.Session.Turn)); err != nil {
+	if err := c.Refusals.NoMoreCalls(ctx, c.Caller, c.cause()); err != nil {
 		return c.stumbled(err)
 	}
 	c.say("no-more-calls", nil)

@@ -13,13 +13,7 @@ import (
 // tellStanding says the truth about the account: first money in flight, then what is owed, until
 // when, and what may be said about being late. Then the caller may pay.
 func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
-	// What is open is asked first: a charge that settles in between is then told as open, and never
-	// as money still owed.
-	open, openErr := c.Desk.Open(ctx, c.Account)
-	if openErr != nil && !errors.Is(openErr, payments.ErrNoSuchAttempt) {
-		return c.stumbled(openErr)
-	}
-	owed, err := c.Members.Standing(ctx, c.Account, c.now)
+	owed, open, err := c.stands(ctx, c.Account)
 	if err != nil {
 		return c.stumbled(err)
 	}
@@ -30,8 +24,8 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	c.Due, c.PastDue, c.Charge = owed.TotalDue, owed.PastDue, owed.LatestCharge
 	c.NextDueAt = owed.NextDueAt
-	if openErr == nil {
-		return c.tellInFlight(open, owed)
+	if open != nil {
+		return c.tellInFlight(*open, owed)
 	}
 	if owed.Account.Status != billing.StatusActive { // B10: nothing may look as if it restored coverage
 		c.say("not-active", Args{"Account": c.accountName(c.Kind)})
@@ -39,7 +33,7 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	c.tellAutoPay(owed)
 	c.tellOwed(owed)
-	if owed.TotalDue <= c.Policy.PaidToleranceCents { // B9
+	if owed.NothingDue { // B9
 		c.Broken = Broken{}
 		return Go(AnythingElse)
 	}
@@ -47,6 +41,19 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 		return c.toPerson("after-grace", PayMenu)
 	}
 	return Go(PayMenu)
+}
+
+// stands looks up what an account owes and the payment that is open on it, nil for none. What is open is
+// asked first: a charge that settles in between is then told as open, and never as money still owed.
+func (c *Call) stands(ctx context.Context, account string) (owed Owed, open *payments.Attempt, err error) {
+	switch attempt, err := c.Desk.Open(ctx, account); {
+	case err == nil:
+		open = &attempt
+	case !errors.Is(err, payments.ErrNoSuchAttempt):
+		return Owed{}, nil, err
+	}
+	owed, err = c.Members.Standing(ctx, account, c.now)
+	return owed, open, err
 }
 
 // personFirst: policy wants a person before money is taken after the grace time (G8).
@@ -95,7 +102,7 @@ func (c *Call) tellOwed(owed Owed) {
 	switch {
 	case owed.TotalDue < 0:
 		c.say("in-credit", Args{"Account": account, "Amount": c.money(-owed.TotalDue)}, owes)
-	case owed.TotalDue <= c.Policy.PaidToleranceCents:
+	case owed.NothingDue:
 		c.say("owes-nothing", Args{"Account": account}, owes)
 	default:
 		c.tellDue(owed, account, owes)

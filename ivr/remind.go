@@ -1,9 +1,6 @@
 package ivr
 
-import (
-	"context"
-	"strconv"
-)
+import "context"
 
 // Callable takes down who agrees to reminder calls (O1, N10).
 type Callable interface {
@@ -35,7 +32,7 @@ func agreeToCalls(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	if err := c.Callable.Agrees(ctx, c.Caller, c.Said.Words, c.Session.Call+"/"+strconv.Itoa(c.Session.Turn)); err != nil {
+	if err := c.Callable.Agrees(ctx, c.Caller, c.Said.Words, c.cause()); err != nil {
 		return c.stumbled(err)
 	}
 	c.say("calls-agreed", callerEnding(c))

@@ -2,7 +2,6 @@ package ivr
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"duebell/billing"
@@ -16,12 +15,12 @@ import (
 func tellAll(ctx context.Context, c *Call, _ Answer) Next {
 	c.Queue, c.Several = nil, false
 	for _, choice := range c.Accounts {
-		owed, err := c.Members.Standing(ctx, choice.Number, c.now)
+		owed, open, err := c.stands(ctx, choice.Number)
 		if err != nil {
 			return c.stumbled(err)
 		}
 		c.Account, c.Kind = choice.Number, choice.Kind
-		payable, err := c.payableNow(ctx, owed)
+		payable, err := c.payableNow(ctx, owed, open)
 		if err != nil {
 			return c.stumbled(err)
 		}
@@ -47,18 +46,14 @@ func (c *Call) payableTogether() bool {
 }
 
 // payableNow says how the account stands, and whether it belongs to a payment of all.
-func (c *Call) payableNow(ctx context.Context, owed Owed) (bool, error) {
+func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt) (bool, error) {
 	if owed.Account.Status != billing.StatusActive {
 		c.say("not-active", Args{"Account": c.accountName(owed.Account.Kind)})
 		return false, nil
 	}
-	open, err := c.Desk.Open(ctx, owed.Account.Number)
-	if err == nil {
-		c.sayInFlight(open)
+	if open != nil {
+		c.sayInFlight(*open)
 		return false, nil
-	}
-	if !errors.Is(err, payments.ErrNoSuchAttempt) {
-		return false, err
 	}
 	c.tellAutoPay(owed)
 	c.tellOwed(owed)

@@ -20,21 +20,7 @@ type exportSuppressionsCmd struct {
 
 // Run writes who wants no texts or calls; it changes nothing.
 func (e *exportSuppressionsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
-	if err != nil {
-		return err
-	}
-	defer tool.Close()
-	count := 0
-	err = writeTo(e.Out, func(w io.Writer) (err error) {
-		count, err = tool.Store.ExportSuppressions(ctx, w)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(os.Stderr, "%d suppressions in force\n", count)
-	return nil
+	return exportOwn(ctx, e.Settings, log, e.Out, "suppressions", (*store.Store).ExportSuppressions)
 }
 
 type exportConsentsCmd struct {
@@ -44,20 +30,26 @@ type exportConsentsCmd struct {
 
 // Run writes who has agreed to texts and calls; it changes nothing.
 func (e *exportConsentsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
+	return exportOwn(ctx, e.Settings, log, e.Out, "consents", (*store.Store).ExportConsents)
+}
+
+// exportOwn writes one of the ledgers of wishes, and says how many rows of it are in force.
+func exportOwn(ctx context.Context, settings app.Settings, log *slog.Logger, out, what string,
+	export func(*store.Store, context.Context, io.Writer) (int, error)) error {
+	tool, err := openTool(ctx, settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
 	count := 0
-	err = writeTo(e.Out, func(w io.Writer) (err error) {
-		count, err = tool.Store.ExportConsents(ctx, w)
+	err = writeTo(out, func(w io.Writer) (err error) {
+		count, err = export(tool.Store, ctx, w)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%d consents in force\n", count)
+	fmt.Fprintf(os.Stderr, "%d %s in force\n", count, what)
 	return nil
 }
 

@@ -110,6 +110,24 @@ func (h *hand) press(heard, keys string) {
 	h.act(heard, "press", map[string]any{"keys": keys})
 }
 
+// paysAllByCard is a member's first call, from the greeting to the confirmation number.
+func (h *hand) paysAllByCard(phone, account, born, zip string) {
+	h.t.Helper()
+	h.dial(phone)
+	h.press("for English, press 1", "1")
+	h.press("balance", "1")
+	h.press("account number or member ID", account)
+	h.press("date of birth", born)
+	h.press("ZIP code", zip)
+	h.press("to pay all of it, press 1", "1")
+	h.press("a card, press 2", "2")
+	h.press("if that is right, press 1", "1")
+	h.act("card number", "pay-card", map[string]any{"number": "4242424242424242", "expiry": "12/34", "code": "123", "postal": zip})
+	if !strings.Contains(h.said, "confirmation number") {
+		h.t.Fatalf("no confirmation:\n%s", h.said)
+	}
+}
+
 // A processor that was named beforehand takes the place of dev's own, also for Twilio's connector.
 func TestAProcessorElsewhere(t *testing.T) {
 	t.Parallel()
@@ -119,19 +137,7 @@ func TestAProcessorElsewhere(t *testing.T) {
 	t.Cleanup(server.Close)
 	r := run(t, func(o *dev.Options) { o.Settings.StripeAPIURL = server.URL })
 	h := &hand{t: t, url: r.phone}
-	h.dial("+16175550101")
-	h.press("for English, press 1", "1")
-	h.press("balance", "1")
-	h.press("account number or member ID", "712345678")
-	h.press("date of birth", "04121980")
-	h.press("ZIP code", "02139")
-	h.press("to pay all of it, press 1", "1")
-	h.press("a card, press 2", "2")
-	h.press("if that is right, press 1", "1")
-	h.act("card number", "pay-card", map[string]any{"number": "4242424242424242", "expiry": "12/34", "code": "123", "postal": "02139"})
-	if !strings.Contains(h.said, "confirmation number") {
-		t.Fatalf("no confirmation:\n%s", h.said)
-	}
+	h.paysAllByCard("+16175550101", "712345678", "04121980", "02139")
 	if charges := theirs.Charges(); len(charges) != 1 || charges[0].Cents != 19800 {
 		t.Errorf("charged there: %+v", charges)
 	}

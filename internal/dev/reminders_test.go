@@ -103,19 +103,7 @@ func TestPayingAndSTOPEndTheReminders(t *testing.T) {
 	b.want("2027-02-13T10:00", "+15085550103 due_soon", "+18575550106 due_soon")
 	b.want("2027-02-20T10:00", "+15085550103 due_soon", "+16175550101 due_soon", "+16175550105 due_soon", "+18575550106 due_soon")
 
-	b.dial("+15085550103")
-	b.press("for English, press 1", "1")
-	b.press("balance", "1")
-	b.press("account number or member ID", "734567890")
-	b.press("date of birth", "07081992")
-	b.press("ZIP code", "01608")
-	b.press("to pay all of it, press 1", "1")
-	b.press("card, press 2", "2")
-	b.press("if that is right, press 1", "1")
-	b.act("card number", "pay-card", map[string]any{"number": "4242424242424242", "expiry": "12/34", "code": "123", "postal": "01608"})
-	if !strings.Contains(b.said, "confirmation number") {
-		t.Fatalf("no confirmation:\n%s", b.said)
-	}
+	b.paysAllByCard("+15085550103", "734567890", "07081992", "01608")
 	b.post("texts", map[string]string{"from": "+16175550105", "body": "STOP"}, new(any))
 	b.want("2027-02-20T11:00", "+15085550103 payment_received", "+16175550105 Twilio's own answer")
 
