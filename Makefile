@@ -23,16 +23,16 @@ help: ## say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## the whole product on this machine, with a phone to dial in the browser
-	./bin/duebell dev
+	./bin/duebell-lab dev
 
-build: go ## the one binary, bin/duebell
+build: go ## the product, bin/duebell, and the lab to try it in, bin/duebell-lab
 	@mkdir -p bin
-	$(BUILD) -o bin/duebell ./cmd/duebell
+	$(BUILD) -o bin/ ./cmd/duebell ./cmd/duebell-lab
 
 test: go ## all tests, with a PostgreSQL and a Redis of their own; TESTFLAGS and PACKAGES narrow it
 	@mkdir -p bin
 	@rm -f "$$DUEBELL_SCRIPT_COVERAGE"
-	@$(BUILD) -o bin/with-services ./internal/testenv/cmd/with-services
+	@$(BUILD) -o bin/with-services ./lab/testenv/cmd/with-services
 	bin/with-services $(GO) test -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
 	@if [ -f "$$DUEBELL_SCRIPT_COVERAGE" ]; then cat "$$DUEBELL_SCRIPT_COVERAGE"; fi
 
@@ -66,11 +66,11 @@ $(SQLC):
 	GOBIN=$(CURDIR)/$(dir $@) $(GO) install github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION)
 
 bench: build ## simulated callers pay bills; one line of JSON
-	./bin/duebell bench calls
+	./bin/duebell-lab bench calls
 
 clean: ## remove what was built
 	rm -rf bin
-	@if [ -d .duebell ]; then echo "dev's data stays in .duebell: duebell dev --fresh empties it"; fi
+	@if [ -d .duebell ]; then echo "dev's data stays in .duebell: duebell-lab dev --fresh empties it"; fi
 
 go:
 	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl"; exit 1; }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"duebell/billing"
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 )
 
 func newCalendar(t testing.TB, change ...func(*billing.Policy)) *billing.Calendar {

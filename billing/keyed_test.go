@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"duebell/billing"
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 )
 
 // TestAmountVectors: M3-M6.

@@ -6,7 +6,7 @@ import (
 
 	"duebell/billing"
 	"duebell/handoff"
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 )
 
 func newHours(t *testing.T, overrides ...billing.AgentHoursOverride) *handoff.Hours {

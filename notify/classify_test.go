@@ -3,7 +3,7 @@ package notify
 import (
 	"testing"
 
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 )
 
 // TestO8Classify holds O6 to O9 to their vectors.

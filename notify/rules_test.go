@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"duebell/billing"
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 	"duebell/notify"
 	"duebell/payments"
 )

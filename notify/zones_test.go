@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"duebell/billing"
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 	"duebell/notify"
 	"duebell/payments"
 )

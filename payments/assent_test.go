@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"duebell/billing"
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 	"duebell/payments"
 )
 

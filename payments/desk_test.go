@@ -14,8 +14,8 @@ import (
 
 	"duebell/billing"
 	"duebell/billing/feed"
-	"duebell/internal/faults"
-	"duebell/internal/testenv"
+	"duebell/lab/faults"
+	"duebell/lab/testenv"
 	"duebell/payments"
 )
 

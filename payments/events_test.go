@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"duebell/billing"
-	"duebell/internal/standin/processor"
+	"duebell/lab/processor"
 	"duebell/payments"
 )
 

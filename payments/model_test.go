@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"duebell/internal/standin/processor"
+	"duebell/lab/processor"
 	"duebell/payments"
 )
 

@@ -23,8 +23,8 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
-	"duebell/internal/standin/processor"
-	"duebell/internal/testenv"
+	"duebell/lab/processor"
+	"duebell/lab/testenv"
 	"duebell/payments"
 	"duebell/payments/stripe"
 	"duebell/store"

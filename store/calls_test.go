@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"duebell/internal/seal"
-	"duebell/internal/testenv"
 	"duebell/ivr"
+	"duebell/lab/testenv"
 	"duebell/store"
 )
 

@@ -17,7 +17,7 @@ import (
 	"duebell/billing"
 	"duebell/billing/feed"
 	"duebell/internal/seal"
-	"duebell/internal/testenv"
+	"duebell/lab/testenv"
 	"duebell/store"
 )
 

@@ -16,8 +16,8 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
-	"duebell/internal/testenv"
 	"duebell/ivr"
+	"duebell/lab/testenv"
 	"duebell/store"
 )
 

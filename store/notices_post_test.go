@@ -16,7 +16,7 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
-	"duebell/internal/testenv"
+	"duebell/lab/testenv"
 	"duebell/notify"
 	"duebell/payments"
 	"duebell/store"

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"duebell/billing"
-	"duebell/internal/testenv"
+	"duebell/lab/testenv"
 	"duebell/notify"
 	"duebell/payments"
 	"duebell/store/limits"

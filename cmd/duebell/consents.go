@@ -36,7 +36,7 @@ func (e *exportConsentsCmd) Run(ctx context.Context, log *slog.Logger) error {
 // exportOwn writes one of the ledgers of wishes, and says how many rows of it are in force.
 func exportOwn(ctx context.Context, settings app.Settings, log *slog.Logger, out, what string,
 	export func(*store.Store, context.Context, io.Writer) (int, error)) error {
-	tool, err := openTool(ctx, settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type exportPaymentsCmd struct {
 
 // Run writes the posting file; it changes nothing.
 func (e *exportPaymentsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ type exportLettersCmd struct {
 
 // Run lists the letters to post. They come again until 'letters posted' has reported them.
 func (e *exportLettersCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}

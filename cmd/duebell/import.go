@@ -22,7 +22,7 @@ type importCmd struct {
 
 // Run loads the files whole or not at all. Every bad row is a line on stderr.
 func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, i.Settings, log, app.NeedDatabase, app.NeedHashKeys)
+	tool, err := app.NewTool(ctx, i.Settings, log, app.NeedDatabase, app.NeedHashKeys)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type lettersPostedCmd struct {
 
 // Run records the letters of the file whole or not at all.
 func (l *lettersPostedCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, l.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, l.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}

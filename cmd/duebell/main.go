@@ -19,7 +19,6 @@ import (
 type cli struct {
 	LogLevel slog.Level `name:"log-level" env:"DUEBELL_LOG_LEVEL" default:"info" help:"debug, info, warn or error; logs are JSON on stderr."`
 
-	Dev       devCmd       `cmd:"" help:"The whole product on one machine: stores, stand-ins, sample members, and a phone in the browser."`
 	Serve     serveCmd     `cmd:"" help:"Answer webhooks. Stateless: run as many as you like."`
 	Work      workCmd      `cmd:"" help:"Charge, look up, text and sweep. Run as many as you like."`
 	Connector connectorCmd `cmd:"" help:"The bank connector: bank numbers in, the processor's token out. Runs apart from everything else."`
@@ -32,9 +31,6 @@ type cli struct {
 	Reminders remindersCmd `cmd:"" help:"Who gets which text and why; what became of them; hold a kind back."`
 	Prompts   promptsCmd   `cmd:"" help:"Everything that is said, as a table for translators and counsel."`
 	Policy    policyCmd    `cmd:"" help:"Print the policy in force, with defaults and sources."`
-	Call      callCmd      `cmd:"" help:"Play a scripted call against a running 'duebell dev'."`
-	Clock     clockCmd     `cmd:"" help:"Show or move the clock of a running 'duebell dev'."`
-	Bench     benchCmd     `cmd:"" help:"Load, with its baseline in the same run."`
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, stores, Twilio, processor and clock; say what to mend."`
 	Twilio    twilioCmd    `cmd:"" help:"Set the webhooks of the phone number and the messaging service."`
 }
@@ -45,7 +41,7 @@ func main() {
 	defer stop()
 	parser := kong.Must(&c,
 		kong.Name("duebell"),
-		kong.Description("A health exchange's phone line: members hear what they owe and pay it, once.\n\nStart with: duebell dev"),
+		kong.Description("A health exchange's phone line: members hear what they owe and pay it, once.\n\nTo try it on this machine: duebell-lab dev"),
 		kong.ShortUsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)

@@ -29,7 +29,7 @@ type paymentsListCmd struct {
 
 // Run prints a table, newest first, masked.
 func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, l.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, l.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ type paymentsShowCmd struct {
 
 // Run prints all that is on record about one payment.
 func (s *paymentsShowCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, s.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, s.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ type paymentsResolveCmd struct {
 
 // Run settles one payment, or says why it may not.
 func (r *paymentsResolveCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, r.Settings, log, app.NeedDatabase, app.NeedProcessor, app.NeedDataKeys)
+	tool, err := app.NewTool(ctx, r.Settings, log, app.NeedDatabase, app.NeedProcessor, app.NeedDataKeys)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,8 @@ import (
 	"os"
 
 	"duebell/billing"
-	"duebell/internal/callbook"
 	"duebell/ivr"
+	"duebell/ivr/document"
 	"duebell/voiceprompts"
 )
 
@@ -26,5 +26,5 @@ func (promptsExportCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	return callbook.New(e.Steps(), prompts, policy.Languages).Table(os.Stdout, prompts.Languages())
+	return document.New(e.Steps(), prompts, policy.Languages).Table(os.Stdout, prompts.Languages())
 }

@@ -36,7 +36,7 @@ type remindersPlanCmd struct {
 
 // Run shows what the planner would do at an instant with the books as they are.
 func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, c.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, c.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ type remindersStatusCmd struct {
 
 // Run prints a table of the kinds, and why what was dropped was dropped.
 func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := openTool(ctx, s.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, s.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (p *remindersPauseCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	tool, err := openTool(ctx, p.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, p.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func (r *remindersResumeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	tool, err := openTool(ctx, r.Settings, log, app.NeedDatabase)
+	tool, err := app.NewTool(ctx, r.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}

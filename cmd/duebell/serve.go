@@ -17,12 +17,12 @@ func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	end, err := traces(ctx, log, "duebell-serve")
+	end, err := app.Traces(ctx, log, "duebell-serve")
 	if err != nil {
 		return err
 	}
 	defer end()
-	d := app.Deps{Log: log, Metrics: app.NewMetrics()}
+	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: app.NewMetrics()}
 	serve, err := app.NewServe(ctx, cfg, d)
 	if err != nil {
 		return err

@@ -23,12 +23,12 @@ func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	cfg.Reminders = true
-	end, err := traces(ctx, log, "duebell-work")
+	end, err := app.Traces(ctx, log, "duebell-work")
 	if err != nil {
 		return err
 	}
 	defer end()
-	d := app.Deps{Log: log, Metrics: app.NewMetrics()}
+	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: app.NewMetrics()}
 	work, err := app.NewWork(ctx, cfg, d)
 	if err != nil {
 		return err

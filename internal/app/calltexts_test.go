@@ -12,8 +12,8 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
-	"duebell/internal/testenv"
 	"duebell/ivr"
+	"duebell/lab/testenv"
 	"duebell/notify"
 	"duebell/store"
 )

@@ -11,6 +11,12 @@ type SystemClock struct{}
 // Now is the machine's time, in UTC.
 func (SystemClock) Now() time.Time { return time.Now().UTC() }
 
+// ShiftedClock is the machine's clock moved by a span (DUEBELL_CLOCK_SHIFT).
+type ShiftedClock time.Duration
+
+// Now is the machine's time plus the shift, in UTC.
+func (c ShiftedClock) Now() time.Time { return time.Now().Add(time.Duration(c)).UTC() }
+
 // DomainClock is the clock of dev and scripts: it stands, or runs from where it was set.
 type DomainClock struct {
 	mu      sync.Mutex

@@ -22,12 +22,12 @@ import (
 	"duebell/handoff"
 	"duebell/internal/app"
 	"duebell/internal/policyfile"
-	"duebell/internal/samples"
 	"duebell/internal/seal"
-	standin "duebell/internal/standin/twilio"
-	"duebell/internal/testenv"
 	"duebell/internal/twilio"
 	"duebell/ivr/webhook"
+	"duebell/lab/samples"
+	"duebell/lab/testenv"
+	standin "duebell/lab/twilio"
 	"duebell/store"
 )
 

@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"duebell/internal/faults"
-	"duebell/internal/testenv"
+	"duebell/lab/faults"
+	"duebell/lab/testenv"
 	"duebell/payments"
 )
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"duebell/internal/standin/twilio"
+	"duebell/lab/twilio"
 	"duebell/notify"
 )
 

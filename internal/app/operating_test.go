@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"duebell/internal/testenv"
+	"duebell/lab/testenv"
 )
 
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")

@@ -12,7 +12,7 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
-	"duebell/internal/testenv"
+	"duebell/lab/testenv"
 	"duebell/store"
 )
 

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"duebell/internal/policyfile"
 	"duebell/internal/seal"
 	"duebell/notify"
+	"duebell/payments"
 )
 
 // Settings are the environment, and the flags of the same names that override it.
@@ -42,6 +44,8 @@ type Settings struct {
 
 	notify.SendLimits
 
+	ClockShift time.Duration `name:"clock-shift" env:"DUEBELL_CLOCK_SHIFT" help:"Added to the machine's clock, so that commands go by the time of a duebell-lab dev; refused unless the public URL is loopback."`
+
 	PolicyFile string `name:"policy" env:"DUEBELL_POLICY" help:"TOML file with the operator's settings; see 'duebell policy'."`
 	DataKeys   string `name:"data-keys" env:"DUEBELL_DATA_KEYS" help:"Sealing keys, id:base64(32 bytes), comma-separated, newest first."`
 	HashKeys   string `name:"hash-keys" env:"DUEBELL_HASH_KEYS" help:"Keys of the verification answers, in the same form."`
@@ -57,6 +61,9 @@ type Config struct {
 	// Reminders has the worker plan them by its own time. Scripts and dev plan when their clock moves.
 	Reminders bool
 }
+
+// Clock is the domain's clock: the machine's, shifted where the settings say so.
+func (c Config) Clock() payments.Clock { return ShiftedClock(c.ClockShift) }
 
 // Timing is machine time; scripts run with shorter times than the line does. Zero values get the line's own.
 type Timing struct {
@@ -141,6 +148,9 @@ func (s Settings) Read(needs ...Need) (Config, error) {
 			fail("%s is not an http or https address", name)
 		}
 	}
+	if s.ClockShift != 0 && !loopback(s.PublicURL) {
+		fail("DUEBELL_CLOCK_SHIFT is set, and DUEBELL_PUBLIC_URL is not on loopback: a line that people call goes by the machine's clock; unset the shift")
+	}
 	for _, p := range s.SendLimits.Problems() {
 		fail("%s", p)
 	}
@@ -150,6 +160,19 @@ func (s Settings) Read(needs ...Need) (Config, error) {
 	}
 	c.Policy = policy
 	return c, errors.Join(problems...)
+}
+
+// loopback says whether an address is on this machine.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if u.Hostname() == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback()
 }
 
 func readKeys(value, name string, fail func(string, ...any)) seal.Keys {

@@ -16,8 +16,8 @@ import (
 	"duebell/billing"
 	"duebell/internal/app"
 	"duebell/internal/seal"
-	"duebell/internal/standin/processor"
-	"duebell/internal/testenv"
+	"duebell/lab/processor"
+	"duebell/lab/testenv"
 	"duebell/payments"
 )
 

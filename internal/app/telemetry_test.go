@@ -17,8 +17,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace/noop"
 
-	"duebell/internal/testenv"
 	"duebell/ivr"
+	"duebell/lab/testenv"
 	"duebell/payments"
 )
 

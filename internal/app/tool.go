@@ -38,7 +38,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 		return nil, err
 	}
 	return &Tool{
-		Config: cfg, pool: pool, log: log, Clock: SystemClock{},
+		Config: cfg, pool: pool, log: log, Clock: cfg.Clock(),
 		Store: store.New(pool, jobs, cfg.Data, cfg.Hash, SystemClock{}),
 	}, nil
 }

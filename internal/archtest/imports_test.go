@@ -46,15 +46,15 @@ var rooms = []room{
 		"it implements the rooms' interfaces and decides nothing; other adapters are strangers to it"},
 	{"internal/twilio", []string{"billing", "notify", "handoff"},
 		"signatures, TwiML and REST are the same whatever is said over them"},
-	{"internal/standin", []string{"billing"},
+	{"lab", []string{"billing"},
 		"the outside world must not borrow the product's code: a mistake that both share would pass every test"},
 	{"internal/seal", nil,
 		"cryptography is reviewed alone"},
-	{"internal/privatepg", nil,
+	{"lab/servers", nil,
 		"a database server knows no schema"},
-	{"internal/faults", nil,
+	{"lab/faults", nil,
 		"what breaks the stores does not know what they hold"},
-	{"internal/testenv", []string{"store", "internal/privatepg"},
+	{"lab/testenv", []string{"store", "lab/servers"},
 		"it applies the schema, and that is all it knows of the product"},
 }
 
@@ -109,7 +109,7 @@ func TestNothingImportsTestServersOrWiring(t *testing.T) {
 		}
 		for _, path := range s.imports() {
 			switch {
-			case path == module+"/internal/testenv" && !under(s.pkg, "internal/testenv"):
+			case path == module+"/lab/testenv" && !under(s.pkg, "lab/testenv"):
 				t.Errorf("%s imports testenv: only tests have servers that vanish", s.path)
 			case path == module+"/internal/app" && !under(s.pkg, "cmd") && !under(s.pkg, "internal"):
 				t.Errorf("%s imports the wiring: it would see every room at once", s.path)
@@ -130,18 +130,18 @@ type fence struct {
 var thinking = []string{"billing", "voiceprompts", "payments", "ivr", "notify", "handoff"}
 
 // Where everything is put together: the program, dev's world, load.
-var wiring = []string{"cmd", "internal/app", "internal/world", "internal/bench"}
+var wiring = []string{"cmd", "internal/app", "lab/harness", "lab/bench"}
 
 var fences = []fence{
 	{"github.com/twilio/twilio-go", []string{"internal/twilio"}, nil,
 		"its faults are worked around in one place, and a stand-in that used it would share them"},
 	{"github.com/stripe/stripe-go", []string{"payments/stripe"}, nil,
 		"the processor is one gateway among possible others"},
-	{"github.com/jackc/pgx", append([]string{"store", "internal/privatepg", "internal/testenv"}, wiring...), nil,
+	{"github.com/jackc/pgx", append([]string{"store", "lab/servers", "lab/testenv"}, wiring...), nil,
 		"SQL lives in store"},
 	{"database/sql", []string{}, nil,
 		"we speak to PostgreSQL through pgx, and only in store"},
-	{"github.com/redis/go-redis", append([]string{"store", "internal/testenv"}, wiring...), nil,
+	{"github.com/redis/go-redis", append([]string{"store", "lab/testenv"}, wiring...), nil,
 		"sessions and rates live in store"},
 	{"github.com/riverqueue/river", append([]string{"store"}, wiring...), nil,
 		"a job is a nudge: rooms offer functions, the wiring calls them from jobs"},
@@ -228,8 +228,8 @@ func TestTheTableItself(t *testing.T) {
 		{"store", "store/db", true},
 		{"store", "internal/twilio", false},
 		{"payments", "internal/app", false},
-		{"internal/standin/twilio", "internal/standin/processor", true},
-		{"internal/standin/twilio", "internal/twilio", false},
+		{"lab/twilio", "lab/processor", true},
+		{"lab/twilio", "internal/twilio", false},
 	} {
 		r, ok := roomOf(c.from)
 		if got := ok && allowed(r, c.to); got != c.want {

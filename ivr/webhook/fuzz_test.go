@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	standin "duebell/internal/standin/twilio"
 	"duebell/internal/twilio"
 	"duebell/ivr/webhook"
+	standin "duebell/lab/twilio"
 )
 
 // FuzzWebhook posts anything, rightly signed, to any of our URLs. What comes back is TwiML that

@@ -20,10 +20,10 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
-	standin "duebell/internal/standin/twilio"
 	"duebell/internal/twilio"
 	"duebell/ivr"
 	"duebell/ivr/webhook"
+	standin "duebell/lab/twilio"
 	"duebell/store/sessions"
 	"duebell/voiceprompts"
 )

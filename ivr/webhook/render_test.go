@@ -12,10 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"duebell/billing"
-	standin "duebell/internal/standin/twilio"
 	"duebell/internal/twilio"
 	"duebell/ivr"
 	"duebell/ivr/webhook"
+	standin "duebell/lab/twilio"
 	"duebell/payments"
 	"duebell/voiceprompts"
 )

@@ -15,10 +15,10 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 
-	"duebell/internal/testenv"
 	"duebell/internal/twilio"
 	"duebell/ivr"
 	"duebell/ivr/webhook"
+	"duebell/lab/testenv"
 	"duebell/store/sessions"
 )
 

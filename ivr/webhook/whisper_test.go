@@ -20,10 +20,10 @@ import (
 
 	"duebell/billing"
 	"duebell/handoff"
-	standin "duebell/internal/standin/twilio"
 	"duebell/internal/twilio"
 	"duebell/ivr"
 	"duebell/ivr/webhook"
+	standin "duebell/lab/twilio"
 	"duebell/voiceprompts"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"duebell/billing"
-	"duebell/internal/vectors"
+	"duebell/lab/vectors"
 	"duebell/payments/connector"
 )
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"duebell/internal/standin/processor"
+	"duebell/lab/processor"
 	"duebell/payments"
 	"duebell/payments/stripe"
 )

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"duebell/internal/testenv"
+	"duebell/lab/testenv"
 	"duebell/notify"
 	"duebell/store/limits"
 	"duebell/store/sessions"

@@ -14,8 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"duebell/internal/seal"
-	"duebell/internal/testenv"
 	"duebell/ivr/webhook"
+	"duebell/lab/testenv"
 	"duebell/store/sessions"
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"duebell/internal/testenv"
 	"duebell/ivr/webhook"
+	"duebell/lab/testenv"
 	"duebell/store/sessions"
 )
 

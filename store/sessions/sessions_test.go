@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"duebell/internal/testenv"
 	"duebell/ivr/webhook"
+	"duebell/lab/testenv"
 	"duebell/store/sessions"
 )
 

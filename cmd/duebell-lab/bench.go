@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"duebell/internal/app"
+	"duebell/lab/bench"
+)
+
+type benchCmd struct {
+	Calls benchCallsCmd `cmd:"" help:"Simulated callers pay bills; one line of JSON, with a bare handler's figures from the same run."`
+
+	Reminders benchRemindersCmd `cmd:"" help:"Every account is reminded; one line of JSON, with what River does in the same run when it does nothing."`
+	Import    benchImportCmd    `cmd:"" help:"Members, accounts and bills are imported; one line of JSON, with PostgreSQL's own COPY in the same run."`
+	Planner   benchPlannerCmd   `cmd:"" hidden:"" help:"Plan once; a part of bench reminders."`
+	Worker    benchWorkerCmd    `cmd:"" hidden:"" help:"A worker whose clock is ahead; a part of bench reminders."`
+}
+
+type benchCallsCmd struct {
+	Rate       float64       `default:"20" help:"New calls a second."`
+	Concurrent int           `default:"200" help:"Calls at once: callers think as long as it takes to reach it."`
+	Duration   time.Duration `default:"20s" help:"How long calls begin."`
+	Saturate   time.Duration `default:"10s" help:"How long callers who never think push afterwards."`
+}
+
+// Run prints one line of JSON, and fails when a call failed or when charges, ledger entries and
+// confirmations differ; never on a time.
+func (b *benchCallsCmd) Run(ctx context.Context) error {
+	report, err := bench.Calls(ctx, bench.CallOptions{
+		Rate: b.Rate, Concurrent: b.Concurrent, Duration: b.Duration, Saturate: b.Saturate, Log: os.Stderr,
+	})
+	fmt.Println(report)
+	return err
+}
+
+type benchRemindersCmd struct {
+	Accounts int  `default:"5000" help:"Accounts that are to be reminded."`
+	Faults   bool `help:"One reply in twenty is lost and the worker is killed twenty times."`
+	PlanOnly bool `help:"Measure planning alone."`
+	Slice    int  `help:"Measure planning for the first so many accounts only."`
+}
+
+// Run prints one line of JSON, and fails when a text went twice or cannot be accounted for; never on a
+// time.
+func (b *benchRemindersCmd) Run(ctx context.Context) error {
+	report, err := bench.Reminders(ctx, bench.ReminderOptions{
+		Accounts: b.Accounts, Slice: b.Slice, Sends: !b.PlanOnly, Faults: b.Faults, Log: os.Stderr,
+	})
+	fmt.Println(report)
+	return err
+}
+
+type benchImportCmd struct {
+	Accounts int `default:"50000" help:"Accounts to import, a member and a bill each."`
+}
+
+// Run prints one line of JSON.
+func (b *benchImportCmd) Run(ctx context.Context) error {
+	report, err := bench.Import(ctx, bench.ImportOptions{Accounts: b.Accounts, Log: os.Stderr})
+	fmt.Println(report)
+	return err
+}
+
+type benchPlannerCmd struct {
+	app.Settings
+	Slice int `help:"Plan for the first so many members only; 0: for all."`
+}
+
+// Run plans once.
+func (b *benchPlannerCmd) Run(ctx context.Context, log *slog.Logger) error {
+	cfg, err := b.Read(app.NeedDatabase, app.NeedDataKeys, app.NeedHashKeys)
+	if err != nil {
+		return err
+	}
+	plan, err := bench.PlanOnce(ctx, cfg, log, b.Slice)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(plan)
+}
+
+type benchWorkerCmd struct {
+	app.Settings
+	Ahead time.Duration `help:"How far its domain clock is ahead."`
+}
+
+// Run works until a signal comes.
+func (b *benchWorkerCmd) Run(ctx context.Context, log *slog.Logger) error {
+	cfg, err := b.Read(app.NeedDatabase, app.NeedRedis, app.NeedTwilio, app.NeedPublic, app.NeedProcessor, app.NeedDataKeys, app.NeedHashKeys)
+	if err != nil {
+		return err
+	}
+	return bench.WorkAhead(ctx, cfg, log, b.Ahead)
+}

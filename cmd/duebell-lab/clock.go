@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"duebell/lab/dev"
+)
+
+type clockCmd struct {
+	Control string `env:"DUEBELL_DEV_CONTROL" help:"The dev whose clock it is; otherwise the one that runs in this folder."`
+
+	Show    clockShowCmd    `cmd:"" default:"1" hidden:"" help:"Show the clock."`
+	Advance clockAdvanceCmd `cmd:"" help:"Move the clock forward by a span, such as 2h or 3d."`
+	Until   clockUntilCmd   `cmd:"" help:"Move the clock forward to an instant, such as 2027-02-20T10:00."`
+}
+
+type clockShowCmd struct{}
+
+// Run prints dev's time.
+func (*clockShowCmd) Run(ctx context.Context, c *clockCmd) error {
+	return c.move(ctx, "", "")
+}
+
+type clockAdvanceCmd struct {
+	Span string `arg:"" help:"2h, 30m, 3d."`
+}
+
+// Run returns when nothing that is due is left undone.
+func (a *clockAdvanceCmd) Run(ctx context.Context, c *clockCmd) error {
+	return c.move(ctx, a.Span, "")
+}
+
+type clockUntilCmd struct {
+	At string `arg:"" help:"On the line's wall clock, or with an offset."`
+}
+
+// Run returns when nothing that is due is left undone.
+func (u *clockUntilCmd) Run(ctx context.Context, c *clockCmd) error {
+	return c.move(ctx, "", u.At)
+}
+
+// move moves the clock, if it is to be moved, and prints where it stands.
+func (c *clockCmd) move(ctx context.Context, advance, until string) error {
+	control, err := dev.ControlURL(c.Control, devFolder)
+	if err != nil {
+		return err
+	}
+	shown := ""
+	if advance == "" && until == "" {
+		shown, err = dev.Clock(ctx, control)
+	} else {
+		shown, err = dev.MoveClock(ctx, control, advance, until)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println(shown)
+	return nil
+}

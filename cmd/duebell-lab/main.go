@@ -1,0 +1,49 @@
+// Command duebell-lab is the outside world to try duebell in: the whole product on one machine with
+// stand-ins for Twilio and the processor, scripted calls, a clock that moves, and load. Nothing of it is
+// part of the product.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"duebell/internal/app"
+)
+
+// cli holds the commands of duebell-lab. Each command has its own file.
+type cli struct {
+	LogLevel slog.Level `name:"log-level" env:"DUEBELL_LOG_LEVEL" default:"info" help:"debug, info, warn or error; logs are JSON on stderr."`
+
+	Dev   devCmd   `cmd:"" help:"The whole product on one machine: stores, stand-ins, sample members, and a phone in the browser."`
+	Call  callCmd  `cmd:"" help:"Play a scripted call against a running 'duebell-lab dev'."`
+	Clock clockCmd `cmd:"" help:"Show or move the clock of a running 'duebell-lab dev'."`
+	Bench benchCmd `cmd:"" help:"Load, with its baseline in the same run."`
+}
+
+func main() {
+	var c cli
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parser := kong.Must(&c,
+		kong.Name("duebell-lab"),
+		kong.Description("Try duebell on this machine, without accounts anywhere: nothing leaves loopback.\n\nStart with: duebell-lab dev"),
+		kong.ShortUsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	k, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	log := app.NewLog(os.Stderr, c.LogLevel)
+	slog.SetDefault(log)
+	k.Bind(log)
+	if err := k.Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "duebell-lab %s: %v\n", k.Command(), err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has run
+	}
+}

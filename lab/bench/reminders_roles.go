@@ -1,0 +1,139 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"duebell/billing"
+	"duebell/internal/app"
+	"duebell/lab/servers/child"
+	"duebell/notify"
+	"duebell/store"
+)
+
+// The roles of a run that are processes of their own: this very binary, asked to plan once and end, or
+// to be a worker whose clock is ahead.
+
+// Plan is what planning once has come to.
+type Plan struct {
+	Seconds float64 `json:"seconds"`
+	Texts   int     `json:"texts"`
+	PeakMB  int     `json:"peak_mb"` // told by itself: a parent's memory counts as a child's until it has become another program
+}
+
+// slice is a book that ends after so many members.
+type slice struct {
+	notify.PlanBook
+	left int
+}
+
+// NextPage is the next stretch of numbers, as long as it lies in the slice.
+func (s *slice) NextPage(ctx context.Context, after string, members int) (notify.Page, error) {
+	if s.left <= 0 {
+		return notify.Page{}, nil
+	}
+	members = min(members, s.left)
+	s.left -= members
+	return s.PlanBook.NextPage(ctx, after, members)
+}
+
+// PlanOnce plans everybody's reminders once, or those of the first so many members, and says how long that
+// took.
+func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int) (Plan, error) {
+	pool, err := openPool(ctx, cfg.DatabaseURL)
+	if err != nil {
+		return Plan{}, err
+	}
+	defer pool.Close()
+	clock := app.SystemClock{}
+	var book notify.PlanBook = store.New(pool, nil, cfg.Data, cfg.Hash, clock)
+	if members > 0 {
+		book = &slice{book, members}
+	}
+	planner, err := app.NewPlanner(book, cfg.Policy, log)
+	if err != nil {
+		return Plan{}, err
+	}
+	began := time.Now()
+	sum, err := planner.Run(ctx, clock.Now())
+	return Plan{Seconds: time.Since(began).Seconds(), Texts: sum.Texts, PeakMB: peakMB(os.Getpid())}, err
+}
+
+// Ahead is a clock that is ahead of the machine's.
+type Ahead time.Duration
+
+// Now is the machine's time and that much.
+func (a Ahead) Now() time.Time { return time.Now().Add(time.Duration(a)) }
+
+// WorkAhead is a worker whose domain clock is ahead, until ctx ends.
+func WorkAhead(ctx context.Context, cfg app.Config, log *slog.Logger, ahead time.Duration) error {
+	work, err := app.NewWork(ctx, cfg, app.Deps{Log: log, Clock: Ahead(ahead)})
+	if err != nil {
+		return err
+	}
+	if err := work.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	return work.Stop(stopping)
+}
+
+// writePolicy makes every bill due in three days, so that each account is to be reminded now, at
+// whatever hour of whatever day this is.
+func (s *stores) writePolicy() (file string, err error) {
+	calendar, err := billing.NewCalendar(billing.DefaultPolicy())
+	if err != nil {
+		return "", err
+	}
+	now := app.SystemClock{}.Now()
+	today := calendar.DateOf(now)
+	due := calendar.At(today.Add(3), billing.LocalTime(17*60*60))
+	text := fmt.Sprintf("send_open_local = \"00:00:00\"\nsend_close_local = \"23:59:59\"\ndue_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"bench\", announced_at = %q}]\n",
+		billing.MonthOf(today), due.Format(time.RFC3339), now.In(calendar.Zone()).Format(time.RFC3339))
+	file = filepath.Join(s.dir, "policy.toml")
+	return file, os.WriteFile(file, []byte(text), 0o600)
+}
+
+// plan runs the planner as a process of its own, to know its memory.
+func (b *reminderBench) plan(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, self, "bench", "planner", "--slice", strconv.Itoa(b.o.Slice)) //nolint:gosec // G204: this very program
+	cmd.Env, cmd.Dir, cmd.Stderr = b.env(), b.stores.dir, b.o.Log
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the planner: %w", err)
+	}
+	var plan Plan
+	if err := json.Unmarshal(out.Bytes(), &plan); err != nil {
+		return fmt.Errorf("the planner's answer: %w", err)
+	}
+	b.report.PlanSeconds, b.report.Planned, b.report.PlanMB = plan.Seconds, plan.Texts, plan.PeakMB
+	return nil
+}
+
+// worker starts a worker whose clock is ahead.
+func (b *reminderBench) worker(ahead time.Duration) (*child.Child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return child.Start(child.Spec{
+		Path: self, Args: []string{"bench", "worker", "--ahead", ahead.String()}, Env: b.env(), Dir: b.stores.dir, Output: b.o.Log,
+		OnOurDeath: syscall.SIGKILL,
+	})
+}

@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"duebell/lab/processor"
+	"duebell/lab/servers"
+	"duebell/lab/servers/child"
+	"duebell/lab/twilio"
+)
+
+const stripeKey = "sk_test_bench"
+
+// roles are serve and work as processes of their own, with the outside world in ours.
+type roles struct {
+	public    string
+	token     string
+	account   string
+	serve     *child.Child
+	work      *child.Child
+	serveOps  string
+	charges   *processor.Processor
+	outside   []*http.Server
+	processor string
+	twilio    string
+}
+
+// startRoles runs duebell as serve and as work against the stores.
+func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
+	r := &roles{token: twilio.DevAuthToken, account: twilio.DevAccountSID}
+	if err := r.startOutside(ctx); err != nil {
+		return r, err
+	}
+	ports := make([]string, 3)
+	for i := range ports {
+		var err error
+		if ports[i], err = freePort(ctx); err != nil {
+			return r, err
+		}
+	}
+	r.public, r.serveOps = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
+	product, err := servers.Program("duebell")
+	if err != nil {
+		return r, err
+	}
+	env := append(os.Environ(), "DATABASE_URL="+s.dsn, "REDIS_URL="+s.redisURL, "DUEBELL_DATA_KEYS="+s.dataKeys, "DUEBELL_HASH_KEYS="+s.hashKeys,
+		"DUEBELL_HTTP_ADDR=127.0.0.1:"+ports[0], "DUEBELL_PUBLIC_URL="+r.public, "DUEBELL_LOG_LEVEL=warn", "DUEBELL_POLICY=",
+		"TWILIO_ACCOUNT_SID="+r.account, "TWILIO_AUTH_TOKEN="+r.token, "TWILIO_PHONE_NUMBER=+18776236765", "TWILIO_MESSAGING_SERVICE_SID=",
+		"TWILIO_API_URL="+r.twilio, "STRIPE_API_KEY="+stripeKey, "STRIPE_API_URL="+r.processor, "STRIPE_WEBHOOK_SECRET=whsec_bench")
+	start := func(role, ops string) (*child.Child, error) {
+		return child.Start(child.Spec{
+			Path: product, Args: []string{role}, Env: append(env, "DUEBELL_OPS_ADDR=127.0.0.1:"+ops), Dir: s.dir, Output: log, OnOurDeath: syscall.SIGKILL,
+		})
+	}
+	if r.serve, err = start("serve", ports[1]); err != nil {
+		return r, err
+	}
+	if r.work, err = start("work", ports[2]); err != nil {
+		return r, err
+	}
+	return r, awaitReady(ctx, r.public+"/readyz")
+}
+
+// startOutside opens the processor and Twilio's REST on loopback, in this process.
+func (r *roles) startOutside(ctx context.Context) error {
+	r.charges = processor.New(processor.Config{Now: time.Now, APIKey: stripeKey})
+	texts, err := twilio.New(twilio.Config{
+		Now: time.Now, PublicURL: "http://127.0.0.1", Numbers: []twilio.Number{{Phone: "+18776236765"}},
+	})
+	if err != nil {
+		return err
+	}
+	for address, handler := range map[*string]http.Handler{&r.processor: r.charges, &r.twilio: texts.Handler()} {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		r.outside = append(r.outside, server)
+		*address = "http://" + l.Addr().String()
+		go func() { _ = server.Serve(l) }()
+	}
+	return nil
+}
+
+func (r *roles) stop() {
+	for _, c := range []*child.Child{r.serve, r.work} {
+		if c != nil {
+			c.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 20 * time.Second})
+		}
+	}
+	if r.charges != nil {
+		r.charges.Close()
+	}
+	for _, s := range r.outside {
+		_ = s.Close()
+	}
+}
+
+func awaitReady(ctx context.Context, address string) error {
+	return retry(ctx, func() error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answers %d", address, resp.StatusCode)
+		}
+		return nil
+	})
+}
+
+// peakMB is the most memory that a process has had, in MiB (VmHWM).
+func peakMB(pid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(b)
+	if m == nil {
+		return 0
+	}
+	kb, _ := strconv.Atoi(string(m[1]))
+	return kb / 1024
+}
+
+// trips are how many round trips to its stores serve has made.
+type trips struct{ reads, writes, commits, redis float64 }
+
+// countTrips reads serve's own counters.
+func (r *roles) countTrips(ctx context.Context) (trips, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.serveOps+"/metrics", nil)
+	if err != nil {
+		return trips{}, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return trips{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return trips{}, err
+	}
+	t := trips{
+		reads: metric(body, `duebell_db_statements_total{kind="read"}`), writes: metric(body, `duebell_db_statements_total{kind="write"}`),
+		commits: metric(body, `duebell_db_statements_total{kind="commit"}`), redis: metric(body, "duebell_redis_commands_total"),
+	}
+	if t.reads == 0 || t.redis == 0 {
+		return t, errors.New("serve does not count its round trips: the baseline cannot be made")
+	}
+	return t, nil
+}
+
+func metric(body []byte, name string) float64 {
+	sum := 0.0
+	for line := range strings.SplitSeq(string(body), "\n") {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			fields := strings.Fields(rest)
+			v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+			if err == nil {
+				sum += v
+			}
+		}
+	}
+	return sum
+}
+
+func openPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) { return pgxpool.New(ctx, dsn) }

@@ -1,0 +1,221 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"duebell/billing"
+	"duebell/billing/feed"
+	"duebell/internal/app"
+	"duebell/internal/seal"
+	"duebell/lab/servers"
+	"duebell/lab/servers/child"
+	"duebell/store"
+)
+
+// stores are a PostgreSQL with fsync on and a Redis, private to one run.
+type stores struct {
+	dir      string
+	postgres *servers.Server
+	redis    *child.Child
+	dsn      string
+	redisURL string
+	dataKeys string
+	hashKeys string
+}
+
+func openStores(ctx context.Context, log io.Writer) (s *stores, err error) {
+	s = &stores{dataKeys: newKey(), hashKeys: newKey()}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "duebell-bench-"); err != nil {
+		return s, err
+	}
+	s.postgres, err = servers.Start(ctx, servers.Options{Dir: filepath.Join(s.dir, "pg"), Durable: true, Log: log, Database: "bench"})
+	if err != nil {
+		return s, err
+	}
+	s.dsn = s.postgres.DSN("bench")
+	if err := store.Migrate(ctx, s.dsn); err != nil {
+		return s, err
+	}
+	return s, s.startRedis(ctx)
+}
+
+// settings are those of PostgreSQL that a figure rests on.
+func (s *stores) settings(ctx context.Context) (text string, err error) {
+	pool, err := openPool(ctx, s.dsn)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	err = pool.QueryRow(ctx, `SELECT string_agg(name || '=' || current_setting(name), ' ' ORDER BY name) FROM pg_settings
+		WHERE name IN ('server_version', 'fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size')`).Scan(&text)
+	return text, err
+}
+
+func (s *stores) startRedis(ctx context.Context) error {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return errors.New("the benchmark needs redis-server: apt-get install redis-server")
+	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return err
+	}
+	s.redis, err = child.Start(child.Spec{
+		Path: program, Args: []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, Dir: s.dir, OnOurDeath: syscall.SIGKILL,
+	})
+	if err != nil {
+		return err
+	}
+	s.redisURL = "redis://127.0.0.1:" + port + "/0"
+	options, err := redis.ParseURL(s.redisURL)
+	if err != nil {
+		return err
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	return retry(ctx, func() error { return client.Ping(ctx).Err() })
+}
+
+func (s *stores) close() {
+	if s.redis != nil {
+		s.redis.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 5 * time.Second})
+	}
+	if s.postgres != nil {
+		s.postgres.Stop()
+	}
+	if s.dir != "" {
+		_ = servers.Remove(filepath.Join(s.dir, "pg"))
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// load imports one member with one open bill for every call that may be made.
+func (s *stores) load(ctx context.Context, n int) ([]member, error) {
+	data, err := seal.ParseKeys(s.dataKeys)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := seal.ParseKeys(s.hashKeys)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := openPool(ctx, s.dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	policy := billing.DefaultPolicy()
+	calendar, err := billing.NewCalendar(policy)
+	if err != nil {
+		return nil, err
+	}
+	now := app.SystemClock{}.Now()
+	today := calendar.DateOf(now)
+	people, files := callers(n, billing.MonthOf(today).Add(1))
+	_, err = store.New(pool, nil, data, hash, app.SystemClock{}).Import(ctx, files, store.ImportOptions{
+		AsOf: now, At: now, Rules: feed.RulesOf(policy, today),
+	})
+	return people, err
+}
+
+// fillSQL writes members, accounts, bills and consents like those of callers, without an import: what ten
+// million cost to import is not the question there.
+const fillSQL = `
+	SET LOCAL session_replication_role = replica; -- whoever they point at is written in the same breath
+	INSERT INTO members (member_id, name, phone, phone_since, mobile, language, time_zone)
+		SELECT '1' || lpad(i::text, 11, '0'), 'Caller ' || i, '+1617' || (2000000 + i), '2020-01-15', true, 'en', 'America/New_York' FROM generate_series(%[1]d, %[2]d) i;
+	INSERT INTO accounts (account, member_id, kind, status)
+		SELECT '7' || lpad(i::text, 8, '0'), '1' || lpad(i::text, 11, '0'), 'health', 'active' FROM generate_series(%[1]d, %[2]d) i;
+	INSERT INTO bills (account, coverage_month, revision, billed_cents)
+		SELECT '7' || lpad(i::text, 8, '0'), (SELECT max(coverage_month) FROM bills), 0, 19800 FROM generate_series(%[1]d, %[2]d) i;
+	INSERT INTO consents (number, channel, purpose, source, at)
+		SELECT '+1617' || (2000000 + i), 'sms', 'payments', 'application', (SELECT max(at) FROM consents) FROM generate_series(%[1]d, %[2]d) i;`
+
+// fill adds to those that were imported until there are n.
+func (s *stores) fill(ctx context.Context, imported, n int) error {
+	pool, err := openPool(ctx, s.dsn)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	const part = 500_000
+	for from := imported; from < n; from += part {
+		to := min(from+part, n) - 1
+		if _, err := pool.Exec(ctx, "BEGIN;"+fmt.Sprintf(fillSQL, from, to)+"COMMIT;"); err != nil {
+			return fmt.Errorf("fill up to %d: %w", to, err)
+		}
+	}
+	_, err = pool.Exec(ctx, `ANALYZE`)
+	return err
+}
+
+// callers invents n members and the billing system's files about them.
+func callers(n int, coverage billing.Month) ([]member, []feed.Source) {
+	var m, a, b strings.Builder
+	m.WriteString("member_id,name,phone,phone_since,mobile,language,time_zone,sms_consent,birth_date,zip,ssn_last4,invoice_number,previous_invoice_number\n")
+	a.WriteString("account,member_id,kind,status,grace_regime,autopay_day,autopay_last4\n")
+	b.WriteString("account,coverage_month,revision,billed_cents,first_bill,grace_ends_at\n")
+	people := make([]member, n)
+	for i := range people {
+		p := member{Account: fmt.Sprintf("7%08d", i), Phone: fmt.Sprintf("+1617%07d", 2000000+i), Born: "04121980", ZIP: "02139"}
+		people[i] = p
+		fmt.Fprintf(&m, "1%011d,Caller %d,%s,2020-01-15,true,en,America/New_York,application,1980-04-12,%s,,,\n", i, i, p.Phone, p.ZIP)
+		fmt.Fprintf(&a, "%s,1%011d,health,active,,,\n", p.Account, i)
+		fmt.Fprintf(&b, "%s,%s,0,19800,false,\n", p.Account, coverage)
+	}
+	return people, []feed.Source{inMemory("members.csv", m.String()), inMemory("accounts.csv", a.String()), inMemory("bills.csv", b.String())}
+}
+
+func inMemory(name, text string) feed.Source {
+	return feed.Source{Name: name, Size: int64(len(text)), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
+}
+
+func newKey() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return "bench:" + base64.StdEncoding.EncodeToString(b[:])
+}
+
+func freePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// retry asks until it works or half a minute is over.
+func retry(ctx context.Context, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if pause(ctx, 50*time.Millisecond) != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package canary
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"duebell/internal/app"
+	"duebell/lab/harness"
+)
+
+// spared are the columns and fields that are not looked into: by name, and with the reason.
+var spared = map[string]string{
+	"payment_attempts.token_sealed": "sealed",
+	"answers.mac":                   "keyed hashes",
+	"payment_evidence.hash":         "a hash of what stands beside it",
+	"river_job.unique_key":          "a hash of the job's own arguments",
+	"river_job.attempted_by":        "the workers' names: host and machine time",
+	"river_leader.leader_id":        "a worker's name",
+
+	"call session":        "sealed",
+	"call input":          "sealed",
+	"call a":              "sealed", // a:7, the answer of turn 7
+	"call g":              "sealed", // g:7:1, the answer of one of its URLs
+	"call lease_until_ms": "machine time",
+
+	"log ms":   "milliseconds",
+	"log time": "machine time",
+
+	"span pgx.prepare_stmt.name":   "a hash of the statement's text",
+	"span server.port":             "a port",
+	"span network.peer.port":       "a port",
+	"span client.port":             "a port",
+	"span db.connection_string":    "an address with its port",
+	"span http.request.body.size":  "a size",
+	"span http.response.body.size": "a size",
+}
+
+// ids are Twilio's, and the stand-in's imitations: hexadecimal, so any digits occur in them.
+var ids = regexp.MustCompile(`\b(CA|SM|MM)[0-9a-f]{32}\b`)
+
+// eyes look into everything that the product leaves behind.
+type eyes struct {
+	world   *harness.World
+	pool    *pgxpool.Pool
+	redis   *redis.Client
+	metrics *app.Metrics
+	log     *recorder
+	made    *tracetest.InMemoryExporter // spans as the instrumentations make them
+	left    *tracetest.InMemoryExporter // and as they leave
+
+	mu   sync.Mutex
+	seen map[place]bool // what was in the stores at any time
+	err  error
+}
+
+// Write is called whenever the conversation goes on: what is in the stores now may be gone later.
+func (e *eyes) Write(b []byte) (int, error) {
+	e.look(context.Background())
+	return len(b), nil
+}
+
+// look keeps what is in the stores now.
+func (e *eyes) look(ctx context.Context) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, read := range []func(context.Context) ([]place, error){e.cache, e.tables} {
+		places, err := read(ctx)
+		if err != nil && e.err == nil {
+			e.err = err
+		}
+		for _, p := range places {
+			e.seen[p] = true
+		}
+	}
+}
+
+// all is everything, now and before. What we made up ourselves at random is struck out: a reference
+// can hold any digits.
+func (e *eyes) all(ctx context.Context) ([]place, error) {
+	e.look(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return nil, e.err
+	}
+	var places []place
+	for p := range e.seen {
+		places = append(places, p)
+	}
+	for _, line := range e.log.all() {
+		places = append(places, place{"log", line})
+	}
+	for _, uri := range e.world.Requested() {
+		places = append(places, place{"address", uri})
+	}
+	places = append(places, spans("span", e.made.GetSpans())...)
+	places = append(places, spans("span that leaves", e.left.GetSpans())...)
+	labels, err := e.labels()
+	if err != nil {
+		return nil, err
+	}
+	places = append(places, labels...)
+	references, err := e.references(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range places {
+		places[i].text = ids.ReplaceAllString(references.Replace(places[i].text), "$1…")
+	}
+	return places, nil
+}
+
+func (e *eyes) references(ctx context.Context) (*strings.Replacer, error) {
+	rows, err := e.pool.Query(ctx, "SELECT reference FROM contract.payments WHERE reference IS NOT NULL")
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	var pairs []string
+	for _, r := range list {
+		pairs = append(pairs, r, "‹reference›")
+	}
+	return strings.NewReplacer(pairs...), err
+}
+
+// labels are the metrics' names, labels and helps. Values are counts and times: nothing that was keyed
+// becomes one.
+func (e *eyes) labels() ([]place, error) {
+	families, err := e.metrics.Registry.Gather()
+	var places []place
+	for _, f := range families {
+		places = append(places, place{"metric", f.GetName() + " " + f.GetHelp()})
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				places = append(places, place{"metric " + f.GetName(), l.GetName() + "=" + l.GetValue()})
+			}
+		}
+	}
+	return places, err
+}
+
+// cache reads every key of Redis and everything under it.
+func (e *eyes) cache(ctx context.Context) ([]place, error) {
+	var places []place
+	keys := e.redis.Scan(ctx, 0, "*", 1000).Iterator()
+	for keys.Next(ctx) {
+		key := keys.Val()
+		places = append(places, place{"Redis key", key})
+		values, err := e.under(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("read Redis: %w", err)
+		}
+		for field, value := range values {
+			name, _, _ := strings.Cut(key, ":")
+			short, _, _ := strings.Cut(field, ":")
+			places = append(places, place{"Redis field", field})
+			if spared[name+" "+short] == "" {
+				places = append(places, place{"Redis value " + name + " " + field, value})
+			}
+		}
+	}
+	return places, keys.Err()
+}
+
+// under is all that lies under a key, whatever its type.
+func (e *eyes) under(ctx context.Context, key string) (map[string]string, error) {
+	kind, err := e.redis.Type(ctx, key).Result()
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	switch kind {
+	case "none": // it has gone meanwhile
+		return nil, nil
+	case "hash":
+		return e.redis.HGetAll(ctx, key).Result()
+	case "string":
+		list = make([]string, 1)
+		list[0], err = e.redis.Get(ctx, key).Result()
+	case "list":
+		list, err = e.redis.LRange(ctx, key, 0, -1).Result()
+	case "set":
+		list, err = e.redis.SMembers(ctx, key).Result()
+	case "zset":
+		list, err = e.redis.ZRange(ctx, key, 0, -1).Result()
+	default:
+		return nil, fmt.Errorf("nobody looks into a %s", kind)
+	}
+	values := map[string]string{}
+	for i, v := range list {
+		values[fmt.Sprintf("%s %d", kind, i)] = v
+	}
+	return values, err
+}
+
+// tables reads every column of every table, the job queue's too.
+func (e *eyes) tables(ctx context.Context) ([]place, error) {
+	rows, err := e.pool.Query(ctx, `
+		SELECT c.table_schema, c.table_name, c.column_name, c.data_type FROM information_schema.columns c
+		JOIN information_schema.tables t USING (table_schema, table_name)
+		WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN ('pg_catalog', 'information_schema')
+		ORDER BY 1, 2, c.ordinal_position`)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Schema, Table, Column, Type string }])
+	if err != nil {
+		return nil, err
+	}
+	values := map[string][]string{} // by table, as SQL
+	for _, c := range columns {
+		name, column := c.Table+"."+c.Column, pgx.Identifier{c.Column}.Sanitize()
+		if spared[name] != "" {
+			continue
+		}
+		switch c.Type {
+		case "bytea":
+			return nil, fmt.Errorf("the column %s holds bytes: say in this test whether it is sealed", name)
+		case "timestamp with time zone":
+			column = "(" + column + " AT TIME ZONE 'UTC')::date" // of some the microseconds are the machine's
+		}
+		table := pgx.Identifier{c.Schema, c.Table}.Sanitize()
+		values[table] = append(values[table], fmt.Sprintf("('%s', %s::text)", name, column))
+	}
+	var places []place
+	for table, list := range values {
+		rows, err := e.pool.Query(ctx, "SELECT DISTINCT v.name, v.value FROM "+table+" CROSS JOIN LATERAL (VALUES "+strings.Join(list, ", ")+
+			") v (name, value) WHERE v.value IS NOT NULL")
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", table, err)
+		}
+		found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (p place, err error) { err = r.Scan(&p.where, &p.text); return p, err })
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", table, err)
+		}
+		places = append(places, found...)
+	}
+	return places, nil
+}
+
+// spans are all that spans say.
+func spans(where string, list tracetest.SpanStubs) []place {
+	var places []place
+	tell := func(where string, attrs []attribute.KeyValue) {
+		for _, a := range attrs {
+			places = append(places, place{where, string(a.Key)})
+			if spared["span "+string(a.Key)] == "" {
+				places = append(places, place{where + " " + string(a.Key), a.Value.String()})
+			}
+		}
+	}
+	for _, s := range list {
+		places = append(places, place{where, s.Name}, place{where + " status", s.Status.Description})
+		tell(where, s.Attributes)
+		for _, ev := range s.Events {
+			places = append(places, place{where + " event", ev.Name})
+			tell(where+" event", ev.Attributes)
+		}
+		for _, l := range s.Links {
+			tell(where+" link", l.Attributes)
+		}
+		tell(where+" resource", s.Resource.Attributes())
+	}
+	return places
+}
+
+// recorder is a log that takes every level and keeps every line.
+type recorder struct {
+	mu    *sync.Mutex
+	lines *[]string
+	with  string
+}
+
+func newRecorder() *recorder { return &recorder{mu: new(sync.Mutex), lines: new([]string)} }
+
+func (l *recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *recorder) Handle(_ context.Context, r slog.Record) error {
+	line := r.Message + l.with
+	r.Attrs(func(a slog.Attr) bool { line += told(a); return true })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*l.lines = append(*l.lines, line)
+	return nil
+}
+
+func (l *recorder) WithAttrs(attrs []slog.Attr) slog.Handler {
+	next := *l
+	for _, a := range attrs {
+		next.with += told(a)
+	}
+	return &next
+}
+
+func (l *recorder) WithGroup(name string) slog.Handler {
+	next := *l
+	next.with += " " + name
+	return &next
+}
+
+func (l *recorder) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), *l.lines...)
+}
+
+// told is an attribute as text. Times and durations are the machine's.
+func told(a slog.Attr) string {
+	v := a.Value.Resolve()
+	if spared["log "+a.Key] != "" || v.Kind() == slog.KindTime || v.Kind() == slog.KindDuration {
+		return " " + a.Key
+	}
+	return fmt.Sprintf(" %s=%+v", a.Key, v.Any())
+}

@@ -1,0 +1,128 @@
+package dev
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"duebell/internal/app"
+)
+
+// variable is one setting as a shell knows it.
+type variable struct{ name, value string }
+
+// variables are all settings of the contract, in its order.
+func variables(s app.Settings, now time.Time, shift time.Duration, control string) []variable {
+	return []variable{
+		{"DUEBELL_HTTP_ADDR", s.HTTPAddr},
+		{"DUEBELL_OPS_ADDR", s.OpsAddr},
+		{"DUEBELL_PUBLIC_URL", s.PublicURL},
+		{"DATABASE_URL", s.DatabaseURL},
+		{"REDIS_URL", s.RedisURL},
+		{"TWILIO_ACCOUNT_SID", s.TwilioAccountSID},
+		{"TWILIO_AUTH_TOKEN", s.TwilioAuthToken},
+		{"TWILIO_AUTH_TOKEN_NEXT", s.TwilioAuthTokenNext},
+		{"TWILIO_MESSAGING_SERVICE_SID", s.TwilioMessagingServiceSID},
+		{"TWILIO_PHONE_NUMBER", s.TwilioPhoneNumber},
+		{"TWILIO_PAY_CONNECTOR_CARD", s.TwilioPayConnectorCard},
+		{"TWILIO_PAY_CONNECTOR_BANK", s.TwilioPayConnectorBank},
+		{"TWILIO_API_URL", s.TwilioAPIURL},
+		{"DUEBELL_CONNECTOR_ADDR", s.ConnectorAddr},
+		{"DUEBELL_CONNECTOR_USER", s.ConnectorUser},
+		{"DUEBELL_CONNECTOR_PASSWORD", s.ConnectorPassword},
+		{"STRIPE_API_KEY", s.StripeAPIKey},
+		{"STRIPE_WEBHOOK_SECRET", s.StripeWebhookSecret},
+		{"STRIPE_API_URL", s.StripeAPIURL},
+		{"DUEBELL_POLICY", s.PolicyFile},
+		{"DUEBELL_DATA_KEYS", s.DataKeys},
+		{"DUEBELL_HASH_KEYS", s.HashKeys},
+		{"DUEBELL_NOW", now.Format(time.RFC3339)},
+		{"DUEBELL_CLOCK_SHIFT", shift.String()},
+		{ControlVariable, control},
+	}
+}
+
+// ControlVariable names the address at which a dev is told to play a script or to move its clock.
+const ControlVariable = "DUEBELL_DEV_CONTROL"
+
+const envHead = `# What "duebell-lab dev" runs with, for shells: set -a; . .duebell/dev.env
+`
+
+// ownMark begins the line that names the addresses which dev made up itself. A later dev started in a
+// shell that has read the file must not take them for somebody else's stand-ins.
+const ownMark = "# made up by dev: "
+
+func envFile(list []variable, own []string) []byte {
+	var b strings.Builder
+	b.WriteString(envHead)
+	b.WriteString(ownMark + strings.Join(own, " ") + "\n")
+	for _, v := range list {
+		fmt.Fprintf(&b, "%s=%s\n", v.name, quote(v.value))
+	}
+	return []byte(b.String())
+}
+
+// quote makes a value safe for a shell, whatever is in it.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func unquote(s string) string {
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "'"), "'")
+	return strings.ReplaceAll(s, `'\''`, "'")
+}
+
+// readEnv reads a dev.env: its settings, and those that dev had made up.
+func readEnv(path string) (values map[string]string, own []string, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read dev's settings: %w", err)
+	}
+	values = map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if names, ok := strings.CutPrefix(line, ownMark); ok {
+			own = strings.Fields(names)
+			continue
+		}
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			values[name] = unquote(value)
+		}
+	}
+	return values, own, nil
+}
+
+// forgetOwn drops from the options what an earlier dev in this folder had made up and a shell has read
+// from its dev.env since: those stand-ins are gone, and that clock is past.
+func forgetOwn(o *Options, path string) {
+	values, own, err := readEnv(path)
+	if err != nil {
+		return // there was none
+	}
+	for name, field := range map[string]*string{
+		"TWILIO_API_URL": &o.Settings.TwilioAPIURL, "STRIPE_API_URL": &o.Settings.StripeAPIURL, "DUEBELL_PUBLIC_URL": &o.Settings.PublicURL,
+		"DUEBELL_OPS_ADDR": &o.Settings.OpsAddr, "DUEBELL_CONNECTOR_ADDR": &o.Settings.ConnectorAddr, "DUEBELL_POLICY": &o.Settings.PolicyFile,
+		"DUEBELL_NOW": &o.Now,
+	} {
+		if *field != "" && *field == values[name] && slices.Contains(own, name) {
+			*field = ""
+		}
+	}
+}
+
+// ErrNoDev means that no dev runs, as far as this folder knows.
+var ErrNoDev = errors.New("no duebell-lab dev is running here; start one with: duebell-lab dev (in this folder, or name one by " + ControlVariable + ")")
+
+// ControlURL finds a dev's control address: the one given, or the one in the folder's dev.env.
+func ControlURL(given, folder string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	values, _, err := readEnv(home(folder).env())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && values[ControlVariable] == "" {
+		return "", ErrNoDev
+	}
+	return values[ControlVariable], err
+}

@@ -1,0 +1,206 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/internal/app"
+)
+
+// place is somewhere that a secret may not be, with everything in it as text.
+type place struct {
+	name string
+	text string
+}
+
+// places gathers every text that the product leaves behind (P4): logs, addresses, metrics, Redis, and
+// the columns of the database. What is sealed is not readable, and is searched for all the same.
+func (w *World) places(ctx context.Context) ([]place, error) {
+	var all []place
+	for _, l := range w.Logs() {
+		all = append(all, place{"the log", l.Text})
+	}
+	w.front.mu.Lock()
+	for _, uri := range w.front.seen {
+		all = append(all, place{"an address", uri})
+	}
+	w.front.mu.Unlock()
+	all = append(all, place{"the metrics", metricsText(w.metrics)})
+	redis, err := w.redisText(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := w.tableText(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(all, redis, tables), nil
+}
+
+// page is an answer kept in memory.
+type page struct {
+	bytes.Buffer
+	header http.Header
+}
+
+func (p *page) Header() http.Header { return p.header }
+func (p *page) WriteHeader(int)     {}
+
+// sampleValue is the number at the end of a metric's line: counts and bytes, any of which may look
+// like something keyed.
+var sampleValue = regexp.MustCompile(`(?m) [0-9.e+-]+$`)
+
+func metricsText(m *app.Metrics) string {
+	p := &page{header: http.Header{}}
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
+	if err != nil {
+		return err.Error()
+	}
+	app.OpsHandler(m).ServeHTTP(p, r)
+	return sampleValue.ReplaceAllString(p.String(), "")
+}
+
+func (w *World) redisText(ctx context.Context) ([]place, error) {
+	var all []place
+	keys := w.cache.client.Scan(ctx, 0, "*", 1000).Iterator()
+	for keys.Next(ctx) {
+		key := keys.Val()
+		all = append(all, place{"a Redis key", key})
+		kind, err := w.cache.client.Type(ctx, key).Result()
+		if err != nil {
+			return nil, fmt.Errorf("search Redis: %w", err)
+		}
+		var values []string
+		switch kind {
+		case "hash":
+			fields, err := w.cache.client.HGetAll(ctx, key).Result()
+			if err != nil {
+				return nil, fmt.Errorf("search Redis: %w", err)
+			}
+			for field, value := range fields {
+				values = append(values, field, value)
+			}
+		case "string":
+			value, err := w.cache.client.Get(ctx, key).Result()
+			if err != nil {
+				return nil, fmt.Errorf("search Redis: %w", err)
+			}
+			values = append(values, value)
+		default:
+			return nil, fmt.Errorf("search Redis: a %s is not looked into", kind)
+		}
+		for _, v := range values {
+			all = append(all, place{"a Redis value", v})
+		}
+	}
+	if err := keys.Err(); err != nil {
+		return nil, fmt.Errorf("search Redis: %w", err)
+	}
+	return all, nil
+}
+
+func (w *World) tableText(ctx context.Context) ([]place, error) {
+	tables, err := w.ours(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []place
+	for _, table := range tables {
+		rows, err := w.pool.Query(ctx, `SELECT column_name, data_type FROM information_schema.columns
+			WHERE table_schema = 'public' AND table_name = $1`, table)
+		if err != nil {
+			return nil, fmt.Errorf("search the database: %w", err)
+		}
+		columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Name, Type string }])
+		if err != nil {
+			return nil, fmt.Errorf("search the database: %w", err)
+		}
+		for _, c := range columns {
+			found, err := w.columnText(ctx, table, c.Name, c.Type)
+			if err != nil {
+				return nil, err
+			}
+			for _, text := range found {
+				all = append(all, place{"the database, " + table + "." + c.Name, text})
+			}
+		}
+	}
+	return all, nil
+}
+
+// columnText reads a column of words. Numbers, instants and truth values hold nothing that was keyed.
+func (w *World) columnText(ctx context.Context, table, column, kind string) ([]string, error) {
+	value := pgx.Identifier{column}.Sanitize()
+	switch {
+	case kind == "bytea":
+		value = "encode(" + value + ", 'escape')"
+	case slices.Contains([]string{"text", "character varying", "json", "jsonb", "ARRAY", "date"}, kind):
+		value += "::text"
+	default:
+		return nil, nil
+	}
+	rows, err := w.pool.Query(ctx, "SELECT DISTINCT coalesce("+value+", '') FROM "+pgx.Identifier{table}.Sanitize())
+	if err != nil {
+		return nil, fmt.Errorf("search the database: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("search the database: %w", err)
+	}
+	return found, nil
+}
+
+// Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken,
+// and names the places. A short one counts only where it stands by itself.
+func (w *World) Leaks(ctx context.Context, secrets []string) ([]string, error) {
+	all, err := w.places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, p := range all {
+		for _, s := range secrets {
+			if holds(p.text, s) && !slices.Contains(found, p.name) {
+				found = append(found, p.name)
+			}
+		}
+	}
+	return found, nil
+}
+
+// shortSecret is the length below which digits occur by chance, in a hash or a number.
+const shortSecret = 8
+
+func holds(text, secret string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], secret)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(secret)
+		if len(secret) >= shortSecret || !alnum(text, start-1) && !alnum(text, end) {
+			return true
+		}
+		from = start + 1
+	}
+}
+
+func alnum(s string, i int) bool {
+	if i < 0 || i >= len(s) {
+		return false
+	}
+	c := s[i]
+	if c == '.' { // of a number, not of a sentence
+		return digit(s, i-1) && digit(s, i+1)
+	}
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func digit(s string, i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }

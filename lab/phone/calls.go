@@ -1,0 +1,217 @@
+package phone
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"duebell/lab/twilio"
+)
+
+// callInHand is a call placed from the page.
+type callInHand struct {
+	mu       sync.Mutex
+	sid      string
+	from     string
+	call     *twilio.Call // nil until the line has answered
+	busy     bool         // an act is under way
+	question int          // counts acts: what is meant for an earlier question is refused
+	failed   string       // why it could not be placed
+}
+
+// begin takes the call for one act, if it is meant for the question that is asked now.
+func (c *callInHand) begin(question int) (*twilio.Call, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.call == nil || c.busy || question != c.question {
+		return nil, refuse(http.StatusConflict, "The line has gone on meanwhile. Listen to what it says now.")
+	}
+	c.busy = true
+	c.question++
+	return c.call, nil
+}
+
+// end gives the call back. An act that the line would not take has changed nothing: the question is the
+// same.
+func (c *callInHand) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = false
+	if errors.Is(err, twilio.ErrRefused) {
+		c.question--
+	}
+}
+
+type dialRequest struct {
+	From        string `json:"from"`
+	Attestation string `json:"attestation"`
+}
+
+// dial places a call and answers at once; the page watches it come up.
+func (p *Phone) dial(r *http.Request) (any, error) {
+	req, err := read[dialRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	from := req.From
+	if from != "anonymous" {
+		if from, err = phoneNumber(from); err != nil {
+			return nil, err
+		}
+	}
+	line, err := p.line()
+	if err != nil {
+		return nil, err
+	}
+	c := &callInHand{sid: newSID(), from: from, busy: true}
+	p.keep(c)
+	go p.place(line, c, req.Attestation)
+	return map[string]string{"sid": c.sid}, nil
+}
+
+func (p *Phone) line() (*twilio.Twilio, error) {
+	line := p.cfg.Line()
+	if line == nil {
+		return nil, refuse(http.StatusConflict, "TWILIO_API_URL names somebody else's telephone company, so there is no telephone here. Start without it to dial.")
+	}
+	return line, nil
+}
+
+// lookup finds a call that has been placed.
+func (p *Phone) lookup(sid string) (*twilio.Call, bool) {
+	line := p.cfg.Line()
+	if line == nil {
+		return nil, false
+	}
+	return line.Lookup(sid)
+}
+
+// mostCalls bounds what is remembered of calls that are over.
+const mostCalls = 100
+
+func (p *Phone) keep(c *callInHand) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls[c.sid] = c
+	p.order = append(p.order, c.sid)
+	if len(p.order) > mostCalls {
+		delete(p.calls, p.order[0])
+		p.order = p.order[1:]
+	}
+}
+
+// place runs the call until it asks something. While it runs it can be looked up by its SID.
+func (p *Phone) place(line *twilio.Twilio, c *callInHand, attestation string) {
+	call, err := line.Call(p.ctx, twilio.CallOptions{From: c.from, To: p.cfg.Number, Attestation: attestation, CallSID: c.sid})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.call, c.busy = call, false
+	if call == nil && err != nil {
+		c.failed = err.Error()
+	}
+}
+
+// newSID makes a call's id before the call is placed, so that the page can watch it from the start.
+func newSID() string {
+	raw := make([]byte, 16)
+	_, _ = rand.Read(raw) // does not fail
+	return "CA" + hex.EncodeToString(raw)
+}
+
+// actRequest is what an act may need. Confidence nil leaves the field out, as Twilio may.
+type actRequest struct {
+	Question   int      `json:"question"`
+	Keys       string   `json:"keys"`
+	Text       string   `json:"text"`
+	Confidence *float64 `json:"confidence"`
+
+	Number  string `json:"number"`
+	Expiry  string `json:"expiry"`
+	Code    string `json:"code"`
+	Postal  string `json:"postal"`
+	Routing string `json:"routing"`
+	Account string `json:"account"`
+}
+
+// acts are what a caller can do. Key leaves the entry open, press closes it.
+var acts = map[string]func(ctx context.Context, c *twilio.Call, a actRequest) error{
+	"key":      func(ctx context.Context, c *twilio.Call, a actRequest) error { return c.Key(ctx, a.Keys) },
+	"press":    func(ctx context.Context, c *twilio.Call, a actRequest) error { return c.Press(ctx, a.Keys) },
+	"say":      func(ctx context.Context, c *twilio.Call, a actRequest) error { return c.Say(ctx, a.Text, a.Confidence) },
+	"silence":  func(ctx context.Context, c *twilio.Call, _ actRequest) error { return c.Silence(ctx) },
+	"pay-card": payCard,
+	"pay-bank": payBank,
+	"person-hangs-up": func(ctx context.Context, c *twilio.Call, _ actRequest) error {
+		return c.AgentHangsUp(ctx)
+	},
+}
+
+func payCard(ctx context.Context, c *twilio.Call, a actRequest) error {
+	return c.PayCard(ctx, onlyDigits(a.Number), onlyDigits(a.Expiry), onlyDigits(a.Code), onlyDigits(a.Postal))
+}
+
+func payBank(ctx context.Context, c *twilio.Call, a actRequest) error {
+	return c.PayBank(ctx, onlyDigits(a.Routing), onlyDigits(a.Account))
+}
+
+// act does one thing on a call and answers, with what is seen then, when the line asks the next. Hanging
+// up is always possible.
+func (p *Phone) act(r *http.Request) (any, error) {
+	req, err := read[actRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	c := p.calls[r.PathValue("sid")]
+	p.mu.Unlock()
+	if c == nil {
+		return nil, refuse(http.StatusNotFound, "There is no such call here. Dial again.")
+	}
+	name := r.PathValue("act")
+	if name == "hang-up" {
+		return nil, p.hangUp(c)
+	}
+	do, known := acts[name]
+	if !known {
+		return nil, refuse(http.StatusNotFound, "A caller cannot do that.")
+	}
+	call, err := c.begin(req.Question)
+	if err != nil {
+		return nil, err
+	}
+	err = do(p.ctx, call, req)
+	c.end(err)
+	if err := explain(err); err != nil {
+		return nil, err
+	}
+	return p.callView(c), nil
+}
+
+func (p *Phone) hangUp(c *callInHand) error {
+	call, placed := p.lookup(c.sid)
+	if !placed {
+		return nil
+	}
+	return explain(call.HangUp(p.ctx))
+}
+
+// explain turns the stand-in's answer into words for the page. What the product did wrong stands in the
+// transcript, and is no error of the act.
+func explain(err error) error {
+	var fault twilio.Fault
+	switch {
+	case err == nil, errors.As(err, &fault):
+		return nil
+	case errors.Is(err, twilio.ErrEnded):
+		return refuse(http.StatusConflict, "The call is over.")
+	case errors.Is(err, twilio.ErrRefused):
+		why := strings.TrimPrefix(err.Error(), twilio.ErrRefused.Error()+": ")
+		return refuse(http.StatusUnprocessableEntity, "The line would not take that: "+why+".")
+	default:
+		return err
+	}
+}

@@ -1,0 +1,155 @@
+package phone
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"duebell/lab/samples"
+)
+
+// pageView is what the page is made with; the rest comes by state.
+type pageView struct {
+	Number   string
+	Members  []memberView
+	Numbers  []numberView
+	Keys     []keyView
+	Moves    []move
+	Parts    []part
+	NoPhone  bool
+	TestPays testPays
+}
+
+// memberView is one sample caller, with what the line will ask.
+type memberView struct {
+	ID, Name, Phone, Shown string
+
+	Accounts []accountView
+	Secrets  []secretView
+}
+
+type accountView struct{ Number, Kind, Story string }
+
+// secretView is something to key when it is asked for.
+type secretView struct{ Label, Shown, Keys string }
+
+type numberView struct{ Phone, Shown string }
+
+// keyView is one key of the pad, with the letters that telephones print on it, and its name where the sign
+// alone is read out badly.
+type keyView struct{ Key, Letters, Name string }
+
+var keypad = []keyView{
+	{"1", "", ""}, {"2", "ABC", ""}, {"3", "DEF", ""},
+	{"4", "GHI", ""}, {"5", "JKL", ""}, {"6", "MNO", ""},
+	{"7", "PQRS", ""}, {"8", "TUV", ""}, {"9", "WXYZ", ""},
+	{"*", "", "star"}, {"0", "", ""}, {"#", "", "pound"},
+}
+
+// testPays are the processor's published test numbers.
+type testPays struct {
+	Cards []testCard
+	Banks []testBank
+}
+
+type testCard struct{ Label, Number, Expiry, Code, Postal string }
+
+type testBank struct{ Label, Routing, Account string }
+
+var published = testPays{
+	Cards: []testCard{
+		{"is charged", "4242424242424242", "12/34", "123", "02139"},
+		{"is declined", "4000000000000002", "12/34", "123", "02139"},
+		{"has too little money", "4000000000009995", "12/34", "123", "02139"},
+	},
+	Banks: []testBank{
+		{"is debited", "110000000", "000123456789"},
+		{"is closed", "110000000", "000111111113"},
+		{"does not exist", "110000000", "000111111116"},
+		{"has too little money", "110000000", "000222222227"},
+	},
+}
+
+func (p *Phone) showPage(w http.ResponseWriter, r *http.Request) {
+	view := pageView{
+		Number: shownPhone(p.cfg.Number), Keys: keypad, Moves: moves, Parts: parts,
+		NoPhone: p.cfg.Line() == nil, TestPays: published,
+	}
+	view.Members, view.Numbers = members(p.cfg.Stories)
+	var body bytes.Buffer
+	if err := p.page.ExecuteTemplate(&body, "page.html", view); err != nil {
+		p.cfg.Log.Error("the phone page cannot be shown", "error", err)
+		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(body.Bytes())
+}
+
+// members gathers the stories of one member, and the telephones that are known.
+func members(stories []samples.Story) (list []memberView, numbers []numberView) {
+	at := map[string]int{}
+	for _, s := range stories {
+		i, known := at[s.MemberID]
+		if !known {
+			i = len(list)
+			at[s.MemberID] = i
+			list = append(list, memberView{ID: s.MemberID, Name: s.Name, Phone: s.Phone, Shown: shownPhone(s.Phone), Secrets: secrets(s)})
+		}
+		list[i].Accounts = append(list[i].Accounts, accountView{s.Account, string(s.Kind), story(s)})
+		if s.Phone != "" && !hasNumber(numbers, s.Phone) {
+			numbers = append(numbers, numberView{s.Phone, shownPhone(s.Phone)})
+		}
+	}
+	return list, numbers
+}
+
+func hasNumber(list []numberView, phone string) bool {
+	for _, n := range list {
+		if n.Phone == phone {
+			return true
+		}
+	}
+	return false
+}
+
+// secrets are the answers to the line's questions, in the form in which they are keyed.
+func secrets(s samples.Story) []secretView {
+	list := []secretView{{"Member ID", s.MemberID, s.MemberID}}
+	if s.Born != "" {
+		year, rest, _ := strings.Cut(s.Born, "-")
+		list = append(list, secretView{"Date of birth", s.Born, onlyDigits(rest) + year})
+	}
+	list = append(list, secretView{"ZIP code", s.ZIP, s.ZIP})
+	if s.Invoice != "" {
+		list = append(list, secretView{"Invoice number", s.Invoice, s.Invoice})
+	}
+	if s.SSNLast4 != "" {
+		list = append(list, secretView{"Last four of the SSN", s.SSNLast4, s.SSNLast4})
+	}
+	return list
+}
+
+// story says what is special about an account; what is owed now stands in the books.
+func story(s samples.Story) string {
+	switch {
+	case s.PastDue > 0:
+		return "began with last month unpaid"
+	case s.First:
+		return "a first, binder payment"
+	case s.AutoPayDay != 0:
+		return "AutoPay on day " + strconv.Itoa(s.AutoPayDay)
+	default:
+		return ""
+	}
+}
+
+// shownPhone writes a North American number as people read it.
+func shownPhone(e164 string) string {
+	if len(e164) != 12 || !strings.HasPrefix(e164, "+1") {
+		return e164
+	}
+	return e164[2:5] + "-" + e164[5:8] + "-" + e164[8:]
+}

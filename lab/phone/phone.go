@@ -1,0 +1,164 @@
+// Package phone is the telephone in the browser: a page on which a sample member dials the line,
+// hears it, presses keys, speaks and pays, and sees beside it the texts that came, the payments, and
+// a clock to move.
+//
+// It owns the page, its scripts and the JSON under /phone/api/, and drives the stand-in's Call object
+// as a hand drives a telephone. It refuses whoever is not on this machine, because it shows sample
+// members' secrets and moves the clock, and it knows nothing of the product: what stands in the books
+// comes in through Stage.
+package phone
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"duebell/billing"
+	"duebell/lab/samples"
+	"duebell/lab/twilio"
+)
+
+// Stage is the world around the calls: its clock, its books, its troubles.
+type Stage interface {
+	// Now is the domain's time.
+	Now() time.Time
+	// Until moves the clock there and returns when nothing that is due is left undone.
+	Until(ctx context.Context, at time.Time) error
+	// Books reads what is in the database now.
+	Books(ctx context.Context) (Books, error)
+	// Trouble breaks a part of the world, or mends it, by the words of the scripts.
+	Trouble(ctx context.Context, part, word string) error
+}
+
+// Config is what the page works with.
+type Config struct {
+	Line     func() *twilio.Twilio // the telephone company, or nil where somebody else's is used
+	Number   string                // the line's own, E.164
+	Stage    Stage
+	Stories  []samples.Story
+	Calendar *billing.Calendar
+	Log      *slog.Logger
+}
+
+// Phone is the page and its API. Close ends what its calls are doing.
+type Phone struct {
+	cfg     Config
+	handler http.Handler
+	page    *template.Template
+	ctx     context.Context // of every call's act: a page that is closed does not cut a call off
+	cancel  context.CancelFunc
+
+	mu       sync.Mutex
+	calls    map[string]*callInHand
+	order    []string          // SIDs, oldest first
+	troubles map[string]string // what was last set, by part
+	sent     []sentText        // from here to the line, oldest first
+}
+
+//go:embed web
+var web embed.FS
+
+// New readies the page.
+func New(cfg Config) (*Phone, error) {
+	p := &Phone{cfg: cfg, calls: map[string]*callInHand{}, troubles: map[string]string{}}
+	if p.cfg.Log == nil {
+		p.cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	var err error
+	if p.page, err = template.ParseFS(web, "web/page.html"); err != nil {
+		return nil, fmt.Errorf("phone page: %w", err)
+	}
+	static, err := fs.Sub(web, "web")
+	if err != nil {
+		return nil, fmt.Errorf("phone page: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /phone", p.showPage)
+	mux.Handle("GET /phone/static/", http.StripPrefix("/phone/static/", http.FileServerFS(static)))
+	mux.HandleFunc("GET /phone/api/state", p.state)
+	post := func(pattern string, act func(r *http.Request) (any, error)) {
+		mux.HandleFunc("POST /phone/api/"+pattern, func(w http.ResponseWriter, r *http.Request) { answer(w, r, act) })
+	}
+	post("calls", p.dial)
+	post("calls/{sid}/{act}", p.act)
+	post("ringing/{sid}/{answer}", p.pickUp)
+	post("texts", p.text)
+	post("clock", p.moveClock)
+	post("trouble", p.trouble)
+	post("agent", p.agent)
+	p.handler = onlyHere(http.NewCrossOriginProtection().Handler(mux))
+	return p, nil
+}
+
+// ServeHTTP answers under /phone.
+func (p *Phone) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// Begin forgets what was set and sent from the page, and has people take calls: the world is a new one.
+func (p *Phone) Begin() {
+	if line := p.cfg.Line(); line != nil {
+		line.SetAgent(agents["answered"])
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.troubles)
+	p.sent = nil
+}
+
+// Close lets calls that are at work end.
+func (p *Phone) Close() { p.cancel() }
+
+// refusal is an error whose words are for the person at the page.
+type refusal struct {
+	status int
+	words  string
+}
+
+func (r refusal) Error() string { return r.words }
+
+func refuse(status int, words string) error { return refusal{status, words} }
+
+const mostBody = 16 << 10
+
+// answer runs one act and answers in JSON; what went wrong is said in a sentence.
+func answer(w http.ResponseWriter, r *http.Request, act func(r *http.Request) (any, error)) {
+	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+	result, err := act(r)
+	if err == nil {
+		send(w, http.StatusOK, result)
+		return
+	}
+	var known refusal
+	if !errors.As(err, &known) {
+		known = refusal{http.StatusInternalServerError, err.Error()}
+	}
+	send(w, known.status, map[string]string{"error": known.words})
+}
+
+func send(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if body == nil {
+		body = struct{}{}
+	}
+	_ = json.NewEncoder(w).Encode(body) // the page may have been closed
+}
+
+func read[T any](r *http.Request) (T, error) {
+	var body T
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
+		return body, refuse(http.StatusBadRequest, "The request could not be read.")
+	}
+	return body, nil
+}

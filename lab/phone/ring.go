@@ -1,0 +1,64 @@
+package phone
+
+import (
+	"net/http"
+
+	"duebell/lab/twilio"
+)
+
+// Calls that the line places ring on this page, whoever's phone it is.
+
+// ringView is one of them.
+type ringView struct {
+	SID string `json:"sid"`
+	To  string `json:"to"`
+}
+
+func (p *Phone) ringing() []ringView {
+	out := []ringView{}
+	if line := p.cfg.Line(); line != nil {
+		for _, c := range line.Outbound() {
+			if rings(c) {
+				out = append(out, ringView{c.SID, c.To})
+			}
+		}
+	}
+	return out
+}
+
+func rings(c *twilio.Call) bool {
+	_, yes := c.State().(twilio.Ringing)
+	return yes
+}
+
+// pickUp answers a call that rings, as a person or a machine, or turns it away. Who answers has it in hand
+// like a call that was dialed.
+func (p *Phone) pickUp(r *http.Request) (any, error) {
+	call, placed := p.lookup(r.PathValue("sid"))
+	if !placed || !rings(call) {
+		return nil, refuse(http.StatusConflict, "It does not ring any more.")
+	}
+	by := ""
+	switch r.PathValue("answer") {
+	case "person":
+		by = "human"
+	case "machine":
+		by = "machine_start"
+	case "busy":
+		return nil, explain(call.NotAnswered(p.ctx, "busy"))
+	default:
+		return nil, refuse(http.StatusNotFound, "A call cannot be answered so.")
+	}
+	c := &callInHand{sid: call.SID, from: call.To, busy: true}
+	p.keep(c)
+	go func() {
+		err := call.Answer(p.ctx, by)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.call, c.busy = call, false
+		if explain(err) != nil {
+			p.cfg.Log.Warn("a ringing call could not be answered", "error", err)
+		}
+	}()
+	return map[string]string{"sid": c.sid}, nil
+}

@@ -1,0 +1,223 @@
+package phone
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"duebell/lab/twilio"
+)
+
+// Books is what the database says, newest first.
+type Books struct {
+	Owed     map[string]int64 // in cents, by account; negative: a credit
+	Payments []Payment
+	Ledger   []Entry
+	Texts    []Text
+	Requests []Request // in the order in which people should see to them
+}
+
+// Request is a caller who was sent on to a person, or promised a call.
+type Request struct {
+	Kind, State, Number, Language, Tier, Doing string
+
+	From     time.Time // the slot that was named; zero for a hand-over
+	Deadline time.Time
+	At       time.Time
+}
+
+// Payment is one row of contract.payments.
+type Payment struct {
+	Reference, Confirmation, Account, Method, State string
+
+	Cents        int64
+	AuthorizedAt time.Time // zero: not authorized
+}
+
+// Entry is one row of contract.ledger.
+type Entry struct {
+	Account, Kind, Reference string
+
+	Cents      int64
+	ReceivedAt time.Time
+}
+
+// Text is one row of contract.texts.
+type Text struct {
+	To, Kind, State, Body string
+
+	CreatedAt time.Time
+	SentAt    time.Time // zero: not handed to Twilio
+}
+
+// part is a piece of the world that can be broken, and the words that do it, the first of which mends it.
+type part struct {
+	Name  string
+	Label string
+	Words []word
+}
+
+type word struct{ Word, Label string }
+
+// parts are what scripts can break, in their words.
+var parts = []part{
+	{"processor", "Card and bank processor", []word{
+		{"up", "works"},
+		{"declines", "declines every card"},
+		{"slow 20s", "answers after 20 seconds"},
+		{"down", "is down"},
+		{"charges-then-drops-the-reply", "charges, then its reply is lost"},
+		{"wants-verification", "wants bank accounts verified"},
+	}},
+	{"twilio", "Twilio", []word{
+		{"normal", "works"},
+		{"repeats-every-webhook", "repeats every webhook"},
+		{"repeats-at-once", "repeats webhooks at once"},
+		{"drops-next-reply", "loses our next reply"},
+		{"api-down", "its API is down"},
+		{"api-accepts-then-drops-the-reply", "its API accepts, then its reply is lost"},
+	}},
+	{"redis", "Redis", []word{{"up", "works"}, {"down", "is down"}, {"empty", "is emptied now"}}},
+	{"database", "Database", []word{{"up", "works"}, {"down", "is down"}, {"drops-next-commit-reply", "loses the reply to its next commit"}}},
+}
+
+type troubleRequest struct {
+	Part string `json:"part"`
+	Word string `json:"word"`
+}
+
+// once are the words that act one time and leave nothing broken.
+var once = []string{"empty", "drops-next-reply", "drops-next-commit-reply"}
+
+func (p *Phone) trouble(r *http.Request) (any, error) {
+	req, err := read[troubleRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	known := slices.ContainsFunc(parts, func(x part) bool {
+		return x.Name == req.Part && slices.ContainsFunc(x.Words, func(w word) bool { return w.Word == req.Word })
+	})
+	if !known {
+		return nil, refuse(http.StatusBadRequest, "There is no such trouble.")
+	}
+	if err := p.cfg.Stage.Trouble(p.ctx, req.Part, req.Word); err != nil {
+		return nil, fmt.Errorf("set trouble: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.troubles[req.Part] = req.Word
+	if slices.Contains(once, req.Word) {
+		p.troubles[req.Part] = ""
+	}
+	return nil, nil
+}
+
+type agentRequest struct {
+	Outcome string `json:"outcome"`
+}
+
+// agents are what becomes of a call to a person, who takes it with key 1 once the whisper is heard.
+var agents = map[string]twilio.AgentPlan{
+	"answered": {Keys: []string{"1"}}, "declined": {}, "busy": {Outcome: "busy"}, "no-answer": {Outcome: "no-answer"},
+}
+
+// agent sets what happens when the line rings a person.
+func (p *Phone) agent(r *http.Request) (any, error) {
+	req, err := read[agentRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	plan, known := agents[req.Outcome]
+	if !known {
+		return nil, refuse(http.StatusBadRequest, "A person takes the call, does not take it, is busy or does not answer.")
+	}
+	line, err := p.line()
+	if err != nil {
+		return nil, err
+	}
+	line.SetAgent(plan)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.troubles["agent"] = req.Outcome
+	return nil, nil
+}
+
+type textRequest struct {
+	From string `json:"from"`
+	Body string `json:"body"`
+}
+
+// text sends a text to the line from a caller's phone.
+func (p *Phone) text(r *http.Request) (any, error) {
+	req, err := read[textRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	from, err := phoneNumber(req.From)
+	if err != nil {
+		return nil, err
+	}
+	body := strings.TrimSpace(req.Body)
+	if body == "" {
+		return nil, refuse(http.StatusBadRequest, "Write what the text says.")
+	}
+	line, err := p.line()
+	if err != nil {
+		return nil, err
+	}
+	if err := explain(line.TextFrom(p.ctx, from, body)); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = append(p.sent, sentText{from, body, p.cfg.Stage.Now()})
+	return nil, nil
+}
+
+// sentText is a text from a caller's phone to the line.
+type sentText struct {
+	from, body string
+	at         time.Time
+}
+
+type clockRequest struct {
+	Move string `json:"move"` // one of the buttons, or until
+	At   string `json:"at"`   // of until: 2027-02-23T16:55, on the line's wall clock
+}
+
+func (p *Phone) moveClock(r *http.Request) (any, error) {
+	req, err := read[clockRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	now := p.cfg.Stage.Now()
+	at, err := p.target(req, now)
+	if err != nil {
+		return nil, err
+	}
+	if !at.After(now) {
+		return nil, refuse(http.StatusBadRequest, "The clock only moves forward.")
+	}
+	if err := p.cfg.Stage.Until(p.ctx, at); err != nil {
+		return nil, fmt.Errorf("move the clock: %w", err)
+	}
+	return nil, nil
+}
+
+func (p *Phone) target(req clockRequest, now time.Time) (time.Time, error) {
+	if req.Move == "until" {
+		at, err := time.ParseInLocation("2006-01-02T15:04", req.At, p.cfg.Calendar.Zone())
+		if err != nil {
+			return time.Time{}, refuse(http.StatusBadRequest, "Give the time as 2027-02-23T16:55.")
+		}
+		return at, nil
+	}
+	for _, m := range moves {
+		if m.ID == req.Move {
+			return m.to(now, p.cfg.Calendar), nil
+		}
+	}
+	return time.Time{}, refuse(http.StatusBadRequest, "The clock has no such button.")
+}

@@ -1,0 +1,258 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"duebell/lab/twilio"
+)
+
+// caller is one call of the story and what has been shown of it.
+type caller struct {
+	*twilio.Call
+	phone  string // of the member, whoever has called whom
+	shown  int
+	talk   Talk
+	upTo   time.Duration // of what is being said, up to the words that were last expected
+	chosen bool          // something was pressed: from here on the call has its language
+}
+
+// when is a word that waits for something to be heard.
+type when struct {
+	heard string // where the story is told in several languages, one after the other: "one moment|un momento"
+	do    act
+}
+
+func readCall(_ *parser, t *tokens) (act, error) {
+	var o twilio.CallOptions
+	var err error
+	if !t.skip("from") {
+		return nil, errors.New("from is missing")
+	}
+	if o.From, err = t.word("who calls"); err != nil {
+		return nil, err
+	}
+	for {
+		switch {
+		case t.skip("attested"):
+			if o.Attestation, err = t.oneOf("A", "B", "C"); err != nil {
+				return nil, err
+			}
+		case t.skip("to"):
+			if o.To, err = phone(t); err != nil {
+				return nil, err
+			}
+		default:
+			return func(ctx context.Context, r *run) error { return r.place(ctx, o) }, nil
+		}
+	}
+}
+
+// place begins a call. What the story armed for this moment waits for the first act after it.
+func (r *run) place(ctx context.Context, o twilio.CallOptions) error {
+	t := r.w.Twilio()
+	if t == nil {
+		return errors.New("there is no stand-in to call with")
+	}
+	o.PayExhausted = twilio.Exhausted(r.exhausts)
+	call, err := t.Call(ctx, o)
+	if call == nil {
+		return err
+	}
+	r.take(ctx, call, call.From)
+	return err
+}
+
+// take makes a call the current one.
+func (r *run) take(ctx context.Context, call *twilio.Call, phone string) {
+	c := &caller{Call: call, phone: phone}
+	r.calls, r.current = append(r.calls, c), c
+	if !call.Over() {
+		call.HangUpWhen(func(h twilio.Heard) bool { return r.heard(ctx, h) })
+	}
+}
+
+// heard does what was armed for these words, one thing after another in the order of the story; true
+// makes the caller hang up.
+func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
+	r.leave, r.listening = false, true
+	defer func() { r.listening = false }()
+	if len(r.whens) > 0 && slices.ContainsFunc(strings.Split(r.whens[0].heard, "|"), func(p string) bool { return heardIn(p, h.Text) }) {
+		w := r.whens[0]
+		r.whens = r.whens[1:] // the next one waits for the next time
+		if err := w.do(ctx, r); err != nil && r.armedErr == nil {
+			r.armedErr = fmt.Errorf("when %q was heard: %w", w.heard, err)
+		}
+	}
+	return r.leave
+}
+
+func readCaller(_ *parser, t *tokens) (act, error) {
+	from, err := t.word("a caller's number")
+	return func(_ context.Context, r *run) error {
+		for i := len(r.calls) - 1; i >= 0; i-- {
+			if r.calls[i].phone == from && r.calls[i] != r.current {
+				r.current = r.calls[i]
+				return nil
+			}
+		}
+		return fmt.Errorf("there is no other call with %s", from)
+	}, err
+}
+
+// onCall lets the caller do something.
+func (r *run) onCall(do func(c *caller) error) error {
+	if r.current == nil {
+		return errors.New("nobody has called yet")
+	}
+	return do(r.current)
+}
+
+func readPress(_ *parser, t *tokens) (act, error) {
+	keys, err := t.text("the keys")
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error {
+			keys := r.inLanguage(c, keys)
+			r.guard(c, keys)
+			r.listened(c, keys)
+			return c.Press(ctx, keys)
+		})
+	}, err
+}
+
+var digitRuns = regexp.MustCompile(`\d{4,}`)
+
+// listened counts what was said since the caller last did something.
+func (r *run) listened(c *caller, keys string) {
+	c.talk.listened(c.HeardSinceInput(), keys)
+	c.talk.Phone, c.upTo, c.chosen = c.phone, 0, true
+}
+
+// guard remembers keys that are a secret: those that answer a question for one (P4).
+func (r *run) guard(c *caller, keys string) {
+	asked := r.asked(c)
+	for _, anchor := range []string{"date of birth", "fecha de nacimiento", "ZIP code", "código postal", "invoice number", "número de factura"} {
+		if heardIn(anchor, asked) {
+			r.secret(digitRuns.FindAllString(keys, -1)...)
+			return
+		}
+	}
+}
+
+// secret remembers what was keyed or spoken and may be found nowhere.
+func (r *run) secret(values ...string) {
+	for _, v := range values {
+		if len(v) >= 4 {
+			r.secrets = append(r.secrets, v)
+		}
+	}
+}
+
+// asked is everything heard since the caller last did something.
+func (r *run) asked(c *caller) string {
+	var texts []string
+	for _, h := range c.HeardSinceInput() {
+		texts = append(texts, h.Text)
+	}
+	return strings.Join(texts, " ")
+}
+
+func readSay(_ *parser, t *tokens) (act, error) {
+	words, err := t.quote()
+	if err != nil {
+		return nil, err
+	}
+	sure, err := confidence(t)
+	return func(ctx context.Context, r *run) error {
+		r.secret(digitRuns.FindAllString(words, -1)...)
+		words, err := r.wordsInLanguage(words)
+		if err != nil {
+			return err
+		}
+		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.Say(ctx, words, sure) })
+	}, err
+}
+
+func hangUp(ctx context.Context, r *run) error {
+	if r.listening { // in the middle of what is said: the line sees it
+		r.leave = true
+		return nil
+	}
+	return r.onCall(func(c *caller) error { r.listened(c, ""); return c.HangUp(ctx) })
+}
+
+// mostQuestions bounds how long a silent caller is asked: every line gives up long before.
+const mostQuestions = 60
+
+// over lets the call play out: the caller is silent, and a person who has answered hangs up.
+func over(ctx context.Context, r *run) error {
+	return r.onCall(func(c *caller) error {
+		for range mostQuestions {
+			switch c.State().(type) {
+			case twilio.Ended:
+				return nil
+			case twilio.AskDial:
+				if err := c.AgentHangsUp(ctx); err != nil {
+					return err
+				}
+			default:
+				r.listened(c, "")
+				if err := c.Silence(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		return errors.New("the line does not hang up on a silent caller")
+	})
+}
+
+func readPayBank(_ *parser, t *tokens) (act, error) {
+	routing, err := t.text("the routing number")
+	if err != nil {
+		return nil, err
+	}
+	number, err := t.text("the account number")
+	return func(ctx context.Context, r *run) error {
+		r.secret(routing, number)
+		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.PayBank(ctx, routing, number) })
+	}, err
+}
+
+func readPayToken(_ *parser, t *tokens) (act, error) {
+	token, err := t.word("a token")
+	extra := t.pairs()
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error { return c.PayToken(ctx, token, extra) })
+	}, err
+}
+
+func readPayResult(_ *parser, t *tokens) (act, error) {
+	result, err := t.word("a result")
+	extra := t.pairs()
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error { return c.PayResult(ctx, result, extra) })
+	}, err
+}
+
+func readTextFrom(_ *parser, t *tokens) (act, error) {
+	from, err := phone(t)
+	if err != nil {
+		return nil, err
+	}
+	body, err := t.quote()
+	return func(ctx context.Context, r *run) error {
+		t := r.w.Twilio()
+		if t == nil {
+			return errors.New("there is no stand-in to text with")
+		}
+		if err := t.TextFrom(ctx, from, body); err != nil {
+			return err
+		}
+		return r.w.Settle(ctx)
+	}, err
+}

@@ -1,0 +1,69 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"duebell/lab/twilio"
+)
+
+// card is what is keyed where a card is asked for: all of it is secret.
+type card struct{ number, expires, code, zip string }
+
+func readCard(t *tokens) (card, error) {
+	var c card
+	for _, field := range []struct {
+		what string
+		to   *string
+	}{{"the card number", &c.number}, {"the expiration date", &c.expires}, {"the security code", &c.code}, {"the ZIP code", &c.zip}} {
+		var err error
+		if *field.to, err = t.text(field.what); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func (r *run) pay(ctx context.Context, c *caller, k card) error {
+	r.secret(k.number, k.expires, strings.ReplaceAll(k.expires, "/", ""), k.code, k.zip)
+	r.listened(c, "")
+	return c.PayCard(ctx, k.number, k.expires, k.code, k.zip)
+}
+
+func readPayCard(_ *parser, t *tokens) (act, error) {
+	k, err := readCard(t)
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error { return r.pay(ctx, c, k) })
+	}, err
+}
+
+// readTryCard keys a card if one is asked for, and counts it: whoever tries many cards is not asked any more.
+func readTryCard(_ *parser, t *tokens) (act, error) {
+	k, err := readCard(t)
+	return func(ctx context.Context, r *run) error {
+		return r.onCall(func(c *caller) error {
+			if _, asked := c.State().(twilio.AskPay); !asked {
+				return nil
+			}
+			r.tried++
+			return r.pay(ctx, c, k)
+		})
+	}, err
+}
+
+// readCardsTried checks how many cards could be tried so far.
+func readCardsTried(_ *parser, t *tokens) (act, error) {
+	s, err := t.word("a count")
+	if err != nil {
+		return nil, err
+	}
+	want, err := strconv.Atoi(s)
+	return func(_ context.Context, r *run) error {
+		if r.tried != want {
+			return fmt.Errorf("%d cards could be tried, not %d", r.tried, want)
+		}
+		return nil
+	}, err
+}

@@ -1,0 +1,305 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"duebell/lab/harness"
+)
+
+func readHear(_ *parser, t *tokens) (act, error) {
+	pattern, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		return r.onCall(func(c *caller) error {
+			if r.mirrored() {
+				return r.heardInLanguage(c)
+			}
+			heard := r.asked(c)
+			missing, rest := firstMissing(pattern, heard)
+			if missing != "" {
+				return fmt.Errorf("expected to hear %q\nbut %q is not in what was heard%s\nheard: %s", pattern, missing, after(rest, heard), orNothing(heard))
+			}
+			c.upTo = max(0, spoken(heard)-spoken(rest)-insidePay(c.HeardSinceInput()))
+			return nil
+		})
+	}, err
+}
+
+func after(rest, heard string) string {
+	if rest == fold(heard) {
+		return ""
+	}
+	return fmt.Sprintf(" after the words before it, which is: %s", orNothing(rest))
+}
+
+func orNothing(s string) string {
+	if s = strings.TrimSpace(s); s == "" {
+		return "(nothing)"
+	}
+	return s
+}
+
+func readNotHeard(_ *parser, t *tokens) (act, error) {
+	pattern, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		return r.onCall(func(c *caller) error {
+			if heard := r.asked(c); !r.mirrored() && heardIn(pattern, heard) {
+				return fmt.Errorf("%q should not have been heard\nheard: %s", pattern, heard)
+			}
+			return nil
+		})
+	}, err
+}
+
+// readWhole is for what may not be talked over (V5): no key or word cuts it short.
+func readWhole(_ *parser, t *tokens) (act, error) {
+	pattern, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		return r.onCall(func(c *caller) error {
+			found := r.mirrored()
+			for _, h := range c.HeardSinceInput() {
+				if heardIn(pattern, h.Text) {
+					found = true
+					if h.BargeIn {
+						return fmt.Errorf("%q may be talked over", pattern)
+					}
+				}
+			}
+			if !found {
+				return fmt.Errorf("%q was not heard in one piece", pattern)
+			}
+			return nil
+		})
+	}, err
+}
+
+func readTexted(_ *parser, t *tokens) (act, error) {
+	to, err := phone(t)
+	if err != nil {
+		return nil, err
+	}
+	pattern, err := t.quote()
+	return func(ctx context.Context, r *run) error {
+		if err := r.w.Settle(ctx); err != nil {
+			return err
+		}
+		for _, text := range r.newTexts() {
+			if text.To == to && (r.mirrored() || heardIn(pattern, text.Body)) {
+				r.texted[text.SID] = true
+				r.w.Pass("text sent")
+				return nil
+			}
+		}
+		return fmt.Errorf("expected a text to %s: %q\nbut there is none%s", to, pattern, listTexts(r.newTexts()))
+	}, err
+}
+
+// readMayText is for a text that races with what makes it untrue: sent before, or dropped after.
+func readMayText(_ *parser, t *tokens) (act, error) {
+	to, err := phone(t)
+	if err != nil {
+		return nil, err
+	}
+	pattern, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		r.mayText = append(r.mayText, harness.Text{To: to, Body: pattern})
+		return nil
+	}, err
+}
+
+// newTexts are the texts that no word has expected yet.
+func (r *run) newTexts() []harness.Text {
+	var list []harness.Text
+	for _, t := range r.w.Texts() {
+		allowed := slices.ContainsFunc(r.mayText, func(m harness.Text) bool { return m.To == t.To && (r.mirrored() || heardIn(m.Body, t.Body)) })
+		if !r.texted[t.SID] && !allowed {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+func listTexts(list []harness.Text) string {
+	var b strings.Builder
+	for _, t := range list {
+		fmt.Fprintf(&b, "\n  to %s: %s", t.To, t.Body)
+	}
+	return b.String()
+}
+
+func noTexts(ctx context.Context, r *run) error {
+	if err := r.w.Settle(ctx); err != nil {
+		return err
+	}
+	if list := r.newTexts(); len(list) > 0 {
+		return fmt.Errorf("no text was expected, but there is:%s", listTexts(list))
+	}
+	return nil
+}
+
+func readCharged(_ *parser, t *tokens) (act, error) {
+	number, err := account(t)
+	if err != nil {
+		return nil, err
+	}
+	cents, err := amount(t)
+	if err != nil {
+		return nil, err
+	}
+	method, err := t.oneOf("card", "bank")
+	company := t.skip("CCD") // a business account is never debited as a person's, nor the other way round (E1)
+	return func(ctx context.Context, r *run) error {
+		list, err := r.newCharges(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range list {
+			if c.Account == number && c.Cents == cents && c.Method == method && c.Company == company {
+				r.charged[c.Reference] = true
+				return nil
+			}
+		}
+		return fmt.Errorf("expected a charge of %s on %s by %s\nbut there is none%s", dollars(cents), number, method, listCharges(list))
+	}, err
+}
+
+// newCharges are the processor's charges that no word has expected yet, once everything due is done.
+func (r *run) newCharges(ctx context.Context) ([]harness.Charge, error) {
+	if err := r.w.Settle(ctx); err != nil {
+		return nil, err
+	}
+	all, err := r.w.Charges(ctx)
+	var list []harness.Charge
+	for _, c := range all {
+		if !r.charged[c.Reference] {
+			list = append(list, c)
+		}
+	}
+	return list, err
+}
+
+func listCharges(list []harness.Charge) string {
+	var b strings.Builder
+	for _, c := range list {
+		fmt.Fprintf(&b, "\n  %s on %s by %s", dollars(c.Cents), orNothing(c.Account), c.Method)
+		if c.Company {
+			b.WriteString(" CCD")
+		}
+	}
+	return b.String()
+}
+
+func chargedNothing(ctx context.Context, r *run) error {
+	list, err := r.newCharges(ctx)
+	if err == nil && len(list) > 0 {
+		err = fmt.Errorf("nothing should have been charged, but there is:%s", listCharges(list))
+	}
+	return err
+}
+
+func readOwes(_ *parser, t *tokens) (act, error) {
+	number, err := account(t)
+	if err != nil {
+		return nil, err
+	}
+	want, err := amount(t)
+	return func(ctx context.Context, r *run) error {
+		if err := r.w.Settle(ctx); err != nil {
+			return err
+		}
+		got, err := r.w.Owes(ctx, number)
+		if err == nil && got != want {
+			err = fmt.Errorf("%s owes %s, not %s", number, dollars(got), dollars(want))
+		}
+		return err
+	}, err
+}
+
+func readPayment(_ *parser, t *tokens) (act, error) {
+	number, err := account(t)
+	if err != nil {
+		return nil, err
+	}
+	want, err := t.oneOf("authorized", "confirming", "unknown", "taken", "declined", "returned", "voided")
+	return func(ctx context.Context, r *run) error {
+		if err := r.w.Settle(ctx); err != nil {
+			return err
+		}
+		p, err := r.w.Newest(ctx, number)
+		if err == nil && p.State != want {
+			err = fmt.Errorf("the newest payment on %s is %s, not %s", number, p.State, want)
+		}
+		return err
+	}, err
+}
+
+// readReceived checks the instant that a payment counts from (C6, P5).
+func readReceived(_ *parser, t *tokens) (act, error) {
+	number, err := account(t)
+	if err != nil {
+		return nil, err
+	}
+	s, err := t.word("an instant")
+	if err != nil {
+		return nil, err
+	}
+	_, err = instant(s, time.UTC)
+	return func(ctx context.Context, r *run) error {
+		want, err := instant(s, r.w.Zone())
+		if err != nil {
+			return err
+		}
+		p, err := r.w.Newest(ctx, number)
+		if err == nil && !p.AuthorizedAt.Equal(want) {
+			err = fmt.Errorf("the newest payment on %s was received at %s", number, p.AuthorizedAt.In(r.w.Zone()).Format("2006-01-02T15:04:05"))
+		}
+		return err
+	}, err
+}
+
+// numberSpoken finds a confirmation number as it is spoken: nine digits in threes (L4).
+var numberSpoken = regexp.MustCompile(`\b(\d{3}) (\d{3}) (\d{3})\b`)
+
+// receipt: the confirmation number spoken is the one stored and the one texted.
+func receipt(ctx context.Context, r *run) error {
+	return r.onCall(func(c *caller) error {
+		if err := r.w.Settle(ctx); err != nil {
+			return err
+		}
+		list, err := r.w.Payments(ctx, c.SID)
+		if err != nil {
+			return err
+		}
+		var texts []string
+		for _, h := range c.Heard() {
+			texts = append(texts, h.Text)
+		}
+		spoken := numberSpoken.FindAllStringSubmatch(strings.Join(texts, " "), -1)
+		if len(spoken) == 0 {
+			return errors.New("no confirmation number was spoken")
+		}
+		last := spoken[len(spoken)-1]
+		number := last[1] + last[2] + last[3]
+		if len(list) == 0 || list[0].Confirmation != number {
+			return errors.New("the confirmation number spoken is not the one stored")
+		}
+		sent, err := r.w.Confirmed(ctx, number)
+		if err == nil && !sent {
+			err = errors.New("the confirmation number was not texted")
+		}
+		return err
+	})
+}
+
+func readLogs(_ *parser, t *tokens) (act, error) {
+	pattern, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		r.logsExpected = append(r.logsExpected, pattern)
+		return nil
+	}, err
+}

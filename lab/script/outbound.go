@@ -1,0 +1,121 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"duebell/lab/twilio"
+)
+
+// Calls that the line places ring until the story says what becomes of them, or for as long as phones ring.
+
+// readAnswer takes the call that rings at a number: it is the caller's call from here on.
+func readAnswer(_ *parser, t *tokens) (act, error) {
+	number, err := phone(t)
+	by := "human"
+	if t.skip("machine") {
+		by = "machine_start"
+	}
+	return func(ctx context.Context, r *run) error {
+		call, err := r.ringing(ctx, number)
+		if err != nil {
+			return err
+		}
+		r.take(ctx, call, number)
+		return call.Answer(ctx, by)
+	}, err
+}
+
+// readBusy turns the call away that rings at a number.
+func readBusy(_ *parser, t *tokens) (act, error) {
+	number, err := phone(t)
+	return func(ctx context.Context, r *run) error {
+		call, err := r.ringing(ctx, number)
+		if err != nil {
+			return err
+		}
+		return call.NotAnswered(ctx, "busy")
+	}, err
+}
+
+// readNoAnswer lets it ring, or says of a call that time has gone by over its ringing.
+func readNoAnswer(_ *parser, t *tokens) (act, error) {
+	number, err := phone(t)
+	return func(ctx context.Context, r *run) error {
+		call, err := r.placed(ctx, number)
+		if err != nil || call.Over() {
+			return err
+		}
+		return call.NotAnswered(ctx, "no-answer")
+	}, err
+}
+
+// ringing is the one call of ours that rings at a number.
+func (r *run) ringing(ctx context.Context, number string) (*twilio.Call, error) {
+	call, err := r.placed(ctx, number)
+	if err == nil && call.Over() {
+		err = fmt.Errorf("the phone of %s does not ring any more", number)
+	}
+	return call, err
+}
+
+// placed is the one call of ours to a number that no word has been said of, once everything due is done.
+func (r *run) placed(ctx context.Context, number string) (*twilio.Call, error) {
+	if err := r.w.Settle(ctx); err != nil {
+		return nil, err
+	}
+	list := slices.DeleteFunc(r.newPlaced(), func(c *twilio.Call) bool { return c.To != number })
+	switch len(list) {
+	case 0:
+		return nil, fmt.Errorf("the phone of %s does not ring", number)
+	case 1:
+		r.rung[list[0].SID] = true
+		return list[0], nil
+	}
+	return nil, fmt.Errorf("%d calls have been placed to %s", len(list), number)
+}
+
+// newPlaced are the calls of ours that no word has been said of yet.
+func (r *run) newPlaced() []*twilio.Call {
+	t := r.w.Twilio()
+	if t == nil {
+		return nil
+	}
+	return slices.DeleteFunc(t.Outbound(), func(c *twilio.Call) bool { return r.rung[c.SID] })
+}
+
+// noCalls: nobody's phone has rung.
+func noCalls(ctx context.Context, r *run) error {
+	if err := r.w.Settle(ctx); err != nil {
+		return err
+	}
+	var list []string
+	for _, c := range r.newPlaced() {
+		list = append(list, "\n  to "+c.To)
+	}
+	if len(list) > 0 {
+		return errors.New("no call was expected, but a phone has rung:" + strings.Join(list, ""))
+	}
+	return nil
+}
+
+// readAgreesToCalls records that a number has agreed to reminder calls (N10).
+func readAgreesToCalls(_ *parser, t *tokens) (act, error) {
+	number, err := phone(t)
+	return func(ctx context.Context, r *run) error { return r.w.AgreesToCalls(ctx, number) }, err
+}
+
+// readRefused has creates of texts to a number refused with one of the carrier's codes.
+func readRefused(_ *parser, t *tokens) (act, error) {
+	code, err := carrierCode(t)
+	if err != nil {
+		return nil, err
+	}
+	number, err := phone(t)
+	return func(_ context.Context, r *run) error {
+		return r.w.CarrierSays(number, twilio.Outcome{CreateError: code})
+	}, err
+}

@@ -1,0 +1,164 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"duebell/billing"
+	"duebell/lab/harness"
+	"duebell/lab/twilio"
+)
+
+// readDueMoved moves the due instant of a month's bills in the middle of a story: snow (C5).
+func readDueMoved(_ *parser, t *tokens) (act, error) {
+	month, err := t.word("a bill month")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := billing.ParseMonth(month); err != nil {
+		return nil, fmt.Errorf("%q is no month such as 2027-02", month)
+	}
+	s, err := t.word("the new due instant")
+	if err != nil {
+		return nil, err
+	}
+	_, err = instant(s, time.UTC)
+	return func(ctx context.Context, r *run) error {
+		at, err := instant(s, r.w.Zone())
+		if err != nil {
+			return err
+		}
+		return r.w.MoveDue(ctx, r.script.Policy, month, at)
+	}, err
+}
+
+// readDelivered has texts to a number arrive again.
+func readDelivered(_ *parser, t *tokens) (act, error) {
+	number, err := phone(t)
+	return func(_ context.Context, r *run) error { return r.w.TextOutcome(number, "delivered") }, err
+}
+
+// readUndelivered has texts to a number fail with one of the carrier's codes, from here on.
+func readUndelivered(_ *parser, t *tokens) (act, error) {
+	code, err := carrierCode(t)
+	if err != nil {
+		return nil, err
+	}
+	number, err := phone(t)
+	return func(_ context.Context, r *run) error {
+		return r.w.CarrierSays(number, twilio.Outcome{Final: "undelivered", ErrorCode: code})
+	}, err
+}
+
+func carrierCode(t *tokens) (int, error) {
+	s, err := t.word("the carrier's code, such as 30006")
+	if err != nil {
+		return 0, err
+	}
+	code, err := strconv.Atoi(s)
+	if err != nil || code < 20000 || code > 39999 {
+		return 0, fmt.Errorf("%q is no code such as 30006", s)
+	}
+	return code, nil
+}
+
+// readAccounts makes many accounts alike: their numbers, and those of their members' phones, rise by one.
+func readAccounts(p *parser, t *tokens) (act, error) {
+	s, err := t.word("how many")
+	if err != nil {
+		return nil, err
+	}
+	many, err := strconv.Atoi(s)
+	if err != nil || many < 1 || many > 1000 {
+		return nil, fmt.Errorf("%q is no number from 1 to 1000", s)
+	}
+	fields, err := accountFields(t)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Accounts(ctx, many, fields)) }, nil
+}
+
+// readAllTexted: so many numbers have got exactly one text each with these words.
+func readAllTexted(_ *parser, t *tokens) (act, error) {
+	s, err := t.word("how many")
+	if err != nil {
+		return nil, err
+	}
+	want, err := strconv.Atoi(s)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no number", s)
+	}
+	pattern, err := t.quote()
+	return func(ctx context.Context, r *run) error {
+		if err := r.w.Settle(ctx); err != nil {
+			return err
+		}
+		got := map[string]int{}
+		for _, text := range r.newTexts() {
+			if heardIn(pattern, text.Body) {
+				r.texted[text.SID] = true
+				got[text.To]++
+			}
+		}
+		for number, n := range got {
+			if n > 1 {
+				return fmt.Errorf("%d texts to %s: %q", n, number, pattern)
+			}
+		}
+		if len(got) != want {
+			return fmt.Errorf("%d numbers have got the text %q, not %d", len(got), pattern, want)
+		}
+		r.w.Pass("text sent")
+		return nil
+	}, err
+}
+
+func readKillWorker(_ *parser, t *tokens) (act, error) {
+	how, err := t.oneOf(harness.AfterTheText, harness.BeforeTheText)
+	return func(_ context.Context, r *run) error { r.w.KillWorker(how); return nil }, err
+}
+
+func readPause(_ *parser, t *tokens) (act, error) {
+	kind, err := t.word("a kind of text, or *")
+	return func(ctx context.Context, r *run) error { return r.w.PauseTexts(ctx, kind) }, err
+}
+
+func readResume(_ *parser, t *tokens) (act, error) {
+	kind, err := t.word("a kind of text, or *")
+	return func(ctx context.Context, r *run) error { return r.w.ResumeTexts(ctx, kind) }, err
+}
+
+// exported looks for words in what `duebell export suppressions` writes.
+func exported(want bool) func(*parser, *tokens) (act, error) {
+	return func(_ *parser, t *tokens) (act, error) {
+		words, err := t.quote()
+		return func(ctx context.Context, r *run) error {
+			text, err := r.w.Suppressions(ctx)
+			if err == nil && strings.Contains(text, words) != want {
+				err = fmt.Errorf("is %q in the export? %v, in:\n%s", words, !want, text)
+			}
+			return err
+		}, err
+	}
+}
+
+// readLimits sets what the sender and the lines can bear.
+func readLimits(_ *parser, t *tokens) (act, error) {
+	what, err := t.oneOf(harness.Limits()...)
+	if err != nil {
+		return nil, err
+	}
+	s, err := t.word("a number")
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return nil, fmt.Errorf("%q is no number", s)
+	}
+	return func(ctx context.Context, r *run) error { return r.w.Limit(ctx, what, n) }, nil
+}

@@ -1,0 +1,230 @@
+package servers
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"duebell/lab/servers/child"
+)
+
+// ErrInUse means that a living duebell has the cluster running.
+var ErrInUse = errors.New("another duebell is running on this folder; stop it first")
+
+// home is the folder of one cluster, locked for us:
+//
+//	lock       held while a duebell uses the cluster
+//	elsewhere  only where the server's user cannot come in here: the folder that holds the rest
+//	data/      PostgreSQL's own
+//	password   of the superuser
+type home struct {
+	asked string // what the caller named; lock and elsewhere lie here
+	path  string // where data and password lie; mostly the same
+	lock  *os.File
+}
+
+func (h *home) data() string     { return filepath.Join(h.path, "data") }
+func (h *home) password() string { return filepath.Join(h.path, "password") }
+
+// Close gives the folder free.
+func (h *home) Close() { _ = h.lock.Close() } // closing an flock'd file always releases it
+
+// open locks dir for us and finds where its data is or will be.
+func open(dir string) (*home, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	//nolint:gosec // G301: the server's user must be able to pass through the parents; dir itself is closed later
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("private PostgreSQL: %s was made by another user (root, perhaps); "+
+			"start as that user again or remove the folder: %w", dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	// The lock dies with our process, however that ends; a file with a process id in it does not.
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("private PostgreSQL in %s: %w", dir, ErrInUse)
+		}
+		return nil, fmt.Errorf("private PostgreSQL: lock %s: %w", dir, err)
+	}
+	h := &home{asked: dir, path: dir, lock: lock}
+	if other, ok := h.elsewhere(); ok {
+		h.path = other
+	}
+	return h, nil
+}
+
+// major is the version of PostgreSQL that made the data, 0 when there is none yet.
+func (h *home) major() int {
+	text, err := os.ReadFile(filepath.Join(h.data(), "PG_VERSION"))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return n
+}
+
+// account is the user that the server has to run as: ourselves, unless we are root, whom PostgreSQL
+// refuses; then whoever owns the data, else postgres, else nobody.
+func (h *home) account() (*child.Account, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	if st, err := os.Stat(h.data()); err == nil {
+		if owner, ok := st.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 {
+			return &child.Account{UID: owner.Uid, GID: owner.Gid}, nil
+		}
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		if err1 == nil && err2 == nil && uid != 0 {
+			return &child.Account{UID: uint32(uid), GID: uint32(gid)}, nil
+		}
+	}
+	return nil, errors.New("private PostgreSQL: PostgreSQL refuses to run as root, and this machine has " +
+		"neither a user postgres nor nobody; start as a plain user")
+}
+
+// settle makes sure that the server's user can live in the folder, and moves to another one where it
+// cannot (a checkout under /root, or on a file system without owners).
+func (h *home) settle(ctx context.Context, bin install, as *child.Account, log io.Writer) error {
+	err := giveTo(ctx, h.path, bin, as)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil { // nothing is proven, and moving would begin without the data
+		return fmt.Errorf("private PostgreSQL: %w", context.Cause(ctx))
+	}
+	if as == nil {
+		return fmt.Errorf("private PostgreSQL: the folder cannot be used: %w", err)
+	}
+	fmt.Fprintf(log, "The database server's user (id %d) cannot work in %s, so its data lies elsewhere: ", as.UID, h.path)
+	for _, base := range []string{"/var/lib", os.TempDir()} {
+		var other string
+		if other, err = h.moveTo(ctx, base, bin, as); err == nil {
+			fmt.Fprintln(log, other)
+			h.path = other
+			return nil
+		}
+	}
+	fmt.Fprintln(log, "nowhere found.")
+	return fmt.Errorf("private PostgreSQL: no folder found that user %d can use; start as a plain user: %w", as.UID, err)
+}
+
+// giveTo hands a folder to the server's user and proves it by going there as that user: parents
+// without x, access lists and root-squashing file systems all show here.
+func giveTo(ctx context.Context, dir string, bin install, as *child.Account) error {
+	if as != nil {
+		if err := os.Chown(dir, int(as.UID), int(as.GID)); err != nil {
+			return fmt.Errorf("give to the server's user: %w", err)
+		}
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // G302: a folder needs x
+		return fmt.Errorf("close to others: %w", err)
+	}
+	spec := child.Spec{Path: bin.postgres(), Args: []string{"--version"}, Env: environment(dir), Dir: dir, As: as}
+	return child.Run(ctx, spec)
+}
+
+// elsewhere is the other folder noted in this one, if it is still there.
+func (h *home) elsewhere() (string, bool) {
+	text, err := os.ReadFile(h.note())
+	if err != nil {
+		return "", false
+	}
+	other := strings.TrimSpace(string(text))
+	// The note lies in our own folder; the name is checked all the same before it is believed.
+	if !strings.HasPrefix(filepath.Base(other), h.prefix()) {
+		return "", false
+	}
+	st, err := os.Stat(other)
+	return other, err == nil && st.IsDir()
+}
+
+func (h *home) note() string { return filepath.Join(h.asked, "elsewhere") }
+
+// prefix names the folders elsewhere that belong to this one.
+func (h *home) prefix() string {
+	sum := sha256.Sum256([]byte(h.asked))
+	return fmt.Sprintf("duebell-pg-%x-", sum[:6])
+}
+
+// moveTo makes a folder under base and notes it. One made earlier that no note names any more belonged
+// to a folder that has been removed since, and so has its data.
+func (h *home) moveTo(ctx context.Context, base string, bin install, as *child.Account) (string, error) {
+	if err := removeMatching(base, h.prefix()); err != nil {
+		return "", err
+	}
+	other, err := os.MkdirTemp(base, h.prefix())
+	if err != nil {
+		return "", fmt.Errorf("another folder: %w", err)
+	}
+	if err := giveTo(ctx, other, bin, as); err != nil {
+		_ = os.RemoveAll(other) // nothing is in it
+		return "", err
+	}
+	if err := os.WriteFile(h.note(), []byte(other+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("note the other folder: %w", err)
+	}
+	return other, nil
+}
+
+func removeMatching(base, prefix string) error {
+	old, err := filepath.Glob(filepath.Join(base, prefix+"*"))
+	if err != nil {
+		return fmt.Errorf("look for old data: %w", err)
+	}
+	for _, o := range old {
+		if err := os.RemoveAll(o); err != nil {
+			return fmt.Errorf("remove old data: %w", err)
+		}
+	}
+	return nil
+}
+
+// Remove empties a cluster's folder, wherever its data lies, unless a living duebell uses it.
+// A folder that is not there is removed already.
+func Remove(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	h, err := open(dir)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if err := stopOrphan(h.data()); err != nil {
+		return err
+	}
+	for _, base := range []string{"/var/lib", os.TempDir()} {
+		if err := removeMatching(base, h.prefix()); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(h.asked); err != nil {
+		return fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"duebell/lab/servers/apt"
+)
+
+// ChromiumVar names a browser to test with, instead of one found or installed.
+const ChromiumVar = "DUEBELL_TEST_CHROMIUM"
+
+// Chromium gives the path of a Chromium, or of a browser made of it, for a test that drives pages.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	path, err := sharedChromium()
+	if err != nil {
+		t.Fatalf("this test needs a browser: %v", err)
+	}
+	return path
+}
+
+var sharedChromium = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv(ChromiumVar); path != "" {
+		return path, nil
+	}
+	if path, ok := findChromium(); ok {
+		return path, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it is large
+	defer cancel()
+	if err := apt.Install(ctx, os.Stderr, "chromium", "fonts-dejavu-core"); err != nil {
+		return "", fmt.Errorf("install Chromium (Debian: apt-get install chromium), or name a browser made of it in %s: %w", ChromiumVar, err)
+	}
+	path, ok := findChromium()
+	if !ok {
+		return "", fmt.Errorf("test environment: Chromium was installed and is not in PATH")
+	}
+	return path, nil
+})
+
+func findChromium() (string, bool) {
+	for _, name := range []string{
+		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium",
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+	} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,162 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/lab/servers"
+	"duebell/store"
+)
+
+// postgres is a server on which we make databases. Several processes may use it at once; each has a
+// run number, in the names of its databases and in an advisory lock that it holds while it lives. So
+// whoever comes later can tell databases in use from those that a killed run left lying.
+type postgres struct {
+	admin    *url.URL
+	template string
+	run      int32
+	holder   *pgx.Conn // holds the lock; its end is our end
+	made     atomic.Int64
+	copyFast bool // PostgreSQL 15 and later can be told to copy files
+}
+
+const (
+	namePrefix = "duebell_test_"
+	lockSpace  = 0x64756265 // first key of the advisory locks, ours among other programs'
+)
+
+func startPostgres(ctx context.Context, s *scratch, log io.Writer) (*servers.Server, error) {
+	server, err := servers.Start(ctx, servers.Options{Dir: filepath.Join(s.dir, pgFolder), Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("test environment: %w", err)
+	}
+	return server, nil
+}
+
+// join begins a run on the server at admin. Without a template one is made.
+func join(ctx context.Context, admin, template string) (*postgres, error) {
+	u, err := url.Parse(admin)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return nil, errors.New("test environment: " + PostgresVar + " is not a postgres:// address")
+	}
+	p := &postgres{admin: u, template: template, run: rand.Int32()} //nolint:gosec // G404: a name, not a secret
+	p.holder, err = pgx.Connect(ctx, admin)
+	if err != nil {
+		return nil, fmt.Errorf("test environment: %w", err)
+	}
+	if _, err := p.holder.Exec(ctx, "SELECT pg_advisory_lock($1, $2)", lockSpace, p.run); err != nil {
+		return nil, fmt.Errorf("test environment: begin a run: %w", err)
+	}
+	err = p.holder.QueryRow(ctx, "SELECT current_setting('server_version_num')::int >= 150000").Scan(&p.copyFast)
+	if err != nil {
+		return nil, fmt.Errorf("test environment: %w", err)
+	}
+	if template != "" {
+		return p, nil
+	}
+	if err := p.sweep(ctx); err != nil {
+		return nil, err
+	}
+	return p, p.makeTemplate(ctx)
+}
+
+// sweep drops what runs that are no more have left.
+func (p *postgres) sweep(ctx context.Context) error {
+	rows, err := p.holder.Query(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", namePrefix)
+	if err != nil {
+		return fmt.Errorf("test environment: sweep: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("test environment: sweep: %w", err)
+	}
+	for _, name := range names {
+		var run int32
+		if _, err := fmt.Sscanf(strings.TrimPrefix(name, namePrefix), "%d_", &run); err != nil || run == p.run {
+			continue
+		}
+		var dead bool
+		if err := p.holder.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", lockSpace, run).Scan(&dead); err != nil {
+			return fmt.Errorf("test environment: sweep: %w", err)
+		}
+		if !dead {
+			continue
+		}
+		if err := p.drop(ctx, name); err != nil {
+			return err
+		}
+		if _, err := p.holder.Exec(ctx, "SELECT pg_advisory_unlock($1, $2)", lockSpace, run); err != nil {
+			return fmt.Errorf("test environment: sweep: %w", err)
+		}
+	}
+	return nil
+}
+
+// makeTemplate makes the database that all others are copied from. Nobody may connect to it
+// afterwards: a connection would keep it from being copied.
+func (p *postgres) makeTemplate(ctx context.Context) error {
+	name := fmt.Sprintf("%s%d_template", namePrefix, p.run)
+	id := pgx.Identifier{name}.Sanitize()
+	if _, err := p.holder.Exec(ctx, "CREATE DATABASE "+id); err != nil {
+		return fmt.Errorf("test environment: template: %w", err)
+	}
+	if err := store.Migrate(ctx, p.dsn(name)); err != nil {
+		return fmt.Errorf("test environment: template: %w", err)
+	}
+	if _, err := p.holder.Exec(ctx, "ALTER DATABASE "+id+" ALLOW_CONNECTIONS false"); err != nil {
+		return fmt.Errorf("test environment: template: %w", err)
+	}
+	p.template = name
+	return nil
+}
+
+// create makes one more database and gives its name and its address.
+func (p *postgres) create(ctx context.Context) (name, dsn string, err error) {
+	name = fmt.Sprintf("%s%d_%d", namePrefix, p.run, p.made.Add(1))
+	sql := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{p.template}.Sanitize()
+	if p.copyFast {
+		sql += " STRATEGY file_copy"
+	}
+	if err := p.command(ctx, sql); err != nil {
+		return "", "", fmt.Errorf("test environment: make a database: %w", err)
+	}
+	return name, p.dsn(name), nil
+}
+
+func (p *postgres) drop(ctx context.Context, name string) error {
+	if err := p.command(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("test environment: drop a database: %w", err)
+	}
+	return nil
+}
+
+// command runs on a connection of its own, so that tests in parallel do not wait for each other, and
+// none is left over for a test that looks for leaks.
+func (p *postgres) command(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, p.admin.String())
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	_, err = conn.Exec(ctx, sql)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+func (p *postgres) dsn(database string) string {
+	u := *p.admin
+	u.Path = "/" + database
+	return u.String()
+}
+
+// end drops the template and gives up the run.
+func (p *postgres) end(ctx context.Context) error {
+	return errors.Join(p.drop(ctx, p.template), p.holder.Close(ctx))
+}
