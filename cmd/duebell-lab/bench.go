@@ -20,6 +20,18 @@ type benchCmd struct {
 	Planner   benchPlannerCmd   `cmd:"" hidden:"" help:"Plan once; a part of bench reminders."`
 }
 
+// Help is shown below the flags.
+func (*benchCmd) Help() string {
+	return `Real duebell processes on a private PostgreSQL and Redis, loopback only; nothing is left afterwards.
+
+  duebell-lab bench calls --rate 20 --duration 20s
+  duebell-lab bench reminders --accounts 5000 --faults
+  duebell-lab bench import --accounts 50000
+
+stdout gets one line of JSON. It exits with 1 when a sum does not hold (a text sent twice, a charge without a
+confirmation), never because of a time.`
+}
+
 type benchCallsCmd struct {
 	Rate       float64       `default:"20" help:"New calls a second."`
 	Concurrent int           `default:"200" help:"Calls at once: callers think as long as it takes to reach it."`

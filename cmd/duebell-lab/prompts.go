@@ -14,6 +14,15 @@ type promptsCmd struct {
 
 type promptsRefreshCmd struct{}
 
+// Help is shown below the flags.
+func (*promptsRefreshCmd) Help() string {
+	return `After a change of prompts, steps or script words, in the checkout:
+
+  duebell-lab prompts refresh && git diff
+
+It prints the pages that changed, one a line. The tests of the product fail while one of them is stale.`
+}
+
 // Run renews the pages and prints those that changed, one a line.
 func (*promptsRefreshCmd) Run(ctx context.Context) error {
 	root, err := pages.Root(".")
