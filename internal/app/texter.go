@@ -58,7 +58,7 @@ func sendError(err error) error {
 		kind = notify.Refused
 	case twilio.RateLimited, twilio.Unreachable:
 		kind = notify.RateLimited
-	case twilio.Config:
+	case twilio.Misconfigured:
 		kind = notify.AccountFault
 	}
 	return &notify.SendError{Kind: kind, Code: e.Code, Trouble: notify.Trouble(e.Trouble), Err: err}
