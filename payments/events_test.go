@@ -175,7 +175,7 @@ func TestReturn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := openTill(t)
-			people := p.store.People(p.policy, p.cal)
+			people := p.store.Members(p.policy, p.cal)
 			never := p.account()
 			a := p.authorized(back.token)
 			p.run(p.charger, a.Key)
