@@ -23,7 +23,7 @@ func (s *Store) ReceiveText(ctx context.Context, t notify.InboundText, at time.T
 			return err
 		}
 		if fresh == 0 {
-			return notify.ErrSeenBefore
+			return notify.ErrDuplicateText
 		}
 		return s.changeNumber(ctx, q, tx, t.Number, at, decide)
 	})
@@ -100,7 +100,7 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 
 // planAnswer plans the one answer to a cause and puts it in line.
 func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number string, r notify.Reply, at time.Time) error {
-	trait, ok := r.Kind.Traits()
+	trait, ok := r.Kind.Spec()
 	if !ok || !trait.Reply {
 		return fmt.Errorf("plan answer: %q is no kind of answer", r.Kind)
 	}
@@ -138,10 +138,10 @@ func answerFacts(ctx context.Context, q *db.Queries, number string, at time.Time
 	f.Answers = int(answers)
 	for _, c := range calls {
 		switch notify.State(c.State) {
-		case notify.Planned, notify.Claimed, notify.Unsure:
-			f.CallComing = true
+		case notify.Planned, notify.Claimed, notify.Unknown:
+			f.CallPending = true
 		case notify.Accepted, notify.Sent:
-			f.CallComing = f.CallComing || at.Sub(c.At) < longestCall
+			f.CallPending = f.CallPending || at.Sub(c.At) < longestCall
 		}
 		if c.Placed {
 			f.Calls = append(f.Calls, c.At)
