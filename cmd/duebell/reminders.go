@@ -214,7 +214,7 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	paused, err := tool.Store.PausedCampaigns(ctx)
+	paused, err := tool.Store.PausedKinds(ctx)
 	if err != nil {
 		return err
 	}
@@ -249,8 +249,13 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 
 type remindersPauseCmd struct {
 	app.Settings
-	Kind string `arg:"" help:"bill_ready, due_soon, due_today, past_due, grace_ending, autopay_upcoming, autopay_failed, payment_returned, or all."`
+	Kind string `arg:"" help:"A kind of text, or all."`
 	Why  string `help:"For whoever looks at the status."`
+}
+
+// Help lists what can be paused.
+func (remindersPauseCmd) Help() string {
+	return "Kinds that can be paused: " + kinds(notify.PausableKinds()) + "."
 }
 
 // Run stops a kind.
@@ -264,7 +269,7 @@ func (p *remindersPauseCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
-	fresh, err := tool.Store.PauseCampaign(ctx, kind, p.Why, tool.Clock.Now())
+	fresh, err := tool.Store.PauseKind(ctx, kind, p.Why, tool.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -292,7 +297,7 @@ func (r *remindersResumeCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
-	was, err := tool.Store.ResumeCampaign(ctx, kind)
+	was, err := tool.Store.ResumeKind(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -309,9 +314,8 @@ func campaign(name string) (notify.Kind, error) {
 	if name == "all" {
 		return notify.AllKinds, nil
 	}
-	trait, known := notify.Kind(name).Spec()
-	if !known || trait.Answer {
-		return "", fmt.Errorf("%q cannot be paused; what can be: payment_returned, all, %s", name, kinds(notify.ReminderKinds()))
+	if !slices.Contains(notify.PausableKinds(), notify.Kind(name)) {
+		return "", fmt.Errorf("%q cannot be paused; what can be: all, %s", name, kinds(notify.PausableKinds()))
 	}
 	return notify.Kind(name), nil
 }
