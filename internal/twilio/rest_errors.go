@@ -24,7 +24,7 @@ const (
 	// Unknown: it was sent and no answer tells what became of it. A create may have been carried
 	// out: look before sending it again.
 	Unknown ErrorKind = "unknown"
-	// Config: our account, sender or request is wrong: alarm. Nothing was done.
+	// Misconfigured: our account, sender or request is wrong: alarm. Nothing was done.
 	Misconfigured ErrorKind = "config"
 )
 
