@@ -119,7 +119,7 @@ type exchange struct {
 	base *url.URL
 	next http.RoundTripper
 
-	tried              bool        // handed to the next transport
+	tried              bool        // the request was handed to the next transport
 	connAsked, connGot atomic.Bool // that transport asked for a connection; it got one, so the request may have arrived
 	status             int         // 0 = no answer
 	retryAfter         string
