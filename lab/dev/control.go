@@ -17,7 +17,7 @@ import (
 
 // control is where a running dev is told to play a script or to move its clock. It listens on loopback.
 type control struct {
-	world   *harness.World
+	world   *harness.Harness
 	moved   func()
 	emptied func() // told when the world was reset
 	url     string
@@ -102,7 +102,7 @@ func (c *control) play(ctx context.Context, story script.Script, files map[strin
 		}
 		return []byte(text), nil
 	}})
-	for _, t := range result.Talk {
+	for _, t := range result.TalkTimes {
 		fmt.Fprintf(out, "the call with %s: %s\n", t.Phone, t)
 	}
 	err := errors.Join(result.Err, c.back(ctx, story))
@@ -118,14 +118,14 @@ func (c *control) play(ctx context.Context, story script.Script, files map[strin
 func (c *control) back(ctx context.Context, story script.Script) error {
 	w := c.world
 	defer c.moved()
-	defer w.Run()
+	defer w.RunClock()
 	c.emptied()
 	w.RedisUp()
 	w.DatabaseUp()
 	if w.Twilio() == nil || w.Processor() == nil {
 		return nil // nothing was played
 	}
-	if err := errors.Join(w.SetProcessor("up"), w.Normal()); err != nil {
+	if err := errors.Join(w.SetProcessor("up"), w.EndTwilioFaults()); err != nil {
 		return err
 	}
 	if story.Policy != "" {
@@ -136,8 +136,8 @@ func (c *control) back(ctx context.Context, story script.Script) error {
 	if story.Uses("sample") {
 		return nil
 	}
-	if err := w.Sample(ctx); err != nil { // the story's accounts and the samples' do not go together
-		return errors.Join(w.Reset(ctx), w.Sample(ctx))
+	if err := w.ImportSamples(ctx); err != nil { // the story's accounts and the samples' do not go together
+		return errors.Join(w.Reset(ctx), w.ImportSamples(ctx))
 	}
 	return nil
 }

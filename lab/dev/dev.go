@@ -48,7 +48,7 @@ type dev struct {
 	clock     *app.DomainClock
 	metrics   *app.Metrics
 	server    *servers.Server
-	world     *harness.World
+	world     *harness.Harness
 	phone     *phone.Phone
 	keeper    *keeper
 	pages     atomic.Pointer[phone.Phone]
@@ -186,7 +186,7 @@ func (d *dev) openWorld(ctx context.Context) error {
 		DatabaseURL: d.server.DSN(database), Timing: timing, Policy: string(policy), Clock: d.clock, Log: d.Log.Handler(), Metrics: d.metrics,
 		HTTPAddr: d.Settings.HTTPAddr, PublicURL: d.Settings.PublicURL, ConnectorAddr: d.Settings.ConnectorAddr,
 		Pages: http.HandlerFunc(d.showPages), TwilioURL: d.Settings.TwilioAPIURL, StripeURL: d.Settings.StripeAPIURL, Settings: d.Settings,
-		Seed: binary.LittleEndian.Uint64(seed[:]), NotYet: true, Charged: d.keeper.keep,
+		Seed: binary.LittleEndian.Uint64(seed[:]), StartUnready: true, OnCharge: d.keeper.keep,
 		Reminders: true,
 	})
 	if err != nil {
@@ -195,7 +195,7 @@ func (d *dev) openWorld(ctx context.Context) error {
 	if err := d.keeper.restore(d.world.Processor()); err != nil {
 		return err
 	}
-	return d.world.Sample(ctx)
+	return d.world.ImportSamples(ctx)
 }
 
 // showPages answers what is neither webhook nor probe.

@@ -10,7 +10,7 @@ import (
 
 // stage is the world as the telephone's page sees it.
 type stage struct {
-	w     *harness.World
+	w     *harness.Harness
 	moved func()
 }
 
@@ -43,7 +43,7 @@ func (s *stage) Trouble(ctx context.Context, part, word string) error {
 	case "database down":
 		s.w.DatabaseDown(ctx)
 	case "database drops-next-commit-reply":
-		s.w.DropNextCommitReply(ctx, harness.OfServe)
+		s.w.DropNextCommitReply(ctx, harness.RoleServe)
 	default:
 		return s.standIn(part, word)
 	}
@@ -56,7 +56,7 @@ func (s *stage) standIn(part, word string) error {
 	case "processor":
 		return s.w.SetProcessor(word)
 	case "twilio":
-		if err := s.w.Normal(); err != nil {
+		if err := s.w.EndTwilioFaults(); err != nil {
 			return err
 		}
 		return s.w.SetTwilio(word)
