@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Ready lets /readyz be answered by the replicas, in a harness that was opened with NotYet.
+// Ready lets /readyz be answered by the replicas, in a harness that was opened with StartUnready.
 func (h *Harness) Ready() { h.ready.Store(true) }
 
 // URL is where this machine reaches the line.

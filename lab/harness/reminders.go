@@ -87,13 +87,13 @@ func (h *Harness) ConsentToCalls(ctx context.Context, number string) error {
 
 // PauseTexts holds a kind of text back, as `duebell reminders pause` does; * is every kind.
 func (h *Harness) PauseTexts(ctx context.Context, kind string) error {
-	_, err := h.store.PauseCampaign(ctx, notify.Kind(kind), "the story", h.clock.Now())
+	_, err := h.store.PauseKind(ctx, notify.Kind(kind), "the story", h.clock.Now())
 	return err
 }
 
 // ResumeTexts lets it go again. Nothing to resume is a mistake of the story's.
 func (h *Harness) ResumeTexts(ctx context.Context, kind string) error {
-	held, err := h.store.ResumeCampaign(ctx, notify.Kind(kind))
+	held, err := h.store.ResumeKind(ctx, notify.Kind(kind))
 	if err == nil && !held {
 		err = fmt.Errorf("%s is not held back", kind)
 	}
