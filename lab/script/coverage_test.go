@@ -70,7 +70,7 @@ func languages() []string {
 		panic(err)
 	}
 	var tags []string
-	for _, l := range prompts.InForce(billing.DefaultPolicy().Languages) {
+	for _, l := range prompts.Offered(billing.DefaultPolicy().Languages) {
 		tags = append(tags, l.Tag)
 	}
 	return tags
