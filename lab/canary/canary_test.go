@@ -20,6 +20,7 @@ import (
 
 	"duebell/billing/feed"
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/processor"
 	"duebell/lab/script"
@@ -137,10 +138,10 @@ func watch(t *testing.T) *eyes {
 	t.Helper()
 	ctx := t.Context()
 	e := &eyes{
-		metrics: app.NewMetrics(), log: newRecorder(), made: tracetest.NewInMemoryExporter(), left: tracetest.NewInMemoryExporter(),
+		metrics: telemetry.NewMetrics(), log: newRecorder(), made: tracetest.NewInMemoryExporter(), left: tracetest.NewInMemoryExporter(),
 		seen: map[place]bool{},
 	}
-	shutdown := app.Trace(sdktrace.NewSimpleSpanProcessor(e.made), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(app.OnlyKnown(e.left))))
+	shutdown := telemetry.ExportTo(sdktrace.NewSimpleSpanProcessor(e.made), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(telemetry.Redact(e.left))))
 	t.Cleanup(func() {
 		otel.SetTracerProvider(noop.NewTracerProvider())
 		if err := shutdown(context.WithoutCancel(ctx)); err != nil {
@@ -267,7 +268,7 @@ func (e *eyes) planted(t *testing.T) {
 			s.End()
 			return nil
 		}},
-		{"metric duebell_turns_total", func() error { e.metrics.Turn("ask-zip", bankRouting[:5], 1); return nil }},
+		{"metric duebell_turns_total", func() error { e.metrics.TurnAnswered("ask-zip", bankRouting[:5], time.Second); return nil }},
 		{"Redis key", func() error { return e.redis.Set(ctx, "typed:"+bankAccount, 1, time.Minute).Err() }},
 		{"Redis value call lang", func() error { return e.redis.HSet(ctx, "call:{planted}", "lang", born[2:6]).Err() }},
 		{"Redis value typed list 0", func() error { return e.redis.RPush(ctx, "typed", "expires "+cardExpiry).Err() }},

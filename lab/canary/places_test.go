@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 )
 
@@ -53,7 +54,7 @@ type eyes struct {
 	world   *harness.World
 	pool    *pgxpool.Pool
 	redis   *redis.Client
-	metrics *app.Metrics
+	metrics *telemetry.Metrics
 	log     *recorder
 	made    *tracetest.InMemoryExporter // spans as the instrumentations make them
 	left    *tracetest.InMemoryExporter // and as they leave

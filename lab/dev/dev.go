@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/phone"
 	"duebell/lab/samples"
@@ -46,7 +47,7 @@ type dev struct {
 	home      home
 	ownPolicy bool
 	clock     *app.DomainClock
-	metrics   *app.Metrics
+	metrics   *telemetry.Metrics
 	server    *servers.Server
 	world     *harness.World
 	phone     *phone.Phone
@@ -62,7 +63,7 @@ type dev struct {
 
 // Run is dev from its start until ctx ends. What it has started is gone when it returns.
 func Run(ctx context.Context, o Options) error {
-	d := &dev{Options: o, home: home(o.Dir), metrics: app.NewMetrics()}
+	d := &dev{Options: o, home: home(o.Dir), metrics: telemetry.NewMetrics()}
 	err := d.start(ctx)
 	if err == nil {
 		err = d.live(ctx)

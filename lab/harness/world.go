@@ -16,6 +16,7 @@ import (
 	"duebell/internal/app"
 	"duebell/internal/policyfile"
 	"duebell/internal/seal"
+	"duebell/internal/telemetry"
 	"duebell/lab/faults"
 	"duebell/lab/processor"
 	"duebell/lab/samples"
@@ -32,8 +33,8 @@ type Config struct {
 	Timing      app.Timing
 	Policy      string // TOML; what scripts find where they say nothing themselves
 	Clock       *app.DomainClock
-	Log         slog.Handler // gets the product's log lines too; may be nil
-	Metrics     *app.Metrics // may be nil
+	Log         slog.Handler       // gets the product's log lines too; may be nil
+	Metrics     *telemetry.Metrics // may be nil
 
 	HTTPAddr      string // of the line; a free loopback port if empty
 	PublicURL     string // http:// and the address if empty
@@ -97,7 +98,7 @@ type World struct {
 	logs    *logs
 	truth   *truth
 	passed  *record
-	metrics *app.Metrics
+	metrics *telemetry.Metrics
 
 	moving   sync.Mutex // held while the clock moves
 	ticked   time.Time  // the last Tick, guarded by moving
@@ -146,7 +147,7 @@ func Open(ctx context.Context, cfg Config) (*World, error) {
 		w.standing.Store(true)
 	}
 	if w.metrics == nil {
-		w.metrics = app.NewMetrics()
+		w.metrics = telemetry.NewMetrics()
 	}
 	w.plans.Store(w.cfg.Reminders)
 	w.limits = w.cfg.Settings.SendLimits
