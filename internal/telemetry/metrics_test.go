@@ -333,7 +333,7 @@ func TestErrorLinesAreCounted(t *testing.T) {
 }
 
 // refusingStore stands for a store in which every write is refused.
-type refusingStore struct{ payments.DeskBook }
+type refusingStore struct{ payments.CheckoutStore }
 
 func (refusingStore) Void(context.Context, string, time.Time) (payments.Attempt, error) {
 	return payments.Attempt{}, payments.ErrTooLate

@@ -76,9 +76,9 @@ func (t measuredTokenizer) BankPaymentMethod(ctx context.Context, key string, b 
 }
 
 // ChargeStore returns a store that notes in the span of a charge job the attempt's method and each state it reaches.
-func ChargeStore(b payments.ChargeBook) payments.ChargeBook { return tracedCharges{b} }
+func ChargeStore(b payments.ChargeStore) payments.ChargeStore { return tracedCharges{b} }
 
-type tracedCharges struct{ payments.ChargeBook }
+type tracedCharges struct{ payments.ChargeStore }
 
 func noteState(ctx context.Context, s payments.State, err error) {
 	if err == nil {
@@ -86,9 +86,9 @@ func noteState(ctx context.Context, s payments.State, err error) {
 	}
 }
 
-// Claim leases the attempt.
-func (t tracedCharges) Claim(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.Claim, error) {
-	c, err := t.ChargeBook.Claim(ctx, key, now, machineNow, leaseUntil)
+// LeaseAttempt leases the attempt.
+func (t tracedCharges) LeaseAttempt(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.ChargeLease, error) {
+	c, err := t.ChargeStore.LeaseAttempt(ctx, key, now, machineNow, leaseUntil)
 	if err == nil {
 		annotate(ctx, attribute.String(attrMethod, string(c.Method)))
 	}
@@ -97,15 +97,15 @@ func (t tracedCharges) Claim(ctx context.Context, key string, now, machineNow, l
 }
 
 // RecordIntent stores the id of the processor's payment.
-func (t tracedCharges) RecordIntent(ctx context.Context, c payments.Claim, id string) (payments.Claim, error) {
-	next, err := t.ChargeBook.RecordIntent(ctx, c, id)
+func (t tracedCharges) RecordIntent(ctx context.Context, c payments.ChargeLease, id string) (payments.ChargeLease, error) {
+	next, err := t.ChargeStore.RecordIntent(ctx, c, id)
 	noteState(ctx, next.State, err)
 	return next, err
 }
 
 // Release ends the lease without an outcome; the attempt is looked up again at nextLook.
-func (t tracedCharges) Release(ctx context.Context, c payments.Claim, nextLook time.Time) error {
-	err := t.ChargeBook.Release(ctx, c, nextLook)
+func (t tracedCharges) Release(ctx context.Context, c payments.ChargeLease, nextLook time.Time) error {
+	err := t.ChargeStore.Release(ctx, c, nextLook)
 	if err == nil {
 		annotate(ctx, attribute.String(attrOutcome, "looked at again later"))
 	}
@@ -113,30 +113,32 @@ func (t tracedCharges) Release(ctx context.Context, c payments.Claim, nextLook t
 }
 
 // Take books the payment as taken.
-func (t tracedCharges) Take(ctx context.Context, c payments.Claim, at time.Time) (payments.Attempt, error) {
-	a, err := t.ChargeBook.Take(ctx, c, at)
+func (t tracedCharges) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
+	a, err := t.ChargeStore.Take(ctx, c, at)
 	noteState(ctx, a.State, err)
 	return a, err
 }
 
 // Decline records that nothing was charged.
-func (t tracedCharges) Decline(ctx context.Context, c payments.Claim, code string, at time.Time) (payments.Attempt, error) {
-	a, err := t.ChargeBook.Decline(ctx, c, code, at)
+func (t tracedCharges) Decline(ctx context.Context, c payments.ChargeLease, code string, at time.Time) (payments.Attempt, error) {
+	a, err := t.ChargeStore.Decline(ctx, c, code, at)
 	noteState(ctx, a.State, err)
 	return a, err
 }
 
 // CheckoutStore returns a store that counts the attempts that end on a call: voided, or closed as offers.
-func CheckoutStore(b payments.DeskBook, m *Metrics) payments.DeskBook { return countedCheckout{b, m} }
+func CheckoutStore(b payments.CheckoutStore, m *Metrics) payments.CheckoutStore {
+	return countedCheckout{b, m}
+}
 
 type countedCheckout struct {
-	payments.DeskBook
+	payments.CheckoutStore
 	metrics *Metrics
 }
 
 // Void cancels an authorized payment.
 func (c countedCheckout) Void(ctx context.Context, key string, at time.Time) (payments.Attempt, error) {
-	a, err := c.DeskBook.Void(ctx, key, at)
+	a, err := c.CheckoutStore.Void(ctx, key, at)
 	if err == nil {
 		c.metrics.Settled(a)
 	}
@@ -145,7 +147,7 @@ func (c countedCheckout) Void(ctx context.Context, key string, at time.Time) (pa
 
 // CloseOffer ends an offer that was not authorized.
 func (c countedCheckout) CloseOffer(ctx context.Context, key string, at time.Time) error {
-	err := c.DeskBook.CloseOffer(ctx, key, at)
+	err := c.CheckoutStore.CloseOffer(ctx, key, at)
 	if err == nil {
 		c.metrics.offersClosed.WithLabelValues("call").Inc()
 	}
@@ -154,23 +156,23 @@ func (c countedCheckout) CloseOffer(ctx context.Context, key string, at time.Tim
 
 // SweepStore returns a store that counts what the sweeper found left over: attempts to wake up, offers to
 // close, unknown payments that a person must settle.
-func SweepStore(b payments.SweepBook, m *Metrics) payments.SweepBook { return countedSweeps{b, m} }
+func SweepStore(b payments.SweepStore, m *Metrics) payments.SweepStore { return countedSweeps{b, m} }
 
 type countedSweeps struct {
-	payments.SweepBook
+	payments.SweepStore
 	metrics *Metrics
 }
 
-// NudgeDue queues a charge job for each attempt that is due and not leased.
-func (c countedSweeps) NudgeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
-	n, err := c.SweepBook.NudgeDue(ctx, now, machineNow)
+// WakeDue queues a charge job for each attempt that is due and not leased.
+func (c countedSweeps) WakeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
+	n, err := c.SweepStore.WakeDue(ctx, now, machineNow)
 	c.metrics.requeued.Add(float64(n))
 	return n, err
 }
 
 // CloseOffer ends an offer whose call is over.
 func (c countedSweeps) CloseOffer(ctx context.Context, key string, at time.Time) error {
-	err := c.SweepBook.CloseOffer(ctx, key, at)
+	err := c.SweepStore.CloseOffer(ctx, key, at)
 	if err == nil {
 		c.metrics.offersClosed.WithLabelValues("sweeper").Inc()
 	}
@@ -179,17 +181,17 @@ func (c countedSweeps) CloseOffer(ctx context.Context, key string, at time.Time)
 
 // TaskForUnknown leaves a task for each payment that stayed unknown for too long.
 func (c countedSweeps) TaskForUnknown(ctx context.Context, before, at time.Time) (int, error) {
-	n, err := c.SweepBook.TaskForUnknown(ctx, before, at)
+	n, err := c.SweepStore.TaskForUnknown(ctx, before, at)
 	c.metrics.toPerson.Add(float64(n))
 	return n, err
 }
 
 // EventStore returns a store that counts the processor's events and the payments that were returned.
-func EventStore(b eventStore, m *Metrics) payments.EventBook { return countedEvents{b, m} }
+func EventStore(b eventStore, m *Metrics) payments.EventStore { return countedEvents{b, m} }
 
 // eventStore also reads an attempt back, to count a return under its method.
 type eventStore interface {
-	payments.EventBook
+	payments.EventStore
 	Attempt(ctx context.Context, key string) (payments.Attempt, error)
 }
 
@@ -209,8 +211,8 @@ func (c countedEvents) Return(ctx context.Context, key, code string, at time.Tim
 	return nil
 }
 
-// NoteEvent records that an event was processed.
-func (c countedEvents) NoteEvent(ctx context.Context, e payments.Event, at time.Time) error {
+// RecordEvent records that an event was processed.
+func (c countedEvents) RecordEvent(ctx context.Context, e payments.Event, at time.Time) error {
 	c.metrics.events.WithLabelValues(string(e.Kind)).Inc()
-	return c.eventStore.NoteEvent(ctx, e, at)
+	return c.eventStore.RecordEvent(ctx, e, at)
 }

@@ -19,7 +19,6 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"duebell/billing/feed"
-	"duebell/internal/app"
 	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/processor"
