@@ -23,16 +23,16 @@ func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine n
 		sender = cfg.TwilioPhoneNumber
 	}
 	segments := func(body string) int { _, _, n := twilio.Segments(body); return n }
-	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceBy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
+	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceFromPolicy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
 }
 
 // FetchSMS asks for one text.
-func (c carrier) FetchSMS(ctx context.Context, sid string) (notify.Found, error) {
+func (c carrier) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
 	m, err := c.client.FetchMessage(ctx, sid)
 	if err != nil {
-		return notify.Found{}, sendError(err)
+		return notify.CarrierText{}, sendError(err)
 	}
-	return notify.Found{
+	return notify.CarrierText{
 		SID: m.SID, Body: m.Body, Status: string(m.Status), Code: m.ErrorCode, Trouble: notify.Trouble(twilio.Explain(m.ErrorCode)), CreatedAt: m.CreatedAt,
 	}, nil
 }

@@ -35,7 +35,7 @@ func (c measuredCarrier) SendSMS(ctx context.Context, to, body, statusCallback s
 }
 
 // FindSMS lists texts to a number.
-func (c measuredCarrier) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.Found, error) {
+func (c measuredCarrier) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
 	ctx, done := c.begin(ctx, "find-texts")
 	found, err := c.carrier.FindSMS(ctx, to, from, until)
 	done(err)
@@ -43,7 +43,7 @@ func (c measuredCarrier) FindSMS(ctx context.Context, to string, from, until tim
 }
 
 // FetchSMS reads one text.
-func (c measuredCarrier) FetchSMS(ctx context.Context, sid string) (notify.Found, error) {
+func (c measuredCarrier) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
 	ctx, done := c.begin(ctx, "fetch-text")
 	found, err := c.carrier.FetchSMS(ctx, sid)
 	done(err)
@@ -77,18 +77,18 @@ func (c measuredCarrier) begin(ctx context.Context, op string) (context.Context,
 
 // NoticeStore returns a store that notes in the span of a text job what becomes of its notices: of one alone its
 // kind and state, of several how many were claimed.
-func NoticeStore(b notify.Book) notify.Book { return tracedNotices{b} }
+func NoticeStore(b notify.NoticeStore) notify.NoticeStore { return tracedNotices{b} }
 
-type tracedNotices struct{ notify.Book }
+type tracedNotices struct{ notify.NoticeStore }
 
-// TakeNotices claims notices for sending.
-func (t tracedNotices) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
-	claims, err := t.Book.TakeNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Verdict, error) {
-		verdicts, err := decide(facts)
-		if len(ids) == 1 && len(verdicts) == 1 {
-			annotate(ctx, attribute.String(attrKind, string(facts[0].Kind)), attribute.String(attrOutcome, string(verdicts[0].Do)))
+// ClaimNotices claims notices for sending.
+func (t tracedNotices) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
+	claims, err := t.NoticeStore.ClaimNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Decision, error) {
+		decisions, err := decide(facts)
+		if len(ids) == 1 && len(decisions) == 1 {
+			annotate(ctx, attribute.String(attrKind, string(facts[0].Kind)), attribute.String(attrOutcome, string(decisions[0].Action)))
 		}
-		return verdicts, err
+		return decisions, err
 	})
 	switch {
 	case err != nil:
@@ -101,17 +101,17 @@ func (t tracedNotices) TakeNotices(ctx context.Context, ids []int64, at notify.M
 }
 
 // RecordNotice stores the result of a claim.
-func (t tracedNotices) RecordNotice(ctx context.Context, c notify.Claim, r notify.Result, at time.Time) error {
-	err := t.Book.RecordNotice(ctx, c, r, at)
+func (t tracedNotices) RecordNotice(ctx context.Context, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
+	err := t.NoticeStore.RecordNotice(ctx, c, r, at)
 	if err == nil {
 		annotate(ctx, attribute.String(attrState, string(r.State)))
 	}
 	return err
 }
 
-// ReportNotices stores delivery states that the carrier reported.
-func (t tracedNotices) ReportNotices(ctx context.Context, list []notify.Report, at time.Time) ([]notify.Reported, error) {
-	got, err := t.Book.ReportNotices(ctx, list, at)
+// RecordReports stores delivery states that the carrier reported.
+func (t tracedNotices) RecordReports(ctx context.Context, list []notify.DeliveryReport, at time.Time) ([]notify.ReportResult, error) {
+	got, err := t.NoticeStore.RecordReports(ctx, list, at)
 	if err == nil && len(list) == 1 {
 		annotate(ctx, attribute.String(attrState, string(list[0].State)))
 	}
@@ -157,17 +157,17 @@ func heldBackBy(who string) string {
 }
 
 // InboundStore returns a store that counts incoming texts by what they ask for, and opt-outs by how they came.
-func InboundStore(b notify.InboxBook, m *Metrics) notify.InboxBook { return countedInbound{b, m} }
+func InboundStore(b notify.InboundStore, m *Metrics) notify.InboundStore { return countedInbound{b, m} }
 
 type countedInbound struct {
-	notify.InboxBook
+	notify.InboundStore
 	metrics *Metrics
 }
 
 // ReceiveText stores a text and applies its effect.
 func (c countedInbound) ReceiveText(ctx context.Context, t notify.InboundText, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
 	decide, count := c.observe(decide)
-	err := c.InboxBook.ReceiveText(ctx, t, at, decide)
+	err := c.InboundStore.ReceiveText(ctx, t, at, decide)
 	if err == nil {
 		c.metrics.textsIn.WithLabelValues(string(t.Class)).Inc()
 		count()
@@ -178,7 +178,7 @@ func (c countedInbound) ReceiveText(ctx context.Context, t notify.InboundText, a
 // ChangeConsent applies an opt-in or opt-out that came another way than by text.
 func (c countedInbound) ChangeConsent(ctx context.Context, number string, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
 	decide, count := c.observe(decide)
-	err := c.InboxBook.ChangeConsent(ctx, number, at, decide)
+	err := c.InboundStore.ChangeConsent(ctx, number, at, decide)
 	if err == nil {
 		count()
 	}

@@ -14,7 +14,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"duebell/internal/app"
 	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 )
