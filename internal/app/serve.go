@@ -86,7 +86,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
-	people := s.store.People(s.cfg.Policy, calendar).TellLimits(d.Metrics.LimitReached)
+	people := s.store.Members(s.cfg.Policy, calendar).TellLimits(d.Metrics.LimitReached)
 	inbox := notify.NewInbox(telemetry.InboundStore(s.store, d.Metrics), s.cfg.Policy, calendar, d.Clock, d.Log)
 	if s.cfg.calls() {
 		inbox.WithCallBacks()

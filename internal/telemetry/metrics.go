@@ -191,7 +191,7 @@ type Backlog struct {
 	OldestPayment time.Time // when the oldest open payment was due to be charged
 	OldestText    time.Time // when the oldest unsent text might go
 	SoftLocks     int
-	Texts         store.TextsSeen
+	Texts         store.TextBacklog
 }
 
 // SetBacklog shows the backlog, with ages as of now.

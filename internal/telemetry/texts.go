@@ -119,7 +119,7 @@ func (t tracedNotices) RecordReports(ctx context.Context, list []notify.Delivery
 }
 
 // setTexts shows the backlog of texts, those in doubt, and the kinds that are held back.
-func (m *Metrics) setTexts(seen store.TextsSeen, now time.Time) {
+func (m *Metrics) setTexts(seen store.TextBacklog, now time.Time) {
 	m.textsDue.WithLabelValues("first").Set(float64(seen.First))
 	m.textsDue.WithLabelValues("reminders").Set(float64(seen.Reminders))
 	m.remindersOld.Set(ageSeconds(seen.OldestReminder, now))
