@@ -20,7 +20,8 @@ import (
 //go:embed messages
 var embedded embed.FS
 
-// Catalog holds every message of every language. It does not change after Load and may be used by any number of goroutines.
+// Catalog holds every message of every language. It does not change after Load and may be used by
+// any number of goroutines.
 type Catalog struct {
 	keys      []string // of the reference language, in the order of its files
 	agent     []string // the same of what agents hear
@@ -40,9 +41,9 @@ type messageSet struct {
 	byKey     map[string]message
 }
 
-// Load returns the catalog of the messages that are built into the program. It fails on anything that a caller would otherwise be
-// the first to notice: a sentence that Twilio cannot speak, a key that English does not have, a translation with other
-// placeholders.
+// Load returns the catalog of the messages that are built into the program. It fails on anything
+// that a caller would otherwise be the first to notice: a sentence that Twilio cannot speak, a key
+// that English does not have, a translation with other placeholders.
 func Load() (*Catalog, error) {
 	root, err := fs.Sub(embedded, "messages")
 	if err != nil {
@@ -125,8 +126,8 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	return set, nil
 }
 
-// checkAgainst returns an error if a language has a message that the reference lacks, or other placeholders. Keys may be missing:
-// then the language is not complete.
+// checkAgainst returns an error if a language has a message that the reference lacks, or other
+// placeholders. Keys may be missing: then the language is not complete.
 func (s *messageSet) checkAgainst(reference *messageSet) error {
 	for _, key := range slices.Concat(s.keys, s.agent) {
 		m, r := s.byKey[key], reference.byKey[key]
@@ -140,9 +141,10 @@ func (s *messageSet) checkAgainst(reference *messageSet) error {
 	return nil
 }
 
-// Say returns a message with its placeholders filled. A Speech argument goes in as it is, a string or an int is escaped. A key that
-// the language lacks, an argument that is missing and one that is not used are errors: all three are mistakes of ours, and an
-// incomplete sentence must not be spoken.
+// Say returns a message with its placeholders filled. A Speech argument goes in as it is, a string
+// or an int is escaped. A key that the language lacks, an argument that is missing and one that is
+// not used are errors: all three are mistakes of ours, and an incomplete sentence must not be
+// spoken.
 func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
 	set, ok := c.messages[lang]
 	if !ok {
@@ -167,7 +169,8 @@ func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
 	return Speech(said), nil
 }
 
-// fill returns the arguments, escaped, by placeholder. Errors name arguments and never show their values, which may be secrets.
+// fill returns the arguments, escaped, by placeholder. Errors name arguments and never show their
+// values, which may be secrets.
 func (m message) fill(args map[string]any) (map[string]string, error) {
 	for name := range args {
 		if !slices.Contains(m.placeholders, name) {
@@ -201,8 +204,8 @@ func (m message) fill(args map[string]any) (map[string]string, error) {
 	return values, nil
 }
 
-// Facts returns the facts that a message states, from its English description: owes, due, in-flight, paid, not-charged, unknown.
-// Most messages state none.
+// Facts returns the facts that a message states, from its English description: owes, due,
+// in-flight, paid, not-charged, unknown. Most messages state none.
 func (c *Catalog) Facts(key string) []string {
 	return slices.Clone(c.messages[Reference].byKey[key].facts)
 }
@@ -218,8 +221,9 @@ func (c *Catalog) Placeholders(key string) []string {
 	return slices.Clone(c.messages[Reference].byKey[key].placeholders)
 }
 
-// Version returns a name of the exact wording of a message in a language, with a hash of all its forms. It is stored with the
-// evidence of an assent (E8: text version): another wording has another version. It is empty for a message that the language lacks.
+// Version returns a name of the exact wording of a message in a language, with a hash of all its
+// forms. It is stored with the evidence of an assent (E8: text version): another wording has
+// another version. It is empty for a message that the language lacks.
 func (c *Catalog) Version(lang, key string) string {
 	set, ok := c.messages[lang]
 	if !ok {

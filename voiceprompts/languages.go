@@ -10,11 +10,12 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Reference is the language in which every message is first written. Every other language is complete when it has all of its
-// messages.
+// Reference is the language in which every message is first written. Every other language is
+// complete when it has all of its messages.
 const Reference = "en"
 
-// languageFile is the file of each language's folder that says how Twilio speaks and hears it: the fields of Language.
+// languageFile is the file of each language's folder that says how Twilio speaks and hears it: the
+// fields of Language.
 const languageFile = "language.toml"
 
 // Language is one language of the line, and how Twilio speaks and hears it.
@@ -34,7 +35,8 @@ type Language struct {
 // languages are all that have a folder, by Order.
 var languages = mustLanguages(embedded)
 
-// mustLanguages reads every language file, and panics where one is wrong: they are embedded, so the first test finds it.
+// mustLanguages reads every language file, and panics where one is wrong: they are embedded, so the
+// first test finds it.
 func mustLanguages(files fs.FS) []Language {
 	found, err := fs.Glob(files, path.Join("messages", "*", languageFile))
 	if err != nil {
@@ -69,8 +71,9 @@ func (c *Catalog) Language(tag string) (Language, bool) {
 	return Language{}, false
 }
 
-// Offered returns the languages to offer, in the policy's order: those in which every message exists and which are marked as reviewed
-// (K4: complete and approved). It is never empty: until theirs is offered, callers get English.
+// Offered returns the languages to offer, in the policy's order: those in which every message
+// exists and which are marked as reviewed (K4: complete and approved). It is never empty: until
+// theirs is offered, callers get English.
 func (c *Catalog) Offered(policyLanguages []string) []Language {
 	var offered []Language
 	for _, tag := range policyLanguages {
@@ -87,8 +90,8 @@ func (c *Catalog) Offered(policyLanguages []string) []Language {
 	return offered
 }
 
-// complete reports whether a caller could be served in a language from the first word to the last: every message exists, and money,
-// dates and times can be read aloud.
+// complete reports whether a caller could be served in a language from the first word to the last:
+// every message exists, and money, dates and times can be read aloud.
 func (c *Catalog) complete(tag string) bool {
 	own, ok := c.messages[tag]
 	if _, reads := readings[tag]; !ok || !reads {

@@ -26,7 +26,8 @@ type message struct {
 // countPlaceholder chooses the form of a message that has plurals.
 const countPlaceholder = "Count"
 
-// knownFacts are the facts that a prompt may state (promise P2: nothing said is untrue). Scripts and load runs have a query for each.
+// knownFacts are the facts that a prompt may state (promise P2: nothing said is untrue). Scripts
+// and load runs have a query for each.
 var knownFacts = []string{"owes", "due", "in-flight", "paid", "not-charged", "unknown"}
 
 var (
@@ -34,8 +35,8 @@ var (
 	placeholderPattern = regexp.MustCompile(`\{\{\.([A-Z][A-Za-z0-9]*)\}\}`)
 )
 
-// readFile returns the messages of one file, in the order in which they are written. An unknown field is an error: misspelt, it would
-// be a sentence that is never spoken.
+// readFile returns the messages of one file, in the order in which they are written. An unknown
+// field is an error: misspelt, it would be a sentence that is never spoken.
 func readFile(root fs.FS, file string) ([]message, error) {
 	text, err := fs.ReadFile(root, file)
 	if err != nil {
@@ -116,8 +117,9 @@ func (m message) wordings() []string {
 	return texts
 }
 
-// placeholdersOf returns the placeholders of a template, and an error unless Twilio can speak it once they are filled. A template
-// holds {{.Name}} and no other template syntax: a translator must be able to move every part of a sentence.
+// placeholdersOf returns the placeholders of a template, and an error unless Twilio can speak it
+// once they are filled. A template holds {{.Name}} and no other template syntax: a translator must
+// be able to move every part of a sentence.
 func placeholdersOf(template string) ([]string, error) {
 	var names []string
 	for _, match := range placeholderPattern.FindAllStringSubmatch(template, -1) {

@@ -14,12 +14,13 @@ import (
 	"duebell/billing"
 )
 
-// readingFile is the file of each language's folder that says how money, dates and times are read aloud.
+// readingFile is the file of each language's folder that says how money, dates and times are read
+// aloud.
 const readingFile = "reading.toml"
 
-// reading is how one language reads money, dates and times aloud: the fields of its readingFile. Numbers stay digits, because the
-// voice knows how to say them; the words around them carry the grammar (V6: words around digits). In its patterns {{.Name}} stands
-// for a value.
+// reading is how one language reads money, dates and times aloud: the fields of its readingFile.
+// Numbers stay digits, because the voice knows how to say them; the words around them carry the
+// grammar (V6: words around digits). In its patterns {{.Name}} stands for a value.
 type reading struct {
 	Months   []string
 	Weekdays []string // from Sunday
@@ -36,10 +37,12 @@ type timeOfDay struct {
 	WithMinutes string `toml:"with_minutes"` // empty: Says does for every minute
 }
 
-// readings holds each language's reading. A language without one is not complete, so it is not offered.
+// readings holds each language's reading. A language without one is not complete, so it is not
+// offered.
 var readings = mustLoadReadings(embedded)
 
-// mustLoadReadings reads every readingFile, and panics where one is wrong: they are embedded, so the first test finds it.
+// mustLoadReadings reads every readingFile, and panics where one is wrong: they are embedded, so
+// the first test finds it.
 func mustLoadReadings(files fs.FS) map[string]*reading {
 	all := map[string]*reading{}
 	found, err := fs.Glob(files, path.Join("messages", "*", readingFile))
@@ -69,8 +72,8 @@ func loadReading(files fs.FS, file string) (*reading, error) {
 	return &r, r.check()
 }
 
-// check returns everything that a caller would otherwise be the first to notice: a missing month, a pattern without its value, a
-// minute of the day that no line covers.
+// check returns everything that a caller would otherwise be the first to notice: a missing month, a
+// pattern without its value, a minute of the day that no line covers.
 func (r *reading) check() error {
 	var errs []error
 	if len(r.Months) != 12 || len(r.Weekdays) != 7 || (len(r.Days) != 31 && len(r.Days) != 0) {

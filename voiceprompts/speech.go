@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Speech is a trusted fragment: text and the SSML elements that Twilio's <Say> accepts, already escaped. Only Escape and Say make it
-// out of text from outside.
+// Speech is a trusted fragment: text and the SSML elements that Twilio's <Say> accepts, already
+// escaped. Only Escape and Say make it out of text from outside.
 type Speech string
 
-// ssml is the allow-list of elements inside <Say>, each with its attributes (twilio.md §10). Twilio would speak anything else aloud or
-// drop it, so a message that uses it is refused at start.
+// ssml is the allow-list of elements inside <Say>, each with its attributes (twilio.md §10). Twilio
+// would speak anything else aloud or drop it, so a message that uses it is refused at start.
 var ssml = map[string][]string{
 	"break":    {"strength", "time"},
 	"emphasis": {"level"},
@@ -31,8 +31,8 @@ var ssml = map[string][]string{
 // wordBreaks are the elements that separate words; the others stand inside a sentence.
 var wordBreaks = []string{"break", "p", "s"}
 
-// Text returns what is heard, as text: tags stripped, entities decoded, spaces folded. It is what a text message holds, what evidence
-// stores and what scripts compare.
+// Text returns what is heard, as text: tags stripped, entities decoded, spaces folded. It is what a
+// text message holds, what evidence stores and what scripts compare.
 func (s Speech) Text() string {
 	text, err := spokenText(string(s))
 	if err != nil { // not made by this package: show it whole rather than hide a part of it
@@ -41,8 +41,8 @@ func (s Speech) Text() string {
 	return text
 }
 
-// Escape returns text from outside, such as a name, as a fragment that says just that. Control characters are an error: they would
-// break the document that carries them.
+// Escape returns text from outside, such as a name, as a fragment that says just that. Control
+// characters are an error: they would break the document that carries them.
 func Escape(text string) (Speech, error) {
 	for _, r := range text {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\uFFFE' || r == '\uFFFF' {

@@ -38,7 +38,8 @@ func (p Pay) encode(e *encoder) {
 	})
 }
 
-// check refuses combinations that Twilio would reject or ignore, or fill with its own voice and words.
+// check refuses combinations that Twilio would reject or ignore, or fill with its own voice and
+// words.
 func (p Pay) check(a *attrs) {
 	steps := bankSteps
 	switch p.Method {
@@ -95,7 +96,8 @@ func (p Prompt) encode(e *encoder) {
 	e.element(a, func() { e.utterances("Prompt", p.Inside) })
 }
 
-// attempts writes the numbers of the attempts at which a Prompt is heard; without any it is heard at each.
+// attempts writes the numbers of the attempts at which a Prompt is heard; without any it is heard
+// at each.
 func (a *attrs) attempts(attempts []int) {
 	if len(attempts) == 0 {
 		return

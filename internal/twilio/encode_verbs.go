@@ -90,7 +90,8 @@ func (a *attrs) hints(hints []string) {
 	a.put("hints", strings.Join(hints, ","))
 }
 
-// utterances writes what is heard inside a Gather or Prompt, and refuses what Twilio would not play there.
+// utterances writes what is heard inside a Gather or Prompt, and refuses what Twilio would not play
+// there.
 func (e *encoder) utterances(parent string, inside []Utterance) {
 	for _, u := range inside {
 		switch u := u.(type) {
