@@ -330,7 +330,7 @@ func (c *Charger) handleGatewayError(ctx context.Context, lease ChargeLease, err
 			return c.recordDeclined(ctx, lease, g.Code)
 		}
 	case GatewayConfig, GatewayKeyReused:
-		c.log.Error("the processor refuses our request: mend the configuration or the code", "op", g.Op, "kind", string(g.Kind), "code", g.Code)
+		c.log.Error("the processor refuses our request: check the API key and the account there; the payment waits", "op", g.Op, "kind", string(g.Kind), "code", g.Code)
 	default:
 		c.log.Warn("the processor gave no answer: it is asked again", "op", g.Op, "attempt", lease.Key, "kind", string(g.Kind))
 	}

@@ -27,6 +27,8 @@ func EmptyResponse() []byte { return []byte(xmlHeader + "<Response></Response>")
 // reject or ignore and what breaks the rules of the flow (lint). Its errors name the element and
 // the attribute, never the value, which may be a secret or a sentence.
 func Encode(r Response) ([]byte, error) {
+	// First the order of the verbs, then each verb as it is written: the first error of either is
+	// returned.
 	if err := lint(r.Verbs); err != nil {
 		return nil, fmt.Errorf("twiml: %w", err)
 	}

@@ -57,6 +57,7 @@ func (p Pay) check(a *attrs) {
 		}
 	}
 	hasProcessing := false
+	// The wait while the token is made needs words that fit every attempt and error.
 	for _, prompt := range p.Prompts {
 		if !steps[string(prompt.For)] {
 			a.fail("paymentMethod", "has a Prompt for a field that it does not ask")
@@ -68,6 +69,7 @@ func (p Pay) check(a *attrs) {
 	if !hasProcessing {
 		a.fail("Prompt", "for payment-processing is missing: a connector's retries would be silence")
 	}
+	// Of two parameters with one name the connector would get one, by chance.
 	names := map[string]bool{}
 	for _, parameter := range p.Parameters {
 		if names[parameter.Name] {

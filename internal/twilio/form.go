@@ -98,6 +98,8 @@ func DecodeVoice(form url.Values) VoiceRequest {
 
 		ErrorCode: get("ErrorCode"), ErrorURL: get("ErrorUrl"),
 	}
+	// A POST without Result is the fall-through after a Pay, or no Pay at all: its payment fields
+	// would mean nothing.
 	if v.HasResult = form.Has("Result"); v.HasResult {
 		v.decodePay(get)
 	}

@@ -51,6 +51,8 @@ func (v *Validator) Handle(h func(w http.ResponseWriter, r *http.Request, form u
 		for _, name := range droppedFields {
 			form.Del(name)
 		}
+		// The raw body still holds the dropped fields: it goes, and the request cannot be parsed
+		// again.
 		clear(body)
 		r.Body, r.Form, r.PostForm = http.NoBody, nil, nil
 		h(w, r, form)

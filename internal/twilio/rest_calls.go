@@ -49,6 +49,8 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	if call.RingSeconds != 0 {
 		params.SetTimeout(call.RingSeconds)
 	}
+	// Synchronous detection: the TwiML waits for its result, and AnsweredBy comes with the first
+	// request.
 	if call.DetectMachine {
 		params.SetMachineDetection("Enable")
 	}

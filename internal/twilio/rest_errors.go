@@ -75,6 +75,8 @@ func AsError(err error) (*Error, bool) {
 
 // outcome returns nil or an *Error, from what twilio-go returned and what the exchange recorded.
 func (w *exchange) outcome(op string, err error) error {
+	// An error of our own (not sent, or an answer without what was asked for) says already what it
+	// proves.
 	if own, ok := AsError(err); ok {
 		return own
 	}

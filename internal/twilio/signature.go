@@ -63,6 +63,7 @@ func (v Validator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String(
 // says.
 func (v *Validator) Verify(r *http.Request, body []byte) error {
 	signatures := r.Header.Values(signatureHeader)
+	// Twilio sends exactly one signature.
 	if len(signatures) != 1 || signatures[0] == "" || !strings.HasPrefix(r.RequestURI, "/") {
 		return ErrSignature
 	}
@@ -70,6 +71,8 @@ func (v *Validator) Verify(r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
+	// Each spelling of the URL under each token: one match suffices. A wrong signature costs a few
+	// HMACs.
 	for _, signed := range signedURLs(v.publicURL + r.RequestURI) {
 		for _, token := range v.tokens {
 			if hmac.Equal([]byte(sign(token, signed+fields)), []byte(signatures[0])) {
@@ -93,6 +96,7 @@ func sign(token, message string) string {
 // covered by a hash in the query, which the signature of the URL covers in turn: without that hash
 // the body would be unsigned under a right signature.
 func signedFields(r *http.Request, body []byte) (string, error) {
+	// A GET has no body to sign; a method that Twilio does not use is refused.
 	if r.Method != http.MethodPost {
 		if len(body) > 0 || r.Method != http.MethodGet {
 			return "", ErrSignature
@@ -170,6 +174,8 @@ func signedURLs(full string) []string {
 		host, path = rest[:i], rest[i:]
 	}
 	host = host[strings.LastIndexByte(host, '@')+1:]
+	// Without the port, and with the scheme's default port: both are tried besides the URL as it is
+	// configured.
 	bare := host
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') { // an IPv6 host has colons of its own
 		bare = host[:i]

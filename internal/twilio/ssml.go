@@ -92,7 +92,7 @@ func parseSpeech(fragment string) ([]xml.Token, error) {
 		return nil, errors.New("speech is not UTF-8")
 	}
 	d := xml.NewDecoder(strings.NewReader(fragment))
-	p := speechParser{open: []string{""}}
+	p := speechParser{open: []string{""}} // "" stands for the Say around the fragment
 	for {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
