@@ -15,7 +15,7 @@ const (
 	WhyBlocked     = "the account is blocked"
 	WhyAutoPay     = "on AutoPay: its own notices only"
 	WhyNotNow      = "its words are not true on this day"
-	WhyAlreadySent = "said already"
+	WhyAlreadySent = "sent already"
 	WhyPlanned     = "planned already"
 	WhyOneADay     = "one reminder a day: another has gone"
 	WhyOutranked   = "one reminder a day: a more important one goes first"
