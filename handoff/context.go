@@ -58,6 +58,7 @@ type Phrase struct {
 // name of the caller's language; empty: it is not said.
 func WhisperPhrases(c CallerContext, speaks string) []Phrase {
 	said := []Phrase{{Key: "agent-caller"}}
+	// Nothing could be looked up: there may be an open payment, and the agent must know that (P1).
 	if c.Tier == "" {
 		said = append(said, Phrase{Key: "agent-nothing-known"})
 		c.Payment = PaymentUnknown

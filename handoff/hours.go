@@ -52,6 +52,7 @@ const searchDays = 366
 // NextOpening returns the first instant at or after t at which agents work; t itself when they work now;
 // zero when the policy closes the whole year to come.
 func (h *Hours) NextOpening(t time.Time) time.Time {
+	// Wall times of each day go through the calendar, so that a day of 23 or 25 hours opens when it should (C1).
 	day := h.calendar.DateOf(t)
 	for range searchDays {
 		for _, s := range h.spans(day) {

@@ -98,6 +98,7 @@ type Reading struct {
 // Classify returns how a text is understood. The first match wins: the whole text is a listed entry; it holds
 // an opt-out phrase or begins or ends with a command; it asks for help somewhere (O8: in doubt, opt-out).
 func (c *Classifier) Classify(text string) Reading {
+	// Phrases and negations are looked for in all words, entries and commands in those that are no filler.
 	all := normalise(text)
 	rest := c.without(all)
 	if class, ok := c.whole(all, rest); ok {
@@ -173,6 +174,7 @@ var signatures = []string{"sent from my", "enviado desde mi"}
 
 // normalise returns the words of a text (O7). Accents stay: an entry counts with and without them.
 func normalise(text string) []string {
+	// Format characters and apostrophes go without a gap: "st<zero width>op" and "don't" are one word each.
 	text = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || strings.ContainsRune(apostrophes, r) {
 			return -1
@@ -188,6 +190,7 @@ func normalise(text string) []string {
 		}
 		return ' '
 	}, text)
+	// What a phone adds by itself is not what its owner wrote.
 	joined := " " + strings.Join(strings.Fields(text), " ") + " "
 	for _, s := range signatures {
 		if at := strings.Index(joined, " "+s+" "); at >= 0 {

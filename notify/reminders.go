@@ -153,6 +153,7 @@ func (r *Rules) daysOf(a *billing.Account, b *billing.Bill) *billDays {
 	if !b.GraceEndsAt.IsZero() || r.overridden[a.Number] {
 		return r.workOut(a, b)
 	}
+	// Two goroutines may work out the same class at once; both get the same dates.
 	class := billClass{a.Kind, a.Regime, b.Coverage, b.FirstBill}
 	if days, ok := r.daysByClass.Load(class); ok {
 		return days.(*billDays)
@@ -198,6 +199,7 @@ func (o *AccountFacts) withHistory(now time.Time, cal *billing.Calendar) *Accoun
 	if o.History == nil {
 		return o
 	}
+	// A copy: the caller's facts are read again for the next look.
 	whole := *o
 	whole.Owed = billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, cal).TotalDue
 	whole.Bills, whole.Older = newest(o.History.Bills), false
