@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/phone"
 	"duebell/lab/samples"
@@ -47,9 +48,9 @@ type dev struct {
 	ownPolicy bool   // the policy file is dev's own, because DUEBELL_POLICY named none
 	policy    string // TOML
 	clock     *app.DomainClock
-	metrics   *app.Metrics
+	metrics   *telemetry.Metrics
 	server    *servers.Server
-	harness   *harness.World
+	harness   *harness.Harness
 	phone     *phone.Phone
 	processor *processorFile
 	pages     atomic.Pointer[phone.Phone] // nil until the phone is up; requests come before that
@@ -64,7 +65,7 @@ type dev struct {
 // Run runs dev from its start until ctx ends. What it has started is gone when it returns; an end that ctx asked
 // for is no error.
 func Run(ctx context.Context, o Options) error {
-	d := &dev{Options: o, folder: stateFolder(o.Dir), metrics: app.NewMetrics()}
+	d := &dev{Options: o, folder: stateFolder(o.Dir), metrics: telemetry.NewMetrics()}
 	err := d.start(ctx)
 	if err == nil {
 		err = d.live(ctx)
@@ -204,7 +205,7 @@ func (d *dev) openHarness(ctx context.Context) error {
 		DatabaseURL: d.server.DSN(database), Timing: timing, Policy: d.policy, Clock: d.clock, Log: d.Log.Handler(), Metrics: d.metrics,
 		HTTPAddr: d.Settings.HTTPAddr, PublicURL: d.Settings.PublicURL, ConnectorAddr: d.Settings.ConnectorAddr,
 		Pages: http.HandlerFunc(d.showPages), TwilioURL: d.Settings.TwilioAPIURL, StripeURL: d.Settings.StripeAPIURL, Settings: d.Settings,
-		Seed: binary.LittleEndian.Uint64(seed[:]), NotYet: true, Charged: d.processor.save,
+		Seed: binary.LittleEndian.Uint64(seed[:]), StartUnready: true, OnCharge: d.processor.save,
 		Reminders: true,
 	})
 	if err != nil {
@@ -213,7 +214,7 @@ func (d *dev) openHarness(ctx context.Context) error {
 	if err := d.processor.load(d.harness.Processor()); err != nil {
 		return err
 	}
-	return d.harness.Sample(ctx)
+	return d.harness.ImportSamples(ctx)
 }
 
 // showPages answers every request that is neither webhook nor probe.

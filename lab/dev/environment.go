@@ -10,7 +10,7 @@ import (
 
 // environment is the harness as the phone's page sees it.
 type environment struct {
-	h     *harness.World
+	h     *harness.Harness
 	moved func() // called after the clock has moved
 }
 
@@ -31,6 +31,14 @@ func (e *environment) Rows(ctx context.Context) (harness.Rows, error) {
 	return e.h.Rows(ctx, shownRows)
 }
 
+// Charges returns what the processor charged; nothing where somebody else's is used.
+func (e *environment) Charges(ctx context.Context) ([]harness.Charge, error) {
+	if e.h.Processor() == nil {
+		return nil, nil
+	}
+	return e.h.Charges(ctx)
+}
+
 // Trouble breaks a part or mends it, by the words of scripts.
 func (e *environment) Trouble(ctx context.Context, part, word string) error {
 	switch part + " " + word {
@@ -45,7 +53,7 @@ func (e *environment) Trouble(ctx context.Context, part, word string) error {
 	case "database down":
 		e.h.DatabaseDown(ctx)
 	case "database drops-next-commit-reply":
-		e.h.DropNextCommitReply(ctx, harness.OfServe)
+		e.h.DropNextCommitReply(ctx, harness.RoleServe)
 	default:
 		return e.setStandIn(part, word)
 	}
@@ -58,7 +66,7 @@ func (e *environment) setStandIn(part, word string) error {
 	case "processor":
 		return e.h.SetProcessor(word)
 	case "twilio":
-		if err := e.h.Normal(); err != nil {
+		if err := e.h.EndTwilioFaults(); err != nil {
 			return err
 		}
 		return e.h.SetTwilio(word)

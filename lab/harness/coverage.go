@@ -1,0 +1,250 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"duebell/ivr"
+	"duebell/lab/twilio"
+)
+
+// coverage is what a story has really passed, by the names of the coverage table.
+type coverage struct {
+	mu    sync.Mutex
+	items map[string]int
+}
+
+func newCoverage() *coverage { return &coverage{items: map[string]int{}} }
+
+func (c *coverage) add(items ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, i := range items {
+		c.items[i]++
+	}
+}
+
+// Coverage is everything that was really passed since the harness was opened or reset: steps as "step
+// holding", jumps as "jump holding>tell-outcome", results of the capture as "result success", faults
+// with the point at which they acted as "fault redis-down@charged", spoken facts as "fact owes".
+func (h *Harness) Coverage() map[string]int {
+	h.coverage.mu.Lock()
+	defer h.coverage.mu.Unlock()
+	return maps.Clone(h.coverage.items)
+}
+
+// Phase is a point in the life of a payment at which a fault acts.
+type Phase string
+
+// The points, in order.
+const (
+	Before     Phase = "before"     // authorization
+	Authorized Phase = "authorized" // and not charged yet
+	Charged    Phase = "charged"    // at the processor, and not recorded yet
+	After      Phase = "after"      // the outcome is recorded
+)
+
+// Phases lists them.
+func Phases() []Phase { return []Phase{Before, Authorized, Charged, After} }
+
+func faultItem(fault string, at Phase) string { return "fault " + fault + "@" + string(at) }
+
+// recordFault records a fault that acts at once.
+func (h *Harness) recordFault(ctx context.Context, fault string) {
+	h.coverage.add(faultItem(fault, h.phase(ctx)))
+}
+
+// phase is where the newest payment is, straight from the database and the processor.
+func (h *Harness) phase(ctx context.Context) Phase {
+	var state, reference string
+	err := h.pool.QueryRow(context.WithoutCancel(ctx), `SELECT state, coalesce(reference, '') FROM payment_attempts
+		ORDER BY offered_at DESC, state IN ('authorized', 'confirming', 'unknown') DESC LIMIT 1`).Scan(&state, &reference)
+	if err != nil {
+		return Before // no payment yet
+	}
+	switch state {
+	case "authorized", "confirming", "unknown":
+		if p := h.Processor(); p != nil && p.ChargeCount(reference) > 0 {
+			return Charged
+		}
+		return Authorized
+	case "offered", "tokenized", "closed":
+		return Before
+	}
+	return After
+}
+
+// recordWebhook looks at a request before the product does.
+func (h *Harness) recordWebhook(r *http.Request, body []byte) {
+	if !strings.HasPrefix(r.URL.Path, "/twilio/voice/") {
+		return
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return // the product will refuse it
+	}
+	call := form.Get("CallSid")
+	if result := form.Get("Result"); result != "" {
+		h.facts.payEnded(call)
+		h.coverage.add("result " + resultName(result, form))
+		if h.modeInForce(string(twilio.ModeRepeats), string(twilio.ModeRepeatsAtOnce)) {
+			h.coverage.add("result delivered-twice")
+		}
+		return
+	}
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/status"):
+		if h.facts.payEnded(call) {
+			h.coverage.add("result no-post")
+		}
+	case !strings.HasSuffix(r.URL.Path, "/fallback") && h.facts.payEnded(call):
+		h.coverage.add("result fall-through")
+	}
+}
+
+// resultName tells the rows of one Result apart that want different ways on.
+func resultName(result string, form url.Values) string {
+	switch {
+	case form.Get("PaymentConfirmationCode") != "":
+		return "charged"
+	case result == "success" && form.Get("PaymentToken") == "":
+		return "success-without-token"
+	case result == "payment-connector-error":
+		switch form.Get("PayErrorCode") {
+		case "64012":
+			return "payment-connector-error-declined"
+		case "64004", "64005", "64013", "64022":
+			return "payment-connector-error-configuration"
+		}
+		return "payment-connector-error-other"
+	case slices.Contains(Results(), result):
+		return result
+	}
+	return "unknown-result"
+}
+
+// Results lists the rows of the capture's results that a script must have been through.
+func Results() []string {
+	return []string{
+		"success", "success-without-token", "charged", "caller-interrupted-with-star", "too-many-failed-attempts", "fall-through",
+		"payment-connector-error-declined", "payment-connector-error-configuration", "payment-connector-error-other",
+		"caller-hung-up", "validation-error", "internal-error", "unknown-result", "no-post", "delivered-twice",
+	}
+}
+
+// modeInForce says whether one of Twilio's modes is in force.
+func (h *Harness) modeInForce(names ...string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(names, func(n string) bool { return h.modes[n] })
+}
+
+// recordWebhookFaults notes which of Twilio's modes has met an answer, and at which point.
+func (h *Harness) recordWebhookFaults(ctx context.Context, path string) {
+	h.mu.Lock()
+	var met []string
+	for _, m := range []twilio.Mode{twilio.ModeRepeats, twilio.ModeRepeatsAtOnce, twilio.ModeDropsNextReply} {
+		if h.modes[string(m)] {
+			met = append(met, string(m))
+		}
+	}
+	document := strings.HasPrefix(path, "/twilio/") && !strings.HasSuffix(path, "/status")
+	if document {
+		delete(h.modes, string(twilio.ModeDropsNextReply)) // once
+	}
+	h.mu.Unlock()
+	for _, m := range met {
+		if document || m != string(twilio.ModeDropsNextReply) {
+			h.recordFault(ctx, m)
+		}
+	}
+}
+
+// recordAPIRequest looks at a request to Twilio's API: whether the text in it is true at this instant, and
+// whether it is answered wrongly.
+func (h *Harness) recordAPIRequest(r *http.Request) {
+	if r.Method != http.MethodPost {
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return // the stand-in will not get it either
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if form, err := url.ParseQuery(string(body)); err == nil {
+		h.facts.texted(r.Context(), form.Get("Body"))
+	}
+	for _, m := range []twilio.Mode{twilio.ModeAPIDown, twilio.ModeAPIDropsReply} {
+		if h.modeInForce(string(m)) {
+			h.recordFault(r.Context(), string(m))
+		}
+	}
+}
+
+const maxBody = 64 << 10
+
+// recordProcessorRequest notes a request that the processor breaks on command.
+func (h *Harness) recordProcessorRequest(r *http.Request) {
+	h.mu.Lock()
+	words := strings.Fields(h.procFault)
+	confirm := strings.HasSuffix(r.URL.Path, "/confirm")
+	acts := len(words) > 0 && (words[0] == "down" || r.Method == http.MethodPost)
+	if acts && words[0] != "down" && !slices.Contains(words, "all") {
+		acts = confirm
+	}
+	if acts && slices.Contains(words, "once") {
+		h.procFault = ""
+	}
+	h.mu.Unlock()
+	if !acts {
+		return
+	}
+	at := h.phase(r.Context())
+	if confirm && (words[0] == "slow" || words[0] == "charges-then-drops-the-reply") {
+		at = Charged // it is carried out, and nobody hears of it
+	}
+	h.coverage.add(faultItem("processor-"+words[0], at))
+}
+
+// recordClockMove notes what a move of the clock passes over.
+func (h *Harness) recordClockMove(from, to time.Time) {
+	zone := h.Zone()
+	_, before := from.In(zone).Zone()
+	_, after := to.In(zone).Zone()
+	if before != after {
+		h.coverage.add("clock dst")
+	}
+	for day := from.In(zone); !day.After(to); day = day.AddDate(0, 0, 1) {
+		if day.Month() == time.February && day.Day() == 29 {
+			h.coverage.add("clock leap-day")
+		}
+	}
+}
+
+// recordJump notes a step that was entered, and in which language, and refuses a jump that nobody declared.
+func (h *Harness) recordJump(lang string, from, to ivr.StepName) {
+	h.coverage.add("step "+lang+" "+string(to), "jump "+lang+" "+string(from)+">"+string(to))
+	if from != to && from != "" && !h.declared(from, to) {
+		h.violate("a jump that is not declared: %s > %s", from, to)
+	}
+}
+
+func (h *Harness) declared(from, to ivr.StepName) bool {
+	for _, s := range ivr.Conversation() {
+		if s.Name == from {
+			return slices.Contains(s.Exits(), to)
+		}
+	}
+	return false
+}
+
+// recordTokenizeFailure notes that Twilio's own connector met a processor that is down.
+func (h *Harness) recordTokenizeFailure() { h.recordFault(context.Background(), "processor-down") }

@@ -1,0 +1,111 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"duebell/billing"
+	"duebell/internal/twilio"
+	"duebell/notify"
+)
+
+// What the texts of a story have really been through is read from the books they leave, when it is told.
+
+// handedToCarrier are the states of a notice that the carrier has or had.
+var handedToCarrier = []string{string(notify.Accepted), string(notify.Sent), string(notify.Delivered), string(notify.Undelivered)}
+
+const (
+	// A kind with offsets counts once for each.
+	sentKindsSQL = `SELECT DISTINCT n.kind || CASE WHEN r.days_before > 0 THEN '/' || r.days_before ELSE '' END
+		FROM notices n LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
+		WHERE n.message_sid IS NOT NULL AND n.state = ANY (@states)`
+	// The regime that times a bill's reminders (G5), and the kind that went for it.
+	sentRegimesSQL = `SELECT DISTINCT CASE WHEN b.first_bill THEN 'none' ELSE coalesce(a.grace_regime, @regime) END AS regime, n.kind
+		FROM notices n JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
+		JOIN accounts a USING (account) JOIN bills b USING (account, coverage_month)
+		WHERE n.message_sid IS NOT NULL AND n.state = ANY (@states)`
+	carrierCodesSQL = `SELECT DISTINCT error_code::int FROM notices WHERE error_code <> 0`
+	inboundSQL      = `SELECT DISTINCT class FROM inbound_texts`
+)
+
+// regimeRow is a text that went under a regime.
+type regimeRow struct{ Regime, Kind string }
+
+// CoverTexts notes what texts and calls of ours have been through: kinds as "kind due_soon/3", the grace
+// regimes as "regime third-due", what the carrier said as "trouble landline", what creates came to as
+// "send rate_limited", and texts that came in as "inbound pay".
+func (h *Harness) CoverTexts(ctx context.Context) error {
+	policy, _ := h.Policy()
+	kinds, err := columnOf[string](ctx, h, sentKindsSQL, named{"states": handedToCarrier}.pgx())
+	if err != nil {
+		return fmt.Errorf("kinds that went: %w", err)
+	}
+	sent, err := rowsOf[regimeRow](ctx, h, sentRegimesSQL, named{"states": handedToCarrier, "regime": string(policy.DefaultGraceRegime)}.pgx())
+	if err != nil {
+		return fmt.Errorf("regimes that texts went under: %w", err)
+	}
+	codes, err := columnOf[int](ctx, h, carrierCodesSQL)
+	if err != nil {
+		return fmt.Errorf("what the carrier said: %w", err)
+	}
+	classes, err := columnOf[string](ctx, h, inboundSQL)
+	if err != nil {
+		return fmt.Errorf("texts that came in: %w", err)
+	}
+	sends, err := h.sendOutcomes()
+	if err != nil {
+		return err
+	}
+	for _, code := range codes {
+		h.coverage.add("trouble " + string(twilio.Explain(code)))
+	}
+	for prefix, list := range map[string][]string{"kind ": kinds, "inbound ": classes, "send ": sends, "regime ": regimesPassed(sent)} {
+		for _, item := range list {
+			h.coverage.add(prefix + item)
+		}
+	}
+	return nil
+}
+
+// regimesPassed are the regimes that a member has come to the end of: warned before a grace ends, and with none
+// reminded on the last day and of nothing after it.
+func regimesPassed(sent []regimeRow) []string {
+	var list []string
+	for _, r := range billing.Regimes() {
+		went := func(kinds ...notify.Kind) bool {
+			return slices.ContainsFunc(sent, func(s regimeRow) bool {
+				return s.Regime == string(r) && slices.Contains(kinds, notify.Kind(s.Kind))
+			})
+		}
+		if end := went(notify.GraceEnding); r != billing.NoGrace && end ||
+			r == billing.NoGrace && went(notify.DueToday) && !end && !went(notify.PastDue) {
+			list = append(list, string(r))
+		}
+	}
+	return list
+}
+
+// sendOutcomes are what creates of texts came to, as the product itself has counted them.
+func (h *Harness) sendOutcomes() ([]string, error) {
+	families, err := h.metrics.Registry.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("read the metrics: %w", err)
+	}
+	var list []string
+	for _, f := range families {
+		if f.GetName() != "duebell_twilio_requests_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if labels["op"] == "send-text" && m.GetCounter().GetValue() > 0 {
+				list = append(list, labels["kind"])
+			}
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,219 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"duebell/billing/feed"
+	"duebell/handoff"
+	"duebell/internal/app"
+	"duebell/lab/twilio"
+	"duebell/payments"
+	"duebell/payments/stripe"
+)
+
+// PostLetters exports the letters that wait and says that all of them were posted today (E6).
+func (h *Harness) PostLetters(ctx context.Context) error {
+	policy, cal := h.Policy()
+	now := h.clock.Now()
+	var file bytes.Buffer
+	n, err := h.store.ExportLetters(ctx, &file, cal, policy.ServicePhone, now)
+	if err == nil && n == 0 {
+		err = errors.New("no letter waits to be posted")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = h.store.LettersPosted(ctx, feed.Text("letters.csv", file.String()), cal.DateOf(now), cal, now)
+	return err
+}
+
+// Dispute has the payer take the newest payment on an account back.
+func (h *Harness) Dispute(ctx context.Context, account string) error {
+	p, err := h.NewestPayment(ctx, account)
+	if err != nil {
+		return fmt.Errorf("dispute: %w", err)
+	}
+	if h.Processor() == nil {
+		return errExternal
+	}
+	if err := h.Processor().Dispute(p.Reference); err != nil {
+		return err
+	}
+	return h.ProcessDue(ctx)
+}
+
+// Resolve settles the newest payment on an account with evidence, as `duebell payments resolve` does.
+func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
+	p, err := h.NewestPayment(ctx, account)
+	if err != nil {
+		return fmt.Errorf("resolve: %w", err)
+	}
+	cfg := h.config(h.cfg.DatabaseURL, h.redis.straight)
+	gateway := stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
+	machine := app.SystemClock{}
+	charger := payments.NewCharger(h.store, gateway, h.clock, machine, slog.New(h.logs), payments.ChargerOptions{})
+	_, err = payments.NewResolver(charger, h.store, gateway, h.clock, machine).Resolve(ctx, payments.Resolution{
+		Reference: p.Reference, Verdict: payments.Verdict(verdict), Evidence: "the script says so", By: "script",
+	})
+	return err
+}
+
+// Request is something that people have to see to, as 'duebell handoffs list' has it.
+type Request struct {
+	CallBack bool // promised to the caller; else a caller whom nobody took
+	Number   string
+	From     time.Time
+	Deadline time.Time
+	Reason   string
+	Account  string
+	Lang     string
+	Open     bool
+	id       int64
+}
+
+// Requests are all of them, in the order in which people should see to them.
+func (h *Harness) Requests(ctx context.Context) ([]Request, error) {
+	rows, err := h.store.HandOffs(ctx, false, 1000)
+	if err != nil {
+		return nil, err
+	}
+	var list []Request
+	for _, r := range rows {
+		list = append(list, Request{
+			CallBack: r.Kind == handoff.CallBack, Number: r.Number, From: r.From, Deadline: r.Deadline, Reason: r.Reason,
+			Account: r.Account, Lang: r.Lang, Open: r.Open, id: r.ID,
+		})
+	}
+	return list, nil
+}
+
+// CloseRequests says that somebody saw to what is open for a number.
+func (h *Harness) CloseRequests(ctx context.Context, number string) error {
+	list, err := h.Requests(ctx)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for _, r := range list {
+		if r.Number != number || !r.Open {
+			continue
+		}
+		if _, err := h.store.HandOffDone(ctx, r.id, h.clock.Now()); err != nil {
+			return err
+		}
+		done++
+	}
+	if done == 0 {
+		return fmt.Errorf("nothing is to be seen to for %s", number)
+	}
+	return nil
+}
+
+// Language is the language in which whoever has an account is written to.
+func (h *Harness) Language(ctx context.Context, account string) (lang string, err error) {
+	err = h.pool.QueryRow(ctx, `SELECT m.language FROM members m JOIN accounts a USING (member_id) WHERE a.account = $1`, account).Scan(&lang)
+	return lang, err
+}
+
+// TextOutcome says what becomes of texts to a number.
+func (h *Harness) TextOutcome(number, outcome string) error {
+	t := h.Twilio()
+	if t == nil {
+		return errExternal
+	}
+	if outcome == "refused" { // the carrier blocks it: the number has opted out there
+		t.SetOutcome(number, twilio.Outcome{CreateError: 21610})
+		return nil
+	}
+	t.SetOutcome(number, twilio.Outcome{Final: outcome})
+	return nil
+}
+
+// PayHangsUpSilently plays the other of two undocumented habits: a hang-up inside Pay posts nothing.
+func (h *Harness) PayHangsUpSilently() error {
+	if h.Twilio() == nil {
+		return errExternal
+	}
+	h.mu.Lock()
+	h.payHangupSilent = true
+	h.mu.Unlock()
+	return h.standIns.newTwilio() // it is chosen at the start
+}
+
+// Cover notes something that the story itself has seen.
+func (h *Harness) Cover(item string) { h.coverage.add(item) }
+
+// balancedSQL gives every payment whose ledger does not fit its state.
+const balancedSQL = `
+SELECT coalesce(a.reference, ''), a.state, count(l.id) FILTER (WHERE l.kind = 'payment'), count(l.id) FILTER (WHERE l.kind = 'reversal')
+FROM payment_attempts a LEFT JOIN ledger l ON l.attempt_key = a.key
+GROUP BY a.key HAVING count(l.id) FILTER (WHERE l.kind = 'payment') <> (a.state IN ('taken', 'returned'))::int
+   OR count(l.id) FILTER (WHERE l.kind = 'reversal') <> (a.state = 'returned')::int`
+
+// Reconcile holds processor, payments and ledger together (P1): each charge is one payment and each
+// payment that is taken is one charge and one entry.
+func (h *Harness) Reconcile(ctx context.Context) error {
+	rows, err := h.pool.Query(ctx, balancedSQL)
+	if err != nil {
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
+	}
+	type odd struct {
+		Reference, State   string
+		Entries, Reversals int
+	}
+	odds, err := pgx.CollectRows(rows, pgx.RowToStructByPos[odd])
+	if err != nil {
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
+	}
+	var errs []error
+	for _, o := range odds {
+		errs = append(errs, fmt.Errorf("a payment that is %s has %d entries and %d reversals in the ledger", o.State, o.Entries, o.Reversals))
+	}
+	p := h.Processor()
+	if p == nil {
+		return errors.Join(errs...)
+	}
+	rows, err = h.pool.Query(ctx, `SELECT coalesce(reference, ''), state, 0, 0 FROM payment_attempts WHERE reference IS NOT NULL`)
+	if err != nil {
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[odd])
+	if err != nil {
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
+	}
+	for _, a := range all {
+		charges := p.ChargeCount(a.Reference)
+		switch {
+		case charges > 1:
+			errs = append(errs, fmt.Errorf("a payment was charged %d times", charges))
+		case charges == 1 && (a.State == "declined" || a.State == "voided"), charges == 0 && (a.State == "taken" || a.State == "returned"):
+			errs = append(errs, fmt.Errorf("a payment that is %s was charged %d times", a.State, charges))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// merge puts settings in the place of those of the same name, and the others after them.
+func merge(base, text string) string {
+	names := map[string]bool{}
+	for line := range strings.SplitSeq(text, "\n") {
+		if name, _, ok := strings.Cut(line, "="); ok {
+			names[strings.TrimSpace(name)] = true
+		}
+	}
+	var kept strings.Builder
+	for line := range strings.SplitSeq(base, "\n") {
+		if name, _, ok := strings.Cut(line, "="); !ok || !names[strings.TrimSpace(name)] {
+			kept.WriteString(line + "\n")
+		}
+	}
+	return kept.String() + text
+}

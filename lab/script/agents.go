@@ -1,0 +1,220 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"duebell/lab/harness"
+)
+
+// People: what the person at the other end hears and does, and what people still have to see to.
+
+// agents are what a person who is dialled may do: answered is a person who answers and presses nothing.
+var agents = []string{"accepts", "declines", "answered", "busy", "no-answer", "failed", "canceled"}
+
+func readDial(_ *parser, t *tokens) (action, error) {
+	outcome, err := t.oneOf(agents...)
+	return func(_ context.Context, r *run) error { return r.h.SetAgent(outcome) }, err
+}
+
+// readWhisper checks what the person heard before the call was theirs to take. It is in the agents' language
+// whatever the caller's is, and says which that is.
+func readWhisper(_ *parser, t *tokens) (action, error) {
+	pattern, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		return r.withCaller(func(c *caller) error {
+			leg := c.Agent()
+			if leg == nil {
+				return errors.New("no person was dialled")
+			}
+			pattern := pattern
+			if r.translated() {
+				pattern = strings.ReplaceAll(pattern, "speaks English", "speaks "+languageName[r.opts.Lang])
+			}
+			var texts []string
+			for _, h := range leg.Heard() {
+				texts = append(texts, h.Text)
+			}
+			heard := strings.Join(texts, " ")
+			if missing, _ := firstMissing(pattern, heard); missing != "" {
+				return fmt.Errorf("expected the person to hear %q\nbut %q is not in it\nheard: %s", pattern, missing, orNothing(heard))
+			}
+			return nil
+		})
+	}, err
+}
+
+// languageName is what people who take calls call a caller's language.
+var languageName = map[string]string{"en": "English", "es": "Spanish"}
+
+// readCallBack checks the newest call-back that was promised to a number.
+func readCallBack(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
+	if err != nil {
+		return nil, err
+	}
+	want := t.pairs()
+	for key := range want {
+		switch key {
+		case "at", "reason", "account", "deadline", "language":
+		default:
+			return nil, fmt.Errorf("nothing is known of %s", key)
+		}
+	}
+	return func(ctx context.Context, r *run) error {
+		list, err := r.h.Requests(ctx)
+		if err != nil {
+			return err
+		}
+		for _, q := range list {
+			if q.Number != number || !q.CallBack {
+				continue
+			}
+			local := func(at time.Time) string {
+				if at.IsZero() {
+					return "none"
+				}
+				return at.In(r.h.Zone()).Format("2006-01-02T15:04")
+			}
+			got := map[string]string{
+				"at": local(q.From), "reason": q.Reason, "account": q.Account, "deadline": local(q.Deadline), "language": q.Lang,
+			}
+			if _, told := want["language"]; !told {
+				got["language"] = ""
+				if lang := orEnglish(r.opts.Lang); q.Lang != lang {
+					return fmt.Errorf("the call-back is to be made in %q, not %q", q.Lang, lang)
+				}
+			}
+			for key, value := range want {
+				if got[key] != value {
+					return fmt.Errorf("the call-back has %s=%s, not %s", key, got[key], value)
+				}
+			}
+			return nil
+		}
+		return fmt.Errorf("no call-back to %s was promised", number)
+	}, nil
+}
+
+func orEnglish(lang string) string {
+	if lang == "" {
+		return "en"
+	}
+	return lang
+}
+
+// readToDo checks whom people still have to see to, in the order of 'duebell handoffs list': all of them.
+func readToDo(_ *parser, t *tokens) (action, error) {
+	var want []string
+	for t.more() && strings.HasPrefix(t.peek(), "+") {
+		number, err := takePhone(t)
+		if err != nil {
+			return nil, err
+		}
+		want = append(want, number)
+	}
+	return func(ctx context.Context, r *run) error {
+		list, err := r.h.Requests(ctx)
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, q := range list {
+			if q.Open {
+				got = append(got, q.Number)
+			}
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			return fmt.Errorf("people have to see to: %s", orNothing(strings.Join(got, " ")))
+		}
+		return nil
+	}, nil
+}
+
+// readSeenTo has a person see to what is open for a number.
+func readSeenTo(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
+	return func(ctx context.Context, r *run) error { return r.h.CloseRequests(ctx, number) }, err
+}
+
+// readAlike holds what was said since the last answer against what was said where the name was used before:
+// it must be the same to the byte.
+func readAlike(_ *parser, t *tokens) (action, error) {
+	name, err := t.quote()
+	return func(_ context.Context, r *run) error {
+		return r.withCaller(func(c *caller) error {
+			var said strings.Builder
+			for _, h := range c.HeardSinceInput() {
+				fmt.Fprintf(&said, "%s %s %s %t\n", h.Language, h.Voice, h.SSML, h.BargeIn)
+			}
+			before, known := r.saidBefore[name]
+			if known && before != said.String() {
+				return fmt.Errorf("it does not sound the same as before\nbefore: %s\nnow: %s", before, said.String())
+			}
+			r.saidBefore[name] = said.String()
+			return nil
+		})
+	}, err
+}
+
+// readSpeaks checks the language that a member's texts and letters are in.
+func readSpeaks(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
+	if err != nil {
+		return nil, err
+	}
+	want, err := t.word("a language")
+	return func(ctx context.Context, r *run) error {
+		got, err := r.h.Language(ctx, number)
+		if err == nil && got != want {
+			err = fmt.Errorf("whoever has %s is written to in %q, not %q", number, got, want)
+		}
+		return err
+	}, err
+}
+
+// readHandedOver checks what was written down when the caller was sent on.
+func readHandedOver(_ *parser, t *tokens) (action, error) {
+	want := t.pairs()
+	for key := range want {
+		if key != "reason" && key != "verified" && key != "account" && key != "outcome" && key != "to" {
+			return nil, fmt.Errorf("nothing is known of %s", key)
+		}
+	}
+	return func(ctx context.Context, r *run) error {
+		return r.withCaller(func(c *caller) error { return r.handedOver(ctx, c, want) })
+	}, nil
+}
+
+func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string) error {
+	list, err := r.h.HandOvers(ctx, c.SID)
+	if err != nil {
+		return err
+	}
+	if c.Agent() == nil {
+		return errors.New("no person was dialled")
+	}
+	for _, h := range list {
+		if matchesHandOver(h, c.Agent().To, want) {
+			r.h.Cover("handed-over")
+			return nil
+		}
+	}
+	return fmt.Errorf("handed over is not %v, but: %+v", want, list)
+}
+
+func matchesHandOver(h harness.HandOver, to string, want map[string]string) bool {
+	got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "outcome": h.Outcome, "to": to}
+	if h.Verified {
+		got["verified"] = "yes"
+	}
+	for key, value := range want {
+		if got[key] != value {
+			return false
+		}
+	}
+	return true
+}

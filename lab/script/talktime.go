@@ -1,0 +1,116 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"duebell/lab/twilio"
+)
+
+// TalkTime is how long a caller listens and how much they key in one call.
+type TalkTime struct {
+	Phone string // whose call it is
+	// Heard is what a caller listens to who takes an option as soon as it is said: what may be interrupted
+	// counts up to the end of that option, what may not counts whole.
+	Heard time.Duration
+	Full  time.Duration // everything that was said, whole
+	InPay time.Duration // said by <Pay>, in neither of the two
+	Keys  int           // pressed outside <Pay>
+}
+
+// A voice says 150 words a minute.
+const timePerWord = time.Minute / 150
+
+func speakingTime(text string) time.Duration {
+	return time.Duration(len(strings.Fields(text))) * timePerWord
+}
+
+// speakingTimeInPay is what <Pay> said: it comes before whatever is said of its outcome.
+func speakingTimeInPay(list []twilio.Heard) time.Duration {
+	var sum time.Duration
+	for _, h := range list {
+		if h.During == "pay" {
+			sum += speakingTime(h.Text)
+		}
+	}
+	return sum
+}
+
+// listened adds what was said since the caller last did something, now that they press keys; empty: they
+// did something else.
+func (t *TalkTime) listened(list []twilio.Heard, keys string) {
+	t.Keys += len(keys)
+	over := false // the option was taken: nothing more of what may be interrupted is heard
+	for _, h := range list {
+		took := speakingTime(h.Text)
+		if h.During == "pay" {
+			t.InPay += took
+			continue
+		}
+		t.Full += took
+		switch end := optionEnd(h.Text, keys); {
+		case !h.BargeIn:
+			t.Heard += took
+		case over:
+		case end > 0:
+			t.Heard += speakingTime(h.Text[:end])
+			over = true
+		default:
+			t.Heard += took
+		}
+	}
+}
+
+// options are how the languages say which key takes an option.
+var optionWords = regexp.MustCompile(`(?i)\b(?:press|oprima) (\d)\b`)
+
+// optionEnd is where the option of a key has been said, or 0.
+func optionEnd(text, key string) int {
+	for _, at := range optionWords.FindAllStringSubmatchIndex(text, -1) {
+		if text[at[2]:at[3]] == key {
+			return at[1]
+		}
+	}
+	return 0
+}
+
+func (t TalkTime) String() string {
+	s := fmt.Sprintf("%.0f s of talk, %.0f s unabridged", t.Heard.Seconds(), t.Full.Seconds())
+	if t.InPay > 0 {
+		s += fmt.Sprintf(", and %.0f s inside <Pay>", t.InPay.Seconds())
+	}
+	return fmt.Sprintf("%s; %d keys", s, t.Keys)
+}
+
+// readWithin bounds what a caller has listened to and pressed, up to the words that were just expected.
+func readWithin(_ *parser, t *tokens) (action, error) {
+	s, err := t.word("how long")
+	if err != nil {
+		return nil, err
+	}
+	most, err := span(s)
+	if err != nil {
+		return nil, err
+	}
+	n, err := t.word("how many keys")
+	if err != nil {
+		return nil, err
+	}
+	keys, err := strconv.Atoi(n)
+	if err != nil || !t.skip("keys") {
+		return nil, errors.New("within 35s 18 keys")
+	}
+	return func(_ context.Context, r *run) error {
+		return r.withCaller(func(c *caller) error {
+			if took := c.talkTime.Heard + c.upTo; !r.translated() && (took > most || c.talkTime.Keys > keys) {
+				return fmt.Errorf("%.1f s of talk and %d keys so far", took.Seconds(), c.talkTime.Keys)
+			}
+			return nil
+		})
+	}, nil
+}
