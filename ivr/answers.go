@@ -51,7 +51,7 @@ func (c *Call) read(step Step, in Input) verdict {
 func (c *Call) readMenu(m Menu, in Input) verdict {
 	options := m.Options(c)
 	if in.Kind == Silent {
-		if m.OnSilence != "" && c.Warned == c.Step {
+		if m.OnSilence != "" && c.Question.Warned == c.Step {
 			return verdict{answer: Answer{Option: m.OnSilence}}
 		}
 		return c.silence()
@@ -158,8 +158,8 @@ func (c *Call) readAssent(in Input) verdict {
 
 // silence asks again; the first one in a call doubles every time-out and says so (V4).
 func (c *Call) silence() verdict {
-	if !c.Slow {
-		c.Slow = true
+	if !c.Tries.MoreTime {
+		c.Tries.MoreTime = true
 		return verdict{failed: "more-time"}
 	}
 	return verdict{failed: "nothing-heard"}
@@ -167,15 +167,15 @@ func (c *Call) silence() verdict {
 
 // again asks the step once more after saying why, warns before the last try, and gives up after it (V3).
 func (c *Call) again(step Step, why string, args Args) Next {
-	c.Tries++
-	c.TriesCall++
+	c.Question.Misses++
+	c.Tries.Misses++
 	limit := c.Policy.TriesField
 	menu, isMenu := step.Accepts.(Menu)
 	if isMenu {
 		limit = c.Policy.TriesMenu
 	}
-	if c.Tries >= limit || c.TriesCall >= c.Policy.TriesCall {
-		c.Tries = 0
+	if c.Question.Misses >= limit || c.Tries.Misses >= c.Policy.TriesCall {
+		c.Question = Question{}
 		if step.GivesUpTo != "" {
 			return Go(step.GivesUpTo)
 		}
@@ -185,10 +185,10 @@ func (c *Call) again(step Step, why string, args Args) Next {
 		c.say(why, args)
 	}
 	if menu.Warns != "" {
-		c.Warned = step.Name
+		c.Question.Warned = step.Name
 		c.say(menu.Warns, nil)
 	}
-	if step.GivesUpTo == "" && (c.Tries == limit-1 || c.TriesCall == c.Policy.TriesCall-1) {
+	if step.GivesUpTo == "" && (c.Question.Misses == limit-1 || c.Tries.Misses == c.Policy.TriesCall-1) {
 		c.say("last-try", nil)
 	}
 	return Go(step.Name)
@@ -196,12 +196,12 @@ func (c *Call) again(step Step, why string, args Args) Next {
 
 // toPerson remembers why a person is wanted and where the caller was.
 func (c *Call) toPerson(why string, from StepName) Next {
-	c.PersonFor = why
+	c.ToPerson.Reason = why
 	switch {
 	case arranging(from):
 		c.Callback.Settled = c.Callback.Settled || why == "tries"
 	case from != Person:
-		c.CameFrom = from
+		c.ToPerson.From = from
 	}
 	return Go(Person)
 }

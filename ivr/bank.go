@@ -21,18 +21,18 @@ func (c *Call) textByConsent(ctx context.Context) error {
 		return fmt.Errorf("ask for consent: %w", err)
 	}
 	if yes {
-		c.TextTo = c.Member.Phone
+		c.Notice.TextTo = c.Member.Phone
 	}
 	return nil
 }
 
 // noticeByConsent asks how the written notice goes only where no consent says it (E6).
 func noticeByConsent(ctx context.Context, c *Call) Next {
-	c.TextTo, c.TextAsked, c.Letter, c.NoticeChosen = "", false, false, true
+	c.Notice = WrittenNotice{Chosen: true}
 	if err := c.textByConsent(ctx); err != nil {
 		return c.stumbled(err)
 	}
-	if c.TextTo != "" {
+	if c.Notice.TextTo != "" {
 		return Go(TakeMoney)
 	}
 	if c.Caller == "" { // nowhere to text
@@ -43,7 +43,7 @@ func noticeByConsent(ctx context.Context, c *Call) Next {
 
 func chooseNotice(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "text" {
-		c.TextTo, c.TextAsked = c.Caller, true
+		c.Notice.TextTo, c.Notice.TextAsked = c.Caller, true
 		return Go(TakeMoney)
 	}
 	return c.noText()
@@ -59,20 +59,20 @@ func (c *Call) noText() Next {
 		}
 		return c.toPerson("no-written-notice", AnythingElse)
 	}
-	c.Letter = true
+	c.Notice.Letter = true
 	return Go(TakeMoney)
 }
 
 // speakTerms says the nine things of E3, without barge-in, and keeps nothing back.
 func speakTerms(_ context.Context, c *Call) Next {
 	args := Args{
-		"Amount": c.exact(c.Amount), "Name": c.holder(), "Type": c.bankTypeSpoken(), "Last": lastFour(c.Lang, c.BankLast),
-		"Phone": voiceprompts.Phone(c.Lang, c.Policy.ServicePhone), "Today": voiceprompts.FullDay(c.Lang, c.today()),
+		"Amount": c.exact(c.Payment.Amount), "Name": c.holder(), "Type": c.bankTypeSpoken(), "Last": lastFour(c.Language.Tag, c.Payment.BankLast),
+		"Phone": voiceprompts.Phone(c.Language.Tag, c.Policy.ServicePhone), "Today": voiceprompts.FullDay(c.Language.Tag, c.today()),
 	}
-	if c.Letter {
+	if c.Notice.Letter {
 		c.tell("terms-letter", args)
 	} else {
-		args["Date"] = voiceprompts.FullDay(c.Lang, c.Calendar.Filing(c.now))
+		args["Date"] = voiceprompts.FullDay(c.Language.Tag, c.Calendar.Filing(c.now))
 		c.tell("terms", args)
 	}
 	if c.Policy.TELAssent == keyWithNotice {
@@ -80,15 +80,14 @@ func speakTerms(_ context.Context, c *Call) Next {
 	} else {
 		c.tell("say-authorize", nil)
 	}
-	c.AssentFailed = 0
-	c.Terms = c.evidence()
+	c.Consent = ConsentState{Terms: c.evidence()}
 	return Proceed()
 }
 
 const keyWithNotice = "key_with_written_notice"
 
 func (c *Call) bankTypeSpoken() voiceprompts.Speech {
-	switch c.BankType {
+	switch c.Payment.BankType {
 	case payments.Savings:
 		return c.phrase("savings-account")
 	case payments.BusinessChecking:
@@ -106,11 +105,11 @@ func (c *Call) assentHints() []string {
 // heardAssent decides by the grammar of E4: yes authorizes, no goes back, anything else is asked again.
 func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 	given := a.Speech
-	result := payments.Assent(a.Speech, a.Confidence, c.Lang, c.Policy.AssentMinConfidence)
+	result := payments.Assent(a.Speech, a.Confidence, c.Language.Tag, c.Policy.AssentMinConfidence)
 	if a.Keys != "" {
 		given, result = "key "+a.Keys, payments.AssentUnrecognised
 		// Key 1 counts only where policy has the bank's written yes, and with the notice sent by text before settlement (E4).
-		if a.Keys == "1" && c.Policy.TELAssent == keyWithNotice && c.TextTo != "" {
+		if a.Keys == "1" && c.Policy.TELAssent == keyWithNotice && c.Notice.TextTo != "" {
 			result = payments.AssentYes
 		}
 	}
@@ -121,13 +120,13 @@ func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 		if next, ok := c.giveUpOffer(ctx, "assent-refused"); !ok {
 			return next
 		}
-		if c.Guest || c.Several {
+		if c.Guest.Paying || c.Batch.Confirmed {
 			return c.afterOne()
 		}
 		return Go(PayMenu)
 	}
-	c.AssentFailed++
-	if c.AssentFailed < c.Policy.AssentMaxFailures {
+	c.Consent.Tries++
+	if c.Consent.Tries < c.Policy.AssentMaxFailures {
 		return Go(TermsAgain)
 	}
 	if next, ok := c.giveUpOffer(ctx, "assent-failed"); !ok { // E5: agent, or web or mail; nothing is charged
@@ -139,14 +138,14 @@ func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 // debit is the consent to a bank debit with all its evidence (E8).
 func (c *Call) debit(given, confidence string) payments.Authorization {
 	written := payments.TextCopy
-	if c.Letter {
+	if c.Notice.Letter {
 		written = payments.LetterCopy
 	}
 	return payments.Authorization{
-		Key: c.Attempt, Copy: written, TextTo: c.TextTo, TextAsked: c.TextAsked,
+		Key: c.Attempt, Copy: written, TextTo: c.Notice.TextTo, TextAsked: c.Notice.TextAsked,
 		Consent: payments.Consent{
-			Terms: c.Terms.Words, Version: c.Terms.Version, Language: c.Lang, Given: given, Confidence: confidence,
-			TermsAt: c.Terms.At, GivenAt: c.now,
+			Terms: c.Consent.Terms.Words, Version: c.Consent.Terms.Version, Language: c.Language.Tag, Given: given, Confidence: confidence,
+			TermsAt: c.Consent.Terms.At, GivenAt: c.now,
 		},
 	}
 }
@@ -156,7 +155,7 @@ func (c *Call) debit(given, confidence string) payments.Authorization {
 func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
 	pending := a
 	pending.Token = nil // a token is never kept in the session
-	c.Pending = &pending
+	c.Consent.Pending = &pending
 	got, err := c.Desk.Authorize(ctx, a)
 	for range 2 {
 		if err == nil || isAnswer(err) {
@@ -166,7 +165,7 @@ func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
 	}
 	if err != nil && !isAnswer(err) {
 		c.Log.Warn("consent: not known whether it was recorded", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
-		c.Holds = 0
+		c.OnHold = OnHold{}
 		return Go(Settling)
 	}
 	return c.authorized(ctx, got, err)
@@ -179,7 +178,7 @@ func isAnswer(err error) bool {
 }
 
 func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) Next {
-	c.Pending = nil
+	c.Consent.Pending = nil
 	switch {
 	case errors.Is(err, payments.ErrAccountOpen):
 		return c.anotherOpen(ctx)
@@ -192,7 +191,7 @@ func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) 
 		return c.closedMeanwhile(ctx)
 	}
 	c.mark(ctx, LostPlace)
-	c.HoldSince, c.Holds = c.now, 0
+	c.OnHold = OnHold{Since: c.now}
 	if got.AwaitsLetter && got.NotBefore.IsZero() { // the debit waits for the letter: there is no hold
 		return Go(TellOutcome)
 	}
@@ -201,14 +200,14 @@ func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) 
 
 // anotherOpen: only the authorizing transaction can refuse, and it has. This one was not taken.
 func (c *Call) anotherOpen(ctx context.Context) Next {
-	if c.Guest {
+	if c.Guest.Paying {
 		return c.refuseGuest(ctx)
 	}
 	if next, closed := c.closeOffer(ctx); !closed {
 		return next
 	}
-	mine := Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt}
-	other, err := c.Desk.Open(ctx, c.Account)
+	mine := Fact{Says: "not-charged", Account: c.Account.Number, Attempt: c.Attempt}
+	other, err := c.Desk.Open(ctx, c.Account.Number)
 	if err != nil { // settled within this moment: the standing tells
 		c.say("not-taken", nil, mine)
 		return c.afterLoss()
@@ -219,7 +218,7 @@ func (c *Call) anotherOpen(ctx context.Context) Next {
 
 // afterLoss goes back to what is owed; a guest never hears that, and a round goes on.
 func (c *Call) afterLoss() Next {
-	if c.Guest || c.Several {
+	if c.Guest.Paying || c.Batch.Confirmed {
 		return c.afterOne()
 	}
 	return Go(TellStanding)
@@ -235,23 +234,23 @@ func (c *Call) closedMeanwhile(ctx context.Context) Next {
 
 // settle asks the book again, a few times over as many turns, then says the honest sentence (design: P1).
 func settle(ctx context.Context, c *Call, _ Answer) Next {
-	if c.Pending == nil {
+	if c.Consent.Pending == nil {
 		return c.afterLoss()
 	}
-	got, err := c.Desk.Authorize(ctx, *c.Pending)
+	got, err := c.Desk.Authorize(ctx, *c.Consent.Pending)
 	if err == nil || isAnswer(err) {
 		return c.authorized(ctx, got, err)
 	}
-	if c.Holds++; c.Holds < 3 {
+	if c.OnHold.Turns++; c.OnHold.Turns < 3 {
 		return Go(Settling)
 	}
-	c.Pending = nil
-	c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account, Attempt: c.Attempt})
+	c.Consent.Pending = nil
+	c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account.Number, Attempt: c.Attempt})
 	return Go(Goodbye)
 }
 
 // callerEnding names the number that the caller calls from by its last digits.
-func callerEnding(c *Call) Args { return Args{"Last": lastFour(c.Lang, c.Caller)} }
+func callerEnding(c *Call) Args { return Args{"Last": lastFour(c.Language.Tag, c.Caller)} }
 
 func (c *Call) fact(says string, a payments.Attempt) Fact {
 	return Fact{Says: says, Account: a.Account, Cents: a.Cents.Cents(), Attempt: a.Key, Reference: a.Reference}

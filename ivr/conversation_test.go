@@ -136,7 +136,7 @@ func TestFixedMenusAreShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &Call{ // where as much as can be is offered
-		Session: &Session{Lang: "en", LangRecalled: true},
+		Session: &Session{Language: Language{Tag: "en", Recalled: true}},
 		Engine:  &Engine{Services: Services{Prompts: prompts, Policy: billing.DefaultPolicy()}},
 	}
 	for _, s := range Conversation() {

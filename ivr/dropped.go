@@ -18,8 +18,8 @@ func (c *Call) findDropped(ctx context.Context) bool {
 	if c.Caller == "" {
 		return false
 	}
-	last, err := c.Logbook.Dropped(ctx, Earlier{
-		Call: c.Session.Call, Caller: c.Caller, Member: c.Member.ID, Account: c.Account,
+	last, err := c.Milestones.DroppedCall(ctx, DroppedCallQuery{
+		Call: c.Session.Call, Caller: c.Caller, Member: c.Member.ID, Account: c.Account.Number,
 		Since: c.now.Add(-c.Policy.ResumeMinutes.Duration()), PromisedSince: c.now.Add(-promisedFor),
 	})
 	if err != nil {
@@ -28,7 +28,7 @@ func (c *Call) findDropped(ctx context.Context) bool {
 		}
 		return false
 	}
-	c.Attempt, c.Promised = last.Attempt, last.Step == Goodbye
+	c.Attempt, c.Dropped = last.Attempt, Dropped{OutcomePromised: last.Step == Goodbye}
 	return true
 }
 
@@ -40,15 +40,15 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	// It speaks of this payment, and not of the call: another account may have been paid in that (P6).
 	taken, nothing, ofWhat := "dropped-taken", "dropped-nothing", Args{"Amount": c.exact(a.Cents)}
-	if c.Promised {
+	if c.Dropped.OutcomePromised {
 		taken, nothing, ofWhat = "promised-taken", "promised-nothing", nil
 	}
 	switch {
 	case a.State == payments.Taken:
-		c.say(taken, Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("paid", a))
+		c.say(taken, Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("paid", a))
 		c.heard(ctx, a)
-	case a.State.Open() && c.Guest:
-		c.say("in-flight-own", Args{"Amount": c.exact(a.Cents + a.Fee), "Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
+	case a.State.Open() && c.Guest.Paying:
+		c.say("in-flight-own", Args{"Amount": c.exact(a.Cents + a.Fee), "Reference": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("in-flight", a))
 		return Go(AnythingElse)
 	case a.State.Open(): // the standing tells it
 	case a.State == payments.Returned:
@@ -63,12 +63,12 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 		}
 		c.say(nothing, ofWhat, c.notCharged(a))
 		c.heard(ctx, a)
-		c.Broken = Broken{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
+		c.Dropped = Dropped{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
 	}
 	switch {
-	case c.Guest:
+	case c.Guest.Paying:
 		return Go(AskAmount)
-	case c.Account == "":
+	case c.Account.Number == "":
 		return Go(ChooseAccount)
 	}
 	return Go(TellStanding)

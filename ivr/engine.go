@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,17 +23,18 @@ type Engine struct {
 
 // Services are what the conversation needs from the other rooms.
 type Services struct {
-	Members  Members
-	Desk     *payments.Desk
-	Logbook  Logbook
-	Texts    Texts
-	Refusals Refusals // of reminder calls; may be nil where none are placed
-	Callable Callable // likewise: who agrees to them
-	Hours    Hours
-	Prompts  *voiceprompts.Catalog
-	Calendar *billing.Calendar
-	Policy   billing.Policy
-	Clock    payments.Clock
+	Members      Members
+	Desk         *payments.Desk
+	Milestones   Milestones
+	HandOffs     HandOffs
+	Texts        Texts
+	CallRefusals CallRefusals // of reminder calls; nil where none are placed
+	CallConsents CallConsents // to reminder calls; likewise
+	Hours        Hours
+	Prompts      *voiceprompts.Catalog
+	Calendar     *billing.Calendar
+	Policy       billing.Policy
+	Clock        payments.Clock
 	// Wait blocks until the attempt is settled or the time is over, whichever is first (machine time).
 	Wait func(ctx context.Context, attempt string) (payments.Attempt, error)
 	// NewRef draws an opaque reference.
@@ -57,8 +59,8 @@ type Members interface {
 	Accounts(ctx context.Context, memberID string) ([]billing.Account, error)
 	// OnFile says whether a number, E.164, is a member's.
 	OnFile(ctx context.Context, number string) (bool, error)
-	// Speaks keeps the language that a member has chosen.
-	Speaks(ctx context.Context, memberID, lang string) error
+	// SetLanguage keeps the language that a member has chosen.
+	SetLanguage(ctx context.Context, memberID, lang string) error
 	// Payable says whether a guest may pay an account: it exists, is active and not frozen.
 	Payable(ctx context.Context, account string) (bool, error)
 	// Standing is what the account owes, and how old the import behind it is.
@@ -67,7 +69,7 @@ type Members interface {
 
 // VerifyTry is one try to prove an identity; it is unique by call and turn.
 type VerifyTry struct {
-	Claim  Claim
+	Keyed  Identification
 	Call   string
 	Turn   int
 	Caller string
@@ -92,8 +94,8 @@ type Texts interface {
 	// Stop ends all texts to a number; Start lets them begin again, or says ErrTextStart. cause makes each happen once.
 	Stop(ctx context.Context, number, cause string) error
 	Start(ctx context.Context, number, cause string) error
-	// Arrives says whether a text that is asked for can arrive: nobody has said that none does there.
-	Arrives(ctx context.Context, number string) (bool, error)
+	// TextsArrive says whether a text that is asked for can arrive: nobody has said that none does there.
+	TextsArrive(ctx context.Context, number string) (bool, error)
 }
 
 // Hours are the hours in which people answer.
@@ -134,8 +136,8 @@ const maxHops = 12
 // Turn answers one input. What it returns replaces the session; on an error nothing does.
 func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply, error) {
 	c := &Call{Session: &s, Engine: e, now: e.Clock.Now()}
-	if s.Lang == "" {
-		s.Lang = e.languages()[0].Tag
+	if s.Language.Tag == "" {
+		s.Language.Tag = e.languages()[0].Tag
 	}
 	reply := Reply{}
 	var wait Wait
@@ -154,8 +156,8 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 	if err != nil {
 		return s, Reply{}, fmt.Errorf("step %s: %w", c.Step, err)
 	}
-	s.Said = c.evidence()
-	reply.Lang, reply.Say, reply.Wait, reply.Delay = c.Lang, c.said, wait, c.delay
+	s.LastSaid = c.evidence()
+	reply.Lang, reply.Say, reply.Wait, reply.Delay = c.Language.Tag, c.said, wait, c.delay
 	e.Log.Debug("turn", "call", s.Call, "turn", s.Turn, "input", string(in.Kind), "step", string(s.Step))
 	return s, reply, nil
 }
@@ -163,11 +165,11 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 // Resume builds a session from the last milestone of a call whose session is lost. The caller
 // hears that we lost the place, and goes on from there.
 func (e *Engine) Resume(m Milestone, turn int) Session {
-	s := Session{
-		Call: m.Call, Caller: m.Caller, Called: m.Called, Lang: m.Lang, StartedAt: m.StartedAt,
-		Turn: turn, Step: LostPlace, LangKnown: m.LangKnown, Member: m.Member, Account: m.Account, Attempt: m.Attempt, PlacedFor: m.PlacedFor,
+	return Session{
+		Call: m.Call, Caller: m.Caller, Called: m.Called, StartedAt: m.StartedAt, PlacedFor: m.PlacedFor,
+		Turn: turn, Step: LostPlace, Language: Language{Tag: m.Lang, Known: m.LangKnown},
+		Member: m.Member, Account: Account{Number: m.Account}, Attempt: m.Attempt,
 	}
-	return s
 }
 
 // answer fits the input to the awaited step and goes where that leads.
@@ -189,7 +191,7 @@ func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 	if next.kind == nextAgain {
 		next = c.again(step, next.says, next.args)
 	} else if next.kind == nextGo {
-		c.Tries, c.Warned = 0, ""
+		c.Question = Question{}
 	}
 	return c.run(ctx, next)
 }
@@ -210,7 +212,7 @@ func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 		}
 		c.trail = append(c.trail, step.Name)
 		if c.Jumped != nil {
-			c.Jumped(c.Lang, c.Step, step.Name)
+			c.Jumped(c.Language.Tag, c.Step, step.Name)
 		}
 		c.Step = step.Name
 		if step.Before != nil {
@@ -241,7 +243,7 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 			for k, v := range o.Args {
 				args[k] = v
 			}
-			c.sayIn(orElse(o.Lang, c.Lang), o.Says, args)
+			c.sayIn(cmp.Or(o.Lang, c.Language.Tag), o.Says, args)
 		}
 		if a.Closes != "" {
 			c.say(a.Closes, nil)
@@ -255,7 +257,7 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	case Assent:
 		return Ask{Keys: true, Speech: true, MaxKeys: 1, Seconds: c.patience(seconds), Hints: c.assentHints()}, nil
 	case Pay:
-		return TakePayment{Method: c.Method, BankType: c.BankType, Attempt: c.Attempt, Holder: c.holder()}, nil
+		return TakePayment{Method: c.Payment.Method, BankType: c.Payment.BankType, Attempt: c.Attempt, Holder: c.holder()}, nil
 	case Hold:
 		return Continue{Seconds: min(int(c.Policy.MaxSilenceSeconds), 3)}, nil
 	case Dial:
@@ -267,17 +269,10 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 
 // patience doubles every time-out after the first silence of the call (V4).
 func (c *Call) patience(seconds int) int {
-	if c.Slow {
+	if c.Tries.MoreTime {
 		return 2 * seconds
 	}
 	return seconds
 }
 
 func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.InForce(e.Policy.Languages) }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}

@@ -14,11 +14,13 @@ import (
 func isAccountNumber(c *Call, digits string) bool { return c.Policy.IsAccountNumber(digits) }
 
 func keepGuestAccount(_ context.Context, c *Call, a Answer) Next {
-	c.Guest, c.Account, c.Kind, c.Due, c.PastDue, c.GuestWarned = true, a.Keys, "", 0, 0, false
+	c.Guest, c.Account, c.Payment = Guest{Paying: true}, Account{Number: a.Keys}, Payment{}
 	return Go(GuestReadBack)
 }
 
-func guestAccountArgs(c *Call) Args { return Args{"Account": voiceprompts.Digits(c.Lang, c.Account)} }
+func guestAccountArgs(c *Call) Args {
+	return Args{"Account": voiceprompts.Digits(c.Language.Tag, c.Account.Number)}
+}
 
 func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
@@ -32,8 +34,8 @@ func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
 
 // warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5). Once is enough.
 func warnGuest(_ context.Context, c *Call) Next {
-	if c.Guest && !c.GuestWarned {
-		c.GuestWarned = true
+	if c.Guest.Paying && !c.Guest.Warned {
+		c.Guest.Warned = true
 		c.say("guest-warning", nil)
 	}
 	return Proceed()
@@ -41,12 +43,12 @@ func warnGuest(_ context.Context, c *Call) Next {
 
 // amountRules bound a keyed amount; for a guest only the policy counts (M4).
 func (c *Call) amountRules() billing.AmountRules {
-	return billing.AmountRules{Guest: c.Guest, TotalDue: c.Due, Month: c.Charge, Policy: c.Policy}
+	return billing.AmountRules{Guest: c.Guest.Paying, TotalDue: c.Account.Due, Month: c.Account.Charge, Policy: c.Policy}
 }
 
 // checkGuest looks the account up at last. A refusal tells nothing about the account.
 func (c *Call) checkGuest(ctx context.Context) Next {
-	payable, err := c.Members.Payable(ctx, c.Account)
+	payable, err := c.Members.Payable(ctx, c.Account.Number)
 	if err != nil {
 		return c.stumbled(err)
 	}
@@ -55,8 +57,8 @@ func (c *Call) checkGuest(ctx context.Context) Next {
 		c.say("guest-cannot-take", nil)
 		return Go(AnythingElse)
 	}
-	if c.Caller != "" && !c.SecondOK { // M8: compared with payments from the same number only
-		earlier, found, err := c.Desk.DuplicateFrom(ctx, c.Account, c.Amount, c.Caller)
+	if c.Caller != "" && !c.Payment.PayAgain { // M8: compared with payments from the same number only
+		earlier, found, err := c.Desk.DuplicateFrom(ctx, c.Account.Number, c.Payment.Amount, c.Caller)
 		if err != nil {
 			return c.stumbled(err)
 		}
@@ -77,11 +79,11 @@ func (c *Call) refuseGuest(ctx context.Context) Next {
 }
 
 func keepGuestName(_ context.Context, c *Call, a Answer) Next {
-	c.Holder = a.Speech
+	c.Guest.Holder = a.Speech
 	return Go(GuestNameBack)
 }
 
-func guestNameArgs(c *Call) Args { return Args{"Name": c.Holder} }
+func guestNameArgs(c *Call) Args { return Args{"Name": c.Guest.Holder} }
 
 func confirmGuestName(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
@@ -92,8 +94,8 @@ func confirmGuestName(_ context.Context, c *Call, a Answer) Next {
 
 // holder is the name for the terms and the debit: on file, or a guest's as confirmed (E3).
 func (c *Call) holder() string {
-	if c.Guest {
-		return c.Holder
+	if c.Guest.Paying {
+		return c.Guest.Holder
 	}
 	return c.Member.Name
 }

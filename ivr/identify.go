@@ -28,12 +28,12 @@ func recallLanguage(ctx context.Context, c *Call) Next {
 	if len(c.languages()) == 1 {
 		return Proceed()
 	}
-	tag, err := c.Logbook.Language(ctx, c.Caller)
+	tag, err := c.Milestones.CallerLanguage(ctx, c.Caller)
 	if err != nil {
 		c.Log.Warn("language not looked up", "call", c.Session.Call, "error", err)
 	}
 	c.knowLanguage(tag)
-	c.LangRecalled = c.LangKnown
+	c.Language.Recalled = c.Language.Known
 	return Proceed()
 }
 
@@ -41,13 +41,13 @@ func recallLanguage(ctx context.Context, c *Call) Next {
 func (c *Call) knowLanguage(tag string) {
 	for _, l := range c.languages() {
 		if l.Tag == tag {
-			c.Lang, c.LangKnown = tag, true
+			c.Language.Tag, c.Language.Known = tag, true
 		}
 	}
 }
 
 // asksLanguage: there is a choice, and nobody knows yet what this caller speaks (K2).
-func (c *Call) asksLanguage() bool { return !c.LangKnown && len(c.languages()) > 1 }
+func (c *Call) asksLanguage() bool { return !c.Language.Known && len(c.languages()) > 1 }
 
 func greet(ctx context.Context, c *Call, _ Answer) Next {
 	if c.asksLanguage() {
@@ -88,9 +88,9 @@ func chooseFromMain(ctx context.Context, c *Call, a Answer) Next {
 	case "texts":
 		return Go(TextChoices)
 	}
-	c.WantsTexts = false
+	c.FollowUp.TextsWanted = false
 	if c.ownNumber(ctx) {
-		c.Claim.Selector = billing.Selector{Kind: billing.SelectPhone, Value: c.Caller}
+		c.Keyed.Selector = billing.Selector{Kind: billing.SelectPhone, Value: c.Caller}
 		c.say("number-on-file", nil)
 		return Go(AskBirthDate)
 	}
@@ -102,7 +102,7 @@ func (c *Call) otherLanguage() string {
 	switch all := c.languages(); {
 	case len(all) != 2:
 		return ""
-	case all[0].Tag == c.Lang:
+	case all[0].Tag == c.Language.Tag:
 		return all[1].Tag
 	default:
 		return all[0].Tag
@@ -113,7 +113,7 @@ func (c *Call) otherLanguage() string {
 // keyed (I4). Only where the carrier has signed the number: nobody may find out by a borrowed one whether
 // it is on file. It is tried once; whoever fails with it keys the number.
 func (c *Call) ownNumber(ctx context.Context) bool {
-	if c.Member.Verified() || c.IDTries > 0 || c.Attested != "A" || c.Caller == "" {
+	if c.Member.Verified() || c.Tries.Verify > 0 || c.Attested != "A" || c.Caller == "" {
 		return false
 	}
 	yes, err := c.Members.OnFile(ctx, c.Caller)
@@ -125,8 +125,8 @@ func (c *Call) ownNumber(ctx context.Context) bool {
 
 // leaveGuest forgets a guest's entries: a member's account is another matter.
 func (c *Call) leaveGuest() {
-	if c.Guest {
-		c.Guest, c.Account, c.Holder, c.Kind, c.Attempt = false, "", "", "", ""
+	if c.Guest.Paying {
+		c.Guest, c.Account, c.Attempt = Guest{}, Account{}, ""
 	}
 }
 
@@ -135,7 +135,7 @@ func (c *Call) toAccount() Next {
 	switch {
 	case c.Member.Verified():
 		return Go(ChooseAccount)
-	case c.IDTries >= c.Policy.IDTriesPerCall:
+	case c.Tries.Verify >= c.Policy.IDTriesPerCall:
 		return c.toPerson("not-verified", MainMenu)
 	}
 	return Go(AskAccount)
@@ -148,7 +148,7 @@ func isSelector(c *Call, digits string) bool {
 
 func keepAccount(_ context.Context, c *Call, a Answer) Next {
 	// Kept, not looked up: nothing may tell a known number from an unknown one (I1).
-	c.Claim.Selector, _ = billing.ParseSelector(a.Keys, c.Policy)
+	c.Keyed.Selector, _ = billing.ParseSelector(a.Keys, c.Policy)
 	return Go(AskBirthDate)
 }
 
@@ -163,24 +163,24 @@ func isBirthDate(c *Call, digits string) bool {
 func isInvoice(digits string) bool { return len(digits) == 8 && digits[0] >= '2' }
 
 func keepBirthDate(_ context.Context, c *Call, a Answer) Next {
-	c.Claim.BirthDate, c.Claim.Invoice = "", ""
+	c.Keyed.BirthDate, c.Keyed.Invoice = "", ""
 	if isInvoice(a.Keys) {
-		c.Claim.Invoice = a.Keys
+		c.Keyed.Invoice = a.Keys
 	} else if born, err := billing.ParseBirthDate(a.Keys, c.today()); err == nil {
-		c.Claim.BirthDate = born.String()
+		c.Keyed.BirthDate = born.String()
 	}
 	return Go(AskZIP)
 }
 
 func keepZIP(_ context.Context, c *Call, a Answer) Next {
-	c.Claim.ZIP = a.Keys
+	c.Keyed.ZIP = a.Keys
 	return Go(Verify)
 }
 
 // verify looks up once, for every factor. Unknown, wrong and locked get one line (I1).
 func verify(ctx context.Context, c *Call, _ Answer) Next {
-	try := VerifyTry{Claim: c.Claim, Call: c.Session.Call, Turn: c.Session.Turn, Caller: c.Caller, At: c.now}
-	c.Claim = Claim{} // what was keyed ends with the turn that looks up
+	try := VerifyTry{Keyed: c.Keyed, Call: c.Session.Call, Turn: c.Session.Turn, Caller: c.Caller, At: c.now}
+	c.Keyed = Identification{} // what was keyed ends with the turn that looks up
 	got, err := c.Members.Verify(ctx, try)
 	if err != nil && !errors.Is(err, ErrNotVerified) {
 		// Its COMMIT may have lost its reply: the same call and turn again gives the first result.
@@ -197,16 +197,16 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	case err != nil:
 		return c.stumbled(err)
 	}
-	c.Member, c.Account = got.Member, got.Account
+	c.Member, c.Account = got.Member, Account{Number: got.Account}
 	c.keepLanguage(ctx)
-	if c.WantsTexts {
+	if c.FollowUp.TextsWanted {
 		return c.textsOn(ctx)
 	}
 	if c.findDropped(ctx) {
 		c.mark(ctx, TellDropped)
 		return Go(TellDropped)
 	}
-	if c.Account == "" {
+	if c.Account.Number == "" {
 		c.mark(ctx, ChooseAccount)
 		return Go(ChooseAccount)
 	}
@@ -216,8 +216,8 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 
 // triedToVerify asks from the beginning, as often as a call may try (I5).
 func (c *Call) triedToVerify() Next {
-	c.IDTries++
-	if c.IDTries >= c.Policy.IDTriesPerCall {
+	c.Tries.Verify++
+	if c.Tries.Verify >= c.Policy.IDTriesPerCall {
 		return c.toPerson("not-verified", MainMenu)
 	}
 	return Go(AskAccount)
@@ -225,10 +225,10 @@ func (c *Call) triedToVerify() Next {
 
 // keepLanguage carries the language of a member who calls from the number on file over to texts and letters (K2).
 func (c *Call) keepLanguage(ctx context.Context) {
-	if !c.LangKnown || c.Caller == "" || c.Caller != c.Member.Phone {
+	if !c.Language.Known || c.Caller == "" || c.Caller != c.Member.Phone {
 		return
 	}
-	if err := c.Members.Speaks(ctx, c.Member.ID, c.Lang); err != nil {
+	if err := c.Members.SetLanguage(ctx, c.Member.ID, c.Language.Tag); err != nil {
 		c.Log.Warn("the member's language was not kept", "call", c.Session.Call, "error", err)
 	}
 }
@@ -241,10 +241,10 @@ func accountsToChoose(ctx context.Context, c *Call) Next {
 	}
 	c.Accounts = nil
 	for _, a := range accounts[:min(len(accounts), c.Policy.MenuMaxOptions)] { // V1
-		c.Accounts = append(c.Accounts, AccountChoice{Number: a.Number, Kind: a.Kind})
+		c.Accounts = append(c.Accounts, Account{Number: a.Number, Kind: a.Kind})
 	}
 	if len(c.Accounts) == 1 {
-		c.Account = c.Accounts[0].Number
+		c.Account = c.Accounts[0]
 		return Go(TellStanding)
 	}
 	return Proceed()
@@ -253,7 +253,7 @@ func accountsToChoose(ctx context.Context, c *Call) Next {
 func accountOptions(c *Call) []Option {
 	var list []Option
 	for _, a := range c.Accounts {
-		list = append(list, Option{Name: a.Number, Says: "option-account", Args: Args{"Account": c.accountName(a.Kind), "Last": lastFour(c.Lang, a.Number)}})
+		list = append(list, Option{Name: a.Number, Says: "option-account", Args: Args{"Account": c.accountName(a.Kind), "Last": lastFour(c.Language.Tag, a.Number)}})
 	}
 	if c.payableTogether() {
 		list = append(list, Option{Name: "all", Says: "option-all-accounts", Hears: "hears-all"})
@@ -262,18 +262,18 @@ func accountOptions(c *Call) []Option {
 }
 
 func chooseAccount(ctx context.Context, c *Call, a Answer) Next {
-	c.Queue, c.Several = nil, false
+	c.Batch = Batch{}
 	if a.Option == "all" {
 		return Go(TellAll)
 	}
-	c.Account = a.Option
+	c.Account = Account{Number: a.Option}
 	c.mark(ctx, TellStanding)
 	return Go(TellStanding)
 }
 
 // mark writes a milestone. The call goes on without it: it is only needed when Redis loses the session.
 func (c *Call) mark(ctx context.Context, step StepName) {
-	if err := c.Logbook.Milestone(ctx, c.milestone(step, c.now)); err != nil {
+	if err := c.Milestones.SaveMilestone(ctx, c.milestone(step, c.now)); err != nil {
 		c.Log.Warn("milestone not written", "call", c.Session.Call, "step", string(step), "error", err)
 	}
 }

@@ -20,7 +20,7 @@ func mainOptions(c *Call) []Option {
 	list = append(list,
 		Option{Name: "ways", Says: "option-how-to-pay", Hears: "hears-how"},
 		Option{Name: "texts", Says: "option-texts", Hears: "hears-texts"})
-	if other := c.otherLanguage(); other != "" && c.LangRecalled { // who was just asked is not asked again
+	if other := c.otherLanguage(); other != "" && c.Language.Recalled { // who was just asked is not asked again
 		list = append(list, Option{Name: "language", Says: "option-language", Lang: other})
 	}
 	return list
@@ -34,7 +34,7 @@ func rightOrChange(*Call) []Option {
 // consentOrChange answers the read-back of a payment. For a card its key is the consent, and no word stands for a key (P3).
 func consentOrChange(c *Call) []Option {
 	list := rightOrChange(c)
-	if c.Method == payments.Card {
+	if c.Payment.Method == payments.Card {
 		list[0].Hears = ""
 	}
 	return list
@@ -50,8 +50,8 @@ func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 		c.say("tell-other-ways", Args{"MailDay": c.mailDay()})
 	case "hours":
 		args := c.agentHours()
-		args["TTY"] = voiceprompts.Phone(c.Lang, c.Policy.TTY)
-		args["GroupPhone"], args["DOIPhone"] = voiceprompts.Phone(c.Lang, c.Policy.GroupPhone), voiceprompts.Phone(c.Lang, c.Policy.DOIPhone)
+		args["TTY"] = voiceprompts.Phone(c.Language.Tag, c.Policy.TTY)
+		args["GroupPhone"], args["DOIPhone"] = voiceprompts.Phone(c.Language.Tag, c.Policy.GroupPhone), voiceprompts.Phone(c.Language.Tag, c.Policy.DOIPhone)
 		c.say("tell-hours", args)
 		if len(c.Policy.WalkInList) > 0 {
 			c.say("tell-walk-in", Args{"Places": c.places()})
@@ -78,7 +78,7 @@ func (c *Call) dueRule() Args {
 	month := c.nextToPay()
 	due := c.Calendar.DueAt(billing.KindHealth, "", month)
 	return Args{
-		"BillDay": voiceprompts.ShortDay(c.Lang, c.Calendar.BillDate(month)), "Month": voiceprompts.MonthName(c.Lang, c.Calendar.CoverageMonth(month).Month),
+		"BillDay": voiceprompts.ShortDay(c.Language.Tag, c.Calendar.BillDate(month)), "Month": voiceprompts.MonthName(c.Language.Tag, c.Calendar.CoverageMonth(month).Month),
 		"Day": c.day(due), "Time": c.timeOfDay(due), "PaperDay": c.shortDay(month, c.Policy.PaperBillPromiseDay),
 	}
 }
@@ -94,7 +94,7 @@ func (c *Call) mailDay() voiceprompts.Speech {
 }
 
 func (c *Call) shortDay(m billing.Month, day int) voiceprompts.Speech {
-	return voiceprompts.ShortDay(c.Lang, billing.Date{Year: m.Year, Month: m.Month, Day: day})
+	return voiceprompts.ShortDay(c.Language.Tag, billing.Date{Year: m.Year, Month: m.Month, Day: day})
 }
 
 // agentHours are those of an ordinary day (H1).
@@ -138,12 +138,12 @@ func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 		if err := c.Texts.Stop(ctx, c.Caller, c.cause()); err != nil {
 			return c.stumbled(err)
 		}
-		c.WantsTexts = false
+		c.FollowUp.TextsWanted = false
 		c.say("texts-off", callerEnding(c))
 		return Go(MainMenu)
 	case "on":
 		if !c.Member.Verified() {
-			c.WantsTexts = true
+			c.FollowUp.TextsWanted = true
 			c.say("texts-need-proof", nil)
 			return c.toAccount()
 		}
@@ -153,7 +153,7 @@ func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 }
 
 func (c *Call) textsOn(ctx context.Context) Next {
-	c.WantsTexts = false
+	c.FollowUp.TextsWanted = false
 	err := c.Texts.Start(ctx, c.Caller, c.cause())
 	switch {
 	case errors.Is(err, ErrTextStart): // the carrier's own block is lifted by a text from the number alone (O4)

@@ -35,8 +35,8 @@ const (
 	Reminder PlacedFor = "reminder"
 )
 
-// Refusals takes down who wants no more calls.
-type Refusals interface {
+// CallRefusals takes down who wants no more calls.
+type CallRefusals interface {
 	// NoMoreCalls ends our reminder calls to a number. cause names the call and turn, so that the
 	// same key again is one wish.
 	NoMoreCalls(ctx context.Context, number, cause string) error
@@ -66,7 +66,7 @@ func (c *Call) firstStep(p *Placed) StepName {
 	if p == nil {
 		return Greeting
 	}
-	c.PlacedFor, c.LangKnown = p.For, false
+	c.PlacedFor, c.Language.Known = p.For, false
 	c.knowLanguage(p.Lang)
 	switch {
 	case p.Machine:
@@ -80,13 +80,15 @@ func (c *Call) firstStep(p *Placed) StepName {
 // begun notes the call, so that it counts among those in progress and keeps its reason if its session
 // is lost.
 func begun(ctx context.Context, c *Call) Next {
-	if c.Tries == 0 {
+	if c.Question.Misses == 0 {
 		c.mark(ctx, MainMenu)
 	}
 	return Proceed()
 }
 
-func ourPhone(c *Call) Args { return Args{"Phone": voiceprompts.Phone(c.Lang, c.Policy.ServicePhone)} }
+func ourPhone(c *Call) Args {
+	return Args{"Phone": voiceprompts.Phone(c.Language.Tag, c.Policy.ServicePhone)}
+}
 
 // goOn leads into the pay flow; who has no language on file chooses one first (K2).
 func goOn(_ context.Context, c *Call, _ Answer) Next {
@@ -100,10 +102,10 @@ func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "no-calls" {
 		return goOn(ctx, c, a)
 	}
-	if c.Refusals == nil {
+	if c.CallRefusals == nil {
 		return c.toPerson("no-calls", MainMenu)
 	}
-	if err := c.Refusals.NoMoreCalls(ctx, c.Caller, c.cause()); err != nil {
+	if err := c.CallRefusals.NoMoreCalls(ctx, c.Caller, c.cause()); err != nil {
 		return c.stumbled(err)
 	}
 	c.say("no-more-calls", nil)
@@ -113,5 +115,5 @@ func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 // eft says whether a bank debit may be consented to on this call: by policy (P1), never on a call that
 // nobody asked for (E2), and in a language that has words for it (E4).
 func (c *Call) eft() bool {
-	return c.Policy.EFTEnabled && c.PlacedFor != Reminder && payments.CanAssent(c.Lang)
+	return c.Policy.EFTEnabled && c.PlacedFor != Reminder && payments.CanAssent(c.Language.Tag)
 }

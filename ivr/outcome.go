@@ -9,7 +9,7 @@ import (
 
 // speakHold says that it takes a moment, then that we are still at it (V7).
 func speakHold(_ context.Context, c *Call) Next {
-	if c.Holds == 0 {
+	if c.OnHold.Turns == 0 {
 		c.say("hold", nil)
 	} else {
 		c.say("still-at-it", nil)
@@ -26,10 +26,10 @@ func hold(ctx context.Context, c *Call, _ Answer) Next {
 	if err != nil {
 		c.Log.Warn("outcome not known while on hold", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
 	}
-	if c.now.Sub(c.HoldSince) >= c.Policy.HoldPatienceSeconds.Duration() {
+	if c.now.Sub(c.OnHold.Since) >= c.Policy.HoldPatienceSeconds.Duration() {
 		return Go(TellOutcome)
 	}
-	c.Holds++
+	c.OnHold.Turns++
 	return Go(Holding)
 }
 
@@ -38,7 +38,7 @@ func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 	a, err := c.Desk.Outcome(ctx, c.Attempt)
 	if err != nil {
 		c.Log.Warn("outcome not readable", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
-		c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account, Attempt: c.Attempt})
+		c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account.Number, Attempt: c.Attempt})
 		return Go(Goodbye)
 	}
 	switch {
@@ -47,7 +47,7 @@ func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 	case a.State == payments.Declined:
 		return c.tellDeclined(ctx, a)
 	case a.State.Open() && a.AwaitsLetter && a.NotBefore.IsZero():
-		c.say("recorded-for-letter", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
+		c.say("recorded-for-letter", Args{"Reference": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("in-flight", a))
 		return c.afterOne()
 	case a.State.Open():
 		return c.tellUnknown(ctx, a)
@@ -61,16 +61,16 @@ func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 
 func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
 	c.heard(ctx, a)
-	args := Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}
+	args := Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Language.Tag, a.Reference)}
 	if a.Method == payments.Bank {
 		c.say("accepted", args, c.fact("paid", a))
 	} else {
 		c.say("received", args, c.fact("paid", a))
 	}
 	if a.TextTo != "" {
-		c.say("receipt-goes", Args{"Last": lastFour(c.Lang, a.TextTo)})
+		c.say("receipt-goes", Args{"Last": lastFour(c.Language.Tag, a.TextTo)})
 	} else {
-		c.Receipts = append(c.Receipts, a.Key)
+		c.FollowUp.Receipts = append(c.FollowUp.Receipts, a.Key)
 	}
 	return Go(OfferText)
 }
@@ -85,8 +85,8 @@ func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
 	default:
 		c.say("declined-card", nil, c.notCharged(a))
 	}
-	c.Captures++
-	if c.Captures >= c.Policy.PayTriesCall {
+	c.Captures.Failed++
+	if c.Captures.Failed >= c.Policy.PayTriesCall {
 		return c.toPerson("declined", c.onward())
 	}
 	return Go(AfterDecline)
@@ -94,9 +94,9 @@ func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
 
 // tellUnknown is the sentence of L3: what we have, what we do not know, and how it will be learnt.
 func (c *Call) tellUnknown(ctx context.Context, a payments.Attempt) Next {
-	c.say("outcome-unknown", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("unknown", a))
+	c.say("outcome-unknown", Args{"Reference": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("unknown", a))
 	if a.TextTo != "" {
-		c.say("result-by-text", Args{"Last": lastFour(c.Lang, a.TextTo)})
+		c.say("result-by-text", Args{"Last": lastFour(c.Language.Tag, a.TextTo)})
 	} else {
 		c.mark(ctx, Goodbye) // however the call ends now, it has not broken off: the next one tells
 		c.say("result-by-phone", Args{"Time": c.timeOfDay(laterToday(c.now, c.Calendar.Zone()))})
@@ -114,14 +114,14 @@ func (c *Call) heard(ctx context.Context, a payments.Attempt) {
 // mayOfferText offers a receipt once, where something was paid for which none goes by itself and there is
 // a number to text.
 func mayOfferText(ctx context.Context, c *Call) Next {
-	if c.Several && len(c.Queue) > 0 { // offered when the last account is paid
+	if c.Batch.Confirmed && len(c.Batch.Queue) > 0 { // offered when the last account is paid
 		return Go(NextAccount)
 	}
-	c.Several = false
-	if len(c.Receipts) == 0 || c.TextOffered || c.Caller == "" {
+	c.Batch = Batch{}
+	if len(c.FollowUp.Receipts) == 0 || c.FollowUp.ReceiptOffered || c.Caller == "" {
 		return Go(AnythingElse)
 	}
-	switch arrives, err := c.Texts.Arrives(ctx, c.Caller); {
+	switch arrives, err := c.Texts.TextsArrive(ctx, c.Caller); {
 	case err != nil: // in doubt nothing is promised
 		return Go(AnythingElse)
 	case !arrives:
@@ -131,16 +131,16 @@ func mayOfferText(ctx context.Context, c *Call) Next {
 }
 
 func textReceipt(ctx context.Context, c *Call, a Answer) Next {
-	c.TextOffered = true // once it is answered: a wrong key or a person asked for is no answer
+	c.FollowUp.ReceiptOffered = true // once it is answered: a wrong key or a person asked for is no answer
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	for _, key := range c.Receipts {
+	for _, key := range c.FollowUp.Receipts {
 		if err := c.Desk.TextResult(ctx, key, c.Caller); err != nil {
 			return c.stumbled(err)
 		}
 	}
-	c.Receipts = nil
+	c.FollowUp.Receipts = nil
 	c.say("receipt-goes", callerEnding(c))
 	return Go(AnythingElse)
 }
@@ -149,7 +149,7 @@ func anythingElse(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "more" {
 		return Go(Goodbye)
 	}
-	c.Captures, c.Faults, c.Several, c.Queue = 0, 0, false, nil
+	c.Captures, c.Batch = Captures{}, Batch{}
 	if !c.Member.Verified() {
 		return Go(MainMenu)
 	}

@@ -26,7 +26,7 @@ func onlyMethod(_ context.Context, c *Call) Next {
 }
 
 // bankAllowed: a guest pays by bank only where that is switched on (I2).
-func (c *Call) bankAllowed() bool { return c.eft() && (!c.Guest || c.Policy.GuestEFT) }
+func (c *Call) bankAllowed() bool { return c.eft() && (!c.Guest.Paying || c.Policy.GuestEFT) }
 
 func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "bank" {
@@ -36,34 +36,34 @@ func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 }
 
 func (c *Call) byBank() Next {
-	c.Method, c.BankType = payments.Bank, payments.NoBank
+	c.Payment.Method, c.Payment.BankType = payments.Bank, payments.NoBank
 	return Go(ChooseBankType)
 }
 
 func (c *Call) byCard() Next {
-	c.Method, c.BankType = payments.Card, payments.NoBank
+	c.Payment.Method, c.Payment.BankType = payments.Card, payments.NoBank
 	return c.readBack()
 }
 
 // businessChecking: a group pays from business checking, and nothing is asked (B4, E1).
 func businessChecking(_ context.Context, c *Call) Next {
-	if c.Kind == billing.KindGroup {
-		c.BankType = payments.BusinessChecking
+	if c.Account.Kind == billing.KindGroup {
+		c.Payment.BankType = payments.BusinessChecking
 		return c.readBack()
 	}
 	return Proceed()
 }
 
 func chooseBankType(_ context.Context, c *Call, a Answer) Next {
-	c.BankType = payments.BankType(a.Option)
-	if c.Guest && c.Holder == "" {
+	c.Payment.BankType = payments.BankType(a.Option)
+	if c.Guest.Paying && c.Guest.Holder == "" {
 		return Go(GuestName)
 	}
 	return c.readBack()
 }
 
 func (c *Call) fee() billing.Money {
-	if c.Method == payments.Card {
+	if c.Payment.Method == payments.Card {
 		return c.Policy.CardFeeCents
 	}
 	return 0
@@ -72,9 +72,9 @@ func (c *Call) fee() billing.Money {
 // beforeReadBack says a fee with the total (P2) and, close to the cut-off, which instant counts (C7).
 func beforeReadBack(_ context.Context, c *Call) Next {
 	if fee := c.fee(); fee > 0 {
-		c.tell("card-fee", Args{"Fee": c.exact(fee), "Total": c.exact(c.Amount + fee)})
+		c.tell("card-fee", Args{"Fee": c.exact(fee), "Total": c.exact(c.Payment.Amount + fee)})
 	}
-	c.sayCutoff(c.NextDueAt)
+	c.sayCutoff(c.Account.DueAt)
 	return Proceed()
 }
 
@@ -85,12 +85,12 @@ func (c *Call) sayCutoff(dueAt time.Time) {
 }
 
 func readBackArgs(c *Call) Args {
-	return Args{"Amount": c.exact(c.Amount + c.fee()), "Account": c.accountName(c.Kind), "How": c.howSpoken()}
+	return Args{"Amount": c.exact(c.Payment.Amount + c.fee()), "Account": c.accountName(c.Account.Kind), "How": c.howSpoken()}
 }
 
 // howSpoken names the way to pay within a sentence.
 func (c *Call) howSpoken() voiceprompts.Speech {
-	switch c.BankType {
+	switch c.Payment.BankType {
 	case payments.Checking:
 		return c.phrase("from-checking")
 	case payments.Savings:
@@ -104,28 +104,28 @@ func (c *Call) howSpoken() voiceprompts.Speech {
 
 func confirmReadBack(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
-		if c.Guest {
+		if c.Guest.Paying {
 			return Go(AskAmount)
 		}
 		return Go(PayMenu)
 	}
-	if c.Method == payments.Bank {
+	if c.Payment.Method == payments.Bank {
 		return Go(AskWrittenNotice)
 	}
-	c.Terms = c.Said // for a card this key is the consent (P3)
+	c.Consent = ConsentState{Terms: c.LastSaid} // for a card this key is the consent (P3)
 	return Go(TakeMoney)
 }
 
 // offer writes the attempt down before the capture is spoken.
 func offer(ctx context.Context, c *Call) Next {
-	if c.TextTo == "" && !c.Letter {
+	if c.Notice.TextTo == "" && !c.Notice.Letter {
 		if err := c.textByConsent(ctx); err != nil {
 			return c.stumbled(err)
 		}
 	}
 	a, err := c.Desk.Offer(ctx, payments.Attempt{
-		Call: c.Session.Call, Turn: c.Session.Turn, Account: c.Account, Cents: c.Amount, Fee: c.fee(),
-		Method: c.Method, BankType: c.BankType, Guest: c.Guest, Caller: c.Caller, Holder: c.holder(), Language: c.Lang,
+		Call: c.Session.Call, Turn: c.Session.Turn, Account: c.Account.Number, Cents: c.Payment.Amount, Fee: c.fee(),
+		Method: c.Payment.Method, BankType: c.Payment.BankType, Guest: c.Guest.Paying, Caller: c.Caller, Holder: c.holder(), Language: c.Language.Tag,
 	})
 	switch {
 	case errors.Is(err, payments.ErrLimit), errors.Is(err, payments.ErrFrozen):
@@ -155,7 +155,7 @@ func captured(ctx context.Context, c *Call, a Answer) Next {
 			return c.stumbled(err)
 		}
 		// From here on nothing is said of this payment, also on the next call, until a person knows.
-		c.Attempt, c.Unsettled = "", true
+		c.Attempt, c.Unreconciled = "", true
 		c.mark(ctx, LostPlace)
 		c.say("cannot-take-now", nil)
 		return c.toPerson("capture-charged", AnythingElse)
@@ -189,8 +189,7 @@ func (c *Call) tokenized(ctx context.Context, got *Capture) Next {
 		return c.captureFailed(ctx)
 	}
 	token := payments.Token{Value: got.Token, Last4: got.Last}
-	if c.Method == payments.Bank {
-		c.BankName = got.Bank
+	if c.Payment.Method == payments.Bank {
 		_, err := c.Desk.Tokenize(ctx, c.Attempt, token)
 		switch {
 		case errors.Is(err, payments.ErrClosed):
@@ -198,14 +197,14 @@ func (c *Call) tokenized(ctx context.Context, got *Capture) Next {
 		case err != nil:
 			return c.stumbled(err)
 		}
-		c.BankLast = got.Last
+		c.Payment.BankLast = got.Last
 		return Go(Terms)
 	}
 	return c.authorize(ctx, payments.Authorization{
-		Key: c.Attempt, Token: &token, Copy: payments.NoCopy, TextTo: c.TextTo, TextAsked: c.TextAsked,
+		Key: c.Attempt, Token: &token, Copy: payments.NoCopy, TextTo: c.Notice.TextTo, TextAsked: c.Notice.TextAsked,
 		Consent: payments.Consent{
-			Terms: c.Terms.Words, Version: c.Terms.Version, Language: c.Lang, Given: "key 1",
-			TermsAt: c.Terms.At, GivenAt: c.now,
+			Terms: c.Consent.Terms.Words, Version: c.Consent.Terms.Version, Language: c.Language.Tag, Given: "key 1",
+			TermsAt: c.Consent.Terms.At, GivenAt: c.now,
 		},
 	})
 }
@@ -215,7 +214,7 @@ func (c *Call) stopped(ctx context.Context) Next {
 	if next, ok := c.giveUpOffer(ctx, "stopped"); !ok {
 		return next
 	}
-	if c.Several { // every account of a round is paid the way that was read back
+	if c.Batch.Confirmed { // every account of a round is paid the way that was read back
 		return Go(CaptureFailed)
 	}
 	return Go(ChooseMethod)
@@ -223,11 +222,11 @@ func (c *Call) stopped(ctx context.Context) Next {
 
 // captureFailed counts the capture and lets the caller choose what to do next.
 func (c *Call) captureFailed(ctx context.Context) Next {
-	c.Captures++
+	c.Captures.Failed++
 	if next, ok := c.giveUpOffer(ctx, "capture-failed"); !ok {
 		return next
 	}
-	if c.Captures >= c.Policy.PayTriesCall {
+	if c.Captures.Failed >= c.Policy.PayTriesCall {
 		return c.toPerson("capture-failed", c.onward())
 	}
 	return Go(CaptureFailed)
@@ -239,7 +238,7 @@ func (c *Call) connectorError(ctx context.Context, got *Capture) Next {
 		c.Log.Error("the Pay connector is misconfigured: mend it, no payment can be taken", "call", c.Session.Call, "code", got.ErrorCode)
 		return c.noCapture(ctx)
 	case got.Declined:
-		c.Captures++
+		c.Captures.Failed++
 		if next, ok := c.giveUpOffer(ctx, "refused-by-gateway"); !ok {
 			return next
 		}
@@ -250,8 +249,8 @@ func (c *Call) connectorError(ctx context.Context, got *Capture) Next {
 
 // freshCapture tries once more by itself, then leads to a person.
 func (c *Call) freshCapture(ctx context.Context) Next {
-	c.Faults++
-	if c.Faults > 1 {
+	c.Captures.Faults++
+	if c.Captures.Faults > 1 {
 		return c.noCapture(ctx)
 	}
 	if next, ok := c.giveUpOffer(ctx, "capture-again"); !ok {
@@ -273,7 +272,7 @@ func (c *Call) giveUpOffer(ctx context.Context, says string) (Next, bool) {
 	if next, closed := c.closeOffer(ctx); !closed {
 		return next, false
 	}
-	c.say(says, nil, Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt})
+	c.say(says, nil, Fact{Says: "not-charged", Account: c.Account.Number, Attempt: c.Attempt})
 	return Next{}, true
 }
 
@@ -281,7 +280,7 @@ func (c *Call) giveUpOffer(ctx context.Context, says string) (Next, bool) {
 func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
 	err := c.Desk.CloseOffer(ctx, c.Attempt)
 	if errors.Is(err, payments.ErrTooLate) {
-		c.HoldSince, c.Holds = c.now, 0
+		c.OnHold = OnHold{Since: c.now}
 		return Go(Holding), false
 	}
 	if err != nil {
@@ -293,10 +292,10 @@ func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
 func tryAgainOptions(c *Call) []Option {
 	var list []Option
 	list = append(list, Option{Name: "again", Says: "option-try-again"})
-	if c.Method == payments.Card && c.bankAllowed() && !c.Several {
+	if c.Payment.Method == payments.Card && c.bankAllowed() && !c.Batch.Confirmed {
 		list = append(list, Option{Name: "bank", Says: "option-bank"})
 	}
-	if c.Method == payments.Bank && c.Policy.CardsAccepted && !c.Several {
+	if c.Payment.Method == payments.Bank && c.Policy.CardsAccepted && !c.Batch.Confirmed {
 		list = append(list, Option{Name: "card", Says: "option-card"})
 	}
 	return append(list, Option{Name: "nothing", Says: "option-not-now"})

@@ -22,13 +22,13 @@ func reachPerson(ctx context.Context, c *Call) Next {
 	if to, _ := c.whom(); to == "" || !c.Hours.Open(c.now) {
 		return c.nobodyThere()
 	}
-	c.HandOffRef, c.PersonTurn = c.NewRef(), c.Session.Turn
+	c.ToPerson.Ref, c.ToPerson.Turn = c.NewRef(), c.Session.Turn
 	h := HandOff{
-		Ref: c.HandOffRef, Context: c.handOffContext(ctx),
-		Call: c.Session.Call, Turn: c.Session.Turn, Reason: c.PersonFor, Verified: c.Member.Verified(), Account: c.Account,
-		Attempt: c.Attempt, Lang: c.Lang, Step: c.CameFrom, At: c.now,
+		Ref: c.ToPerson.Ref, Context: c.handOffContext(ctx),
+		Call: c.Session.Call, Turn: c.Session.Turn, Reason: c.ToPerson.Reason, Verified: c.Member.Verified(), Account: c.Account.Number,
+		Attempt: c.Attempt, Lang: c.Language.Tag, Step: c.ToPerson.From, At: c.now,
 	}
-	if err := c.Logbook.HandOff(ctx, h); err != nil { // the transfer matters more than its record
+	if err := c.HandOffs.RecordHandOff(ctx, h); err != nil { // the transfer matters more than its record
 		c.Log.Warn("hand-over not recorded", "call", c.Session.Call, "error", err)
 	}
 	return Proceed()
@@ -40,10 +40,10 @@ const groupLine = "group-line"
 
 // whom says where a person is dialled, and what that person hears first.
 func (c *Call) whom() (to, whisper string) {
-	if c.PersonFor == groupLine {
+	if c.ToPerson.Reason == groupLine {
 		return c.Policy.GroupPhone, ""
 	}
-	return c.Policy.AgentDial, c.HandOffRef
+	return c.Policy.AgentDial, c.ToPerson.Ref
 }
 
 // nobodyThere says when people are there and what can be done now.
@@ -60,18 +60,18 @@ func (c *Call) nobodyThere() Next {
 }
 
 // handOffContext is what the person hears and sees (H3).
-func (c *Call) handOffContext(ctx context.Context) Context {
-	h := Context{Tier: "T0", Doing: c.CameFrom, TriesLeft: max(0, c.Policy.IDTriesPerCall-c.IDTries)}
+func (c *Call) handOffContext(ctx context.Context) AgentContext {
+	h := AgentContext{Tier: "T0", Doing: c.ToPerson.From, TriesLeft: max(0, c.Policy.IDTriesPerCall-c.Tries.Verify)}
 	switch {
 	case c.Member.Verified():
 		h.Tier = "T2"
-	case c.Guest:
+	case c.Guest.Paying:
 		h.Tier = "T1"
 	}
-	if n := len(c.Account); n >= 4 {
-		h.Account = c.Account[n-4:]
+	if n := len(c.Account.Number); n >= 4 {
+		h.Account = c.Account.Number[n-4:]
 	}
-	if c.Unsettled {
+	if c.Unreconciled {
 		h.Payment = "unknown"
 	}
 	if c.Attempt == "" {
@@ -79,7 +79,7 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 	}
 	a, err := c.Desk.Outcome(ctx, c.Attempt)
 	switch {
-	case c.Unsettled:
+	case c.Unreconciled:
 	case err != nil || a.State.Open(): // not known is treated like open: do not take another
 		h.Payment = "open"
 	case a.State == payments.Taken:
@@ -138,16 +138,18 @@ func keepCallbackNumber(_ context.Context, c *Call, a Answer) Next {
 	return Go(CallbackReadBack)
 }
 
-func callbackArgs(c *Call) Args { return Args{"Phone": voiceprompts.Phone(c.Lang, c.Callback.Number)} }
+func callbackArgs(c *Call) Args {
+	return Args{"Phone": voiceprompts.Phone(c.Language.Tag, c.Callback.Number)}
+}
 
 // bookCallback keeps the appointment with the member's deadline as its priority.
 func bookCallback(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
 		return Go(CallbackNumber)
 	}
-	err := c.Logbook.Book(ctx, Booking{
+	err := c.HandOffs.BookCallback(ctx, CallbackBooking{
 		Call: c.Session.Call, Turn: c.Session.Turn, Number: c.Callback.Number, From: c.Callback.From, Until: c.Callback.Until,
-		Reason: c.PersonFor, Account: c.Account, Lang: c.Lang, Deadline: c.NextDueAt, At: c.now,
+		Reason: c.ToPerson.Reason, Account: c.Account.Number, Lang: c.Language.Tag, Deadline: c.Account.DueAt, At: c.now,
 	})
 	if err != nil {
 		return c.stumbled(err)
@@ -161,25 +163,25 @@ func bookCallback(ctx context.Context, c *Call, a Answer) Next {
 // offers what else it can do, and after too many misses it says good-bye.
 func goOnAlone(_ context.Context, c *Call, _ Answer) Next {
 	switch {
-	case c.TriesCall >= c.Policy.TriesCall:
+	case c.Tries.Misses >= c.Policy.TriesCall:
 		return Go(Goodbye)
-	case c.PersonFor == "tries" && !c.Member.Verified() && c.CameFrom == MainMenu:
+	case c.ToPerson.Reason == "tries" && !c.Member.Verified() && c.ToPerson.From == MainMenu:
 		return Go(Goodbye)
-	case c.PersonFor == "tries" && !c.Member.Verified():
+	case c.ToPerson.Reason == "tries" && !c.Member.Verified():
 		return Go(MainMenu)
-	case c.PersonFor == "tries":
+	case c.ToPerson.Reason == "tries":
 		return Go(AnythingElse)
-	case c.CameFrom == "":
+	case c.ToPerson.From == "":
 		return Go(MainMenu)
 	}
-	return Go(c.CameFrom)
+	return Go(c.ToPerson.From)
 }
 
 // transferOver: the person hung up after talking, or nobody could be reached (H5).
 func transferOver(ctx context.Context, c *Call, a Answer) Next {
 	t := a.Transfer
 	if t.Status == "completed" {
-		accepted, err := c.Logbook.Accepted(ctx, c.Session.Call, c.PersonTurn)
+		accepted, err := c.HandOffs.HandOffAccepted(ctx, c.Session.Call, c.ToPerson.Turn)
 		if err != nil {
 			c.Log.Warn("not known whether a person took the call", "call", c.Session.Call, "error", err)
 		}
@@ -208,10 +210,10 @@ func findPlace(ctx context.Context, c *Call, _ Answer) Next {
 		case err != nil && !errors.Is(err, payments.ErrNoSuchAttempt):
 			return c.stumbled(err)
 		case err == nil && a.State.Open():
-			c.Account, c.HoldSince = a.Account, c.now
+			c.Account.Number, c.OnHold = a.Account, OnHold{Since: c.now}
 			return Go(Holding)
 		case err == nil && (a.State == payments.Taken || a.State == payments.Declined):
-			c.Account, c.Method, c.TextTo = a.Account, a.Method, a.TextTo
+			c.Account.Number, c.Payment.Method, c.Notice.TextTo = a.Account, a.Method, a.TextTo
 			return Go(TellOutcome)
 		case err == nil:
 			if next, ok := c.giveUpOffer(ctx, "not-taken"); !ok {
@@ -220,7 +222,7 @@ func findPlace(ctx context.Context, c *Call, _ Answer) Next {
 		}
 	}
 	switch {
-	case c.Account != "" && c.Member.Verified():
+	case c.Account.Number != "" && c.Member.Verified():
 		return Go(TellStanding)
 	case c.Member.Verified():
 		return Go(ChooseAccount)

@@ -13,22 +13,22 @@ import (
 
 // tellAll says what every account owes and gathers those that can be paid now.
 func tellAll(ctx context.Context, c *Call, _ Answer) Next {
-	c.Queue, c.Several = nil, false
+	c.Batch = Batch{}
 	for _, choice := range c.Accounts {
 		owed, open, err := c.stands(ctx, choice.Number)
 		if err != nil {
 			return c.stumbled(err)
 		}
-		c.Account, c.Kind = choice.Number, choice.Kind
+		c.Account = choice
 		payable, err := c.payableNow(ctx, owed, open)
 		if err != nil {
 			return c.stumbled(err)
 		}
 		if payable {
-			c.Queue = append(c.Queue, Payable{Number: choice.Number, Kind: choice.Kind, Due: owed.TotalDue, Charge: owed.LatestCharge, DueAt: owed.NextDueAt})
+			c.Batch.Queue = append(c.Batch.Queue, Account{Number: choice.Number, Kind: choice.Kind, Due: owed.TotalDue, Charge: owed.LatestCharge, DueAt: owed.NextDueAt})
 		}
 	}
-	if len(c.Queue) == 0 {
+	if len(c.Batch.Queue) == 0 {
 		return Go(AnythingElse)
 	}
 	return Go(ChooseMethod)
@@ -74,8 +74,8 @@ func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt
 // speakReadBackAll reads every account and amount back, then the total (M7, P6).
 func speakReadBackAll(_ context.Context, c *Call) Next {
 	var total billing.Money
-	c.sayCutoff(slices.MinFunc(c.Queue, func(a, b Payable) int { return a.DueAt.Compare(b.DueAt) }).DueAt)
-	for _, p := range c.Queue {
+	c.sayCutoff(slices.MinFunc(c.Batch.Queue, func(a, b Account) int { return a.DueAt.Compare(b.DueAt) }).DueAt)
+	for _, p := range c.Batch.Queue {
 		c.say("read-back-one", Args{"Amount": c.exact(p.Due + c.fee()), "Account": c.accountName(p.Kind)})
 		total += p.Due + c.fee()
 	}
@@ -88,34 +88,33 @@ func speakReadBackAll(_ context.Context, c *Call) Next {
 
 func confirmAll(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
-		c.Queue = nil
+		c.Batch = Batch{}
 		return Go(ChooseAccount)
 	}
-	c.Several = true
-	c.Terms = c.Said // for cards this key is the consent to each of them (P3)
-	c.TextTo, c.TextAsked, c.Letter, c.NoticeChosen, c.Receipts = "", false, false, false, nil
+	c.Batch.Confirmed = true
+	c.Consent = ConsentState{Terms: c.LastSaid} // for cards this key is the consent to each of them (P3)
+	c.Notice, c.FollowUp.Receipts = WrittenNotice{}, nil
 	return Go(NextAccount)
 }
 
 // nextAccount takes the next one, or ends the round.
 func nextAccount(_ context.Context, c *Call) Next {
-	if len(c.Queue) == 0 {
-		c.Several = false
+	if len(c.Batch.Queue) == 0 {
+		c.Batch = Batch{}
 		return Go(OfferText)
 	}
-	p := c.Queue[0]
-	c.Queue = c.Queue[1:]
-	c.Account, c.Kind, c.Due, c.PastDue, c.Charge, c.Amount, c.NextDueAt = p.Number, p.Kind, p.Due, 0, p.Charge, p.Due, p.DueAt
-	c.Captures, c.Faults, c.SecondOK = 0, 0, false
+	c.Account, c.Batch.Queue = c.Batch.Queue[0], c.Batch.Queue[1:]
+	c.Payment = Payment{Amount: c.Account.Due, Method: c.Payment.Method, BankType: c.Payment.BankType}
+	c.Captures = Captures{}
 	return Proceed()
 }
 
 func nextAccountArgs(c *Call) Args {
-	return Args{"Account": c.accountName(c.Kind), "Amount": c.exact(c.Amount + c.fee())}
+	return Args{"Account": c.accountName(c.Account.Kind), "Amount": c.exact(c.Payment.Amount + c.fee())}
 }
 
 func payNext(_ context.Context, c *Call, _ Answer) Next {
-	if c.Method == payments.Bank && !c.NoticeChosen {
+	if c.Payment.Method == payments.Bank && !c.Notice.Chosen {
 		return Go(AskWrittenNotice)
 	}
 	return Go(TakeMoney)
@@ -126,7 +125,7 @@ func (c *Call) afterOne() Next { return Go(c.onward()) }
 
 // onward is the next account of a round, or what else there is.
 func (c *Call) onward() StepName {
-	if c.Several {
+	if c.Batch.Confirmed {
 		return NextAccount
 	}
 	return AnythingElse
@@ -134,15 +133,15 @@ func (c *Call) onward() StepName {
 
 // beginAgain goes back to before the read-back: with another way to pay, all of it is read back anew.
 func (c *Call) beginAgain() {
-	if c.Several {
-		c.Several = false
-		c.Queue = slices.Insert(c.Queue, 0, Payable{Number: c.Account, Kind: c.Kind, Due: c.Due, Charge: c.Charge, DueAt: c.NextDueAt})
+	if c.Batch.Confirmed {
+		c.Batch.Confirmed = false
+		c.Batch.Queue = slices.Insert(c.Batch.Queue, 0, c.Account)
 	}
 }
 
 // readBack leads to the read-back of one account, or of all.
 func (c *Call) readBack() Next {
-	if len(c.Queue) > 0 && !c.Several {
+	if len(c.Batch.Queue) > 0 && !c.Batch.Confirmed {
 		return Go(ReadBackAll)
 	}
 	return Go(ReadBack)

@@ -14,7 +14,7 @@ func (c *Call) prompt(step Step) {
 	}
 	switch {
 	case step.Says == "":
-	case c.Tries > 0 && step.Again != "":
+	case c.Question.Misses > 0 && step.Again != "":
 		c.say(step.Again, args)
 	default:
 		c.say(step.Says, args)
@@ -22,7 +22,9 @@ func (c *Call) prompt(step Step) {
 }
 
 // say speaks one prompt in the caller's language.
-func (c *Call) say(key string, args Args, facts ...Fact) { c.sayIn(c.Lang, key, args, facts...) }
+func (c *Call) say(key string, args Args, facts ...Fact) {
+	c.sayIn(c.Language.Tag, key, args, facts...)
+}
 
 // sayIn speaks one prompt. Facts must match the prompt's own "says:" tags, to the letter.
 func (c *Call) sayIn(lang, key string, args Args, facts ...Fact) {
@@ -43,12 +45,12 @@ func (c *Call) tell(key string, args Args, facts ...Fact) {
 }
 
 // evidence is what this turn says, word for word, with the versions of its prompts (E8).
-func (c *Call) evidence() Heard {
+func (c *Call) evidence() Transcript {
 	words, versions := make([]string, len(c.said)), make([]string, len(c.said))
 	for i, s := range c.said {
 		words[i], versions[i] = s.Speech.Text(), s.Key+"@"+c.Prompts.Version(s.Lang, s.Key)
 	}
-	return Heard{Words: strings.Join(words, " "), Version: strings.Join(versions, " "), At: c.now}
+	return Transcript{Words: strings.Join(words, " "), Version: strings.Join(versions, " "), At: c.now}
 }
 
 func factsMatch(tags []string, facts []Fact) error {

@@ -87,9 +87,9 @@ func (in *Inbox) NoMoreCalls(ctx context.Context, number, cause string) error {
 	return nil
 }
 
-// Agrees records that the owner of a number wants reminder calls (O1, N10). The caller of this has proven who they
+// RecordCallConsent records that the owner of a number wants reminder calls (O1, N10). The caller of this has proven who they
 // are, and the number is theirs; words are what they were asked.
-func (in *Inbox) Agrees(ctx context.Context, number, words, cause string) error {
+func (in *Inbox) RecordCallConsent(ctx context.Context, number, words, cause string) error {
 	err := in.book.ChangeConsent(ctx, number, in.clock.Now(), func(NumberFacts) Effect {
 		return Effect{Calls: &Consent{Number: number, Source: FromKey, Words: words + " (key 1, " + cause + ")"}}
 	})

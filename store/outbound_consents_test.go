@@ -107,13 +107,13 @@ func TestAgreesToCalls(t *testing.T) {
 	ctx := context.Background()
 	mayBeAsked := func(when string, want bool) {
 		t.Helper()
-		if got, err := p.store.MayBeAsked(ctx, ben); err != nil || got != want {
+		if got, err := p.store.MayOfferCalls(ctx, ben); err != nil || got != want {
 			t.Errorf("%s: %t, %v", when, got, err)
 		}
 	}
 	mayBeAsked("at first", true)
 	for range 2 { // a turn that is run twice
-		if err := p.inbox.Agrees(ctx, ben, "Shall we call it?", "CA1/9"); err != nil {
+		if err := p.inbox.RecordCallConsent(ctx, ben, "Shall we call it?", "CA1/9"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -92,9 +92,9 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	}
 	texts := callTexts{s.store, inbox}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members: watchedMembers{people, d.Metrics},
-		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).TellLimits(d.Metrics.limitReached).Hold(calendar),
-		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Members:    watchedMembers{people, d.Metrics},
+		Desk:       payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).TellLimits(d.Metrics.limitReached).Hold(calendar),
+		Milestones: s.store, HandOffs: watchedHandOffs{s.store, d.Metrics}, Texts: texts, CallRefusals: inbox, CallConsents: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.voice, err = webhook.New(webhook.Config{
 		Engine: watchedTurns{s.Engine, d.Metrics}, Sessions: s.sessions, Calls: s.store, Outbound: s.outbound(), Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
-		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOvers: people,
+		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOffs: people,
 		Measure: d.Metrics.measureTurn,
 		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})

@@ -63,16 +63,16 @@ func (w watchedMembers) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Veri
 	return got, err
 }
 
-// watchedLogbook counts hand-overs; the reasons are words of the conversation.
-type watchedLogbook struct {
-	ivr.Logbook
+// watchedHandOffs counts hand-overs; the reasons are words of the conversation.
+type watchedHandOffs struct {
+	ivr.HandOffs
 	metrics *Metrics
 }
 
-// HandOff notes a caller on the way to a person.
-func (w watchedLogbook) HandOff(ctx context.Context, h ivr.HandOff) error {
+// RecordHandOff notes a caller on the way to a person.
+func (w watchedHandOffs) RecordHandOff(ctx context.Context, h ivr.HandOff) error {
 	w.metrics.handoffs.WithLabelValues(h.Reason).Inc()
-	return w.Logbook.HandOff(ctx, h)
+	return w.HandOffs.RecordHandOff(ctx, h)
 }
 
 // routeSpans names the request's span by its route: no call, turn or reference stands in it.

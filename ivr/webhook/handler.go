@@ -28,8 +28,8 @@ type Turner interface {
 
 // Calls is what the database knows of calls.
 type Calls interface {
-	// Recover gives the last milestone of a call, or ivr.ErrNoMilestone.
-	Recover(ctx context.Context, call string) (ivr.Milestone, error)
+	// LastMilestone returns the last milestone of a call, or ivr.ErrNoMilestone.
+	LastMilestone(ctx context.Context, call string) (ivr.Milestone, error)
 	// CallEnded notes the end of a call; a call without a milestone needs no note.
 	CallEnded(ctx context.Context, call string, at time.Time) error
 }
@@ -56,9 +56,9 @@ type Config struct {
 	Timing  Timing // zero: DefaultTiming
 	Log     *slog.Logger
 
-	// HandOvers tells the person who is rung whom they are about to talk to, and keeps what became of it
+	// HandOffs tells the person who is rung whom they are about to talk to, and keeps what became of it
 	// (H3, H5). Nil: whoever answers the telephone is connected at once.
-	HandOvers HandOvers
+	HandOffs HandOffs
 	// Open says whether a person would answer now; nil means always (H1).
 	Open func(time.Time) bool
 	// Measure is told of every answered request: the step whose answer came in, what became of it,
@@ -114,7 +114,7 @@ func New(c Config) (*Handler, error) {
 	if err := h.prepareWords(); err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	if h.HandOvers != nil {
+	if h.HandOffs != nil {
 		h.settings.PublicURL = c.PublicURL
 		if err := h.prepareWhisper(); err != nil {
 			return nil, fmt.Errorf("webhook: %w", err)
@@ -143,7 +143,7 @@ func (h *Handler) Register(r *mux.Router) {
 	post(turnPath+"{turn:[0-9]{1,6}}/again/{slot:[1-3]}", h.turn)
 	post(StatusPath, h.status)
 	post(FallbackPath, h.fallback)
-	if h.HandOvers != nil {
+	if h.HandOffs != nil {
 		h.registerWhisper(post)
 	}
 	h.registerOutbound(post)
@@ -198,7 +198,7 @@ func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Valu
 	}
 	h.Log.Warn("Twilio asks the fallback", "call", logged(v.CallSid), "turn", n, "known", known, "code", v.ErrorCode)
 	if !known {
-		body, recorded := h.person(r.Context(), connecting, "", Ticket{Call: v.CallSid}, "", Place{Next: h.url(turnPath + "1"), Line: visitFrom(v, ivr.Input{}, time.Time{}).Called})
+		body, recorded := h.person(r.Context(), connecting, "", Delivery{Call: v.CallSid}, "", Place{Next: h.url(turnPath + "1"), Line: payloadOf(v, ivr.Input{}, time.Time{}).Called})
 		h.wait(r.Context(), recorded)
 		h.write(w, Answer{Body: body})
 		return
@@ -242,15 +242,15 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int
 	arrived := h.Machine.Now()
 	late := time.NewTimer(h.Timing.FailureDelay)
 	defer late.Stop()
-	var got delivered
-	brought := visitFrom(v, in, h.Clock.Now())
+	var got handled
+	brought := payloadOf(v, in, h.Clock.Now())
 	input, err := brought.encode()
 	if err != nil || !callShape.MatchString(v.CallSid) {
 		h.Log.Warn("a voice webhook that cannot be answered", "call", logged(v.CallSid), "turn", turn, "error", err)
-		got = delivered{answer: Answer{Body: h.words.lastResort}, outcome: "refused"}
+		got = handled{answer: Answer{Body: h.words.lastResort}, outcome: "refused"}
 	} else {
-		t := Ticket{Call: v.CallSid, Turn: turn, Slot: slot, Holder: newHolder(), Input: input}
-		got = h.deliver(r.Context(), delivery{Ticket: t, visit: brought})
+		t := Delivery{Call: v.CallSid, Turn: turn, Slot: slot, Holder: newHolder(), Input: input}
+		got = h.deliver(r.Context(), posted{Delivery: t, payload: brought})
 	}
 	took := h.Machine.Now().Sub(arrived)
 	h.Measure(got.step, got.outcome, took)

@@ -12,9 +12,9 @@ import (
 	"duebell/ivr"
 )
 
-// visit is what one delivery brings. It is kept with the claim, so that whoever takes over after a
+// payload is what one delivery brings. It is kept with the claim, so that whoever takes over after a
 // crash does the same thing, at the same instant, although the input itself is lost with Twilio.
-type visit struct {
+type payload struct {
 	Input    ivr.Input
 	Caller   string
 	Called   string
@@ -23,7 +23,7 @@ type visit struct {
 	At       time.Time // domain clock
 }
 
-func (v visit) encode() ([]byte, error) {
+func (v payload) encode() ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode an input: %w", err)
@@ -31,11 +31,11 @@ func (v visit) encode() ([]byte, error) {
 	return b, nil
 }
 
-func visitFrom(v twilio.VoiceRequest, in ivr.Input, at time.Time) visit {
+func payloadOf(v twilio.VoiceRequest, in ivr.Input, at time.Time) payload {
 	if v.Direction == placedByUs { // whom we call is who talks to us, and nobody vouches for a number that we dialled
-		return visit{Input: in, Caller: number(v.To), Called: number(v.From), Ours: true, At: at}
+		return payload{Input: in, Caller: number(v.To), Called: number(v.From), Ours: true, At: at}
 	}
-	return visit{Input: in, Caller: v.Caller(), Called: number(v.To), Attested: v.Attestation(), At: at}
+	return payload{Input: in, Caller: v.Caller(), Called: number(v.To), Attested: v.Attestation(), At: at}
 }
 
 // placedByUs is Twilio's word for the direction of a call that the line has placed.

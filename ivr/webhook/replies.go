@@ -94,7 +94,7 @@ func (h *Handler) handOver(lang, key string, facts ...ivr.Fact) ivr.Reply {
 
 // person is handOver as a document, on the record of the ticket's turn. Where nobody can be reached, "we are connecting you" would not
 // be true: then it is the apology.
-func (h *Handler) person(ctx context.Context, key, lang string, t Ticket, step string, at Place) (doc []byte, recorded <-chan struct{}) {
+func (h *Handler) person(ctx context.Context, key, lang string, t Delivery, step string, at Place) (doc []byte, recorded <-chan struct{}) {
 	reply := h.handOver(lang, key)
 	if _, ends := reply.Wait.(ivr.HangUp); ends && key == connecting {
 		reply = h.handOver(lang, trouble)
@@ -104,7 +104,7 @@ func (h *Handler) person(ctx context.Context, key, lang string, t Ticket, step s
 }
 
 // moment asks the caller to wait, and Twilio to come back at the turn's next URL.
-func (h *Handler) moment(lang string, t Ticket, at Place) []byte {
+func (h *Handler) moment(lang string, t Delivery, at Place) []byte {
 	next := 1
 	if t.Slot != slotFallback {
 		next = t.Slot + 1

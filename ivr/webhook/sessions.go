@@ -11,17 +11,17 @@ import (
 type Sessions interface {
 	// Claim asks for the right to answer a turn, and leaves the delivery's input there in case its
 	// process dies. Claiming again with the same ticket does no harm.
-	Claim(ctx context.Context, t Ticket) (Claim, error)
+	Acquire(ctx context.Context, t Delivery) (TurnLease, error)
 	// Finish ends the turn: session, answer and the number of the next turn together. Whoever is
 	// first to finish wins; what comes back are the bytes that the ticket's URL gives from now on,
 	// and whether they are the caller's own. ErrSuperseded: the call is elsewhere and has no answer
 	// to give.
-	Finish(ctx context.Context, t Ticket, d Done) (Answer, bool, error)
+	Finish(ctx context.Context, t Delivery, r TurnResult) (Answer, bool, error)
 	// Release gives a claim back unanswered; the input stays for whoever claims next.
-	Release(ctx context.Context, t Ticket) error
-	// PutAgain fixes what the ticket's URL answers while its turn has no answer. What comes back are
+	Release(ctx context.Context, t Delivery) error
+	// PutInterim fixes what the ticket's URL answers while its turn has no answer. What comes back are
 	// the bytes that stand: those given, or those that were faster.
-	PutAgain(ctx context.Context, t Ticket, a Answer) (Answer, error)
+	PutInterim(ctx context.Context, t Delivery, a Answer) (Answer, error)
 	// Awaited is the turn that a call waits for, or ErrNoCall.
 	Awaited(ctx context.Context, call string) (int, error)
 }
@@ -32,8 +32,8 @@ var (
 	ErrSuperseded = errors.New("webhook: the turn was answered elsewhere")
 )
 
-// Ticket is one delivery of one turn.
-type Ticket struct {
+// Delivery is one delivery of one turn.
+type Delivery struct {
 	Call   string
 	Turn   int
 	Slot   int    // which of the turn's URLs was posted to
@@ -54,25 +54,25 @@ const (
 type Outcome string
 
 const (
-	Yours    Outcome = "yours"    // answer it: Session and Input are set; no Session: nothing is known of the call
+	Acquired Outcome = "acquired" // answer it: Session and Input are set; no Session: nothing is known of the call
 	Answered Outcome = "answered" // Answer is what this URL has given, or now gives
 	Older    Outcome = "older"    // the call is further on: Answer asks what is awaited now
 	Busy     Outcome = "busy"     // somebody is at it; ask again
 )
 
 // Claim is the answer to a claim.
-type Claim struct {
-	Outcome Outcome
-	Session []byte
-	Input   []byte // of the first delivery, which may be another one
-	Damaged bool   // something was kept and cannot be read: a key retired too early, or a fault of ours
-	Answer  Answer
-	Lang    string // of the call so far, if known
-	Step    string // whose answer is awaited, if known
+type TurnLease struct {
+	Outcome    Outcome
+	Session    []byte
+	Input      []byte // of the first delivery, which may be another one
+	Unreadable bool   // something was kept and cannot be read: a key retired too early, or a fault of ours
+	Answer     Answer
+	Lang       string // of the call so far, if known
+	Step       string // whose answer is awaited, if known
 }
 
 // Done is what a turn ends with.
-type Done struct {
+type TurnResult struct {
 	Session []byte
 	Answer  Answer
 	Lang    string

@@ -11,13 +11,13 @@ import (
 )
 
 // delivery is one POST of one turn, on its way to an answer.
-type delivery struct {
-	Ticket
-	visit visit // what it brings; the ticket holds it encoded
+type posted struct {
+	Delivery
+	payload payload // what it brings; the ticket holds it encoded
 }
 
-// delivered is what became of it.
-type delivered struct {
+// handled is what became of it.
+type handled struct {
 	answer  Answer
 	step    string // whose answer came in
 	outcome string
@@ -40,7 +40,7 @@ func newHolder() string { return rand.Text() }
 
 // deliver gets one delivery its answer: the one that stands, or by running the turn, or by waiting
 // for whoever runs it. When the time is over the caller is asked for a moment, and the work goes on.
-func (h *Handler) deliver(ctx context.Context, d delivery) delivered {
+func (h *Handler) deliver(ctx context.Context, d posted) handled {
 	budget := time.NewTimer(h.Timing.Budget)
 	defer budget.Stop()
 	waiting, cancel := context.WithTimeout(ctx, h.Timing.Wait)
@@ -48,7 +48,7 @@ func (h *Handler) deliver(ctx context.Context, d delivery) delivered {
 	var lang, step string
 	told := false
 	for range polls(waiting) {
-		claim, err := h.Sessions.Claim(waiting, d.Ticket)
+		claim, err := h.Sessions.Acquire(waiting, d.Delivery)
 		if err != nil {
 			if !told && ctx.Err() == nil {
 				h.Log.Warn("a turn cannot be claimed", "call", d.Call, "turn", d.Turn, "error", err)
@@ -59,14 +59,14 @@ func (h *Handler) deliver(ctx context.Context, d delivery) delivered {
 		lang, step = claim.Lang, claim.Step
 		switch claim.Outcome {
 		case Answered:
-			return delivered{answer: claim.Answer, step: step, outcome: outcomeRepeated}
+			return handled{answer: claim.Answer, step: step, outcome: outcomeRepeated}
 		case Older:
-			return delivered{answer: claim.Answer, step: step, outcome: outcomeOlder}
-		case Yours:
+			return handled{answer: claim.Answer, step: step, outcome: outcomeOlder}
+		case Acquired:
 			select {
 			case got := <-h.begin(ctx, d, claim):
 				if got.err == nil {
-					return got.delivered
+					return got.handled
 				}
 			case <-budget.C:
 				return h.later(ctx, d, lang, step)
@@ -108,7 +108,7 @@ func (h *Handler) languageOf(ctx context.Context, call, lang string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.Timing.Note)
 	defer cancel()
-	m, err := h.Calls.Recover(ctx, call)
+	m, err := h.Calls.LastMilestone(ctx, call)
 	if err != nil {
 		return ""
 	}
@@ -118,18 +118,18 @@ func (h *Handler) languageOf(ctx context.Context, call, lang string) string {
 // later answers a delivery whose turn has no answer yet: one moment, three times over, then a
 // person. The answer is noted, so that repeats of the same request get the same; if it cannot be,
 // they get the same anyway, because it depends on nothing that changes.
-func (h *Handler) later(ctx context.Context, d delivery, lang, step string) delivered {
-	got := delivered{step: step, outcome: outcomeMoment}
+func (h *Handler) later(ctx context.Context, d posted, lang, step string) handled {
+	got := handled{step: step, outcome: outcomeMoment}
 	lang = h.languageOf(ctx, d.Call, lang)
-	at := Place{Line: d.visit.Called}
+	at := Place{Line: d.payload.Called}
 	var recorded <-chan struct{}
 	if d.Slot == lastAgain {
 		// Behind the transfer comes a turn that nobody has begun: this one may still be answered.
 		at.Next = h.url(turnPath + strconv.Itoa(d.Turn+1))
-		got.answer.Body, recorded = h.person(ctx, apology(ivr.StepName(step)), lang, d.Ticket, step, at)
+		got.answer.Body, recorded = h.person(ctx, apology(ivr.StepName(step)), lang, d.Delivery, step, at)
 		got.outcome = outcomePerson
 	} else {
-		got.answer.Body = h.moment(lang, d.Ticket, at)
+		got.answer.Body = h.moment(lang, d.Delivery, at)
 	}
 	if ctx.Err() != nil {
 		got.outcome = outcomeGone
@@ -137,7 +137,7 @@ func (h *Handler) later(ctx context.Context, d delivery, lang, step string) deli
 	}
 	noting, cancel := context.WithTimeout(ctx, h.Timing.Note)
 	defer cancel()
-	if stands, err := h.Sessions.PutAgain(noting, d.Ticket, got.answer); err == nil {
+	if stands, err := h.Sessions.PutInterim(noting, d.Delivery, got.answer); err == nil {
 		got.answer = stands
 	}
 	if recorded != nil {

@@ -15,16 +15,16 @@ import (
 	"duebell/ivr"
 )
 
-// HandOvers is what the database knows of callers on their way to a person.
-type HandOvers interface {
-	// HandOff records one; the same call and turn again adds only its reference.
-	HandOff(ctx context.Context, h ivr.HandOff) error
-	// HandOver is what the person hears, by the reference in the whisper's address, or handoff.ErrUnknownRef.
-	HandOver(ctx context.Context, ref string, at time.Time) (handoff.Context, error)
-	// Accept notes that the person took the call, or says handoff.ErrUnknownRef.
-	Accept(ctx context.Context, ref string, at time.Time) error
-	// TransferOver notes what became of a turn's transfer, and says whether a person took the call.
-	TransferOver(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error)
+// HandOffs is what the database knows of callers on their way to a person.
+type HandOffs interface {
+	// RecordHandOff records one; the same call and turn again adds only its reference.
+	RecordHandOff(ctx context.Context, h ivr.HandOff) error
+	// HandOffContext is what the person hears, by the reference in the whisper's address, or handoff.ErrUnknownRef.
+	HandOffContext(ctx context.Context, ref string, at time.Time) (handoff.Context, error)
+	// AcceptHandOff notes that the person took the call, or says handoff.ErrUnknownRef.
+	AcceptHandOff(ctx context.Context, ref string, at time.Time) error
+	// EndHandOff notes what became of a turn's transfer, and says whether a person took the call.
+	EndHandOff(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error)
 }
 
 const (
@@ -63,7 +63,7 @@ func (h *Handler) accept(last bool) func(http.ResponseWriter, *http.Request, url
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), h.Timing.Wait)
 		defer cancel()
-		err := h.HandOvers.Accept(ctx, mux.Vars(r)["ref"], h.Clock.Now())
+		err := h.HandOffs.AcceptHandOff(ctx, mux.Vars(r)["ref"], h.Clock.Now())
 		if errors.Is(err, handoff.ErrUnknownRef) {
 			h.whispered(w, h.words.gone, "gone")
 			return
@@ -81,7 +81,7 @@ func (h *Handler) offer(w http.ResponseWriter, r *http.Request, asks ...string) 
 	ref := mux.Vars(r)["ref"]
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timing.Wait)
 	defer cancel()
-	c, err := h.HandOvers.HandOver(ctx, ref, h.Clock.Now())
+	c, err := h.HandOffs.HandOffContext(ctx, ref, h.Clock.Now())
 	if errors.Is(err, handoff.ErrUnknownRef) {
 		h.whispered(w, h.words.gone, "gone")
 		return
@@ -175,13 +175,13 @@ func (h *Handler) prepareWhisper() error {
 
 // transferOver notes what became of the transfer that the turn before made. Whether a person took the
 // call is known by the key that they pressed, too, and not only by what Twilio says of the leg.
-func (h *Handler) transferOver(ctx context.Context, d delivery, t ivr.Transfer) *ivr.Transfer {
-	if h.HandOvers == nil {
+func (h *Handler) transferOver(ctx context.Context, d posted, t ivr.Transfer) *ivr.Transfer {
+	if h.HandOffs == nil {
 		return &t
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.Timing.Wait)
 	defer cancel()
-	accepted, err := h.HandOvers.TransferOver(ctx, d.Call, d.Turn-1, handoff.OutcomeOf(t.Status, t.Bridged), h.Clock.Now())
+	accepted, err := h.HandOffs.EndHandOff(ctx, d.Call, d.Turn-1, handoff.OutcomeOf(t.Status, t.Bridged), h.Clock.Now())
 	if err != nil {
 		h.Log.Warn("the end of a transfer was not noted", "call", d.Call, "turn", d.Turn, "error", err)
 	}

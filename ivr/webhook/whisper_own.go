@@ -19,7 +19,7 @@ import (
 func (h *Handler) announce(ctx context.Context, r *ivr.Reply, call string, turn int, who func(context.Context) ivr.HandOff) (done <-chan struct{}) {
 	over := make(chan struct{})
 	t, dials := r.Wait.(ivr.Transferring)
-	if !dials || h.HandOvers == nil || !callShape.MatchString(call) {
+	if !dials || h.HandOffs == nil || !callShape.MatchString(call) {
 		close(over)
 		return over
 	}
@@ -38,7 +38,7 @@ func (h *Handler) announce(ctx context.Context, r *ivr.Reply, call string, turn 
 		if slices.Contains(inDoubt, o.Step) {
 			o.Context.Payment = string(handoff.PaymentUnknown)
 		}
-		if err := h.HandOvers.HandOff(ctx, o); err != nil { // the transfer matters more than its record
+		if err := h.HandOffs.RecordHandOff(ctx, o); err != nil { // the transfer matters more than its record
 			h.Log.Warn("hand-over not recorded", "call", call, "turn", turn, "error", err)
 		}
 	}()
@@ -70,8 +70,8 @@ func ownRef(call string, turn int) string {
 func (h *Handler) inSession(s ivr.Session) func(context.Context) ivr.HandOff {
 	return func(context.Context) ivr.HandOff {
 		return ivr.HandOff{
-			Verified: s.Member.Verified(), Account: s.Account, Attempt: s.Attempt, Lang: s.Lang, Step: s.Step,
-			Context: ivr.Context{Tier: tier(s.Member, s.Guest), TriesLeft: max(0, h.Policy.IDTriesPerCall-s.IDTries)},
+			Verified: s.Member.Verified(), Account: s.Account.Number, Attempt: s.Attempt, Lang: s.Language.Tag, Step: s.Step,
+			Context: ivr.AgentContext{Tier: tier(s.Member, s.Guest.Paying), TriesLeft: max(0, h.Policy.IDTriesPerCall-s.Tries.Verify)},
 		}
 	}
 }
@@ -79,8 +79,8 @@ func (h *Handler) inSession(s ivr.Session) func(context.Context) ivr.HandOff {
 // inMilestone is what is known of a caller whose session is elsewhere. It may be nothing.
 func (h *Handler) inMilestone(call, lang, step string) func(context.Context) ivr.HandOff {
 	return func(ctx context.Context) ivr.HandOff {
-		o := ivr.HandOff{Lang: lang, Step: ivr.StepName(step), Context: ivr.Context{TriesLeft: -1}}
-		m, err := h.Calls.Recover(ctx, call)
+		o := ivr.HandOff{Lang: lang, Step: ivr.StepName(step), Context: ivr.AgentContext{TriesLeft: -1}}
+		m, err := h.Calls.LastMilestone(ctx, call)
 		if err != nil && !errors.Is(err, ivr.ErrNoMilestone) {
 			return o
 		}

@@ -20,13 +20,13 @@ var errLater = errors.New("webhook: the turn cannot be begun just now")
 
 // worked is the end of the work on a turn: an answer, or errLater.
 type worked struct {
-	delivered
+	handled
 	err error
 }
 
 // begin runs a claimed turn. It does not end with the request: what a turn does must be done and
 // kept whether or not somebody still waits for its answer.
-func (h *Handler) begin(ctx context.Context, d delivery, c Claim) <-chan worked {
+func (h *Handler) begin(ctx context.Context, d posted, lease TurnLease) <-chan worked {
 	done := make(chan worked, 1)
 	h.working.Add(1)
 	go func() {
@@ -34,7 +34,7 @@ func (h *Handler) begin(ctx context.Context, d delivery, c Claim) <-chan worked 
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Work)
 		defer cancel()
 		letGo := h.hold(ctx, d)
-		got, err := h.work(ctx, d, c)
+		got, err := h.work(ctx, d, lease)
 		letGo()
 		if err != nil {
 			h.release(ctx, d)
@@ -47,7 +47,7 @@ func (h *Handler) begin(ctx context.Context, d delivery, c Claim) <-chan worked 
 // hold claims the turn again and again while it is worked on. So a claim runs out when its process
 // dies, and not when the database is slow: a second run would only make it slower. The function it
 // gives ends that.
-func (h *Handler) hold(ctx context.Context, d delivery) (letGo func()) {
+func (h *Handler) hold(ctx context.Context, d posted) (letGo func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
@@ -56,7 +56,7 @@ func (h *Handler) hold(ctx context.Context, d delivery) (letGo func()) {
 		for {
 			select {
 			case <-ticks.C:
-				_, _ = h.Sessions.Claim(ctx, d.Ticket) // without it somebody else may begin, which does no harm
+				_, _ = h.Sessions.Acquire(ctx, d.Delivery) // without it somebody else may begin, which does no harm
 			case <-ctx.Done():
 				return
 			}
@@ -65,26 +65,26 @@ func (h *Handler) hold(ctx context.Context, d delivery) (letGo func()) {
 	return func() { cancel(); renewing.Wait() }
 }
 
-func (h *Handler) release(ctx context.Context, d delivery) {
+func (h *Handler) release(ctx context.Context, d posted) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Note)
 	defer cancel()
-	if err := h.Sessions.Release(ctx, d.Ticket); err != nil { // it runs out by itself
+	if err := h.Sessions.Release(ctx, d.Delivery); err != nil { // it runs out by itself
 		h.Log.Warn("a claim was not given back", "call", d.Call, "turn", d.Turn, "error", err)
 	}
 }
 
 // work answers one turn and keeps the answer.
-func (h *Handler) work(ctx context.Context, d delivery, c Claim) (delivered, error) {
-	if c.Damaged {
+func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled, error) {
+	if lease.Unreadable {
 		h.Log.Error("a session or input cannot be read any more", "call", d.Call, "turn", d.Turn)
 	}
-	s, in, err := h.place(ctx, d, c)
+	s, in, err := h.place(ctx, d, lease)
 	if err != nil {
 		h.Log.Warn("the place of a call cannot be found just now", "call", d.Call, "turn", d.Turn, "error", err)
-		return delivered{}, errLater
+		return handled{}, errLater
 	}
 	s.Turn = d.Turn
-	got := delivered{step: string(s.Step), outcome: outcomeAnswered}
+	got := handled{step: string(s.Step), outcome: outcomeAnswered}
 	if got.step == "" {
 		got.step = "arrival"
 	}
@@ -99,7 +99,7 @@ func (h *Handler) work(ctx context.Context, d delivery, c Claim) (delivered, err
 	}
 	if h.BeforeFinish != nil {
 		if err := h.BeforeFinish(d.Call, d.Turn); err != nil {
-			return delivered{step: got.step, outcome: outcomeKilled}, nil
+			return handled{step: got.step, outcome: outcomeKilled}, nil
 		}
 	}
 	if h.Observe != nil {
@@ -108,21 +108,21 @@ func (h *Handler) work(ctx context.Context, d delivery, c Claim) (delivered, err
 	session, err := json.Marshal(next)
 	if err != nil {
 		h.Log.Error("a session cannot be written", "call", d.Call, "turn", d.Turn, "error", err)
-		return delivered{answer: Answer{Body: h.words.lastResort}, step: got.step, outcome: outcomeTrouble}, nil
+		return handled{answer: Answer{Body: h.words.lastResort}, step: got.step, outcome: outcomeTrouble}, nil
 	}
-	got.answer, err = h.finish(ctx, d, Done{
-		Session: session, Answer: Answer{Body: body, Delay: reply.Delay}, Lang: next.Lang, Step: string(next.Step),
+	got.answer, err = h.finish(ctx, d, TurnResult{
+		Session: session, Answer: Answer{Body: body, Delay: reply.Delay}, Lang: next.Language.Tag, Step: string(next.Step),
 	})
 	return got, err
 }
 
 // finish keeps a turn's end, however long Redis takes to be there: the work is done, and only the
 // keeping is missing.
-func (h *Handler) finish(ctx context.Context, d delivery, done Done) (Answer, error) {
+func (h *Handler) finish(ctx context.Context, d posted, done TurnResult) (Answer, error) {
 	err := ctx.Err()
 	for range polls(ctx) {
 		var stands Answer
-		if stands, _, err = h.Sessions.Finish(ctx, d.Ticket, done); err == nil {
+		if stands, _, err = h.Sessions.Finish(ctx, d.Delivery, done); err == nil {
 			return stands, nil
 		}
 		if errors.Is(err, ErrSuperseded) {
@@ -135,11 +135,11 @@ func (h *Handler) finish(ctx context.Context, d delivery, done Done) (Answer, er
 
 // place finds the session that a turn goes on from, and the input that it is to be given. An input
 // counts only for the session that asked for it; any other session is told that it is lost.
-func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, ivr.Input, error) {
-	v := d.visit
-	if c.Input != nil && json.Unmarshal(c.Input, &v) != nil {
+func (h *Handler) place(ctx context.Context, d posted, lease TurnLease) (ivr.Session, ivr.Input, error) {
+	v := d.payload
+	if lease.Input != nil && json.Unmarshal(lease.Input, &v) != nil {
 		h.Log.Error("an input cannot be decoded", "call", d.Call, "turn", d.Turn)
-		v = d.visit
+		v = d.payload
 	}
 	if v.Input.Kind == ivr.Dialled && v.Input.Transfer != nil {
 		v.Input.Transfer = h.transferOver(ctx, d, *v.Input.Transfer)
@@ -149,8 +149,8 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 		lost = v.Input // through with a person: there is no place to find
 	}
 	var s ivr.Session
-	kept := c.Session != nil
-	if kept && json.Unmarshal(c.Session, &s) != nil {
+	kept := lease.Session != nil
+	if kept && json.Unmarshal(lease.Session, &s) != nil {
 		h.Log.Error("a session cannot be decoded", "call", d.Call, "turn", d.Turn)
 		kept, s = false, ivr.Session{}
 	}
@@ -164,7 +164,7 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 	if !kept && d.Turn == 0 {
 		return fresh, ivr.Input{Kind: ivr.Arrived, Placed: v.Input.Placed}, nil
 	}
-	m, err := h.Calls.Recover(ctx, d.Call)
+	m, err := h.Calls.LastMilestone(ctx, d.Call)
 	switch {
 	case err == nil && (!kept || m.Turn > s.Turn):
 		return h.Engine.Resume(m, d.Turn), lost, nil
@@ -181,7 +181,7 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 }
 
 // run is the turn itself, rendered. A panic in it is an error like any other.
-func (h *Handler) run(ctx context.Context, d delivery, s ivr.Session, in ivr.Input) (next ivr.Session, r ivr.Reply, body []byte, err error) {
+func (h *Handler) run(ctx context.Context, d posted, s ivr.Session, in ivr.Input) (next ivr.Session, r ivr.Reply, body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic (%T) at %s", p, callers())
@@ -190,7 +190,7 @@ func (h *Handler) run(ctx context.Context, d delivery, s ivr.Session, in ivr.Inp
 	if in.Kind == ivr.Dialled && s.Step != ivr.Person {
 		// We dialled without the conversation's knowing. Now either the caller is through, or goes on here.
 		if talked(in) {
-			next, r = s, ivr.Reply{Lang: s.Lang, Wait: ivr.HangUp{}}
+			next, r = s, ivr.Reply{Lang: s.Language.Tag, Wait: ivr.HangUp{}}
 			body, err = Render(r, h.after(d.Turn, next), h.Prompts, h.settings)
 			return next, r, body, err
 		}
@@ -205,7 +205,7 @@ func (h *Handler) run(ctx context.Context, d delivery, s ivr.Session, in ivr.Inp
 
 // after is the place behind a turn.
 func (h *Handler) after(turn int, s ivr.Session) Place {
-	return Place{Next: h.url(pathOf(turn + 1)), Line: number(s.Called), Slow: s.Slow}
+	return Place{Next: h.url(pathOf(turn + 1)), Line: number(s.Called), Slow: s.Tries.MoreTime}
 }
 
 func pathOf(turn int) string {
@@ -218,14 +218,14 @@ func pathOf(turn int) string {
 // apologize is the reply to a turn that failed. The call can go on behind it, from where the
 // database says that it is: what the failed turn has done may be more than its session shows.
 func (h *Handler) apologize(ctx context.Context, s ivr.Session) (ivr.Session, ivr.Reply) {
-	key, lang := apology(s.Step), s.Lang
+	key, lang := apology(s.Step), s.Language.Tag
 	var facts []ivr.Fact
 	if key == unsure {
-		facts = []ivr.Fact{{Says: "unknown", Account: s.Account, Attempt: s.Attempt}}
+		facts = []ivr.Fact{{Says: "unknown", Account: s.Account.Number, Attempt: s.Attempt}}
 	}
 	reply := h.handOver(lang, key, facts...)
 	h.wait(ctx, h.announce(ctx, &reply, s.Call, s.Turn, h.inSession(s)))
-	s.Lang, s.Step, s.Claim = reply.Lang, ivr.LostPlace, ivr.Claim{} // what was keyed does not outlive the turn that failed
+	s.Language.Tag, s.Step, s.Keyed = reply.Lang, ivr.LostPlace, ivr.Identification{} // what was keyed does not outlive the turn that failed
 	return s, reply
 }
 

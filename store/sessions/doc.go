@@ -10,7 +10,7 @@
 //	turn            the awaited turn
 //	session         sealed
 //	lang, step      of the call so far, in clear: no secrets
-//	fence           the holder of the claim
+//	lease_holder    the delivery that answers the awaited turn
 //	lease_until_ms  when the claim runs out, by the machine's clock: compared, never left to an expiry
 //	input           of the first delivery of the awaited turn, sealed
 //	a:N             answer to turn N, sealed; the last three are kept

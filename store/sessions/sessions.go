@@ -17,23 +17,23 @@ import (
 // life is how long a call is kept after its last turn. The longest call is shorter.
 const life = 6 * time.Hour
 
-//go:embed claim.lua
-var claimLua string
+//go:embed acquire.lua
+var acquireLua string
 
 //go:embed finish.lua
 var finishLua string
 
-//go:embed put_again.lua
-var putAgainLua string
+//go:embed put_interim.lua
+var putInterimLua string
 
 //go:embed release.lua
 var releaseLua string
 
 var (
-	claimScript    = redis.NewScript(claimLua)
-	finishScript   = redis.NewScript(finishLua)
-	putAgainScript = redis.NewScript(putAgainLua)
-	releaseScript  = redis.NewScript(releaseLua)
+	acquireScript    = redis.NewScript(acquireLua)
+	finishScript     = redis.NewScript(finishLua)
+	putInterimScript = redis.NewScript(putInterimLua)
+	releaseScript    = redis.NewScript(releaseLua)
 )
 
 // Clock is the machine's: leases are measured by it, on all replicas alike.
@@ -59,30 +59,30 @@ func (s *Sessions) Ping(ctx context.Context) error { return s.redis.Ping(ctx).Er
 
 // Claim asks for the right to answer a turn. A session or input that does not open any more is
 // given as none: the call then goes on from its last milestone.
-func (s *Sessions) Claim(ctx context.Context, t webhook.Ticket) (webhook.Claim, error) {
-	got, err := s.run(ctx, claimScript, t.Call,
+func (s *Sessions) Acquire(ctx context.Context, t webhook.Delivery) (webhook.TurnLease, error) {
+	got, err := s.run(ctx, acquireScript, t.Call,
 		t.Turn, t.Slot, t.Holder, s.keys.Seal(t.Input, inputOf(t)), s.machine.Now().UnixMilli(), s.lease.Milliseconds(), life.Milliseconds())
 	if err != nil || len(got) != 6 {
-		return webhook.Claim{}, fmt.Errorf("claim a turn: %w", orShape(err))
+		return webhook.TurnLease{}, fmt.Errorf("acquire a turn: %w", orShape(err))
 	}
-	c := webhook.Claim{Outcome: webhook.Outcome(got[0]), Lang: got[4], Step: got[5]}
+	c := webhook.TurnLease{Outcome: webhook.Outcome(got[0]), Lang: got[4], Step: got[5]}
 	switch c.Outcome {
 	case webhook.Answered, webhook.Older:
 		c.Answer, err = s.open(t.Call, got[1], got[2])
-	case webhook.Yours:
+	case webhook.Acquired:
 		var whole, intact bool
 		c.Session, whole = s.unseal(got[1], sessionOf(t.Call))
 		c.Input, intact = s.unseal(got[3], inputOf(t))
-		c.Damaged = !whole || !intact
+		c.Unreadable = !whole || !intact
 	}
 	if err != nil {
-		return webhook.Claim{}, fmt.Errorf("claim a turn: %w", err)
+		return webhook.TurnLease{}, fmt.Errorf("acquire a turn: %w", err)
 	}
 	return c, nil
 }
 
 // Finish ends a turn, and tells what its URL answers from now on.
-func (s *Sessions) Finish(ctx context.Context, t webhook.Ticket, d webhook.Done) (webhook.Answer, bool, error) {
+func (s *Sessions) Finish(ctx context.Context, t webhook.Delivery, d webhook.TurnResult) (webhook.Answer, bool, error) {
 	got, err := s.run(ctx, finishScript, t.Call,
 		t.Turn, t.Slot, s.keys.Seal(d.Session, sessionOf(t.Call)), s.sealed(t, d.Answer), d.Lang, d.Step, life.Milliseconds())
 	if err != nil || len(got) != 3 {
@@ -98,21 +98,21 @@ func (s *Sessions) Finish(ctx context.Context, t webhook.Ticket, d webhook.Done)
 	return a, got[0] == "kept", nil
 }
 
-// PutAgain fixes what a URL answers while its turn has no answer, and tells what stands.
-func (s *Sessions) PutAgain(ctx context.Context, t webhook.Ticket, a webhook.Answer) (webhook.Answer, error) {
-	got, err := s.run(ctx, putAgainScript, t.Call, t.Turn, t.Slot, s.sealed(t, a))
+// PutInterim fixes what a URL answers while its turn has no answer, and tells what stands.
+func (s *Sessions) PutInterim(ctx context.Context, t webhook.Delivery, a webhook.Answer) (webhook.Answer, error) {
+	got, err := s.run(ctx, putInterimScript, t.Call, t.Turn, t.Slot, s.sealed(t, a))
 	if err != nil || len(got) != 2 {
-		return webhook.Answer{}, fmt.Errorf("keep an answer: %w", orShape(err))
+		return webhook.Answer{}, fmt.Errorf("keep an interim answer: %w", orShape(err))
 	}
 	stands, err := s.open(t.Call, got[0], got[1])
 	if err != nil {
-		return webhook.Answer{}, fmt.Errorf("keep an answer: %w", err)
+		return webhook.Answer{}, fmt.Errorf("keep an interim answer: %w", err)
 	}
 	return stands, nil
 }
 
 // Release gives a claim back unanswered.
-func (s *Sessions) Release(ctx context.Context, t webhook.Ticket) error {
+func (s *Sessions) Release(ctx context.Context, t webhook.Delivery) error {
 	if err := releaseScript.Run(ctx, s.redis, []string{key(t.Call)}, t.Turn, t.Holder).Err(); err != nil {
 		return fmt.Errorf("release a turn: %w", err)
 	}
@@ -164,7 +164,7 @@ func orShape(err error) error {
 
 func sessionOf(call string) string { return "call-session:" + call }
 
-func inputOf(t webhook.Ticket) string { return "call-input:" + t.Call + ":" + strconv.Itoa(t.Turn) }
+func inputOf(t webhook.Delivery) string { return "call-input:" + t.Call + ":" + strconv.Itoa(t.Turn) }
 
 func answerOf(call, turn string) string { return "call-answer:" + call + ":" + turn }
 
@@ -183,7 +183,7 @@ const (
 	delayed = 'd'
 )
 
-func (s *Sessions) sealed(t webhook.Ticket, a webhook.Answer) []byte {
+func (s *Sessions) sealed(t webhook.Delivery, a webhook.Answer) []byte {
 	when := byte(atOnce)
 	if a.Delay {
 		when = delayed

@@ -4,7 +4,7 @@
 -- KEYS call   ARGV turn, slot, holder, input, now in ms, lease in ms, life in ms
 -- gives {outcome, session or answer, turn of the answer, input, lang, step}
 local call, turn, now = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[5])
-local h = redis.call('HMGET', call, 'turn', 'fence', 'lease_until_ms', 'input', 'session', 'lang', 'step')
+local h = redis.call('HMGET', call, 'turn', 'lease_holder', 'lease_until_ms', 'input', 'session', 'lang', 'step')
 local awaited, lang, step = tonumber(h[1] or ''), h[6] or '', h[7] or ''
 
 local held = turn == awaited and h[2] == ARGV[3]
@@ -34,7 +34,7 @@ local input = ARGV[4]
 if turn == awaited and h[4] then
   input = h[4]
 end
-redis.call('HSET', call, 'turn', ARGV[1], 'fence', ARGV[3], 'input', input,
+redis.call('HSET', call, 'turn', ARGV[1], 'lease_holder', ARGV[3], 'input', input,
   'lease_until_ms', string.format('%d', now + tonumber(ARGV[6])))
 redis.call('PEXPIRE', call, ARGV[7])
-return {'yours', h[5] or '', '', input, lang, step}
+return {'acquired', h[5] or '', '', input, lang, step}
