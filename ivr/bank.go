@@ -156,12 +156,12 @@ func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
 	pending := a
 	pending.Token = nil // a token is never kept in the session
 	c.Consent.Pending = &pending
-	got, err := c.Desk.Authorize(ctx, a)
+	got, err := c.Checkout.Authorize(ctx, a)
 	for range 2 {
 		if err == nil || isAnswer(err) {
 			break
 		}
-		got, err = c.Desk.Authorize(ctx, a)
+		got, err = c.Checkout.Authorize(ctx, a)
 	}
 	if err != nil && !isAnswer(err) {
 		c.Log.Warn("consent: not known whether it was recorded", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
@@ -207,7 +207,7 @@ func (c *Call) anotherOpen(ctx context.Context) Next {
 		return next
 	}
 	mine := Fact{Says: "not-charged", Account: c.Account.Number, Attempt: c.Attempt}
-	other, err := c.Desk.Open(ctx, c.Account.Number)
+	other, err := c.Checkout.OpenAttempt(ctx, c.Account.Number)
 	if err != nil { // settled within this moment: the standing tells
 		c.say("not-taken", nil, mine)
 		return c.afterLoss()
@@ -237,7 +237,7 @@ func settle(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Consent.Pending == nil {
 		return c.afterLoss()
 	}
-	got, err := c.Desk.Authorize(ctx, *c.Consent.Pending)
+	got, err := c.Checkout.Authorize(ctx, *c.Consent.Pending)
 	if err == nil || isAnswer(err) {
 		return c.authorized(ctx, got, err)
 	}

@@ -24,7 +24,7 @@ type Engine struct {
 // Services are what the conversation needs from the other rooms.
 type Services struct {
 	Members      Members
-	Desk         *payments.Desk
+	Checkout     *payments.Checkout
 	Milestones   Milestones
 	HandOffs     HandOffs
 	Texts        Texts

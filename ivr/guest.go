@@ -58,7 +58,7 @@ func (c *Call) checkGuest(ctx context.Context) Next {
 		return Go(AnythingElse)
 	}
 	if c.Caller != "" && !c.Payment.PayAgain { // M8: compared with payments from the same number only
-		earlier, found, err := c.Desk.DuplicateFrom(ctx, c.Account.Number, c.Payment.Amount, c.Caller)
+		earlier, found, err := c.Checkout.DuplicateFrom(ctx, c.Account.Number, c.Payment.Amount, c.Caller)
 		if err != nil {
 			return c.stumbled(err)
 		}

@@ -6,8 +6,8 @@ import "context"
 type CallConsents interface {
 	// MayOfferCalls: the owner of the number has neither agreed to reminder calls nor refused them.
 	MayOfferCalls(ctx context.Context, number string) (bool, error)
-	// RecordCallConsent records the consent, in the words that were spoken. cause names the call and turn.
-	RecordCallConsent(ctx context.Context, number, words, cause string) error
+	// ConsentToCalls records the consent, in the words that were spoken. cause names the call and turn.
+	ConsentToCalls(ctx context.Context, number, words, cause string) error
 }
 
 // mayOfferCalls offers reminder calls once, where no text arrives: to a caller who has proven who they are, and
@@ -32,7 +32,7 @@ func agreeToCalls(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	if err := c.CallConsents.RecordCallConsent(ctx, c.Caller, c.LastSaid.Words, c.cause()); err != nil {
+	if err := c.CallConsents.ConsentToCalls(ctx, c.Caller, c.LastSaid.Words, c.cause()); err != nil {
 		return c.stumbled(err)
 	}
 	c.say("calls-agreed", callerEnding(c))

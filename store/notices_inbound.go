@@ -66,7 +66,7 @@ func (s *Store) ReceiveText(ctx context.Context, t notify.InboundText, at time.T
 			return err
 		}
 		if fresh == 0 {
-			return notify.ErrSeenBefore
+			return notify.ErrDuplicateText
 		}
 		return s.changeNumber(ctx, q, tx, t.Number, at, decide)
 	})
@@ -143,7 +143,7 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 
 // planAnswer plans the one answer to a cause and puts it in line.
 func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number string, r notify.Reply, at time.Time) error {
-	trait, ok := r.Kind.Traits()
+	trait, ok := r.Kind.Spec()
 	if !ok || !trait.Reply {
 		return fmt.Errorf("plan answer: %q is no kind of answer", r.Kind)
 	}

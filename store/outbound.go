@@ -32,7 +32,7 @@ const (
 )
 
 // nudgeDue puts in line what is due, each kind within its share, and notes that its job is on its way.
-func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify.Nudge) (int, error) {
+func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify.EnqueueRequest) (int, error) {
 	looks, err := q.DueLooks(ctx, db.DueLooksParams{Now: &n.Now, MachineNow: &n.MachineNow})
 	if err != nil {
 		return 0, err
@@ -56,7 +56,7 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	if err != nil {
 		return 0, err
 	}
-	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.Again, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
+	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.RequeueAfter, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
 		return 0, err
 	}
 	line := append(first, probe...)
@@ -76,7 +76,7 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	return len(line) + len(looks) + len(later), nil
 }
 
-func due(ctx context.Context, q *db.Queries, n notify.Nudge, most int, kinds []notify.Kind) ([]int64, error) {
+func due(ctx context.Context, q *db.Queries, n notify.EnqueueRequest, most int, kinds []notify.Kind) ([]int64, error) {
 	if most <= 0 {
 		return nil, nil
 	}
@@ -154,9 +154,9 @@ func pause(ctx context.Context, q *db.Queries, kind string, code int, t notify.T
 	return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: at})
 }
 
-// PutPollOff says when a text is asked for again; zero: no more.
-func (s *Store) PutPollOff(ctx context.Context, c notify.Claim, again time.Time) error {
-	if err := s.q.PutPollOff(ctx, db.PutPollOffParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
+// PostponePoll says when a text is asked for again; zero: no more.
+func (s *Store) PostponePoll(ctx context.Context, c notify.ClaimedNotice, again time.Time) error {
+	if err := s.q.PostponePoll(ctx, db.PutPollOffParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
 		return fmt.Errorf("put poll off: %w", err)
 	}
 	return nil

@@ -47,11 +47,11 @@ func (s *Store) CallProgress(ctx context.Context, reference, call, status string
 }
 
 func (s *Store) callReport(ctx context.Context, reference, call string, state notify.State, at time.Time) error {
-	got, err := s.ReportNotices(ctx, []notify.Report{{Reference: reference, SID: call, State: state}}, at)
+	got, err := s.RecordReports(ctx, []notify.DeliveryReport{{Reference: reference, SID: call, State: state}}, at)
 	if err != nil {
 		return fmt.Errorf("note news of a call: %w", err)
 	}
-	if got[0].Nobody {
+	if got[0].NoSuchText {
 		return ivr.ErrNotPlaced
 	}
 	return nil

@@ -57,7 +57,7 @@ func openPhone(t testing.TB, lines int) *phone {
 	}
 	o.Dialer = board
 	p.courier = p.courierWith(o)
-	p.inbox.CallsBack()
+	p.inbox.WithCallBacks()
 	return &phone{p, board}
 }
 
@@ -185,7 +185,7 @@ func TestTheReplyOfACallIsLost(t *testing.T) {
 	p.work()
 	p.wantCalls(1)
 	p.wantSent(0) // it is not known that we are calling
-	p.wantState(notify.CallBack, notify.Unsure)
+	p.wantState(notify.CallBack, notify.Unknown)
 	p.pass(time.Minute)
 	p.says(1, "ringing")
 	p.tick()
@@ -236,7 +236,7 @@ func TestACallThatCannotBePlaced(t *testing.T) {
 	}
 	p.wantCalls(1)
 	p.wantSent(1)
-	p.board.before = always(&notify.SendError{Kind: notify.Refused, Code: 21211, Trouble: notify.WrongNumber})
+	p.board.before = always(&notify.SendError{Kind: notify.SendRefused, Code: 21211, Trouble: notify.WrongNumber})
 	p.receive("SM2", ben, "PAY")
 	p.work()
 	if got := p.one(`SELECT kind, detail FROM tasks`); got != "call-back-failed|text SM2" {
@@ -337,7 +337,7 @@ func callKilledAt(t *testing.T, s *seams, set func(*switchboard)) {
 		set(p.board)
 		o := p.options()
 		o.Dialer = mortalDialer{p.board, s}
-		courier := notify.NewCourier(mortal{p.store, s}, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard, o)
+		courier := notify.NewSender(mortal{p.store, s}, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard, o)
 		p.receive("SM1", ana, "PAY")
 		rung := 0
 		for range 40 {

@@ -23,10 +23,10 @@ func answerFacts(ctx context.Context, q *db.Queries, number string, at time.Time
 	f.Answers = int(answers)
 	for _, c := range calls {
 		switch notify.State(c.State) {
-		case notify.Planned, notify.Claimed, notify.Unsure:
-			f.CallComing = true
+		case notify.Planned, notify.Claimed, notify.Unknown:
+			f.CallPending = true
 		case notify.Accepted, notify.Sent:
-			f.CallComing = f.CallComing || at.Sub(c.At) < longestCall
+			f.CallPending = f.CallPending || at.Sub(c.At) < longestCall
 		}
 		if c.Placed {
 			f.Calls = append(f.Calls, c.At)

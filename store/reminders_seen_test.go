@@ -36,7 +36,7 @@ func TestPreview(t *testing.T) {
 	d.exec(`UPDATE accounts SET frozen_at = $1 WHERE account = '700000011'`, d.clock.Now())
 
 	got := map[string]string{}
-	stale, err := d.planner.Preview(ctx, d.local("2027-02-20T08:00"), func(_ notify.Household, send []notify.Reminder, held []notify.Held) error {
+	stale, err := d.planner.Preview(ctx, d.local("2027-02-20T08:00"), func(_ notify.Recipient, send []notify.Reminder, held []notify.Withheld) error {
 		for _, m := range send {
 			for _, c := range m.Reasons {
 				got[c.Account] = fmt.Sprintf("%s %d at %s", m.Kind, c.DaysBefore, m.NotBefore.In(d.cal.Zone()).Format("15:04"))

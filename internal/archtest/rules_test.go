@@ -157,7 +157,9 @@ func TestEveryRuleIsCited(t *testing.T) {
 	ids := ruleIDs(t)
 	used := map[string]bool{}
 	for _, c := range citations(t) {
-		used[c.id] = true
+		if filepath.Ext(c.where) != ".md" { // a manual explains a rule, it does not hold it
+			used[c.id] = true
+		}
 	}
 	for id := range ids {
 		why, excused := notYet[id]
