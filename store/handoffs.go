@@ -41,7 +41,7 @@ func (s *Store) RecordHandOff(ctx context.Context, h ivr.HandOff) error {
 // HandOffContext is what the person hears of a caller, by the reference in the whisper's address, or
 // handoff.ErrUnknownRef. The bill's state is told of proven identities only, and left out where it
 // cannot be read: the person still has the rest.
-func (p *People) HandOffContext(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error) {
+func (p *Members) HandOffContext(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error) {
 	r, err := p.q.HandOverByRef(ctx, ref)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return handoff.CallerContext{}, handoff.ErrUnknownRef

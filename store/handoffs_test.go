@@ -16,14 +16,14 @@ import (
 	"duebell/store"
 )
 
-func peopleOf(t *testing.T, s *store.Store) *store.People {
+func peopleOf(t *testing.T, s *store.Store) *store.Members {
 	t.Helper()
 	p := billing.DefaultPolicy()
 	calendar, err := billing.NewCalendar(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.People(p, calendar)
+	return s.Members(p, calendar)
 }
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {

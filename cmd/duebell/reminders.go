@@ -214,7 +214,7 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	paused, err := tool.Store.PausedCampaigns(ctx)
+	paused, err := tool.Store.PausedKinds(ctx)
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (p *remindersPauseCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
-	fresh, err := tool.Store.PauseCampaign(ctx, kind, p.Why, tool.Clock.Now())
+	fresh, err := tool.Store.PauseKind(ctx, kind, p.Why, tool.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -292,7 +292,7 @@ func (r *remindersResumeCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
-	was, err := tool.Store.ResumeCampaign(ctx, kind)
+	was, err := tool.Store.ResumeKind(ctx, kind)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
-	people := s.store.People(s.cfg.Policy, calendar).TellLimits(d.Metrics.limitReached)
+	people := s.store.Members(s.cfg.Policy, calendar).TellLimits(d.Metrics.limitReached)
 	inbox := notify.NewInbox(watchedInbox{s.store, d.Metrics}, s.cfg.Policy, calendar, d.Clock, d.Log)
 	if s.cfg.calls() {
 		inbox.WithCallBacks()

@@ -92,7 +92,7 @@ func (w watchedNotices) RecordReports(ctx context.Context, list []notify.Deliver
 }
 
 // textsSeen shows what an operator must know of the texts.
-func (m *Metrics) textsSeen(seen store.TextsSeen, now time.Time) {
+func (m *Metrics) textsSeen(seen store.TextBacklog, now time.Time) {
 	m.textsDue.WithLabelValues("first").Set(float64(seen.First))
 	m.textsDue.WithLabelValues("reminders").Set(float64(seen.Reminders))
 	m.remindersOld.Set(age(seen.OldestReminder, now))

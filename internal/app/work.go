@@ -244,7 +244,7 @@ func (w *Work) measure(ctx context.Context) error {
 	payment, err1 := w.Store.OldestDue(ctx, now)
 	text, err2 := w.Store.OldestDueNotice(ctx, now)
 	locks, err3 := w.Store.SoftLocks(ctx, now)
-	seen, err4 := w.Store.SeeTexts(ctx, now)
+	seen, err4 := w.Store.TextBacklog(ctx, now)
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("measure what is due: %w", err)
 	}

@@ -106,54 +106,6 @@ func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, batch int
 	return nil
 }
 
-// longestCall is after how long a call whose end was never told counts as over.
-const longestCall = 2 * time.Hour
-
-// CallsInProgress counts the calls of either direction that have not ended.
-func (s *Store) CallsInProgress(ctx context.Context, now time.Time) (int, error) {
-	n, err := s.q.CallsInProgress(ctx, now.Add(-longestCall))
-	if err != nil {
-		return 0, fmt.Errorf("count calls: %w", err)
-	}
-	return int(n), nil
-}
-
-// paused says whether a notice must wait because its kind is stopped. Of all that wait one text at a
-// time tries whether it still must.
-func paused(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (stopped, probe bool, err error) {
-	stops, err := q.PausedFor(ctx, db.PausedForParams{Now: &now, Kind: row.Kind})
-	if err != nil || len(stops) == 0 {
-		return false, false, err
-	}
-	if len(stops) > 1 || !stops[0].ProbeDue || stops[0].Kind != string(notify.AllKinds) || row.Channel != string(notify.SMS) {
-		return true, false, nil
-	}
-	next := now.Add(notify.ProbeEvery)
-	taken, err := q.TakeProbe(ctx, db.TakeProbeParams{Next: &next, Now: &now})
-	return taken == 0, taken > 0, err
-}
-
-// EndProbe resumes everything after a probe has gone through.
-func (s *Store) EndProbe(ctx context.Context) error {
-	if _, err := s.q.EndProbe(ctx); err != nil {
-		return fmt.Errorf("end probe: %w", err)
-	}
-	return nil
-}
-
-// pause stops what the carrier's word on a text stops, and asks for a person, once.
-func pause(ctx context.Context, q *db.Queries, kind string, code int, t notify.Trouble, at time.Time) error {
-	p := notify.PauseFor(notify.Kind(kind), code, t, at)
-	if p == nil {
-		return nil
-	}
-	fresh, err := q.PauseKind(ctx, db.PauseKindParams{Kind: string(p.Kind), At: &at, Why: p.Why, ByWhom: p.By, ProbeAt: when(p.ProbeAt)})
-	if err != nil || fresh == 0 {
-		return err
-	}
-	return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: at})
-}
-
 // PostponePoll says when a text is asked for again; zero: no more.
 func (s *Store) PostponePoll(ctx context.Context, c notify.ClaimedNotice, again time.Time) error {
 	if err := s.q.PostponePoll(ctx, db.PutPollOffParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
@@ -176,36 +128,4 @@ func (s *Store) planRetry(ctx context.Context, q *db.Queries, row db.Notice, t n
 		return fmt.Errorf("plan retry: %w", err)
 	}
 	return q.MoveReasons(ctx, db.MoveReasonsParams{RetryID: id, ID: row.ID})
-}
-
-// afterCall does what follows from the state that a call of ours has come to.
-func (s *Store) afterCall(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, t notify.Trouble, at time.Time) error {
-	if notify.Kind(row.Kind) != notify.CallBack {
-		return nil
-	}
-	switch notify.State(row.State) {
-	case notify.Accepted, notify.Sent: // it is placed: now it is true that we are calling
-		return s.answerCall(ctx, q, tx, row, notify.CallAck, at)
-	case notify.Dropped:
-		return s.answerCall(ctx, q, tx, row, notify.CallBusy, at)
-	case notify.Failed:
-		if t == "" { // no answer of the carrier's, twice
-			return s.answerCall(ctx, q, tx, row, notify.CallBusy, at)
-		}
-		return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "call-back-failed", Detail: "text " + val(row.Cause), At: at})
-	}
-	return nil
-}
-
-// answerCall texts what became of the call that a text asked for.
-func (s *Store) answerCall(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, k notify.Kind, at time.Time) error {
-	facts, err := q.NumberFacts(ctx, row.Number)
-	if err != nil {
-		return fmt.Errorf("read facts of a number: %w", err)
-	}
-	zone := facts.TimeZone
-	if zone == "" {
-		zone = "UTC" // the day of an answer orders nothing
-	}
-	return s.planAnswer(ctx, q, tx, row.Number, notify.Reply{Kind: k, Cause: val(row.Cause), Language: row.Language, Zone: zone, Asked: true}, at)
 }

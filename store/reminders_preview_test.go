@@ -73,9 +73,9 @@ func TestPausedCampaign(t *testing.T) {
 			var fresh bool
 			var err error
 			if pause {
-				fresh, err = d.store.PauseCampaign(ctx, notify.DueSoon, "misprint", d.clock.Now())
+				fresh, err = d.store.PauseKind(ctx, notify.DueSoon, "misprint", d.clock.Now())
 			} else {
-				fresh, err = d.store.ResumeCampaign(ctx, notify.DueSoon)
+				fresh, err = d.store.ResumeKind(ctx, notify.DueSoon)
 			}
 			if err != nil || !fresh {
 				t.Errorf("pause %v: %v, %v", pause, fresh, err)
@@ -87,7 +87,7 @@ func TestPausedCampaign(t *testing.T) {
 	d.at["2027-02-15T00:00"] = pause(true)
 	d.walk("2027-02-01", "2027-02-24")
 	d.want("2027-02-14 12:00|0111|due_soon 10", "2027-02-23 09:00|0111|due_today", "2027-02-24 09:00|0111|past_due")
-	paused, err := d.store.PausedCampaigns(ctx)
+	paused, err := d.store.PausedKinds(ctx)
 	if err != nil || len(paused) != 1 || paused[0].Kind != notify.DueSoon || paused[0].Why != "misprint" {
 		t.Errorf("paused: %v, %v", paused, err)
 	}
