@@ -155,7 +155,7 @@ func (c *Call) refuseByLimit(err error) Next {
 }
 
 // captured goes on by what the capture came to. Success means that we hold a token; it never means that
-// money moved (P3). What each of Twilio's results means stands in twilio.md §3.
+// money moved (P3). What each of Twilio's results means stands in twilio.md §2.2.
 func captured(ctx context.Context, c *Call, a Answer) Next {
 	got := a.Capture
 	if got.Charged { // a misconfigured capture: no more payments on the account until a person has reconciled it

@@ -171,9 +171,9 @@ const (
 )
 
 // Capture is what came of the capture of a card or bank account. It holds no digit beyond the last
-// four (design §1, promise P4: no secret is kept).
+// four (D1: no secret is kept).
 type Capture struct {
-	Result    string // Twilio's word (twilio.md §3); empty: the capture ended without one
+	Result    string // Twilio's word (twilio.md §2.2); empty: the capture ended without one
 	Token     string // the processor's, beside success only
 	Last      string // trailing digits that may be spoken
 	Bank      string // the bank's name, where the connector has a directory (E10)
