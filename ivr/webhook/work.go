@@ -78,7 +78,7 @@ func (h *Handler) release(ctx context.Context, d posted) {
 // written to the database is unique by call and turn, so it is not written twice (design §4.3).
 func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled, error) {
 	if lease.Unreadable {
-		h.Log.Error("a stored session or input cannot be opened: was a data key retired too early? The call goes on from its last milestone", "call", d.Call, "turn", d.Turn)
+		h.Log.Error("a stored session or input cannot be read any more: was a data key retired too early? The call goes on from its last milestone", "call", d.Call, "turn", d.Turn)
 	}
 	s, in, err := h.sessionAndInput(ctx, d, lease)
 	if err != nil {
