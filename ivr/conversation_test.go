@@ -119,7 +119,7 @@ func TestEveryPromptExists(t *testing.T) {
 			}
 		}
 	}
-	said := regexp.MustCompile(`\b(?:say|tell|phrase|Again|giveUpOffer)\((?:ctx, )?"([a-z0-9-]+)"`)
+	said := regexp.MustCompile(`\b(?:say|sayUninterrupted|phrase|Again|closeOfferAndSay)\((?:ctx, )?"([a-z0-9-]+)"`)
 	for _, file := range sources(t) {
 		for _, m := range said.FindAllStringSubmatch(read(t, file), -1) {
 			if !slices.Contains(keys, m[1]) {

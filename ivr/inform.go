@@ -11,10 +11,10 @@ import (
 	"duebell/voiceprompts"
 )
 
-// mainOptions are what the line does, most used first (V1).
+// mainOptions returns what the line can do, most used first (V1).
 func mainOptions(c *Call) []Option {
 	list := []Option{{Name: "pay", Says: "option-balance-or-pay", Hears: "hears-pay"}}
-	if c.Policy.GuestPay && (c.Policy.CardsAccepted || (c.eft() && c.Policy.GuestEFT)) { // nobody is led to where nothing can be paid
+	if c.Policy.GuestPay && (c.Policy.CardsAccepted || (c.bankDebitAllowed() && c.Policy.GuestEFT)) { // nobody is led to where nothing can be paid
 		list = append(list, Option{Name: "guest", Says: "option-guest", Hears: "hears-guest"})
 	}
 	list = append(list,
@@ -26,12 +26,14 @@ func mainOptions(c *Call) []Option {
 	return list
 }
 
-// rightOrChange answers a read-back, which says both keys itself and ends with the right one.
+// rightOrChange returns the answers to a read-back. The read-back's own prompt names both keys, the one
+// that confirms last.
 func rightOrChange(*Call) []Option {
 	return []Option{{Name: "right", Hears: "hears-yes"}, {Name: "change", Hears: "hears-no"}}
 }
 
-// consentOrChange answers the read-back of a payment. For a card its key is the consent, and no word stands for a key (P3).
+// consentOrChange returns the answers to the read-back of a payment. For a card, key 1 is the consent, so
+// no word may stand for it (P3).
 func consentOrChange(c *Call) []Option {
 	list := rightOrChange(c)
 	if c.Payment.Method == payments.Card {
@@ -40,8 +42,8 @@ func consentOrChange(c *Call) []Option {
 	return list
 }
 
-// tellHowToPay says one short piece of public information (H4, P4). Nothing in it is about the caller,
-// and nothing promises a plan, a fund or a price.
+// tellHowToPay says one short piece of public information (H4: contact data is policy; P4: other ways
+// are described only). Nothing in it is about the caller, and nothing promises a plan, a fund or a price.
 func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "due":
@@ -64,7 +66,7 @@ func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	return Go(HowToPay)
 }
 
-// nextToPay is the month of the bill that anybody may still pay in time.
+// nextToPay returns the bill month that can still be paid in time.
 func (c *Call) nextToPay() billing.Month {
 	month := billing.MonthOf(c.today())
 	if c.now.After(c.Calendar.DueAt(billing.KindHealth, "", month)) {
@@ -73,7 +75,8 @@ func (c *Call) nextToPay() billing.Month {
 	return month
 }
 
-// dueRule is the general rule by its next case, moved deadlines included (C2, C3, C5, C9).
+// dueRule returns the general rule as its next case, moved deadlines included (C2, C3, C5). It says "the
+// bill for April coverage", never "the March premium" (C9).
 func (c *Call) dueRule() Args {
 	month := c.nextToPay()
 	due := c.Calendar.DueAt(billing.KindHealth, "", month)
@@ -83,7 +86,7 @@ func (c *Call) dueRule() Args {
 	}
 }
 
-// mailDay is the next day by which a check should be in the mail (P4).
+// mailDay returns the next day by which a check should be in the mail (P4, mail_by_day).
 func (c *Call) mailDay() voiceprompts.Speech {
 	today := c.today()
 	month := billing.MonthOf(today)
@@ -97,7 +100,7 @@ func (c *Call) shortDay(m billing.Month, day int) voiceprompts.Speech {
 	return voiceprompts.ShortDay(c.Language.Tag, billing.Date{Year: m.Year, Month: m.Month, Day: day})
 }
 
-// agentHours are those of an ordinary day (H1).
+// agentHours returns the opening and closing time of an ordinary day (H1).
 func (c *Call) agentHours() Args {
 	today := c.today()
 	return Args{
@@ -106,7 +109,7 @@ func (c *Call) agentHours() Args {
 	}
 }
 
-// places are the walk-in centers as one says them.
+// places returns the walk-in centers as a list to be spoken.
 func (c *Call) places() any {
 	list, last := c.Policy.WalkInList, len(c.Policy.WalkInList)-1
 	if last == 0 {
@@ -115,7 +118,7 @@ func (c *Call) places() any {
 	return c.phraseWith("places", Args{"Others": strings.Join(list[:last], ", "), "LastPlace": list[last]})
 }
 
-// mayChooseTexts needs a number: a withheld one can be neither switched off nor on.
+// mayChooseTexts goes back where the number is withheld: nothing can be switched off or on for it.
 func mayChooseTexts(_ context.Context, c *Call) Next {
 	if c.Caller == "" {
 		c.say("texts-need-number", nil)
@@ -131,12 +134,13 @@ func textOptions(*Call) []Option {
 	}
 }
 
-// chooseTexts: off at once for anyone who asks, for the number that calls; on only after T2 (O1).
+// chooseTexts switches texts off at once, for anyone who asks, for the number that calls; and on only for
+// a verified caller (O1).
 func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "off":
-		if err := c.Texts.Stop(ctx, c.Caller, c.cause()); err != nil {
-			return c.stumbled(err)
+		if err := c.Texts.Stop(ctx, c.Caller, c.turnKey()); err != nil {
+			return c.fail(err)
 		}
 		c.FollowUp.TextsWanted = false
 		c.say("texts-off", callerEnding(c))
@@ -152,14 +156,16 @@ func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 	return Go(MainMenu)
 }
 
+// textsOn switches texts on, or says that the number itself must text START: a block of the carrier's own
+// is lifted by nothing else (O4).
 func (c *Call) textsOn(ctx context.Context) Next {
 	c.FollowUp.TextsWanted = false
-	err := c.Texts.Start(ctx, c.Caller, c.cause())
+	err := c.Texts.Start(ctx, c.Caller, c.turnKey())
 	switch {
-	case errors.Is(err, ErrTextStart): // the carrier's own block is lifted by a text from the number alone (O4)
+	case errors.Is(err, ErrTextStart):
 		c.say("texts-send-start", nil)
 	case err != nil:
-		return c.stumbled(err)
+		return c.fail(err)
 	default:
 		c.say("texts-on", callerEnding(c))
 	}
@@ -169,5 +175,5 @@ func (c *Call) textsOn(ctx context.Context) Next {
 // ErrTextStart says that the carrier blocks texts to a number until START comes from it.
 var ErrTextStart = errors.New("ivr: the number itself must text START")
 
-// cause names this turn, so that doing it twice does it once.
-func (c *Call) cause() string { return c.Session.Call + "/" + strconv.Itoa(c.Session.Turn) }
+// turnKey names this turn. What is written under it is written once, however often the turn is run.
+func (c *Call) turnKey() string { return c.Session.Call + "/" + strconv.Itoa(c.Session.Turn) }

@@ -10,12 +10,12 @@ import (
 	"duebell/voiceprompts"
 )
 
-// tellStanding says the truth about the account: first money in flight, then what is owed, until
-// when, and what may be said about being late. Then the caller may pay.
+// tellStanding says how the account stands: first a payment in flight (L2), then what is owed, until when,
+// and what may be said about being late (G8). Then the caller may pay.
 func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
-	owed, open, err := c.stands(ctx, c.Account.Number)
+	owed, open, err := c.standing(ctx, c.Account.Number)
 	if err != nil {
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	c.Account = Account{
 		Number: c.Account.Number, Kind: owed.Account.Kind, Due: owed.TotalDue, PastDue: owed.PastDue, Charge: owed.LatestCharge, DueAt: owed.NextDueAt,
@@ -43,9 +43,9 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(PayMenu)
 }
 
-// stands looks up what an account owes and the payment that is open on it, nil for none. What is open is
-// asked first: a charge that settles in between is then told as open, and never as money still owed.
-func (c *Call) stands(ctx context.Context, account string) (owed Owed, open *payments.Attempt, err error) {
+// standing returns what an account owes and the payment that is open on it, or nil. The open payment is
+// read first: a charge that settles between the two reads is then told as open, never as money still owed.
+func (c *Call) standing(ctx context.Context, account string) (owed Owed, open *payments.Attempt, err error) {
 	switch attempt, err := c.Checkout.OpenAttempt(ctx, account); {
 	case err == nil:
 		open = &attempt
@@ -56,12 +56,12 @@ func (c *Call) stands(ctx context.Context, account string) (owed Owed, open *pay
 	return owed, open, err
 }
 
-// personFirst: policy wants a person before money is taken after the grace time (G8).
+// personFirst says whether the policy offers a person before money is taken after the grace time (G8).
 func (c *Call) personFirst(owed Owed) bool {
 	return owed.AfterGrace && c.Policy.PayAfterGrace == "agent"
 }
 
-// tellInFlight says what is open, together with what is owed (L2). Nobody may pay twice meanwhile.
+// tellInFlight says what is open, together with what is owed (L2). No other payment is offered meanwhile.
 func (c *Call) tellInFlight(open payments.Attempt, owed Owed) Next {
 	c.Attempt, c.Account.CanCancel = open.Key, open.AwaitsLetter && open.State == payments.Authorized
 	c.sayInFlight(open)
@@ -69,6 +69,7 @@ func (c *Call) tellInFlight(open payments.Attempt, owed Owed) Next {
 	return Go(PaymentInFlight)
 }
 
+// sayInFlight says the open payment's amount, day and reference, or that it waits for our letter (E6).
 func (c *Call) sayInFlight(open payments.Attempt) {
 	args := Args{
 		"Amount": c.money(open.Cents), "When": c.moment(open.AuthorizedAt), "Reference": voiceprompts.Digits(c.Language.Tag, open.Reference),
@@ -80,7 +81,7 @@ func (c *Call) sayInFlight(open payments.Attempt) {
 	c.say(key, args, Fact{Says: "in-flight", Account: open.Account, Cents: open.Cents.Cents(), Attempt: open.Key, Reference: open.Reference})
 }
 
-// tellAutoPay says the next draw first: a member who pays now lowers it (A7).
+// tellAutoPay says the next draw first: a member who pays now lowers it (A7: draw heard first).
 func (c *Call) tellAutoPay(owed Owed) {
 	if !owed.Account.OnAutoPay() || owed.Newest == nil || owed.NothingDue {
 		return
@@ -92,7 +93,8 @@ func (c *Call) tellAutoPay(owed Owed) {
 	c.say("autopay-draw", Args{"Amount": c.money(owed.TotalDue), "Day": voiceprompts.Day(c.Language.Tag, draw), "Last": lastFour(c.Language.Tag, owed.Account.AutoPayLast4)})
 }
 
-// tellOwed says balance, coverage month and due instant (C9), and what rules.md allows about lateness (G7, G8).
+// tellOwed says balance, coverage month and due instant (C9), and the last payment. An import that is too
+// old is said with its date (B6).
 func (c *Call) tellOwed(owed Owed) {
 	account := c.accountName(owed.Account.Kind)
 	if c.now.Sub(owed.AsOf) > c.Policy.ImportMaxAgeHours.Duration() { // B6
@@ -112,6 +114,8 @@ func (c *Call) tellOwed(owed Owed) {
 	}
 }
 
+// tellDue says what is owed, late and not yet due apart. Of dates it says the due instant, and beyond that
+// only one that billing gave (G7: no computed end of grace).
 func (c *Call) tellDue(owed Owed, account voiceprompts.Speech, owes Fact) {
 	newest := owed.Newest
 	due := Fact{Says: "due", Account: owed.Account.Number, Due: billing.DateIn(owed.NextDueAt, c.Calendar.Zone()).String()}
@@ -143,6 +147,7 @@ func (c *Call) tellDue(owed Owed, account voiceprompts.Speech, owes Fact) {
 	}
 }
 
+// inFlightOptions offers to cancel the open payment while it can be cancelled (E12).
 func inFlightOptions(c *Call) []Option {
 	if c.Account.CanCancel {
 		return []Option{{Name: "cancel", Says: "option-cancel-payment"}, {Name: "keep", Says: "option-keep-payment"}}
@@ -150,7 +155,8 @@ func inFlightOptions(c *Call) []Option {
 	return []Option{{Name: "keep", Says: "option-something-else"}}
 }
 
-// actOnInFlight cancels a payment that has not been submitted, if the caller wants that (E12).
+// actOnInFlight cancels a payment that has not been submitted, if the caller wants that (E12). It may have
+// been submitted while the caller was thinking: then it is too late, and that is said.
 func actOnInFlight(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "cancel" {
 		return Go(AnythingElse)
@@ -161,12 +167,14 @@ func actOnInFlight(ctx context.Context, c *Call, a Answer) Next {
 		c.say("too-late-to-cancel", nil)
 		return Go(AnythingElse)
 	case err != nil:
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	c.say("cancelled", Args{"Amount": c.money(voided.Cents)}, c.notCharged(voided))
 	return Go(TellStanding)
 }
 
+// payOptions returns what can be paid, the whole balance first (M2). After a dropped call its payment comes
+// first of all (I7).
 func payOptions(c *Call) []Option {
 	var list []Option
 	if r := c.Dropped; r.Amount > 0 && r.Account == c.Account.Number { // I7: on at the broken step
@@ -182,6 +190,7 @@ func payOptions(c *Call) []Option {
 	return append(list, Option{Name: "nothing", Says: "option-not-now"})
 }
 
+// choosePayment begins a payment: nothing of an earlier one counts for it.
 func choosePayment(_ context.Context, c *Call, a Answer) Next {
 	resume := c.Dropped
 	c.Dropped, c.Payment = Dropped{}, Payment{}
@@ -201,8 +210,9 @@ func choosePayment(_ context.Context, c *Call, a Answer) Next {
 	return Go(CheckAmount)
 }
 
-// weighAmount reads the keyed amount by M3 to M6.
-func weighAmount(_ context.Context, c *Call, a Answer) Next {
+// readAmount reads the keyed amount (M3 to M6: bounds, keys in cents, cents forgotten). From the second
+// failure on the caller is offered a person and a way back (V2).
+func readAmount(_ context.Context, c *Call, a Answer) Next {
 	got := billing.ParseAmount(a.Keys, c.amountRules())
 	c.Payment.Amount, c.Payment.Suggested = got.Cents, got.DidYouMean
 	if got.Err == "" && got.DidYouMean == 0 {
@@ -223,7 +233,7 @@ func weighAmount(_ context.Context, c *Call, a Answer) Next {
 	return Again(why, args)
 }
 
-// amountProblem names what is wrong with a keyed amount (M5).
+// amountProblem returns the prompt that names what is wrong with a keyed amount (M5), and its placeholders.
 func (c *Call) amountProblem(e billing.AmountError) (string, Args) {
 	switch e {
 	case billing.AmountBelowMin:
@@ -252,7 +262,8 @@ func afterAmountHelp(_ context.Context, c *Call, a Answer) Next {
 	return Go(PayMenu)
 }
 
-func meantOptions(c *Call) []Option {
+// amountsMeant returns the amount as keyed, where it can be taken, and the one with cents (M6).
+func amountsMeant(c *Call) []Option {
 	var list []Option
 	if c.Payment.Amount > 0 {
 		list = append(list, Option{Name: "keyed", Says: "option-this-amount", Args: Args{"Amount": c.exact(c.Payment.Amount)}})
@@ -262,7 +273,7 @@ func meantOptions(c *Call) []Option {
 		Option{Name: "other", Says: "option-another-amount"})
 }
 
-func chooseMeant(_ context.Context, c *Call, a Answer) Next {
+func chooseAmountMeant(_ context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "suggested":
 		c.Payment.Amount = c.Payment.Suggested
@@ -272,7 +283,8 @@ func chooseMeant(_ context.Context, c *Call, a Answer) Next {
 	return Go(CheckAmount)
 }
 
-// checkAmount warns of a part payment or a credit (M2, M4) and of the same payment made before (M8).
+// checkAmount warns of a part payment (M2) or a credit (M4), and asks for a second consent where the same
+// amount was paid before (M8).
 func checkAmount(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Guest.Paying {
 		return c.checkGuest(ctx)
@@ -285,7 +297,7 @@ func checkAmount(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	earlier, found, err := c.Checkout.Duplicate(ctx, c.Account.Number, c.Payment.Amount)
 	if err != nil {
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	if found && !c.Payment.PayAgain {
 		c.say("same-payment", Args{"Amount": c.exact(earlier.Cents), "When": c.moment(earlier.AuthorizedAt)}, c.fact("paid", earlier))
@@ -294,6 +306,7 @@ func checkAmount(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(ChooseMethod)
 }
 
+// secondConsent goes on if the caller wants to pay the same amount once more; that counts for one attempt (M8).
 func secondConsent(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "yes" {
 		return Go(AnythingElse)
@@ -320,7 +333,7 @@ func (c *Call) timeOfDay(t time.Time) voiceprompts.Speech {
 	return voiceprompts.TimeOfDay(c.Language.Tag, t.In(c.Calendar.Zone()))
 }
 
-// moment says when something was: "a moment ago" or the day.
+// moment returns when something was: "a moment ago" within half an hour, else the day.
 func (c *Call) moment(t time.Time) voiceprompts.Speech {
 	if c.now.Sub(t) < 30*time.Minute {
 		return c.phrase("a-moment-ago")
@@ -328,6 +341,7 @@ func (c *Call) moment(t time.Time) voiceprompts.Speech {
 	return c.day(t)
 }
 
+// accountName names an account by its kind: "health account".
 func (c *Call) accountName(k billing.Kind) voiceprompts.Speech {
 	switch k {
 	case billing.KindDental:
@@ -341,7 +355,7 @@ func (c *Call) accountName(k billing.Kind) voiceprompts.Speech {
 	}
 }
 
-// phrase is a piece of a sentence that is itself a message.
+// phrase returns a piece of a sentence that is itself a message.
 func (c *Call) phrase(key string) voiceprompts.Speech { return c.phraseWith(key, nil) }
 
 func (c *Call) phraseWith(key string, args Args) voiceprompts.Speech {

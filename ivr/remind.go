@@ -2,16 +2,17 @@ package ivr
 
 import "context"
 
-// CallConsents takes down who agrees to reminder calls (O1, N10).
+// CallConsents records who agrees to reminder calls (O1: consent ledger; N10: opt-in only).
 type CallConsents interface {
-	// MayOfferCalls: the owner of the number has neither agreed to reminder calls nor refused them.
+	// MayOfferCalls says whether the number's owner has neither agreed to reminder calls nor refused them.
 	MayOfferCalls(ctx context.Context, number string) (bool, error)
-	// ConsentToCalls records the consent, in the words that were spoken. cause names the call and turn.
-	ConsentToCalls(ctx context.Context, number, words, cause string) error
+	// ConsentToCalls records the consent, with the words that were spoken. The same turn key again changes
+	// nothing more.
+	ConsentToCalls(ctx context.Context, number, words, turnKey string) error
 }
 
-// mayOfferCalls offers reminder calls once, where no text arrives: to a caller who has proven who they are, and
-// for the number on file that they call from.
+// mayOfferCalls offers reminder calls once a call, where no text arrives: to a verified caller, and for the
+// number on file that they call from.
 func mayOfferCalls(ctx context.Context, c *Call) Next {
 	onFile := c.Caller != "" && c.Caller == c.Member.Phone
 	if c.CallConsents == nil || !c.Policy.VoiceReminders || c.FollowUp.CallsOffered || !onFile {
@@ -27,13 +28,14 @@ func callsOffered(c *Call) Args {
 	return Args{"Last": lastFour(c.Language.Tag, c.Caller), "Cap": c.Policy.ReminderCapPerMonth}
 }
 
+// agreeToCalls records a yes with the question that it answers: those words are the evidence (O1).
 func agreeToCalls(ctx context.Context, c *Call, a Answer) Next {
 	c.FollowUp.CallsOffered = true
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	if err := c.CallConsents.ConsentToCalls(ctx, c.Caller, c.LastSaid.Words, c.cause()); err != nil {
-		return c.stumbled(err)
+	if err := c.CallConsents.ConsentToCalls(ctx, c.Caller, c.LastSaid.Words, c.turnKey()); err != nil {
+		return c.fail(err)
 	}
 	c.say("calls-agreed", callerEnding(c))
 	return Go(AnythingElse)

@@ -72,7 +72,7 @@ type Question struct {
 }
 
 // Identification is what the caller has keyed to prove an identity. It is dropped by the turn that
-// looks up, whatever comes of that (P4: no secret is kept).
+// looks up, whatever comes of that (D1: no secret is kept).
 type Identification struct {
 	Selector  billing.Selector
 	BirthDate string // YYYY-MM-DD

@@ -10,13 +10,13 @@ import (
 	"duebell/ivr"
 )
 
-// delivery is one POST of one turn, on its way to an answer.
+// posted is one POST of one turn, on its way to an answer.
 type posted struct {
 	Delivery
-	payload payload // what it brings; the ticket holds it encoded
+	payload payload // what it brings; the Delivery holds it encoded
 }
 
-// handled is what became of it.
+// handled is what became of one delivery.
 type handled struct {
 	answer  Answer
 	step    string // whose answer came in
@@ -25,21 +25,22 @@ type handled struct {
 
 // Outcomes of a delivery, for logs and metrics.
 const (
-	outcomeAnswered = "answered" // the turn ran
-	outcomeRepeated = "repeated" // it had run; the same bytes again
-	outcomeOlder    = "older"    // the call is further on
-	outcomeMoment   = "moment"   // not yet
-	outcomePerson   = "person"   // not in all that time
-	outcomeTrouble  = "trouble"  // it ran and failed
-	outcomeEnded    = "ended"    // the caller has talked to a person and is through
-	outcomeKilled   = "killed"   // by fault injection
-	outcomeGone     = "gone"     // nobody waits for the answer any more
+	outcomeAnswered  = "answered" // the turn ran
+	outcomeRepeated  = "repeated" // it had run; the same bytes again
+	outcomeOlder     = "older"    // the call is further on
+	outcomeMoment    = "moment"   // not yet
+	outcomePerson    = "person"   // not in all that time
+	outcomeTrouble   = "trouble"  // it ran and failed
+	outcomeEnded     = "ended"    // the caller has talked to a person and is through
+	outcomeKilled    = "killed"   // by fault injection
+	outcomeAbandoned = "gone"     // nobody waits for the answer any more
 )
 
 func newHolder() string { return rand.Text() }
 
-// deliver gets one delivery its answer: the one that stands, or by running the turn, or by waiting
-// for whoever runs it. When the time is over the caller is asked for a moment, and the work goes on.
+// deliver returns the answer to one delivery: the one that stands, or the turn's own by running it, or
+// another delivery's by waiting for it. When the time is over the caller is asked for a moment, and the
+// turn goes on running.
 func (h *Handler) deliver(ctx context.Context, d posted) handled {
 	budget := time.NewTimer(h.Timing.Budget)
 	defer budget.Stop()
@@ -47,11 +48,11 @@ func (h *Handler) deliver(ctx context.Context, d posted) handled {
 	defer cancel()
 	var lang, step string
 	told := false
-	for range polls(waiting) {
+	for range retries(waiting) {
 		claim, err := h.Sessions.Acquire(waiting, d.Delivery)
 		if err != nil {
 			if !told && ctx.Err() == nil {
-				h.Log.Warn("a turn cannot be claimed", "call", d.Call, "turn", d.Turn, "error", err)
+				h.Log.Warn("no lease on a turn, because Redis does not answer; it is tried until the time is over", "call", d.Call, "turn", d.Turn, "error", err)
 			}
 			told = true
 			continue
@@ -69,17 +70,17 @@ func (h *Handler) deliver(ctx context.Context, d posted) handled {
 					return got.handled
 				}
 			case <-budget.C:
-				return h.later(ctx, d, lang, step)
+				return h.answerLater(ctx, d, lang, step)
 			case <-ctx.Done():
-				return h.later(ctx, d, lang, step)
+				return h.answerLater(ctx, d, lang, step)
 			}
 		}
 	}
-	return h.later(ctx, d, lang, step)
+	return h.answerLater(ctx, d, lang, step)
 }
 
-// polls yields at once and then again and again, at growing distances, until ctx is over.
-func polls(ctx context.Context) iter.Seq[int] {
+// retries yields at once and then again and again, at growing distances, until ctx is over.
+func retries(ctx context.Context) iter.Seq[int] {
 	const first, longest = 5 * time.Millisecond, 80 * time.Millisecond
 	return func(yield func(int) bool) {
 		timer := time.NewTimer(0)
@@ -100,8 +101,8 @@ func polls(ctx context.Context) iter.Seq[int] {
 	}
 }
 
-// languageOf is what a caller speaks whose session, which would tell, cannot be reached: that of the call's
-// last milestone, if it is to be had at once (P6).
+// languageOf returns the language of a caller whose session cannot be reached: that of the call's last
+// milestone, if the database answers at once, so that the apology is in the right language.
 func (h *Handler) languageOf(ctx context.Context, call, lang string) string {
 	if lang != "" {
 		return lang
@@ -115,10 +116,10 @@ func (h *Handler) languageOf(ctx context.Context, call, lang string) string {
 	return m.Lang
 }
 
-// later answers a delivery whose turn has no answer yet: one moment, three times over, then a
-// person. The answer is noted, so that repeats of the same request get the same; if it cannot be,
-// they get the same anyway, because it depends on nothing that changes.
-func (h *Handler) later(ctx context.Context, d posted, lang, step string) handled {
+// answerLater answers a delivery whose turn has no answer yet: one moment, three times over, then a
+// person. The answer is stored, so that repeats of the same request get the same; if that fails they
+// get the same anyway, because it depends on nothing that changes.
+func (h *Handler) answerLater(ctx context.Context, d posted, lang, step string) handled {
 	got := handled{step: step, outcome: outcomeMoment}
 	lang = h.languageOf(ctx, d.Call, lang)
 	at := Place{Line: d.payload.Called}
@@ -126,13 +127,13 @@ func (h *Handler) later(ctx context.Context, d posted, lang, step string) handle
 	if d.Slot == lastAgain {
 		// Behind the transfer comes a turn that nobody has begun: this one may still be answered.
 		at.Next = h.url(turnPath + strconv.Itoa(d.Turn+1))
-		got.answer.Body, recorded = h.person(ctx, apology(ivr.StepName(step)), lang, d.Delivery, step, at)
+		got.answer.Body, recorded = h.personDocument(ctx, apology(ivr.StepName(step)), lang, d.Delivery, step, at)
 		got.outcome = outcomePerson
 	} else {
-		got.answer.Body = h.moment(lang, d.Delivery, at)
+		got.answer.Body = h.momentDocument(lang, d.Delivery, at)
 	}
 	if ctx.Err() != nil {
-		got.outcome = outcomeGone
+		got.outcome = outcomeAbandoned
 		return got
 	}
 	noting, cancel := context.WithTimeout(ctx, h.Timing.Note)

@@ -1,4 +1,4 @@
--- Gives a claim back, if it is still the holder's. The input stays for whoever claims next.
+-- Gives a lease back, if it is still the holder's. The input stays for whoever acquires it next.
 -- KEYS call   ARGV turn, holder
 local h = redis.call('HMGET', KEYS[1], 'turn', 'lease_holder')
 if h[1] == ARGV[1] and h[2] == ARGV[2] then

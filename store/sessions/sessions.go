@@ -14,7 +14,7 @@ import (
 	"duebell/ivr/webhook"
 )
 
-// life is how long a call is kept after its last turn. The longest call is shorter.
+// life is how long a call is kept after its last turn. No call lasts longer.
 const life = 6 * time.Hour
 
 //go:embed acquire.lua
@@ -36,10 +36,10 @@ var (
 	releaseScript    = redis.NewScript(releaseLua)
 )
 
-// Clock is the machine's: leases are measured by it, on all replicas alike.
+// Clock is the machine's clock: leases are measured by it, alike on all replicas.
 type Clock interface{ Now() time.Time }
 
-// Sessions is the place where calls are kept.
+// Sessions implements webhook.Sessions on Redis.
 type Sessions struct {
 	redis   redis.UniversalClient
 	keys    seal.Keys
@@ -49,7 +49,7 @@ type Sessions struct {
 
 var _ webhook.Sessions = (*Sessions)(nil)
 
-// New wraps an open client. lease is how long a claim holds (webhook.Timing.Lease).
+// New returns Sessions over an open client. lease is how long a lease on a turn holds (webhook.Timing.Lease).
 func New(client redis.UniversalClient, keys seal.Keys, machine Clock, lease time.Duration) *Sessions {
 	return &Sessions{redis: client, keys: keys, machine: machine, lease: lease}
 }
@@ -57,8 +57,8 @@ func New(client redis.UniversalClient, keys seal.Keys, machine Clock, lease time
 // Ping says whether Redis answers.
 func (s *Sessions) Ping(ctx context.Context) error { return s.redis.Ping(ctx).Err() }
 
-// Claim asks for the right to answer a turn. A session or input that does not open any more is
-// given as none: the call then goes on from its last milestone.
+// Acquire asks for the lease on a turn. A session or input that cannot be opened any more is returned as
+// none, and Unreadable set: the call then goes on from its last milestone.
 func (s *Sessions) Acquire(ctx context.Context, t webhook.Delivery) (webhook.TurnLease, error) {
 	got, err := s.run(ctx, acquireScript, t.Call,
 		t.Turn, t.Slot, t.Holder, s.keys.Seal(t.Input, inputOf(t)), s.machine.Now().UnixMilli(), s.lease.Milliseconds(), life.Milliseconds())
@@ -81,7 +81,7 @@ func (s *Sessions) Acquire(ctx context.Context, t webhook.Delivery) (webhook.Tur
 	return c, nil
 }
 
-// Finish ends a turn, and tells what its URL answers from now on.
+// Finish ends a turn and returns what its URL answers from now on, and whether that is r's own answer.
 func (s *Sessions) Finish(ctx context.Context, t webhook.Delivery, d webhook.TurnResult) (webhook.Answer, bool, error) {
 	got, err := s.run(ctx, finishScript, t.Call,
 		t.Turn, t.Slot, s.keys.Seal(d.Session, sessionOf(t.Call)), s.sealed(t, d.Answer), d.Lang, d.Step, life.Milliseconds())
@@ -98,7 +98,7 @@ func (s *Sessions) Finish(ctx context.Context, t webhook.Delivery, d webhook.Tur
 	return a, got[0] == "kept", nil
 }
 
-// PutInterim fixes what a URL answers while its turn has no answer, and tells what stands.
+// PutInterim stores what a URL answers while its turn has no answer, and returns what stands.
 func (s *Sessions) PutInterim(ctx context.Context, t webhook.Delivery, a webhook.Answer) (webhook.Answer, error) {
 	got, err := s.run(ctx, putInterimScript, t.Call, t.Turn, t.Slot, s.sealed(t, a))
 	if err != nil || len(got) != 2 {
@@ -111,7 +111,7 @@ func (s *Sessions) PutInterim(ctx context.Context, t webhook.Delivery, a webhook
 	return stands, nil
 }
 
-// Release gives a claim back unanswered.
+// Release gives a lease back with the turn unanswered.
 func (s *Sessions) Release(ctx context.Context, t webhook.Delivery) error {
 	if err := releaseScript.Run(ctx, s.redis, []string{key(t.Call)}, t.Turn, t.Holder).Err(); err != nil {
 		return fmt.Errorf("release a turn: %w", err)
@@ -119,7 +119,7 @@ func (s *Sessions) Release(ctx context.Context, t webhook.Delivery) error {
 	return nil
 }
 
-// Awaited is the turn that a call waits for.
+// Awaited returns the number of the turn that a call waits for, or webhook.ErrNoCall.
 func (s *Sessions) Awaited(ctx context.Context, call string) (int, error) {
 	n, err := s.redis.HGet(ctx, key(call), "turn").Int()
 	if errors.Is(err, redis.Nil) {
@@ -131,8 +131,8 @@ func (s *Sessions) Awaited(ctx context.Context, call string) (int, error) {
 	return n, nil
 }
 
-// Leased says whether a turn of the call is being answered at this moment, by any replica. The
-// sweeper of payments asks before it closes an offer.
+// Leased says whether a turn of the call is being answered at this moment, by any replica. The sweeper of
+// payments asks before it closes an offer: a consent may be under way (design §5).
 func (s *Sessions) Leased(ctx context.Context, call string) (bool, error) {
 	until, err := s.redis.HGet(ctx, key(call), "lease_until_ms").Int64()
 	if errors.Is(err, redis.Nil) {
@@ -144,13 +144,16 @@ func (s *Sessions) Leased(ctx context.Context, call string) (bool, error) {
 	return until > s.machine.Now().UnixMilli(), nil
 }
 
-// key has the call's id in braces: all of a call lies on one node of a cluster.
+// key returns a call's Redis key. Its id stands in braces, so that all of a call lies on one node of a
+// cluster and a script can change it in one step.
 func key(call string) string { return "call:{" + call + "}" }
 
 func (s *Sessions) run(ctx context.Context, script *redis.Script, call string, args ...any) ([]string, error) {
 	return script.Run(ctx, s.redis, []string{key(call)}, args...).StringSlice()
 }
 
+// errShape says that a script returned another number of values than this code expects: two versions of
+// the program at work, or a fault of ours.
 var errShape = errors.New("a script answered in another shape")
 
 func orShape(err error) error {
@@ -160,7 +163,7 @@ func orShape(err error) error {
 	return err
 }
 
-// Contexts bind a sealed value to its place: one that is copied elsewhere does not open.
+// The contexts below bind a sealed value to its place: one that is copied elsewhere does not open.
 
 func sessionOf(call string) string { return "call-session:" + call }
 
@@ -168,7 +171,8 @@ func inputOf(t webhook.Delivery) string { return "call-input:" + t.Call + ":" + 
 
 func answerOf(call, turn string) string { return "call-answer:" + call + ":" + turn }
 
-// unseal opens what is there. Nothing is whole; what does not open is given as nothing, not whole.
+// unseal opens a sealed value. An empty one is nothing, and whole; one that cannot be opened is returned as
+// nothing, and not whole.
 func (s *Sessions) unseal(sealed, context string) (plain []byte, whole bool) {
 	if sealed == "" {
 		return nil, true
