@@ -32,7 +32,7 @@ func TestThePagesAreFresh(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(have, want) {
-			t.Errorf("%s is stale: duebell-lab prompts refresh (or go test ./ivr/document/generate -update)", path)
+			t.Errorf("%s is stale: duebell-lab prompts refresh", path)
 		}
 	}
 }
