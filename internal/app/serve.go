@@ -93,9 +93,9 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	}
 	texts := callTexts{s.store, inbox}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members:  telemetry.Members(people, d.Metrics),
-		Checkout: payments.NewCheckout(telemetry.CheckoutStore(s.store, d.Metrics), d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.LimitReached).WithReplacementWindow(calendar),
-		Logbook:  telemetry.Milestones(s.store, d.Metrics), Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Members:    telemetry.Members(people, d.Metrics),
+		Checkout:   payments.NewCheckout(telemetry.CheckoutStore(s.store, d.Metrics), d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.LimitReached).WithReplacementWindow(calendar),
+		Milestones: s.store, HandOffs: telemetry.HandOffs(s.store, d.Metrics), Texts: texts, CallRefusals: inbox, CallConsents: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.voice, err = webhook.New(webhook.Config{
 		Engine: telemetry.Turner(s.Engine, d.Metrics), Sessions: s.sessions, Calls: s.store, Outbound: s.outbound(), Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
-		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOvers: people,
+		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOffs: people,
 		Measure: d.Metrics.TurnAnswered,
 		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})

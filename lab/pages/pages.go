@@ -29,7 +29,7 @@ type Generator struct {
 
 // Generators is every generator of this checkout. A test finds one that is missing here.
 var Generators = []Generator{
-	{Package: "./ivr/document", Writes: []string{"docs/call.md", "ivr/document/*.json"}},
+	{Package: "./ivr/document/generate", Writes: []string{"docs/call.md", "ivr/document/*.json"}},
 	{Package: "./voiceprompts", Writes: []string{"voiceprompts/testdata/*.golden"}},
 	{Package: "./ivr/webhook", Run: "Golden", Writes: []string{"ivr/webhook/testdata/*", "ivr/webhook/testdata/*/*"}},
 	{Package: "./internal/twilio", Writes: []string{"internal/twilio/testdata/twiml/*"}},
