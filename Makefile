@@ -17,23 +17,27 @@ BUILD := $(GO) build -buildvcs=false
 export DUEBELL_SCRIPT_COVERAGE := $(CURDIR)/bin/script-coverage.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race check lint generate generated-fresh tools bench clean go
+.PHONY: help run build test race check lint generate generated-fresh tools bench clean go building
 
 help: ## say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## the whole product on this machine, with a phone to dial in the browser
+run: building build ## the whole product on this machine, with a phone to dial in the browser
 	./bin/duebell-lab dev
 
 build: go ## the product, bin/duebell, and the lab to try it in, bin/duebell-lab
 	@mkdir -p bin
 	$(BUILD) -o bin/ ./cmd/duebell ./cmd/duebell-lab
 
+building: go
+	@[ -x bin/duebell-lab ] || echo "building: the first time this takes some minutes and fetches Go modules"
+
 test: go ## all tests, with a PostgreSQL and a Redis of their own; TESTFLAGS and PACKAGES narrow it
 	@mkdir -p bin
 	@rm -f "$$DUEBELL_SCRIPT_COVERAGE"
 	@$(BUILD) -o bin/with-services ./lab/testenv/cmd/with-services
-	bin/with-services $(GO) test -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
+	@echo "running the tests; the first time everything is built before, which takes minutes"
+	@bin/with-services $(GO) test -json -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
 	@if [ -f "$$DUEBELL_SCRIPT_COVERAGE" ]; then cat "$$DUEBELL_SCRIPT_COVERAGE"; fi
 
 race: ## all tests under the race detector

@@ -2,7 +2,9 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -26,23 +28,30 @@ func Chromium(t testing.TB) string {
 }
 
 var sharedChromium = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it is large
+	defer cancel()
+	return InstallChromium(ctx, os.Stderr)
+})
+
+// InstallChromium returns the path of the browser that DUEBELL_TEST_CHROMIUM names, or of one on PATH, and
+// installs Debian's where there is none, saying so on log. A machine that lets us install nothing is an
+// error that says what to type.
+func InstallChromium(ctx context.Context, log io.Writer) (string, error) {
 	if path := os.Getenv(ChromiumVar); path != "" {
 		return path, nil
 	}
 	if path, ok := findChromium(); ok {
 		return path, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it is large
-	defer cancel()
-	if err := apt.Install(ctx, os.Stderr, "chromium", "fonts-dejavu-core"); err != nil {
+	if err := apt.Install(ctx, log, "chromium", "fonts-dejavu-core"); err != nil {
 		return "", fmt.Errorf("install Chromium (Debian: apt-get install chromium), or name a browser made of it in %s: %w", ChromiumVar, err)
 	}
 	path, ok := findChromium()
 	if !ok {
-		return "", fmt.Errorf("test environment: Chromium was installed and is not in PATH")
+		return "", errors.New("test environment: Chromium was installed and is not in PATH")
 	}
 	return path, nil
-})
+}
 
 func findChromium() (string, bool) {
 	for _, name := range []string{

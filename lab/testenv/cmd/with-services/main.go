@@ -1,9 +1,10 @@
-// Command with-services runs a command with a PostgreSQL and a Redis for tests beside it:
+// Command with-services runs tests with a PostgreSQL and a Redis beside them:
 //
-//	with-services go test ./...
+//	with-services go test -json ./...
 //
-// Both are private, on free loopback ports, and gone when the command is. It ends with the command's
-// own exit status.
+// Both are private, on free loopback ports, and gone when the command is; the browser that some tests
+// drive is installed first. It ends with the command's own exit status. Where the command has the flag
+// -json it shows the events as progress for people.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -40,13 +42,16 @@ func run(words []string) int {
 		fmt.Fprintln(os.Stderr, "with-services:", err)
 		return 1
 	}
+	if _, err := testenv.InstallChromium(ctx, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "with-services: the tests of the phone page will fail:", err)
+	}
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // G204: running what we are told is the purpose
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), services.Env()...)
 	// A Ctrl-C reaches the command by itself; told again it does no harm. Then it has a while to end.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 15 * time.Second
-	err = cmd.Run()
+	err = runShown(cmd, slices.Contains(words, "-json"))
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() > 0 {
 		return exit.ExitCode()
 	}
@@ -55,4 +60,23 @@ func run(words []string) int {
 		return 1
 	}
 	return 0
+}
+
+// runShown runs the command; its standard output is read as the events of `go test -json` where they are.
+func runShown(cmd *exec.Cmd, events bool) error {
+	if !events {
+		return cmd.Run()
+	}
+	cmd.Stdout = nil
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	follow(out, os.Stdout, time.Now(), beat.C)
+	return cmd.Wait()
 }
