@@ -9,36 +9,23 @@ import (
 // only on paper would deceive the operator, so each is refused. Who builds one takes its name off
 // this list and adds its field and its row.
 var notBuilt = []string{
-	"coverage_months_back", "coverage_months_ahead", "received_ahead_hours", "bill_max_cents", // B12
-	"cards_recurring",    // P3
-	"export_lag_minutes", // P5
-	"group_verify",       // I3
-	"id_accounts_withheld_hour", "id_fail_alarm_percent", "guest_declines_hour_min", "guest_declines_hour_percent",
-	"guest_accounts_call", "guest_accounts_caller_day", // I5
-	"otp_valid_minutes", "otp_tries", "otp_per_day", "otp_number_min_age_days", // I6
-	"record_assent",                         // E4
-	"letter_alarm_days",                     // E6
-	"standing_auth_enabled",                 // E7
-	"routing_directory_required",            // E10
-	"schedule_enabled", "schedule_max_days", // E14
-	"record_whole_calls",                          // R2
-	"autopay_phone_actions",                       // A1
-	"autopay_change_days",                         // A6
-	"autopay_max_failures",                        // A8
-	"autopay_drawn_by",                            // A9
-	"saved_account_months",                        // A11
-	"offer_cure",                                  // A12
-	"ach_retry_max",                               // L6
-	"return_alarm_percent", "return_stop_percent", // L7
-	"refund_max_days", "four_eyes_cents", // L10
-	"filed_alarm_banking_days", "events_catch_up_minutes", // L11
-	"match_processor_hours", "match_billing_hours", // L12
-	"sms_amounts",                              // N7
-	"callbacks_line_hour",                      // N8
-	"request_task_business_days",               // O9
-	"web_pay_url",                              // H6
-	"callback_retry_minutes", "callback_tries", // H8
-	"speech_digits", // V9
+	// import and ledger
+	"coverage_months_back", "coverage_months_ahead", "received_ahead_hours", "bill_max_cents",
+	"export_lag_minutes", "refund_max_days", "four_eyes_cents", "filed_alarm_banking_days",
+	"events_catch_up_minutes", "match_processor_hours", "match_billing_hours",
+	"ach_retry_max", "return_alarm_percent", "return_stop_percent",
+	// cards, bank debits, recording
+	"cards_recurring", "record_assent", "record_whole_calls", "letter_alarm_days", "standing_auth_enabled",
+	"routing_directory_required", "schedule_enabled", "schedule_max_days", "saved_account_months",
+	// identity
+	"group_verify", "id_accounts_withheld_hour", "id_fail_alarm_percent", "guest_declines_hour_min",
+	"guest_declines_hour_percent", "guest_accounts_call", "guest_accounts_caller_day",
+	"otp_valid_minutes", "otp_tries", "otp_per_day", "otp_number_min_age_days",
+	// AutoPay
+	"autopay_phone_actions", "autopay_change_days", "autopay_max_failures", "autopay_drawn_by", "offer_cure",
+	// texts, voice, people
+	"sms_amounts", "callbacks_line_hour", "request_task_business_days", "web_pay_url",
+	"callback_retry_minutes", "callback_tries", "speech_digits",
 }
 
 // fixed are the rule book's keys with one possible value: there is nothing to set.

@@ -183,3 +183,17 @@ func at(s string) billing.Instant {
 	}
 	return i
 }
+
+// TestRefusedKeys: a key of the rule book that nobody reads is refused by name, with what to do.
+func TestRefusedKeys(t *testing.T) {
+	_, err := policyfile.Parse("otp_tries = 3\ndue_shift = \"none\"\n")
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	want := []string{"due_shift: cannot be set: the due date never moves", "otp_tries: not built yet: "}
+	for i, line := range strings.Split(err.Error(), "\n") {
+		if !strings.HasPrefix(line, want[i]) || !strings.Contains(line, "remove it from the policy file") {
+			t.Errorf("problem %d is %q, want %q …", i+1, line, want[i])
+		}
+	}
+}
