@@ -157,12 +157,12 @@ func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
 	pending := a
 	pending.Token = nil // a token is never kept in the session
 	c.Pending = &pending
-	got, err := c.Desk.Authorize(ctx, a)
+	got, err := c.Checkout.Authorize(ctx, a)
 	for range 2 {
 		if err == nil || isAnswer(err) {
 			break
 		}
-		got, err = c.Desk.Authorize(ctx, a)
+		got, err = c.Checkout.Authorize(ctx, a)
 	}
 	if err != nil && !isAnswer(err) {
 		c.Log.Warn("consent: not known whether it was recorded", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
@@ -208,7 +208,7 @@ func (c *Call) anotherOpen(ctx context.Context) Next {
 		return next
 	}
 	mine := Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt}
-	other, err := c.Desk.Open(ctx, c.Account)
+	other, err := c.Checkout.OpenAttempt(ctx, c.Account)
 	if err != nil { // settled within this moment: the standing tells
 		c.say("not-taken", nil, mine)
 		return c.afterLoss()
@@ -238,7 +238,7 @@ func settle(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Pending == nil {
 		return c.afterLoss()
 	}
-	got, err := c.Desk.Authorize(ctx, *c.Pending)
+	got, err := c.Checkout.Authorize(ctx, *c.Pending)
 	if err == nil || isAnswer(err) {
 		return c.authorized(ctx, got, err)
 	}

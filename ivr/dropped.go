@@ -34,7 +34,7 @@ func (c *Call) findDropped(ctx context.Context) bool {
 
 // tellDropped says first what became of the money, and lets the caller go on at the broken step.
 func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
-	a, err := c.Desk.Outcome(ctx, c.Attempt)
+	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	if err != nil {
 		return c.stumbled(err)
 	}
@@ -77,7 +77,7 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 // endOffer closes what the earlier call only offered; what is settled stays as it is.
 func (c *Call) endOffer(ctx context.Context, a payments.Attempt) error {
 	if a.State == payments.Offered || a.State == payments.Tokenized {
-		return c.Desk.CloseOffer(ctx, a.Key)
+		return c.Checkout.CloseOffer(ctx, a.Key)
 	}
 	return nil
 }

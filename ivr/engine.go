@@ -23,7 +23,7 @@ type Engine struct {
 // Services are what the conversation needs from the other rooms.
 type Services struct {
 	Members  Members
-	Desk     *payments.Desk
+	Checkout *payments.Checkout
 	Logbook  Logbook
 	Texts    Texts
 	Refusals Refusals // of reminder calls; may be nil where none are placed

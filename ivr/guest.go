@@ -56,7 +56,7 @@ func (c *Call) checkGuest(ctx context.Context) Next {
 		return Go(AnythingElse)
 	}
 	if c.Caller != "" && !c.SecondOK { // M8: compared with payments from the same number only
-		earlier, found, err := c.Desk.DuplicateFrom(ctx, c.Account, c.Amount, c.Caller)
+		earlier, found, err := c.Checkout.DuplicateFrom(ctx, c.Account, c.Amount, c.Caller)
 		if err != nil {
 			return c.stumbled(err)
 		}

@@ -35,7 +35,7 @@ func hold(ctx context.Context, c *Call, _ Answer) Next {
 
 // tellOutcome says what became of the payment, as the book has it at this instant.
 func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
-	a, err := c.Desk.Outcome(ctx, c.Attempt)
+	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	if err != nil {
 		c.Log.Warn("outcome not readable", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
 		c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account, Attempt: c.Attempt})
@@ -106,7 +106,7 @@ func (c *Call) tellUnknown(ctx context.Context, a payments.Attempt) Next {
 
 // heard notes that the caller heard the outcome; a failure is then not texted as well.
 func (c *Call) heard(ctx context.Context, a payments.Attempt) {
-	if err := c.Desk.Heard(ctx, a.Key); err != nil {
+	if err := c.Checkout.MarkHeard(ctx, a.Key); err != nil {
 		c.Log.Warn("not noted that the outcome was heard", "call", c.Session.Call, "attempt", a.Key, "error", err)
 	}
 }
@@ -136,7 +136,7 @@ func textReceipt(ctx context.Context, c *Call, a Answer) Next {
 		return Go(AnythingElse)
 	}
 	for _, key := range c.Receipts {
-		if err := c.Desk.TextResult(ctx, key, c.Caller); err != nil {
+		if err := c.Checkout.TextResult(ctx, key, c.Caller); err != nil {
 			return c.stumbled(err)
 		}
 	}

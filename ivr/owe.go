@@ -46,7 +46,7 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 // stands looks up what an account owes and the payment that is open on it, nil for none. What is open is
 // asked first: a charge that settles in between is then told as open, and never as money still owed.
 func (c *Call) stands(ctx context.Context, account string) (owed Owed, open *payments.Attempt, err error) {
-	switch attempt, err := c.Desk.Open(ctx, account); {
+	switch attempt, err := c.Checkout.OpenAttempt(ctx, account); {
 	case err == nil:
 		open = &attempt
 	case !errors.Is(err, payments.ErrNoSuchAttempt):
@@ -155,7 +155,7 @@ func actOnInFlight(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "cancel" {
 		return Go(AnythingElse)
 	}
-	voided, err := c.Desk.Void(ctx, c.Attempt)
+	voided, err := c.Checkout.Void(ctx, c.Attempt)
 	switch {
 	case errors.Is(err, payments.ErrTooLate):
 		c.say("too-late-to-cancel", nil)
@@ -284,7 +284,7 @@ func checkAmount(ctx context.Context, c *Call, _ Answer) Next {
 	case c.Amount > c.Due:
 		c.say("warn-credit", Args{"Over": c.money(c.Amount - c.Due)})
 	}
-	earlier, found, err := c.Desk.Duplicate(ctx, c.Account, c.Amount)
+	earlier, found, err := c.Checkout.Duplicate(ctx, c.Account, c.Amount)
 	if err != nil {
 		return c.stumbled(err)
 	}

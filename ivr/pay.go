@@ -123,7 +123,7 @@ func offer(ctx context.Context, c *Call) Next {
 			return c.stumbled(err)
 		}
 	}
-	a, err := c.Desk.Offer(ctx, payments.Attempt{
+	a, err := c.Checkout.Offer(ctx, payments.Attempt{
 		Call: c.Session.Call, Turn: c.Session.Turn, Account: c.Account, Cents: c.Amount, Fee: c.fee(),
 		Method: c.Method, BankType: c.BankType, Guest: c.Guest, Caller: c.Caller, Holder: c.holder(), Language: c.Lang,
 	})
@@ -151,7 +151,7 @@ func captured(ctx context.Context, c *Call, a Answer) Next {
 	got := a.Capture
 	if got.Charged { // a misconfigured capture: freeze, a person reconciles
 		c.Log.Error("a capture says that it charged: the account is frozen until it is reconciled", "call", c.Session.Call, "attempt", c.Attempt)
-		if err := c.Desk.Freeze(ctx, c.Attempt); err != nil {
+		if err := c.Checkout.Freeze(ctx, c.Attempt); err != nil {
 			return c.stumbled(err)
 		}
 		// From here on nothing is said of this payment, also on the next call, until a person knows.
@@ -191,7 +191,7 @@ func (c *Call) tokenized(ctx context.Context, got *Capture) Next {
 	token := payments.Token{Value: got.Token, Last4: got.Last}
 	if c.Method == payments.Bank {
 		c.BankName = got.Bank
-		_, err := c.Desk.Tokenize(ctx, c.Attempt, token)
+		_, err := c.Checkout.Tokenize(ctx, c.Attempt, token)
 		switch {
 		case errors.Is(err, payments.ErrClosed):
 			return c.closedMeanwhile(ctx)
@@ -279,7 +279,7 @@ func (c *Call) giveUpOffer(ctx context.Context, says string) (Next, bool) {
 
 // closeOffer closes the offer, or leads to its outcome when it was authorized after all.
 func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
-	err := c.Desk.CloseOffer(ctx, c.Attempt)
+	err := c.Checkout.CloseOffer(ctx, c.Attempt)
 	if errors.Is(err, payments.ErrTooLate) {
 		c.HoldSince, c.Holds = c.now, 0
 		return Go(Holding), false

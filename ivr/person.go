@@ -77,7 +77,7 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 	if c.Attempt == "" {
 		return h
 	}
-	a, err := c.Desk.Outcome(ctx, c.Attempt)
+	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	switch {
 	case c.Unsettled:
 	case err != nil || a.State.Open(): // not known is treated like open: do not take another
@@ -203,7 +203,7 @@ func everyQuestion() []StepName {
 // findPlace goes on from the last milestone, telling first what became of a payment that was being made.
 func findPlace(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Attempt != "" {
-		a, err := c.Desk.Outcome(ctx, c.Attempt)
+		a, err := c.Checkout.Attempt(ctx, c.Attempt)
 		switch {
 		case err != nil && !errors.Is(err, payments.ErrNoSuchAttempt):
 			return c.stumbled(err)

@@ -60,7 +60,7 @@ func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt
 	if owed.NothingDue || c.personFirst(owed) {
 		return false, nil
 	}
-	earlier, found, err := c.Desk.Duplicate(ctx, owed.Account.Number, owed.TotalDue)
+	earlier, found, err := c.Checkout.Duplicate(ctx, owed.Account.Number, owed.TotalDue)
 	if err != nil {
 		return false, err
 	}

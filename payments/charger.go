@@ -19,7 +19,7 @@ import (
 //	confirm         the id is stored and the confirm counted before it leaves: the next worker retrieves.
 //	settle          the object is final; the next worker retrieves it and settles.
 type Charger struct {
-	book    ChargeBook
+	store   ChargeStore
 	gateway Gateway
 	clock   Clock
 	machine Clock
@@ -37,18 +37,18 @@ type ChargerOptions struct {
 
 // ChargeBook is the charger's part of the book of attempts. Every write names the claim's fence
 // and fails with ErrTooLate when another worker has taken over.
-type ChargeBook interface {
-	Claim(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (Claim, error)
-	NewCreateKey(ctx context.Context, c Claim, now time.Time) (Claim, error)
-	RecordIntent(ctx context.Context, c Claim, intentID string) (Claim, error)
-	RecordConfirm(ctx context.Context, c Claim) (Claim, error)
-	Release(ctx context.Context, c Claim, nextLook time.Time) error
-	Take(ctx context.Context, c Claim, at time.Time) (Attempt, error)
-	Decline(ctx context.Context, c Claim, code string, at time.Time) (Attempt, error)
+type ChargeStore interface {
+	LeaseAttempt(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (ChargeLease, error)
+	NewCreateKey(ctx context.Context, c ChargeLease, now time.Time) (ChargeLease, error)
+	RecordIntent(ctx context.Context, c ChargeLease, intentID string) (ChargeLease, error)
+	RecordConfirm(ctx context.Context, c ChargeLease) (ChargeLease, error)
+	Release(ctx context.Context, c ChargeLease, nextLook time.Time) error
+	Take(ctx context.Context, c ChargeLease, at time.Time) (Attempt, error)
+	Decline(ctx context.Context, c ChargeLease, code string, at time.Time) (Attempt, error)
 }
 
 // Claim is an attempt in a worker's hands.
-type Claim struct {
+type ChargeLease struct {
 	Attempt
 	Token        Token
 	Fence        int64
@@ -63,21 +63,21 @@ type Claim struct {
 const keyLife = 23 * time.Hour
 
 // NewCharger puts a charger together. clock is the domain's, machine is for leases.
-func NewCharger(book ChargeBook, gateway Gateway, clock, machine Clock, log *slog.Logger, opts ChargerOptions) *Charger {
+func NewCharger(book ChargeStore, gateway Gateway, clock, machine Clock, log *slog.Logger, opts ChargerOptions) *Charger {
 	if opts.Lease == 0 {
 		opts.Lease = 60 * time.Second
 	}
 	if opts.Settled == nil {
 		opts.Settled = func(Attempt) {}
 	}
-	return &Charger{book: book, gateway: gateway, clock: clock, machine: machine, log: log, opts: opts}
+	return &Charger{store: book, gateway: gateway, clock: clock, machine: machine, log: log, opts: opts}
 }
 
 // Run brings one attempt as far as it goes now. It returns nil when there is nothing to do:
 // another worker has it, it is not due, or it is settled.
 func (c *Charger) Run(ctx context.Context, key string) error {
 	machineNow := c.machine.Now()
-	claim, err := c.book.Claim(ctx, key, c.clock.Now(), machineNow, machineNow.Add(c.opts.Lease))
+	claim, err := c.store.LeaseAttempt(ctx, key, c.clock.Now(), machineNow, machineNow.Add(c.opts.Lease))
 	if errors.Is(err, ErrNoSuchAttempt) {
 		return nil
 	}
@@ -98,7 +98,7 @@ func (c *Charger) Run(ctx context.Context, key string) error {
 }
 
 // advance creates, confirms or looks up, whichever is next, and returns what the processor says.
-func (c *Charger) advance(ctx context.Context, claim *Claim) (Intent, error) {
+func (c *Charger) advance(ctx context.Context, claim *ChargeLease) (Intent, error) {
 	if claim.IntentID == "" {
 		if err := c.create(ctx, claim); err != nil {
 			return Intent{}, err
@@ -106,11 +106,11 @@ func (c *Charger) advance(ctx context.Context, claim *Claim) (Intent, error) {
 		return c.confirm(ctx, *claim)
 	}
 	intent, err := c.gateway.Retrieve(ctx, claim.IntentID)
-	if err != nil || intent.State != IntentNew {
+	if err != nil || intent.State != IntentUnconfirmed {
 		return intent, err
 	}
 	// Only the object itself may say that it waits for a confirm; then the next key is used.
-	next, err := c.book.RecordConfirm(ctx, *claim)
+	next, err := c.store.RecordConfirm(ctx, *claim)
 	if err != nil {
 		return Intent{}, err
 	}
@@ -118,7 +118,7 @@ func (c *Charger) advance(ctx context.Context, claim *Claim) (Intent, error) {
 	return c.confirm(ctx, next)
 }
 
-func (c *Charger) create(ctx context.Context, claim *Claim) error {
+func (c *Charger) create(ctx context.Context, claim *ChargeLease) error {
 	if c.clock.Now().Sub(claim.CreateSentAt) >= keyLife {
 		if err := c.renewCreateKey(ctx, claim); err != nil {
 			return err
@@ -135,7 +135,7 @@ func (c *Charger) create(ctx context.Context, claim *Claim) error {
 	if err != nil {
 		return err
 	}
-	next, err := c.book.RecordIntent(ctx, *claim, intent.ID)
+	next, err := c.store.RecordIntent(ctx, *claim, intent.ID)
 	if err != nil {
 		return err
 	}
@@ -143,8 +143,8 @@ func (c *Charger) create(ctx context.Context, claim *Claim) error {
 	return nil
 }
 
-func (c *Charger) renewCreateKey(ctx context.Context, claim *Claim) error {
-	next, err := c.book.NewCreateKey(ctx, *claim, c.clock.Now())
+func (c *Charger) renewCreateKey(ctx context.Context, claim *ChargeLease) error {
+	next, err := c.store.NewCreateKey(ctx, *claim, c.clock.Now())
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (c *Charger) renewCreateKey(ctx context.Context, claim *Claim) error {
 	return nil
 }
 
-func (c *Charger) confirm(ctx context.Context, claim Claim) (Intent, error) {
+func (c *Charger) confirm(ctx context.Context, claim ChargeLease) (Intent, error) {
 	intent, err := c.gateway.Confirm(ctx, fmt.Sprintf("%s/confirm/%d", claim.Key, claim.Confirms), claim.IntentID, c.charge(claim))
 	if g, ok := AsGatewayError(err); ok && g.Kind == GatewayRefused {
 		if g.Intent != nil {
@@ -163,14 +163,14 @@ func (c *Charger) confirm(ctx context.Context, claim Claim) (Intent, error) {
 	return intent, err
 }
 
-func createKey(claim Claim) string {
+func createKey(claim ChargeLease) string {
 	if claim.Creates <= 1 {
 		return claim.Key + "/create"
 	}
 	return fmt.Sprintf("%s/create/%d", claim.Key, claim.Creates)
 }
 
-func (c *Charger) charge(claim Claim) Charge {
+func (c *Charger) charge(claim ChargeLease) Charge {
 	return Charge{
 		Reference:  claim.Reference,
 		Cents:      (claim.Cents + claim.Fee).Cents(),
@@ -182,7 +182,7 @@ func (c *Charger) charge(claim Claim) Charge {
 }
 
 // settle turns the processor's word into ours (the state table of twilio.md §13.2).
-func (c *Charger) settle(ctx context.Context, claim Claim, i Intent) error {
+func (c *Charger) settle(ctx context.Context, claim ChargeLease, i Intent) error {
 	switch i.State {
 	case IntentSucceeded:
 		return c.take(ctx, claim)
@@ -197,13 +197,13 @@ func (c *Charger) settle(ctx context.Context, claim Claim, i Intent) error {
 		}
 		c.cancelStray(ctx, claim)
 		return nil
-	case IntentAction:
+	case IntentNeedsAction:
 		// The bank wants something that a phone call cannot give. Declined only once it is cancelled.
 		canceled, err := c.gateway.Cancel(ctx, claim.IntentID)
 		if err != nil {
 			return c.failed(ctx, claim, err)
 		}
-		if canceled.State == IntentAction {
+		if canceled.State == IntentNeedsAction {
 			return c.wait(ctx, claim)
 		}
 		if canceled.State == IntentCanceled {
@@ -212,7 +212,7 @@ func (c *Charger) settle(ctx context.Context, claim Claim, i Intent) error {
 		return c.settle(ctx, claim, canceled)
 	case IntentCanceled:
 		return c.decline(ctx, claim, orElse(i.Code, "canceled"))
-	case IntentNew:
+	case IntentUnconfirmed:
 		return c.wait(ctx, claim)
 	default:
 		c.log.Error("processor says a word we do not know", "attempt", claim.Key, "intent_state", string(i.State))
@@ -224,15 +224,15 @@ func (c *Charger) settle(ctx context.Context, claim Claim, i Intent) error {
 const CodeWantsVerification = "wants_verification"
 
 // wanted names what the payer's bank asked for: an account to be verified, or a card holder to be authenticated.
-func wanted(claim Claim, i Intent) string {
+func wanted(claim ChargeLease, i Intent) string {
 	if claim.Method == Bank {
 		return CodeWantsVerification
 	}
 	return orElse(i.Code, "authentication_required")
 }
 
-func (c *Charger) take(ctx context.Context, claim Claim) error {
-	a, err := c.book.Take(ctx, claim, c.clock.Now())
+func (c *Charger) take(ctx context.Context, claim ChargeLease) error {
+	a, err := c.store.Take(ctx, claim, c.clock.Now())
 	if err != nil {
 		return fmt.Errorf("record taken: %w", err)
 	}
@@ -241,8 +241,8 @@ func (c *Charger) take(ctx context.Context, claim Claim) error {
 	return nil
 }
 
-func (c *Charger) decline(ctx context.Context, claim Claim, code string) error {
-	a, err := c.book.Decline(ctx, claim, orElse(code, "declined"), c.clock.Now())
+func (c *Charger) decline(ctx context.Context, claim ChargeLease, code string) error {
+	a, err := c.store.Decline(ctx, claim, orElse(code, "declined"), c.clock.Now())
 	if err != nil {
 		return fmt.Errorf("record declined: %w", err)
 	}
@@ -252,14 +252,14 @@ func (c *Charger) decline(ctx context.Context, claim Claim, code string) error {
 }
 
 // cancelStray tidies a declined object away. Nothing depends on it: a late confirm finds no payment method.
-func (c *Charger) cancelStray(ctx context.Context, claim Claim) {
+func (c *Charger) cancelStray(ctx context.Context, claim ChargeLease) {
 	if _, err := c.gateway.Cancel(ctx, claim.IntentID); err != nil {
 		c.log.Warn("declined object not cancelled", "attempt", claim.Key, "error", err)
 	}
 }
 
 // failed decides what a failed request proves. Only a refused create proves "never charged".
-func (c *Charger) failed(ctx context.Context, claim Claim, err error) error {
+func (c *Charger) failed(ctx context.Context, claim ChargeLease, err error) error {
 	g, ok := AsGatewayError(err)
 	if !ok {
 		return err // our own store: the lease runs out, the sweeper nudges
@@ -280,14 +280,14 @@ func (c *Charger) failed(ctx context.Context, claim Claim, err error) error {
 const releasePatience = 5 * time.Second
 
 // wait gives the attempt back to be looked at again: after 10 s, 1 min, 5 min, then every 15 min.
-func (c *Charger) wait(ctx context.Context, claim Claim) error {
+func (c *Charger) wait(ctx context.Context, claim ChargeLease) error {
 	// A worker that is told to stop still gives back what it holds: otherwise a restart would leave
 	// the payment to its lease.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releasePatience)
 	defer cancel()
 	steps := []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 	next := c.clock.Now().Add(steps[min(claim.Looks, len(steps)-1)])
-	if err := c.book.Release(ctx, claim, next); err != nil {
+	if err := c.store.Release(ctx, claim, next); err != nil {
 		return fmt.Errorf("release attempt: %w", err)
 	}
 	return nil

@@ -10,13 +10,13 @@ import (
 )
 
 // staged lets a test stand between the worker and the processor.
-type staged struct {
+type interceptedGateway struct {
 	payments.Gateway
 	create  func(send func() (payments.Intent, error)) (payments.Intent, error)
 	confirm func(send func() (payments.Intent, error)) (payments.Intent, error)
 }
 
-func (s *staged) Create(ctx context.Context, key string, c payments.Charge) (payments.Intent, error) {
+func (s *interceptedGateway) Create(ctx context.Context, key string, c payments.Charge) (payments.Intent, error) {
 	send := func() (payments.Intent, error) { return s.Gateway.Create(context.WithoutCancel(ctx), key, c) }
 	if s.create == nil {
 		return send()
@@ -24,7 +24,7 @@ func (s *staged) Create(ctx context.Context, key string, c payments.Charge) (pay
 	return s.create(send)
 }
 
-func (s *staged) Confirm(ctx context.Context, key, id string, c payments.Charge) (payments.Intent, error) {
+func (s *interceptedGateway) Confirm(ctx context.Context, key, id string, c payments.Charge) (payments.Intent, error) {
 	send := func() (payments.Intent, error) { return s.Gateway.Confirm(context.WithoutCancel(ctx), key, id, c) }
 	if s.confirm == nil {
 		return send()
@@ -33,25 +33,25 @@ func (s *staged) Confirm(ctx context.Context, key, id string, c payments.Charge)
 }
 
 // both runs a test for a card and for a bank account.
-func both(t *testing.T, f func(t *testing.T, p *till, token string)) {
+func forEachMethod(t *testing.T, f func(t *testing.T, p *fixture, token string)) {
 	for _, token := range []string{visa, goodBank} {
-		t.Run(token, func(t *testing.T) { f(t, openTill(t), token) })
+		t.Run(token, func(t *testing.T) { f(t, newFixture(t), token) })
 	}
 }
 
-func (p *till) wantKeys(a payments.Attempt, creates, confirms int) {
+func (p *fixture) wantKeys(a payments.Attempt, creates, confirms int) {
 	p.t.Helper()
-	p.want("creates and confirms", `SELECT creates = $2 AND confirms = $3 FROM payment_attempts WHERE key = $1`, []any{a.Key, creates, confirms}, "true")
+	p.wantRows("creates and confirms", `SELECT creates = $2 AND confirms = $3 FROM payment_attempts WHERE key = $1`, []any{a.Key, creates, confirms}, "true")
 }
 
 // TestLostCreateReply: the same key again gives the same object.
 func TestLostCreateReply(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.authorized(token)
-		p.fault("drops-create-reply")
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustAuthorize(token)
+		p.setFault("drops-create-reply")
 		p.run(p.charger, a.Key)
 		p.wantState(a.Key, payments.Authorized) // there is nothing to be confirmed: it is not unknown
-		p.pass(10 * time.Second)
+		p.advance(10 * time.Second)
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
 		p.wantKeys(a, 1, 1)
@@ -60,7 +60,7 @@ func TestLostCreateReply(t *testing.T) {
 }
 
 // wantObjects counts the processor's objects, charged or not.
-func (p *till) wantObjects(want int) {
+func (p *fixture) wantObjects(want int) {
 	p.t.Helper()
 	if got := p.objects(); got != want {
 		p.t.Errorf("the processor has %d objects, want %d", got, want)
@@ -69,13 +69,13 @@ func (p *till) wantObjects(want int) {
 
 // TestStored500UnderTheCreateKey: it would come back for ever, so a new key is taken.
 func TestStored500UnderTheCreateKey(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.authorized(token)
-		p.fault("500s once")
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustAuthorize(token)
+		p.setFault("500s once")
 		p.run(p.charger, a.Key)
 		p.wantState(a.Key, payments.Authorized)
 		p.wantKeys(a, 1, 0)
-		p.pass(10 * time.Second)
+		p.advance(10 * time.Second)
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
 		p.wantKeys(a, 2, 1)
@@ -89,11 +89,11 @@ func TestCreateKeyGrowsOld(t *testing.T) {
 		creates int
 		objects int
 	}{{23*time.Hour - time.Second, 1, 1}, {23 * time.Hour, 2, 2}, {25 * time.Hour, 2, 2}} {
-		both(t, func(t *testing.T, p *till, token string) {
-			a := p.authorized(token)
-			p.fault("drops-create-reply once")
+		forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+			a := p.mustAuthorize(token)
+			p.setFault("drops-create-reply once")
 			p.run(p.charger, a.Key)
-			p.pass(c.age)
+			p.advance(c.age)
 			p.sweep()
 			p.wantState(a.Key, payments.Taken)
 			p.wantKeys(a, c.creates, 1)
@@ -115,15 +115,15 @@ func TestLostConfirm(t *testing.T) {
 		{"too-many once", 2},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
-			both(t, func(t *testing.T, p *till, token string) {
-				a := p.authorized(token)
-				p.run(p.worker(p.store, &staged{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
-					p.fault(c.fault)
+			forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+				a := p.mustAuthorize(token)
+				p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
+					p.setFault(c.fault)
 					return send()
 				}}), a.Key)
 				p.wantState(a.Key, payments.Unknown)
-				p.fault("up")
-				p.pass(10 * time.Second)
+				p.setFault("up")
+				p.advance(10 * time.Second)
 				p.sweep()
 				p.wantState(a.Key, payments.Taken)
 				p.wantKeys(a, 1, c.confirms)
@@ -135,15 +135,15 @@ func TestLostConfirm(t *testing.T) {
 // TestConfirmRefused: the processor refuses the confirm and leaves the object as it was. That is no
 // decline: an earlier confirm may still arrive.
 func TestConfirmRefused(t *testing.T) {
-	for name, shown := range map[string]*payments.Intent{"and shows it": {State: payments.IntentNew}, "and shows nothing": nil} {
+	for name, shown := range map[string]*payments.Intent{"and shows it": {State: payments.IntentUnconfirmed}, "and shows nothing": nil} {
 		t.Run(name, func(t *testing.T) {
-			both(t, func(t *testing.T, p *till, token string) {
-				a := p.authorized(token)
-				p.run(p.worker(p.store, &staged{Gateway: p.gateway, confirm: func(func() (payments.Intent, error)) (payments.Intent, error) {
+			forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+				a := p.mustAuthorize(token)
+				p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(func() (payments.Intent, error)) (payments.Intent, error) {
 					return payments.Intent{}, &payments.GatewayError{Op: "confirm", Kind: payments.GatewayRefused, Code: "lock_timeout", Intent: shown}
 				}}), a.Key)
 				p.wantState(a.Key, payments.Unknown)
-				p.pass(10 * time.Second)
+				p.advance(10 * time.Second)
 				p.sweep()
 				p.wantState(a.Key, payments.Taken)
 			})
@@ -159,24 +159,24 @@ func TestConfirmThatArrivesLate(t *testing.T) {
 		want  payments.State
 	}{{"declines once", payments.Declined}, {"up", payments.Taken}} {
 		t.Run(string(second.want), func(t *testing.T) {
-			both(t, func(t *testing.T, p *till, token string) {
-				a := p.authorized(token)
+			forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+				a := p.mustAuthorize(token)
 				var arrive func() (payments.Intent, error)
-				p.run(p.worker(p.store, &staged{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
+				p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
 					arrive = send
 					return payments.Intent{}, errLost
 				}}), a.Key)
-				p.pass(10 * time.Second)
-				p.fault(second.fault)
+				p.advance(10 * time.Second)
+				p.setFault(second.fault)
 				p.run(p.charger, a.Key)
 				p.wantState(a.Key, second.want)
 				p.wantKeys(a, 1, 2)
 
-				p.fault("up")
+				p.setFault("up")
 				if in, err := arrive(); err == nil {
 					t.Errorf("the late confirm was carried out: %s", in.State)
 				}
-				p.pass(time.Minute)
+				p.advance(time.Minute)
 				p.wantState(a.Key, second.want)
 			})
 		})
@@ -186,76 +186,76 @@ func TestConfirmThatArrivesLate(t *testing.T) {
 // TestTokenWorksOnce: payment methods that the processor takes once, as real ones are. A second
 // payment with a used one is declined, by a create that is refused.
 func TestTokenWorksOnce(t *testing.T) {
-	p := openTill(t)
-	token := p.oneTimeCard()
-	a := p.authorized(token)
+	p := newFixture(t)
+	token := p.newOneTimeCard()
+	a := p.mustAuthorize(token)
 	p.run(p.charger, a.Key)
 	p.wantState(a.Key, payments.Taken)
-	b := p.authorized(token)
+	b := p.mustAuthorize(token)
 	p.run(p.charger, b.Key)
 	p.wantState(b.Key, payments.Declined)
-	if got := p.now(b.Key); got.Code != "payment_method_used" || got.IntentID != "" {
+	if got := p.load(b.Key); got.Code != "payment_method_used" || got.IntentID != "" {
 		t.Errorf("code %q, object %q", got.Code, got.IntentID)
 	}
-	p.wantTidy(b)
-	p.wantAlarms()
+	p.wantCleanup(b)
+	p.wantErrorLines()
 }
 
 // TestProcessorDownForADay: the payment waits, a person is told once, and it counts as of its authorization.
 func TestProcessorDownForADay(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.authorized(token)
-		p.fault("down")
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustAuthorize(token)
+		p.setFault("down")
 		for range 26 * 4 {
 			p.sweep()
-			p.pass(15 * time.Minute)
+			p.advance(15 * time.Minute)
 		}
 		p.wantState(a.Key, payments.Authorized)
-		p.want("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
-		p.fault("up")
+		p.wantRows("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
+		p.setFault("up")
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
-		p.want("received", `SELECT received_at FROM ledger`, nil, tillAt.Format(time.RFC3339Nano))
-		p.want("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|false")
+		p.wantRows("received", `SELECT received_at FROM ledger`, nil, startsAt.Format(time.RFC3339Nano))
+		p.wantRows("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|false")
 	})
 }
 
 // TestCancelledWhileTheProcessorIsDown: nothing was submitted, so the caller may; nobody need look for it any more.
 func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
-	p := openTill(t)
-	a := p.authorized(goodBank)
-	p.fault("down")
-	p.pass(24 * time.Hour)
+	p := newFixture(t)
+	a := p.mustAuthorize(goodBank)
+	p.setFault("down")
+	p.advance(24 * time.Hour)
 	p.sweep()
-	p.want("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
-	if _, err := p.desk.Void(context.Background(), a.Key); err != nil {
+	p.wantRows("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
+	if _, err := p.checkout.Void(context.Background(), a.Key); err != nil {
 		t.Fatal(err)
 	}
-	p.want("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|false")
-	p.fault("up")
-	p.pass(time.Hour)
+	p.wantRows("tasks", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|false")
+	p.setFault("up")
+	p.advance(time.Hour)
 	p.sweep()
 	p.wantState(a.Key, payments.Voided)
 }
 
 // TestWrongKey: our configuration is wrong. It alarms, and the payment is not lost.
 func TestWrongKey(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		const alarm = "processor refuses our request: mend the configuration or the code"
 		wrong := p.worker(p.store, p.gatewayFor("sk_of_somebody_else"))
-		a := p.authorized(token)
+		a := p.mustAuthorize(token)
 		p.run(wrong, a.Key)
 		p.wantState(a.Key, payments.Authorized)
-		p.wantAlarms(alarm)
+		p.wantErrorLines(alarm)
 
-		p.pass(10 * time.Second)
-		p.run(p.worker(p.store, unconfirming{p.gateway}), a.Key)
-		p.pass(time.Minute)
+		p.advance(10 * time.Second)
+		p.run(p.worker(p.store, confirmlessGateway{p.gateway}), a.Key)
+		p.advance(time.Minute)
 		p.run(wrong, a.Key) // and now at the look-up
 		p.wantState(a.Key, payments.Unknown)
-		p.wantAlarms(alarm)
+		p.wantErrorLines(alarm)
 
-		p.pass(5 * time.Minute)
+		p.advance(5 * time.Minute)
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
 	})
@@ -263,24 +263,24 @@ func TestWrongKey(t *testing.T) {
 
 // TestKeyReused: the create key was used with other content. It alarms, and is not taken for a refusal.
 func TestKeyReused(t *testing.T) {
-	p := openTill(t)
-	a := p.authorized(visa)
+	p := newFixture(t)
+	a := p.mustAuthorize(visa)
 	if _, err := p.gateway.Create(context.Background(), a.Key+"/create", payments.Charge{Cents: 100, Method: payments.Card, Token: visa, Reference: "another"}); err != nil {
 		t.Fatal(err)
 	}
 	p.run(p.charger, a.Key)
 	p.wantState(a.Key, payments.Authorized)
-	p.wantAlarms("processor refuses our request: mend the configuration or the code")
-	p.pass(23 * time.Hour)
+	p.wantErrorLines("processor refuses our request: mend the configuration or the code")
+	p.advance(23 * time.Hour)
 	p.sweep()
 	p.wantState(a.Key, payments.Taken)
 }
 
 // TestManyWorkersAtOnce: the claim decides.
 func TestManyWorkersAtOnce(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
-			a := p.authorized(token)
+			a := p.mustAuthorize(token)
 			var all sync.WaitGroup
 			for range 6 {
 				all.Go(func() { p.run(p.charger, a.Key) })
@@ -288,7 +288,7 @@ func TestManyWorkersAtOnce(t *testing.T) {
 			all.Wait()
 			p.wantState(a.Key, payments.Taken)
 			p.wantKeys(a, 1, 1)
-			p.want("claims", `SELECT fence FROM payment_attempts WHERE key = $1`, []any{a.Key}, "1")
+			p.wantRows("claims", `SELECT fence FROM payment_attempts WHERE key = $1`, []any{a.Key}, "1")
 		}
 		p.wantObjects(10)
 	})
@@ -298,14 +298,14 @@ func TestManyWorkersAtOnce(t *testing.T) {
 // What it comes back with is refused, and nothing is charged or booked twice.
 func TestSlowWorker(t *testing.T) {
 	type send = func() (payments.Intent, error)
-	overtaken := func(p *till, key string, when string) *staged {
+	overtaken := func(p *fixture, key string, when string) *interceptedGateway {
 		other := func() {
-			p.pass(6 * time.Minute)
+			p.advance(6 * time.Minute)
 			p.run(p.charger, key)
 		}
 		before := func(s send) (payments.Intent, error) { other(); return s() }
 		after := func(s send) (payments.Intent, error) { in, err := s(); other(); return in, err }
-		return map[string]*staged{
+		return map[string]*interceptedGateway{
 			"before its create":  {Gateway: p.gateway, create: before},
 			"after its create":   {Gateway: p.gateway, create: after},
 			"before its confirm": {Gateway: p.gateway, confirm: before},
@@ -315,13 +315,13 @@ func TestSlowWorker(t *testing.T) {
 	for when, objects := range map[string]int{"before its create": 1, "after its create": 1, "before its confirm": 1, "after its confirm": 1} {
 		for token, want := range map[string]payments.State{visa: payments.Taken, goodBank: payments.Taken, badCard: payments.Declined} {
 			t.Run(when+" "+token, func(t *testing.T) {
-				p := openTill(t)
-				a := p.authorized(token)
+				p := newFixture(t)
+				a := p.mustAuthorize(token)
 				p.run(p.worker(p.store, overtaken(p, a.Key, when)), a.Key)
 				p.wantState(a.Key, want)
-				p.wantTidy(a)
+				p.wantCleanup(a)
 				p.wantObjects(objects)
-				p.wantAlarms()
+				p.wantErrorLines()
 			})
 		}
 	}

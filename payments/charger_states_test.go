@@ -29,13 +29,13 @@ func TestStateTable(t *testing.T) {
 	} {
 		for token, want := range map[string]payments.State{visa: row.card, goodBank: row.bank} {
 			t.Run(row.says+" "+token, func(t *testing.T) {
-				p := openTill(t)
+				p := newFixture(t)
 				a := p.unconfirmed(token)
 				p.force(a, row.says)
-				p.pass(10 * time.Second)
+				p.advance(10 * time.Second)
 				p.run(p.charger, a.Key)
 
-				got := p.now(a.Key)
+				got := p.load(a.Key)
 				code := row.code
 				if row.says == "requires_action" {
 					code = map[string]string{visa: "authentication_required", goodBank: payments.CodeWantsVerification}[token]
@@ -45,10 +45,10 @@ func TestStateTable(t *testing.T) {
 				}
 				entries := []string{}
 				if want == payments.Taken {
-					entries = []string{"payment|19800|" + tillAt.Format(time.RFC3339Nano)}
+					entries = []string{"payment|19800|" + startsAt.Format(time.RFC3339Nano)}
 				}
-				p.want("ledger", `SELECT kind, cents, received_at FROM ledger`, nil, entries...)
-				p.wantAlarms(row.rows...)
+				p.wantRows("ledger", `SELECT kind, cents, received_at FROM ledger`, nil, entries...)
+				p.wantErrorLines(row.rows...)
 				in, err := p.gateway.Retrieve(context.Background(), got.IntentID)
 				if err != nil || string(in.State) != row.what {
 					t.Errorf("the processor's object is %s (%v), want %s", in.State, err, row.what)
@@ -59,35 +59,35 @@ func TestStateTable(t *testing.T) {
 }
 
 // unconfirmed is an attempt whose object exists, whose confirm never arrived, and of which we know no more.
-func (p *till) unconfirmed(token string) payments.Attempt {
+func (p *fixture) unconfirmed(token string) payments.Attempt {
 	p.t.Helper()
-	a := p.authorized(token)
-	p.run(p.worker(p.store, unconfirming{p.gateway}), a.Key)
+	a := p.mustAuthorize(token)
+	p.run(p.worker(p.store, confirmlessGateway{p.gateway}), a.Key)
 	p.wantState(a.Key, payments.Unknown)
-	return p.now(a.Key)
+	return p.load(a.Key)
 }
 
-func (p *till) force(a payments.Attempt, status string) {
+func (p *fixture) force(a payments.Attempt, status string) {
 	p.t.Helper()
-	if err := p.far.Force(p.now(a.Key).IntentID, status); err != nil {
+	if err := p.processor.Force(p.load(a.Key).IntentID, status); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
 // TestLooksOfAnUnknown: after 10 s, 1 min, 5 min and then every 15 min, and not a moment sooner.
 func TestLooksOfAnUnknown(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	a := p.unconfirmed(visa)
 	p.force(a, "processing")
-	asked := &counting{Gateway: p.gateway}
+	asked := &countingGateway{Gateway: p.gateway}
 	worker := p.worker(p.store, asked)
 	for i, wait := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
-		p.pass(wait - time.Microsecond)
+		p.advance(wait - time.Microsecond)
 		p.run(worker, a.Key)
 		if asked.n != i {
 			t.Fatalf("look %d: asked %d times before its time", i+1, asked.n)
 		}
-		p.pass(time.Microsecond)
+		p.advance(time.Microsecond)
 		p.run(worker, a.Key)
 		if asked.n != i+1 {
 			t.Fatalf("look %d: asked %d times at its time", i+1, asked.n)
@@ -95,57 +95,57 @@ func TestLooksOfAnUnknown(t *testing.T) {
 	}
 	p.wantState(a.Key, payments.Unknown)
 	p.force(a, "succeeded")
-	p.pass(15 * time.Minute)
+	p.advance(15 * time.Minute)
 	p.sweep()
-	if got := p.now(a.Key).State; got != payments.Taken {
+	if got := p.load(a.Key).State; got != payments.Taken {
 		t.Errorf("%s, want taken", got)
 	}
 }
 
 // counting counts what the processor is asked.
-type counting struct {
+type countingGateway struct {
 	payments.Gateway
 	n int
 }
 
-func (c *counting) Create(ctx context.Context, key string, ch payments.Charge) (payments.Intent, error) {
+func (c *countingGateway) Create(ctx context.Context, key string, ch payments.Charge) (payments.Intent, error) {
 	c.n++
 	return c.Gateway.Create(ctx, key, ch)
 }
 
-func (c *counting) Retrieve(ctx context.Context, id string) (payments.Intent, error) {
+func (c *countingGateway) Retrieve(ctx context.Context, id string) (payments.Intent, error) {
 	c.n++
 	return c.Gateway.Retrieve(ctx, id)
 }
 
 // TestRunWhenThereIsNothingToDo: a nudge too many asks nobody and writes nothing.
 func TestRunWhenThereIsNothingToDo(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	ends := map[string]func() string{
-		"taken":    func() string { a := p.authorized(visa); p.run(p.charger, a.Key); return a.Key },
-		"declined": func() string { a := p.authorized(badCard); p.run(p.charger, a.Key); return a.Key },
-		"offered":  func() string { return p.offered(p.account(), visa).Key },
+		"taken":    func() string { a := p.mustAuthorize(visa); p.run(p.charger, a.Key); return a.Key },
+		"declined": func() string { a := p.mustAuthorize(badCard); p.run(p.charger, a.Key); return a.Key },
+		"offered":  func() string { return p.mustOffer(p.newAccount(), visa).Key },
 		"tokenized": func() string {
-			return p.offered(p.account(), goodBank).Key
+			return p.mustOffer(p.newAccount(), goodBank).Key
 		},
 		"closed": func() string {
-			a := p.offered(p.account(), visa)
-			if err := p.desk.CloseOffer(context.Background(), a.Key); err != nil {
+			a := p.mustOffer(p.newAccount(), visa)
+			if err := p.checkout.CloseOffer(context.Background(), a.Key); err != nil {
 				t.Fatal(err)
 			}
 			return a.Key
 		},
 		"voided": func() string {
-			a := p.authorized(goodBank)
-			if _, err := p.desk.Void(context.Background(), a.Key); err != nil {
+			a := p.mustAuthorize(goodBank)
+			if _, err := p.checkout.Void(context.Background(), a.Key); err != nil {
 				t.Fatal(err)
 			}
 			return a.Key
 		},
 		"returned": func() string {
-			a := p.authorized(emptyBank)
+			a := p.mustAuthorize(emptyBank)
 			p.run(p.charger, a.Key)
-			p.pass(48 * time.Hour)
+			p.advance(48 * time.Hour)
 			return a.Key
 		},
 		"unknown to us": func() string { return "nosuchattempt" },
@@ -153,15 +153,15 @@ func TestRunWhenThereIsNothingToDo(t *testing.T) {
 	for state, make := range ends {
 		t.Run(state, func(t *testing.T) {
 			key := make()
-			asked := &counting{Gateway: p.gateway}
-			before := p.rows(`SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, key)
+			asked := &countingGateway{Gateway: p.gateway}
+			before := p.query(`SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, key)
 			p.run(p.worker(p.store, asked), key)
-			p.want("the row", `SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, []any{key}, before...)
+			p.wantRows("the row", `SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, []any{key}, before...)
 			if asked.n != 0 {
 				t.Errorf("the processor was asked %d times", asked.n)
 			}
-			if state != "unknown to us" && string(p.now(key).State) != state {
-				t.Errorf("it is %s", p.now(key).State)
+			if state != "unknown to us" && string(p.load(key).State) != state {
+				t.Errorf("it is %s", p.load(key).State)
 			}
 		})
 	}
@@ -169,7 +169,7 @@ func TestRunWhenThereIsNothingToDo(t *testing.T) {
 
 // TestClaim: one worker at a time, not before the debit's day, and not before the next look.
 func TestClaim(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	for _, c := range []struct {
 		name, set string
 		want      bool
@@ -184,19 +184,19 @@ func TestClaim(t *testing.T) {
 		{"due and looked for, but leased", `next_look_at = '2027-02-10T14:00:00Z', leased_until = '2027-02-10T16:00:00Z'`, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := p.authorized(visa)
+			a := p.mustAuthorize(visa)
 			p.exec(`UPDATE payment_attempts SET `+c.set+` WHERE key = $1`, a.Key)
-			got, err := p.store.Claim(context.Background(), a.Key, tillAt, tillAt, tillAt.Add(time.Minute))
+			got, err := p.store.LeaseAttempt(context.Background(), a.Key, startsAt, startsAt, startsAt.Add(time.Minute))
 			if (err == nil) != c.want || err != nil && !errors.Is(err, payments.ErrNoSuchAttempt) {
 				t.Fatalf("claimed: %v, want %v", err, c.want)
 			}
 			if err != nil {
 				return
 			}
-			if got.Fence != 1 || got.Token.Value != visa || !got.CreateSentAt.Equal(tillAt) {
+			if got.Fence != 1 || got.Token.Value != visa || !got.CreateSentAt.Equal(startsAt) {
 				t.Errorf("the claim: fence %d, create sent at %s", got.Fence, got.CreateSentAt)
 			}
-			if _, err := p.store.Claim(context.Background(), a.Key, tillAt, tillAt, tillAt.Add(time.Minute)); !errors.Is(err, payments.ErrNoSuchAttempt) {
+			if _, err := p.store.LeaseAttempt(context.Background(), a.Key, startsAt, startsAt, startsAt.Add(time.Minute)); !errors.Is(err, payments.ErrNoSuchAttempt) {
 				t.Errorf("a second claim: %v", err)
 			}
 		})
@@ -205,25 +205,25 @@ func TestClaim(t *testing.T) {
 
 // TestFence: whatever a worker writes after another has taken over is refused.
 func TestFence(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	ctx := context.Background()
-	writes := map[string]func(payments.Claim) error{
-		"NewCreateKey": func(c payments.Claim) error { _, err := p.store.NewCreateKey(ctx, c, tillAt); return err },
-		"RecordIntent": func(c payments.Claim) error { _, err := p.store.RecordIntent(ctx, c, "pi_late"); return err },
-		"RecordConfirm": func(c payments.Claim) error {
+	writes := map[string]func(payments.ChargeLease) error{
+		"NewCreateKey": func(c payments.ChargeLease) error { _, err := p.store.NewCreateKey(ctx, c, startsAt); return err },
+		"RecordIntent": func(c payments.ChargeLease) error { _, err := p.store.RecordIntent(ctx, c, "pi_late"); return err },
+		"RecordConfirm": func(c payments.ChargeLease) error {
 			_, err := p.store.RecordConfirm(ctx, c)
 			return err
 		},
-		"Release": func(c payments.Claim) error { return p.store.Release(ctx, c, tillAt) },
-		"Take":    func(c payments.Claim) error { _, err := p.store.Take(ctx, c, tillAt); return err },
-		"Decline": func(c payments.Claim) error { _, err := p.store.Decline(ctx, c, "late", tillAt); return err },
+		"Release": func(c payments.ChargeLease) error { return p.store.Release(ctx, c, startsAt) },
+		"Take":    func(c payments.ChargeLease) error { _, err := p.store.Take(ctx, c, startsAt); return err },
+		"Decline": func(c payments.ChargeLease) error { _, err := p.store.Decline(ctx, c, "late", startsAt); return err },
 	}
 	for name, write := range writes {
 		for _, state := range []string{"authorized", "confirming"} {
 			t.Run(name+" "+state, func(t *testing.T) {
-				a := p.authorized(visa)
-				claim := func() payments.Claim {
-					c, err := p.store.Claim(ctx, a.Key, tillAt, p.machine.Now(), p.machine.Now().Add(time.Minute))
+				a := p.mustAuthorize(visa)
+				claim := func() payments.ChargeLease {
+					c, err := p.store.LeaseAttempt(ctx, a.Key, startsAt, p.machine.Now(), p.machine.Now().Add(time.Minute))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -238,11 +238,11 @@ func TestFence(t *testing.T) {
 				late := claim()
 				p.machine.add(time.Minute)
 				claim()
-				before := p.one(`SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, a.Key)
+				before := p.queryOne(`SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, a.Key)
 				if err := write(late); !errors.Is(err, payments.ErrTooLate) {
 					t.Errorf("%v, want ErrTooLate", err)
 				}
-				p.want("the row", `SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, []any{a.Key}, before)
+				p.wantRows("the row", `SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, []any{a.Key}, before)
 			})
 		}
 	}

@@ -35,13 +35,13 @@ type Charge struct {
 type IntentState string
 
 const (
-	IntentNew        IntentState = "requires_confirmation"
-	IntentProcessing IntentState = "processing"
-	IntentSucceeded  IntentState = "succeeded"
-	IntentAction     IntentState = "requires_action"
-	IntentNoMethod   IntentState = "requires_payment_method" // a confirm was declined
-	IntentCanceled   IntentState = "canceled"
-	IntentOther      IntentState = "other" // a word we do not know: unknown, alarm
+	IntentUnconfirmed IntentState = "requires_confirmation"
+	IntentProcessing  IntentState = "processing"
+	IntentSucceeded   IntentState = "succeeded"
+	IntentNeedsAction IntentState = "requires_action"
+	IntentNoMethod    IntentState = "requires_payment_method" // a confirm was declined
+	IntentCanceled    IntentState = "canceled"
+	IntentOther       IntentState = "other" // a word we do not know: unknown, alarm
 )
 
 // Intent is the processor's object.

@@ -16,8 +16,8 @@ import (
 )
 
 // story is one account, and whatever callers, workers, the processor and time may do to it.
-type story struct {
-	*till
+type model struct {
+	*fixture
 	account string
 	known   []payments.Attempt // as they were offered
 	tokens  map[string]string
@@ -28,10 +28,10 @@ type story struct {
 func TestP1WhateverHappens(t *testing.T) {
 	fewer(t, "rapid.checks", "25")
 	fewer(t, "rapid.steps", "60")
-	p := openTill(t)
+	p := newFixture(t)
 	rapid.Check(t, func(r *rapid.T) {
 		p.t = r
-		s := &story{till: p, account: p.account(), tokens: map[string]string{}}
+		s := &model{fixture: p, account: p.newAccount(), tokens: map[string]string{}}
 		r.Repeat(map[string]func(*rapid.T){
 			"offer":     s.offer,
 			"pay":       s.pay,
@@ -49,7 +49,7 @@ func TestP1WhateverHappens(t *testing.T) {
 		s.end()
 	})
 	p.t = t
-	t.Logf("attempts: %v", p.rows(`SELECT method, state, count(*) FROM payment_attempts GROUP BY 1, 2 ORDER BY 1, 2`))
+	t.Logf("attempts: %v", p.query(`SELECT method, state, count(*) FROM payment_attempts GROUP BY 1, 2 ORDER BY 1, 2`))
 }
 
 // fewer lowers a flag of rapid's for one test, unless somebody has asked for another number.
@@ -65,43 +65,43 @@ func fewer(t *testing.T, name, value string) {
 }
 
 // some picks an attempt: mostly the one that is open, where there is one.
-func (s *story) some(r *rapid.T) (payments.Attempt, bool) {
+func (s *model) some(r *rapid.T) (payments.Attempt, bool) {
 	if len(s.known) == 0 {
 		return payments.Attempt{}, false
 	}
 	if rapid.IntRange(0, 3).Draw(r, "any") > 0 {
 		for _, known := range s.known {
-			if a := s.now(known.Key); a.State.Open() {
+			if a := s.load(known.Key); a.State.Open() {
 				return a, true
 			}
 		}
 	}
-	return s.now(rapid.SampledFrom(s.known).Draw(r, "attempt").Key), true
+	return s.load(rapid.SampledFrom(s.known).Draw(r, "attempt").Key), true
 }
 
 // pay is what most callers do.
-func (s *story) pay(r *rapid.T) {
+func (s *model) pay(r *rapid.T) {
 	s.offer(r)
 	s.consentTo(r, s.known[len(s.known)-1])
 }
 
-func (s *story) offer(r *rapid.T) {
+func (s *model) offer(r *rapid.T) {
 	token := rapid.SampledFrom([]string{visa, goodBank, badCard, emptyBank, askCard}).Draw(r, "token")
-	a := s.offered(s.account, token)
-	s.exec(`UPDATE payment_attempts SET offered_at = $2 WHERE key = $1`, a.Key, tillAt.AddDate(-1, 0, 0)) // the limits are not what is tried here
+	a := s.mustOffer(s.account, token)
+	s.exec(`UPDATE payment_attempts SET offered_at = $2 WHERE key = $1`, a.Key, startsAt.AddDate(-1, 0, 0)) // the limits are not what is tried here
 	s.known, s.tokens[a.Key] = append(s.known, a), token
 }
 
-func (s *story) authorize(r *rapid.T) {
+func (s *model) authorize(r *rapid.T) {
 	if a, ok := s.some(r); ok {
 		s.consentTo(r, a)
 	}
 }
 
 // consentTo is refused exactly when another payment of the account is open.
-func (s *story) consentTo(r *rapid.T, a payments.Attempt) {
-	open := slices.ContainsFunc(s.known, func(o payments.Attempt) bool { return o.Key != a.Key && s.now(o.Key).State.Open() })
-	got, err := s.desk.Authorize(context.Background(), s.consent(a, s.tokens[a.Key]))
+func (s *model) consentTo(r *rapid.T, a payments.Attempt) {
+	open := slices.ContainsFunc(s.known, func(o payments.Attempt) bool { return o.Key != a.Key && s.load(o.Key).State.Open() })
+	got, err := s.checkout.Authorize(context.Background(), s.authorization(a, s.tokens[a.Key]))
 	switch {
 	case a.State == payments.Closed:
 		if !errors.Is(err, payments.ErrClosed) {
@@ -120,89 +120,89 @@ func (s *story) consentTo(r *rapid.T, a payments.Attempt) {
 	}
 }
 
-var tillFaults = []string{
+var processorFaults = []string{
 	"up", "up", "declines", "charges-then-drops-the-reply", "drops-create-reply", "500s", "charges-then-500s", "down", "too-many", "wants-verification",
 }
 
 // work runs one worker, who may die or go deaf at any line, with a processor that may be broken.
-func (s *story) work(r *rapid.T) {
+func (s *model) work(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
 		return
 	}
-	s.fault(rapid.SampledFrom(tillFaults).Draw(r, "fault"))
-	m := &seams{deadly: rapid.IntRange(0, 16).Draw(r, "line"), lose: rapid.Bool().Draw(r, "deaf")}
-	runOrDie(s.worker(mortalBook{s.store, m}, mortalGateway{s.gateway, m}), a.Key)
-	s.fault("up")
+	s.setFault(rapid.SampledFrom(processorFaults).Draw(r, "fault"))
+	m := &crashPoints{deadly: rapid.IntRange(0, 16).Draw(r, "line"), lose: rapid.Bool().Draw(r, "deaf")}
+	runUntilCrash(s.worker(crashingStore{s.store, m}, crashingGateway{s.gateway, m}), a.Key)
+	s.setFault("up")
 }
 
 // overtake runs a worker who is so slow that his lease runs out in the middle, and another one takes over.
-func (s *story) overtake(r *rapid.T) {
+func (s *model) overtake(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
 		return
 	}
-	m := &seams{deadly: rapid.IntRange(0, 12).Draw(r, "line"), lose: true}
+	m := &crashPoints{deadly: rapid.IntRange(0, 12).Draw(r, "line"), lose: true}
 	other := func(send func() (payments.Intent, error)) (payments.Intent, error) {
-		s.pass(time.Minute)
-		runOrDie(s.worker(mortalBook{s.store, m}, mortalGateway{s.gateway, m}), a.Key)
+		s.advance(time.Minute)
+		runUntilCrash(s.worker(crashingStore{s.store, m}, crashingGateway{s.gateway, m}), a.Key)
 		return send()
 	}
-	slow := &staged{Gateway: s.gateway}
+	slow := &interceptedGateway{Gateway: s.gateway}
 	if rapid.Bool().Draw(r, "at create") {
 		slow.create = other
 	} else {
 		slow.confirm = other
 	}
-	runOrDie(s.worker(s.store, slow), a.Key)
+	runUntilCrash(s.worker(s.store, slow), a.Key)
 }
 
-func (s *story) later(r *rapid.T) {
-	s.pass(rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour, 25 * time.Hour, 72 * time.Hour}).Draw(r, "time"))
+func (s *model) later(r *rapid.T) {
+	s.advance(rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour, 25 * time.Hour, 72 * time.Hour}).Draw(r, "time"))
 }
 
-func (s *story) void(r *rapid.T) {
+func (s *model) void(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
 		return
 	}
-	_, err := s.desk.Void(context.Background(), a.Key)
+	_, err := s.checkout.Void(context.Background(), a.Key)
 	if err != nil && !errors.Is(err, payments.ErrTooLate) {
 		r.Fatalf("void: %v", err)
 	}
-	if (err == nil) != (s.now(a.Key).State == payments.Voided) {
-		r.Fatalf("void: %v, and it is %s", err, s.now(a.Key).State)
+	if (err == nil) != (s.load(a.Key).State == payments.Voided) {
+		r.Fatalf("void: %v, and it is %s", err, s.load(a.Key).State)
 	}
 }
 
-func (s *story) close(r *rapid.T) {
+func (s *model) close(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
 		return
 	}
-	err := s.desk.CloseOffer(context.Background(), a.Key)
-	if (err == nil) != (s.now(a.Key).State == payments.Closed) {
-		r.Fatalf("close: %v, and it is %s", err, s.now(a.Key).State)
+	err := s.checkout.CloseOffer(context.Background(), a.Key)
+	if (err == nil) != (s.load(a.Key).State == payments.Closed) {
+		r.Fatalf("close: %v, and it is %s", err, s.load(a.Key).State)
 	}
 }
 
-func (s *story) dispute(r *rapid.T) {
+func (s *model) dispute(r *rapid.T) {
 	if a, ok := s.some(r); ok && a.State == payments.Taken {
-		_ = s.far.Dispute(a.Reference) // it may have bounced, or have been disputed before
+		_ = s.processor.Dispute(a.Reference) // it may have bounced, or have been disputed before
 	}
 }
 
-func (s *story) events(r *rapid.T) {
+func (s *model) events(r *rapid.T) {
 	s.delivery(rapid.SampledFrom([]processor.Delivery{processor.Normal, processor.Twice, processor.Reversed, processor.Withheld}).Draw(r, "delivery"))
 }
 
 // check holds what must be true at every moment.
-func (s *story) check(r *rapid.T) {
+func (s *model) check(r *rapid.T) {
 	open, booked := 0, 0
 	for _, known := range s.known {
-		a := s.now(known.Key)
+		a := s.load(known.Key)
 		moved, kept := 0, 0
-		for _, c := range s.far.Charges() {
+		for _, c := range s.processor.Charges() {
 			if a.Reference != "" && c.Reference == a.Reference {
 				moved++
 				if !c.Returned {
@@ -228,28 +228,28 @@ func (s *story) check(r *rapid.T) {
 	if open > 1 {
 		r.Fatalf("%d open payments on one account", open)
 	}
-	s.want("the account's ledger", `SELECT coalesce(sum(cents), 0)::bigint FROM ledger WHERE account = $1`, []any{s.account}, fmt.Sprint(booked*19800))
+	s.wantRows("the account's ledger", `SELECT coalesce(sum(cents), 0)::bigint FROM ledger WHERE account = $1`, []any{s.account}, fmt.Sprint(booked*19800))
 }
 
 // end mends everything and lets time pass: then nothing is open, and every charge that the processor
 // keeps is a payment that is on record as taken.
-func (s *story) end() {
-	s.fault("up")
+func (s *model) end() {
+	s.setFault("up")
 	s.delivery(processor.Normal)
 	for range 6 {
-		s.pass(20 * time.Minute)
+		s.advance(20 * time.Minute)
 		s.sweep()
 	}
-	s.pass(96 * time.Hour)
+	s.advance(96 * time.Hour)
 	s.sweep()
 	kept := map[string]bool{}
-	for _, c := range s.far.Charges() {
+	for _, c := range s.processor.Charges() {
 		if !c.Returned {
 			kept[c.Reference] = true
 		}
 	}
 	for _, known := range s.known {
-		a := s.now(known.Key)
+		a := s.load(known.Key)
 		if a.State.Open() {
 			s.t.Fatalf("still %s when everything is mended", a.State)
 		}
@@ -257,7 +257,7 @@ func (s *story) end() {
 			s.t.Fatalf("%s, and the processor keeps the money: %v", a.State, kept[a.Reference])
 		}
 	}
-	if n := s.far.Undelivered(); n != 0 {
+	if n := s.processor.Undelivered(); n != 0 {
 		s.t.Fatalf("%d events are not taken", n)
 	}
 }

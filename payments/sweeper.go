@@ -13,8 +13,8 @@ import (
 // Sweeper keeps the book moving whatever became of the jobs: it nudges every attempt that is due and
 // in nobody's hands, closes offers that came to nothing, and hands to a person what stays unknown.
 type Sweeper struct {
-	book    SweepBook
-	turns   Turns
+	store   SweepStore
+	turns   TurnLeases
 	clock   Clock
 	machine Clock
 	policy  billing.Policy
@@ -22,8 +22,8 @@ type Sweeper struct {
 }
 
 // SweepBook is the sweeper's part of the book of attempts.
-type SweepBook interface {
-	NudgeDue(ctx context.Context, now, machineNow time.Time) (int, error)
+type SweepStore interface {
+	WakeDue(ctx context.Context, now, machineNow time.Time) (int, error)
 	StaleOffers(ctx context.Context, endedBefore, offeredBefore time.Time) ([]StaleOffer, error)
 	CloseOffer(ctx context.Context, key string, at time.Time) error
 	TaskForUnknown(ctx context.Context, before, at time.Time) (int, error)
@@ -31,7 +31,7 @@ type SweepBook interface {
 }
 
 // Turns tells whether a turn of a call is being answered at this moment, by any replica.
-type Turns interface {
+type TurnLeases interface {
 	Leased(ctx context.Context, call string) (bool, error)
 }
 
@@ -44,8 +44,8 @@ const (
 )
 
 // NewSweeper puts a sweeper together.
-func NewSweeper(book SweepBook, turns Turns, clock, machine Clock, policy billing.Policy, log *slog.Logger) *Sweeper {
-	return &Sweeper{book: book, turns: turns, clock: clock, machine: machine, policy: policy, log: log}
+func NewSweeper(book SweepStore, turns TurnLeases, clock, machine Clock, policy billing.Policy, log *slog.Logger) *Sweeper {
+	return &Sweeper{store: book, turns: turns, clock: clock, machine: machine, policy: policy, log: log}
 }
 
 // Tick does what is due now and says how many attempts it nudged. Running it twice, or on every
@@ -53,19 +53,19 @@ func NewSweeper(book SweepBook, turns Turns, clock, machine Clock, policy billin
 func (s *Sweeper) Tick(ctx context.Context) (int, error) {
 	now := s.clock.Now()
 	var errs []error
-	nudged, err := s.book.NudgeDue(ctx, now, s.machine.Now())
+	nudged, err := s.store.WakeDue(ctx, now, s.machine.Now())
 	if err != nil {
 		errs = append(errs, fmt.Errorf("nudge due attempts: %w", err))
 	}
 	errs = append(errs, s.closeStale(ctx, now))
 	overdue := now.Add(-time.Duration(s.policy.PendingResolveHours) * time.Hour)
-	if n, err := s.book.TaskForUnknown(ctx, overdue, now); err != nil {
+	if n, err := s.store.TaskForUnknown(ctx, overdue, now); err != nil {
 		errs = append(errs, fmt.Errorf("hand over unknown attempts: %w", err))
 	} else if n > 0 {
 		s.log.Warn("payments unknown for too long were handed to a person", "count", n)
 	}
 	keep := now.AddDate(0, 0, -s.policy.OnetimeBankDataDays)
-	if _, err := s.book.EraseOldTokens(ctx, keep); err != nil {
+	if _, err := s.store.EraseOldTokens(ctx, keep); err != nil {
 		errs = append(errs, fmt.Errorf("erase old tokens: %w", err))
 	}
 	return nudged, errors.Join(errs...)
@@ -74,7 +74,7 @@ func (s *Sweeper) Tick(ctx context.Context) (int, error) {
 // closeStale closes offers and tokens that promise nothing. A turn that is being answered may be
 // about to authorize its attempt, so nothing of that call is closed meanwhile.
 func (s *Sweeper) closeStale(ctx context.Context, now time.Time) error {
-	stale, err := s.book.StaleOffers(ctx, now.Add(-afterCallEnded), now.Add(-offerLife))
+	stale, err := s.store.StaleOffers(ctx, now.Add(-afterCallEnded), now.Add(-offerLife))
 	if err != nil {
 		return fmt.Errorf("find stale offers: %w", err)
 	}
@@ -86,7 +86,7 @@ func (s *Sweeper) closeStale(ctx context.Context, now time.Time) error {
 		if leased {
 			continue
 		}
-		err = s.book.CloseOffer(ctx, o.Key, now)
+		err = s.store.CloseOffer(ctx, o.Key, now)
 		if err != nil && !errors.Is(err, ErrTooLate) { // authorized since we looked: all the better
 			return fmt.Errorf("close offer: %w", err)
 		}

@@ -18,70 +18,70 @@ type jobList []river.JobArgs
 // failureGrace is how long a failure waits for the caller on hold to hear it before it is texted (L3).
 const failureGrace = 30 * time.Second
 
-// Claim takes an attempt that is due into one worker's hands. ErrNoSuchAttempt: nothing to do.
-func (s *Store) Claim(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.Claim, error) {
+// LeaseAttempt leases an attempt that is due to one worker. ErrNoSuchAttempt: nothing to do.
+func (s *Store) LeaseAttempt(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.ChargeLease, error) {
 	row, err := s.q.ClaimAttempt(ctx, db.ClaimAttemptParams{Key: key, Now: &now, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return payments.Claim{}, payments.ErrNoSuchAttempt
+		return payments.ChargeLease{}, payments.ErrNoSuchAttempt
 	}
 	if err != nil {
-		return payments.Claim{}, fmt.Errorf("claim: %w", err)
+		return payments.ChargeLease{}, fmt.Errorf("lease attempt: %w", err)
 	}
-	return s.claim(row)
+	return s.chargeLease(row)
 }
 
-// ClaimNow is Claim for a person with evidence: whenever the next look would be due.
-func (s *Store) ClaimNow(ctx context.Context, key string, machineNow, leaseUntil time.Time) (payments.Claim, error) {
+// LeaseForPerson leases an open attempt to a person with evidence, whenever its next look-up would be due.
+func (s *Store) LeaseForPerson(ctx context.Context, key string, machineNow, leaseUntil time.Time) (payments.ChargeLease, error) {
 	row, err := s.q.ClaimForPerson(ctx, db.ClaimForPersonParams{Key: key, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return payments.Claim{}, payments.ErrNoSuchAttempt
+		return payments.ChargeLease{}, payments.ErrNoSuchAttempt
 	}
 	if err != nil {
-		return payments.Claim{}, fmt.Errorf("claim: %w", err)
+		return payments.ChargeLease{}, fmt.Errorf("lease attempt: %w", err)
 	}
-	return s.claim(row)
+	return s.chargeLease(row)
 }
 
-func (s *Store) claim(row db.PaymentAttempt) (payments.Claim, error) {
+func (s *Store) chargeLease(row db.PaymentAttempt) (payments.ChargeLease, error) {
 	token, err := s.keys.Open(row.TokenSealed, tokenContext+row.Key)
 	if err != nil {
-		return payments.Claim{}, fmt.Errorf("open sealed token: %w", err)
+		return payments.ChargeLease{}, fmt.Errorf("open sealed token: %w", err)
 	}
 	a := attempt(row)
-	return payments.Claim{
+	return payments.ChargeLease{
 		Attempt: a, Token: payments.Token{Value: string(token), Last4: a.Last4}, Fence: row.Fence,
 		Creates: int(row.Creates), Confirms: int(row.Confirms), Looks: int(row.Looks), CreateSentAt: val(row.CreateSentAt),
 	}, nil
 }
 
 // fenced answers a write that named a fence: no row means that another worker has taken over.
-func (s *Store) fenced(row db.PaymentAttempt, err error) (payments.Claim, error) {
+func (s *Store) fenced(row db.PaymentAttempt, err error) (payments.ChargeLease, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
-		return payments.Claim{}, payments.ErrTooLate
+		return payments.ChargeLease{}, payments.ErrTooLate
 	}
 	if err != nil {
-		return payments.Claim{}, err
+		return payments.ChargeLease{}, err
 	}
-	return s.claim(row)
+	return s.chargeLease(row)
 }
 
 // NewCreateKey counts a fresh create key and starts its life.
-func (s *Store) NewCreateKey(ctx context.Context, c payments.Claim, now time.Time) (payments.Claim, error) {
+func (s *Store) NewCreateKey(ctx context.Context, c payments.ChargeLease, now time.Time) (payments.ChargeLease, error) {
 	return s.fenced(s.q.NewCreateKey(ctx, db.NewCreateKeyParams{Key: c.Key, Fence: c.Fence, Now: &now}))
 }
 
 // RecordIntent stores the object's id and the first confirm before it is sent.
-func (s *Store) RecordIntent(ctx context.Context, c payments.Claim, intentID string) (payments.Claim, error) {
+func (s *Store) RecordIntent(ctx context.Context, c payments.ChargeLease, intentID string) (payments.ChargeLease, error) {
 	return s.fenced(s.q.RecordIntent(ctx, db.RecordIntentParams{Key: c.Key, Fence: c.Fence, IntentID: &intentID}))
 }
 
 // RecordConfirm counts a further confirm before it is sent.
-func (s *Store) RecordConfirm(ctx context.Context, c payments.Claim) (payments.Claim, error) {
+func (s *Store) RecordConfirm(ctx context.Context, c payments.ChargeLease) (payments.ChargeLease, error) {
 	return s.fenced(s.q.RecordConfirm(ctx, db.RecordConfirmParams{Key: c.Key, Fence: c.Fence}))
 }
 
 // Release gives the attempt back; a confirm may have been sent, so with an object it is unknown.
-func (s *Store) Release(ctx context.Context, c payments.Claim, nextLook time.Time) error {
+func (s *Store) Release(ctx context.Context, c payments.ChargeLease, nextLook time.Time) error {
 	n, err := s.q.ReleaseAttempt(ctx, db.ReleaseAttemptParams{Key: c.Key, Fence: c.Fence, NextLookAt: &nextLook})
 	if err == nil && n == 0 {
 		return payments.ErrTooLate
@@ -90,7 +90,7 @@ func (s *Store) Release(ctx context.Context, c payments.Claim, nextLook time.Tim
 }
 
 // Take records the money as taken: state, ledger entry with the instant of authorization, receipt.
-func (s *Store) Take(ctx context.Context, c payments.Claim, at time.Time) (payments.Attempt, error) {
+func (s *Store) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "take", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.TakeAttempt(ctx, db.TakeAttemptParams{Key: c.Key, Fence: c.Fence, At: &at})
@@ -130,7 +130,7 @@ func received(row db.PaymentAttempt) time.Time {
 
 // Decline records that nothing was charged. A failure that the caller did not hear is texted and
 // becomes a task; whether it was heard is known a moment later, so the text looks again when sent (L3).
-func (s *Store) Decline(ctx context.Context, c payments.Claim, code string, at time.Time) (payments.Attempt, error) {
+func (s *Store) Decline(ctx context.Context, c payments.ChargeLease, code string, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "decline", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.DeclineAttempt(ctx, db.DeclineAttemptParams{Key: c.Key, Fence: c.Fence, At: &at, Code: &code})
@@ -264,11 +264,11 @@ func (s *Store) AttemptByIntent(ctx context.Context, intentID string) (payments.
 	return s.oneAttempt(s.q.AttemptByIntent(ctx, &intentID))
 }
 
-// LookNow lets the next worker look at an open attempt at once, and nudges one. Overtaken ends the claim
-// of whoever has it in hand. ErrTooLate: it was settled meanwhile.
-func (s *Store) LookNow(ctx context.Context, a payments.Attempt, overtaken bool, now time.Time) error {
+// LookUpNow makes an open attempt due at once and enqueues a job that wakes a worker. revokeLease ends the lease
+// of the worker that holds it. ErrTooLate: it was settled meanwhile.
+func (s *Store) LookUpNow(ctx context.Context, a payments.Attempt, revokeLease bool, now time.Time) error {
 	return s.inTx(ctx, "look now", func(q *db.Queries, tx pgx.Tx) error {
-		n, err := q.LookAtOnce(ctx, db.LookAtOnceParams{IntentID: &a.IntentID, Overtaken: overtaken, Now: &now})
+		n, err := q.LookAtOnce(ctx, db.LookAtOnceParams{IntentID: &a.IntentID, Overtaken: revokeLease, Now: &now})
 		if err != nil {
 			return err
 		}
@@ -279,26 +279,26 @@ func (s *Store) LookNow(ctx context.Context, a payments.Attempt, overtaken bool,
 	})
 }
 
-// Contradict leaves a task for an attempt that is on record as never charged, and has been.
-func (s *Store) Contradict(ctx context.Context, a payments.Attempt, at time.Time) error {
+// TaskForContradiction leaves a task for an attempt that is on record as never charged, and has been.
+func (s *Store) TaskForContradiction(ctx context.Context, a payments.Attempt, at time.Time) error {
 	return s.q.InsertTask(ctx, db.InsertTaskParams{
 		Kind: "charged-after-decline", Account: &a.Account, AttemptKey: &a.Key, Detail: "the processor has charged it: pay it back or book it", At: at,
 	})
 }
 
-// NoteEvent writes down that an event has been dealt with; the same one again is no news.
-func (s *Store) NoteEvent(ctx context.Context, e payments.Event, at time.Time) error {
+// RecordEvent records that an event has been dealt with; the same one again changes nothing.
+func (s *Store) RecordEvent(ctx context.Context, e payments.Event, at time.Time) error {
 	_, err := s.q.InsertEvent(ctx, db.InsertEventParams{ID: e.ID, Kind: string(e.Kind), IntentID: ptr(e.IntentID), At: at})
 	return err
 }
 
-// NoteResolution keeps a person's evidence. The task that asked for it ends with the outcome.
-func (s *Store) NoteResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
+// RecordResolution stores a person's evidence. The task that asked for it ends with the outcome.
+func (s *Store) RecordResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
 	err := s.q.InsertResolution(ctx, db.InsertResolutionParams{
 		AttemptKey: key, Verdict: string(r.Verdict), Evidence: r.Evidence, ByWhom: r.By, At: at,
 	})
 	if err != nil {
-		return fmt.Errorf("note resolution: %w", err)
+		return fmt.Errorf("record resolution: %w", err)
 	}
 	return nil
 }

@@ -284,16 +284,16 @@ func (p *post) authorized(account string, m payments.Method, number string, aske
 		Key: a.Key, Token: &payments.Token{Value: "pm_1", Last4: "6789"}, Copy: copied, TextTo: number, TextAsked: asked,
 		Consent:   payments.Consent{Terms: "terms", Version: "1", Language: "en", Given: "1", TermsAt: p.clock.Now(), GivenAt: p.clock.Now()},
 		Reference: fmt.Sprintf("%09d", p.turn),
-	}, func(payments.Limits, payments.Attempt) error { return nil }, p.clock.Now())
+	}, func(payments.LimitCounts, payments.Attempt) error { return nil }, p.clock.Now())
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return got
 }
 
-func (p *post) claim(a payments.Attempt) payments.Claim {
+func (p *post) claim(a payments.Attempt) payments.ChargeLease {
 	p.t.Helper()
-	c, err := p.store.Claim(context.Background(), a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
+	c, err := p.store.LeaseAttempt(context.Background(), a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func TestL3FailureHeard(t *testing.T) {
 		want := 1
 		if heard {
 			want = 0
-			if err := p.store.Heard(context.Background(), a.Key, p.clock.Now()); err != nil {
+			if err := p.store.MarkHeard(context.Background(), a.Key, p.clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -64,7 +64,7 @@ func (s *Store) tokenize(ctx context.Context, q *db.Queries, key string, t payme
 
 // Authorize writes consent, evidence, written notice and charge job in one transaction.
 // Repeated, it gives the row back unchanged, whatever became of the attempt since.
-func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed func(payments.Limits, payments.Attempt) error, at time.Time) (payments.Attempt, error) {
+func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed func(payments.LimitCounts, payments.Attempt) error, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "authorize payment", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.AttemptForUpdate(ctx, a.Key)
@@ -111,10 +111,10 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed
 }
 
 // limitsNow counts what I5 bounds, one authorization of a caller after the other.
-func limitsNow(ctx context.Context, q *db.Queries, of payments.Attempt, at time.Time) (payments.Limits, error) {
+func limitsNow(ctx context.Context, q *db.Queries, of payments.Attempt, at time.Time) (payments.LimitCounts, error) {
 	if of.Caller != "" {
 		if err := q.OneCallerAtATime(ctx, of.Caller); err != nil {
-			return payments.Limits{}, err
+			return payments.LimitCounts{}, err
 		}
 	}
 	return limits(ctx, q, of, at)
@@ -184,14 +184,14 @@ func evidence(a payments.Authorization, row db.PaymentAttempt) db.InsertEvidence
 }
 
 // UnheardFailures are the payments on an attempt's account that failed without the caller hearing so.
-func (s *Store) UnheardFailures(ctx context.Context, key string, since time.Time) ([]payments.Failure, error) {
+func (s *Store) UnheardFailures(ctx context.Context, key string, since time.Time) ([]payments.UnheardFailure, error) {
 	rows, err := s.q.UnheardFailures(ctx, db.UnheardFailuresParams{Key: key, Since: &since})
 	if err != nil {
 		return nil, fmt.Errorf("read failed payments: %w", err)
 	}
-	list := make([]payments.Failure, len(rows))
+	list := make([]payments.UnheardFailure, len(rows))
 	for i, r := range rows {
-		list[i] = payments.Failure{CountsFrom: r.CountsFrom, ToldAt: r.ToldAt, Account: r.Account, Kind: billing.Kind(r.Kind)}
+		list[i] = payments.UnheardFailure{CountsFrom: r.CountsFrom, ToldAt: r.ToldAt, Account: r.Account, Kind: billing.Kind(r.Kind)}
 	}
 	return list, nil
 }
@@ -206,8 +206,8 @@ func (s *Store) AttemptByReference(ctx context.Context, reference string) (payme
 	return s.oneAttempt(s.q.AttemptByReference(ctx, &reference))
 }
 
-// Open is the open attempt on an account.
-func (s *Store) Open(ctx context.Context, account string) (payments.Attempt, error) {
+// OpenAttempt returns the open attempt on an account, or ErrNoSuchAttempt.
+func (s *Store) OpenAttempt(ctx context.Context, account string) (payments.Attempt, error) {
 	return s.oneAttempt(s.q.OpenAttemptOn(ctx, account))
 }
 
@@ -221,8 +221,8 @@ func (s *Store) oneAttempt(row db.PaymentAttempt, err error) (payments.Attempt, 
 	return attempt(row), nil
 }
 
-// Same lists payments of the same amount on the account that were authorized since then, newest first (M8).
-func (s *Store) Same(ctx context.Context, account string, cents billing.Money, since time.Time) ([]payments.Attempt, error) {
+// SameAmount lists payments of the same amount on the account that were authorized since then, newest first (M8).
+func (s *Store) SameAmount(ctx context.Context, account string, cents billing.Money, since time.Time) ([]payments.Attempt, error) {
 	rows, err := s.q.SamePaymentSince(ctx, db.SamePaymentSinceParams{Account: account, Cents: cents.Cents(), Since: &since})
 	if err != nil {
 		return nil, fmt.Errorf("find the same payment: %w", err)
@@ -234,24 +234,24 @@ func (s *Store) Same(ctx context.Context, account string, cents billing.Money, s
 	return out, nil
 }
 
-// Limits counts what I5 and P3 bound, for one offer.
-func (s *Store) Limits(ctx context.Context, a payments.Attempt, at time.Time) (payments.Limits, error) {
+// LimitCounts counts what I5 and P3 limit, for one offer.
+func (s *Store) LimitCounts(ctx context.Context, a payments.Attempt, at time.Time) (payments.LimitCounts, error) {
 	return limits(ctx, s.q, a, at)
 }
 
-func limits(ctx context.Context, q *db.Queries, a payments.Attempt, at time.Time) (payments.Limits, error) {
+func limits(ctx context.Context, q *db.Queries, a payments.Attempt, at time.Time) (payments.LimitCounts, error) {
 	n, err := q.PayLimits(ctx, db.PayLimitsParams{
 		CallSid: a.Call, Turn: int32(a.Turn), Account: a.Account, Caller: ptr(a.Caller), Guest: a.Guest, //nolint:gosec // a turn is small
 		DayAgo: at.Add(-24 * time.Hour), HourAgo: at.Add(-time.Hour),
 	})
 	if err != nil {
-		return payments.Limits{}, fmt.Errorf("count payments: %w", err)
+		return payments.LimitCounts{}, fmt.Errorf("count payments: %w", err)
 	}
 	frozen, err := q.FrozenAt(ctx, a.Account)
 	if err != nil {
-		return payments.Limits{}, fmt.Errorf("read account: %w", err)
+		return payments.LimitCounts{}, fmt.Errorf("read account: %w", err)
 	}
-	return payments.Limits{
+	return payments.LimitCounts{
 		CapturesCall: int(n.CapturesCall), DeclinesAccount: int(n.DeclinesAccount), DeclinesCaller: int(n.DeclinesCaller),
 		DeclinesWithheld: int(n.DeclinesWithheld), GuestPaysCaller: int(n.GuestPaysCaller),
 		BanksAccount: int(n.BanksAccount), BanksCaller: int(n.BanksCaller), OpenCaller: int(n.OpenCaller), Frozen: frozen != nil,
@@ -297,8 +297,8 @@ func (s *Store) CloseOffer(ctx context.Context, key string, at time.Time) error 
 	return nil
 }
 
-// Heard notes that the caller heard the outcome on the call, so that nobody has to tell them.
-func (s *Store) Heard(ctx context.Context, key string, at time.Time) error {
+// MarkHeard records that the caller heard the outcome on the call, so that nobody has to tell them.
+func (s *Store) MarkHeard(ctx context.Context, key string, at time.Time) error {
 	if err := s.q.MarkHeard(ctx, db.MarkHeardParams{Key: &key, At: &at}); err != nil {
 		return fmt.Errorf("note outcome heard: %w", err)
 	}

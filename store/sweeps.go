@@ -12,8 +12,8 @@ import (
 	"duebell/store/db"
 )
 
-// NudgeDue puts a charge job in line for every open attempt that is due and in nobody's hands.
-func (s *Store) NudgeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
+// WakeDue enqueues a wake-up job for every open attempt that is due and not leased, and returns how many.
+func (s *Store) WakeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
 	keys, err := s.q.DueAttempts(ctx, db.DueAttemptsParams{Now: &now, MachineNow: &machineNow})
 	if err != nil || len(keys) == 0 {
 		return 0, err
@@ -22,7 +22,7 @@ func (s *Store) NudgeDue(ctx context.Context, now, machineNow time.Time) (int, e
 	for i, k := range keys {
 		jobs[i] = ChargeJob{Key: k}
 	}
-	err = s.inTx(ctx, "nudge", func(_ *db.Queries, tx pgx.Tx) error { return s.nudge(ctx, tx, jobs...) })
+	err = s.inTx(ctx, "wake due attempts", func(_ *db.Queries, tx pgx.Tx) error { return s.nudge(ctx, tx, jobs...) })
 	return len(keys), err
 }
 

@@ -309,7 +309,7 @@ func TestErrorLinesAreCounted(t *testing.T) {
 }
 
 // refusingBook stands for a store in which every write is refused.
-type refusingBook struct{ payments.DeskBook }
+type refusingBook struct{ payments.CheckoutStore }
 
 func (refusingBook) Void(context.Context, string, time.Time) (payments.Attempt, error) {
 	return payments.Attempt{}, payments.ErrTooLate

@@ -92,9 +92,9 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	}
 	texts := callTexts{s.store, inbox}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members: watchedMembers{people, d.Metrics},
-		Desk:    payments.NewDesk(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).TellLimits(d.Metrics.limitReached).Hold(calendar),
-		Logbook: watchedLogbook{s.store, d.Metrics}, Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Members:  watchedMembers{people, d.Metrics},
+		Checkout: payments.NewCheckout(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.limitReached).WithReplacementWindow(calendar),
+		Logbook:  watchedLogbook{s.store, d.Metrics}, Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Serve) routes(validator *twilio.Validator, inbox *notify.Inbox, d Deps)
 	r.Handle(notifyhook.IncomingPath, notifyhook.Incoming(validator, inbox, d.Log)).Methods(http.MethodPost)
 	r.Handle(notifyhook.StatusPath, notifyhook.Status(validator, deliveries, d.Log)).Methods(http.MethodPost)
 	gateway := watchedGateway{stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway}), d.Metrics}
-	events := payments.NewEvents(watchedEvents{s.store, d.Metrics}, gateway, d.Clock, d.Log)
+	events := payments.NewEventReceiver(watchedEvents{s.store, d.Metrics}, gateway, d.Clock, d.Log)
 	r.Handle("/stripe/events", stripeEvents(events, s.cfg.StripeWebhookSecret, d.Log)).Methods(http.MethodPost)
 	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }).Methods(http.MethodGet)
 	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet)
@@ -175,7 +175,7 @@ func (s *Serve) Close() error {
 }
 
 // stripeEvents takes the processor's events. An answer of 5xx has them delivered again.
-func stripeEvents(events *payments.Events, secret string, log *slog.Logger) http.Handler {
+func stripeEvents(events *payments.EventReceiver, secret string, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil {

@@ -40,7 +40,7 @@ type shop struct {
 	far   *processor.Processor
 	clock *standing
 	work  *app.Work
-	desk  *payments.Desk
+	desk  *payments.Checkout
 }
 
 func openShop(t *testing.T, accounts int) *shop {
@@ -89,7 +89,7 @@ func openShop(t *testing.T, accounts int) *shop {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	s.desk = payments.NewDesk(s.work.Store, app.SystemClock{}, rand.IntN, policy)
+	s.desk = payments.NewCheckout(s.work.Store, app.SystemClock{}, rand.IntN, policy)
 	return s
 }
 

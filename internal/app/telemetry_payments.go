@@ -77,7 +77,7 @@ func (w watchedTokenizer) BankPaymentMethod(ctx context.Context, key string, b c
 }
 
 // watchedCharges tells the span of a charge which attempt it is and how far it comes.
-type watchedCharges struct{ payments.ChargeBook }
+type watchedCharges struct{ payments.ChargeStore }
 
 func (w watchedCharges) state(ctx context.Context, s payments.State, err error) {
 	if err == nil {
@@ -85,9 +85,9 @@ func (w watchedCharges) state(ctx context.Context, s payments.State, err error) 
 	}
 }
 
-// Claim takes the attempt in hand.
-func (w watchedCharges) Claim(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.Claim, error) {
-	c, err := w.ChargeBook.Claim(ctx, key, now, machineNow, leaseUntil)
+// LeaseAttempt leases the attempt to this worker.
+func (w watchedCharges) LeaseAttempt(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.ChargeLease, error) {
+	c, err := w.ChargeStore.LeaseAttempt(ctx, key, now, machineNow, leaseUntil)
 	if err == nil {
 		note(ctx, attribute.String(attrMethod, string(c.Method)))
 	}
@@ -96,15 +96,15 @@ func (w watchedCharges) Claim(ctx context.Context, key string, now, machineNow, 
 }
 
 // RecordIntent stores the processor's object.
-func (w watchedCharges) RecordIntent(ctx context.Context, c payments.Claim, id string) (payments.Claim, error) {
-	next, err := w.ChargeBook.RecordIntent(ctx, c, id)
+func (w watchedCharges) RecordIntent(ctx context.Context, c payments.ChargeLease, id string) (payments.ChargeLease, error) {
+	next, err := w.ChargeStore.RecordIntent(ctx, c, id)
 	w.state(ctx, next.State, err)
 	return next, err
 }
 
 // Release puts the attempt off: its outcome is not known.
-func (w watchedCharges) Release(ctx context.Context, c payments.Claim, nextLook time.Time) error {
-	err := w.ChargeBook.Release(ctx, c, nextLook)
+func (w watchedCharges) Release(ctx context.Context, c payments.ChargeLease, nextLook time.Time) error {
+	err := w.ChargeStore.Release(ctx, c, nextLook)
 	if err == nil {
 		note(ctx, attribute.String(attrOutcome, "looked at again later"))
 	}
@@ -112,28 +112,28 @@ func (w watchedCharges) Release(ctx context.Context, c payments.Claim, nextLook 
 }
 
 // Take books the money.
-func (w watchedCharges) Take(ctx context.Context, c payments.Claim, at time.Time) (payments.Attempt, error) {
-	a, err := w.ChargeBook.Take(ctx, c, at)
+func (w watchedCharges) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
+	a, err := w.ChargeStore.Take(ctx, c, at)
 	w.state(ctx, a.State, err)
 	return a, err
 }
 
 // Decline records that nothing was charged.
-func (w watchedCharges) Decline(ctx context.Context, c payments.Claim, code string, at time.Time) (payments.Attempt, error) {
-	a, err := w.ChargeBook.Decline(ctx, c, code, at)
+func (w watchedCharges) Decline(ctx context.Context, c payments.ChargeLease, code string, at time.Time) (payments.Attempt, error) {
+	a, err := w.ChargeStore.Decline(ctx, c, code, at)
 	w.state(ctx, a.State, err)
 	return a, err
 }
 
 // watchedDesk counts the ends of attempts that are reached on a call.
 type watchedDesk struct {
-	payments.DeskBook
+	payments.CheckoutStore
 	metrics *Metrics
 }
 
 // Void cancels an authorized payment.
 func (w watchedDesk) Void(ctx context.Context, key string, at time.Time) (payments.Attempt, error) {
-	a, err := w.DeskBook.Void(ctx, key, at)
+	a, err := w.CheckoutStore.Void(ctx, key, at)
 	if err == nil {
 		w.metrics.Settled(a)
 	}
@@ -142,7 +142,7 @@ func (w watchedDesk) Void(ctx context.Context, key string, at time.Time) (paymen
 
 // CloseOffer ends an offer that came to nothing.
 func (w watchedDesk) CloseOffer(ctx context.Context, key string, at time.Time) error {
-	err := w.DeskBook.CloseOffer(ctx, key, at)
+	err := w.CheckoutStore.CloseOffer(ctx, key, at)
 	if err == nil {
 		w.metrics.offersClosed.WithLabelValues("call").Inc()
 	}
@@ -151,20 +151,20 @@ func (w watchedDesk) CloseOffer(ctx context.Context, key string, at time.Time) e
 
 // watchedSweeps counts what the sweeper finds left behind.
 type watchedSweeps struct {
-	payments.SweepBook
+	payments.SweepStore
 	metrics *Metrics
 }
 
-// NudgeDue puts due attempts in line.
-func (w watchedSweeps) NudgeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
-	n, err := w.SweepBook.NudgeDue(ctx, now, machineNow)
+// WakeDue enqueues wake-up jobs for due attempts.
+func (w watchedSweeps) WakeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
+	n, err := w.SweepStore.WakeDue(ctx, now, machineNow)
 	w.metrics.nudged.Add(float64(n))
 	return n, err
 }
 
 // CloseOffer ends an offer whose call is over.
 func (w watchedSweeps) CloseOffer(ctx context.Context, key string, at time.Time) error {
-	err := w.SweepBook.CloseOffer(ctx, key, at)
+	err := w.SweepStore.CloseOffer(ctx, key, at)
 	if err == nil {
 		w.metrics.offersClosed.WithLabelValues("sweeper").Inc()
 	}
@@ -173,7 +173,7 @@ func (w watchedSweeps) CloseOffer(ctx context.Context, key string, at time.Time)
 
 // TaskForUnknown hands to a person what stays unknown.
 func (w watchedSweeps) TaskForUnknown(ctx context.Context, before, at time.Time) (int, error) {
-	n, err := w.SweepBook.TaskForUnknown(ctx, before, at)
+	n, err := w.SweepStore.TaskForUnknown(ctx, before, at)
 	w.metrics.toPerson.Add(float64(n))
 	return n, err
 }
@@ -195,8 +195,8 @@ func (w watchedEvents) Return(ctx context.Context, key, code string, at time.Tim
 	return nil
 }
 
-// NoteEvent writes down that an event has been dealt with.
-func (w watchedEvents) NoteEvent(ctx context.Context, e payments.Event, at time.Time) error {
+// RecordEvent records that an event has been dealt with.
+func (w watchedEvents) RecordEvent(ctx context.Context, e payments.Event, at time.Time) error {
 	w.metrics.events.WithLabelValues(string(e.Kind)).Inc()
-	return w.Store.NoteEvent(ctx, e, at)
+	return w.Store.RecordEvent(ctx, e, at)
 }

@@ -85,17 +85,17 @@ func TestWhatComesInIsCounted(t *testing.T) {
 }
 
 // spentBook is a book in which everybody has used up everything.
-type spentBook struct{ payments.DeskBook }
+type spentBook struct{ payments.CheckoutStore }
 
-func (spentBook) Limits(context.Context, payments.Attempt, time.Time) (payments.Limits, error) {
-	return payments.Limits{DeclinesCaller: 10}, nil
+func (spentBook) LimitCounts(context.Context, payments.Attempt, time.Time) (payments.LimitCounts, error) {
+	return payments.LimitCounts{DeclinesCaller: 10}, nil
 }
 
 // TestI5LimitsAlarm: a limit that is met is counted under its key in the policy, of payments and of tries to prove an identity.
 func TestI5LimitsAlarm(t *testing.T) {
 	e, pool, clock := openEraser(t)
 	clock.at = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
-	desk := payments.NewDesk(spentBook{}, clock, nil, e.policy).TellLimits(e.metrics.limitReached)
+	desk := payments.NewCheckout(spentBook{}, clock, nil, e.policy).OnLimitReached(e.metrics.limitReached)
 	if _, err := desk.Offer(t.Context(), payments.Attempt{Caller: "+16175550101", Method: payments.Card}); !errors.Is(err, payments.ErrLimit) {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -66,42 +65,6 @@ func (w *World) Texts() []Text {
 		list = append(list, Text{m.SID, m.To, m.Body})
 	}
 	return list
-}
-
-// Payment is one row of contract.payments.
-type Payment struct {
-	Reference    string
-	Account      string
-	Cents        int64
-	Method       string
-	State        string
-	Confirmation string
-	AuthorizedAt time.Time
-}
-
-// Payments are those that were authorized in a call, newest first.
-func (w *World) Payments(ctx context.Context, call string) ([]Payment, error) {
-	rows, err := w.pool.Query(ctx, `SELECT reference, account, cents, method, state, coalesce(confirmation, ''), authorized_at
-		FROM contract.payments WHERE call_sid = $1 AND authorized_at IS NOT NULL ORDER BY authorized_at DESC, reference`, call)
-	if err != nil {
-		return nil, fmt.Errorf("payments of the call: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Payment])
-	if err != nil {
-		return nil, fmt.Errorf("payments of the call: %w", err)
-	}
-	return list, nil
-}
-
-// Newest is the newest payment on an account that was authorized.
-func (w *World) Newest(ctx context.Context, account string) (Payment, error) {
-	rows, err := w.pool.Query(ctx, `SELECT reference, account, cents, method, state, coalesce(confirmation, ''), authorized_at
-		FROM contract.payments WHERE account = $1 AND authorized_at IS NOT NULL
-		ORDER BY authorized_at DESC, state IN ('authorized', 'confirming', 'unknown') DESC LIMIT 1`, account)
-	if err != nil {
-		return Payment{}, fmt.Errorf("payments of the account: %w", err)
-	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Payment])
 }
 
 // HandOver is what a person was told of a caller.

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"duebell/billing"
+	"duebell/lab/harness"
 	"duebell/lab/samples"
 	"duebell/lab/twilio"
 )
@@ -32,8 +33,8 @@ type Stage interface {
 	Now() time.Time
 	// Until moves the clock there and returns when nothing that is due is left undone.
 	Until(ctx context.Context, at time.Time) error
-	// Books reads what is in the database now.
-	Books(ctx context.Context) (Books, error)
+	// Rows reads what is in the database now.
+	Rows(ctx context.Context) (harness.Rows, error)
 	// Trouble breaks a part of the world, or mends it, by the words of the scripts.
 	Trouble(ctx context.Context, part, word string) error
 }

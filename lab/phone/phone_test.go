@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"duebell/billing"
+	"duebell/lab/harness"
 	"duebell/lab/phone"
 	"duebell/lab/samples"
 	"duebell/lab/twilio"
@@ -25,11 +26,11 @@ const lineNumber = "+18776236765"
 
 // stage is a world that remembers what was done to it.
 type stage struct {
-	mu    sync.Mutex
-	now   time.Time
-	done  []string
-	books phone.Books
-	err   error
+	mu   sync.Mutex
+	now  time.Time
+	done []string
+	rows harness.Rows
+	err  error
 }
 
 func (s *stage) Now() time.Time {
@@ -45,7 +46,7 @@ func (s *stage) Until(_ context.Context, at time.Time) error {
 	return s.err
 }
 
-func (s *stage) Books(context.Context) (phone.Books, error) { return s.books, s.err }
+func (s *stage) Rows(context.Context) (harness.Rows, error) { return s.rows, s.err }
 
 func (s *stage) Trouble(_ context.Context, part, word string) error {
 	s.mu.Lock()
@@ -317,13 +318,13 @@ func TestADayOfTheWallClock(t *testing.T) {
 	}
 }
 
-func TestBooksAndTexts(t *testing.T) {
+func TestRowsAndTexts(t *testing.T) {
 	d := open(t)
 	at := time.Date(2027, 2, 10, 15, 4, 5, 0, time.UTC)
-	d.stage.books = phone.Books{
-		Payments: []phone.Payment{{Reference: "123456789", Account: "712345678", Cents: 19800, Method: "card", State: "taken", AuthorizedAt: at}},
-		Ledger:   []phone.Entry{{Account: "712345678", Kind: "reversal", Cents: -19800, ReceivedAt: at}},
-		Texts:    []phone.Text{{To: "+16175550101", Kind: "receipt", State: "delivered", Body: "Thank you.", CreatedAt: at, SentAt: at}},
+	d.stage.rows = harness.Rows{
+		Payments: []harness.PaymentRow{{Reference: "123456789", Account: "712345678", Cents: 19800, Method: "card", State: "taken", AuthorizedAt: at}},
+		Ledger:   []harness.LedgerRow{{Account: "712345678", Kind: "reversal", Cents: -19800, ReceivedAt: at}},
+		Texts:    []harness.TextRow{{To: "+16175550101", Kind: "receipt", State: "delivered", Body: "Thank you.", CreatedAt: at, SentAt: at}},
 	}
 	d.must("texts", object{"from": "+16175550101", "body": "STOP"})
 	state := d.state("")

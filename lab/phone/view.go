@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"duebell/handoff"
+	"duebell/lab/harness"
 	"duebell/lab/twilio"
 )
 
@@ -115,16 +117,16 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	if c != nil {
 		view.Call = p.callView(c)
 	}
-	books, err := p.cfg.Stage.Books(r.Context())
+	rows, err := p.cfg.Stage.Rows(r.Context())
 	if err != nil {
 		view.Trouble = "The database cannot be read just now."
 	}
-	p.showBooks(&view, books)
+	p.showRows(&view, rows)
 	send(w, http.StatusOK, view)
 }
 
-func (p *Phone) showBooks(view *stateView, books Books) {
-	for account, cents := range books.Owed {
+func (p *Phone) showRows(view *stateView, rows harness.Rows) {
+	for account, cents := range rows.Owed {
 		switch {
 		case cents > 0:
 			view.Owed[account] = "owes " + dollars(cents)
@@ -134,30 +136,41 @@ func (p *Phone) showBooks(view *stateView, books Books) {
 			view.Owed[account] = "owes nothing"
 		}
 	}
-	for _, x := range books.Payments {
+	for _, x := range rows.Payments {
 		view.Payments = append(view.Payments, paymentView{
 			Reference: cmp.Or(x.Reference, "–"), Account: x.Account, Amount: dollars(x.Cents), Method: x.Method, State: x.State, At: p.at(x.AuthorizedAt),
 		})
 	}
-	for _, x := range books.Ledger {
+	for _, x := range rows.Ledger {
 		view.Ledger = append(view.Ledger, entryView{
 			Account: x.Account, Kind: x.Kind, Amount: dollars(x.Cents), Reference: cmp.Or(x.Reference, "–"), At: p.at(x.ReceivedAt),
 		})
 	}
-	for _, x := range books.Requests {
-		when := p.at(x.From)
-		if x.From.IsZero() {
-			when = p.at(x.At)
-		}
-		view.People = append(view.People, requestView{
-			What: x.Kind, State: x.State, Number: shownPhone(x.Number), Language: x.Language, Proven: x.Tier, Doing: x.Doing, When: when, Deadline: p.at(x.Deadline),
-		})
+	for _, x := range rows.Requests {
+		view.People = append(view.People, p.requestView(x))
 	}
-	view.Texts = append(view.Texts, p.texts(books.Texts)...)
+	view.Texts = append(view.Texts, p.texts(rows.Texts)...)
+}
+
+// requestView shows a hand-over with the instant of its call, and a call-back with the slot that was promised.
+func (p *Phone) requestView(x handoff.Request) requestView {
+	state, when := string(x.Outcome), p.at(x.From)
+	switch {
+	case !x.DoneAt.IsZero():
+		state = "done"
+	case state == "" && x.Open:
+		state = "open"
+	}
+	if x.From.IsZero() {
+		when = p.at(x.At)
+	}
+	return requestView{
+		What: string(x.Kind), State: state, Number: shownPhone(x.Number), Language: x.Lang, Proven: x.Tier, Doing: x.Doing, When: when, Deadline: p.at(x.Deadline),
+	}
 }
 
 // texts are those that the product keeps, Twilio's own answers, and what was sent from here, newest first.
-func (p *Phone) texts(kept []Text) []textView {
+func (p *Phone) texts(kept []harness.TextRow) []textView {
 	var out []textView
 	numbers := map[string]bool{}
 	for _, s := range p.cfg.Stories {

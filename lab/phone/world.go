@@ -10,48 +10,6 @@ import (
 	"duebell/lab/twilio"
 )
 
-// Books is what the database says, newest first.
-type Books struct {
-	Owed     map[string]int64 // in cents, by account; negative: a credit
-	Payments []Payment
-	Ledger   []Entry
-	Texts    []Text
-	Requests []Request // in the order in which people should see to them
-}
-
-// Request is a caller who was sent on to a person, or promised a call.
-type Request struct {
-	Kind, State, Number, Language, Tier, Doing string
-
-	From     time.Time // the slot that was named; zero for a hand-over
-	Deadline time.Time
-	At       time.Time
-}
-
-// Payment is one row of contract.payments.
-type Payment struct {
-	Reference, Confirmation, Account, Method, State string
-
-	Cents        int64
-	AuthorizedAt time.Time // zero: not authorized
-}
-
-// Entry is one row of contract.ledger.
-type Entry struct {
-	Account, Kind, Reference string
-
-	Cents      int64
-	ReceivedAt time.Time
-}
-
-// Text is one row of contract.texts.
-type Text struct {
-	To, Kind, State, Body string
-
-	CreatedAt time.Time
-	SentAt    time.Time // zero: not handed to Twilio
-}
-
 // part is a piece of the world that can be broken, and the words that do it, the first of which mends it.
 type part struct {
 	Name  string

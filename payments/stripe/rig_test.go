@@ -99,7 +99,7 @@ func (r *rig) create(key string, c payments.Charge) payments.Intent {
 	if err != nil {
 		r.t.Fatalf("create: %v", err)
 	}
-	if in.State != payments.IntentNew || in.ID == "" {
+	if in.State != payments.IntentUnconfirmed || in.ID == "" {
 		r.t.Fatalf("created: %+v", in)
 	}
 	return in

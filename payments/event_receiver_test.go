@@ -12,9 +12,9 @@ import (
 	"duebell/payments"
 )
 
-func (p *till) delivery(d processor.Delivery) {
+func (p *fixture) delivery(d processor.Delivery) {
 	p.t.Helper()
-	if err := p.far.SetDelivery(d); err != nil {
+	if err := p.processor.SetDelivery(d); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -28,10 +28,10 @@ func TestEventsInAnyOrder(t *testing.T) {
 	for _, how := range []processor.Delivery{processor.Normal, processor.Twice, processor.Reversed} {
 		for _, late := range []bool{false, true} { // all of them after everything has happened
 			t.Run(string(how)+map[bool]string{true: " late"}[late], func(t *testing.T) {
-				p := openTill(t)
+				p := newFixture(t)
 				keys := map[string]payments.Attempt{}
 				for token := range ends {
-					keys[token] = p.authorized(token)
+					keys[token] = p.mustAuthorize(token)
 				}
 				p.delivery(how)
 				if late {
@@ -39,19 +39,19 @@ func TestEventsInAnyOrder(t *testing.T) {
 				}
 				for _, a := range keys {
 					p.run(p.charger, a.Key)
-					p.pass(0)
+					p.advance(0)
 				}
-				p.pass(72 * time.Hour)
+				p.advance(72 * time.Hour)
 				p.delivery(how)
-				p.pass(time.Second)
+				p.advance(time.Second)
 				p.sweep()
 				for token, want := range ends {
 					p.wantState(keys[token].Key, want)
 				}
-				if n := p.far.Undelivered(); n != 0 {
+				if n := p.processor.Undelivered(); n != 0 {
 					t.Errorf("%d events are still to be delivered", n)
 				}
-				p.wantAlarms()
+				p.wantErrorLines()
 			})
 		}
 	}
@@ -59,14 +59,14 @@ func TestEventsInAnyOrder(t *testing.T) {
 
 // TestEventOfAnOpenAttempt: it makes us look at once; it decides nothing.
 func TestEventOfAnOpenAttempt(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.authorized(token)
-		p.fault("charges-then-drops-the-reply once")
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustAuthorize(token)
+		p.setFault("charges-then-drops-the-reply once")
 		p.run(p.charger, a.Key)
 		p.wantState(a.Key, payments.Unknown)
-		p.line.take()
-		p.pass(time.Second) // its next look would be due after 10 s
-		if jobs := p.line.take(); len(jobs) != 1 || jobs[0] != a.Key {
+		p.jobs.take()
+		p.advance(time.Second) // its next look would be due after 10 s
+		if jobs := p.jobs.take(); len(jobs) != 1 || jobs[0] != a.Key {
 			t.Fatalf("nudged %v", jobs)
 		}
 		p.wantState(a.Key, payments.Unknown)
@@ -77,16 +77,16 @@ func TestEventOfAnOpenAttempt(t *testing.T) {
 
 // TestEventWhileAWorkerHasIt: the answer it waits for is good news already on its way; the worker stays in charge.
 func TestEventWhileAWorkerHasIt(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.authorized(token)
-		p.run(p.worker(p.store, &staged{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustAuthorize(token)
+		p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
 			in, err := send()
-			p.pass(0) // the event comes before the reply
+			p.advance(0) // the event comes before the reply
 			p.run(p.charger, a.Key)
 			return in, err
 		}}), a.Key)
 		p.wantState(a.Key, payments.Taken)
-		p.want("claims", `SELECT fence FROM payment_attempts`, nil, "1")
+		p.wantRows("claims", `SELECT fence FROM payment_attempts`, nil, "1")
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
 	})
@@ -95,32 +95,32 @@ func TestEventWhileAWorkerHasIt(t *testing.T) {
 // TestBouncedBeforeItWasBooked: the worker holds "filed" in hand while the debit comes back, and the
 // event says so. It may not be booked as taken on the strength of the older answer.
 func TestBouncedBeforeItWasBooked(t *testing.T) {
-	p := openTill(t)
-	a := p.authorized(emptyBank)
-	p.run(p.worker(p.store, &staged{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
+	p := newFixture(t)
+	a := p.mustAuthorize(emptyBank)
+	p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
 		in, err := send()
 		p.clock.add(48 * time.Hour) // the machine's clock stands, and with it the lease
-		if err := p.far.Advance(context.Background(), p.clock.Now()); err != nil {
+		if err := p.processor.Advance(context.Background(), p.clock.Now()); err != nil {
 			t.Error(err)
 		}
 		return in, err
 	}}), a.Key)
 	p.wantState(a.Key, payments.Confirming)
 	p.sweep()
-	if got := p.now(a.Key); got.State != payments.Declined || got.Code != "R01" {
+	if got := p.load(a.Key); got.State != payments.Declined || got.Code != "R01" {
 		t.Errorf("%s %s, want declined R01", got.State, got.Code)
 	}
-	p.want("ledger", `SELECT kind FROM ledger`, nil)
+	p.wantRows("ledger", `SELECT kind FROM ledger`, nil)
 }
 
 // interrupted lets something happen just after an event has read its attempt.
-type interrupted struct {
-	payments.EventBook
+type interruptedEventStore struct {
+	payments.EventStore
 	then func()
 }
 
-func (i *interrupted) AttemptByIntent(ctx context.Context, id string) (payments.Attempt, error) {
-	a, err := i.EventBook.AttemptByIntent(ctx, id)
+func (i *interruptedEventStore) AttemptByIntent(ctx context.Context, id string) (payments.Attempt, error) {
+	a, err := i.EventStore.AttemptByIntent(ctx, id)
 	if then := i.then; then != nil {
 		i.then = nil
 		then()
@@ -131,23 +131,23 @@ func (i *interrupted) AttemptByIntent(ctx context.Context, id string) (payments.
 // TestTakenBetweenLookAndWord: the event found the attempt open and a worker writes "taken" before the
 // event can have it looked at. The news is not lost.
 func TestTakenBetweenLookAndWord(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	ctx := context.Background()
-	a := p.authorized(emptyBank)
+	a := p.mustAuthorize(emptyBank)
 	p.delivery(processor.Withheld)
-	p.fault("charges-then-drops-the-reply once")
+	p.setFault("charges-then-drops-the-reply once")
 	p.run(p.charger, a.Key)
-	p.pass(48 * time.Hour)
-	claim, err := p.store.Claim(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
+	p.advance(48 * time.Hour)
+	claim, err := p.store.LeaseAttempt(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	book := &interrupted{EventBook: p.store, then: func() {
+	book := &interruptedEventStore{EventStore: p.store, then: func() {
 		if _, err := p.store.Take(ctx, claim, p.clock.Now()); err != nil {
 			t.Error(err)
 		}
 	}}
-	events := payments.NewEvents(book, p.gateway, p.clock, p.log)
+	events := payments.NewEventReceiver(book, p.gateway, p.clock, p.log)
 	if err := events.Receive(ctx, payments.Event{ID: "evt_1", Kind: payments.EventReturned, IntentID: claim.IntentID, Code: "R01"}); err != nil {
 		t.Fatal(err)
 	}
@@ -159,25 +159,25 @@ func TestTakenBetweenLookAndWord(t *testing.T) {
 func TestReturn(t *testing.T) {
 	for name, back := range map[string]struct {
 		token, code string
-		how         func(p *till, a payments.Attempt)
+		how         func(p *fixture, a payments.Attempt)
 	}{
-		"bounced": {emptyBank, "R01", func(*till, payments.Attempt) {}},
-		"disputed debit": {goodBank, "R10", func(p *till, a payments.Attempt) {
-			if err := p.far.Dispute(a.Reference); err != nil {
+		"bounced": {emptyBank, "R01", func(*fixture, payments.Attempt) {}},
+		"disputed debit": {goodBank, "R10", func(p *fixture, a payments.Attempt) {
+			if err := p.processor.Dispute(a.Reference); err != nil {
 				p.t.Fatal(err)
 			}
 		}},
-		"disputed card": {visa, "fraudulent", func(p *till, a payments.Attempt) {
-			if err := p.far.Dispute(a.Reference); err != nil {
+		"disputed card": {visa, "fraudulent", func(p *fixture, a payments.Attempt) {
+			if err := p.processor.Dispute(a.Reference); err != nil {
 				p.t.Fatal(err)
 			}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := openTill(t)
+			p := newFixture(t)
 			people := p.store.People(p.policy, p.cal)
-			never := p.account()
-			a := p.authorized(back.token)
+			never := p.newAccount()
+			a := p.mustAuthorize(back.token)
 			p.run(p.charger, a.Key)
 			p.wantState(a.Key, payments.Taken)
 			if got, err := people.Standing(context.Background(), a.Account, p.clock.Now()); err != nil || got.TotalDue != 0 || got.OldestUnpaid != nil {
@@ -185,9 +185,9 @@ func TestReturn(t *testing.T) {
 			}
 			p.delivery(processor.Twice)
 			back.how(p, a)
-			p.pass(14 * 24 * time.Hour) // past the due date, into grace
+			p.advance(14 * 24 * time.Hour) // past the due date, into grace
 			p.wantState(a.Key, payments.Returned)
-			if got := p.now(a.Key); got.Code != back.code || got.Confirmation() != got.Reference || got.ReturnedAt.IsZero() {
+			if got := p.load(a.Key); got.Code != back.code || got.Confirmation() != got.Reference || got.ReturnedAt.IsZero() {
 				t.Errorf("returned: %+v", got)
 			}
 			got, err := people.Standing(context.Background(), a.Account, p.clock.Now())
@@ -205,31 +205,31 @@ func TestReturn(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" || !got.InGrace || got.TotalDue != 19800 {
 				t.Errorf("a returned payment differs from none:\n%s", diff)
 			}
-			p.want("texts", `SELECT count(*) FROM notices WHERE kind = 'payment_returned'`, nil, "1")
-			p.want("tasks", `SELECT kind, detail FROM tasks`, nil, "payment-returned|"+back.code)
-			p.want("token", `SELECT key FROM payment_attempts WHERE token_sealed IS NOT NULL`, nil)
+			p.wantRows("texts", `SELECT count(*) FROM notices WHERE kind = 'payment_returned'`, nil, "1")
+			p.wantRows("tasks", `SELECT kind, detail FROM tasks`, nil, "payment-returned|"+back.code)
+			p.wantRows("token", `SELECT key FROM payment_attempts WHERE token_sealed IS NOT NULL`, nil)
 		})
 	}
 }
 
 // TestDisputeBeforeItWasBooked: it is to come again, because nothing but the event tells of it.
 func TestDisputeBeforeItWasBooked(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.authorized(token)
-		p.fault("charges-then-drops-the-reply once")
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustAuthorize(token)
+		p.setFault("charges-then-drops-the-reply once")
 		p.run(p.charger, a.Key)
-		if err := p.far.Dispute(a.Reference); err != nil {
+		if err := p.processor.Dispute(a.Reference); err != nil {
 			t.Fatal(err)
 		}
-		p.pass(10 * time.Second)
-		if n := p.far.Undelivered(); n != 1 {
+		p.advance(10 * time.Second)
+		if n := p.processor.Undelivered(); n != 1 {
 			t.Errorf("%d events wait, want the dispute", n)
 		}
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
-		p.pass(time.Minute)
+		p.advance(time.Minute)
 		p.wantState(a.Key, payments.Returned)
-		if n := p.far.Undelivered(); n != 0 {
+		if n := p.processor.Undelivered(); n != 0 {
 			t.Errorf("%d events wait", n)
 		}
 	})
@@ -237,21 +237,21 @@ func TestDisputeBeforeItWasBooked(t *testing.T) {
 
 // TestEventsThatChangeNothing: replayed, old, or of an object that is nobody's.
 func TestEventsThatChangeNothing(t *testing.T) {
-	p := openTill(t)
-	card, bad := p.authorized(visa), p.authorized(badCard)
+	p := newFixture(t)
+	card, bad := p.mustAuthorize(visa), p.mustAuthorize(badCard)
 	p.run(p.charger, card.Key)
 	p.run(p.charger, bad.Key)
-	p.pass(0)
-	states := p.rows(`SELECT to_jsonb(a) FROM payment_attempts a ORDER BY key`)
-	p.line.take()
+	p.advance(0)
+	states := p.query(`SELECT to_jsonb(a) FROM payment_attempts a ORDER BY key`)
+	p.jobs.take()
 	for _, ev := range []payments.Event{
-		{ID: "evt_1", Kind: payments.EventSettled, IntentID: p.now(card.Key).IntentID},
-		{ID: "evt_1", Kind: payments.EventSettled, IntentID: p.now(card.Key).IntentID},
-		{ID: "evt_2", Kind: payments.EventProcessing, IntentID: p.now(card.Key).IntentID},
-		{ID: "evt_3", Kind: payments.EventReturned, IntentID: p.now(card.Key).IntentID}, // the object says that it was paid
-		{ID: "evt_4", Kind: payments.EventCanceled, IntentID: p.now(card.Key).IntentID},
-		{ID: "evt_5", Kind: payments.EventReturned, IntentID: p.now(bad.Key).IntentID},
-		{ID: "evt_6", Kind: payments.EventProcessing, IntentID: p.now(bad.Key).IntentID}, // old news
+		{ID: "evt_1", Kind: payments.EventSettled, IntentID: p.load(card.Key).IntentID},
+		{ID: "evt_1", Kind: payments.EventSettled, IntentID: p.load(card.Key).IntentID},
+		{ID: "evt_2", Kind: payments.EventProcessing, IntentID: p.load(card.Key).IntentID},
+		{ID: "evt_3", Kind: payments.EventReturned, IntentID: p.load(card.Key).IntentID}, // the object says that it was paid
+		{ID: "evt_4", Kind: payments.EventCanceled, IntentID: p.load(card.Key).IntentID},
+		{ID: "evt_5", Kind: payments.EventReturned, IntentID: p.load(bad.Key).IntentID},
+		{ID: "evt_6", Kind: payments.EventProcessing, IntentID: p.load(bad.Key).IntentID}, // old news
 		{ID: "evt_7", Kind: payments.EventDisputed, IntentID: "pi_of_somebody_else"},
 		{ID: "evt_8", Kind: payments.EventOther},
 	} {
@@ -259,43 +259,43 @@ func TestEventsThatChangeNothing(t *testing.T) {
 			t.Errorf("%s: %v", ev.ID, err)
 		}
 	}
-	p.want("attempts", `SELECT to_jsonb(a) FROM payment_attempts a ORDER BY key`, nil, states...)
-	p.want("ledger", `SELECT kind, attempt_key FROM ledger`, nil, "payment|"+card.Key)
-	if jobs := p.line.take(); len(jobs) != 0 {
+	p.wantRows("attempts", `SELECT to_jsonb(a) FROM payment_attempts a ORDER BY key`, nil, states...)
+	p.wantRows("ledger", `SELECT kind, attempt_key FROM ledger`, nil, "payment|"+card.Key)
+	if jobs := p.jobs.take(); len(jobs) != 0 {
 		t.Errorf("jobs: %v", jobs)
 	}
-	p.want("noted", `SELECT count(*) FROM processor_events WHERE id LIKE 'evt\__'`, nil, "8")
-	p.wantAlarms()
+	p.wantRows("noted", `SELECT count(*) FROM processor_events WHERE id LIKE 'evt\__'`, nil, "8")
+	p.wantErrorLines()
 }
 
 // TestReturnWhileTheProcessorIsDown: the event comes again until we could look.
 func TestReturnWhileTheProcessorIsDown(t *testing.T) {
-	p := openTill(t)
-	a := p.authorized(emptyBank)
+	p := newFixture(t)
+	a := p.mustAuthorize(emptyBank)
 	p.run(p.charger, a.Key)
-	p.pass(0)
-	p.fault("down")
-	p.pass(48 * time.Hour)
+	p.advance(0)
+	p.setFault("down")
+	p.advance(48 * time.Hour)
 	p.wantState(a.Key, payments.Taken)
-	p.fault("up")
-	p.pass(time.Hour)
+	p.setFault("up")
+	p.advance(time.Hour)
 	p.wantState(a.Key, payments.Returned)
 }
 
 // TestChargedAfterDecline cannot happen. If it does a person knows at once, and nothing is booked.
 func TestChargedAfterDecline(t *testing.T) {
-	p := openTill(t)
-	a := p.authorized(badCard)
+	p := newFixture(t)
+	a := p.mustAuthorize(badCard)
 	p.run(p.charger, a.Key)
-	p.pass(0)
+	p.advance(0)
 	p.force(a, "succeeded")
 	for range 2 {
-		if err := p.events.Receive(context.Background(), payments.Event{ID: "evt_1", Kind: payments.EventSettled, IntentID: p.now(a.Key).IntentID}); err != nil {
+		if err := p.events.Receive(context.Background(), payments.Event{ID: "evt_1", Kind: payments.EventSettled, IntentID: p.load(a.Key).IntentID}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	const alarm = "money has moved on a payment that is on record as declined"
-	p.wantAlarms(alarm, alarm)
-	p.want("tasks", `SELECT kind, account FROM tasks ORDER BY kind`, nil, "charged-after-decline|"+a.Account, "payment-failed|"+a.Account)
+	p.wantErrorLines(alarm, alarm)
+	p.wantRows("tasks", `SELECT kind, account FROM tasks ORDER BY kind`, nil, "charged-after-decline|"+a.Account, "payment-failed|"+a.Account)
 	p.wantState(a.Key, payments.Declined)
 }

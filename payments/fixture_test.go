@@ -42,33 +42,33 @@ const (
 )
 
 // tillAt is when the tests begin: a Wednesday morning in Boston.
-var tillAt = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
+var startsAt = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 
 // hands is a clock that moves when it is told to.
-type hands struct {
+type manualClock struct {
 	mu sync.Mutex
 	at time.Time
 }
 
-func (h *hands) Now() time.Time {
+func (h *manualClock) Now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.at
 }
 
-func (h *hands) add(d time.Duration) {
+func (h *manualClock) add(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.at = h.at.Add(d)
 }
 
 // nudges are the charge jobs that the store has put in line.
-type nudges struct {
+type queuedJobs struct {
 	mu   sync.Mutex
 	keys []string
 }
 
-func (n *nudges) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.InsertManyParams) (int, error) {
+func (n *queuedJobs) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.InsertManyParams) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range params {
@@ -79,7 +79,7 @@ func (n *nudges) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.In
 	return len(params), nil
 }
 
-func (n *nudges) take() []string {
+func (n *queuedJobs) take() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	keys := n.keys
@@ -88,22 +88,22 @@ func (n *nudges) take() []string {
 }
 
 // alarms keeps the lines logged at error level.
-type alarms struct {
+type errorLog struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (a *alarms) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
-func (a *alarms) WithAttrs([]slog.Attr) slog.Handler           { return a }
-func (a *alarms) WithGroup(string) slog.Handler                { return a }
-func (a *alarms) Handle(_ context.Context, r slog.Record) error {
+func (a *errorLog) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+func (a *errorLog) WithAttrs([]slog.Attr) slog.Handler           { return a }
+func (a *errorLog) WithGroup(string) slog.Handler                { return a }
+func (a *errorLog) Handle(_ context.Context, r slog.Record) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lines = append(a.lines, r.Message)
 	return nil
 }
 
-func (a *alarms) take() []string {
+func (a *errorLog) take() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	lines := a.lines
@@ -112,7 +112,7 @@ func (a *alarms) take() []string {
 }
 
 // reporter is a testing.TB, or rapid's.
-type reporter interface {
+type testReporter interface {
 	Helper()
 	Error(args ...any)
 	Errorf(format string, args ...any)
@@ -122,39 +122,41 @@ type reporter interface {
 }
 
 // till is the payment core on a real database, before the stand-in of the processor over HTTP.
-type till struct {
-	t              reporter
+type fixture struct {
+	t              testReporter
 	pool           *pgxpool.Pool
 	store          *store.Store
-	far            *processor.Processor
+	processor      *processor.Processor
 	gateway        *stripe.Gateway
 	url            string
-	line           *nudges
-	clock, machine *hands
-	alarms         *alarms
+	jobs           *queuedJobs
+	clock, machine *manualClock
+	errors         *errorLog
 	log            *slog.Logger
 	policy         billing.Policy
 	cal            *billing.Calendar
-	desk           *payments.Desk
+	checkout       *payments.Checkout
 	charger        *payments.Charger
-	events         *payments.Events
+	events         *payments.EventReceiver
 	sweeper        *payments.Sweeper
-	turns          *turns
+	turnLeases     *fakeTurnLeases
 	calls          int
 	accounts       int
 }
 
 // turns says which calls have a turn that is being answered.
-type turns struct {
+type fakeTurnLeases struct {
 	leased map[string]bool
 	err    error
 }
 
-func (l *turns) Leased(_ context.Context, call string) (bool, error) { return l.leased[call], l.err }
+func (l *fakeTurnLeases) Leased(_ context.Context, call string) (bool, error) {
+	return l.leased[call], l.err
+}
 
-func openTill(t testing.TB) *till { return openTillAt(t, testenv.Postgres(t)) }
+func newFixture(t testing.TB) *fixture { return newFixtureAt(t, testenv.Postgres(t)) }
 
-func openTillAt(t testing.TB, dsn string) *till {
+func newFixtureAt(t testing.TB, dsn string) *fixture {
 	t.Helper()
 	pool, err := pgxpool.New(context.Background(), dsn)
 	if err != nil {
@@ -165,45 +167,45 @@ func openTillAt(t testing.TB, dsn string) *till {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &till{
-		t: t, pool: pool, line: &nudges{}, clock: &hands{at: tillAt}, machine: &hands{at: tillAt}, alarms: &alarms{},
-		policy: billing.DefaultPolicy(), turns: &turns{leased: map[string]bool{}},
+	p := &fixture{
+		t: t, pool: pool, jobs: &queuedJobs{}, clock: &manualClock{at: startsAt}, machine: &manualClock{at: startsAt}, errors: &errorLog{},
+		policy: billing.DefaultPolicy(), turnLeases: &fakeTurnLeases{leased: map[string]bool{}},
 	}
-	p.log = slog.New(p.alarms)
+	p.log = slog.New(p.errors)
 	if p.cal, err = billing.NewCalendar(p.policy); err != nil {
 		t.Fatal(err)
 	}
-	p.store = store.New(pool, p.line, keys, keys, p.machine)
+	p.store = store.New(pool, p.jobs, keys, keys, p.machine)
 	p.openProcessor()
-	p.desk = payments.NewDesk(p.store, p.clock, (&dice{Rand: rand.New(rand.NewPCG(1, 2))}).roll, p.policy).Hold(p.cal)
+	p.checkout = payments.NewCheckout(p.store, p.clock, (&seededRand{Rand: rand.New(rand.NewPCG(1, 2))}).roll, p.policy).WithReplacementWindow(p.cal)
 	p.charger = p.worker(p.store, p.gateway)
-	p.events = payments.NewEvents(p.store, p.gateway, p.clock, p.log)
-	p.sweeper = payments.NewSweeper(p.store, p.turns, p.clock, p.machine, p.policy, p.log)
+	p.events = payments.NewEventReceiver(p.store, p.gateway, p.clock, p.log)
+	p.sweeper = payments.NewSweeper(p.store, p.turnLeases, p.clock, p.machine, p.policy, p.log)
 	p.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone)
 		VALUES ('100200300401', 'Ana Sample', $1, true, 'en', 'America/New_York')`, anaPhone)
 	return p
 }
 
 // openProcessor starts the stand-in, which sends its events back to us as Stripe would.
-func (p *till) openProcessor() {
+func (p *fixture) openProcessor() {
 	hook := httptest.NewServer(http.HandlerFunc(p.webhook))
 	p.t.Cleanup(hook.Close)
-	p.far = processor.New(processor.Config{
+	p.processor = processor.New(processor.Config{
 		Now: p.clock.Now, APIKey: apiKey, WebhookURL: hook.URL, WebhookSecret: secret, MOTO: true,
 		AddBankingDays: func(t time.Time, n int) time.Time { return t.AddDate(0, 0, n) },
 	})
-	srv := httptest.NewServer(p.far)
+	srv := httptest.NewServer(p.processor)
 	p.t.Cleanup(srv.Close)
-	p.t.Cleanup(p.far.Close)
+	p.t.Cleanup(p.processor.Close)
 	p.url = srv.URL
 	p.gateway = p.gatewayFor(apiKey)
 }
 
-func (p *till) gatewayFor(key string) *stripe.Gateway {
+func (p *fixture) gatewayFor(key string) *stripe.Gateway {
 	return stripe.New(stripe.Config{Key: key, URL: p.url})
 }
 
-func (p *till) webhook(w http.ResponseWriter, r *http.Request) {
+func (p *fixture) webhook(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -218,22 +220,22 @@ func (p *till) webhook(w http.ResponseWriter, r *http.Request) {
 }
 
 // dice give the same numbers in every run.
-type dice struct {
+type seededRand struct {
 	mu sync.Mutex
 	*rand.Rand
 }
 
-func (d *dice) roll(n int) int {
+func (d *seededRand) roll(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.IntN(n)
 }
 
-func (p *till) worker(book payments.ChargeBook, g payments.Gateway) *payments.Charger {
+func (p *fixture) worker(book payments.ChargeStore, g payments.Gateway) *payments.Charger {
 	return payments.NewCharger(book, g, p.clock, p.machine, p.log, payments.ChargerOptions{})
 }
 
-func (p *till) exec(query string, args ...any) {
+func (p *fixture) exec(query string, args ...any) {
 	p.t.Helper()
 	if _, err := p.pool.Exec(context.Background(), query, args...); err != nil {
 		p.t.Fatal(err)
@@ -241,7 +243,7 @@ func (p *till) exec(query string, args ...any) {
 }
 
 // rows gives a query's rows, columns joined by bars.
-func (p *till) rows(query string, args ...any) []string {
+func (p *fixture) query(query string, args ...any) []string {
 	p.t.Helper()
 	rows, err := p.pool.Query(context.Background(), query, args...)
 	if err != nil {
@@ -265,9 +267,9 @@ func (p *till) rows(query string, args ...any) []string {
 }
 
 // one is the only row of a query.
-func (p *till) one(query string, args ...any) string {
+func (p *fixture) queryOne(query string, args ...any) string {
 	p.t.Helper()
-	list := p.rows(query, args...)
+	list := p.query(query, args...)
 	if len(list) != 1 {
 		p.t.Fatalf("%d rows, want 1: %v", len(list), list)
 	}
@@ -275,15 +277,15 @@ func (p *till) one(query string, args ...any) string {
 }
 
 // want compares what a query finds, row by row.
-func (p *till) want(what, query string, args []any, rows ...string) {
+func (p *fixture) wantRows(what, query string, args []any, rows ...string) {
 	p.t.Helper()
-	if got := p.rows(query, args...); !slices.Equal(got, rows) {
+	if got := p.query(query, args...); !slices.Equal(got, rows) {
 		p.t.Errorf("%s: %v, want %v", what, got, rows)
 	}
 }
 
 // account is a new account that owes 198.00, due on the 23rd.
-func (p *till) account() string {
+func (p *fixture) newAccount() string {
 	p.t.Helper()
 	p.accounts++
 	number := fmt.Sprintf("7%08d", p.accounts)
@@ -293,7 +295,7 @@ func (p *till) account() string {
 }
 
 // attempt is what a caller who owes 198.00 is offered, in a call of its own.
-func (p *till) attempt(account string, m payments.Method) payments.Attempt {
+func (p *fixture) newAttempt(account string, m payments.Method) payments.Attempt {
 	p.calls++
 	a := payments.Attempt{
 		Call: fmt.Sprintf("CA%d", p.calls), Turn: 7, Account: account, Cents: 19800, Method: m, Caller: "+1617556" + fmt.Sprintf("%04d", p.calls), Language: "en",
@@ -305,7 +307,7 @@ func (p *till) attempt(account string, m payments.Method) payments.Attempt {
 }
 
 // consent is the evidence to an offer: for cards the token comes with it, for banks the text.
-func (p *till) consent(a payments.Attempt, token string) payments.Authorization {
+func (p *fixture) authorization(a payments.Attempt, token string) payments.Authorization {
 	auth := payments.Authorization{
 		Key: a.Key, Copy: payments.NoCopy, TextTo: anaPhone,
 		Consent: payments.Consent{
@@ -321,18 +323,18 @@ func (p *till) consent(a payments.Attempt, token string) payments.Authorization 
 }
 
 // offered is an offer on the desk; a bank's has its token.
-func (p *till) offered(account, token string) payments.Attempt {
+func (p *fixture) mustOffer(account, token string) payments.Attempt {
 	p.t.Helper()
 	m := payments.Card
 	if strings.HasPrefix(token, "pm_usBank") {
 		m = payments.Bank
 	}
-	a, err := p.desk.Offer(context.Background(), p.attempt(account, m))
+	a, err := p.checkout.Offer(context.Background(), p.newAttempt(account, m))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	if m == payments.Bank {
-		if a, err = p.desk.Tokenize(context.Background(), a.Key, payments.Token{Value: token, Last4: "6789"}); err != nil {
+		if a, err = p.checkout.Tokenize(context.Background(), a.Key, payments.Token{Value: token, Last4: "6789"}); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -340,17 +342,17 @@ func (p *till) offered(account, token string) payments.Attempt {
 }
 
 // authorized is a consent on record, on an account of its own.
-func (p *till) authorized(token string) payments.Attempt {
+func (p *fixture) mustAuthorize(token string) payments.Attempt {
 	p.t.Helper()
-	a := p.offered(p.account(), token)
-	got, err := p.desk.Authorize(context.Background(), p.consent(a, token))
+	a := p.mustOffer(p.newAccount(), token)
+	got, err := p.checkout.Authorize(context.Background(), p.authorization(a, token))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return got
 }
 
-func (p *till) run(c *payments.Charger, key string) {
+func (p *fixture) run(c *payments.Charger, key string) {
 	p.t.Helper()
 	if err := c.Run(context.Background(), key); err != nil {
 		p.t.Errorf("charge: %v", err)
@@ -358,23 +360,23 @@ func (p *till) run(c *payments.Charger, key string) {
 }
 
 // pass moves both clocks and the processor with them, which sends what it has to tell.
-func (p *till) pass(d time.Duration) {
+func (p *fixture) advance(d time.Duration) {
 	p.t.Helper()
 	p.clock.add(d)
 	p.machine.add(d)
-	if err := p.far.Advance(context.Background(), p.clock.Now()); err != nil {
+	if err := p.processor.Advance(context.Background(), p.clock.Now()); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
 // sweep ticks, and lets a sound worker run whatever has been nudged until nothing is.
-func (p *till) sweep() {
+func (p *fixture) sweep() {
 	p.t.Helper()
-	p.line.take()
+	p.jobs.take()
 	if _, err := p.sweeper.Tick(context.Background()); err != nil {
 		p.t.Errorf("sweep: %v", err)
 	}
-	for keys := p.line.take(); len(keys) > 0; keys = p.line.take() {
+	for keys := p.jobs.take(); len(keys) > 0; keys = p.jobs.take() {
 		for _, key := range keys {
 			p.run(p.charger, key)
 		}
@@ -382,14 +384,14 @@ func (p *till) sweep() {
 }
 
 // fault breaks the processor or mends it.
-func (p *till) fault(words string) {
+func (p *fixture) setFault(words string) {
 	p.t.Helper()
-	if err := p.far.SetFault(words); err != nil {
+	if err := p.processor.SetFault(words); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-func (p *till) now(key string) payments.Attempt {
+func (p *fixture) load(key string) payments.Attempt {
 	p.t.Helper()
 	a, err := p.store.Attempt(context.Background(), key)
 	if err != nil {
@@ -399,34 +401,34 @@ func (p *till) now(key string) payments.Attempt {
 }
 
 // wantState holds the attempt's state, the ledger and what the processor has charged against each other.
-func (p *till) wantState(key string, want payments.State) {
+func (p *fixture) wantState(key string, want payments.State) {
 	p.t.Helper()
-	a := p.now(key)
+	a := p.load(key)
 	if a.State != want {
 		p.t.Errorf("the attempt is %s (%s), want %s", a.State, a.Code, want)
 	}
 	entries := map[payments.State][]string{payments.Taken: {"payment|19800"}, payments.Returned: {"payment|19800", "reversal|-19800"}}
-	p.want("ledger", `SELECT kind, cents FROM ledger WHERE attempt_key = $1 ORDER BY id`, []any{key}, entries[want]...)
-	p.want("received", `SELECT received_at FROM ledger WHERE attempt_key = $1 AND kind = 'payment' AND received_at <> $2`, []any{key, a.AuthorizedAt})
+	p.wantRows("ledger", `SELECT kind, cents FROM ledger WHERE attempt_key = $1 ORDER BY id`, []any{key}, entries[want]...)
+	p.wantRows("received", `SELECT received_at FROM ledger WHERE attempt_key = $1 AND kind = 'payment' AND received_at <> $2`, []any{key, a.AuthorizedAt})
 	charges := 0
 	if want == payments.Taken || want == payments.Returned {
 		charges = 1
 	}
-	if got := p.far.ChargeCount(a.Reference); !want.Open() && got != charges {
+	if got := p.processor.ChargeCount(a.Reference); !want.Open() && got != charges {
 		p.t.Errorf("%s: the processor has charged it %d times, want %d", want, got, charges)
 	}
 }
 
 // wantAlarms holds the lines logged at error level since the last look.
-func (p *till) wantAlarms(want ...string) {
+func (p *fixture) wantErrorLines(want ...string) {
 	p.t.Helper()
-	if got := p.alarms.take(); !slices.Equal(got, want) {
+	if got := p.errors.take(); !slices.Equal(got, want) {
 		p.t.Errorf("alarms: %q, want %q", got, want)
 	}
 }
 
 // oneTimeCard is a payment method that works once, as those of real captures do.
-func (p *till) oneTimeCard() string {
+func (p *fixture) newOneTimeCard() string {
 	p.t.Helper()
 	form := strings.NewReader("type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2029&card[cvc]=123")
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, p.url+"/v1/payment_methods", form)
@@ -448,10 +450,10 @@ func (p *till) oneTimeCard() string {
 }
 
 // objects are the processor's, charged or not.
-func (p *till) objects() int {
+func (p *fixture) objects() int {
 	p.t.Helper()
 	var all bytes.Buffer
-	if err := p.far.Save(&all); err != nil {
+	if err := p.processor.Save(&all); err != nil {
 		p.t.Fatal(err)
 	}
 	var world struct{ Intents []json.RawMessage }

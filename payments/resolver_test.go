@@ -10,33 +10,33 @@ import (
 	"duebell/payments"
 )
 
-func (p *till) resolver(g payments.Gateway) *payments.Resolver {
+func (p *fixture) resolver(g payments.Gateway) *payments.Resolver {
 	return payments.NewResolver(p.worker(p.store, g), p.store, g, p.clock, p.machine)
 }
 
-func (p *till) resolve(a payments.Attempt, v payments.Verdict) (payments.Attempt, error) {
+func (p *fixture) resolve(a payments.Attempt, v payments.Verdict) (payments.Attempt, error) {
 	return p.resolver(p.gateway).Resolve(context.Background(), payments.Resolution{
 		Reference: a.Reference, Verdict: v, Evidence: "seen in the processor's list", By: "Pat",
 	})
 }
 
 // stuck is a payment that has been unknown for so long that a person has it as a task.
-func (p *till) stuck(token, status string) payments.Attempt {
+func (p *fixture) unknownForADay(token, status string) payments.Attempt {
 	p.t.Helper()
-	a := p.authorized(token)
+	a := p.mustAuthorize(token)
 	if status == "succeeded" {
-		p.fault("charges-then-drops-the-reply once")
+		p.setFault("charges-then-drops-the-reply once")
 		p.run(p.charger, a.Key)
 	} else {
-		p.run(p.worker(p.store, unconfirming{p.gateway}), a.Key)
+		p.run(p.worker(p.store, confirmlessGateway{p.gateway}), a.Key)
 		p.force(a, status)
 	}
-	p.fault("down")
-	p.pass(24 * time.Hour)
+	p.setFault("down")
+	p.advance(24 * time.Hour)
 	p.sweep()
-	p.fault("up")
-	p.want("task", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
-	return p.now(a.Key)
+	p.setFault("up")
+	p.wantRows("task", `SELECT kind, done_at IS NULL FROM tasks`, nil, "payment-unknown|true")
+	return p.load(a.Key)
 }
 
 // TestResolve: the processor is asked first. What it contradicts is refused, and nothing of it is kept.
@@ -61,13 +61,13 @@ func TestResolve(t *testing.T) {
 		{"processing", payments.VerdictNotCharged, payments.Unknown, true}, // it cannot be cancelled: it may still charge
 	} {
 		t.Run(c.says+" "+string(c.verdict), func(t *testing.T) {
-			p := openTill(t)
-			a := p.stuck(visa, c.says)
+			p := newFixture(t)
+			a := p.unknownForADay(visa, c.says)
 			got, err := p.resolve(a, c.verdict)
 			if (err != nil) != c.refused || c.refused && !errors.Is(err, payments.ErrContradicted) {
 				t.Fatalf("%v", err)
 			}
-			if got.State != c.want || p.now(a.Key).State != c.want {
+			if got.State != c.want || p.load(a.Key).State != c.want {
 				t.Errorf("it is %s, want %s", got.State, c.want)
 			}
 			settled := c.want != payments.Unknown
@@ -75,8 +75,8 @@ func TestResolve(t *testing.T) {
 			if settled {
 				evidence = []string{string(c.verdict) + "|seen in the processor's list|Pat"}
 			}
-			p.want("evidence", `SELECT verdict, evidence, by_whom FROM payment_resolutions`, nil, evidence...)
-			p.want("task", `SELECT done_at IS NOT NULL FROM tasks WHERE kind = 'payment-unknown'`, nil, map[bool]string{true: "true", false: "false"}[settled])
+			p.wantRows("evidence", `SELECT verdict, evidence, by_whom FROM payment_resolutions`, nil, evidence...)
+			p.wantRows("task", `SELECT done_at IS NOT NULL FROM tasks WHERE kind = 'payment-unknown'`, nil, map[bool]string{true: "true", false: "false"}[settled])
 			in, err := p.gateway.Retrieve(context.Background(), a.IntentID)
 			if err != nil {
 				t.Fatal(err)
@@ -88,11 +88,11 @@ func TestResolve(t *testing.T) {
 				if _, err := p.resolve(a, c.verdict); err == nil || !strings.Contains(err.Error(), "settled already") {
 					t.Errorf("a second time: %v", err)
 				}
-				p.want("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
+				p.wantRows("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
 				return
 			}
 			p.sweep() // the watch goes on, and finds out by itself what can be found out
-			if state := p.now(a.Key).State; state == payments.Unknown && c.says != "processing" {
+			if state := p.load(a.Key).State; state == payments.Unknown && c.says != "processing" {
 				t.Errorf("nobody looks at it any more: %s", state)
 			}
 		})
@@ -101,11 +101,11 @@ func TestResolve(t *testing.T) {
 
 // TestResolveRefuses: what is missing, unknown, in somebody's hands or not to be asked about.
 func TestResolveRefuses(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	ctx := context.Background()
-	a := p.stuck(visa, "processing")
+	a := p.unknownForADay(visa, "processing")
 	good := payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictTaken, Evidence: "seen", By: "Pat"}
-	waiting := p.authorized(visa)
+	waiting := p.mustAuthorize(visa)
 	for name, c := range map[string]struct {
 		change func(*payments.Resolution)
 		says   string
@@ -123,15 +123,15 @@ func TestResolveRefuses(t *testing.T) {
 		}
 	}
 
-	p.fault("down")
+	p.setFault("down")
 	if _, err := p.resolver(p.gateway).Resolve(ctx, good); err == nil || !strings.Contains(err.Error(), "asked first") {
 		t.Errorf("processor down: %v", err)
 	}
-	p.fault("up")
-	p.want("lease", `SELECT leased_until IS NULL, state FROM payment_attempts WHERE key = $1`, []any{a.Key}, "true|unknown")
+	p.setFault("up")
+	p.wantRows("lease", `SELECT leased_until IS NULL, state FROM payment_attempts WHERE key = $1`, []any{a.Key}, "true|unknown")
 
-	p.pass(time.Hour)
-	claim, err := p.store.Claim(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
+	p.advance(time.Hour)
+	claim, err := p.store.LeaseAttempt(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,38 +148,38 @@ func TestResolveRefuses(t *testing.T) {
 
 // TestResolveNeverWithoutCancel: not charged is recorded only once the processor has cancelled, or said so itself.
 func TestResolveNeverWithoutCancel(t *testing.T) {
-	p := openTill(t)
-	a := p.stuck(visa, "requires_confirmation")
+	p := newFixture(t)
+	a := p.unknownForADay(visa, "requires_confirmation")
 	res := payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictNotCharged, Evidence: "seen", By: "Pat"}
 	for deadly := 1; ; deadly++ {
-		s := &seams{deadly: deadly, lose: true}
-		_, err := p.resolver(mortalGateway{p.gateway, s}).Resolve(context.Background(), res)
+		s := &crashPoints{deadly: deadly, lose: true}
+		_, err := p.resolver(crashingGateway{p.gateway, s}).Resolve(context.Background(), res)
 		if s.passed < deadly {
 			if deadly < 3 || err != nil {
 				t.Errorf("%d lines, %v", deadly-1, err)
 			}
 			break
 		}
-		if err == nil || p.now(a.Key).State != payments.Unknown {
-			t.Errorf("line %d: %v, %s", deadly, err, p.now(a.Key).State)
+		if err == nil || p.load(a.Key).State != payments.Unknown {
+			t.Errorf("line %d: %v, %s", deadly, err, p.load(a.Key).State)
 		}
 		p.machine.add(time.Minute)
 	}
 	p.wantState(a.Key, payments.Declined)
-	p.want("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
+	p.wantRows("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
 }
 
 // TestResolverDies at any of its writes: the watch goes on, and the same command does the rest.
 func TestResolverDies(t *testing.T) {
 	for deadly := 1; ; deadly++ {
-		p := openTill(t)
-		a := p.stuck(visa, "processing")
-		s := &seams{deadly: deadly}
-		book := resolveBook{p.store, mortalBook{p.store, s}, s}
+		p := newFixture(t)
+		a := p.unknownForADay(visa, "processing")
+		s := &crashPoints{deadly: deadly}
+		book := crashingResolveStore{p.store, crashingStore{p.store, s}, s}
 		resolver := payments.NewResolver(p.worker(book, p.gateway), book, p.gateway, p.clock, p.machine)
 		func() {
 			defer func() {
-				if r := recover(); r != nil && r != any(killed{}) {
+				if r := recover(); r != nil && r != any(crashed{}) {
 					panic(r)
 				}
 			}()
@@ -191,33 +191,35 @@ func TestResolverDies(t *testing.T) {
 			}
 			return
 		}
-		p.pass(time.Minute)
-		p.want("watched, or settled", `SELECT (SELECT state = 'taken' FROM payment_attempts) = (SELECT done_at IS NOT NULL FROM tasks)`, nil, "true")
-		if p.now(a.Key).State != payments.Taken {
+		p.advance(time.Minute)
+		p.wantRows("watched, or settled", `SELECT (SELECT state = 'taken' FROM payment_attempts) = (SELECT done_at IS NOT NULL FROM tasks)`, nil, "true")
+		if p.load(a.Key).State != payments.Taken {
 			if _, err := p.resolve(a, payments.VerdictTaken); err != nil {
 				t.Errorf("line %d: the same command again: %v", deadly, err)
 			}
 		}
-		p.want("ledger", `SELECT kind, cents FROM ledger`, nil, "payment|19800")
+		p.wantRows("ledger", `SELECT kind, cents FROM ledger`, nil, "payment|19800")
 	}
 }
 
 // resolveBook is a person's book that may die around each write.
-type resolveBook struct {
-	payments.ResolveBook
-	mortal mortalBook
-	*seams
+type crashingResolveStore struct {
+	payments.ResolveStore
+	mortal crashingStore
+	*crashPoints
 }
 
-func (b resolveBook) ClaimNow(ctx context.Context, key string, machineNow, until time.Time) (payments.Claim, error) {
-	return around(b.seams, errBook, func() (payments.Claim, error) { return b.ResolveBook.ClaimNow(ctx, key, machineNow, until) })
+func (b crashingResolveStore) LeaseForPerson(ctx context.Context, key string, machineNow, until time.Time) (payments.ChargeLease, error) {
+	return crashAround(b.crashPoints, errBook, func() (payments.ChargeLease, error) {
+		return b.ResolveStore.LeaseForPerson(ctx, key, machineNow, until)
+	})
 }
 
-func (b resolveBook) NoteResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
-	_, err := around(b.seams, errBook, func() (struct{}, error) { return struct{}{}, b.ResolveBook.NoteResolution(ctx, key, r, at) })
+func (b crashingResolveStore) RecordResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
+	_, err := crashAround(b.crashPoints, errBook, func() (struct{}, error) { return struct{}{}, b.ResolveStore.RecordResolution(ctx, key, r, at) })
 	return err
 }
 
-func (b resolveBook) Take(ctx context.Context, c payments.Claim, at time.Time) (payments.Attempt, error) {
+func (b crashingResolveStore) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
 	return b.mortal.Take(ctx, c, at)
 }

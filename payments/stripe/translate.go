@@ -12,10 +12,10 @@ import (
 
 // states are Stripe's statuses in our words; any other is IntentOther, which is an alarm.
 var states = map[stripego.PaymentIntentStatus]payments.IntentState{
-	stripego.PaymentIntentStatusRequiresConfirmation:  payments.IntentNew,
+	stripego.PaymentIntentStatusRequiresConfirmation:  payments.IntentUnconfirmed,
 	stripego.PaymentIntentStatusProcessing:            payments.IntentProcessing,
 	stripego.PaymentIntentStatusSucceeded:             payments.IntentSucceeded,
-	stripego.PaymentIntentStatusRequiresAction:        payments.IntentAction,
+	stripego.PaymentIntentStatusRequiresAction:        payments.IntentNeedsAction,
 	stripego.PaymentIntentStatusRequiresPaymentMethod: payments.IntentNoMethod,
 	stripego.PaymentIntentStatusCanceled:              payments.IntentCanceled,
 }
@@ -30,9 +30,9 @@ func intentOf(pi *stripego.PaymentIntent) payments.Intent {
 	switch {
 	case pi.LastPaymentError != nil:
 		intent.Code = reason(pi.LastPaymentError, bank(pi), networkCode(pi))
-	case state == payments.IntentAction && bank(pi):
+	case state == payments.IntentNeedsAction && bank(pi):
 		intent.Code = payments.CodeWantsVerification
-	case state == payments.IntentAction:
+	case state == payments.IntentNeedsAction:
 		intent.Code = string(stripego.ErrorCodeAuthenticationRequired)
 	}
 	return intent

@@ -24,12 +24,12 @@ type Resolution struct {
 }
 
 // ResolveBook is the resolver's part of the book of attempts.
-type ResolveBook interface {
-	ChargeBook
+type ResolveStore interface {
+	ChargeStore
 	AttemptByReference(ctx context.Context, reference string) (Attempt, error)
 	// ClaimNow is Claim for a person: whenever the next look would be due. ErrNoSuchAttempt: a worker has it.
-	ClaimNow(ctx context.Context, key string, machineNow, leaseUntil time.Time) (Claim, error)
-	NoteResolution(ctx context.Context, key string, r Resolution, at time.Time) error
+	LeaseForPerson(ctx context.Context, key string, machineNow, leaseUntil time.Time) (ChargeLease, error)
+	RecordResolution(ctx context.Context, key string, r Resolution, at time.Time) error
 }
 
 // Resolver settles an unknown payment with evidence. The gateway is asked first, and what
@@ -39,15 +39,15 @@ type ResolveBook interface {
 // unknown and its task open, and the same command does the rest.
 type Resolver struct {
 	charger *Charger
-	book    ResolveBook
+	store   ResolveStore
 	gateway Gateway
 	clock   Clock
 	machine Clock
 }
 
 // NewResolver puts a resolver together.
-func NewResolver(c *Charger, book ResolveBook, gateway Gateway, clock, machine Clock) *Resolver {
-	return &Resolver{charger: c, book: book, gateway: gateway, clock: clock, machine: machine}
+func NewResolver(c *Charger, book ResolveStore, gateway Gateway, clock, machine Clock) *Resolver {
+	return &Resolver{charger: c, store: book, gateway: gateway, clock: clock, machine: machine}
 }
 
 // ErrContradicted says that the processor says something else than the person.
@@ -61,7 +61,7 @@ func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error)
 	case res.Evidence == "" || res.By == "":
 		return Attempt{}, errors.New("evidence and by are both needed: what was seen, and who saw it")
 	}
-	a, err := r.book.AttemptByReference(ctx, res.Reference)
+	a, err := r.store.AttemptByReference(ctx, res.Reference)
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -72,18 +72,18 @@ func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error)
 		return a, fmt.Errorf("payment %s has not reached the processor yet: let the worker charge it, or have the caller cancel it", res.Reference)
 	}
 	machineNow := r.machine.Now()
-	claim, err := r.book.ClaimNow(ctx, a.Key, machineNow, machineNow.Add(time.Minute))
+	claim, err := r.store.LeaseForPerson(ctx, a.Key, machineNow, machineNow.Add(time.Minute))
 	if err != nil {
 		return a, fmt.Errorf("a worker has this payment in hand, try again in a minute: %w", err)
 	}
 	if err := r.settle(ctx, claim, res); err != nil {
 		return a, err
 	}
-	return r.book.AttemptByReference(ctx, res.Reference)
+	return r.store.AttemptByReference(ctx, res.Reference)
 }
 
 // settle asks the processor, makes sure, writes the evidence down and then the outcome.
-func (r *Resolver) settle(ctx context.Context, claim Claim, res Resolution) error {
+func (r *Resolver) settle(ctx context.Context, claim ChargeLease, res Resolution) error {
 	intent, err := r.gateway.Retrieve(ctx, claim.IntentID)
 	if err != nil {
 		return r.giveBack(ctx, claim, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err))
@@ -95,7 +95,7 @@ func (r *Resolver) settle(ctx context.Context, claim Claim, res Resolution) erro
 	if err != nil {
 		return r.giveBack(ctx, claim, err)
 	}
-	if err := r.book.NoteResolution(ctx, claim.Key, res, r.clock.Now()); err != nil {
+	if err := r.store.RecordResolution(ctx, claim.Key, res, r.clock.Now()); err != nil {
 		return r.giveBack(ctx, claim, err)
 	}
 	if res.Verdict == VerdictTaken {
@@ -105,12 +105,12 @@ func (r *Resolver) settle(ctx context.Context, claim Claim, res Resolution) erro
 }
 
 // giveBack lets a worker look at once: what was refused here may be plain to see there.
-func (r *Resolver) giveBack(ctx context.Context, claim Claim, why error) error {
-	return errors.Join(why, r.book.Release(ctx, claim, r.clock.Now()))
+func (r *Resolver) giveBack(ctx context.Context, claim ChargeLease, why error) error {
+	return errors.Join(why, r.store.Release(ctx, claim, r.clock.Now()))
 }
 
 // makeSure cancels an object that can still be confirmed. Only then was nothing charged.
-func (r *Resolver) makeSure(ctx context.Context, claim Claim, i Intent) error {
+func (r *Resolver) makeSure(ctx context.Context, claim ChargeLease, i Intent) error {
 	if i.State == IntentCanceled || i.State == IntentNoMethod {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (r *Resolver) makeSure(ctx context.Context, claim Claim, i Intent) error {
 // contradiction compares a person's verdict with the processor's word.
 func contradiction(a Attempt, i Intent, v Verdict) error {
 	charged := i.State == IntentSucceeded || (i.State == IntentProcessing && a.Method == Bank)
-	never := i.State == IntentCanceled || i.State == IntentNoMethod || i.State == IntentNew || i.State == IntentAction
+	never := i.State == IntentCanceled || i.State == IntentNoMethod || i.State == IntentUnconfirmed || i.State == IntentNeedsAction
 	switch {
 	case v == VerdictTaken && never:
 		return fmt.Errorf("%w: it says %s, no money moved", ErrContradicted, i.State)

@@ -40,9 +40,9 @@ func TestL3Hold(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := openTill(t)
+			p := newFixture(t)
 			p.clock.at = tt.first
-			a := p.authorized(visa)
+			a := p.mustAuthorize(visa)
 			p.exec(`UPDATE payment_attempts SET state = 'declined', settled_at = $2, heard = $3, token_sealed = NULL WHERE key = $1`,
 				a.Key, tt.first.Add(time.Minute), tt.heard)
 			if !tt.told.IsZero() {
@@ -50,8 +50,8 @@ func TestL3Hold(t *testing.T) {
 					VALUES ('told', $2, 'payment_failed', 'en', $3::timestamptz, $1, 'sent', $3, $3, $3)`, a.Key, anaPhone, tt.told)
 			}
 			p.clock.at = tt.second
-			again := p.offered(a.Account, visa)
-			if again, err = p.desk.Authorize(context.Background(), p.consent(again, visa)); err != nil {
+			again := p.mustOffer(a.Account, visa)
+			if again, err = p.checkout.Authorize(context.Background(), p.authorization(again, visa)); err != nil {
 				t.Fatal(err)
 			}
 			p.run(p.charger, again.Key)
@@ -59,8 +59,8 @@ func TestL3Hold(t *testing.T) {
 			if tt.held {
 				want = tt.first
 			}
-			p.want("received", `SELECT received_at FROM ledger WHERE attempt_key = $1`, []any{again.Key}, want.UTC().Format(time.RFC3339Nano))
-			p.want("authorized", `SELECT authorized_at FROM contract.payments WHERE reference = $1`, []any{again.Reference}, tt.second.UTC().Format(time.RFC3339Nano))
+			p.wantRows("received", `SELECT received_at FROM ledger WHERE attempt_key = $1`, []any{again.Key}, want.UTC().Format(time.RFC3339Nano))
+			p.wantRows("authorized", `SELECT authorized_at FROM contract.payments WHERE reference = $1`, []any{again.Reference}, tt.second.UTC().Format(time.RFC3339Nano))
 		})
 	}
 }
@@ -68,20 +68,20 @@ func TestL3Hold(t *testing.T) {
 // TestL3HoldGoesOn: what replaces the replacement counts from the first as well; switched off, nothing is held.
 func TestL3HoldGoesOn(t *testing.T) {
 	for hours, held := range map[int]bool{24: true, 0: false} {
-		p := openTill(t)
+		p := newFixture(t)
 		p.policy.DeclinedHoldHours = 24
 		if !held {
 			p.policy.DeclinedHoldHours = 0
 		}
-		p.desk = payments.NewDesk(p.store, p.clock, func(n int) int { p.calls++; return p.calls * 7 % n }, p.policy).Hold(p.cal)
+		p.checkout = payments.NewCheckout(p.store, p.clock, func(n int) int { p.calls++; return p.calls * 7 % n }, p.policy).WithReplacementWindow(p.cal)
 		first := time.Date(2027, time.February, 23, 21, 59, 0, 0, time.UTC) // 16:59 in Boston
 		p.clock.at = first
-		a := p.authorized(visa)
+		a := p.mustAuthorize(visa)
 		for range 2 {
 			p.exec(`UPDATE payment_attempts SET state = 'declined', settled_at = $2, token_sealed = NULL WHERE key = $1`, a.Key, p.clock.at)
 			p.clock.add(20 * time.Hour)
-			next := p.offered(a.Account, visa)
-			got, err := p.desk.Authorize(context.Background(), p.consent(next, visa))
+			next := p.mustOffer(a.Account, visa)
+			got, err := p.checkout.Authorize(context.Background(), p.authorization(next, visa))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestL3HoldGoesOn(t *testing.T) {
 		if !held {
 			want = p.clock.at
 		}
-		if got := p.one(`SELECT received_at FROM ledger`); got != want.UTC().Format(time.RFC3339Nano) {
+		if got := p.queryOne(`SELECT received_at FROM ledger`); got != want.UTC().Format(time.RFC3339Nano) {
 			t.Errorf("hold of %d hours: received at %s, want %s", hours, got, want.UTC())
 		}
 	}

@@ -21,32 +21,32 @@ type Clock interface{ Now() time.Time }
 //	           nothing happened, the repeated turn does it. Dead after, or COMMIT's reply lost:
 //	           the repeated turn finds the row authorized and gets it back unchanged.
 //	Outcome    reads.
-type Desk struct {
-	book   DeskBook
+type Checkout struct {
+	store  CheckoutStore
 	clock  Clock
 	rand   func(n int) int
 	policy billing.Policy
 
-	calendar *billing.Calendar // nil: no hold
-	reached  func(limit string)
+	calendar     *billing.Calendar // nil: no hold
+	limitReached func(limit string)
 }
 
 // DeskBook is the desk's part of the book of attempts; package store keeps it.
-type DeskBook interface {
+type CheckoutStore interface {
 	Offer(ctx context.Context, a Attempt) (Attempt, error)
 	Tokenize(ctx context.Context, key string, t Token, at time.Time) (Attempt, error)
 	// Authorize asks whether it is allowed within its transaction, while nobody else authorizes for the caller.
-	Authorize(ctx context.Context, a Authorization, allowed func(Limits, Attempt) error, at time.Time) (Attempt, error)
+	Authorize(ctx context.Context, a Authorization, allowed func(LimitCounts, Attempt) error, at time.Time) (Attempt, error)
 	Attempt(ctx context.Context, key string) (Attempt, error)
-	Open(ctx context.Context, account string) (Attempt, error)
-	Same(ctx context.Context, account string, cents billing.Money, since time.Time) ([]Attempt, error)
-	Limits(ctx context.Context, a Attempt, at time.Time) (Limits, error)
+	OpenAttempt(ctx context.Context, account string) (Attempt, error)
+	SameAmount(ctx context.Context, account string, cents billing.Money, since time.Time) ([]Attempt, error)
+	LimitCounts(ctx context.Context, a Attempt, at time.Time) (LimitCounts, error)
 	// UnheardFailures are the payments on an attempt's account that failed since an instant without the caller hearing so.
-	UnheardFailures(ctx context.Context, key string, since time.Time) ([]Failure, error)
+	UnheardFailures(ctx context.Context, key string, since time.Time) ([]UnheardFailure, error)
 	Freeze(ctx context.Context, key string, at time.Time) error
 	CloseOffer(ctx context.Context, key string, at time.Time) error
 	Void(ctx context.Context, key string, at time.Time) (Attempt, error)
-	Heard(ctx context.Context, key string, at time.Time) error
+	MarkHeard(ctx context.Context, key string, at time.Time) error
 	TextResult(ctx context.Context, key, number string, at time.Time) error
 }
 
@@ -94,7 +94,7 @@ type Authorization struct {
 }
 
 // Limits are the counts of I5 and P3 around one offer.
-type Limits struct {
+type LimitCounts struct {
 	CapturesCall, DeclinesAccount, DeclinesCaller, DeclinesWithheld int
 	GuestPaysCaller, BanksAccount, BanksCaller                      int
 	OpenCaller                                                      int // authorized by the caller's number and not settled: it may yet be declined
@@ -102,23 +102,23 @@ type Limits struct {
 }
 
 // NewDesk puts a desk together. rand gives a number in [0, n).
-func NewDesk(book DeskBook, clock Clock, rand func(n int) int, policy billing.Policy) *Desk {
-	return &Desk{book: book, clock: clock, rand: rand, policy: policy, reached: func(string) {}}
+func NewCheckout(book CheckoutStore, clock Clock, rand func(n int) int, policy billing.Policy) *Checkout {
+	return &Checkout{store: book, clock: clock, rand: rand, policy: policy, limitReached: func(string) {}}
 }
 
 // TellLimits has f told of every limit that a payment meets, by its key in the policy: somebody may be
 // testing stolen cards (I5).
-func (d *Desk) TellLimits(f func(limit string)) *Desk {
-	d.reached = f
+func (d *Checkout) OnLimitReached(f func(limit string)) *Checkout {
+	d.limitReached = f
 	return d
 }
 
 // Offer writes down what we are about to ask for, before the capture is spoken. The same call
 // and turn again gets the first row; with another amount or account it is ErrKeyReused.
 // ErrLimit and ErrFrozen mean that no capture may be spoken.
-func (d *Desk) Offer(ctx context.Context, a Attempt) (Attempt, error) {
+func (d *Checkout) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 	now := d.clock.Now()
-	limits, err := d.book.Limits(ctx, a, now)
+	limits, err := d.store.LimitCounts(ctx, a, now)
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -129,7 +129,7 @@ func (d *Desk) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 		return Attempt{}, err
 	}
 	a.Key, a.State, a.OfferedAt = d.newKey(), Offered, now
-	got, err := d.book.Offer(ctx, a)
+	got, err := d.store.Offer(ctx, a)
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -140,7 +140,7 @@ func (d *Desk) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 }
 
 // within holds the limits that keep a line from testing stolen cards and accounts (I5, P3).
-func (d *Desk) within(l Limits, a Attempt) error {
+func (d *Checkout) within(l LimitCounts, a Attempt) error {
 	p := d.policy
 	known, bank := a.Caller != "", a.Method == Bank
 	for _, limit := range []struct {
@@ -155,7 +155,7 @@ func (d *Desk) within(l Limits, a Attempt) error {
 		{"new_bank_accounts_per_day", bank && (l.BanksAccount >= p.NewBankAccountsPerDay || known && l.BanksCaller >= p.NewBankAccountsPerDay)},
 	} {
 		if limit.over {
-			d.reached(limit.key)
+			d.limitReached(limit.key)
 			return ErrLimit
 		}
 	}
@@ -163,8 +163,8 @@ func (d *Desk) within(l Limits, a Attempt) error {
 }
 
 // Tokenize keeps the sealed token on the offered row. ErrClosed when the offer was closed meanwhile.
-func (d *Desk) Tokenize(ctx context.Context, key string, t Token) (Attempt, error) {
-	return d.book.Tokenize(ctx, key, t, d.clock.Now())
+func (d *Checkout) Tokenize(ctx context.Context, key string, t Token) (Attempt, error) {
+	return d.store.Tokenize(ctx, key, t, d.clock.Now())
 }
 
 // Authorize records the consent. From its commit on the member has paid in time (C6).
@@ -172,18 +172,18 @@ func (d *Desk) Tokenize(ctx context.Context, key string, t Token) (Attempt, erro
 // ErrClosed: the offer was closed before the consent came; nothing was charged.
 // ErrLimit: payments of this caller or on this account were declined since the offer, this one was not taken.
 // Any other error leaves open whether it was recorded: calling again with the same key tells.
-func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
+func (d *Checkout) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
 	var err error
-	if a.CountsFrom, err = d.held(ctx, a.Key, d.clock.Now()); err != nil {
+	if a.CountsFrom, err = d.countsFrom(ctx, a.Key, d.clock.Now()); err != nil {
 		return Attempt{}, err
 	}
-	allowed := func(l Limits, of Attempt) error {
+	allowed := func(l LimitCounts, of Attempt) error {
 		l.DeclinesCaller += l.OpenCaller // many calls at once are no way around the limit
 		return d.within(l, of)
 	}
 	for range 5 { // a fresh reference when the drawn one is in use
 		a.Reference = billing.NewReference(d.rand)
-		got, err := d.book.Authorize(ctx, a, allowed, d.clock.Now())
+		got, err := d.store.Authorize(ctx, a, allowed, d.clock.Now())
 		if !errors.Is(err, ErrReferenceInUse) {
 			return got, err
 		}
@@ -192,19 +192,19 @@ func (d *Desk) Authorize(ctx context.Context, a Authorization) (Attempt, error) 
 }
 
 // Outcome is the attempt as it stands.
-func (d *Desk) Outcome(ctx context.Context, key string) (Attempt, error) {
-	return d.book.Attempt(ctx, key)
+func (d *Checkout) Attempt(ctx context.Context, key string) (Attempt, error) {
+	return d.store.Attempt(ctx, key)
 }
 
 // Open is the open attempt on an account, or ErrNoSuchAttempt.
-func (d *Desk) Open(ctx context.Context, account string) (Attempt, error) {
-	return d.book.Open(ctx, account)
+func (d *Checkout) OpenAttempt(ctx context.Context, account string) (Attempt, error) {
+	return d.store.OpenAttempt(ctx, account)
 }
 
 // Duplicate finds an earlier payment of the same amount within the duplicate window (M8), newest first.
-func (d *Desk) Duplicate(ctx context.Context, account string, cents billing.Money) (Attempt, bool, error) {
+func (d *Checkout) Duplicate(ctx context.Context, account string, cents billing.Money) (Attempt, bool, error) {
 	since := d.clock.Now().Add(-time.Duration(d.policy.DuplicateWindowHours) * time.Hour)
-	same, err := d.book.Same(ctx, account, cents, since)
+	same, err := d.store.SameAmount(ctx, account, cents, since)
 	if err != nil || len(same) == 0 {
 		return Attempt{}, false, err
 	}
@@ -212,9 +212,9 @@ func (d *Desk) Duplicate(ctx context.Context, account string, cents billing.Mone
 }
 
 // DuplicateFrom is Duplicate for a guest: only payments made from the same number are compared (M8).
-func (d *Desk) DuplicateFrom(ctx context.Context, account string, cents billing.Money, caller string) (Attempt, bool, error) {
+func (d *Checkout) DuplicateFrom(ctx context.Context, account string, cents billing.Money, caller string) (Attempt, bool, error) {
 	since := d.clock.Now().Add(-d.policy.DuplicateWindowHours.Duration())
-	same, err := d.book.Same(ctx, account, cents, since)
+	same, err := d.store.SameAmount(ctx, account, cents, since)
 	if err != nil {
 		return Attempt{}, false, err
 	}
@@ -228,33 +228,33 @@ func (d *Desk) DuplicateFrom(ctx context.Context, account string, cents billing.
 
 // CloseOffer ends an offer that came to nothing; nothing was charged. ErrTooLate when the attempt is
 // authorized after all: then that may not be said.
-func (d *Desk) CloseOffer(ctx context.Context, key string) error {
-	return d.book.CloseOffer(ctx, key, d.clock.Now())
+func (d *Checkout) CloseOffer(ctx context.Context, key string) error {
+	return d.store.CloseOffer(ctx, key, d.clock.Now())
 }
 
 // Void cancels an authorized payment that has not been submitted. ErrTooLate when it has. One that is
 // cancelled already is given back as it is.
-func (d *Desk) Void(ctx context.Context, key string) (Attempt, error) {
-	return d.book.Void(ctx, key, d.clock.Now())
+func (d *Checkout) Void(ctx context.Context, key string) (Attempt, error) {
+	return d.store.Void(ctx, key, d.clock.Now())
 }
 
 // Freeze stops all payments of the attempt's account: a capture said that it has charged.
-func (d *Desk) Freeze(ctx context.Context, key string) error {
-	return d.book.Freeze(ctx, key, d.clock.Now())
+func (d *Checkout) Freeze(ctx context.Context, key string) error {
+	return d.store.Freeze(ctx, key, d.clock.Now())
 }
 
 // Heard notes that the caller heard the outcome, so that a failure need not be texted (L3).
-func (d *Desk) Heard(ctx context.Context, key string) error {
-	return d.book.Heard(ctx, key, d.clock.Now())
+func (d *Checkout) MarkHeard(ctx context.Context, key string) error {
+	return d.store.MarkHeard(ctx, key, d.clock.Now())
 }
 
 // TextResult has the receipt or the failure texted to number, which the caller asked for on this call.
-func (d *Desk) TextResult(ctx context.Context, key, number string) error {
-	return d.book.TextResult(ctx, key, number, d.clock.Now())
+func (d *Checkout) TextResult(ctx context.Context, key, number string) error {
+	return d.store.TextResult(ctx, key, number, d.clock.Now())
 }
 
 // newKey draws the attempt's random key: 26 characters that say nothing.
-func (d *Desk) newKey() string {
+func (d *Checkout) newKey() string {
 	const letters = "abcdefghijklmnopqrstuvwxyz"
 	b := make([]byte, 26)
 	for i := range b {

@@ -12,18 +12,18 @@ import (
 // TestI5AtTheConsent: fifty captures that one number has begun at once are no way around its limit. What is authorized and
 // not settled counts as if it were declined.
 func TestI5AtTheConsent(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	const cards, limit = 50, 10
 	var wg sync.WaitGroup
 	errs := make([]error, cards)
 	for i := range cards {
-		a := p.attempt(p.account(), payments.Card)
+		a := p.newAttempt(p.newAccount(), payments.Card)
 		a.Caller = mine
-		a, err := p.desk.Offer(context.Background(), a)
+		a, err := p.checkout.Offer(context.Background(), a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		wg.Go(func() { _, errs[i] = p.desk.Authorize(context.Background(), p.consent(a, "pm_card_visa")) })
+		wg.Go(func() { _, errs[i] = p.checkout.Authorize(context.Background(), p.authorization(a, "pm_card_visa")) })
 	}
 	wg.Wait()
 	taken := 0

@@ -21,19 +21,19 @@ import (
 
 // TestOfferTwice: a second delivery of the turn gets the first row, whatever it was told to write.
 func TestOfferTwice(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	ctx := context.Background()
-	ask := p.attempt(p.account(), payments.Bank)
-	first, err := p.desk.Offer(ctx, ask)
+	ask := p.newAttempt(p.newAccount(), payments.Bank)
+	first, err := p.checkout.Offer(ctx, ask)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.clock.add(time.Second)
-	again, err := p.desk.Offer(ctx, ask)
+	again, err := p.checkout.Offer(ctx, ask)
 	if err != nil || again != first {
 		t.Errorf("again: %+v, %v; want %+v", again, err, first)
 	}
-	other := p.account()
+	other := p.newAccount()
 	for what, change := range map[string]func(*payments.Attempt){
 		"amount":       func(a *payments.Attempt) { a.Cents++ },
 		"account":      func(a *payments.Attempt) { a.Account = other },
@@ -43,60 +43,60 @@ func TestOfferTwice(t *testing.T) {
 	} {
 		changed := ask
 		change(&changed)
-		if _, err := p.desk.Offer(ctx, changed); !errors.Is(err, payments.ErrKeyReused) {
+		if _, err := p.checkout.Offer(ctx, changed); !errors.Is(err, payments.ErrKeyReused) {
 			t.Errorf("another %s: %v, want ErrKeyReused", what, err)
 		}
 	}
-	p.want("offers", `SELECT key, state FROM payment_attempts`, nil, first.Key+"|offered")
+	p.wantRows("offers", `SELECT key, state FROM payment_attempts`, nil, first.Key+"|offered")
 }
 
 // TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn.
 func TestOfferTwiceAtTheLimit(t *testing.T) {
-	p := openTill(t)
-	ask := p.attempt(p.account(), payments.Card)
+	p := newFixture(t)
+	ask := p.newAttempt(p.newAccount(), payments.Card)
 	for turn := range p.policy.PayTriesCall {
 		ask.Turn = turn
 		for delivery := range 3 {
-			if _, err := p.desk.Offer(context.Background(), ask); err != nil {
+			if _, err := p.checkout.Offer(context.Background(), ask); err != nil {
 				t.Errorf("turn %d, delivery %d: %v", turn, delivery, err)
 			}
 		}
 	}
 	ask.Turn++
-	if _, err := p.desk.Offer(context.Background(), ask); !errors.Is(err, payments.ErrLimit) {
+	if _, err := p.checkout.Offer(context.Background(), ask); !errors.Is(err, payments.ErrLimit) {
 		t.Errorf("one capture too many: %v", err)
 	}
 }
 
 // TestTokenize: only an offered row takes a token, once.
 func TestTokenize(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	ctx := context.Background()
-	a := p.offered(p.account(), goodBank)
-	again, err := p.desk.Tokenize(ctx, a.Key, payments.Token{Value: goodBank, Last4: "6789"})
+	a := p.mustOffer(p.newAccount(), goodBank)
+	again, err := p.checkout.Tokenize(ctx, a.Key, payments.Token{Value: goodBank, Last4: "6789"})
 	if err != nil || again != a {
 		t.Errorf("again: %+v, %v; want %+v", again, err, a)
 	}
-	if err := p.desk.CloseOffer(ctx, a.Key); err != nil {
+	if err := p.checkout.CloseOffer(ctx, a.Key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.desk.Tokenize(ctx, a.Key, payments.Token{Value: goodBank}); !errors.Is(err, payments.ErrClosed) {
+	if _, err := p.checkout.Tokenize(ctx, a.Key, payments.Token{Value: goodBank}); !errors.Is(err, payments.ErrClosed) {
 		t.Errorf("on a closed one: %v, want ErrClosed", err)
 	}
-	p.want("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
-	if _, err := p.desk.Tokenize(ctx, "nosuch", payments.Token{}); !errors.Is(err, payments.ErrNoSuchAttempt) {
+	p.wantRows("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
+	if _, err := p.checkout.Tokenize(ctx, "nosuch", payments.Token{}); !errors.Is(err, payments.ErrNoSuchAttempt) {
 		t.Errorf("on none: %v", err)
 	}
 }
 
 // TestAuthorize: one transaction holds the consent, its evidence, the written notice and the charge.
 func TestAuthorize(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.offered(p.account(), token)
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustOffer(p.newAccount(), token)
 		p.clock.add(1500 * time.Nanosecond)
-		consent := p.consent(a, token)
+		consent := p.authorization(a, token)
 		consent.Consent.GivenAt = p.clock.Now()
-		first, err := p.desk.Authorize(context.Background(), consent)
+		first, err := p.checkout.Authorize(context.Background(), consent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,22 +105,22 @@ func TestAuthorize(t *testing.T) {
 			t.Errorf("authorized: %+v", first)
 		}
 		p.clock.add(time.Hour)
-		again, err := p.desk.Authorize(context.Background(), consent)
+		again, err := p.checkout.Authorize(context.Background(), consent)
 		if err != nil || again != first {
 			t.Errorf("again: %+v, %v; want %+v", again, err, first)
 		}
-		if jobs := p.line.take(); len(jobs) != 1 || jobs[0] != a.Key {
+		if jobs := p.jobs.take(); len(jobs) != 1 || jobs[0] != a.Key {
 			t.Errorf("jobs: %v", jobs)
 		}
 		notices := []string{}
 		if a.Method == payments.Bank {
 			notices = []string{"tel_written_notice|" + anaPhone}
 		}
-		p.want("written notice", `SELECT kind, number FROM notices`, nil, notices...)
-		p.want("evidence", `SELECT count(*) FROM payment_evidence`, nil, "1")
+		p.wantRows("written notice", `SELECT kind, number FROM notices`, nil, notices...)
+		p.wantRows("evidence", `SELECT count(*) FROM payment_evidence`, nil, "1")
 		p.wantHash(a.Key)
 		p.run(p.charger, a.Key)
-		late, err := p.desk.Authorize(context.Background(), consent)
+		late, err := p.checkout.Authorize(context.Background(), consent)
 		if err != nil || late.State != payments.Taken || late.Reference != first.Reference {
 			t.Errorf("after the charge: %+v, %v", late, err)
 		}
@@ -129,27 +129,27 @@ func TestAuthorize(t *testing.T) {
 }
 
 // wantHash makes the evidence's hash again from what is stored (E8).
-func (p *till) wantHash(key string) {
+func (p *fixture) wantHash(key string) {
 	p.t.Helper()
 	at := `replace(regexp_replace(to_char(%s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '\.?0+$', '') || 'Z', ' ', '')`
-	fields := p.rows(`SELECT unnest(ARRAY[a.key, a.account, a.cents::text, e.terms, e.version, e.language, e.given, coalesce(e.confidence, ''),
+	fields := p.query(`SELECT unnest(ARRAY[a.key, a.account, a.cents::text, e.terms, e.version, e.language, e.given, coalesce(e.confidence, ''),
 		coalesce(e.caller, ''), `+strings.Replace(at, "%s", "e.terms_at", 1)+`, `+strings.Replace(at, "%s", "e.given_at", 1)+`, e.written_copy])
 		FROM payment_evidence e JOIN payment_attempts a USING (key) WHERE key = $1`, key)
 	sum := sha256.Sum256([]byte(strings.Join(fields, "\x00")))
-	p.want("hash of "+strings.Join(fields, " "), `SELECT encode(hash, 'hex') FROM payment_evidence WHERE key = $1`, []any{key}, hex.EncodeToString(sum[:]))
+	p.wantRows("hash of "+strings.Join(fields, " "), `SELECT encode(hash, 'hex') FROM payment_evidence WHERE key = $1`, []any{key}, hex.EncodeToString(sum[:]))
 }
 
 // TestE6NoDebitWithoutWrittenNotice: a debit that nobody is told of in writing is refused, and so is a text to nowhere.
 func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
-	p := openTill(t)
-	a := p.offered(p.account(), goodBank)
+	p := newFixture(t)
+	a := p.mustOffer(p.newAccount(), goodBank)
 	for what, change := range map[string]func(*payments.Authorization){
 		"no copy":           func(c *payments.Authorization) { c.Copy = payments.NoCopy },
 		"a text to nowhere": func(c *payments.Authorization) { c.TextTo = "" },
 	} {
-		consent := p.consent(a, goodBank)
+		consent := p.authorization(a, goodBank)
 		change(&consent)
-		if _, err := p.desk.Authorize(context.Background(), consent); err == nil {
+		if _, err := p.checkout.Authorize(context.Background(), consent); err == nil {
 			t.Errorf("%s: accepted", what)
 		}
 	}
@@ -159,14 +159,14 @@ func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
 // TestP1OneOpenPaymentAnAccount: of two calls that authorize at once exactly one wins; the other's
 // offer stays what it was, and nothing of it is kept.
 func TestP1OneOpenPaymentAnAccount(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
-			account := p.account()
-			two := []payments.Attempt{p.offered(account, token), p.offered(account, token)}
+			account := p.newAccount()
+			two := []payments.Attempt{p.mustOffer(account, token), p.mustOffer(account, token)}
 			errs := make([]error, 2)
 			var all sync.WaitGroup
 			for i, a := range two {
-				all.Go(func() { _, errs[i] = p.desk.Authorize(context.Background(), p.consent(a, token)) })
+				all.Go(func() { _, errs[i] = p.checkout.Authorize(context.Background(), p.authorization(a, token)) })
 			}
 			all.Wait()
 			won, lost := 0, 1
@@ -176,15 +176,15 @@ func TestP1OneOpenPaymentAnAccount(t *testing.T) {
 			if errs[won] != nil || !errors.Is(errs[lost], payments.ErrAccountOpen) {
 				t.Fatalf("%v, want one nil and one ErrAccountOpen", errs)
 			}
-			p.want("evidence", `SELECT e.key FROM payment_evidence e JOIN payment_attempts a USING (key) WHERE account = $1`, []any{account}, two[won].Key)
-			p.want("the loser", `SELECT state, reference IS NULL, authorized_at IS NULL FROM payment_attempts WHERE key = $1`, []any{two[lost].Key},
+			p.wantRows("evidence", `SELECT e.key FROM payment_evidence e JOIN payment_attempts a USING (key) WHERE account = $1`, []any{account}, two[won].Key)
+			p.wantRows("the loser", `SELECT state, reference IS NULL, authorized_at IS NULL FROM payment_attempts WHERE key = $1`, []any{two[lost].Key},
 				map[payments.Method]string{payments.Card: "offered|true|true", payments.Bank: "tokenized|true|true"}[two[0].Method])
-			open, err := p.desk.Open(context.Background(), account)
+			open, err := p.checkout.OpenAttempt(context.Background(), account)
 			if err != nil || open.Key != two[won].Key {
 				t.Errorf("open: %s, %v", open.Key, err)
 			}
 			p.run(p.charger, two[won].Key)
-			if _, err := p.desk.Authorize(context.Background(), p.consent(two[lost], token)); err != nil { // the way is free again
+			if _, err := p.checkout.Authorize(context.Background(), p.authorization(two[lost], token)); err != nil { // the way is free again
 				t.Errorf("after the outcome: %v", err)
 			}
 		}
@@ -203,23 +203,23 @@ func TestP1CommitReplyLost(t *testing.T) {
 	}
 	t.Cleanup(proxy.Close)
 	dsn.Host = proxy.Addr()
-	p := openTillAt(t, dsn.String())
+	p := newFixtureAt(t, dsn.String())
 	for _, token := range []string{visa, goodBank} {
-		a := p.offered(p.account(), token)
-		consent := p.consent(a, token)
-		p.line.take()
+		a := p.mustOffer(p.newAccount(), token)
+		consent := p.authorization(a, token)
+		p.jobs.take()
 		lost := proxy.DropNextCommitReply("payment_evidence")
-		if got, err := p.desk.Authorize(context.Background(), consent); err == nil {
+		if got, err := p.checkout.Authorize(context.Background(), consent); err == nil {
 			t.Fatalf("answered %+v though the reply is lost", got)
 		}
 		<-lost
 		consent.Token = nil // which the next turn no longer has
-		got, err := p.desk.Authorize(context.Background(), consent)
+		got, err := p.checkout.Authorize(context.Background(), consent)
 		if err != nil || got.State != payments.Authorized {
 			t.Fatalf("asked again: %+v, %v", got, err)
 		}
-		p.want("evidence", `SELECT count(*) FROM payment_evidence WHERE key = $1`, []any{a.Key}, "1")
-		if jobs := p.line.take(); len(jobs) != 1 {
+		p.wantRows("evidence", `SELECT count(*) FROM payment_evidence WHERE key = $1`, []any{a.Key}, "1")
+		if jobs := p.jobs.take(); len(jobs) != 1 {
 			t.Errorf("jobs: %v", jobs)
 		}
 
@@ -228,7 +228,7 @@ func TestP1CommitReplyLost(t *testing.T) {
 			t.Error("the worker has not noticed")
 		}
 		<-lost
-		p.pass(time.Hour)
+		p.advance(time.Hour)
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
 	}
@@ -237,26 +237,26 @@ func TestP1CommitReplyLost(t *testing.T) {
 // TestClosedMeanwhile: a close is final. The consent that comes later hears that nothing was charged,
 // and a close that comes later than the consent is refused.
 func TestClosedMeanwhile(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
-		a := p.offered(p.account(), token)
+		a := p.mustOffer(p.newAccount(), token)
 		for range 2 {
-			if err := p.desk.CloseOffer(ctx, a.Key); err != nil {
+			if err := p.checkout.CloseOffer(ctx, a.Key); err != nil {
 				t.Errorf("close: %v", err)
 			}
 		}
-		if _, err := p.desk.Authorize(ctx, p.consent(a, token)); !errors.Is(err, payments.ErrClosed) {
+		if _, err := p.checkout.Authorize(ctx, p.authorization(a, token)); !errors.Is(err, payments.ErrClosed) {
 			t.Errorf("%v, want ErrClosed", err)
 		}
 		p.wantState(a.Key, payments.Closed)
-		p.want("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
+		p.wantRows("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
 
-		b := p.authorized(token)
-		if err := p.desk.CloseOffer(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
+		b := p.mustAuthorize(token)
+		if err := p.checkout.CloseOffer(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
 			t.Errorf("close of a consent: %v, want ErrTooLate", err)
 		}
 		p.wantState(b.Key, payments.Authorized)
-		if err := p.desk.CloseOffer(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
+		if err := p.checkout.CloseOffer(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
 			t.Errorf("close of none: %v", err)
 		}
 	})
@@ -264,11 +264,11 @@ func TestClosedMeanwhile(t *testing.T) {
 
 // TestConsentWithoutToken: the turn that held the token died before it was kept. Nothing was recorded.
 func TestConsentWithoutToken(t *testing.T) {
-	p := openTill(t)
-	a := p.offered(p.account(), visa)
-	consent := p.consent(a, visa)
+	p := newFixture(t)
+	a := p.mustOffer(p.newAccount(), visa)
+	consent := p.authorization(a, visa)
 	consent.Token = nil
-	if _, err := p.desk.Authorize(context.Background(), consent); !errors.Is(err, payments.ErrTooLate) {
+	if _, err := p.checkout.Authorize(context.Background(), consent); !errors.Is(err, payments.ErrTooLate) {
 		t.Errorf("%v, want ErrTooLate", err)
 	}
 	p.wantState(a.Key, payments.Offered)
@@ -276,13 +276,13 @@ func TestConsentWithoutToken(t *testing.T) {
 
 // TestL4ReferenceInUse: another one is drawn.
 func TestL4ReferenceInUse(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	draws := []int{17, 17, 17, 18}
-	desk := payments.NewDesk(p.store, p.clock, func(int) int { n := draws[0]; draws = draws[1:]; return n }, p.policy)
+	desk := payments.NewCheckout(p.store, p.clock, func(int) int { n := draws[0]; draws = draws[1:]; return n }, p.policy)
 	var got []string
 	for range 2 {
-		a := p.offered(p.account(), visa)
-		done, err := desk.Authorize(context.Background(), p.consent(a, visa))
+		a := p.mustOffer(p.newAccount(), visa)
+		done, err := desk.Authorize(context.Background(), p.authorization(a, visa))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,9 +291,9 @@ func TestL4ReferenceInUse(t *testing.T) {
 	if got[0] == got[1] || len(draws) != 0 {
 		t.Errorf("references %v, %d draws left", got, len(draws))
 	}
-	always := payments.NewDesk(p.store, p.clock, func(int) int { return 17 }, p.policy)
-	a := p.offered(p.account(), visa)
-	if _, err := always.Authorize(context.Background(), p.consent(a, visa)); !errors.Is(err, payments.ErrReferenceInUse) {
+	always := payments.NewCheckout(p.store, p.clock, func(int) int { return 17 }, p.policy)
+	a := p.mustOffer(p.newAccount(), visa)
+	if _, err := always.Authorize(context.Background(), p.authorization(a, visa)); !errors.Is(err, payments.ErrReferenceInUse) {
 		t.Errorf("%v, want ErrReferenceInUse", err)
 	}
 	p.wantState(a.Key, payments.Offered)
@@ -302,13 +302,13 @@ func TestL4ReferenceInUse(t *testing.T) {
 // TestE6Letter: until the letter is posted nothing is charged, however long it takes; then not before
 // the banking day after it. Until then the payment can be cancelled.
 func TestE6Letter(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	ctx := context.Background()
 	authorize := func() payments.Attempt {
-		a := p.offered(p.account(), goodBank)
-		consent := p.consent(a, goodBank)
+		a := p.mustOffer(p.newAccount(), goodBank)
+		consent := p.authorization(a, goodBank)
 		consent.Copy, consent.TextTo = payments.LetterCopy, ""
-		got, err := p.desk.Authorize(ctx, consent)
+		got, err := p.checkout.Authorize(ctx, consent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,16 +318,16 @@ func TestE6Letter(t *testing.T) {
 	if !sent.AwaitsLetter || !sent.NotBefore.IsZero() {
 		t.Errorf("waits: %v, not before %v", sent.AwaitsLetter, sent.NotBefore)
 	}
-	if jobs := p.line.take(); len(jobs) != 0 {
+	if jobs := p.jobs.take(); len(jobs) != 0 {
 		t.Errorf("jobs: %v", jobs)
 	}
 	for range 5 {
-		p.pass(24 * time.Hour)
+		p.advance(24 * time.Hour)
 		p.run(p.charger, sent.Key)
 		p.sweep()
 	}
 	p.wantState(sent.Key, payments.Authorized)
-	p.want("tasks", `SELECT kind FROM tasks`, nil) // its age counts from its day, and it has none yet
+	p.wantRows("tasks", `SELECT kind FROM tasks`, nil) // its age counts from its day, and it has none yet
 	p.wantOldestDue(time.Time{})
 
 	file := feed.Source{Name: "posted.csv", Open: func() (io.ReadCloser, error) {
@@ -338,21 +338,21 @@ func TestE6Letter(t *testing.T) {
 		t.Fatal(err)
 	}
 	day := time.Date(2027, time.February, 16, 5, 0, 0, 0, time.UTC) // 00:00 in Boston
-	p.pass(day.Sub(p.clock.Now()) - time.Second)
+	p.advance(day.Sub(p.clock.Now()) - time.Second)
 	p.sweep()
 	p.wantState(sent.Key, payments.Authorized)
-	if got, err := p.desk.Void(ctx, cancelled.Key); err != nil || got.State != payments.Voided {
+	if got, err := p.checkout.Void(ctx, cancelled.Key); err != nil || got.State != payments.Voided {
 		t.Errorf("cancelled a second before: %+v, %v", got, err)
 	}
 	p.wantOldestDue(time.Time{})
-	p.pass(time.Second)
+	p.advance(time.Second)
 	p.wantOldestDue(day)
 	p.sweep()
 	p.wantState(sent.Key, payments.Taken)
 	p.wantState(cancelled.Key, payments.Voided)
 }
 
-func (p *till) wantOldestDue(want time.Time) {
+func (p *fixture) wantOldestDue(want time.Time) {
 	p.t.Helper()
 	if got, err := p.store.OldestDue(context.Background(), p.clock.Now()); err != nil || !got.Equal(want) {
 		p.t.Errorf("oldest due: %v, %v; want %v", got, err, want)

@@ -13,7 +13,7 @@ import (
 )
 
 // past are attempts that were made before the one that is asked for.
-type past struct {
+type pastAttempts struct {
 	n      int
 	ago    time.Duration
 	set    string // columns beyond those of a declined card on the account, by another caller, in another call
@@ -22,12 +22,12 @@ type past struct {
 }
 
 // seed writes past attempts straight into the book.
-func (p *till) seed(account string, s past) {
+func (p *fixture) seed(account string, s pastAttempts) {
 	p.t.Helper()
 	for range s.n {
 		on := account
 		if s.other {
-			on = p.account()
+			on = p.newAccount()
 		}
 		p.calls++
 		key := fmt.Sprintf("seeded%d", p.calls)
@@ -59,36 +59,36 @@ func TestLimits(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		limit int
-		past  past
+		past  pastAttempts
 		ask   func(*payments.Attempt)
 		free  bool // it does not count
 	}{
-		{name: "captures of the call", limit: 3, past: past{set: closed + `, call_sid = 'CAnow', turn = right(key, -6)::int`}},
-		{name: "captures of the call, another account", limit: 3, past: past{set: closed + `, call_sid = 'CAnow', turn = right(key, -6)::int`, other: true}, free: true},
-		{name: "captures of another call", limit: 3, past: past{set: closed}, free: true},
-		{name: "declines of the account", limit: 5, past: past{ago: day - time.Second}},
-		{name: "declines of the account, a day ago", limit: 5, past: past{ago: day}, free: true},
-		{name: "declines of guests do not shut a member out", limit: 5, past: past{set: guests}, free: true},
-		{name: "declines of guests shut guests out", limit: 5, past: past{set: guests}, ask: func(a *payments.Attempt) { a.Guest = true }},
-		{name: "declines of the caller", limit: 10, past: past{caller: mine, other: true, ago: day - time.Second}},
-		{name: "declines of the caller, a day ago", limit: 10, past: past{caller: mine, other: true, ago: day}, free: true},
-		{name: "declines of another caller", limit: 10, past: past{caller: "+16175550198", other: true}, free: true},
-		{name: "payments of the caller that were taken", limit: 10, past: past{caller: mine, other: true, set: taken}, free: true},
-		{name: "declines of all withheld numbers", limit: 50, past: past{other: true, ago: hour - time.Second}, ask: withheld},
-		{name: "declines of all withheld numbers, an hour ago", limit: 50, past: past{other: true, ago: hour}, ask: withheld, free: true},
-		{name: "withheld numbers do not shut others out", limit: 50, past: past{other: true}, free: true},
-		{name: "guest payments of the caller", limit: 10, past: past{caller: mine, other: true, set: taken + `, guest = true`, ago: day - time.Second},
+		{name: "captures of the call", limit: 3, past: pastAttempts{set: closed + `, call_sid = 'CAnow', turn = right(key, -6)::int`}},
+		{name: "captures of the call, another account", limit: 3, past: pastAttempts{set: closed + `, call_sid = 'CAnow', turn = right(key, -6)::int`, other: true}, free: true},
+		{name: "captures of another call", limit: 3, past: pastAttempts{set: closed}, free: true},
+		{name: "declines of the account", limit: 5, past: pastAttempts{ago: day - time.Second}},
+		{name: "declines of the account, a day ago", limit: 5, past: pastAttempts{ago: day}, free: true},
+		{name: "declines of guests do not shut a member out", limit: 5, past: pastAttempts{set: guests}, free: true},
+		{name: "declines of guests shut guests out", limit: 5, past: pastAttempts{set: guests}, ask: func(a *payments.Attempt) { a.Guest = true }},
+		{name: "declines of the caller", limit: 10, past: pastAttempts{caller: mine, other: true, ago: day - time.Second}},
+		{name: "declines of the caller, a day ago", limit: 10, past: pastAttempts{caller: mine, other: true, ago: day}, free: true},
+		{name: "declines of another caller", limit: 10, past: pastAttempts{caller: "+16175550198", other: true}, free: true},
+		{name: "payments of the caller that were taken", limit: 10, past: pastAttempts{caller: mine, other: true, set: taken}, free: true},
+		{name: "declines of all withheld numbers", limit: 50, past: pastAttempts{other: true, ago: hour - time.Second}, ask: withheld},
+		{name: "declines of all withheld numbers, an hour ago", limit: 50, past: pastAttempts{other: true, ago: hour}, ask: withheld, free: true},
+		{name: "withheld numbers do not shut others out", limit: 50, past: pastAttempts{other: true}, free: true},
+		{name: "guest payments of the caller", limit: 10, past: pastAttempts{caller: mine, other: true, set: taken + `, guest = true`, ago: day - time.Second},
 			ask: func(a *payments.Attempt) { a.Guest = true }},
-		{name: "guest payments do not shut a member out", limit: 10, past: past{caller: mine, other: true, set: taken + `, guest = true`}, free: true},
-		{name: "bank accounts of the account", limit: 3, past: past{set: banks, ago: day - time.Second}, ask: bank},
-		{name: "bank accounts of the account, a day ago", limit: 3, past: past{set: banks, ago: day}, ask: bank, free: true},
-		{name: "bank accounts that were never keyed", limit: 3, past: past{set: banks + `, tokenized_at = NULL`}, ask: bank, free: true},
-		{name: "bank accounts of the caller", limit: 3, past: past{set: banks, caller: mine, other: true}, ask: bank},
-		{name: "bank accounts do not shut cards out", limit: 3, past: past{set: banks}, free: true},
+		{name: "guest payments do not shut a member out", limit: 10, past: pastAttempts{caller: mine, other: true, set: taken + `, guest = true`}, free: true},
+		{name: "bank accounts of the account", limit: 3, past: pastAttempts{set: banks, ago: day - time.Second}, ask: bank},
+		{name: "bank accounts of the account, a day ago", limit: 3, past: pastAttempts{set: banks, ago: day}, ask: bank, free: true},
+		{name: "bank accounts that were never keyed", limit: 3, past: pastAttempts{set: banks + `, tokenized_at = NULL`}, ask: bank, free: true},
+		{name: "bank accounts of the caller", limit: 3, past: pastAttempts{set: banks, caller: mine, other: true}, ask: bank},
+		{name: "bank accounts do not shut cards out", limit: 3, past: pastAttempts{set: banks}, free: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := openTill(t)
-			account := p.account()
+			p := newFixture(t)
+			account := p.newAccount()
 			c.past.n = c.limit - 1
 			p.seed(account, c.past)
 			for below := 1; below >= 0; below-- {
@@ -96,7 +96,7 @@ func TestLimits(t *testing.T) {
 				if c.ask != nil {
 					c.ask(&ask)
 				}
-				_, err := p.desk.Offer(context.Background(), ask)
+				_, err := p.checkout.Offer(context.Background(), ask)
 				if want := below == 1 || c.free; (err == nil) != want || err != nil && !errors.Is(err, payments.ErrLimit) {
 					t.Errorf("%d below the limit: %v", below, err)
 				}
@@ -134,12 +134,12 @@ func TestM8Duplicate(t *testing.T) {
 		{"open", 0, `state = 'unknown', intent_id = key, settled_at = NULL, token_sealed = '\x00'`, false, 100, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := openTill(t)
-			account := p.account()
-			p.seed(account, past{n: 1, ago: c.ago, set: c.set, other: c.other})
-			p.seed(account, past{n: 1, ago: 48 * time.Hour, set: taken}) // an older one is never the answer
-			got, found, err := p.desk.Duplicate(context.Background(), account, c.cents)
-			if err != nil || found != c.want || found && !got.AuthorizedAt.Equal(tillAt.Add(-c.ago)) {
+			p := newFixture(t)
+			account := p.newAccount()
+			p.seed(account, pastAttempts{n: 1, ago: c.ago, set: c.set, other: c.other})
+			p.seed(account, pastAttempts{n: 1, ago: 48 * time.Hour, set: taken}) // an older one is never the answer
+			got, found, err := p.checkout.Duplicate(context.Background(), account, c.cents)
+			if err != nil || found != c.want || found && !got.AuthorizedAt.Equal(startsAt.Add(-c.ago)) {
 				t.Errorf("found %v (%v), want %v", found, err, c.want)
 			}
 		})
@@ -148,31 +148,31 @@ func TestM8Duplicate(t *testing.T) {
 
 // TestVoid: as long as nothing was submitted, and once for all who ask.
 func TestVoid(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
-		a := p.authorized(token)
+		a := p.mustAuthorize(token)
 		for range 2 {
-			if got, err := p.desk.Void(ctx, a.Key); err != nil || got.State != payments.Voided || got.Confirmation() != "" {
+			if got, err := p.checkout.Void(ctx, a.Key); err != nil || got.State != payments.Voided || got.Confirmation() != "" {
 				t.Errorf("%+v, %v", got, err)
 			}
 		}
 		p.run(p.charger, a.Key)
 		p.wantState(a.Key, payments.Voided)
-		p.want("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
-		if _, err := p.desk.Void(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
+		p.wantRows("token", `SELECT token_sealed IS NULL FROM payment_attempts`, nil, "true")
+		if _, err := p.checkout.Void(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
 			t.Errorf("none: %v", err)
 		}
 
-		b := p.authorized(token)
-		if _, err := p.store.Claim(ctx, b.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute)); err != nil {
+		b := p.mustAuthorize(token)
+		if _, err := p.store.LeaseAttempt(ctx, b.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.desk.Void(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
+		if _, err := p.checkout.Void(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
 			t.Errorf("in a worker's hands: %v", err)
 		}
 		p.machine.add(time.Minute)
 		p.run(p.charger, b.Key)
-		if _, err := p.desk.Void(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
+		if _, err := p.checkout.Void(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
 			t.Errorf("charged: %v", err)
 		}
 		p.wantState(b.Key, payments.Taken)
@@ -181,33 +181,33 @@ func TestVoid(t *testing.T) {
 
 // TestVoidOvertakesASlowWorker: its lease ran out before the object's id was stored, so it never confirms.
 func TestVoidOvertakesASlowWorker(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
-		a := p.authorized(token)
-		p.run(p.worker(p.store, &staged{Gateway: p.gateway, create: func(send func() (payments.Intent, error)) (payments.Intent, error) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
+		a := p.mustAuthorize(token)
+		p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, create: func(send func() (payments.Intent, error)) (payments.Intent, error) {
 			in, err := send()
 			p.machine.add(time.Minute)
-			if _, err := p.desk.Void(context.Background(), a.Key); err != nil {
+			if _, err := p.checkout.Void(context.Background(), a.Key); err != nil {
 				t.Error(err)
 			}
 			return in, err
 		}}), a.Key)
 		p.wantState(a.Key, payments.Voided)
-		if got := p.objects(); got != 1 || len(p.far.Charges()) != 0 {
-			t.Errorf("%d objects, charges %v", got, p.far.Charges())
+		if got := p.objects(); got != 1 || len(p.processor.Charges()) != 0 {
+			t.Errorf("%d objects, charges %v", got, p.processor.Charges())
 		}
 	})
 }
 
 // TestVoidRacesTheWorker: one of them wins, and what the caller hears is what happens.
 func TestVoidRacesTheWorker(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	wins := map[bool]int{}
 	for range 30 {
-		a := p.authorized(goodBank)
+		a := p.mustAuthorize(goodBank)
 		var all sync.WaitGroup
 		var void error
 		all.Go(func() { p.run(p.charger, a.Key) })
-		all.Go(func() { _, void = p.desk.Void(context.Background(), a.Key) })
+		all.Go(func() { _, void = p.checkout.Void(context.Background(), a.Key) })
 		all.Wait()
 		want := payments.Voided
 		if void != nil {
@@ -225,31 +225,31 @@ func TestVoidRacesTheWorker(t *testing.T) {
 // TestFreeze: a capture said that it has charged. Until a person has looked there is no offer and no
 // consent on that account, and no other account suffers.
 func TestFreeze(t *testing.T) {
-	both(t, func(t *testing.T, p *till, token string) {
+	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
-		account := p.account()
-		a, older := p.offered(account, token), p.offered(account, token)
+		account := p.newAccount()
+		a, older := p.mustOffer(account, token), p.mustOffer(account, token)
 		for range 2 {
-			if err := p.desk.Freeze(ctx, a.Key); err != nil {
+			if err := p.checkout.Freeze(ctx, a.Key); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := p.desk.Offer(ctx, p.attempt(account, payments.Card)); !errors.Is(err, payments.ErrFrozen) {
+		if _, err := p.checkout.Offer(ctx, p.newAttempt(account, payments.Card)); !errors.Is(err, payments.ErrFrozen) {
 			t.Errorf("offer: %v, want ErrFrozen", err)
 		}
-		if _, err := p.desk.Authorize(ctx, p.consent(older, token)); !errors.Is(err, payments.ErrClosed) {
+		if _, err := p.checkout.Authorize(ctx, p.authorization(older, token)); !errors.Is(err, payments.ErrClosed) {
 			t.Errorf("consent: %v, want ErrClosed", err)
 		}
 		p.exec(`UPDATE payment_attempts SET state = 'offered', settled_at = NULL WHERE key = $1`, a.Key) // made while it was being frozen
-		if _, err := p.desk.Authorize(ctx, p.consent(a, token)); !errors.Is(err, payments.ErrClosed) {
+		if _, err := p.checkout.Authorize(ctx, p.authorization(a, token)); !errors.Is(err, payments.ErrClosed) {
 			t.Errorf("consent to the latest: %v, want ErrClosed", err)
 		}
-		p.want("tasks", `SELECT kind, account FROM tasks`, nil, "capture-charged|"+account)
-		p.want("evidence", `SELECT key FROM payment_evidence`, nil)
-		if _, err := p.desk.Offer(ctx, p.attempt(p.account(), payments.Card)); err != nil {
+		p.wantRows("tasks", `SELECT kind, account FROM tasks`, nil, "capture-charged|"+account)
+		p.wantRows("evidence", `SELECT key FROM payment_evidence`, nil)
+		if _, err := p.checkout.Offer(ctx, p.newAttempt(p.newAccount(), payments.Card)); err != nil {
 			t.Errorf("another account: %v", err)
 		}
-		if err := p.desk.Freeze(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
+		if err := p.checkout.Freeze(ctx, "nosuch"); !errors.Is(err, payments.ErrNoSuchAttempt) {
 			t.Errorf("none: %v", err)
 		}
 	})
@@ -257,18 +257,18 @@ func TestFreeze(t *testing.T) {
 
 // TestL3Heard: a failure that the caller has heard is nobody's task.
 func TestL3Heard(t *testing.T) {
-	p := openTill(t)
+	p := newFixture(t)
 	for _, heard := range []bool{true, false} {
-		a := p.authorized(badCard)
+		a := p.mustAuthorize(badCard)
 		p.run(p.charger, a.Key)
 		if heard {
 			for range 2 {
-				if err := p.desk.Heard(context.Background(), a.Key); err != nil {
+				if err := p.checkout.MarkHeard(context.Background(), a.Key); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		p.want("task", `SELECT kind, done_at IS NOT NULL FROM tasks WHERE attempt_key = $1`, []any{a.Key}, fmt.Sprintf("payment-failed|%v", heard))
+		p.wantRows("task", `SELECT kind, done_at IS NOT NULL FROM tasks WHERE attempt_key = $1`, []any{a.Key}, fmt.Sprintf("payment-failed|%v", heard))
 	}
 }
 
@@ -276,25 +276,25 @@ func TestL3Heard(t *testing.T) {
 func TestTextResult(t *testing.T) {
 	for _, when := range []string{"before", "after"} {
 		t.Run(when, func(t *testing.T) {
-			p := openTill(t)
+			p := newFixture(t)
 			ctx := context.Background()
-			a := p.offered(p.account(), visa)
-			consent := p.consent(a, visa)
+			a := p.mustOffer(p.newAccount(), visa)
+			consent := p.authorization(a, visa)
 			consent.TextTo = ""
-			if _, err := p.desk.Authorize(ctx, consent); err != nil {
+			if _, err := p.checkout.Authorize(ctx, consent); err != nil {
 				t.Fatal(err)
 			}
 			if when == "after" {
 				p.run(p.charger, a.Key)
-				p.want("texts", `SELECT kind FROM notices`, nil)
+				p.wantRows("texts", `SELECT kind FROM notices`, nil)
 			}
 			for range 2 {
-				if err := p.desk.TextResult(ctx, a.Key, "+16175550177"); err != nil {
+				if err := p.checkout.TextResult(ctx, a.Key, "+16175550177"); err != nil {
 					t.Fatal(err)
 				}
 			}
 			p.run(p.charger, a.Key)
-			p.want("texts", `SELECT kind, number, by_request FROM notices`, nil, "payment_received|+16175550177|true")
+			p.wantRows("texts", `SELECT kind, number, by_request FROM notices`, nil, "payment_received|+16175550177|true")
 		})
 	}
 }
