@@ -49,7 +49,8 @@ func (c *Call) read(step Step, in Input) verdict {
 }
 
 func (c *Call) readMenu(m Menu, in Input) verdict {
-	options := m.Options(c)
+	all := m.Options(c)
+	options := c.offered(all)
 	if in.Kind == Silent {
 		if m.OnSilence != "" && c.Warned == c.Step {
 			return verdict{answer: Answer{Option: m.OnSilence}}
@@ -60,7 +61,7 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 		if !c.sure(in.Confidence) {
 			return verdict{failed: "not-understood"}
 		}
-		return c.readSpoken(options, in.Speech)
+		return c.readSpoken(all, in.Speech) // words choose what another page offers, too
 	}
 	switch in.Keys {
 	case "0":
@@ -75,6 +76,22 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 		return verdict{answer: Answer{Option: option}}
 	}
 	return verdict{failed: "not-a-choice"}
+}
+
+// somethingElse leads to the next page of a menu that has more options than one question may offer.
+const somethingElse = "something-else"
+
+// offered is the part of a menu that one question offers: at most menu_max_options (V1), the last of which
+// leads to the rest; behind the last page comes the first again.
+func (c *Call) offered(all []Option) []Option {
+	if len(all) <= c.Policy.MenuMaxOptions {
+		return all
+	}
+	size := c.Policy.MenuMaxOptions - 1
+	pages := (len(all) + size - 1) / size
+	first := c.MenuPage % pages * size
+	page := slices.Clone(all[first:min(first+size, len(all))])
+	return append(page, Option{Name: somethingElse, Says: "option-more-choices"})
 }
 
 // readSpoken takes the menu's words where they are heard; the keypad always works (V7).

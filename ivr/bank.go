@@ -154,6 +154,7 @@ func (c *Call) debit(given, confidence string) payments.Authorization {
 // authorize records the consent. No question stands between it and the outcome. A COMMIT whose
 // reply is lost is not a failure: asking again with the same key tells what became of it.
 func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
+	a.Account, a.Kind, a.CallBegan = c.Account, c.Kind, c.StartedAt
 	pending := a
 	pending.Token = nil // a token is never kept in the session
 	c.Pending = &pending

@@ -184,12 +184,15 @@ func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 		return c.ask(ctx, step)
 	case verdict.failed != "":
 		return c.run(ctx, c.again(step, verdict.failed, nil))
+	case verdict.answer.Option == somethingElse:
+		c.MenuPage++
+		return c.ask(ctx, step)
 	}
 	next := step.Then(ctx, c, verdict.answer)
 	if next.kind == nextAgain {
 		next = c.again(step, next.says, next.args)
 	} else if next.kind == nextGo {
-		c.Tries, c.Warned = 0, ""
+		c.Tries, c.Warned, c.MenuPage = 0, "", 0
 	}
 	return c.run(ctx, next)
 }
@@ -233,7 +236,7 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	seconds := int(c.Policy.TimeoutMenuSeconds)
 	switch a := step.Accepts.(type) {
 	case Menu:
-		for i, o := range a.Options(c) {
+		for i, o := range c.offered(a.Options(c)) {
 			if o.Says == "" {
 				continue
 			}

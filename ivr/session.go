@@ -23,6 +23,7 @@ type Session struct {
 	LangKnown    bool // chosen, now or earlier, or a member's whom we have called (K2)
 	LangRecalled bool // nobody was asked on this call: the main menu offers to change it
 
+	MenuPage  int      // which part of a long menu is offered (V1)
 	Tries     int      // silence and wrong keys at this step (V3)
 	TriesCall int      // and in the whole call
 	Slow      bool     // after the first silence every time-out is doubled (V4)
@@ -140,6 +141,8 @@ type Claim struct {
 	BirthDate string // YYYY-MM-DD
 	Invoice   string // a group account's, in place of the date of birth
 	ZIP       string
+	SSNLast4  string // in place of the ZIP, where policy lets it (I3)
+	SignedAs  string // E.164: the carrier vouches for the caller's number, which stands in for the ZIP (I4)
 }
 
 // Milestone is what is written to the database too, so that a call can go on when its session is lost.

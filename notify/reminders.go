@@ -17,15 +17,16 @@ import (
 
 // Household is everything that the reminders to one number rest on.
 type Household struct {
-	Number      string
-	Zones       []string // of the members whose number it is; none: not known
-	Mobile      bool
-	Consent     bool // in force for payment texts
-	OptedOut    bool
-	Unreachable bool
-	ImportedAt  time.Time // how fresh the bills are (B6); zero: there was no import
-	Accounts    []Owing
-	Said        []Said // of the last months, but for reasons that were dropped
+	Number          string
+	Zones           []string // of the members whose number it is; none: not known
+	Mobile          bool
+	Consent         bool // in force for payment texts
+	FromApplication bool // it rests on the number given on the coverage application (O1)
+	OptedOut        bool
+	Unreachable     bool
+	ImportedAt      time.Time // how fresh the bills are (B6); zero: there was no import
+	Accounts        []Owing
+	Said            []Said // of the last months, but for reasons that were dropped
 }
 
 // Owing is one account as the reminders see it.

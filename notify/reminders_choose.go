@@ -103,9 +103,9 @@ func (r *Rules) barred(h *Household, now time.Time) string {
 		return WhyUnreachable
 	case h.OptedOut:
 		return WhyOptedOut
-	case !h.Consent && !h.Mobile:
+	case !r.consents(h.Consent, h.FromApplication) && !h.Mobile:
 		return WhyLandline
-	case !h.Consent:
+	case !r.consents(h.Consent, h.FromApplication):
 		return WhyNoConsent
 	}
 	return ""

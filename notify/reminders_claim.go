@@ -25,7 +25,10 @@ func (r *Rules) decideReminder(f Facts, trait Trait, now time.Time) (Verdict, er
 		v, err = r.window(f, now)
 	}
 	if err == nil && v.Do == DoSend && f.Channel != Voice { // what is said is the conversation's
-		v.Body, err = r.remind(f, t.reasons[0])
+		var body string
+		if body, err = r.remind(f, t.reasons[0]); err == nil {
+			v = r.fits(body)
+		}
 	}
 	v.Untrue = untrue
 	return v, err

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ type Rules struct {
 	words  Words
 	cal    *billing.Calendar
 	policy billing.Policy
+
+	segments func(text string) int // nil: not measured
 
 	scopes  map[string]bool // of moved deadlines
 	almanac sync.Map        // *billDays by billClass
@@ -34,6 +37,7 @@ func NewRules(p billing.Policy, cal *billing.Calendar, words Words) *Rules {
 // Why a notice was not sent. The words are kept on its row and counted.
 const (
 	WhyTooLate     = "too late: its words are no longer worth sending"
+	WhyTooLong     = "longer than sms_max_segments: shorten the message or raise the limit"
 	WhyNoConsent   = "no consent for texts to this number"
 	WhyOptedOut    = "opted out"
 	WhyUnreachable = "no text arrives under this number"
@@ -67,14 +71,14 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 		return suppress(WhyUnreachable), nil
 	case f.OptedOut && !f.ByRequest && f.Kind != OptOutConfirm: // O2 exempts the confirmation, O4 what was asked for
 		return suppress(WhyOptedOut), nil
-	case !trait.Reply && !f.Consent && !f.ByRequest:
+	case !trait.Reply && !r.consents(f.Consent, f.FromApplication) && !f.ByRequest:
 		return drop(WhyNoConsent), nil
 	case f.Channel == Voice && f.Kind != CallBack && !r.policy.VoiceReminders: // N10
 		return drop(WhyNoVoice), nil
 	case f.Paused:
 		return Verdict{Do: DoWait, Until: now.Add(pausedWait)}, nil
 	}
-	if why := replyHolds(f); why != "" {
+	if why := r.replyHolds(f); why != "" {
 		return drop(why), nil
 	}
 	if trait.Reminder {
@@ -104,7 +108,32 @@ func (r *Rules) timely(f Facts, trait Trait, now time.Time) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, fmt.Errorf("words of %s: %w", f.Kind, err)
 	}
-	return Verdict{Do: DoSend, Body: body}, nil
+	return r.fits(body), nil
+}
+
+// fits sends a text that is no longer than sms_max_segments, and drops a longer one: it is our words that
+// are wrong, and cutting them would make them untrue (N7).
+func (r *Rules) fits(body string) Verdict {
+	if r.segments != nil && r.segments(body) > r.policy.SMSMaxSegments {
+		return drop(WhyTooLong)
+	}
+	return Verdict{Do: DoSend, Body: body}
+}
+
+// MeasureWith has the rules count the segments of every text with count before it goes (N7).
+func (r *Rules) MeasureWith(count func(text string) int) *Rules {
+	r.segments = count
+	return r
+}
+
+// consents reports whether a consent counts: its basis is one of sms_basis (O1). Whatever is not the
+// application's number is the person's own yes, by text, key, speech or letter.
+func (r *Rules) consents(given, fromApplication bool) bool {
+	basis := "opt_in"
+	if fromApplication {
+		basis = "application"
+	}
+	return given && slices.Contains(r.policy.SMSBasis, basis)
 }
 
 // sift leaves the reasons that hold and gives the others back (N1).
@@ -130,11 +159,11 @@ func whyNone(untrue []Untrue) string {
 }
 
 // replyHolds says why the words of an answer are not true any more; empty when they are.
-func replyHolds(f Facts) string {
+func (r *Rules) replyHolds(f Facts) string {
 	switch {
 	case f.Kind == OptOutConfirm && !f.OptedOut:
 		return WhyBackAgain
-	case f.Kind == OptInConfirm && (!f.Consent || f.OptedOut):
+	case f.Kind == OptInConfirm && (!r.consents(f.Consent, f.FromApplication) || f.OptedOut):
 		return WhyNotOn
 	}
 	return ""

@@ -88,8 +88,13 @@ type Authorization struct {
 	TextTo    string // E.164 where texts of this payment go; empty = none
 	TextAsked bool   // the caller said yes on this call
 	Reference string // filled in by the desk
-	// CountsFrom is filled in by the desk too: zero, or since when the money counts as received because it
-	// replaces a payment that failed (L3).
+	// Account and Kind say whose bill is paid, and CallBegan when the call came in: who called before the due
+	// instant may authorize within the tolerance after it (C6).
+	Account   string
+	Kind      billing.Kind
+	CallBegan time.Time
+	// CountsFrom is filled in by the checkout: zero, or since when the money counts as received, because it
+	// replaces a payment that failed (L3) or came within the tolerance (C6).
 	CountsFrom time.Time
 }
 
@@ -174,7 +179,7 @@ func (d *Checkout) Tokenize(ctx context.Context, key string, t Token) (Attempt, 
 // Any other error leaves open whether it was recorded: calling again with the same key tells.
 func (d *Checkout) Authorize(ctx context.Context, a Authorization) (Attempt, error) {
 	var err error
-	if a.CountsFrom, err = d.countsFrom(ctx, a.Key, d.clock.Now()); err != nil {
+	if a.CountsFrom, err = d.countsFrom(ctx, a, d.clock.Now()); err != nil {
 		return Attempt{}, err
 	}
 	allowed := func(l LimitCounts, of Attempt) error {

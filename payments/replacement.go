@@ -26,21 +26,25 @@ func (d *Checkout) WithReplacementWindow(cal *billing.Calendar) *Checkout {
 	return d
 }
 
-// held is since when a payment that is authorized now counts as received: the instant of one whose caller was asked to
-// wait, was in time, and learned afterwards that it had failed. Zero: it counts as any other.
-func (d *Checkout) countsFrom(ctx context.Context, key string, now time.Time) (time.Time, error) {
-	hold := d.policy.DeclinedHoldHours.Duration()
-	if d.calendar == nil || hold <= 0 {
+// countsFrom returns since when a payment that is authorized now counts as received: from a failed one that it
+// replaces (L3), or from the due instant that it missed by no more than the tolerance (C6). Zero: from now.
+func (d *Checkout) countsFrom(ctx context.Context, a Authorization, now time.Time) (time.Time, error) {
+	if d.calendar == nil {
 		return time.Time{}, nil
 	}
-	failures, err := d.store.UnheardFailures(ctx, key, now.Add(-hold-longestText))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("look for failed payments: %w", err)
+	if hold := d.policy.DeclinedHoldHours.Duration(); hold > 0 {
+		failures, err := d.store.UnheardFailures(ctx, a.Key, now.Add(-hold-longestText))
+		if err != nil {
+			return time.Time{}, fmt.Errorf("look for failed payments: %w", err)
+		}
+		if from := oldestHeldInstant(failures, now, hold, d.calendar); !from.IsZero() {
+			return from, nil
+		}
 	}
-	return oldestHeldInstant(failures, now, hold, d.calendar), nil
+	return d.calendar.InTolerance(a.Kind, a.Account, a.CallBegan, now), nil
 }
 
-// countsFrom is the oldest failure that still holds and with which the money meets a due instant that it misses without.
+// oldestHeldInstant is that of the oldest failure that still holds and with which the money meets a due instant that it misses without.
 func oldestHeldInstant(failures []UnheardFailure, now time.Time, hold time.Duration, cal *billing.Calendar) time.Time {
 	for _, f := range failures {
 		if !now.After(f.ToldAt.Add(hold)) && cal.FellDue(f.Kind, f.Account, f.CountsFrom, now) {

@@ -28,8 +28,8 @@ func (s *Store) Arrives(ctx context.Context, number string) (bool, error) {
 }
 
 // Textable says whether payment texts may go to a number: consent is in force and nothing suppresses it.
-func (s *Store) Textable(ctx context.Context, number string) (bool, error) {
-	ok, err := s.q.Textable(ctx, number)
+func (s *Store) Textable(ctx context.Context, number string, basis []string) (bool, error) {
+	ok, err := s.q.Textable(ctx, db.TextableParams{Number: number, Basis: basis})
 	if err != nil {
 		return false, fmt.Errorf("ask whether a number can be texted: %w", err)
 	}

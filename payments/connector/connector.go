@@ -48,6 +48,8 @@ type Config struct {
 	Tokenizer      Tokenizer
 	// CheckRouting says "ok", or why a routing number cannot be one (E10).
 	CheckRouting func(string) string
+	// MinDigits and MaxDigits bound a bank account number (E11). Default: 4 and 17, as NACHA has it.
+	MinDigits, MaxDigits int
 	// Now is the machine's clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -103,6 +105,12 @@ func Handler(cfg Config) http.Handler {
 	}
 	if cfg.WorkFor == 0 {
 		cfg.WorkFor = time.Minute
+	}
+	if cfg.MinDigits == 0 {
+		cfg.MinDigits = 4
+	}
+	if cfg.MaxDigits == 0 {
+		cfg.MaxDigits = 17
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -197,7 +205,7 @@ func (h *handler) check(f form) (BankAccount, outcome) {
 		return BankAccount{}, badReference
 	case h.cfg.CheckRouting(f.routing) != "ok":
 		return BankAccount{}, badRouting
-	case len(f.account) < 4 || len(f.account) > 17 || !digitsOnly(f.account): // E11
+	case len(f.account) < h.cfg.MinDigits || len(f.account) > h.cfg.MaxDigits || !digitsOnly(f.account): // E11: digits, neither too few nor too many
 		return BankAccount{}, badAccount
 	case !known:
 		return BankAccount{}, badType
