@@ -12,38 +12,38 @@ const AgentLanguage = voiceprompts.Reference
 // ErrUnknownRef says that a reference in a whisper's address is none of ours, or no longer.
 var ErrUnknownRef = errors.New("handoff: no hand-over has this reference")
 
-// Context is what the person hears before taking a call, and sees beside it (H3): no secrets, and no
+// CallerContext is what the person hears before taking a call, and sees beside it (H3): no secrets, and no
 // digits beyond the last four. The zero Context is a call of which nothing can be looked up.
-type Context struct {
+type CallerContext struct {
 	Tier      string // T0, T1, T2, T3; empty: nothing is known
 	Account   string // last four; may be empty
 	Lang      string // the caller's
 	Doing     string // the step that the caller came from
-	Bill      Bill
-	Payment   Payment
+	Bill      BillState
+	Payment   PaymentState
 	TriesLeft int // to prove an identity; below zero: not known
 }
 
-// Bill is how the account stands.
-type Bill string
+// BillState is how the account stands.
+type BillState string
 
 // States of a bill; empty is not known, or not the person's business yet (below T2).
 const (
-	BillClear Bill = "clear"
-	BillDue   Bill = "due"
-	BillLate  Bill = "late"
+	BillClear BillState = "clear"
+	BillDue   BillState = "due"
+	BillLate  BillState = "late"
 )
 
-// Payment is what became of the money of the call.
-type Payment string
+// PaymentState is what became of the money of the call.
+type PaymentState string
 
 // States of the money. The empty one is: none under way.
 const (
-	PaymentNone     Payment = ""
-	PaymentOpen     Payment = "open"    // authorized, outcome not known: no other may be taken
-	PaymentUnknown  Payment = "unknown" // perhaps authorized: no other may be taken unseen
-	PaymentTaken    Payment = "taken"
-	PaymentDeclined Payment = "declined"
+	PaymentNone     PaymentState = ""
+	PaymentOpen     PaymentState = "open"    // authorized, outcome not known: no other may be taken
+	PaymentUnknown  PaymentState = "unknown" // perhaps authorized: no other may be taken unseen
+	PaymentTaken    PaymentState = "taken"
+	PaymentDeclined PaymentState = "declined"
 )
 
 // Phrase is one prompt and what stands in its gaps.
@@ -52,10 +52,10 @@ type Phrase struct {
 	Args map[string]any
 }
 
-// Words is what the person hears of a caller: who, what is proven, in which language, what was being
+// WhisperPhrases is what the person hears of a caller: who, what is proven, in which language, what was being
 // done, and last the money, because it is what must not be forgotten. speaks is the English name of
 // the caller's language; empty says nothing of it.
-func Words(c Context, speaks string) []Phrase {
+func WhisperPhrases(c CallerContext, speaks string) []Phrase {
 	said := []Phrase{{Key: "agent-caller"}}
 	if c.Tier == "" {
 		said = append(said, Phrase{Key: "agent-nothing-known"})
@@ -76,7 +76,7 @@ func Words(c Context, speaks string) []Phrase {
 }
 
 // who says what is proven; tries are of interest only where there is something left to prove.
-func who(c Context) []Phrase {
+func who(c CallerContext) []Phrase {
 	var account map[string]any
 	if last := voiceprompts.LastFour(AgentLanguage, c.Account); last != "" {
 		account = map[string]any{"Last": last}
@@ -99,7 +99,7 @@ func who(c Context) []Phrase {
 }
 
 // money falls back to the sentence that risks nothing: a state that it does not know may be an open payment.
-func money(p Payment) string {
+func money(p PaymentState) string {
 	switch p {
 	case PaymentNone:
 		return "agent-pay-none"
@@ -113,7 +113,7 @@ func money(p Payment) string {
 	return "agent-pay-unknown"
 }
 
-var bills = map[Bill]string{BillClear: "agent-bill-clear", BillDue: "agent-bill-due", BillLate: "agent-bill-late"}
+var bills = map[BillState]string{BillClear: "agent-bill-clear", BillDue: "agent-bill-due", BillLate: "agent-bill-late"}
 
 // doing puts the steps of the conversation in words. A step that is not here is not spoken of.
 var doing = map[string]string{

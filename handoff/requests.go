@@ -24,8 +24,8 @@ type Request struct {
 	At       time.Time
 	Tier     string // of a hand-over
 	Doing    string
-	Payment  Payment // as it was when the caller was sent on
-	Outcome  Outcome // of a hand-over; empty while it rings
+	Payment  PaymentState // as it was when the caller was sent on
+	Outcome  Outcome      // of a hand-over; empty while it rings
 	DoneAt   time.Time
 	Open     bool // somebody has to see to it
 }

@@ -6,8 +6,8 @@ import "context"
 type Callable interface {
 	// MayBeAsked: the owner of the number has neither agreed to reminder calls nor refused them.
 	MayBeAsked(ctx context.Context, number string) (bool, error)
-	// Agrees records the consent, in the words that were spoken. cause names the call and turn.
-	Agrees(ctx context.Context, number, words, cause string) error
+	// ConsentToCalls records the consent, in the words that were spoken. cause names the call and turn.
+	ConsentToCalls(ctx context.Context, number, words, cause string) error
 }
 
 // mayOfferCalls offers reminder calls once, where no text arrives: to a caller who has proven who they are, and
@@ -32,7 +32,7 @@ func agreeToCalls(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	if err := c.Callable.Agrees(ctx, c.Caller, c.Said.Words, c.cause()); err != nil {
+	if err := c.Callable.ConsentToCalls(ctx, c.Caller, c.Said.Words, c.cause()); err != nil {
 		return c.stumbled(err)
 	}
 	c.say("calls-agreed", callerEnding(c))

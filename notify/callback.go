@@ -33,26 +33,26 @@ func CallState(status string) (State, bool) {
 }
 
 // dial places the call of a claim.
-func (c *Courier) dial(ctx context.Context, claim Claim) (*Report, error) {
+func (c *Sender) dial(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	sid, err := c.opts.Dialer.Dial(ctx, claim.Number, claim.Reference)
 	if err != nil {
 		return nil, c.notSent(ctx, claim, sendError(err))
 	}
-	return &Report{Reference: claim.Reference, SID: sid, State: Accepted}, nil
+	return &DeliveryReport{Reference: claim.Reference, SID: sid, State: Accepted}, nil
 }
 
 // notRung settles a call whose create has no answer: it would have rung by now, and its webhooks would
 // have told. There is nothing to look for.
-func (c *Courier) notRung(ctx context.Context, claim Claim) error {
+func (c *Sender) notRung(ctx context.Context, claim ClaimedNotice) error {
 	now := c.clock.Now()
-	claim.Looks = len(lookAfter)
+	claim.Lookups = len(lookAfter)
 	return c.record(ctx, claim, notFound(claim, now), now)
 }
 
 // callBack is the answer to PAY and CALL: we call that same number at once, at any hour, because its
 // owner asks (N8). What it may not have is told about in the way of any other text.
 func (in *Inbox) callBack(t Incoming, answer Reply, f NumberFacts, now time.Time) Effect {
-	if f.CallComing {
+	if f.CallPending {
 		return Effect{} // it rings, or will
 	}
 	today, recent := 0, false
@@ -87,9 +87,9 @@ func (in *Inbox) NoMoreCalls(ctx context.Context, number, cause string) error {
 	return nil
 }
 
-// Agrees records that the owner of a number wants reminder calls (O1, N10). The caller of this has proven who they
+// ConsentToCalls records that the owner of a number wants reminder calls (O1, N10). The caller of this has proven who they
 // are, and the number is theirs; words are what they were asked.
-func (in *Inbox) Agrees(ctx context.Context, number, words, cause string) error {
+func (in *Inbox) ConsentToCalls(ctx context.Context, number, words, cause string) error {
 	err := in.book.ChangeConsent(ctx, number, in.clock.Now(), func(NumberFacts) Effect {
 		return Effect{Calls: &Consent{Number: number, Source: FromKey, Words: words + " (key 1, " + cause + ")"}}
 	})
@@ -99,9 +99,9 @@ func (in *Inbox) Agrees(ctx context.Context, number, words, cause string) error 
 	return nil
 }
 
-// CallsBack makes PAY and CALL be answered by a call. Without it, where nobody can place one, a person
+// WithCallBacks makes PAY and CALL be answered by a call. Without it, where nobody can place one, a person
 // is asked to.
-func (in *Inbox) CallsBack() *Inbox {
+func (in *Inbox) WithCallBacks() *Inbox {
 	in.calls = true
 	return in
 }

@@ -40,7 +40,7 @@ func TestN8WhoIsCalled(t *testing.T) {
 		{name: "in the night", body: "PAY", at: "2026-12-23T03:00:00-05:00", want: called},
 		{name: "a stranger", body: "PAY", from: "+16045550199", want: called},
 		{name: "who wants no texts", body: "PAY", facts: notify.NumberFacts{Suppressed: notify.FromTwilio}, want: called},
-		{name: "a call is on its way", body: "PAY", facts: notify.NumberFacts{CallComing: true}, want: effect{}},
+		{name: "a call is on its way", body: "PAY", facts: notify.NumberFacts{CallPending: true}, want: effect{}},
 		{name: "ten minutes after the last", body: "PAY", facts: ago(10 * time.Minute), want: called},
 		{name: "before that", body: "PAY", facts: ago(10*time.Minute - time.Second), want: helps},
 		{name: "before that, and helped today", body: "PAY", facts: helped, want: effect{}},
@@ -60,7 +60,7 @@ func TestN8WhoIsCalled(t *testing.T) {
 				from = c.from
 			}
 			d := &desk{facts: c.facts}
-			if err := newInbox(t, d, at).CallsBack().Receive(context.Background(), notify.Incoming{SID: "SM1", From: from, Body: c.body}); err != nil {
+			if err := newInbox(t, d, at).WithCallBacks().Receive(context.Background(), notify.Incoming{SID: "SM1", From: from, Body: c.body}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, effectOf(d.effect)); diff != "" {
@@ -82,7 +82,7 @@ func TestLoopsEnd(t *testing.T) {
 		"cancel payment": {"task": "text-to-read"},
 	} {
 		d := &desk{facts: tired}
-		if err := newInbox(t, d, instant(t, noon)).CallsBack().Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: body}); err != nil {
+		if err := newInbox(t, d, instant(t, noon)).WithCallBacks().Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: body}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, effectOf(d.effect)); diff != "" {
@@ -151,17 +151,17 @@ func TestN2DecideCalls(t *testing.T) {
 		kind   notify.Kind
 		change func(*notify.Facts)
 		policy func(*billing.Policy)
-		do     notify.Do
+		do     notify.Action
 		why    string
 	}{
-		{name: "asked for, at night", kind: notify.CallBack, do: notify.DoSend},
-		{name: "asked for, in spite of an opt-out", kind: notify.CallBack, change: func(f *notify.Facts) { f.OptedOut, f.ByRequest = true, true }, do: notify.DoSend},
-		{name: "every kind is stopped", kind: notify.CallBack, change: func(f *notify.Facts) { f.Paused = true }, do: notify.DoWait},
-		{name: "a reminder, where policy has none", kind: notify.DueSoon, change: func(f *notify.Facts) { f.Consent = true }, do: notify.DoDrop, why: notify.WhyNoVoice},
+		{name: "asked for, at night", kind: notify.CallBack, do: notify.ActionSend},
+		{name: "asked for, in spite of an opt-out", kind: notify.CallBack, change: func(f *notify.Facts) { f.OptedOut, f.ByRequest = true, true }, do: notify.ActionSend},
+		{name: "every kind is stopped", kind: notify.CallBack, change: func(f *notify.Facts) { f.Paused = true }, do: notify.ActionWait},
+		{name: "a reminder, where policy has none", kind: notify.DueSoon, change: func(f *notify.Facts) { f.Consent = true }, do: notify.ActionDrop, why: notify.WhyNoVoice},
 		{name: "a reminder without consent to calls", kind: notify.DueSoon, policy: func(p *billing.Policy) { p.VoiceReminders = true },
-			change: func(f *notify.Facts) { f.Consent = false }, do: notify.DoDrop, why: notify.WhyNoConsent},
+			change: func(f *notify.Facts) { f.Consent = false }, do: notify.ActionDrop, why: notify.WhyNoConsent},
 		{name: "a reminder to somebody who wants no calls", kind: notify.DueSoon, policy: func(p *billing.Policy) { p.VoiceReminders = true },
-			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.DoSuppress, why: notify.WhyOptedOut},
+			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.ActionSuppress, why: notify.WhyOptedOut},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			change := func(*billing.Policy) {}
@@ -174,8 +174,8 @@ func TestN2DecideCalls(t *testing.T) {
 				c.change(&f)
 			}
 			v, err := newRules(t, change).Decide(f, instant(t, night))
-			if err != nil || v.Do != c.do || v.Why != c.why || v.Body != "" {
-				t.Errorf("%s %q %q, %v", v.Do, v.Why, v.Body, err)
+			if err != nil || v.Action != c.do || v.Why != c.why || v.Body != "" {
+				t.Errorf("%s %q %q, %v", v.Action, v.Why, v.Body, err)
 			}
 		})
 	}

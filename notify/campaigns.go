@@ -52,7 +52,7 @@ var retryAfter = []time.Duration{15 * time.Minute, 2 * time.Hour}
 // a passing reason, and within the window in which its words are true. retries counts those before
 // it. An answer is not repeated: its moment is over. A written notice becomes a letter instead (E6).
 func RetryAt(k Kind, t Trouble, retries int, at, notAfter time.Time) (time.Time, bool) {
-	trait, known := k.Traits()
+	trait, known := k.Spec()
 	if !known || trait.Reply || k == TelWrittenNotice || t != TryLater || retries >= len(retryAfter) {
 		return time.Time{}, false
 	}

@@ -13,10 +13,10 @@ import (
 // carry does for each claim of a batch what its state asks for, some side by side, and writes what the
 // carrier has taken all at once. What follows a request is written even when ctx has ended meanwhile:
 // then more than ever.
-func (c *Courier) carry(ctx context.Context, claims []Claim, until time.Time) error {
-	reports, failed := make([]*Report, len(claims)), make([]error, len(claims))
+func (c *Sender) carry(ctx context.Context, claims []ClaimedNotice, until time.Time) error {
+	reports, failed := make([]*DeliveryReport, len(claims)), make([]error, len(claims))
 	each(len(claims), c.opts.AtOnce, func(i int) { reports[i], failed[i] = c.one(ctx, claims[i], until) })
-	var list []Report
+	var list []DeliveryReport
 	probe := false
 	for i, r := range reports {
 		if r != nil {
@@ -40,9 +40,9 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // one makes the one request that a claim asks for. A report is what the carrier has, still to be written;
 // everything else it has written itself.
-func (c *Courier) one(ctx context.Context, claim Claim, until time.Time) (*Report, error) {
+func (c *Sender) one(ctx context.Context, claim ClaimedNotice, until time.Time) (*DeliveryReport, error) {
 	switch {
-	case claim.State == Unsure:
+	case claim.State == Unknown:
 		return c.look(ctx, claim)
 	case claim.State == Accepted, claim.State == Sent:
 		return nil, c.poll(ctx, claim)
@@ -87,15 +87,15 @@ func each(n, atOnce int, f func(i int)) {
 }
 
 // giveBack puts a claim back whose create has not begun: it did not leave, and does not count.
-func (c *Courier) giveBack(ctx context.Context, claim Claim) error {
+func (c *Sender) giveBack(ctx context.Context, claim ClaimedNotice) error {
 	after, cancel := afterwards(ctx)
 	defer cancel()
 	now := c.clock.Now()
-	return c.record(after, claim, Result{State: Planned, NotSent: true, Again: now, Why: "its batch took too long"}, now)
+	return c.record(after, claim, SendResult{State: Planned, NotSent: true, RetryAt: now, Why: "its batch took too long"}, now)
 }
 
 // create makes the one request.
-func (c *Courier) create(ctx context.Context, claim Claim) (*Report, error) {
+func (c *Sender) create(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	sid, status, err := c.texter.SendSMS(ctx, claim.Number, claim.Body, c.callback(claim.Reference))
 	if err != nil {
 		return nil, c.notSent(ctx, claim, sendError(err))
@@ -103,55 +103,55 @@ func (c *Courier) create(ctx context.Context, claim Claim) (*Report, error) {
 	return accepted(claim, sid, status, 0, ""), nil
 }
 
-func (c *Courier) callback(reference string) string {
+func (c *Sender) callback(reference string) string {
 	return c.opts.StatusCallback + "?n=" + url.QueryEscape(reference)
 }
 
 // accepted says that the carrier has the text. It goes the way of a callback and not through the fence:
 // whoever learns of a text that exists must be able to say so.
-func accepted(claim Claim, sid, status string, code int, t Trouble) *Report {
+func accepted(claim ClaimedNotice, sid, status string, code int, t Trouble) *DeliveryReport {
 	state, known := stateOf(status)
 	if !known {
 		state = Accepted
 	}
-	return &Report{Reference: claim.Reference, SID: sid, State: state, Code: code, Trouble: t}
+	return &DeliveryReport{Reference: claim.Reference, SID: sid, State: state, Code: code, Trouble: t}
 }
 
 // notSent writes what a failed create proves.
-func (c *Courier) notSent(ctx context.Context, claim Claim, e *SendError) error {
+func (c *Sender) notSent(ctx context.Context, claim ClaimedNotice, e *SendError) error {
 	after, cancel := afterwards(ctx)
 	defer cancel()
 	now := c.clock.Now()
-	r := Result{Code: e.Code, Trouble: e.Trouble}
+	r := SendResult{Code: e.Code, Trouble: e.Trouble}
 	switch {
-	case e.Kind == RateLimited, e.Kind == Refused && e.Trouble == TryLater: // 21611: the sender's queue is full for hours
-		r.State, r.NotSent, r.Again, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "the carrier asks to wait"
-	case e.Kind == Refused, e.Kind == AccountFault && abroad[e.Code]:
+	case e.Kind == SendRateLimited, e.Kind == SendRefused && e.Trouble == TryLater: // 21611: the sender's queue is full for hours
+		r.State, r.NotSent, r.RetryAt, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "the carrier asks to wait"
+	case e.Kind == SendRefused, e.Kind == SendAccountFault && abroad[e.Code]:
 		r.State, r.Why = Failed, "refused: "+string(e.Trouble)
 		if e.Trouble == OptedOut {
 			r.State, r.Why = Suppressed, WhyOptedOut
 		}
 		c.deliveries.alarm(claim.Kind, e.Code, e.Trouble)
-	case e.Kind == AccountFault:
+	case e.Kind == SendAccountFault:
 		c.log.Error("our account or sender at the carrier is at fault: texts wait", "kind", string(claim.Kind), "code", e.Code)
-		r.State, r.NotSent, r.Again, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "our account is at fault"
+		r.State, r.NotSent, r.RetryAt, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "our account is at fault"
 	default:
 		c.log.Warn("the carrier gave no answer to a create", "kind", string(claim.Kind), "notice", claim.ID)
-		r.State, r.Again = Unsure, claim.TriedAt.Add(lookAfter[0])
+		r.State, r.RetryAt = Unknown, claim.TriedAt.Add(lookAfter[0])
 	}
 	return c.record(after, claim, r, now)
 }
 
 // backoff doubles from 1 s to 5 minutes, half of it by chance, so that couriers do not come back
 // together.
-func (c *Courier) backoff(waits int) time.Duration {
+func (c *Sender) backoff(waits int) time.Duration {
 	whole := min(time.Second<<min(waits, 10), 5*time.Minute)
 	return whole/2 + time.Duration(c.rand(int(whole/time.Millisecond/2)+1))*time.Millisecond
 }
 
-func (c *Courier) record(ctx context.Context, claim Claim, r Result, now time.Time) error {
+func (c *Sender) record(ctx context.Context, claim ClaimedNotice, r SendResult, now time.Time) error {
 	err := c.book.RecordNotice(ctx, claim, r, now)
-	if errors.Is(err, ErrOvertaken) {
+	if errors.Is(err, ErrSuperseded) {
 		return nil
 	}
 	if err != nil {

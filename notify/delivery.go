@@ -6,17 +6,17 @@ import (
 	"log/slog"
 )
 
-// Deliveries takes the carrier's word on what became of texts. States only move forward, so
+// DeliveryTracker takes the carrier's word on what became of texts. States only move forward, so
 // callbacks may be repeated, late, early or out of order.
-type Deliveries struct {
-	book  Book
+type DeliveryTracker struct {
+	book  NoticeStore
 	clock Clock
 	log   *slog.Logger
 	ended func(k Kind, s State, why string)
 }
 
-// Delivery is a status callback of the carrier.
-type Delivery struct {
+// StatusCallback is a status callback of the carrier.
+type StatusCallback struct {
 	Reference string // from our own address
 	SID       string
 	Status    string
@@ -24,30 +24,30 @@ type Delivery struct {
 	Trouble   Trouble
 }
 
-// NewDeliveries puts it together. ended is told of every state a notice came to; it may be nil.
-func NewDeliveries(book Book, clock Clock, log *slog.Logger, ended func(k Kind, s State, why string)) *Deliveries {
+// NewDeliveryTracker puts it together. ended is told of every state a notice came to; it may be nil.
+func NewDeliveryTracker(book NoticeStore, clock Clock, log *slog.Logger, ended func(k Kind, s State, why string)) *DeliveryTracker {
 	if ended == nil {
 		ended = func(Kind, State, string) {}
 	}
-	return &Deliveries{book: book, clock: clock, log: log, ended: ended}
+	return &DeliveryTracker{book: book, clock: clock, log: log, ended: ended}
 }
 
 // Delivered takes one status callback. ErrNoSuchText when nothing of ours carries the reference.
-func (d *Deliveries) Delivered(ctx context.Context, in Delivery) error {
+func (d *DeliveryTracker) Delivered(ctx context.Context, in StatusCallback) error {
 	state, known := stateOf(in.Status)
 	if !known {
 		d.log.Warn("a word for a text's status that we do not know", "message", in.SID)
 		return nil
 	}
-	got, err := d.report(ctx, Report{Reference: in.Reference, SID: in.SID, State: state, Code: in.Code, Trouble: in.Trouble})
-	if err == nil && got[0].Nobody {
+	got, err := d.report(ctx, DeliveryReport{Reference: in.Reference, SID: in.SID, State: state, Code: in.Code, Trouble: in.Trouble})
+	if err == nil && got[0].NoSuchText {
 		return ErrNoSuchText
 	}
 	return err
 }
 
 // report writes the carrier's word on some texts at once.
-func (d *Deliveries) report(ctx context.Context, list ...Report) ([]Reported, error) {
+func (d *DeliveryTracker) report(ctx context.Context, list ...DeliveryReport) ([]ReportResult, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -62,13 +62,13 @@ func (d *Deliveries) report(ctx context.Context, list ...Report) ([]Reported, er
 		}
 		r.PollAt = pollAt(r.State, now)
 	}
-	all, err := d.book.ReportNotices(ctx, list, now)
+	all, err := d.book.RecordReports(ctx, list, now)
 	if err != nil {
 		return nil, fmt.Errorf("report notices: %w", err)
 	}
 	for i, r := range list {
 		got := all[i]
-		if got.Twice {
+		if got.SentTwice {
 			d.log.Error("one notice went out as two texts", "kind", string(got.Kind), "message", r.SID)
 		}
 		if got.Changed {
@@ -80,8 +80,8 @@ func (d *Deliveries) report(ctx context.Context, list ...Report) ([]Reported, er
 }
 
 // alarm logs what only a person can mend: more texts of the kind will meet the same fate.
-func (d *Deliveries) alarm(k Kind, code int, t Trouble) {
-	if t.Alarms() && !abroad[code] {
+func (d *DeliveryTracker) alarm(k Kind, code int, t Trouble) {
+	if t.NeedsAlarm() && !abroad[code] {
 		d.log.Error("the carrier refuses our texts: mend the sender or the words", "kind", string(k), "code", code, "trouble", string(t))
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Inbox takes the texts that come in and every other wish about texts, from a key or an agent.
 // What it decides is written in one transaction: who wanted it, what it changed, and our one answer.
 type Inbox struct {
-	book     InboxBook
+	book     InboundStore
 	classify *Classifier
 	cal      *billing.Calendar
 	policy   billing.Policy
@@ -26,17 +26,17 @@ type Inbox struct {
 	calls    bool // PAY and CALL are answered by a call
 }
 
-// InboxBook is the inbox's part of the book.
-type InboxBook interface {
+// InboundStore is the inbox's part of the book.
+type InboundStore interface {
 	// ReceiveText keeps a text and carries decide's effect out, in one transaction. The same SID
-	// again is ErrSeenBefore and changes nothing.
+	// again is ErrDuplicateText and changes nothing.
 	ReceiveText(ctx context.Context, t InboundText, at time.Time, decide func(NumberFacts) Effect) error
 	// ChangeConsent carries decide's effect on a number out, in one transaction.
 	ChangeConsent(ctx context.Context, number string, at time.Time, decide func(NumberFacts) Effect) error
 }
 
-// ErrSeenBefore: this text was taken in already.
-var ErrSeenBefore = errors.New("notify: this text was taken in already")
+// ErrDuplicateText: this text was taken in already.
+var ErrDuplicateText = errors.New("notify: this text was taken in already")
 
 // Incoming is a text as it arrives.
 type Incoming struct {
@@ -56,13 +56,13 @@ type InboundText struct {
 
 // NumberFacts is what is known of a number when a wish about it is carried out.
 type NumberFacts struct {
-	Suppressed Source      // of the suppression in force; empty: none
-	Language   string      // of the member whose number it is; empty: nobody's
-	Zone       string      // likewise
-	LastHelp   time.Time   // newest help_reply; zero: none
-	Answers    int         // of ours to this number's texts in the last 24 hours
-	CallComing bool        // a call that it asked for is planned, rings or goes on
-	Calls      []time.Time // when those of the last day were placed
+	Suppressed  Source      // of the suppression in force; empty: none
+	Language    string      // of the member whose number it is; empty: nobody's
+	Zone        string      // likewise
+	LastHelp    time.Time   // newest help_reply; zero: none
+	Answers     int         // of ours to this number's texts in the last 24 hours
+	CallPending bool        // a call that it asked for is planned, rings or goes on
+	Calls       []time.Time // when those of the last day were placed
 }
 
 // Source says who or what switched texts off or on.
@@ -134,7 +134,7 @@ type Task struct {
 }
 
 // NewInbox puts an inbox together.
-func NewInbox(book InboxBook, p billing.Policy, cal *billing.Calendar, clock Clock, log *slog.Logger) *Inbox {
+func NewInbox(book InboundStore, p billing.Policy, cal *billing.Calendar, clock Clock, log *slog.Logger) *Inbox {
 	return &Inbox{book: book, classify: NewClassifier(p.OptOutWords), cal: cal, policy: p, clock: clock, log: log}
 }
 
@@ -146,7 +146,7 @@ func (in *Inbox) Receive(ctx context.Context, t Incoming) error {
 	err := in.book.ReceiveText(ctx, kept, now, func(f NumberFacts) Effect {
 		return in.effect(t, kept.Words, reading, twilio, f, now)
 	})
-	if errors.Is(err, ErrSeenBefore) {
+	if errors.Is(err, ErrDuplicateText) {
 		return nil
 	}
 	if err != nil {

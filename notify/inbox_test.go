@@ -208,7 +208,7 @@ func TestO1OptOutAndInByPhone(t *testing.T) {
 
 // TestReceiveTwice: the same text again is no error and changes nothing.
 func TestReceiveTwice(t *testing.T) {
-	d := &desk{err: notify.ErrSeenBefore}
+	d := &desk{err: notify.ErrDuplicateText}
 	if err := newInbox(t, d, instant(t, noon)).Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: "STOP"}); err != nil {
 		t.Error(err)
 	}

@@ -52,8 +52,8 @@ const (
 // CallBack is the call that a text asked for (N8). It is no text.
 const CallBack Kind = "call_back"
 
-// Trait says how a kind is treated before its own facts are looked at.
-type Trait struct {
+// KindSpec says how a kind is treated before its own facts are looked at.
+type KindSpec struct {
 	// Answer: it answers what the person just did, and so goes at any hour (N5).
 	Answer bool
 	// Capped: it counts towards the reminders of a month (N3).
@@ -71,7 +71,7 @@ type Trait struct {
 }
 
 // traits is the whole table. A kind that is missing here is never sent.
-var traits = map[Kind]Trait{
+var traits = map[Kind]KindSpec{
 	BillReady:   {Reminder: true, Capped: true},
 	DueSoon:     {Reminder: true, Capped: true},
 	DueToday:    {Reminder: true, Capped: true},
@@ -101,19 +101,19 @@ var traits = map[Kind]Trait{
 }
 
 // Kinds lists them all.
-func Kinds() []Kind { return kindsThat(func(Trait) bool { return true }) }
+func Kinds() []Kind { return kindsThat(func(KindSpec) bool { return true }) }
 
 // FirstKinds are the kinds that go before reminders: payment and AutoPay texts, answers, and the calls
 // that were asked for (N9).
-func FirstKinds() []Kind { return kindsThat(func(t Trait) bool { return !t.Capped }) }
+func FirstKinds() []Kind { return kindsThat(func(t KindSpec) bool { return !t.Capped }) }
 
 // CappedKinds are the reminders of which a month has only so many.
-func CappedKinds() []Kind { return kindsThat(func(t Trait) bool { return t.Capped }) }
+func CappedKinds() []Kind { return kindsThat(func(t KindSpec) bool { return t.Capped }) }
 
 // ReminderKinds are the kinds that rest on what accounts owe.
-func ReminderKinds() []Kind { return kindsThat(func(t Trait) bool { return t.Reminder }) }
+func ReminderKinds() []Kind { return kindsThat(func(t KindSpec) bool { return t.Reminder }) }
 
-func kindsThat(fit func(Trait) bool) []Kind {
+func kindsThat(fit func(KindSpec) bool) []Kind {
 	var kinds []Kind
 	for k, t := range traits {
 		if fit(t) {
@@ -124,8 +124,8 @@ func kindsThat(fit func(Trait) bool) []Kind {
 	return kinds
 }
 
-// Traits looks a kind up; false for a word that is no kind.
-func (k Kind) Traits() (Trait, bool) {
+// Spec looks a kind up; false for a word that is no kind.
+func (k Kind) Spec() (KindSpec, bool) {
 	t, ok := traits[k]
 	return t, ok
 }

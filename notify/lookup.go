@@ -35,30 +35,30 @@ const (
 
 // match picks the text that a claim in doubt has become. Number, exact words, sender and time are
 // all there is: the carrier does not tell our reference. One that may be another notice's is nobody's.
-func match(c Claim, texts []Found, s Siblings) (Found, finding) {
-	var candidates []Found
+func match(c ClaimedNotice, texts []CarrierText, s Similar) (CarrierText, finding) {
+	var candidates []CarrierText
 	for _, f := range texts {
-		if f.Ours && f.Body == c.Body && !slices.Contains(s.Known, f.SID) && aroundCreate(c, f.CreatedAt) {
+		if f.Ours && f.Body == c.Body && !slices.Contains(s.SIDs, f.SID) && aroundCreate(c, f.CreatedAt) {
 			candidates = append(candidates, f)
 		}
 	}
 	switch {
 	case len(candidates) == 0:
-		return Found{}, foundNone
-	case len(candidates) == 1 && s.Twins == 0:
+		return CarrierText{}, foundNone
+	case len(candidates) == 1 && s.InDoubt == 0:
 		return candidates[0], foundOne
 	}
-	return Found{}, foundMany
+	return CarrierText{}, foundMany
 }
 
 // aroundCreate: a text whose instant the carrier does not tell may be ours.
-func aroundCreate(c Claim, created time.Time) bool {
+func aroundCreate(c ClaimedNotice, created time.Time) bool {
 	return created.IsZero() ||
 		!created.Before(c.TriedAt.Add(-createdBefore)) && !created.After(c.TriedAt.Add(createdAfter))
 }
 
 // look settles a claim in doubt, or puts it off to the next look.
-func (c *Courier) look(ctx context.Context, claim Claim) (*Report, error) {
+func (c *Sender) look(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	if claim.Channel == Voice {
 		return nil, c.notRung(ctx, claim)
 	}
@@ -67,9 +67,9 @@ func (c *Courier) look(ctx context.Context, claim Claim) (*Report, error) {
 		// Not looked at all: that proves nothing and counts for nothing.
 		c.log.Warn("look-up of a text failed", "notice", claim.ID, "error", sendError(err).Error())
 		now := c.clock.Now()
-		return nil, c.record(ctx, claim, Result{State: Unsure, Again: now.Add(c.backoff(6))}, now)
+		return nil, c.record(ctx, claim, SendResult{State: Unknown, RetryAt: now.Add(c.backoff(6))}, now)
 	}
-	siblings, err := c.book.NoticeSiblings(ctx, claim)
+	siblings, err := c.book.SimilarTexts(ctx, claim)
 	if err != nil {
 		return nil, fmt.Errorf("look up notice: %w", err)
 	}
@@ -80,31 +80,31 @@ func (c *Courier) look(ctx context.Context, claim Claim) (*Report, error) {
 		return accepted(claim, found.SID, found.Status, found.Code, found.Trouble), nil
 	case foundMany:
 		c.log.Error("a text may be either of two notices: neither is sent again", "notice", claim.ID, "kind", string(claim.Kind))
-		return nil, c.record(ctx, claim, Result{State: Unsure, Stuck: true, Why: "may be another notice's text"}, now)
+		return nil, c.record(ctx, claim, SendResult{State: Unknown, NeedsReview: true, Why: "may be another notice's text"}, now)
 	}
 	return nil, c.record(ctx, claim, notFound(claim, now), now)
 }
 
 // notFound: look again, or after the last look take the create for not accepted.
-func notFound(claim Claim, now time.Time) Result {
-	if next := claim.Looks + 1; next < len(lookAfter) {
-		return Result{State: Unsure, Looked: true, Again: claim.TriedAt.Add(lookAfter[next])}
+func notFound(claim ClaimedNotice, now time.Time) SendResult {
+	if next := claim.Lookups + 1; next < len(lookAfter) {
+		return SendResult{State: Unknown, LookupMissed: true, RetryAt: claim.TriedAt.Add(lookAfter[next])}
 	}
 	if claim.Creates < maxCreates {
-		return Result{State: Planned, Looked: true, Again: now, Why: "not accepted"}
+		return SendResult{State: Planned, LookupMissed: true, RetryAt: now, Why: "not accepted"}
 	}
-	return Result{State: Failed, Why: "not accepted twice"}
+	return SendResult{State: Failed, Why: "not accepted twice"}
 }
 
 // Poller asks the carrier for one text.
 type Poller interface {
 	// FetchSMS gives a text by its SID.
-	FetchSMS(ctx context.Context, sid string) (Found, error)
+	FetchSMS(ctx context.Context, sid string) (CarrierText, error)
 }
 
 // poll asks for a text that the carrier has and of which nothing more was heard: a callback may have
 // been lost. States only move forward, whoever tells of them.
-func (c *Courier) poll(ctx context.Context, claim Claim) error {
+func (c *Sender) poll(ctx context.Context, claim ClaimedNotice) error {
 	text, err := c.opts.Poller.FetchSMS(ctx, claim.SID)
 	now := c.clock.Now()
 	if err != nil {
@@ -112,7 +112,7 @@ func (c *Courier) poll(ctx context.Context, claim Claim) error {
 		return c.putPollOff(ctx, claim, now)
 	}
 	if state, known := stateOf(text.Status); known && state != claim.State {
-		if _, err := c.deliveries.report(ctx, Report{
+		if _, err := c.deliveries.report(ctx, DeliveryReport{
 			Reference: claim.Reference, SID: claim.SID, State: state, Code: text.Code, Trouble: text.Trouble,
 		}); err != nil || pollAt(state, now).IsZero() {
 			return err
@@ -122,14 +122,14 @@ func (c *Courier) poll(ctx context.Context, claim Claim) error {
 }
 
 // putPollOff says when to ask again. After the last time the state that we know stays the last word.
-func (c *Courier) putPollOff(ctx context.Context, claim Claim, now time.Time) error {
+func (c *Sender) putPollOff(ctx context.Context, claim ClaimedNotice, now time.Time) error {
 	var again time.Time
 	if next := claim.Polls + 1; next < len(pollAfter) {
 		again = now.Add(pollAfter[next])
 	} else if claim.State == Accepted {
 		c.log.Warn("the carrier does not say what became of a text", "notice", claim.ID, "kind", string(claim.Kind))
 	}
-	if err := c.book.PutPollOff(ctx, claim, again); err != nil {
+	if err := c.book.PostponePoll(ctx, claim, again); err != nil {
 		return fmt.Errorf("put a poll off: %w", err)
 	}
 	return nil

@@ -8,38 +8,38 @@ import (
 // TestMatch: number, exact words, sender and time are all there is; what may be another's is nobody's.
 func TestMatch(t *testing.T) {
 	tried := time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
-	claim := Claim{Body: "words", TriedAt: tried}
-	text := func(sid string, change ...func(*Found)) Found {
-		f := Found{SID: sid, Body: "words", Ours: true, CreatedAt: tried.Add(time.Second)}
+	claim := ClaimedNotice{Body: "words", TriedAt: tried}
+	text := func(sid string, change ...func(*CarrierText)) CarrierText {
+		f := CarrierText{SID: sid, Body: "words", Ours: true, CreatedAt: tried.Add(time.Second)}
 		for _, c := range change {
 			c(&f)
 		}
 		return f
 	}
-	created := func(after time.Duration) func(*Found) {
-		return func(f *Found) { f.CreatedAt = tried.Add(after) }
+	created := func(after time.Duration) func(*CarrierText) {
+		return func(f *CarrierText) { f.CreatedAt = tried.Add(after) }
 	}
 	tests := []struct {
 		name  string
-		texts []Found
-		known Siblings
+		texts []CarrierText
+		known Similar
 		want  finding
 		sid   string
 	}{
 		{name: "nothing there", want: foundNone},
-		{name: "there", texts: []Found{text("SM1")}, want: foundOne, sid: "SM1"},
-		{name: "five seconds early, by the carrier's clock", texts: []Found{text("SM1", created(-5*time.Second))}, want: foundOne, sid: "SM1"},
-		{name: "too early", texts: []Found{text("SM1", created(-6*time.Second))}, want: foundNone},
-		{name: "two minutes late", texts: []Found{text("SM1", created(2*time.Minute))}, want: foundOne, sid: "SM1"},
-		{name: "too late", texts: []Found{text("SM1", created(121*time.Second))}, want: foundNone},
-		{name: "no instant told", texts: []Found{text("SM1", func(f *Found) { f.CreatedAt = time.Time{} })}, want: foundOne, sid: "SM1"},
-		{name: "other words", texts: []Found{text("SM1", func(f *Found) { f.Body = "Words" })}, want: foundNone},
-		{name: "another sender", texts: []Found{text("SM1", func(f *Found) { f.Ours = false })}, want: foundNone},
-		{name: "another notice's", texts: []Found{text("SM1")}, known: Siblings{Known: []string{"SM1"}}, want: foundNone},
-		{name: "one of two is another notice's", texts: []Found{text("SM1"), text("SM2")}, known: Siblings{Known: []string{"SM1"}}, want: foundOne, sid: "SM2"},
-		{name: "two of the same", texts: []Found{text("SM1"), text("SM2")}, want: foundMany},
-		{name: "may be its twin's", texts: []Found{text("SM1")}, known: Siblings{Twins: 1}, want: foundMany},
-		{name: "nothing there, twin or not", known: Siblings{Twins: 1}, want: foundNone},
+		{name: "there", texts: []CarrierText{text("SM1")}, want: foundOne, sid: "SM1"},
+		{name: "five seconds early, by the carrier's clock", texts: []CarrierText{text("SM1", created(-5*time.Second))}, want: foundOne, sid: "SM1"},
+		{name: "too early", texts: []CarrierText{text("SM1", created(-6*time.Second))}, want: foundNone},
+		{name: "two minutes late", texts: []CarrierText{text("SM1", created(2*time.Minute))}, want: foundOne, sid: "SM1"},
+		{name: "too late", texts: []CarrierText{text("SM1", created(121*time.Second))}, want: foundNone},
+		{name: "no instant told", texts: []CarrierText{text("SM1", func(f *CarrierText) { f.CreatedAt = time.Time{} })}, want: foundOne, sid: "SM1"},
+		{name: "other words", texts: []CarrierText{text("SM1", func(f *CarrierText) { f.Body = "Words" })}, want: foundNone},
+		{name: "another sender", texts: []CarrierText{text("SM1", func(f *CarrierText) { f.Ours = false })}, want: foundNone},
+		{name: "another notice's", texts: []CarrierText{text("SM1")}, known: Similar{SIDs: []string{"SM1"}}, want: foundNone},
+		{name: "one of two is another notice's", texts: []CarrierText{text("SM1"), text("SM2")}, known: Similar{SIDs: []string{"SM1"}}, want: foundOne, sid: "SM2"},
+		{name: "two of the same", texts: []CarrierText{text("SM1"), text("SM2")}, want: foundMany},
+		{name: "may be its twin's", texts: []CarrierText{text("SM1")}, known: Similar{InDoubt: 1}, want: foundMany},
+		{name: "nothing there, twin or not", known: Similar{InDoubt: 1}, want: foundNone},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,8 +96,8 @@ func FuzzClassify(f *testing.F) {
 
 // TestBackoff: it grows to five minutes, keeps half of it by chance, and overflows nowhere.
 func TestBackoff(t *testing.T) {
-	least := &Courier{rand: func(int) int { return 0 }}
-	most := &Courier{rand: func(n int) int { return n - 1 }}
+	least := &Sender{rand: func(int) int { return 0 }}
+	most := &Sender{rand: func(n int) int { return n - 1 }}
 	for waits, whole := range map[int]time.Duration{0: time.Second, 3: 8 * time.Second, 8: 256 * time.Second, 9: 5 * time.Minute, 1000: 5 * time.Minute} {
 		if got := least.backoff(waits); got != whole/2 {
 			t.Errorf("after %d waits at least %s, want %s", waits, got, whole/2)

@@ -35,13 +35,13 @@ func (l SendLimits) Problems() []string {
 
 // Throttle is what all workers share: who has sent how much lately. Package store/limits keeps it.
 type Throttle interface {
-	// Take asks for room for texts and takes it for as many of them, from the first on, as there is
+	// Reserve asks for room for texts and takes it for as many of them, from the first on, as there is
 	// room for; all in one step.
-	Take(ctx context.Context, a Ask) (Room, error)
+	Reserve(ctx context.Context, a Reservation) (Grant, error)
 }
 
-// Ask is some texts that want to leave.
-type Ask struct {
+// Reservation is some texts that want to leave.
+type Reservation struct {
 	Sender   string
 	Segments []int // of each
 	First    bool  // no reminders: they may use the last part of what there is, and are not paced
@@ -53,9 +53,9 @@ type Ask struct {
 	Day               string  // the day that SegmentsPerDay counts
 }
 
-// Room is the answer.
-type Room struct {
-	Taken   int           // so many may go
+// Grant is the answer.
+type Grant struct {
+	Granted int           // so many may go
 	Wait    time.Duration // of the next one: when there may be room
 	DayFull bool          // of the next one: not today any more
 }
@@ -90,8 +90,8 @@ type PaceOptions struct {
 	Zone         *time.Location // whose midnight ends the sender's day
 }
 
-// PaceBy takes from the policy what it says of pacing.
-func PaceBy(l SendLimits, sender string, segments func(string) int, p billing.Policy, cal *billing.Calendar) PaceOptions {
+// PaceFromPolicy takes from the policy what it says of pacing.
+func PaceFromPolicy(l SendLimits, sender string, segments func(string) int, p billing.Policy, cal *billing.Calendar) PaceOptions {
 	return PaceOptions{
 		SendLimits: l, Sender: sender, CallbackRate: p.CallbackRate, CallSeconds: int(p.CallSeconds.Duration() / time.Second),
 		Segments: segments, Zone: cal.Zone(),
@@ -120,12 +120,12 @@ func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
 
 // admit makes what may go wait that has no room; the others have taken theirs. It is asked within the
 // transaction that claims the notices, and so asks no database: refresh has done that before.
-func (p *Pacer) admit(ctx context.Context, facts []Facts, verdicts []Verdict, now time.Time) error {
+func (p *Pacer) admit(ctx context.Context, facts []Facts, verdicts []Decision, now time.Time) error {
 	var first, later []int
 	for i, f := range facts {
-		trait, _ := f.Kind.Traits()
+		trait, _ := f.Kind.Spec()
 		switch {
-		case verdicts[i].Do != DoSend:
+		case verdicts[i].Action != ActionSend:
 		case f.Channel == Voice:
 			verdicts[i].putOff(p.admitCall(!trait.Capped), now)
 		case trait.Capped:
@@ -141,28 +141,28 @@ func (p *Pacer) admit(ctx context.Context, facts []Facts, verdicts []Verdict, no
 }
 
 // admitTexts asks for the room of those texts once.
-func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, verdicts []Verdict, now time.Time) error {
+func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, verdicts []Decision, now time.Time) error {
 	if len(texts) == 0 {
 		return nil
 	}
-	a := Ask{
+	a := Reservation{
 		Sender: p.o.Sender, First: first, Now: now,
 		SegmentsPerSecond: p.o.SegmentsPerSecond, SegmentsPerDay: p.o.SegmentsPerDay, Day: billing.DateIn(now, p.o.Zone).String(),
 	}
-	room := Room{Taken: len(texts)}
+	room := Grant{Granted: len(texts)}
 	paced := p.texts()
 	if !math.IsInf(paced, 1) {
 		a.TextsPerSecond = paced
 	}
 	switch {
 	case paced == 0 && !first:
-		room = Room{Wait: noFreeLine}
+		room = Grant{Wait: noFreeLine}
 	case a.SegmentsPerSecond > 0, a.SegmentsPerDay > 0, a.TextsPerSecond > 0:
 		for _, i := range texts {
 			a.Segments = append(a.Segments, p.o.Segments(verdicts[i].Body))
 		}
 		var err error
-		if room, err = p.throttle.Take(ctx, a); err != nil {
+		if room, err = p.throttle.Reserve(ctx, a); err != nil {
 			return fmt.Errorf("ask for room: %w", err)
 		}
 	}
@@ -171,7 +171,7 @@ func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, verdict
 		tomorrow := billing.DateIn(now, p.o.Zone).Add(1)
 		wait = billing.AtIn(tomorrow, 0, p.o.Zone).Sub(now)
 	}
-	for _, i := range texts[room.Taken:] {
+	for _, i := range texts[room.Granted:] {
 		verdicts[i].putOff(wait, now)
 	}
 	return nil

@@ -38,12 +38,12 @@ func (l *lineCount) CallsInProgress(context.Context, time.Time) (int, error) {
 
 // sluice answers what it is told to and keeps the questions.
 type sluice struct {
-	room Room
+	room Grant
 	err  error
-	asks []Ask
+	asks []Reservation
 }
 
-func (s *sluice) Take(_ context.Context, a Ask) (Room, error) {
+func (s *sluice) Reserve(_ context.Context, a Reservation) (Grant, error) {
 	s.asks = append(s.asks, a)
 	return s.room, s.err
 }
@@ -69,8 +69,8 @@ func newPacing(t *testing.T, l SendLimits) *pacing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pacing{lines: &lineCount{}, sluice: &sluice{room: Room{Taken: 1}}, clock: &ticking{at: tenAM}}
-	p.Pacer = NewPacer(p.sluice, p.lines, p.clock, PaceBy(l, "+18776236765", func(body string) int { return (len(body) + 159) / 160 }, policy, cal))
+	p := &pacing{lines: &lineCount{}, sluice: &sluice{room: Grant{Granted: 1}}, clock: &ticking{at: tenAM}}
+	p.Pacer = NewPacer(p.sluice, p.lines, p.clock, PaceFromPolicy(l, "+18776236765", func(body string) int { return (len(body) + 159) / 160 }, policy, cal))
 	return p
 }
 
@@ -80,11 +80,11 @@ func (p *pacing) wait(t *testing.T, k Kind, c Channel) time.Duration {
 	if err := p.refresh(context.Background(), p.clock.at); err != nil {
 		t.Fatal(err)
 	}
-	verdicts := []Verdict{{Do: DoSend, Body: "a text"}}
+	verdicts := []Decision{{Action: ActionSend, Body: "a text"}}
 	if err := p.admit(context.Background(), []Facts{{Kind: k, Channel: c}}, verdicts, p.clock.at); err != nil {
 		t.Fatal(err)
 	}
-	if verdicts[0].Do == DoSend {
+	if verdicts[0].Action == ActionSend {
 		return 0
 	}
 	return verdicts[0].Until.Sub(p.clock.at)
@@ -126,16 +126,16 @@ func TestWhatIsAsked(t *testing.T) {
 // TestRoom: what the answer means.
 func TestRoom(t *testing.T) {
 	p := newPacing(t, SendLimits{SegmentsPerSecond: 20})
-	p.sluice.room = Room{Wait: 40 * time.Millisecond}
+	p.sluice.room = Grant{Wait: 40 * time.Millisecond}
 	if wait := p.wait(t, DueSoon, SMS); wait != 40*time.Millisecond {
 		t.Errorf("waits %v", wait)
 	}
-	p.sluice.room = Room{DayFull: true}
+	p.sluice.room = Grant{DayFull: true}
 	if wait := p.wait(t, DueSoon, SMS); wait != 14*time.Hour { // to midnight in Boston
 		t.Errorf("on a full day it waits %v", wait)
 	}
 	p.sluice.err = errors.New("redis is down")
-	if p.admit(context.Background(), []Facts{{Kind: DueSoon}}, []Verdict{{Do: DoSend, Body: "a text"}}, tenAM) == nil {
+	if p.admit(context.Background(), []Facts{{Kind: DueSoon}}, []Decision{{Action: ActionSend, Body: "a text"}}, tenAM) == nil {
 		t.Error("let go without an answer")
 	}
 }
@@ -144,13 +144,13 @@ func TestRoom(t *testing.T) {
 // room wait; what does not go is not asked for.
 func TestABatchAsksOnce(t *testing.T) {
 	p := newPacing(t, SendLimits{SegmentsPerSecond: 20})
-	p.sluice.room = Room{Taken: 1, Wait: time.Second}
+	p.sluice.room = Grant{Granted: 1, Wait: time.Second}
 	facts := []Facts{{Kind: DueSoon}, {Kind: PaymentReceived}, {Kind: PastDue}, {Kind: DueSoon}, {Kind: DueToday}, {Kind: CallBack, Channel: Voice}}
-	verdicts := make([]Verdict, len(facts))
+	verdicts := make([]Decision, len(facts))
 	for i := range verdicts {
-		verdicts[i] = Verdict{Do: DoSend, Body: strings.Repeat("x", 100*i+1)}
+		verdicts[i] = Decision{Action: ActionSend, Body: strings.Repeat("x", 100*i+1)}
 	}
-	verdicts[2] = Verdict{Do: DoDrop, Why: WhyCap}
+	verdicts[2] = Decision{Action: ActionDrop, Why: WhyCap}
 	if err := p.admit(context.Background(), facts, verdicts, tenAM); err != nil {
 		t.Fatal(err)
 	}
@@ -161,11 +161,11 @@ func TestABatchAsksOnce(t *testing.T) {
 	if want := [][]int{{1}, {1, 2, 3}}; !slices.EqualFunc(asked, want, slices.Equal) || !p.sluice.asks[0].First || p.sluice.asks[1].First {
 		t.Errorf("asked for %v, want %v", asked, want)
 	}
-	var do []Do
+	var do []Action
 	for _, v := range verdicts {
-		do = append(do, v.Do)
+		do = append(do, v.Action)
 	}
-	if want := []Do{DoSend, DoSend, DoDrop, DoWait, DoWait, DoSend}; !slices.Equal(do, want) || verdicts[3].Until != tenAM.Add(time.Second) {
+	if want := []Action{ActionSend, ActionSend, ActionDrop, ActionWait, ActionWait, ActionSend}; !slices.Equal(do, want) || verdicts[3].Until != tenAM.Add(time.Second) {
 		t.Errorf("they %v, want %v; the first to wait until %v", do, want, verdicts[3].Until)
 	}
 }

@@ -13,38 +13,38 @@ import (
 
 // Directory says whether a number has been given to somebody else since an instant.
 type Directory interface {
-	Reassigned(ctx context.Context, number string, since time.Time) (Handed, error)
+	Reassigned(ctx context.Context, number string, since time.Time) (Reassignment, error)
 }
 
-// Handed is the directory's answer.
-type Handed string
+// Reassignment is the directory's answer.
+type Reassignment string
 
 // The answers. Of a number that the directory does not know nothing is proven.
 const (
-	HandedOn   Handed = "yes"
-	StillTheir Handed = "no"
-	NotKnown   Handed = "no_data"
+	NumberReassigned Reassignment = "yes"
+	NumberUnchanged  Reassignment = "no"
+	NumberNotKnown   Reassignment = "no_data"
 )
 
-// CheckBook is the checker's part of the book.
-type CheckBook interface {
+// NumberStore is the checker's part of the book.
+type NumberStore interface {
 	// NumbersToCheck are numbers that we text or call and of which nothing was heard since before,
 	// in their order; after is the last one of the page before.
-	NumbersToCheck(ctx context.Context, after string, before time.Time, most int) ([]Known, error)
-	// NoteChecked records a look-up, and since when the number is known to be its owner's.
-	NoteChecked(ctx context.Context, k Known, at time.Time) error
+	NumbersToCheck(ctx context.Context, after string, before time.Time, most int) ([]KnownNumber, error)
+	// RecordCheck records a look-up, and since when the number is known to be its owner's.
+	RecordCheck(ctx context.Context, k KnownNumber, at time.Time) error
 }
 
-// Known is a number and since when it is known to be its owner's.
-type Known struct {
+// KnownNumber is a number and since when it is known to be its owner's.
+type KnownNumber struct {
 	Number   string
 	Verified time.Time
 }
 
-// NumberCheck looks up whether numbers have changed hands (O5): whoever has one now has agreed to
+// NumberChecker looks up whether numbers have changed hands (O5): whoever has one now has agreed to
 // nothing, and a stranger's bill is none of their business.
-type NumberCheck struct {
-	book   CheckBook
+type NumberChecker struct {
+	book   NumberStore
 	inbox  *Inbox
 	ask    Directory
 	policy billing.Policy
@@ -52,13 +52,13 @@ type NumberCheck struct {
 	log    *slog.Logger
 }
 
-// NewNumberCheck puts a checker together.
-func NewNumberCheck(book CheckBook, inbox *Inbox, ask Directory, p billing.Policy, clock Clock, log *slog.Logger) *NumberCheck {
-	return &NumberCheck{book: book, inbox: inbox, ask: ask, policy: p, clock: clock, log: log}
+// NewNumberChecker puts a checker together.
+func NewNumberChecker(book NumberStore, inbox *Inbox, ask Directory, p billing.Policy, clock Clock, log *slog.Logger) *NumberChecker {
+	return &NumberChecker{book: book, inbox: inbox, ask: ask, policy: p, clock: clock, log: log}
 }
 
-// Checked counts look-ups by their answer.
-type Checked map[Handed]int
+// CheckCounts counts look-ups by their answer.
+type CheckCounts map[Reassignment]int
 
 const (
 	checkPage    = 200
@@ -68,8 +68,8 @@ const (
 // Run looks up every number whose last look-up, or its owner's last word, is older than
 // reassigned_check_days. What is not answered is asked again by the next run; a directory that answers
 // nobody ends this one.
-func (c *NumberCheck) Run(ctx context.Context) (Checked, error) {
-	sum := Checked{}
+func (c *NumberChecker) Run(ctx context.Context) (CheckCounts, error) {
+	sum := CheckCounts{}
 	before := c.clock.Now().AddDate(0, 0, -c.policy.ReassignedCheckDays)
 	for after := ""; ; {
 		page, err := c.book.NumbersToCheck(ctx, after, before, checkPage)
@@ -87,14 +87,14 @@ func (c *NumberCheck) Run(ctx context.Context) (Checked, error) {
 }
 
 // page looks up some numbers, a few at a time, and stops asking at the first trouble.
-func (c *NumberCheck) page(ctx context.Context, page []Known, sum Checked) error {
+func (c *NumberChecker) page(ctx context.Context, page []KnownNumber, sum CheckCounts) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var (
 		mu   sync.Mutex
 		wg   sync.WaitGroup
 		errs []error
-		next = make(chan Known)
+		next = make(chan KnownNumber)
 	)
 	for range min(checksAtOnce, len(page)) {
 		wg.Go(func() {
@@ -123,30 +123,30 @@ func (c *NumberCheck) page(ctx context.Context, page []Known, sum Checked) error
 }
 
 // one looks a number up and carries out what the answer means.
-func (c *NumberCheck) one(ctx context.Context, k Known) (Handed, error) {
+func (c *NumberChecker) one(ctx context.Context, k KnownNumber) (Reassignment, error) {
 	answer, err := c.ask.Reassigned(ctx, k.Number, k.Verified)
-	if refused := (*SendError)(nil); errors.As(err, &refused) && refused.Kind == Refused {
-		answer, err = NotKnown, nil // no number that the directory keeps: not one of the United States
+	if refused := (*SendError)(nil); errors.As(err, &refused) && refused.Kind == SendRefused {
+		answer, err = NumberNotKnown, nil // no number that the directory keeps: not one of the United States
 	}
 	if err != nil {
 		return "", fmt.Errorf("look a number up: %w", err)
 	}
 	now := c.clock.Now()
 	switch answer {
-	case HandedOn:
-		if err := c.inbox.HandedOn(ctx, k.Number); err != nil {
+	case NumberReassigned:
+		if err := c.inbox.DetachReassigned(ctx, k.Number); err != nil {
 			return "", err
 		}
 		c.log.Info("a number belongs to somebody else now; it gets no texts and calls any more")
-	case StillTheir:
+	case NumberUnchanged:
 		k.Verified = now
 	}
-	return answer, c.book.NoteChecked(ctx, k, now)
+	return answer, c.book.RecordCheck(ctx, k, now)
 }
 
-// HandedOn ends texts and calls to a number that belongs to somebody else now, and takes it from the
+// DetachReassigned ends texts and calls to a number that belongs to somebody else now, and takes it from the
 // member (O5). Nobody is told: whoever has it asked for nothing.
-func (in *Inbox) HandedOn(ctx context.Context, number string) error {
+func (in *Inbox) DetachReassigned(ctx context.Context, number string) error {
 	now := in.clock.Now()
 	task := in.task("number-reassigned", "", now)
 	task.Detail = "the number ending " + number[max(0, len(number)-4):] + " belongs to somebody else: ask the member for another"

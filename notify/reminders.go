@@ -15,8 +15,8 @@ import (
 // Days are those of the business zone (C1), also where a month is counted; only the hours in which a
 // text may go are the recipient's (N4).
 
-// Household is everything that the reminders to one number rest on.
-type Household struct {
+// Recipient is everything that the reminders to one number rest on.
+type Recipient struct {
 	Number          string
 	Zones           []string // of the members whose number it is; none: not known
 	Mobile          bool
@@ -25,12 +25,12 @@ type Household struct {
 	OptedOut        bool
 	Unreachable     bool
 	ImportedAt      time.Time // how fresh the bills are (B6); zero: there was no import
-	Accounts        []Owing
-	Said            []Said // of the last months, but for reasons that were dropped
+	Accounts        []AccountFacts
+	Prior           []PriorReason // of the last months, but for reasons that were dropped
 }
 
-// Owing is one account as the reminders see it.
-type Owing struct {
+// AccountFacts is one account as the reminders see it.
+type AccountFacts struct {
 	Account  billing.Account
 	Language string
 	InFlight bool          // a payment is authorized, or the account frozen, and the outcome not known (L2)
@@ -54,8 +54,8 @@ type History struct {
 	Entries []billing.Entry
 }
 
-// Said is a reason that a text stands planned for or went for.
-type Said struct {
+// PriorReason is a reason that a text stands planned for or went for.
+type PriorReason struct {
 	Notice     int64
 	Kind       Kind
 	DaysBefore int
@@ -66,8 +66,8 @@ type Said struct {
 	At         time.Time // of the newest create; zero: none left yet
 }
 
-// Occasion is a reason to remind, with the window in which its words are true; both ends are in it.
-type Occasion struct {
+// Candidate is a reason to remind, with the window in which its words are true; both ends are in it.
+type Candidate struct {
 	Kind       Kind
 	DaysBefore int // the offset of due_soon
 	Account    string
@@ -88,8 +88,8 @@ type Draw struct {
 }
 
 // occasions gives the reasons of an account, now or later, one after another to take.
-func (r *Rules) occasions(o *Owing, now time.Time, take func(Occasion)) {
-	give := func(c Occasion) {
+func (r *Rules) occasions(o *AccountFacts, now time.Time, take func(Candidate)) {
+	give := func(c Candidate) {
 		if now.After(c.Until) || c.From.After(c.Until) { // a moved deadline may leave no day for it
 			return
 		}
@@ -129,8 +129,8 @@ type billDays struct {
 	graceEnds time.Time // the due instant itself: no grace (G4)
 
 	coverage billing.Month
-	reasons  []Occasion
-	ending   Occasion // grace_ending, should this bill's grace be the one that runs
+	reasons  []Candidate
+	ending   Candidate // grace_ending, should this bill's grace be the one that runs
 }
 
 func (d *billDays) grace() bool { return d.graceEnds.After(d.dueAt) }
@@ -169,7 +169,7 @@ func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
 	default:
 		d.graceEnds = r.cal.GraceEnds(a.Regime, a.Kind, a.Number, month)
 	}
-	d.reasons = append([]Occasion{r.billReady(d), r.dueToday(d)}, r.dueSoon(d)...)
+	d.reasons = append([]Candidate{r.billReady(d), r.dueToday(d)}, r.dueSoon(d)...)
 	if d.grace() {
 		d.reasons = append(d.reasons, r.pastDue(d))
 		d.ending = r.graceEnding(d)
@@ -178,16 +178,16 @@ func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
 }
 
 // billReady: bill date to bill date + 4.
-func (r *Rules) billReady(b *billDays) Occasion {
+func (r *Rules) billReady(b *billDays) Candidate {
 	issued := r.cal.BillDate(r.cal.BillMonth(b.coverage))
 	return r.named(BillReady, b, r.days(issued, issued.Add(4)))
 }
 
 // dueSoon: each offset until the day before the next smaller one (10: D-10 to D-4; 3: D-3 to D-2; 1: D-1).
-func (r *Rules) dueSoon(b *billDays) []Occasion {
+func (r *Rules) dueSoon(b *billDays) []Candidate {
 	offsets := slices.Clone(r.policy.DueSoonDays)
 	slices.Sort(offsets)
-	var list []Occasion
+	var list []Candidate
 	next := 0
 	for _, days := range slices.Compact(offsets) {
 		c := r.named(DueSoon, b, r.days(b.due.Add(-days), b.due.Add(-next-1)))
@@ -198,7 +198,7 @@ func (r *Rules) dueSoon(b *billDays) []Occasion {
 }
 
 // dueToday: that day before the latest hour, and before a due instant that was moved to an earlier one.
-func (r *Rules) dueToday(b *billDays) Occasion {
+func (r *Rules) dueToday(b *billDays) Candidate {
 	w := r.days(b.due, b.due)
 	if latest := r.cal.At(b.due, r.policy.DueTodayLatestLocal).Add(-time.Second); latest.Before(w.until) {
 		w.until = latest
@@ -207,12 +207,12 @@ func (r *Rules) dueToday(b *billDays) Occasion {
 }
 
 // pastDue: due + 1 to due + 3.
-func (r *Rules) pastDue(b *billDays) Occasion {
+func (r *Rules) pastDue(b *billDays) Candidate {
 	return r.unnamed(PastDue, b, r.days(b.due.Add(1), b.due.Add(3)))
 }
 
 // graceEnding: end - 3 to end - 1, but not before the bill is past due. It names no date (G7).
-func (r *Rules) graceEnding(b *billDays) Occasion {
+func (r *Rules) graceEnding(b *billDays) Candidate {
 	ends := r.cal.DateOf(b.graceEnds)
 	first := ends.Add(-r.policy.GraceEndingDays)
 	if first.Before(b.due.Add(1)) {
@@ -223,7 +223,7 @@ func (r *Rules) graceEnding(b *billDays) Occasion {
 
 // autoPayUpcoming: as soon as the bill is there, and no later than the notice of a draw must be out
 // (A5). Past that the words could promise a stop that comes too late.
-func (r *Rules) autoPayUpcoming(o *Owing, b openBill) Occasion {
+func (r *Rules) autoPayUpcoming(o *AccountFacts, b openBill) Candidate {
 	draw := r.cal.AutoPayDraw(r.cal.BillMonth(b.Coverage), o.Account.AutoPayDay)
 	stop := r.cal.AutoPayStopBy(draw)
 	last := r.cal.AutoPayNoticeBy(draw)
@@ -238,7 +238,7 @@ func (r *Rules) autoPayUpcoming(o *Owing, b openBill) Occasion {
 }
 
 // autoPayFailed: from the failure on, a week.
-func (r *Rules) autoPayFailed(o *Owing, b openBill) Occasion {
+func (r *Rules) autoPayFailed(o *AccountFacts, b openBill) Candidate {
 	return r.unnamed(AutoPayFailed, b.days, window{o.DrawFailedAt, o.DrawFailedAt.Add(traits[AutoPayFailed].Window)})
 }
 
@@ -256,7 +256,7 @@ func (r *Rules) lastOf(d billing.Date) time.Time {
 }
 
 // named is an occasion whose words name the due instant: after it they are untrue.
-func (r *Rules) named(k Kind, b *billDays, w window) Occasion {
+func (r *Rules) named(k Kind, b *billDays, w window) Candidate {
 	if w.until.After(b.dueAt) {
 		w.until = b.dueAt
 	}
@@ -265,12 +265,12 @@ func (r *Rules) named(k Kind, b *billDays, w window) Occasion {
 	return c
 }
 
-func (r *Rules) unnamed(k Kind, b *billDays, w window) Occasion {
-	return Occasion{Kind: k, Coverage: b.coverage, From: w.from, Until: w.until}
+func (r *Rules) unnamed(k Kind, b *billDays, w window) Candidate {
+	return Candidate{Kind: k, Coverage: b.coverage, From: w.from, Until: w.until}
 }
 
 // read fills in from the history, where there is one, what the rules look at.
-func (o *Owing) read(now time.Time, cal *billing.Calendar) *Owing {
+func (o *AccountFacts) read(now time.Time, cal *billing.Calendar) *AccountFacts {
 	if o.History == nil {
 		return o
 	}
@@ -291,7 +291,7 @@ func newest(bills []billing.Bill) []billing.Bill {
 
 // unpaid are the bills of which more than the tolerance is missing, oldest first. Money is applied to
 // the oldest bill first (B7), so what is owed lies at the newest end.
-func (r *Rules) unpaid(o *Owing) []openBill {
+func (r *Rules) unpaid(o *AccountFacts) []openBill {
 	rest := o.Owed
 	open := make([]openBill, 0, 2)
 	for i := len(o.Bills) - 1; i >= 0; i-- { // rest is what this bill and all older ones lack
@@ -314,7 +314,7 @@ func (r *Rules) openBill(a *billing.Account, b *billing.Bill) openBill {
 
 // clock is the bill whose grace runs, or will run once it is past due (G6): the oldest unpaid one,
 // or the older one that the history tells of.
-func (r *Rules) clock(o *Owing, open []openBill, now time.Time) (openBill, bool) {
+func (r *Rules) clock(o *AccountFacts, open []openBill, now time.Time) (openBill, bool) {
 	if o.History != nil {
 		s := billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, r.cal)
 		if s.Clock == nil {

@@ -10,17 +10,17 @@ import (
 
 // Why an account, or a number, gets no reminder.
 const (
-	WhyStale     = "the import is too old"
-	WhyLandline  = "no mobile number and no consent"
-	WhyBlocked   = "the account is blocked"
-	WhyAutoPay   = "on AutoPay: its own notices only"
-	WhyNotNow    = "its words are not true on this day"
-	WhySaid      = "said already"
-	WhyPlanned   = "planned already"
-	WhyOneADay   = "one reminder a day: another has gone"
-	WhyOutranked = "one reminder a day: a more important one goes first"
-	WhyCap       = "the month's reminders are needed for more important ones"
-	WhyNoHours   = "no sending hours are left in its window"
+	WhyStale       = "the import is too old"
+	WhyLandline    = "no mobile number and no consent"
+	WhyBlocked     = "the account is blocked"
+	WhyAutoPay     = "on AutoPay: its own notices only"
+	WhyNotNow      = "its words are not true on this day"
+	WhyAlreadySent = "said already"
+	WhyPlanned     = "planned already"
+	WhyOneADay     = "one reminder a day: another has gone"
+	WhyOutranked   = "one reminder a day: a more important one goes first"
+	WhyCap         = "the month's reminders are needed for more important ones"
+	WhyNoHours     = "no sending hours are left in its window"
 )
 
 // Reminder is a text to be planned.
@@ -29,28 +29,28 @@ type Reminder struct {
 	Language  string
 	Kind      Kind
 	Cause     string // names the one thing that kinds without a cap speak of
-	Reasons   []Occasion
+	Reasons   []Candidate
 	NotBefore time.Time // when it may go: inside its window and the recipient's hours
 	NotAfter  time.Time
 }
 
-// Held says why an account gets nothing; with a kind, why not this one.
-type Held struct {
+// Withheld says why an account gets nothing; with a kind, why not this one.
+type Withheld struct {
 	Account    string
 	Kind       Kind
 	DaysBefore int
 	Why        string
 }
 
-// Remind says what is to be planned for a number, and of every account why it gets nothing.
-func (r *Rules) Remind(h Household, now time.Time) (send []Reminder, held []Held) {
+// Reminders says what is to be planned for a number, and of every account why it gets nothing.
+func (r *Rules) Reminders(h Recipient, now time.Time) (send []Reminder, held []Withheld) {
 	at := r.dayAt(now)
 	at.explain = true
 	return r.remindOn(at, &h)
 }
 
 // remindOn is Remind for one of many households on a day.
-func (r *Rules) remindOn(at *day, h *Household) (send []Reminder, held []Held) {
+func (r *Rules) remindOn(at *day, h *Recipient) (send []Reminder, held []Withheld) {
 	if why := r.barred(h, at.now); why != "" {
 		v := view{day: at}
 		for i := range h.Accounts {
@@ -82,20 +82,20 @@ func (r *Rules) remindOn(at *day, h *Household) (send []Reminder, held []Held) {
 }
 
 // hold notes why an account gets nothing, or why reasons are held back, for whoever wants to know.
-func (v *view) hold(account string, list []Occasion, why string) {
+func (v *view) hold(account string, list []Candidate, why string) {
 	if !v.explain {
 		return
 	}
 	if account != "" {
-		v.held = append(v.held, Held{Account: account, Why: why})
+		v.held = append(v.held, Withheld{Account: account, Why: why})
 	}
 	for _, c := range list {
-		v.held = append(v.held, Held{Account: c.Account, Kind: c.Kind, DaysBefore: c.DaysBefore, Why: why})
+		v.held = append(v.held, Withheld{Account: c.Account, Kind: c.Kind, DaysBefore: c.DaysBefore, Why: why})
 	}
 }
 
 // barred says why nothing goes to a number, whatever is owed; empty when something may.
-func (r *Rules) barred(h *Household, now time.Time) string {
+func (r *Rules) barred(h *Recipient, now time.Time) string {
 	switch {
 	case r.stale(h.ImportedAt, now):
 		return WhyStale
@@ -117,7 +117,7 @@ func (r *Rules) stale(importedAt, now time.Time) bool {
 }
 
 // silent says why no reminder about an account is true, whatever the day; empty when one may be.
-func (r *Rules) silent(o *Owing) string {
+func (r *Rules) silent(o *AccountFacts) string {
 	switch {
 	case o.Account.Status == billing.StatusTerminated:
 		return WhyTerminated
@@ -135,13 +135,13 @@ func (r *Rules) silent(o *Owing) string {
 type view struct {
 	*day
 	rules   *Rules
-	said    []Said
-	open    []Occasion // words that are true now and have not gone
-	ahead   []coming   // capped ones of this month that have not gone: open, or still to come if unpaid
-	gone    int        // capped texts that went this month (N3)
-	today   []Said     // of those, today's
-	chosen  []text     // capped ones that this look lets go
-	held    []Held
+	said    []PriorReason
+	open    []Candidate   // words that are true now and have not gone
+	ahead   []coming      // capped ones of this month that have not gone: open, or still to come if unpaid
+	gone    int           // capped texts that went this month (N3)
+	today   []PriorReason // of those, today's
+	chosen  []text        // capped ones that this look lets go
+	held    []Withheld
 	silence map[string]string // why nothing about an account is true
 }
 
@@ -154,8 +154,8 @@ type coming struct {
 }
 
 // look gathers what is true of a number now and later this month.
-func (r *Rules) look(h *Household, at *day) *view {
-	v := &view{day: at, rules: r, said: h.Said}
+func (r *Rules) look(h *Recipient, at *day) *view {
+	v := &view{day: at, rules: r, said: h.Prior}
 	for i := range h.Accounts {
 		o := h.Accounts[i].read(at.now, r.cal)
 		if why := r.silent(o); why != "" {
@@ -177,7 +177,7 @@ func (r *Rules) look(h *Household, at *day) *view {
 }
 
 // place sorts an occasion into what is open and what is still to come.
-func (v *view) place(c Occasion) {
+func (v *view) place(c Candidate) {
 	if state := v.state(c); state != "" && state != Planned {
 		return
 	}
@@ -190,10 +190,10 @@ func (v *view) place(c Occasion) {
 }
 
 // whyNothing is why an account that owes has no open reason.
-func (v *view) whyNothing(o *Owing) string {
+func (v *view) whyNothing(o *AccountFacts) string {
 	for _, s := range v.said {
 		if s.Account == o.Account.Number && !s.At.IsZero() && v.rules.cal.DateOf(s.At) == v.date {
-			return WhySaid
+			return WhyAlreadySent
 		}
 	}
 	if o.Account.OnAutoPay() {
@@ -203,7 +203,7 @@ func (v *view) whyNothing(o *Owing) string {
 }
 
 // state is where the text of an occasion is; empty: none was planned.
-func (v *view) state(c Occasion) State {
+func (v *view) state(c Candidate) State {
 	for _, s := range v.said {
 		if s.Kind == c.Kind && s.DaysBefore == c.DaysBefore && s.Account == c.Account && s.Coverage == c.Coverage {
 			return s.State
@@ -219,7 +219,7 @@ func (v *view) countGone() {
 	}
 	seen := map[int64]bool{}
 	for _, s := range v.said {
-		trait, _ := s.Kind.Traits()
+		trait, _ := s.Kind.Spec()
 		if !trait.Capped || !s.State.wentOut() || s.At.IsZero() || seen[s.Notice] {
 			continue
 		}
@@ -238,7 +238,7 @@ func (v *view) countGone() {
 // wentOut says whether a text may be on somebody's phone, or on its way there.
 func (s State) wentOut() bool {
 	switch s {
-	case Claimed, Unsure, Accepted, Sent, Delivered, Undelivered:
+	case Claimed, Unknown, Accepted, Sent, Delivered, Undelivered:
 		return true
 	}
 	return false
@@ -251,18 +251,18 @@ type text struct {
 	dueAt    int64
 	language string
 	cause    string
-	reasons  []Occasion
+	reasons  []Candidate
 }
 
 func (t text) capped() bool {
-	trait, _ := t.kind.Traits()
+	trait, _ := t.kind.Spec()
 	return trait.Capped
 }
 
 // same says whether two texts say the same, be it in two languages.
 func (t text) same(kind Kind, days int) bool { return t.kind == kind && t.days == days }
 
-func textOf(c Occasion) text {
+func textOf(c Candidate) text {
 	t := text{kind: c.Kind, days: c.DaysBefore, language: c.Language}
 	if !c.DueAt.IsZero() {
 		t.dueAt = c.DueAt.Unix()
@@ -287,7 +287,7 @@ func (v *view) texts() []text {
 			at, list = len(list), append(list, t)
 		}
 		// One reason of an account in a text: where a moved deadline makes two bills due at once, the older.
-		if !slices.ContainsFunc(list[at].reasons, func(o Occasion) bool { return o.Account == c.Account }) {
+		if !slices.ContainsFunc(list[at].reasons, func(o Candidate) bool { return o.Account == c.Account }) {
 			list[at].reasons = append(list[at].reasons, c)
 		}
 	}
@@ -355,17 +355,17 @@ func (r *Rules) moreImportant(v *view, t text) int {
 }
 
 // fresh are the reasons of a text that no text stands planned for.
-func (v *view) fresh(t text) []Occasion {
+func (v *view) fresh(t text) []Candidate {
 	if len(v.said) == 0 {
 		return t.reasons
 	}
-	planned := func(c Occasion) bool { return v.state(c) == Planned }
+	planned := func(c Candidate) bool { return v.state(c) == Planned }
 	return slices.DeleteFunc(slices.Clone(t.reasons), planned)
 }
 
 // reminder is the text as it is to be planned, for these of its reasons; false when no sending hours
 // are left in its window.
-func (r *Rules) reminder(h *Household, t text, fresh []Occasion, at *day) (Reminder, bool) {
+func (r *Rules) reminder(h *Recipient, t text, fresh []Candidate, at *day) (Reminder, bool) {
 	m := Reminder{Number: h.Number, Language: t.language, Kind: t.kind, Cause: t.cause, Reasons: fresh}
 	for _, c := range t.reasons {
 		if c.Until.After(m.NotAfter) {

@@ -7,10 +7,10 @@ import (
 
 // decideReminder looks at a planned reminder once more, in the transaction that claims it (N2): what was
 // true when it was planned may be paid, moved, outranked or used up by now.
-func (r *Rules) decideReminder(f Facts, trait Trait, now time.Time) (Verdict, error) {
-	var h Household
-	if f.Household != nil {
-		h = *f.Household
+func (r *Rules) decideReminder(f Facts, trait KindSpec, now time.Time) (Decision, error) {
+	var h Recipient
+	if f.Recipient != nil {
+		h = *f.Recipient
 	}
 	if r.stale(h.ImportedAt, now) {
 		return drop(WhyStale), nil // planned again as soon as there is a fresh one
@@ -18,32 +18,32 @@ func (r *Rules) decideReminder(f Facts, trait Trait, now time.Time) (Verdict, er
 	view := r.look(&h, r.dayAt(now))
 	t, untrue := view.stillTrue(f)
 	if len(t.reasons) == 0 {
-		return Verdict{Do: DoDrop, Why: whyNone(untrue), Untrue: untrue}, nil
+		return Decision{Action: ActionDrop, Why: whyNone(untrue), Dropped: untrue}, nil
 	}
 	v, err := r.inTurn(view, f, t, trait)
-	if err == nil && v.Do == DoSend {
+	if err == nil && v.Action == ActionSend {
 		v, err = r.window(f, now)
 	}
-	if err == nil && v.Do == DoSend && f.Channel != Voice { // what is said is the conversation's
+	if err == nil && v.Action == ActionSend && f.Channel != Voice { // what is said is the conversation's
 		var body string
 		if body, err = r.remind(f, t.reasons[0]); err == nil {
 			v = r.fits(body)
 		}
 	}
-	v.Untrue = untrue
+	v.Dropped = untrue
 	return v, err
 }
 
 // stillTrue is the text as far as its reasons are open now, and the reasons that are not. A text names
 // one due instant: a reason whose deadline has moved apart from the first one's is planned anew.
-func (v *view) stillTrue(f Facts) (t text, untrue []Untrue) {
+func (v *view) stillTrue(f Facts) (t text, untrue []DroppedReason) {
 	for _, reason := range f.Reasons {
 		c, ok := v.find(f.Kind, reason)
 		switch {
 		case !ok:
-			untrue = append(untrue, Untrue{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: v.whyNot(f.Kind, reason)})
+			untrue = append(untrue, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: v.whyNot(f.Kind, reason)})
 		case len(t.reasons) > 0 && !t.gathers(textOf(c)):
-			untrue = append(untrue, Untrue{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: WhyNotNow})
+			untrue = append(untrue, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: WhyNotNow})
 		default:
 			if len(t.reasons) == 0 {
 				t = textOf(c)
@@ -61,13 +61,13 @@ func (t text) gathers(o text) bool {
 }
 
 // find is the occasion of a planned reason, if its words are true now.
-func (v *view) find(k Kind, reason Reason) (Occasion, bool) {
+func (v *view) find(k Kind, reason Reason) (Candidate, bool) {
 	for _, c := range v.open {
 		if c.Kind == k && c.DaysBefore == reason.DaysBefore && c.Account == reason.Account && c.Coverage == reason.Coverage {
 			return c, true
 		}
 	}
-	return Occasion{}, false
+	return Candidate{}, false
 }
 
 func (v *view) whyNot(k Kind, reason Reason) string {
@@ -84,9 +84,9 @@ func (v *view) whyNot(k Kind, reason Reason) string {
 
 // inTurn holds N3 at the instant of sending: one reminder a day, the most important one, and never
 // more than the month's. The others wait in their windows.
-func (r *Rules) inTurn(v *view, f Facts, t text, trait Trait) (Verdict, error) {
+func (r *Rules) inTurn(v *view, f Facts, t text, trait KindSpec) (Decision, error) {
 	if !trait.Capped {
-		return Verdict{Do: DoSend}, nil
+		return Decision{Action: ActionSend}, nil
 	}
 	why := r.holdBack(v, t)
 	for _, c := range v.open {
@@ -96,7 +96,7 @@ func (r *Rules) inTurn(v *view, f Facts, t text, trait Trait) (Verdict, error) {
 	}
 	switch why {
 	case "":
-		return Verdict{Do: DoSend}, nil
+		return Decision{Action: ActionSend}, nil
 	case WhyOneADay, WhyOutranked:
 		return r.tomorrow(v, f, t, why)
 	}
@@ -104,15 +104,15 @@ func (r *Rules) inTurn(v *view, f Facts, t text, trait Trait) (Verdict, error) {
 }
 
 // tomorrow puts a text off to the next day's hours, if its window reaches so far.
-func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Verdict, error) {
+func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Decision, error) {
 	zones, err := r.zones(f)
 	if err != nil {
-		return Verdict{}, err
+		return Decision{}, err
 	}
 	opens := r.hours.NextOpening(r.cal.StartOfDay(v.date.Add(1)), zones...)
 	for _, c := range t.reasons {
 		if !opens.IsZero() && !opens.After(c.Until) {
-			return Verdict{Do: DoWait, Until: opens, Why: why}, nil
+			return Decision{Action: ActionWait, Until: opens, Why: why}, nil
 		}
 	}
 	return drop(why), nil
@@ -127,7 +127,7 @@ type sameWords struct {
 
 // remind writes a reminder's text. No amount unless the member agreed to it (N7), no date of grace (G7).
 // Words that a hundred thousand get are put together once.
-func (r *Rules) remind(f Facts, c Occasion) (string, error) {
+func (r *Rules) remind(f Facts, c Candidate) (string, error) {
 	same := sameWords{c.Kind, f.Language, textOf(c).dueAt}
 	if body, ok := r.written.Load(same); ok && c.Draw == nil {
 		return body.(string), nil

@@ -19,9 +19,9 @@ const saidMonths = 13
 
 // gather reads the households of a page with all that the rules look at; without everyone only those
 // for which something is true now.
-func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.Time, everyone bool) ([]Household, error) {
+func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.Time, everyone bool) ([]Recipient, error) {
 	month := billing.MonthOf(r.cal.DateOf(now))
-	households, err := page.Households(ctx, r.cal.CoverageMonth(month).Add(-recentMonths), everyone)
+	households, err := page.Recipients(ctx, r.cal.CoverageMonth(month).Add(-recentMonths), everyone)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.
 		households[i].ImportedAt = importedAt
 	}
 	if !everyone {
-		households = slices.DeleteFunc(households, func(h Household) bool { return !r.mayRemind(&h, now) })
+		households = slices.DeleteFunc(households, func(h Recipient) bool { return !r.mayRemind(&h, now) })
 	}
 	if len(households) == 0 {
 		return nil, nil
@@ -38,19 +38,19 @@ func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.
 	for i, h := range households {
 		numbers[i] = h.Number
 	}
-	said, err := page.Said(ctx, numbers, r.cal.CoverageMonth(month).Add(-saidMonths))
+	said, err := page.PriorReasons(ctx, numbers, r.cal.CoverageMonth(month).Add(-saidMonths))
 	if err != nil {
 		return nil, err
 	}
 	for i := range households {
-		households[i].Said = said[households[i].Number]
+		households[i].Prior = said[households[i].Number]
 	}
 	return households, r.remember(ctx, page, households, now)
 }
 
 // mayRemind says whether anything about a household might be true now that is not said yet, as far as
 // its newest bills tell.
-func (r *Rules) mayRemind(h *Household, now time.Time) bool {
+func (r *Rules) mayRemind(h *Recipient, now time.Time) bool {
 	if r.barred(h, now) != "" {
 		return false
 	}
@@ -60,7 +60,7 @@ func (r *Rules) mayRemind(h *Household, now time.Time) bool {
 			continue
 		}
 		open := false
-		r.occasions(o, now, func(c Occasion) { open = open || !c.From.After(now) })
+		r.occasions(o, now, func(c Candidate) { open = open || !c.From.After(now) })
 		if b, ok := r.before(o); ok && b.days.grace() { // whose grace may be the one that runs
 			open = open || b.days.ending.on(now)
 		}
@@ -72,12 +72,12 @@ func (r *Rules) mayRemind(h *Household, now time.Time) bool {
 }
 
 // on says whether the words of an occasion are true at an instant.
-func (c *Occasion) on(now time.Time) bool { return !c.From.After(now) && !now.After(c.Until) }
+func (c *Candidate) on(now time.Time) bool { return !c.From.After(now) && !now.After(c.Until) }
 
 // remember gives their history to the accounts whose grace may have begun with an older bill than
 // the oldest unpaid one (G6): those that paid the bill before it late, and those of which the page
 // shows too little.
-func (r *Rules) remember(ctx context.Context, page PlanPage, households []Household, now time.Time) error {
+func (r *Rules) remember(ctx context.Context, page PlanPage, households []Recipient, now time.Time) error {
 	var accounts []string
 	var paid []PaidBill
 	for _, h := range households {
@@ -128,7 +128,7 @@ func (r *Rules) remember(ctx context.Context, page PlanPage, households []Househ
 
 // before is the bill before the oldest unpaid one. If it was paid in time, everything was paid at that
 // moment, and no older bill's grace runs.
-func (r *Rules) before(o *Owing) (openBill, bool) {
+func (r *Rules) before(o *AccountFacts) (openBill, bool) {
 	at := r.oldestOpen(o)
 	if at <= 0 {
 		return openBill{}, false
@@ -137,7 +137,7 @@ func (r *Rules) before(o *Owing) (openBill, bool) {
 }
 
 // oldestOpen is the index of the oldest unpaid bill; -1: none.
-func (r *Rules) oldestOpen(o *Owing) int {
+func (r *Rules) oldestOpen(o *AccountFacts) int {
 	at, rest := -1, o.Owed
 	for i := len(o.Bills) - 1; i >= 0 && rest > r.policy.PaidToleranceCents; i-- {
 		if o.Bills[i].Billed > 0 {
@@ -149,13 +149,13 @@ func (r *Rules) oldestOpen(o *Owing) int {
 }
 
 // overlaps: the bill after b was issued before b was due, so that b paid in time cured nothing.
-func (r *Rules) overlaps(o *Owing, b openBill) bool {
+func (r *Rules) overlaps(o *AccountFacts, b openBill) bool {
 	next := o.Bills[r.oldestOpen(o)]
 	return !r.cal.StartOfDay(r.cal.BillDate(r.cal.BillMonth(next.Coverage))).After(b.days.dueAt)
 }
 
 // surplus is what was paid beyond everything billed up to b.
-func (r *Rules) surplus(o *Owing, b openBill) billing.Money {
+func (r *Rules) surplus(o *AccountFacts, b openBill) billing.Money {
 	surplus := -o.Owed
 	for i := range o.Bills {
 		if b.Coverage.Before(o.Bills[i].Coverage) {
@@ -180,7 +180,7 @@ func (r *Rules) dayAt(now time.Time) *day {
 }
 
 // opening is when a number's hours are next open; zero: never, as for a zone that nobody knows.
-func (r *Rules) opening(h *Household, at *day) time.Time {
+func (r *Rules) opening(h *Recipient, at *day) time.Time {
 	if len(h.Zones) == 1 {
 		if opens, ok := at.opens[h.Zones[0]]; ok {
 			return opens

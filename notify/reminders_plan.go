@@ -15,7 +15,7 @@ import (
 // plans what they say; the couriers look at everything once more when they send. A run may die at any
 // instant and be made again: what is planned is planned once, because the schema says so.
 type Planner struct {
-	book  PlanBook
+	book  PlanStore
 	rules *Rules
 	log   *slog.Logger
 	opts  PlannerOptions
@@ -28,32 +28,32 @@ type PlannerOptions struct {
 	Every   time.Duration // between two runs of a day, for what came to be true meanwhile; 1 h (domain clock)
 }
 
-// PlanBook is the planner's part of the book.
-type PlanBook interface {
+// PlanStore is the planner's part of the book.
+type PlanStore interface {
 	// PlanState is what the newest finished run planned and what has been imported since.
 	PlanState(ctx context.Context) (PlanState, error)
-	// PlanAlone begins a run and ends it with what f has planned, while nobody else plans: then
+	// PlanExclusively begins a run and ends it with what f has planned, while nobody else plans: then
 	// ErrPlanning.
-	PlanAlone(ctx context.Context, run PlanRun, f func(ctx context.Context) (planned int, err error)) error
+	PlanExclusively(ctx context.Context, run PlanRun, f func(ctx context.Context) (planned int, err error)) error
 	// NextPage is the next stretch of numbers after one, at least so many members long; an empty
 	// Page is the end.
 	NextPage(ctx context.Context, after string, members int) (Page, error)
 	// ReadPage gives a stretch of numbers to f, in one transaction.
 	ReadPage(ctx context.Context, page Page, f func(PlanPage) error) error
-	// NumberlessAccounts are those of members without a number, for whoever wants to know why they
+	// AccountsWithoutNumber are those of members without a number, for whoever wants to know why they
 	// get nothing; after is the last account of the page before.
-	NumberlessAccounts(ctx context.Context, after string, most int) ([]Owing, error)
+	AccountsWithoutNumber(ctx context.Context, after string, most int) ([]AccountFacts, error)
 	// NumbersToCall are those that have agreed to reminder calls and cannot be texted.
 	NumbersToCall(ctx context.Context, after string, most int) ([]string, error)
 }
 
 // PlanPage is a stretch of numbers inside the transaction that plans for them.
 type PlanPage interface {
-	// Households are the page's numbers. Unless everyone is asked for, only those to which something
+	// Recipients are the page's numbers. Unless everyone is asked for, only those to which something
 	// may go, with the accounts that owe. Bills are the newest ones, from since on.
-	Households(ctx context.Context, since billing.Month, everyone bool) ([]Household, error)
-	// Said is what stands planned or went for the reasons of these numbers, for bills from since on.
-	Said(ctx context.Context, numbers []string, since billing.Month) (map[string][]Said, error)
+	Recipients(ctx context.Context, since billing.Month, everyone bool) ([]Recipient, error)
+	// PriorReasons is what stands planned or went for the reasons of these numbers, for bills from since on.
+	PriorReasons(ctx context.Context, numbers []string, since billing.Month) (map[string][]PriorReason, error)
 	// PaidLate are the accounts for which more came in after an instant than was to spare.
 	PaidLate(ctx context.Context, list []PaidBill) ([]string, error)
 	// Histories are whole accounts.
@@ -92,16 +92,16 @@ type PlanState struct {
 // ErrPlanning says that another planner is at it.
 var ErrPlanning = errors.New("notify: reminders are being planned")
 
-// PlanSum is what a run did.
-type PlanSum struct {
-	Households int // to which something might have gone
-	Texts      int
-	Stale      bool // nothing was planned: the import is too old (B6)
-	Elsewhere  bool // another planner is at it
+// PlanSummary is what a run did.
+type PlanSummary struct {
+	Recipients   int // to which something might have gone
+	Texts        int
+	Stale        bool // nothing was planned: the import is too old (B6)
+	OtherPlanner bool // another planner is at it
 }
 
 // NewPlanner puts a planner together.
-func NewPlanner(book PlanBook, rules *Rules, log *slog.Logger, opts PlannerOptions) *Planner {
+func NewPlanner(book PlanStore, rules *Rules, log *slog.Logger, opts PlannerOptions) *Planner {
 	if opts.Page == 0 {
 		opts.Page = 5000
 	}
@@ -115,9 +115,9 @@ func NewPlanner(book PlanBook, rules *Rules, log *slog.Logger, opts PlannerOptio
 }
 
 // Tick runs the planner if it is due.
-func (p *Planner) Tick(ctx context.Context, now time.Time) (PlanSum, error) {
+func (p *Planner) Tick(ctx context.Context, now time.Time) (PlanSummary, error) {
 	if due, err := p.Due(ctx, now); err != nil || !due {
-		return PlanSum{}, err
+		return PlanSummary{}, err
 	}
 	return p.Run(ctx, now)
 }
@@ -149,37 +149,37 @@ func (r *Rules) planDue(s PlanState, now time.Time, every time.Duration) bool {
 }
 
 // Run plans for everybody, now.
-func (p *Planner) Run(ctx context.Context, now time.Time) (PlanSum, error) {
+func (p *Planner) Run(ctx context.Context, now time.Time) (PlanSummary, error) {
 	state, err := p.book.PlanState(ctx)
 	if err != nil {
-		return PlanSum{}, fmt.Errorf("plan reminders: %w", err)
+		return PlanSummary{}, fmt.Errorf("plan reminders: %w", err)
 	}
 	if p.rules.stale(state.ImportedAt, now) {
 		p.log.Warn("no reminders are planned: the import is too old", "as of", state.ImportedAt)
-		return PlanSum{Stale: true}, nil
+		return PlanSummary{Stale: true}, nil
 	}
-	var sum PlanSum
+	var sum PlanSummary
 	run := PlanRun{Day: p.rules.cal.DateOf(now), ImportRun: state.ImportRun, StartedAt: now}
-	err = p.book.PlanAlone(ctx, run, func(ctx context.Context) (int, error) {
+	err = p.book.PlanExclusively(ctx, run, func(ctx context.Context) (int, error) {
 		sum, err = p.everybody(ctx, now, state.ImportedAt)
 		return sum.Texts, err
 	})
 	if errors.Is(err, ErrPlanning) {
-		return PlanSum{Elsewhere: true}, nil
+		return PlanSummary{OtherPlanner: true}, nil
 	}
 	if err != nil {
 		return sum, fmt.Errorf("plan reminders: %w", err)
 	}
-	p.log.Info("reminders are planned", "households", sum.Households, "texts", sum.Texts)
+	p.log.Info("reminders are planned", "households", sum.Recipients, "texts", sum.Texts)
 	return sum, nil
 }
 
 // everybody goes through all pages, some at a time. The first failure ends the run.
-func (p *Planner) everybody(ctx context.Context, now, importedAt time.Time) (PlanSum, error) {
+func (p *Planner) everybody(ctx context.Context, now, importedAt time.Time) (PlanSummary, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	pages := make(chan Page)
-	var sum PlanSum
+	var sum PlanSummary
 	var mu sync.Mutex
 	var workers sync.WaitGroup
 	for range p.opts.Workers {
@@ -190,7 +190,7 @@ func (p *Planner) everybody(ctx context.Context, now, importedAt time.Time) (Pla
 					cancel(err)
 				}
 				mu.Lock()
-				sum.Households += got.Households
+				sum.Recipients += got.Recipients
 				sum.Texts += got.Texts
 				mu.Unlock()
 			}
@@ -232,7 +232,7 @@ func (p *Planner) pages(ctx context.Context, f func(Page) error) error {
 }
 
 // page plans for one stretch of numbers.
-func (p *Planner) page(ctx context.Context, page Page, now, importedAt time.Time) (sum PlanSum, err error) {
+func (p *Planner) page(ctx context.Context, page Page, now, importedAt time.Time) (sum PlanSummary, err error) {
 	err = p.book.ReadPage(ctx, page, func(tx PlanPage) error {
 		households, err := p.rules.gather(ctx, tx, now, importedAt, false)
 		if err != nil {
@@ -244,7 +244,7 @@ func (p *Planner) page(ctx context.Context, page Page, now, importedAt time.Time
 			send, _ := p.rules.remindOn(at, &households[i])
 			list = append(list, send...)
 		}
-		sum.Households = len(households)
+		sum.Recipients = len(households)
 		if len(list) == 0 {
 			return nil
 		}

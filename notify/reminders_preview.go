@@ -15,7 +15,7 @@ const numberless = 5000
 // Preview says what Run would plan at an instant, and why everybody else gets nothing; it writes nothing.
 // show is given one number after another, and last the accounts without one. An import that is too
 // old is taken for fresh, and stale is true: at a later day there will have been another one.
-func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Household, []Reminder, []Held) error) (stale bool, err error) {
+func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Recipient, []Reminder, []Withheld) error) (stale bool, err error) {
 	state, err := p.book.PlanState(ctx)
 	if err != nil {
 		return false, fmt.Errorf("preview reminders: %w", err)
@@ -30,7 +30,7 @@ func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Househol
 				return err
 			}
 			for _, h := range households {
-				send, held := p.rules.Remind(h, now)
+				send, held := p.rules.Reminders(h, now)
 				if err := show(h, send, held); err != nil {
 					return err
 				}
@@ -47,18 +47,18 @@ func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Househol
 	return stale, nil
 }
 
-func (p *Planner) previewNumberless(ctx context.Context, show func(Household, []Reminder, []Held) error) error {
+func (p *Planner) previewNumberless(ctx context.Context, show func(Recipient, []Reminder, []Withheld) error) error {
 	for after := ""; ; {
-		list, err := p.book.NumberlessAccounts(ctx, after, numberless)
+		list, err := p.book.AccountsWithoutNumber(ctx, after, numberless)
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		held := make([]Held, len(list))
+		held := make([]Withheld, len(list))
 		for i, o := range list {
-			held[i] = Held{Account: o.Account.Number, Why: WhyNoNumber}
+			held[i] = Withheld{Account: o.Account.Number, Why: WhyNoNumber}
 			after = o.Account.Number
 		}
-		if err := show(Household{Accounts: list}, nil, held); err != nil {
+		if err := show(Recipient{Accounts: list}, nil, held); err != nil {
 			return err
 		}
 	}

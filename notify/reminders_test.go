@@ -16,8 +16,8 @@ import (
 var december = billing.Month{Year: 2027, Month: time.January}
 
 // owing is an account that has paid nothing of that bill.
-func owing(regime billing.Regime) notify.Owing {
-	return notify.Owing{
+func owing(regime billing.Regime) notify.AccountFacts {
+	return notify.AccountFacts{
 		Account:  billing.Account{Number: "712345678", Kind: billing.KindHealth, Status: billing.StatusActive, Regime: regime},
 		Language: "en", Owed: 19800,
 		Bills: []billing.Bill{{Account: "712345678", Coverage: december, Billed: 19800}},
@@ -25,13 +25,13 @@ func owing(regime billing.Regime) notify.Owing {
 }
 
 // reminder is a planned one of that account, its import as fresh as can be.
-func reminder(t testing.TB, k notify.Kind, days int, o notify.Owing, at string) notify.Facts {
+func reminder(t testing.TB, k notify.Kind, days int, o notify.AccountFacts, at string) notify.Facts {
 	t.Helper()
 	return notify.Facts{
 		Kind: k, Language: "en", Number: "+16175550101", Zones: []string{"America/New_York"}, Consent: true,
 		Reasons: []notify.Reason{{Account: o.Account.Number, DaysBefore: days, Coverage: december}},
-		Household: &notify.Household{
-			Number: "+16175550101", Zones: []string{"America/New_York"}, Mobile: true, Consent: true, ImportedAt: instant(t, at), Accounts: []notify.Owing{o},
+		Recipient: &notify.Recipient{
+			Number: "+16175550101", Zones: []string{"America/New_York"}, Mobile: true, Consent: true, ImportedAt: instant(t, at), Accounts: []notify.AccountFacts{o},
 		},
 	}
 }
@@ -39,7 +39,7 @@ func reminder(t testing.TB, k notify.Kind, days int, o notify.Owing, at string) 
 // TestReminderTextsOfTheRuleBook holds every reminder to the wording of rules.md §10 and to one GSM-7
 // segment (N7).
 func TestReminderTextsOfTheRuleBook(t *testing.T) {
-	autoPay := func(agreed bool, last billing.Money) notify.Owing {
+	autoPay := func(agreed bool, last billing.Money) notify.AccountFacts {
 		o := owing("")
 		o.Account.AutoPayDay, o.Account.AutoPayLast4 = 23, "1234"
 		o.Owed, o.AmountsAgreed, o.LastDrawn = 1234567, agreed, last
@@ -51,7 +51,7 @@ func TestReminderTextsOfTheRuleBook(t *testing.T) {
 	tests := []struct {
 		kind  notify.Kind
 		days  int
-		owing notify.Owing
+		owing notify.AccountFacts
 		at    string
 		want  string
 	}{
@@ -81,7 +81,7 @@ func TestReminderTextsOfTheRuleBook(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(notify.Verdict{Do: notify.DoSend, Body: tt.want}, v); diff != "" {
+			if diff := cmp.Diff(notify.Decision{Action: notify.ActionSend, Body: tt.want}, v); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if encoding, units, segments := twilio.Segments(v.Body); encoding != twilio.GSM7 || segments != 1 {
@@ -108,7 +108,7 @@ func TestN6Windows(t *testing.T) {
 		name                         string
 		kind                         notify.Kind
 		days                         int
-		owing                        notify.Owing
+		owing                        notify.AccountFacts
 		change                       func(*billing.Policy)
 		before, first, latest, after string // "2006-01-02T15:04:05", Boston; empty: not asked
 	}{
@@ -140,8 +140,8 @@ func TestN6Windows(t *testing.T) {
 			rules := newRules(t, change, func(p *billing.Policy) { p.ReminderCapPerMonth = 9 })
 			for _, look := range []struct {
 				at   string
-				want notify.Do
-			}{{tt.before, notify.DoDrop}, {tt.first, notify.DoSend}, {tt.latest, notify.DoSend}, {tt.after, notify.DoDrop}} {
+				want notify.Action
+			}{{tt.before, notify.ActionDrop}, {tt.first, notify.ActionSend}, {tt.latest, notify.ActionSend}, {tt.after, notify.ActionDrop}} {
 				if look.at == "" {
 					continue
 				}
@@ -154,8 +154,8 @@ func TestN6Windows(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if v.Do != look.want {
-					t.Errorf("at %s: %s %q, want %s", look.at, v.Do, v.Why, look.want)
+				if v.Action != look.want {
+					t.Errorf("at %s: %s %q, want %s", look.at, v.Action, v.Why, look.want)
 				}
 			}
 		})

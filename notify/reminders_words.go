@@ -9,7 +9,7 @@ import (
 )
 
 // reminderMessage is the key of a reminder's words and what fills them.
-func (r *Rules) reminderMessage(f Facts, c Occasion) (key string, args map[string]string, err error) {
+func (r *Rules) reminderMessage(f Facts, c Candidate) (key string, args map[string]string, err error) {
 	args = map[string]string{"Phone": servicePhone(r.policy.ServicePhone)}
 	switch c.Kind {
 	case BillReady, DueSoon:

@@ -43,7 +43,7 @@ const (
 	WhyUnreachable = "no text arrives under this number"
 	WhyNotTaken    = "the payment is not taken"
 	WhyNotDeclined = "the payment did not fail"
-	WhyHeard       = "the caller heard it on the call"
+	WhyHeardOnCall = "the caller heard it on the call"
 	WhyNotReturned = "the payment is not returned"
 	WhyNothingOwed = "nothing is owed any more"
 	WhyInFlight    = "another payment is in flight"
@@ -51,8 +51,8 @@ const (
 	WhyNoDebit     = "the debit will not be made"
 	WhyNoPayment   = "its payment is not there"
 	WhyNoReason    = "no reason is left"
-	WhyBackAgain   = "texts are on again"
-	WhyNotOn       = "texts are not on"
+	WhyTextsOn     = "texts are on again"
+	WhyTextsOff    = "texts are not on"
 	WhyUnknownKind = "no such kind of text"
 	WhyNoCalls     = "nobody can place calls"
 	WhyNoVoice     = "reminders by voice are switched off"
@@ -60,8 +60,8 @@ const (
 
 // Decide is asked in the transaction that claims a notice (N2). In any doubt it does not send.
 // An error means that we could not tell: the notice stays planned.
-func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
-	trait, ok := f.Kind.Traits()
+func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
+	trait, ok := f.Kind.Spec()
 	switch {
 	case !ok:
 		return drop(WhyUnknownKind), nil
@@ -76,7 +76,7 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 	case f.Channel == Voice && f.Kind != CallBack && !r.policy.VoiceReminders: // N10
 		return drop(WhyNoVoice), nil
 	case f.Paused:
-		return Verdict{Do: DoWait, Until: now.Add(pausedWait)}, nil
+		return Decision{Action: ActionWait, Until: now.Add(pausedWait)}, nil
 	}
 	if why := r.replyHolds(f); why != "" {
 		return drop(why), nil
@@ -86,38 +86,38 @@ func (r *Rules) Decide(f Facts, now time.Time) (Verdict, error) {
 	}
 	untrue := r.sift(&f)
 	if !trait.Reply && len(f.Reasons) == 0 {
-		return Verdict{Do: DoDrop, Why: whyNone(untrue), Untrue: untrue}, nil
+		return Decision{Action: ActionDrop, Why: whyNone(untrue), Dropped: untrue}, nil
 	}
 	v, err := r.timely(f, trait, now)
-	v.Untrue = untrue
+	v.Dropped = untrue
 	return v, err
 }
 
 // timely says whether a text whose reasons hold may go now, and writes it.
-func (r *Rules) timely(f Facts, trait Trait, now time.Time) (Verdict, error) {
+func (r *Rules) timely(f Facts, trait KindSpec, now time.Time) (Decision, error) {
 	if !trait.Answer {
 		v, err := r.window(f, now)
-		if err != nil || v.Do != DoSend {
+		if err != nil || v.Action != ActionSend {
 			return v, err
 		}
 	}
 	if f.Channel == Voice { // what is said is the conversation's
-		return Verdict{Do: DoSend}, nil
+		return Decision{Action: ActionSend}, nil
 	}
 	body, err := r.compose(f, now)
 	if err != nil {
-		return Verdict{}, fmt.Errorf("words of %s: %w", f.Kind, err)
+		return Decision{}, fmt.Errorf("words of %s: %w", f.Kind, err)
 	}
 	return r.fits(body), nil
 }
 
 // fits sends a text that is no longer than sms_max_segments, and drops a longer one: it is our words that
 // are wrong, and cutting them would make them untrue (N7).
-func (r *Rules) fits(body string) Verdict {
+func (r *Rules) fits(body string) Decision {
 	if r.segments != nil && r.segments(body) > r.policy.SMSMaxSegments {
 		return drop(WhyTooLong)
 	}
-	return Verdict{Do: DoSend, Body: body}
+	return Decision{Action: ActionSend, Body: body}
 }
 
 // MeasureWith has the rules count the segments of every text with count before it goes (N7).
@@ -137,11 +137,11 @@ func (r *Rules) consents(given, fromApplication bool) bool {
 }
 
 // sift leaves the reasons that hold and gives the others back (N1).
-func (r *Rules) sift(f *Facts) (untrue []Untrue) {
+func (r *Rules) sift(f *Facts) (untrue []DroppedReason) {
 	var holding []Reason
 	for _, reason := range f.Reasons {
 		if why := r.holds(f.Kind, reason); why != "" {
-			untrue = append(untrue, Untrue{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: why})
+			untrue = append(untrue, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: why})
 			continue
 		}
 		holding = append(holding, reason)
@@ -151,7 +151,7 @@ func (r *Rules) sift(f *Facts) (untrue []Untrue) {
 }
 
 // whyNone is why nothing is left to say.
-func whyNone(untrue []Untrue) string {
+func whyNone(untrue []DroppedReason) string {
 	if len(untrue) == 0 {
 		return WhyNoReason
 	}
@@ -162,9 +162,9 @@ func whyNone(untrue []Untrue) string {
 func (r *Rules) replyHolds(f Facts) string {
 	switch {
 	case f.Kind == OptOutConfirm && !f.OptedOut:
-		return WhyBackAgain
+		return WhyTextsOn
 	case f.Kind == OptInConfirm && (!r.consents(f.Consent, f.FromApplication) || f.OptedOut):
-		return WhyNotOn
+		return WhyTextsOff
 	}
 	return ""
 }
@@ -173,7 +173,7 @@ func (r *Rules) replyHolds(f Facts) string {
 // case has no rule yet: nothing of it is sent.
 func (r *Rules) holds(k Kind, reason Reason) string {
 	p := reason.Payment
-	if t, _ := k.Traits(); t.Payment && p == nil {
+	if t, _ := k.Spec(); t.Payment && p == nil {
 		return WhyNoPayment
 	}
 	switch k {
@@ -185,8 +185,8 @@ func (r *Rules) holds(k Kind, reason Reason) string {
 		if p.State != payments.Declined {
 			return WhyNotDeclined
 		}
-		if p.Heard { // L3: only a failure that the caller did not hear
-			return WhyHeard
+		if p.HeardOnCall { // L3: only a failure that the caller did not hear
+			return WhyHeardOnCall
 		}
 	case TelWrittenNotice:
 		if !p.State.Open() && p.State != payments.Taken {
@@ -216,19 +216,19 @@ func (r *Rules) holdsReturned(reason Reason) string {
 }
 
 // window holds N4 for what nobody has just asked for.
-func (r *Rules) window(f Facts, now time.Time) (Verdict, error) {
+func (r *Rules) window(f Facts, now time.Time) (Decision, error) {
 	zones, err := r.zones(f)
 	if err != nil {
-		return Verdict{}, err
+		return Decision{}, err
 	}
 	opens := r.hours.NextOpening(now, zones...)
 	switch {
 	case opens.IsZero(), !f.NotAfter.IsZero() && opens.After(f.NotAfter):
 		return drop(WhyTooLate), nil
 	case opens.After(now):
-		return Verdict{Do: DoWait, Until: opens}, nil
+		return Decision{Action: ActionWait, Until: opens}, nil
 	}
-	return Verdict{Do: DoSend}, nil
+	return Decision{Action: ActionSend}, nil
 }
 
 // zones are where the recipient may be: where the member lives; if that is not known, all zones of the
@@ -249,5 +249,5 @@ func (r *Rules) zones(f Facts) ([]*time.Location, error) {
 	return zones, nil
 }
 
-func drop(why string) Verdict     { return Verdict{Do: DoDrop, Why: why} }
-func suppress(why string) Verdict { return Verdict{Do: DoSuppress, Why: why} }
+func drop(why string) Decision     { return Decision{Action: ActionDrop, Why: why} }
+func suppress(why string) Decision { return Decision{Action: ActionSuppress, Why: why} }

@@ -22,75 +22,75 @@ func TestN2Decide(t *testing.T) {
 		state  payments.State
 		change change
 		at     string
-		do     notify.Do
+		do     notify.Action
 		why    string
 		until  string
 	}{
-		{name: "receipt of a taken payment", kind: notify.PaymentReceived, state: payments.Taken, do: notify.DoSend},
-		{name: "receipt at night (N5)", kind: notify.PaymentReceived, state: payments.Taken, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
-		{name: "receipt of a payment that bounced meanwhile", kind: notify.PaymentReceived, state: payments.Returned, do: notify.DoDrop, why: notify.WhyNotTaken},
-		{name: "receipt while the outcome is unknown", kind: notify.PaymentReceived, state: payments.Unknown, do: notify.DoDrop, why: notify.WhyNotTaken},
+		{name: "receipt of a taken payment", kind: notify.PaymentReceived, state: payments.Taken, do: notify.ActionSend},
+		{name: "receipt at night (N5)", kind: notify.PaymentReceived, state: payments.Taken, at: "2026-12-24T03:00:00-05:00", do: notify.ActionSend},
+		{name: "receipt of a payment that bounced meanwhile", kind: notify.PaymentReceived, state: payments.Returned, do: notify.ActionDrop, why: notify.WhyNotTaken},
+		{name: "receipt while the outcome is unknown", kind: notify.PaymentReceived, state: payments.Unknown, do: notify.ActionDrop, why: notify.WhyNotTaken},
 		{name: "receipt without consent", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.Consent = false }, do: notify.DoDrop, why: notify.WhyNoConsent},
+			change: func(f *notify.Facts) { f.Consent = false }, do: notify.ActionDrop, why: notify.WhyNoConsent},
 		{name: "receipt asked for on the call", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.Consent, f.ByRequest = false, true }, do: notify.DoSend},
+			change: func(f *notify.Facts) { f.Consent, f.ByRequest = false, true }, do: notify.ActionSend},
 		{name: "receipt after an opt-out", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.DoSuppress, why: notify.WhyOptedOut},
+			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.ActionSuppress, why: notify.WhyOptedOut},
 		{name: "receipt past its window", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.NotAfter = instant(t, noon).Add(-time.Second) }, do: notify.DoDrop, why: notify.WhyTooLate},
+			change: func(f *notify.Facts) { f.NotAfter = instant(t, noon).Add(-time.Second) }, do: notify.ActionDrop, why: notify.WhyTooLate},
 		{name: "receipt at the last instant of its window", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.NotAfter = instant(t, noon) }, do: notify.DoSend},
+			change: func(f *notify.Facts) { f.NotAfter = instant(t, noon) }, do: notify.ActionSend},
 		{name: "no payment behind it", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.Reasons[0].Payment = nil }, do: notify.DoDrop, why: notify.WhyNoPayment},
+			change: func(f *notify.Facts) { f.Reasons[0].Payment = nil }, do: notify.ActionDrop, why: notify.WhyNoPayment},
 
 		{name: "no reason left", kind: notify.PaymentReceived, state: payments.Taken,
-			change: func(f *notify.Facts) { f.Reasons = nil }, do: notify.DoDrop, why: notify.WhyNoReason},
-		{name: "a reminder without what it rests on", kind: notify.DueSoon, do: notify.DoDrop, why: notify.WhyStale},
+			change: func(f *notify.Facts) { f.Reasons = nil }, do: notify.ActionDrop, why: notify.WhyNoReason},
+		{name: "a reminder without what it rests on", kind: notify.DueSoon, do: notify.ActionDrop, why: notify.WhyStale},
 
-		{name: "failure not heard (L3)", kind: notify.PaymentFailed, state: payments.Declined, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
+		{name: "failure not heard (L3)", kind: notify.PaymentFailed, state: payments.Declined, at: "2026-12-24T03:00:00-05:00", do: notify.ActionSend},
 		{name: "failure heard on the call", kind: notify.PaymentFailed, state: payments.Declined,
-			change: func(f *notify.Facts) { f.Reasons[0].Payment.Heard = true }, do: notify.DoDrop, why: notify.WhyHeard},
-		{name: "failure of a payment that was taken", kind: notify.PaymentFailed, state: payments.Taken, do: notify.DoDrop, why: notify.WhyNotDeclined},
+			change: func(f *notify.Facts) { f.Reasons[0].Payment.HeardOnCall = true }, do: notify.ActionDrop, why: notify.WhyHeardOnCall},
+		{name: "failure of a payment that was taken", kind: notify.PaymentFailed, state: payments.Taken, do: notify.ActionDrop, why: notify.WhyNotDeclined},
 
-		{name: "written notice at once", kind: notify.TelWrittenNotice, state: payments.Authorized, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
-		{name: "written notice of an unknown outcome", kind: notify.TelWrittenNotice, state: payments.Unknown, do: notify.DoSend},
+		{name: "written notice at once", kind: notify.TelWrittenNotice, state: payments.Authorized, at: "2026-12-24T03:00:00-05:00", do: notify.ActionSend},
+		{name: "written notice of an unknown outcome", kind: notify.TelWrittenNotice, state: payments.Unknown, do: notify.ActionSend},
 		{name: "written notice after an opt-out, asked for on this call (O4)", kind: notify.TelWrittenNotice, state: payments.Taken,
-			change: func(f *notify.Facts) { f.OptedOut, f.Consent, f.ByRequest = true, false, true }, do: notify.DoSend},
+			change: func(f *notify.Facts) { f.OptedOut, f.Consent, f.ByRequest = true, false, true }, do: notify.ActionSend},
 		{name: "written notice to a number where nothing arrives", kind: notify.TelWrittenNotice, state: payments.Taken,
-			change: func(f *notify.Facts) { f.Unreachable, f.ByRequest = true, true }, do: notify.DoSuppress, why: notify.WhyUnreachable},
-		{name: "written notice of a cancelled debit", kind: notify.TelWrittenNotice, state: payments.Voided, do: notify.DoDrop, why: notify.WhyNoDebit},
-		{name: "written notice of a declined debit", kind: notify.TelWrittenNotice, state: payments.Declined, do: notify.DoDrop, why: notify.WhyNoDebit},
+			change: func(f *notify.Facts) { f.Unreachable, f.ByRequest = true, true }, do: notify.ActionSuppress, why: notify.WhyUnreachable},
+		{name: "written notice of a cancelled debit", kind: notify.TelWrittenNotice, state: payments.Voided, do: notify.ActionDrop, why: notify.WhyNoDebit},
+		{name: "written notice of a declined debit", kind: notify.TelWrittenNotice, state: payments.Declined, do: notify.ActionDrop, why: notify.WhyNoDebit},
 
-		{name: "return by day", kind: notify.PaymentReturned, state: payments.Returned, do: notify.DoSend},
+		{name: "return by day", kind: notify.PaymentReturned, state: payments.Returned, do: notify.ActionSend},
 		{name: "return by night waits for the window", kind: notify.PaymentReturned, state: payments.Returned,
-			at: "2026-12-24T03:00:00-05:00", do: notify.DoWait, until: "2026-12-24T09:00:00-05:00"},
+			at: "2026-12-24T03:00:00-05:00", do: notify.ActionWait, until: "2026-12-24T09:00:00-05:00"},
 		{name: "return at the closing instant", kind: notify.PaymentReturned, state: payments.Returned,
-			at: "2026-12-23T19:30:00-05:00", do: notify.DoWait, until: "2026-12-24T09:00:00-05:00"},
+			at: "2026-12-23T19:30:00-05:00", do: notify.ActionWait, until: "2026-12-24T09:00:00-05:00"},
 		{name: "return where the payer lives further west", kind: notify.PaymentReturned, state: payments.Returned,
 			change: func(f *notify.Facts) { f.Zones = []string{"America/New_York", "America/Los_Angeles"} }, at: "2026-12-23T11:00:00-05:00",
-			do: notify.DoWait, until: "2026-12-23T09:00:00-08:00"},
+			do: notify.ActionWait, until: "2026-12-23T09:00:00-08:00"},
 		{name: "return on the day the clocks go forward", kind: notify.PaymentReturned, state: payments.Returned,
-			at: "2027-03-14T01:59:59-05:00", do: notify.DoWait, until: "2027-03-14T09:00:00-04:00"},
+			at: "2027-03-14T01:59:59-05:00", do: notify.ActionWait, until: "2027-03-14T09:00:00-04:00"},
 		{name: "return whose window ends in the night", kind: notify.PaymentReturned, state: payments.Returned,
 			change: func(f *notify.Facts) { f.NotAfter = instant(t, "2026-12-24T08:59:59-05:00") },
-			at:     "2026-12-24T03:00:00-05:00", do: notify.DoDrop, why: notify.WhyTooLate},
+			at:     "2026-12-24T03:00:00-05:00", do: notify.ActionDrop, why: notify.WhyTooLate},
 		{name: "return, but paid meanwhile", kind: notify.PaymentReturned, state: payments.Returned,
-			change: func(f *notify.Facts) { f.Reasons[0].Owed = 0 }, do: notify.DoDrop, why: notify.WhyNothingOwed},
+			change: func(f *notify.Facts) { f.Reasons[0].Owed = 0 }, do: notify.ActionDrop, why: notify.WhyNothingOwed},
 		{name: "return, but another payment is in flight", kind: notify.PaymentReturned, state: payments.Returned,
-			change: func(f *notify.Facts) { f.Reasons[0].InFlight = true }, do: notify.DoDrop, why: notify.WhyInFlight},
+			change: func(f *notify.Facts) { f.Reasons[0].InFlight = true }, do: notify.ActionDrop, why: notify.WhyInFlight},
 		{name: "return of a terminated account", kind: notify.PaymentReturned, state: payments.Returned,
-			change: func(f *notify.Facts) { f.Reasons[0].Terminated = true }, do: notify.DoDrop, why: notify.WhyTerminated},
+			change: func(f *notify.Facts) { f.Reasons[0].Terminated = true }, do: notify.ActionDrop, why: notify.WhyTerminated},
 
 		{name: "opt-out confirmed in spite of the opt-out (O2)", kind: notify.OptOutConfirm,
-			change: func(f *notify.Facts) { f.OptedOut, f.Consent = true, false }, at: "2026-12-24T03:00:00-05:00", do: notify.DoSend},
-		{name: "opt-out taken back before it was confirmed", kind: notify.OptOutConfirm, do: notify.DoDrop, why: notify.WhyBackAgain},
+			change: func(f *notify.Facts) { f.OptedOut, f.Consent = true, false }, at: "2026-12-24T03:00:00-05:00", do: notify.ActionSend},
+		{name: "opt-out taken back before it was confirmed", kind: notify.OptOutConfirm, do: notify.ActionDrop, why: notify.WhyTextsOn},
 		{name: "opt-in taken back before it was confirmed", kind: notify.OptInConfirm,
-			change: func(f *notify.Facts) { f.OptedOut, f.ByRequest = true, true }, do: notify.DoDrop, why: notify.WhyNotOn},
+			change: func(f *notify.Facts) { f.OptedOut, f.ByRequest = true, true }, do: notify.ActionDrop, why: notify.WhyTextsOff},
 		{name: "help without consent", kind: notify.HelpReply,
-			change: func(f *notify.Facts) { f.Consent = false }, do: notify.DoSend},
+			change: func(f *notify.Facts) { f.Consent = false }, do: notify.ActionSend},
 		{name: "unasked help after an opt-out", kind: notify.HelpReply,
-			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.DoSuppress, why: notify.WhyOptedOut},
-		{name: "a kind without words is never sent", kind: "weather", do: notify.DoDrop, why: notify.WhyUnknownKind},
+			change: func(f *notify.Facts) { f.OptedOut = true }, do: notify.ActionSuppress, why: notify.WhyOptedOut},
+		{name: "a kind without words is never sent", kind: "weather", do: notify.ActionDrop, why: notify.WhyUnknownKind},
 	}
 	rules := newRules(t)
 	for _, tt := range tests {
@@ -106,8 +106,8 @@ func TestN2Decide(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v.Do != tt.do || v.Why != tt.why || (v.Body != "") != (tt.do == notify.DoSend) {
-				t.Errorf("%s %q, want %s %q", v.Do, v.Why, tt.do, tt.why)
+			if v.Action != tt.do || v.Why != tt.why || (v.Body != "") != (tt.do == notify.ActionSend) {
+				t.Errorf("%s %q, want %s %q", v.Action, v.Why, tt.do, tt.why)
 			}
 			if tt.until != "" && !v.Until.Equal(instant(t, tt.until)) {
 				t.Errorf("until %s, want %s", v.Until, tt.until)
@@ -126,9 +126,9 @@ func TestN1ReasonsThatHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []notify.Untrue{{Account: "712345686", Why: notify.WhyNothingOwed}}
-	if diff := cmp.Diff(want, v.Untrue); diff != "" || v.Do != notify.DoSend {
-		t.Errorf("%s; untrue (-want +got):\n%s", v.Do, diff)
+	want := []notify.DroppedReason{{Account: "712345686", Why: notify.WhyNothingOwed}}
+	if diff := cmp.Diff(want, v.Dropped); diff != "" || v.Action != notify.ActionSend {
+		t.Errorf("%s; untrue (-want +got):\n%s", v.Action, diff)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestDecideKnowsNoSuchZone(t *testing.T) {
 	f := facts(t, notify.PaymentReturned, payments.Returned)
 	f.Zones = []string{"America/Nowhere"}
 	if v, err := newRules(t).Decide(f, instant(t, noon)); err == nil {
-		t.Errorf("decided %s", v.Do)
+		t.Errorf("decided %s", v.Action)
 	}
 }
 
@@ -151,7 +151,7 @@ func TestEveryKindHasItsTraits(t *testing.T) {
 		notify.BalanceReply, notify.AutoPayReply, notify.RealReply,
 	}
 	for _, k := range kinds {
-		trait, ok := k.Traits()
+		trait, ok := k.Spec()
 		switch {
 		case !ok:
 			t.Errorf("%s has no traits", k)

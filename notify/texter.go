@@ -13,11 +13,11 @@ type Texter interface {
 	// SendSMS creates one text. Every error should be a *SendError; any other proves nothing.
 	SendSMS(ctx context.Context, to, body, statusCallback string) (sid, status string, err error)
 	// FindSMS lists the texts to a number that were created in a stretch of time, whoever sent them.
-	FindSMS(ctx context.Context, to string, from, until time.Time) ([]Found, error)
+	FindSMS(ctx context.Context, to string, from, until time.Time) ([]CarrierText, error)
 }
 
-// Found is a text that the carrier has.
-type Found struct {
+// CarrierText is a text that the carrier has.
+type CarrierText struct {
 	SID       string
 	Body      string
 	Status    string
@@ -31,18 +31,20 @@ type Found struct {
 type SendKind string
 
 const (
-	// Refused: the carrier understood and will not send it. Trouble says why.
-	Refused SendKind = "refused"
-	// RateLimited: not processed (429, or no connection was made): the same create later is safe.
-	RateLimited SendKind = "rate_limited"
-	// Unknown: a time-out, a lost reply or a 5xx. It may have been sent.
-	Unknown SendKind = "unknown"
-	// AccountFault: our account, sender or request is wrong; nothing was sent: alarm.
-	AccountFault SendKind = "account"
+	// SendRefused: the carrier understood and will not send it. Trouble says why.
+	SendRefused SendKind = "refused"
+	// SendRateLimited: not processed (429, or no connection was made): the same create later is safe.
+	SendRateLimited SendKind = "rate_limited"
+	// SendUnknown: a time-out, a lost reply or a 5xx. It may have been sent.
+	SendUnknown SendKind = "unknown"
+	// SendAccountFault: our account, sender or request is wrong; nothing was sent: alarm.
+	SendAccountFault SendKind = "account"
 )
 
 // SendKinds lists them.
-func SendKinds() []SendKind { return []SendKind{Refused, RateLimited, Unknown, AccountFault} }
+func SendKinds() []SendKind {
+	return []SendKind{SendRefused, SendRateLimited, SendUnknown, SendAccountFault}
+}
 
 // Trouble is what a carrier's error code means to us, in one word. The words are those of
 // package internal/twilio.
@@ -58,11 +60,11 @@ const (
 	AccountTrouble  Trouble = "account_trouble"
 )
 
-// ForGood says whether no text will ever arrive under this number (N11).
-func (t Trouble) ForGood() bool { return t == WrongNumber || t == Landline }
+// Permanent says whether no text will ever arrive under this number (N11).
+func (t Trouble) Permanent() bool { return t == WrongNumber || t == Landline }
 
-// Alarms says whether somebody must look at our sender or our words.
-func (t Trouble) Alarms() bool { return t == CarrierFiltered || t == AccountTrouble }
+// NeedsAlarm says whether somebody must look at our sender or our words.
+func (t Trouble) NeedsAlarm() bool { return t == CarrierFiltered || t == AccountTrouble }
 
 // SendError is a failed create. It holds neither number nor words.
 type SendError struct {
@@ -81,7 +83,7 @@ func sendError(err error) *SendError {
 	if s := (*SendError)(nil); errors.As(err, &s) {
 		return s
 	}
-	return &SendError{Kind: Unknown, Err: err}
+	return &SendError{Kind: SendUnknown, Err: err}
 }
 
 // State is where a notice is. The words are those of the view contract.texts.
@@ -90,7 +92,7 @@ type State string
 const (
 	Planned     State = "planned"     // may be sent from its window on
 	Claimed     State = "claimed"     // in one courier's hands; a create may have left
-	Unsure      State = "unknown"     // a create left and its outcome is not known
+	Unknown     State = "unknown"     // a create left and its outcome is not known
 	Accepted    State = "accepted"    // the carrier has it
 	Sent        State = "sent"        // handed on; may be the last word
 	Delivered   State = "delivered"   // on the phone

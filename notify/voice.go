@@ -49,7 +49,7 @@ func (p *Planner) call(ctx context.Context, number string, now, importedAt time.
 		for _, h := range households {
 			// What bars texts does not bar a call.
 			h.Consent, h.OptedOut, h.Unreachable = true, false, false
-			send, _ := p.rules.Remind(h, now)
+			send, _ := p.rules.Reminders(h, now)
 			list = append(list, send...)
 		}
 		// A call says "payment reminder" and no more, which is not true of an AutoPay draw.

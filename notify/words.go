@@ -187,7 +187,7 @@ func NamedKinds() []Kind {
 }
 
 // payment is the one that the text speaks of.
-func (f Facts) payment() *Payment { return f.Reasons[0].Payment }
+func (f Facts) payment() *PaymentFacts { return f.Reasons[0].Payment }
 
 // paidOn is the day of the payment as the line told it: in the business zone (C1).
 func (r *Rules) paidOn(f Facts) billing.Date { return r.cal.DateOf(f.payment().AuthorizedAt) }

@@ -46,10 +46,10 @@ const noon = "2026-12-23T12:00:00-05:00"
 // facts are those of a text that may go, its payment as at noon.
 func facts(t testing.TB, k notify.Kind, s payments.State) notify.Facts {
 	f := notify.Facts{Kind: k, Language: "en", Zones: []string{"America/New_York"}, Consent: true}
-	if trait, _ := k.Traits(); !trait.Reply {
+	if trait, _ := k.Spec(); !trait.Reply {
 		f.Reasons = []notify.Reason{{
 			Account: "712345678", Owed: 19800,
-			Payment: &notify.Payment{
+			Payment: &notify.PaymentFacts{
 				State: s, Cents: 1234567, BankType: payments.Checking, Last4: "1234", Reference: "123456789",
 				AuthorizedAt: instant(t, noon), NotBefore: instant(t, noon), Submitted: true,
 			},
@@ -126,7 +126,7 @@ func TestTextsOfTheRuleBook(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(notify.Verdict{Do: notify.DoSend, Body: tt.want}, v); diff != "" {
+			if diff := cmp.Diff(notify.Decision{Action: notify.ActionSend, Body: tt.want}, v); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if encoding, units, segments := twilio.Segments(v.Body); encoding != twilio.GSM7 || segments != 1 {

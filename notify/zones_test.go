@@ -30,10 +30,10 @@ func TestN4Vectors(t *testing.T) {
 				t.Fatal(err)
 			}
 			switch {
-			case row["allowed"] == "true" && v.Do != notify.DoSend:
-				t.Errorf("%s, want it sent (%s)", v.Do, row["note"])
-			case row["allowed"] != "true" && (v.Do != notify.DoWait || !v.Until.Equal(next)):
-				t.Errorf("%s until %s, want it to wait until %s (%s)", v.Do, v.Until.UTC(), next, row["note"])
+			case row["allowed"] == "true" && v.Action != notify.ActionSend:
+				t.Errorf("%s, want it sent (%s)", v.Action, row["note"])
+			case row["allowed"] != "true" && (v.Action != notify.ActionWait || !v.Until.Equal(next)):
+				t.Errorf("%s until %s, want it to wait until %s (%s)", v.Action, v.Until.UTC(), next, row["note"])
 			}
 			if row["member_zone"] == "" {
 				want := strings.Split(row["zones_used"], "|")
@@ -83,7 +83,7 @@ func TestN4MemberInNoKnownZone(t *testing.T) {
 	f.Zones, f.Number = nil, "+14155550101"
 	at := instant(t, "2026-07-23T10:00:00-04:00")
 	v, err := newRules(t).Decide(f, at)
-	if err != nil || v.Do != notify.DoWait || cal.DateOf(v.Until) != cal.DateOf(at) || v.Until.Sub(at).Hours() != 2 {
-		t.Errorf("%s until %s, %v", v.Do, v.Until, err)
+	if err != nil || v.Action != notify.ActionWait || cal.DateOf(v.Until) != cal.DateOf(at) || v.Until.Sub(at).Hours() != 2 {
+		t.Errorf("%s until %s, %v", v.Action, v.Until, err)
 	}
 }

@@ -175,7 +175,7 @@ func TestReturn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newFixture(t)
-			people := p.store.People(p.policy, p.cal)
+			people := p.store.Members(p.policy, p.cal)
 			never := p.newAccount()
 			a := p.mustAuthorize(back.token)
 			p.run(p.charger, a.Key)

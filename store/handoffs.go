@@ -41,17 +41,17 @@ func (s *Store) HandOff(ctx context.Context, h ivr.HandOff) error {
 // HandOver is what the person hears of a caller, by the reference in the whisper's address, or
 // handoff.ErrUnknownRef. The bill's state is told of proven identities only, and left out where it
 // cannot be read: the person still has the rest.
-func (p *People) HandOver(ctx context.Context, ref string, at time.Time) (handoff.Context, error) {
+func (p *Members) HandOver(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error) {
 	r, err := p.q.HandOverByRef(ctx, ref)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return handoff.Context{}, handoff.ErrUnknownRef
+		return handoff.CallerContext{}, handoff.ErrUnknownRef
 	}
 	if err != nil {
-		return handoff.Context{}, fmt.Errorf("read a hand-over: %w", err)
+		return handoff.CallerContext{}, fmt.Errorf("read a hand-over: %w", err)
 	}
-	c := handoff.Context{
+	c := handoff.CallerContext{
 		Tier: val(r.Tier), Account: val(r.AccountLast4), Lang: r.Language, Doing: r.Doing,
-		Payment: paymentNow(handoff.Payment(r.Payment), payments.State(r.AttemptState), r.PaymentOpen), TriesLeft: -1,
+		Payment: paymentNow(handoff.PaymentState(r.Payment), payments.State(r.AttemptState), r.PaymentOpen), TriesLeft: -1,
 	}
 	if r.TriesLeft != nil {
 		c.TriesLeft = int(*r.TriesLeft)
@@ -66,7 +66,7 @@ func (p *People) HandOver(ctx context.Context, ref string, at time.Time) (handof
 
 // paymentNow is the state of the money at the instant it is told. What was written down when the caller
 // was sent on gives way to what the attempt came to, and to nothing less final.
-func paymentNow(then handoff.Payment, state payments.State, open bool) handoff.Payment {
+func paymentNow(then handoff.PaymentState, state payments.State, open bool) handoff.PaymentState {
 	switch {
 	case open:
 		return handoff.PaymentOpen
@@ -80,7 +80,7 @@ func paymentNow(then handoff.Payment, state payments.State, open bool) handoff.P
 	return then
 }
 
-func billState(s billing.Standing) handoff.Bill {
+func billState(s billing.Standing) handoff.BillState {
 	switch {
 	case s.PastDue.IsPositive():
 		return handoff.BillLate
@@ -160,7 +160,7 @@ func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handof
 	for _, r := range sent {
 		list = append(list, handoff.Request{
 			ID: r.ID, Kind: handoff.HandOver, Number: val(r.Caller), Reason: r.Reason, Account: val(r.Account), Lang: r.Language, At: r.At,
-			Tier: val(r.Tier), Doing: r.Doing, Payment: handoff.Payment(r.Payment), Outcome: handoff.Outcome(val(r.Outcome)),
+			Tier: val(r.Tier), Doing: r.Doing, Payment: handoff.PaymentState(r.Payment), Outcome: handoff.Outcome(val(r.Outcome)),
 			DoneAt: val(r.DoneAt), Open: r.Unmet,
 		})
 	}

@@ -16,14 +16,14 @@ import (
 	"duebell/store"
 )
 
-func peopleOf(t *testing.T, s *store.Store) *store.People {
+func peopleOf(t *testing.T, s *store.Store) *store.Members {
 	t.Helper()
 	p := billing.DefaultPolicy()
 	calendar, err := billing.NewCalendar(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.People(p, calendar)
+	return s.Members(p, calendar)
 }
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
@@ -57,7 +57,7 @@ func TestHandOverByEveryRefOfItsTurn(t *testing.T) {
 	again.Ref, again.Context.Doing = "REF2", ivr.Holding
 	handOff(t, s, again)
 	handOff(t, s, again)
-	want := handoff.Context{Tier: "T2", Account: "5678", Lang: "es", Doing: "read-back", TriesLeft: 2}
+	want := handoff.CallerContext{Tier: "T2", Account: "5678", Lang: "es", Doing: "read-back", TriesLeft: 2}
 	for _, ref := range []string{"REF1", "REF2"} {
 		got, err := people.HandOver(ctx, ref, callAt)
 		if err != nil {
@@ -77,7 +77,7 @@ func TestHandOverOfNothing(t *testing.T) {
 	s, _ := openCalls(t)
 	handOff(t, s, ivr.HandOff{Call: "CA1", Turn: 4, Reason: "trouble", Ref: "R", At: callAt, Context: ivr.Context{TriesLeft: -1, Payment: "unknown"}})
 	got, err := peopleOf(t, s).HandOver(context.Background(), "R", callAt)
-	if diff := cmp.Diff(handoff.Context{TriesLeft: -1, Payment: handoff.PaymentUnknown}, got); err != nil || diff != "" {
+	if diff := cmp.Diff(handoff.CallerContext{TriesLeft: -1, Payment: handoff.PaymentUnknown}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 }
@@ -99,7 +99,7 @@ func TestHandOverTellsTheMoneyAsItIs(t *testing.T) {
 		then  string // as it was written down
 		own   string // state of the call's attempt now; empty: there is none
 		other string // state of another call's attempt on the account
-		want  handoff.Payment
+		want  handoff.PaymentState
 	}{
 		{"nothing", "", "", "", handoff.PaymentNone},
 		{"offered is not under way", "", "offered", "", handoff.PaymentNone},
@@ -154,7 +154,7 @@ func TestHandOverTellsTheBillOfProvenCallers(t *testing.T) {
 	for _, tt := range []struct {
 		ref  string
 		at   time.Time
-		want handoff.Bill
+		want handoff.BillState
 	}{
 		{"REF1", callAt, handoff.BillDue},
 		{"REF1", callAt.AddDate(0, 0, 20), handoff.BillLate},

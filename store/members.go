@@ -16,8 +16,8 @@ import (
 	"duebell/store/db"
 )
 
-// People answers the conversation's questions about members and accounts, by the policy's limits.
-type People struct {
+// Members answers the conversation's questions about members and accounts, by the policy's limits.
+type Members struct {
 	*Store
 	policy   billing.Policy
 	calendar *billing.Calendar
@@ -25,14 +25,14 @@ type People struct {
 	reached  func(limit string)
 }
 
-// People is the members' side of the store.
-func (s *Store) People(policy billing.Policy, calendar *billing.Calendar) *People {
-	return &People{Store: s, policy: policy, calendar: calendar, same: s.hash.CheckMAC, reached: func(string) {}}
+// Members is the members' side of the store.
+func (s *Store) Members(policy billing.Policy, calendar *billing.Calendar) *Members {
+	return &Members{Store: s, policy: policy, calendar: calendar, same: s.hash.CheckMAC, reached: func(string) {}}
 }
 
 // TellLimits has f told of every limit that a try to prove an identity meets, by its key in the policy:
 // somebody may be guessing (I5).
-func (p *People) TellLimits(f func(limit string)) *People {
+func (p *Members) TellLimits(f func(limit string)) *Members {
 	p.reached = f
 	return p
 }
@@ -49,7 +49,7 @@ type candidate struct {
 // Verify looks up once for all factors. Whatever is wrong, the same statements run, the same number
 // of hashes is computed, and the answer is ivr.ErrNotVerified. The same call and turn again gives the
 // first result and counts nothing (design: what a step does outside its session is unique by turn).
-func (p *People) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, error) {
+func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, error) {
 	var got ivr.Verified
 	several := false
 	err := p.inTx(ctx, "verify", func(q *db.Queries, _ pgx.Tx) error {
@@ -98,7 +98,7 @@ func gather(rows []db.AnswersForRow) []candidate {
 }
 
 // compare hashes what was keyed against every candidate, and against nobody up to the full number.
-func (p *People) compare(found []candidate, c ivr.Claim) []candidate {
+func (p *Members) compare(found []candidate, c ivr.Claim) []candidate {
 	var matched []candidate
 	for i := range candidates {
 		who := candidate{}
@@ -123,7 +123,7 @@ func (p *People) compare(found []candidate, c ivr.Claim) []candidate {
 // nobody stands in for a record that does not exist, so that its comparison costs the same.
 var nobody = db.AnswersForRow{MemberID: "000000000000", Mac: make([]byte, 32)}
 
-func (p *People) check(who candidate, kind, answer string) bool {
+func (p *Members) check(who candidate, kind, answer string) bool {
 	on, known := who.answers[kind]
 	if !known {
 		on = nobody // under no key: then the newest one is used
@@ -149,13 +149,13 @@ func subjectsOf(found, matched []candidate, stranger string) []string {
 
 // stranger stands for what was keyed when no record is behind it. It is counted under a keyed hash:
 // people key a bank account or an SSN where they are asked for an account, and that may not be kept (P4).
-func (p *People) stranger(s billing.Selector) string {
+func (p *Members) stranger(s billing.Selector) string {
 	_, mac := p.hash.MAC("stranger", string(s.Kind), s.Value)
 	return "stranger:" + strings.ToLower(base32.StdEncoding.EncodeToString(mac[:15]))
 }
 
 // passes holds the limits of I5 and writes the try down. Every path runs the same statements.
-func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, subjects []string, matched bool) (bool, error) {
+func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, subjects []string, matched bool) (bool, error) {
 	dayAgo := try.At.Add(-24 * time.Hour)
 	if err := q.LockTries(ctx, lockKeys(subjects, try.Caller)); err != nil {
 		return false, err
@@ -206,7 +206,7 @@ func (p *People) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, s
 }
 
 // lockTime is how long a soft lock lasts: the second within a day lasts a day.
-func (p *People) lockTime(second bool) time.Duration {
+func (p *Members) lockTime(second bool) time.Duration {
 	if second {
 		return 24 * time.Hour
 	}
@@ -224,7 +224,7 @@ func lockKeys(subjects []string, caller string) []string {
 }
 
 // Accounts are the member's billing accounts: health first, then dental, then group.
-func (p *People) Accounts(ctx context.Context, memberID string) ([]billing.Account, error) {
+func (p *Members) Accounts(ctx context.Context, memberID string) ([]billing.Account, error) {
 	rows, err := p.q.AccountsOf(ctx, memberID)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
@@ -237,7 +237,7 @@ func (p *People) Accounts(ctx context.Context, memberID string) ([]billing.Accou
 }
 
 // OnFile says whether a number, E.164, is a member's.
-func (p *People) OnFile(ctx context.Context, number string) (bool, error) {
+func (p *Members) OnFile(ctx context.Context, number string) (bool, error) {
 	yes, err := p.q.NumberOnFile(ctx, number)
 	if err != nil {
 		return false, fmt.Errorf("look a number up: %w", err)
@@ -246,7 +246,7 @@ func (p *People) OnFile(ctx context.Context, number string) (bool, error) {
 }
 
 // Speaks keeps the language that a member has chosen; it stands until billing names another (K2).
-func (p *People) Speaks(ctx context.Context, memberID, lang string) error {
+func (p *Members) Speaks(ctx context.Context, memberID, lang string) error {
 	if err := p.q.KeepLanguage(ctx, db.KeepLanguageParams{MemberID: memberID, Language: lang}); err != nil {
 		return fmt.Errorf("keep a member's language: %w", err)
 	}
@@ -254,7 +254,7 @@ func (p *People) Speaks(ctx context.Context, memberID, lang string) error {
 }
 
 // Payable says whether a guest may pay an account: it exists, is active and not frozen (I2).
-func (p *People) Payable(ctx context.Context, number string) (bool, error) {
+func (p *Members) Payable(ctx context.Context, number string) (bool, error) {
 	yes, err := p.q.PayableByGuest(ctx, number)
 	if err != nil {
 		return false, fmt.Errorf("look account up: %w", err)
@@ -264,7 +264,7 @@ func (p *People) Payable(ctx context.Context, number string) (bool, error) {
 
 // Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7). It is read
 // in one snapshot: old bills and new payments of an import that ends meanwhile would make a debt that never was.
-func (p *People) Standing(ctx context.Context, number string, at time.Time) (owed ivr.Owed, err error) {
+func (p *Members) Standing(ctx context.Context, number string, at time.Time) (owed ivr.Owed, err error) {
 	err = p.inSnapshot(ctx, "read standing", func(q *db.Queries) error {
 		owed, err = p.standing(ctx, q, number, at)
 		return err
@@ -272,7 +272,7 @@ func (p *People) Standing(ctx context.Context, number string, at time.Time) (owe
 	return owed, err
 }
 
-func (p *People) standing(ctx context.Context, q *db.Queries, number string, at time.Time) (ivr.Owed, error) {
+func (p *Members) standing(ctx context.Context, q *db.Queries, number string, at time.Time) (ivr.Owed, error) {
 	row, err := q.AccountByNumber(ctx, number)
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read account: %w", err)

@@ -53,7 +53,7 @@ func (r *tracer) take() []string {
 // lobby is where callers prove who they are.
 type lobby struct {
 	*post
-	people *store.People
+	people *store.Members
 	trace  *tracer
 	hash   seal.Keys
 	at     time.Time
@@ -87,7 +87,7 @@ func openLobby(t *testing.T) *lobby {
 		t.Fatal(err)
 	}
 	l.store = store.New(l.pool, nil, l.hash, l.hash, &movable{at: postAt})
-	l.people = l.store.People(billing.DefaultPolicy(), cal)
+	l.people = l.store.Members(billing.DefaultPolicy(), cal)
 	l.member(anasID, "Ana", ana, anas, "birth-date 1980-04-12", "zip 02139")
 	l.member(bensID, "Ben", ben, bens, "birth-date 1975-11-30", "zip 01103")
 	l.member(twinsID, "Tina", ana, "778901234", "birth-date 2001-05-05", "zip 02139")

@@ -32,7 +32,7 @@ type paymentNotice struct {
 // nudges. A payment has one notice of a kind: when it is there already, its id comes back and
 // planned is false.
 func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id int64, planned bool, err error) {
-	t, ok := notify.Kind(n.Kind).Traits()
+	t, ok := notify.Kind(n.Kind).Spec()
 	if !ok || !t.Payment {
 		return 0, false, fmt.Errorf("plan notice: %q is no kind of payment text", n.Kind)
 	}

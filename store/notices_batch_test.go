@@ -49,17 +49,17 @@ func TestABatchAndOneItCannotTell(t *testing.T) {
 
 // clumsy is a book that cannot claim one notice, alone or with others.
 type clumsy struct {
-	notify.Book
+	notify.NoticeStore
 	id int64
 }
 
-func (c clumsy) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
+func (c clumsy) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
 	for _, id := range ids {
 		if id == c.id {
 			return nil, fmt.Errorf("row %d is broken", id)
 		}
 	}
-	return c.Book.TakeNotices(ctx, ids, at, decide)
+	return c.NoticeStore.ClaimNotices(ctx, ids, at, decide)
 }
 
 // TestABatchAndOneThatCannotBeClaimed: the others go each for itself.
@@ -135,14 +135,14 @@ func TestABatchToOneNumber(t *testing.T) {
 	p.taken(anaB, payments.Card, ana, false)
 	seen := 0
 	rules := p.rules
-	_, err := p.store.TakeNotices(context.Background(), p.ids(), notify.Moment{Now: postAt, MachineNow: postAt, LeaseUntil: postAt.Add(time.Minute)},
-		func(facts []notify.Facts) ([]notify.Verdict, error) {
+	_, err := p.store.ClaimNotices(context.Background(), p.ids(), notify.ClaimTime{Now: postAt, MachineNow: postAt, LeaseUntil: postAt.Add(time.Minute)},
+		func(facts []notify.Facts) ([]notify.Decision, error) {
 			seen++
 			if len(facts) != 1 {
 				t.Errorf("%d at a time", len(facts))
 			}
 			v, err := rules.Decide(facts[0], postAt)
-			return []notify.Verdict{v}, err
+			return []notify.Decision{v}, err
 		})
 	if err != nil || seen != 2 {
 		t.Errorf("decided %d times, %v", seen, err)

@@ -28,33 +28,33 @@ func (s *seams) pass() {
 
 // mortal is a book whose process may die before and after each of its transactions.
 type mortal struct {
-	notify.Book
+	notify.NoticeStore
 	*seams
 }
 
-func (m mortal) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
+func (m mortal) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
 	defer m.pass()
-	return m.Book.TakeNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Verdict, error) {
+	return m.NoticeStore.ClaimNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Decision, error) {
 		m.pass() // inside the transaction
 		return decide(facts)
 	})
 }
 
-func (m mortal) RecordNotice(ctx context.Context, c notify.Claim, r notify.Result, at time.Time) error {
+func (m mortal) RecordNotice(ctx context.Context, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
 	m.pass()
 	defer m.pass()
-	return m.Book.RecordNotice(ctx, c, r, at)
+	return m.NoticeStore.RecordNotice(ctx, c, r, at)
 }
 
-func (m mortal) ReportNotices(ctx context.Context, list []notify.Report, at time.Time) ([]notify.Reported, error) {
+func (m mortal) RecordReports(ctx context.Context, list []notify.DeliveryReport, at time.Time) ([]notify.ReportResult, error) {
 	m.pass()
 	defer m.pass()
-	return m.Book.ReportNotices(ctx, list, at)
+	return m.NoticeStore.RecordReports(ctx, list, at)
 }
 
-func (m mortal) NoticeSiblings(ctx context.Context, c notify.Claim) (notify.Siblings, error) {
+func (m mortal) SimilarTexts(ctx context.Context, c notify.ClaimedNotice) (notify.Similar, error) {
 	m.pass()
-	return m.Book.NoticeSiblings(ctx, c)
+	return m.NoticeStore.SimilarTexts(ctx, c)
 }
 
 // mortalTexter may die around the request.
@@ -69,7 +69,7 @@ func (m mortalTexter) SendSMS(ctx context.Context, to, body, callback string) (s
 	return m.Texter.SendSMS(ctx, to, body, callback)
 }
 
-func (m mortalTexter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.Found, error) {
+func (m mortalTexter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
 	m.pass()
 	defer m.pass()
 	return m.Texter.FindSMS(ctx, to, from, until)
@@ -121,8 +121,8 @@ func killedAt(t *testing.T, s *seams, plan func(*post), set func(*carrier)) (die
 	t.Run(fmt.Sprintf("line %d", s.deadly), func(t *testing.T) {
 		p := openPost(t)
 		set(p.carrier)
-		courier := notify.NewCourier(mortal{p.store, s}, mortalTexter{p.carrier, s}, p.rules, p.clock, p.machine,
-			func(int) int { return 0 }, discard, notify.CourierOptions{StatusCallback: "https://pay.example.org/twilio/sms/status", AtOnce: 1})
+		courier := notify.NewSender(mortal{p.store, s}, mortalTexter{p.carrier, s}, p.rules, p.clock, p.machine,
+			func(int) int { return 0 }, discard, notify.SenderOptions{StatusCallback: "https://pay.example.org/twilio/sms/status", AtOnce: 1})
 		plan(p)
 		for range 40 {
 			if _, err := courier.Tick(context.Background()); err != nil {
@@ -159,7 +159,7 @@ func (p *post) wantHonest() {
 	}
 }
 
-func sendOrDie(t *testing.T, courier *notify.Courier, ids []int64) (died bool) {
+func sendOrDie(t *testing.T, courier *notify.Sender, ids []int64) (died bool) {
 	t.Helper()
 	defer func() {
 		if r := recover(); r != nil {

@@ -14,7 +14,7 @@ func TestN11LostReplyIsFound(t *testing.T) {
 	p.carrier.after = always(errLost)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
-	p.wantState(notify.PaymentReceived, notify.Unsure)
+	p.wantState(notify.PaymentReceived, notify.Unknown)
 	p.pass(2*time.Minute - time.Second)
 	if p.carrier.found != 0 {
 		t.Error("looked before the callback had its two minutes")
@@ -123,7 +123,7 @@ func TestLookUpFails(t *testing.T) {
 		p.pass(time.Minute)
 	}
 	p.wantSent(1)
-	p.wantState(notify.PaymentReceived, notify.Unsure)
+	p.wantState(notify.PaymentReceived, notify.Unknown)
 	p.carrier.lookErr = nil
 	p.pass(5 * time.Minute)
 	p.wantSent(1)

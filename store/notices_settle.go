@@ -13,20 +13,20 @@ import (
 )
 
 // RecordNotice writes what came of a claim. Every write names the fence.
-func (s *Store) RecordNotice(ctx context.Context, c notify.Claim, r notify.Result, at time.Time) error {
+func (s *Store) RecordNotice(ctx context.Context, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
 	return s.inTx(ctx, "record notice", func(q *db.Queries, tx pgx.Tx) error {
 		code := ptr(int32(r.Code)) //nolint:gosec // G115: a carrier's error code has five digits
 		var rows int64
 		var err error
 		switch {
 		case r.State == notify.Planned && r.NotSent:
-			rows, err = q.ReplanNotice(ctx, db.ReplanNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.Again, Why: ptr(r.Why), ErrorCode: code})
+			rows, err = q.ReplanNotice(ctx, db.ReplanNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.RetryAt, Why: ptr(r.Why), ErrorCode: code})
 			if err == nil && rows > 0 && c.Channel == notify.SMS {
 				err = pause(ctx, q, string(c.Kind), r.Code, r.Trouble, at)
 			}
 		case r.State == notify.Planned:
-			rows, err = q.ResendNotice(ctx, db.ResendNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.Again, Why: ptr(r.Why)})
-		case r.State == notify.Unsure:
+			rows, err = q.ResendNotice(ctx, db.ResendNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.RetryAt, Why: ptr(r.Why)})
+		case r.State == notify.Unknown:
 			return doubtNotice(ctx, q, c, r, at)
 		case r.State == notify.Failed, r.State == notify.Suppressed:
 			return s.failNotice(ctx, q, tx, c, r, code, at)
@@ -39,29 +39,29 @@ func (s *Store) RecordNotice(ctx context.Context, c notify.Claim, r notify.Resul
 
 func overtaken(rows int64, err error) error {
 	if err == nil && rows == 0 {
-		return notify.ErrOvertaken
+		return notify.ErrSuperseded
 	}
 	return err
 }
 
-func doubtNotice(ctx context.Context, q *db.Queries, c notify.Claim, r notify.Result, at time.Time) error {
-	p := db.DoubtNoticeParams{ID: c.ID, Fence: c.Fence, NextLookAt: when(r.Again), Why: ptr(r.Why)}
-	if r.Looked {
+func doubtNotice(ctx context.Context, q *db.Queries, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
+	p := db.DoubtNoticeParams{ID: c.ID, Fence: c.Fence, NextLookAt: when(r.RetryAt), Why: ptr(r.Why)}
+	if r.LookupMissed {
 		p.Looked = 1
 	}
 	if err := overtaken(q.DoubtNotice(ctx, p)); err != nil {
 		return err
 	}
-	if !r.Stuck {
+	if !r.NeedsReview {
 		return nil
 	}
 	return q.InsertNoticeTask(ctx, db.InsertNoticeTaskParams{ID: c.ID, Kind: "text-in-doubt", Detail: r.Why, At: at})
 }
 
-func (s *Store) failNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, c notify.Claim, r notify.Result, code *int32, at time.Time) error {
+func (s *Store) failNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, c notify.ClaimedNotice, r notify.SendResult, code *int32, at time.Time) error {
 	row, err := q.FailNotice(ctx, db.FailNoticeParams{ID: c.ID, Fence: c.Fence, State: string(r.State), Why: ptr(r.Why), ErrorCode: code})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return notify.ErrOvertaken
+		return notify.ErrSuperseded
 	}
 	if err != nil {
 		return err
@@ -69,8 +69,8 @@ func (s *Store) failNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, c noti
 	return s.afterEnd(ctx, q, tx, row, r.Trouble, at)
 }
 
-// ReportNotices writes the carrier's word. It names no fence: a text that exists, exists.
-func (s *Store) ReportNotices(ctx context.Context, list []notify.Report, at time.Time) (got []notify.Reported, err error) {
+// RecordReports writes the carrier's word. It names no fence: a text that exists, exists.
+func (s *Store) RecordReports(ctx context.Context, list []notify.DeliveryReport, at time.Time) (got []notify.ReportResult, err error) {
 	p := db.ReportNoticesParams{At: &at}
 	for _, r := range list {
 		p.Refs, p.MessageSids, p.States = append(p.Refs, r.Reference), append(p.MessageSids, r.SID), append(p.States, string(r.State))
@@ -81,7 +81,7 @@ func (s *Store) ReportNotices(ctx context.Context, list []notify.Report, at time
 		if err := q.EachByItsKey(ctx); err != nil {
 			return err
 		}
-		rows, err := q.ReportNotices(ctx, p)
+		rows, err := q.RecordReports(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -89,13 +89,13 @@ func (s *Store) ReportNotices(ctx context.Context, list []notify.Report, at time
 		for _, row := range rows {
 			changed[row.Reference] = row
 		}
-		got = make([]notify.Reported, len(list))
+		got = make([]notify.ReportResult, len(list))
 		for i, r := range list {
 			row, ok := changed[r.Reference]
 			if !ok {
 				got[i], err = unchanged(ctx, q, r)
 			} else {
-				got[i] = notify.Reported{Kind: notify.Kind(row.Kind), Changed: true}
+				got[i] = notify.ReportResult{Kind: notify.Kind(row.Kind), Changed: true}
 				err = s.afterEnd(ctx, q, tx, row, r.Trouble, at)
 			}
 			if err != nil {
@@ -108,15 +108,15 @@ func (s *Store) ReportNotices(ctx context.Context, list []notify.Report, at time
 }
 
 // unchanged tells a report that came late or twice from one that belongs to nothing, or to a second text.
-func unchanged(ctx context.Context, q *db.Queries, r notify.Report) (notify.Reported, error) {
+func unchanged(ctx context.Context, q *db.Queries, r notify.DeliveryReport) (notify.ReportResult, error) {
 	row, err := q.NoticeByReference(ctx, r.Reference)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return notify.Reported{Nobody: true}, nil
+		return notify.ReportResult{NoSuchText: true}, nil
 	}
 	if err != nil {
-		return notify.Reported{}, err
+		return notify.ReportResult{}, err
 	}
-	return notify.Reported{Kind: notify.Kind(row.Kind), Twice: val(row.MessageSid) != r.SID}, nil
+	return notify.ReportResult{Kind: notify.Kind(row.Kind), SentTwice: val(row.MessageSid) != r.SID}, nil
 }
 
 // afterEnd does what follows from a text that did not go or did not arrive, in the same transaction:
@@ -143,7 +143,7 @@ func (s *Store) afterEnd(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.N
 			return err
 		}
 	}
-	if t.ForGood() {
+	if t.Permanent() {
 		if _, err := suppressNumber(ctx, q, notify.Suppression{Number: row.Number, Source: notify.FromUnreachable}, at); err != nil {
 			return err
 		}
@@ -161,24 +161,24 @@ func (s *Store) afterEnd(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.N
 	return q.InsertNoticeTask(ctx, db.InsertNoticeTaskParams{ID: row.ID, Kind: "written-notice-by-letter", Detail: val(row.Why), At: at})
 }
 
-// NoticeSiblings reads what a look-up could mistake for the text of a claim.
-func (s *Store) NoticeSiblings(ctx context.Context, c notify.Claim) (notify.Siblings, error) {
+// SimilarTexts reads what a look-up could mistake for the text of a claim.
+func (s *Store) SimilarTexts(ctx context.Context, c notify.ClaimedNotice) (notify.Similar, error) {
 	const lately = 48 * time.Hour // a text's row may be planned long before it goes
 	known, err := s.q.KnownMessages(ctx, db.KnownMessagesParams{Number: c.Number, ID: c.ID, Since: c.TriedAt.Add(-lately)})
 	if err != nil {
-		return notify.Siblings{}, fmt.Errorf("read siblings: %w", err)
+		return notify.Similar{}, fmt.Errorf("read siblings: %w", err)
 	}
 	since, until := c.TriedAt.Add(-notify.LookupSpan), c.TriedAt.Add(notify.LookupSpan)
 	twins, err := s.q.CountTwins(ctx, db.CountTwinsParams{Number: c.Number, Body: &c.Body, ID: c.ID, Since: &since, Until: &until})
 	if err != nil {
-		return notify.Siblings{}, fmt.Errorf("read siblings: %w", err)
+		return notify.Similar{}, fmt.Errorf("read siblings: %w", err)
 	}
-	return notify.Siblings{Known: known, Twins: int(twins)}, nil
+	return notify.Similar{SIDs: known, InDoubt: int(twins)}, nil
 }
 
-// NudgeNotices ends what is overdue, gives up leases that ran out, and puts what is due in line.
-func (s *Store) NudgeNotices(ctx context.Context, n notify.Nudge) (notify.Nudged, error) {
-	var got notify.Nudged
+// EnqueueDue ends what is overdue, gives up leases that ran out, and puts what is due in line.
+func (s *Store) EnqueueDue(ctx context.Context, n notify.EnqueueRequest) (notify.EnqueueResult, error) {
+	var got notify.EnqueueResult
 	err := s.inTx(ctx, "nudge notices", func(q *db.Queries, tx pgx.Tx) error {
 		expired, err := q.ExpireNotices(ctx, &n.MachineNow)
 		if err != nil {

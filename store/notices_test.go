@@ -263,7 +263,7 @@ func TestManyCouriersAtOnce(t *testing.T) {
 // TestCallbackOfNobody: a reference that is not ours is said to be so.
 func TestCallbackOfNobody(t *testing.T) {
 	p := openPost(t)
-	err := p.deliveries.Delivered(context.Background(), notify.Delivery{Reference: "nobody", SID: "SM1", Status: "sent"})
+	err := p.deliveries.Delivered(context.Background(), notify.StatusCallback{Reference: "nobody", SID: "SM1", Status: "sent"})
 	if !errors.Is(err, notify.ErrNoSuchText) {
 		t.Errorf("got %v", err)
 	}
@@ -275,8 +275,8 @@ func TestSecondTextOfOneNotice(t *testing.T) {
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
 	reference := p.one(`SELECT reference FROM notices`)
-	got, err := p.store.ReportNotices(context.Background(), []notify.Report{{Reference: reference, SID: "SM9", State: notify.Delivered}}, p.clock.Now())
-	if err != nil || !got[0].Twice || got[0].Changed {
+	got, err := p.store.RecordReports(context.Background(), []notify.DeliveryReport{{Reference: reference, SID: "SM9", State: notify.Delivered}}, p.clock.Now())
+	if err != nil || !got[0].SentTwice || got[0].Changed {
 		t.Errorf("reported %+v, %v", got, err)
 	}
 	if got := p.one(`SELECT message_sid, state FROM notices`); got != p.carrier.texts[0].SID+"|accepted" {

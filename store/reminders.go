@@ -32,8 +32,8 @@ func (s *Store) PlanState(ctx context.Context) (notify.PlanState, error) {
 	return state, nil
 }
 
-// PlanAlone runs f under a lock that ends with its connection, and so with its process.
-func (s *Store) PlanAlone(ctx context.Context, run notify.PlanRun, f func(ctx context.Context) (int, error)) error {
+// PlanExclusively runs f under a lock that ends with its connection, and so with its process.
+func (s *Store) PlanExclusively(ctx context.Context, run notify.PlanRun, f func(ctx context.Context) (int, error)) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
@@ -86,15 +86,15 @@ func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.Pl
 	})
 }
 
-// NumberlessAccounts are the accounts of members without a number.
-func (s *Store) NumberlessAccounts(ctx context.Context, after string, most int) ([]notify.Owing, error) {
-	rows, err := s.q.NumberlessAccounts(ctx, db.NumberlessAccountsParams{After: after, Most: int32(most)}) //nolint:gosec // G115: thousands
+// AccountsWithoutNumber are the accounts of members without a number.
+func (s *Store) AccountsWithoutNumber(ctx context.Context, after string, most int) ([]notify.AccountFacts, error) {
+	rows, err := s.q.AccountsWithoutNumber(ctx, db.NumberlessAccountsParams{After: after, Most: int32(most)}) //nolint:gosec // G115: thousands
 	if err != nil {
 		return nil, fmt.Errorf("read accounts without a number: %w", err)
 	}
-	list := make([]notify.Owing, len(rows))
+	list := make([]notify.AccountFacts, len(rows))
 	for i, r := range rows {
-		list[i] = notify.Owing{Account: account(r.Account), Language: r.Language}
+		list[i] = notify.AccountFacts{Account: account(r.Account), Language: r.Language}
 	}
 	return list, nil
 }
@@ -106,8 +106,8 @@ type planPage struct {
 	refs *atomic.Int64
 }
 
-// Households reads the page's numbers with what their accounts owe.
-func (p *planPage) Households(ctx context.Context, since billing.Month, everyone bool) ([]notify.Household, error) {
+// Recipients reads the page's numbers with what their accounts owe.
+func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone bool) ([]notify.Recipient, error) {
 	rows, err := p.q.PageAccounts(ctx, db.PageAccountsParams{
 		First: p.page.First, Last: p.page.Last, Since: monthUTC(since), Everyone: everyone,
 	})
@@ -115,10 +115,10 @@ func (p *planPage) Households(ctx context.Context, since billing.Month, everyone
 		return nil, fmt.Errorf("read households: %w", err)
 	}
 	slices.SortFunc(rows, func(a, b db.PageAccountsRow) int { return compare(a.Number, b.Number, a.Account, b.Account) })
-	var list []notify.Household
+	var list []notify.Recipient
 	for i, r := range rows {
 		if i == 0 || rows[i-1].Number != r.Number {
-			list = append(list, notify.Household{
+			list = append(list, notify.Recipient{
 				Number: r.Number, Consent: r.Consent, FromApplication: r.FromApplication, OptedOut: r.OptedOut, Unreachable: r.Unreachable,
 			})
 		}
@@ -132,8 +132,8 @@ func (p *planPage) Households(ctx context.Context, since billing.Month, everyone
 	return list, nil
 }
 
-func owing(r db.PageAccountsRow) notify.Owing {
-	o := notify.Owing{
+func owing(r db.PageAccountsRow) notify.AccountFacts {
+	o := notify.AccountFacts{
 		Account: billing.Account{
 			Number: r.Account, MemberID: r.MemberID, Kind: billing.Kind(r.Kind), Status: billing.Status(r.Status),
 			Regime: billing.Regime(val(r.GraceRegime)), AutoPayDay: int(val(r.AutopayDay)), AutoPayLast4: val(r.AutopayLast4),
@@ -166,19 +166,19 @@ func billsIn(account string, months []time.Time, cents []int64, firsts, graceMon
 	return bills
 }
 
-// Said reads what stands planned or went for the reasons of numbers.
-func (p *planPage) Said(ctx context.Context, numbers []string, since billing.Month) (map[string][]notify.Said, error) {
+// PriorReasons reads what stands planned or went for the reasons of numbers.
+func (p *planPage) PriorReasons(ctx context.Context, numbers []string, since billing.Month) (map[string][]notify.PriorReason, error) {
 	return saidTo(ctx, p.q, numbers, since)
 }
 
-func saidTo(ctx context.Context, q *db.Queries, numbers []string, since billing.Month) (map[string][]notify.Said, error) {
+func saidTo(ctx context.Context, q *db.Queries, numbers []string, since billing.Month) (map[string][]notify.PriorReason, error) {
 	rows, err := q.SaidTo(ctx, db.SaidToParams{Numbers: numbers, Since: monthUTC(since)})
 	if err != nil {
 		return nil, fmt.Errorf("read what was said: %w", err)
 	}
-	said := make(map[string][]notify.Said, len(numbers))
+	said := make(map[string][]notify.PriorReason, len(numbers))
 	for _, r := range rows {
-		said[r.Number] = append(said[r.Number], notify.Said{
+		said[r.Number] = append(said[r.Number], notify.PriorReason{
 			Notice: r.ID, Kind: notify.Kind(r.Kind), DaysBefore: int(r.DaysBefore), Account: r.Account,
 			Coverage: billing.Month{Year: r.CoverageMonth.Year(), Month: r.CoverageMonth.Month()},
 			Language: r.Language, State: notify.State(r.State), At: r.At,
@@ -233,7 +233,7 @@ func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string
 
 // households reads all that the reminders to some numbers rest on, to the last cent: what a claim looks
 // at (N2). Whether texts may go to the numbers the claim knows already.
-func households(ctx context.Context, q *db.Queries, numbers []string, now time.Time) (map[string]*notify.Household, error) {
+func households(ctx context.Context, q *db.Queries, numbers []string, now time.Time) (map[string]*notify.Recipient, error) {
 	rows, err := q.NumbersAccounts(ctx, numbers)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts of numbers: %w", err)
@@ -242,9 +242,9 @@ func households(ctx context.Context, q *db.Queries, numbers []string, now time.T
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string]*notify.Household, len(numbers))
+	all := make(map[string]*notify.Recipient, len(numbers))
 	for _, number := range numbers { // if nobody's: whatever is said of it, no account bears it out
-		all[number] = &notify.Household{Number: number, ImportedAt: now, Said: said[number]}
+		all[number] = &notify.Recipient{Number: number, ImportedAt: now, Prior: said[number]}
 	}
 	for _, r := range rows {
 		h := all[r.Number]
@@ -255,7 +255,7 @@ func households(ctx context.Context, q *db.Queries, numbers []string, now time.T
 				Kind: billing.EntryKind(r.Kinds[i]), Cents: billing.Money(cents), ReceivedAt: r.Received[i], Reference: r.Refs[i],
 			})
 		}
-		h.Accounts = append(h.Accounts, notify.Owing{Account: account(r.Account), Language: r.Language, InFlight: r.InFlight, History: whole})
+		h.Accounts = append(h.Accounts, notify.AccountFacts{Account: account(r.Account), Language: r.Language, InFlight: r.InFlight, History: whole})
 	}
 	return all, nil
 }

@@ -94,7 +94,7 @@ func draw(rt *rapid.T, write *pgx.Batch, number string) *notify.History {
 // compare holds the pages' view of every household against that of whole histories.
 func (d *diary) compare(rt *rapid.T, accounts map[string]*notify.History, now time.Time) {
 	seen := 0
-	_, err := d.planner.Preview(context.Background(), now, func(h notify.Household, send []notify.Reminder, held []notify.Held) error {
+	_, err := d.planner.Preview(context.Background(), now, func(h notify.Recipient, send []notify.Reminder, held []notify.Withheld) error {
 		whole := h
 		whole.Accounts = nil
 		for _, o := range h.Accounts {
@@ -103,9 +103,9 @@ func (d *diary) compare(rt *rapid.T, accounts map[string]*notify.History, now ti
 			if want := billing.Stand(o.Account, history.Bills, history.Entries, now, d.cal).TotalDue; o.Owed != want {
 				rt.Errorf("account owes %s, Stand says %s", o.Owed, want)
 			}
-			whole.Accounts = append(whole.Accounts, notify.Owing{Account: o.Account, Language: o.Language, InFlight: o.InFlight, History: history})
+			whole.Accounts = append(whole.Accounts, notify.AccountFacts{Account: o.Account, Language: o.Language, InFlight: o.InFlight, History: history})
 		}
-		wantSend, wantHeld := d.rules.Remind(whole, now)
+		wantSend, wantHeld := d.rules.Reminders(whole, now)
 		if diff := cmp.Diff(wantSend, send, cmpopts.EquateEmpty()); diff != "" {
 			rt.Errorf("reminders at %s (-Stand +SQL):\n%s", now, diff)
 		}

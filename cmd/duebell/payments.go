@@ -34,7 +34,7 @@ func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
-	list, err := tool.Store.ListPayments(ctx, store.PaymentFilter{State: l.State, Account: l.Account, Most: l.Most})
+	list, err := tool.Store.ListPayments(ctx, store.PaymentFilter{State: l.State, Account: l.Account, Limit: l.Most})
 	if err != nil {
 		return err
 	}

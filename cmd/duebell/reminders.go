@@ -62,7 +62,7 @@ func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	sum := planSum{whys: map[string]int{}}
 	stale, err := planner.Preview(ctx, at,
-		func(h notify.Household, send []notify.Reminder, held []notify.Held) error {
+		func(h notify.Recipient, send []notify.Reminder, held []notify.Withheld) error {
 			for _, line := range sum.lines(h, send, held) {
 				if err := page(line); err != nil {
 					return err
@@ -108,7 +108,7 @@ type planSum struct {
 	whys                    map[string]int
 }
 
-func (s *planSum) lines(h notify.Household, send []notify.Reminder, held []notify.Held) []planLine {
+func (s *planSum) lines(h notify.Recipient, send []notify.Reminder, held []notify.Withheld) []planLine {
 	var list []planLine
 	number := "-"
 	if h.Number != "" {
@@ -214,14 +214,14 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	paused, err := tool.Store.PausedCampaigns(ctx)
+	paused, err := tool.Store.PausedKinds(ctx)
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "KIND\tPLANNED\tIN HAND\tSENT\tDELIVERED\tNOT DELIVERED\tDROPPED\tSUPPRESSED")
 	columns := map[notify.State]int{
-		notify.Planned: 0, notify.Claimed: 1, notify.Unsure: 1, notify.Accepted: 2, notify.Sent: 2, notify.Delivered: 3,
+		notify.Planned: 0, notify.Claimed: 1, notify.Unknown: 1, notify.Accepted: 2, notify.Sent: 2, notify.Delivered: 3,
 		notify.Undelivered: 4, notify.Failed: 4, notify.Dropped: 5, notify.Suppressed: 6,
 	}
 	for _, k := range notify.ReminderKinds() {
@@ -264,7 +264,7 @@ func (p *remindersPauseCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
-	fresh, err := tool.Store.PauseCampaign(ctx, kind, p.Why, tool.Clock.Now())
+	fresh, err := tool.Store.PauseKind(ctx, kind, p.Why, tool.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -292,7 +292,7 @@ func (r *remindersResumeCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
-	was, err := tool.Store.ResumeCampaign(ctx, kind)
+	was, err := tool.Store.ResumeKind(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -309,7 +309,7 @@ func campaign(name string) (notify.Kind, error) {
 	if name == "all" {
 		return notify.AllKinds, nil
 	}
-	trait, known := notify.Kind(name).Traits()
+	trait, known := notify.Kind(name).Spec()
 	if !known || trait.Answer {
 		return "", fmt.Errorf("%q cannot be paused; what can be: payment_returned, all, %s", name, kinds(notify.ReminderKinds()))
 	}

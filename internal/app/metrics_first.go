@@ -28,7 +28,7 @@ func (m *Metrics) beginAtNought() {
 	}
 	m.events.WithLabelValues(string(payments.EventDisputed))
 	for _, op := range []string{"send-text", "find-texts", "fetch-text", "place-call"} {
-		m.twilio.WithLabelValues(op, string(notify.AccountFault))
+		m.twilio.WithLabelValues(op, string(notify.SendAccountFault))
 	}
 	for _, kind := range append(notify.FirstKinds(), notify.CappedKinds()...) {
 		for _, state := range []notify.State{notify.Failed, notify.Undelivered} {

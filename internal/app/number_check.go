@@ -24,7 +24,7 @@ func (checkJob) Kind() string { return "check-numbers" }
 type numberChecker struct {
 	river.WorkerDefaults[checkJob]
 	store    *store.Store
-	check    *notify.NumberCheck
+	check    *notify.NumberChecker
 	calendar *billing.Calendar
 	clock    payments.Clock // domain
 	metrics  *Metrics
@@ -65,10 +65,10 @@ func (n *numberChecker) tick(ctx context.Context) error {
 type directory struct{ client *twilio.Client }
 
 // Reassigned asks whether a number has changed hands.
-func (d directory) Reassigned(ctx context.Context, number string, since time.Time) (notify.Handed, error) {
+func (d directory) Reassigned(ctx context.Context, number string, since time.Time) (notify.Reassignment, error) {
 	answer, err := d.client.Reassigned(ctx, number, since)
 	if err != nil {
 		return "", sendError(err)
 	}
-	return notify.Handed(answer), nil
+	return notify.Reassignment(answer), nil
 }

@@ -23,22 +23,22 @@ func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine n
 		sender = cfg.TwilioPhoneNumber
 	}
 	segments := func(body string) int { _, _, n := twilio.Segments(body); return n }
-	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceBy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
+	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceFromPolicy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
 }
 
 // FetchSMS asks for one text.
-func (t texter) FetchSMS(ctx context.Context, sid string) (notify.Found, error) {
+func (t texter) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
 	m, err := t.client.FetchMessage(ctx, sid)
 	if err != nil {
-		return notify.Found{}, sendError(err)
+		return notify.CarrierText{}, sendError(err)
 	}
-	return notify.Found{
+	return notify.CarrierText{
 		SID: m.SID, Body: m.Body, Status: string(m.Status), Code: m.ErrorCode, Trouble: notify.Trouble(twilio.Explain(m.ErrorCode)), CreatedAt: m.CreatedAt,
 	}, nil
 }
 
 // FetchSMS asks for one text, watched.
-func (w watchedTexter) FetchSMS(ctx context.Context, sid string) (notify.Found, error) {
+func (w watchedTexter) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
 	ctx, done := w.begin(ctx, "fetch-text")
 	found, err := w.texter.FetchSMS(ctx, sid)
 	done(err)

@@ -70,7 +70,7 @@ func (w *Work) PlanReminders(ctx context.Context) error {
 }
 
 // NewPlanner puts the planner together for a program that plans without being a worker.
-func NewPlanner(book notify.PlanBook, p billing.Policy, log *slog.Logger) (*notify.Planner, error) {
+func NewPlanner(book notify.PlanStore, p billing.Policy, log *slog.Logger) (*notify.Planner, error) {
 	calendar, err := billing.NewCalendar(p)
 	if err != nil {
 		return nil, fmt.Errorf("calendar: %w", err)

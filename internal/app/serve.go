@@ -88,10 +88,10 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
-	people := s.store.People(s.cfg.Policy, calendar).TellLimits(d.Metrics.limitReached)
+	people := s.store.Members(s.cfg.Policy, calendar).TellLimits(d.Metrics.limitReached)
 	inbox := notify.NewInbox(watchedInbox{s.store, d.Metrics}, s.cfg.Policy, calendar, d.Clock, d.Log)
 	if s.cfg.calls() {
-		inbox.CallsBack()
+		inbox.WithCallBacks()
 	}
 	texts := callTexts{s.store, inbox, s.cfg.Policy.SMSBasis}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
@@ -123,7 +123,7 @@ func (s *Serve) routes(validator *twilio.Validator, inbox *notify.Inbox, d Deps)
 	r := mux.NewRouter().SkipClean(true)
 	r.Use(routeSpans)
 	s.voice.Register(r)
-	deliveries := notify.NewDeliveries(s.store, d.Clock, d.Log, d.Metrics.NoticeEnded)
+	deliveries := notify.NewDeliveryTracker(s.store, d.Clock, d.Log, d.Metrics.NoticeEnded)
 	r.Handle(notifyhook.IncomingPath, notifyhook.Incoming(validator, inbox, d.Log)).Methods(http.MethodPost)
 	r.Handle(notifyhook.StatusPath, notifyhook.Status(validator, deliveries, d.Log)).Methods(http.MethodPost)
 	gateway := watchedGateway{stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway}), d.Metrics}

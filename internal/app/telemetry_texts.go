@@ -27,7 +27,7 @@ func (w watchedTexter) SendSMS(ctx context.Context, to, body, statusCallback str
 }
 
 // FindSMS lists texts to a number.
-func (w watchedTexter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.Found, error) {
+func (w watchedTexter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
 	ctx, done := w.begin(ctx, "find-texts")
 	found, err := w.texter.FindSMS(ctx, to, from, until)
 	done(err)
@@ -52,14 +52,14 @@ func (w watchedTexter) begin(ctx context.Context, op string) (context.Context, f
 
 // watchedNotices tells the span of a batch of texts what kind they are and how far they come: of one alone
 // its own, of more how many.
-type watchedNotices struct{ notify.Book }
+type watchedNotices struct{ notify.NoticeStore }
 
-// TakeNotices puts notices into the courier's hands.
-func (w watchedNotices) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
-	claims, err := w.Book.TakeNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Verdict, error) {
+// ClaimNotices puts notices into the courier's hands.
+func (w watchedNotices) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
+	claims, err := w.NoticeStore.ClaimNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Decision, error) {
 		verdicts, err := decide(facts)
 		if len(ids) == 1 && len(verdicts) == 1 {
-			note(ctx, attribute.String(attrKind, string(facts[0].Kind)), attribute.String(attrOutcome, string(verdicts[0].Do)))
+			note(ctx, attribute.String(attrKind, string(facts[0].Kind)), attribute.String(attrOutcome, string(verdicts[0].Action)))
 		}
 		return verdicts, err
 	})
@@ -74,17 +74,17 @@ func (w watchedNotices) TakeNotices(ctx context.Context, ids []int64, at notify.
 }
 
 // RecordNotice writes what came of a claim.
-func (w watchedNotices) RecordNotice(ctx context.Context, c notify.Claim, r notify.Result, at time.Time) error {
-	err := w.Book.RecordNotice(ctx, c, r, at)
+func (w watchedNotices) RecordNotice(ctx context.Context, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
+	err := w.NoticeStore.RecordNotice(ctx, c, r, at)
 	if err == nil {
 		note(ctx, attribute.String(attrState, string(r.State)))
 	}
 	return err
 }
 
-// ReportNotices writes the carrier's word.
-func (w watchedNotices) ReportNotices(ctx context.Context, list []notify.Report, at time.Time) ([]notify.Reported, error) {
-	got, err := w.Book.ReportNotices(ctx, list, at)
+// RecordReports writes the carrier's word.
+func (w watchedNotices) RecordReports(ctx context.Context, list []notify.DeliveryReport, at time.Time) ([]notify.ReportResult, error) {
+	got, err := w.NoticeStore.RecordReports(ctx, list, at)
 	if err == nil && len(list) == 1 {
 		note(ctx, attribute.String(attrState, string(list[0].State)))
 	}
@@ -92,7 +92,7 @@ func (w watchedNotices) ReportNotices(ctx context.Context, list []notify.Report,
 }
 
 // textsSeen shows what an operator must know of the texts.
-func (m *Metrics) textsSeen(seen store.TextsSeen, now time.Time) {
+func (m *Metrics) textsSeen(seen store.TextBacklog, now time.Time) {
 	m.textsDue.WithLabelValues("first").Set(float64(seen.First))
 	m.textsDue.WithLabelValues("reminders").Set(float64(seen.Reminders))
 	m.remindersOld.Set(age(seen.OldestReminder, now))
@@ -131,14 +131,14 @@ func byWhom(who string) string {
 
 // watchedInbox counts what comes in, and who wants nothing more.
 type watchedInbox struct {
-	notify.InboxBook
+	notify.InboundStore
 	metrics *Metrics
 }
 
 // ReceiveText keeps a text and carries its effect out.
 func (w watchedInbox) ReceiveText(ctx context.Context, t notify.InboundText, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
 	decide, count := w.watch(decide)
-	err := w.InboxBook.ReceiveText(ctx, t, at, decide)
+	err := w.InboundStore.ReceiveText(ctx, t, at, decide)
 	if err == nil {
 		w.metrics.textsIn.WithLabelValues(string(t.Class)).Inc()
 		count()
@@ -149,7 +149,7 @@ func (w watchedInbox) ReceiveText(ctx context.Context, t notify.InboundText, at 
 // ChangeConsent carries out a wish that came another way.
 func (w watchedInbox) ChangeConsent(ctx context.Context, number string, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
 	decide, count := w.watch(decide)
-	err := w.InboxBook.ChangeConsent(ctx, number, at, decide)
+	err := w.InboundStore.ChangeConsent(ctx, number, at, decide)
 	if err == nil {
 		count()
 	}

@@ -28,17 +28,17 @@ func (t texter) SendSMS(ctx context.Context, to, body, statusCallback string) (s
 }
 
 // FindSMS lists the texts to a number that were created in a stretch of time.
-func (t texter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.Found, error) {
+func (t texter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
 	list, err := t.client.FindMessages(ctx, to, from)
 	if err != nil {
 		return nil, sendError(err)
 	}
-	var found []notify.Found
+	var found []notify.CarrierText
 	for _, m := range list {
 		if m.CreatedAt.After(until) {
 			continue
 		}
-		found = append(found, notify.Found{
+		found = append(found, notify.CarrierText{
 			SID: m.SID, Body: m.Body, Status: string(m.Status), Code: m.ErrorCode, Trouble: notify.Trouble(twilio.Explain(m.ErrorCode)),
 			Ours: (t.service != "" && m.ServiceSID == t.service) || (t.from != "" && m.From == t.from), CreatedAt: m.CreatedAt,
 		})
@@ -50,16 +50,16 @@ func (t texter) FindSMS(ctx context.Context, to string, from, until time.Time) (
 func sendError(err error) error {
 	e, ok := twilio.AsError(err)
 	if !ok {
-		return &notify.SendError{Kind: notify.Unknown, Err: err}
+		return &notify.SendError{Kind: notify.SendUnknown, Err: err}
 	}
-	kind := notify.Unknown
+	kind := notify.SendUnknown
 	switch e.Kind {
 	case twilio.Refused:
-		kind = notify.Refused
+		kind = notify.SendRefused
 	case twilio.RateLimited, twilio.Unreachable:
-		kind = notify.RateLimited
+		kind = notify.SendRateLimited
 	case twilio.Config:
-		kind = notify.AccountFault
+		kind = notify.SendAccountFault
 	}
 	return &notify.SendError{Kind: kind, Code: e.Code, Trouble: notify.Trouble(e.Trouble), Err: err}
 }

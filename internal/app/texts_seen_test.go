@@ -20,7 +20,7 @@ func TestTextsAreSeen(t *testing.T) {
 	clock.at = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 	look := func(when string, want map[string]float64) {
 		t.Helper()
-		seen, err := e.store.SeeTexts(t.Context(), clock.at)
+		seen, err := e.store.TextBacklog(t.Context(), clock.at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestI5LimitsAlarm(t *testing.T) {
 	if _, err := desk.Offer(t.Context(), payments.Attempt{Caller: "+16175550101", Method: payments.Card}); !errors.Is(err, payments.ErrLimit) {
 		t.Fatal(err)
 	}
-	people := e.store.People(e.policy, e.calendar).TellLimits(e.metrics.limitReached)
+	people := e.store.Members(e.policy, e.calendar).TellLimits(e.metrics.limitReached)
 	guess := func(account, call string, turn int) {
 		t.Helper()
 		claim := ivr.Claim{Selector: billing.Selector{Kind: billing.SelectAccount, Value: account}, BirthDate: "1980-04-12", ZIP: "02139"}

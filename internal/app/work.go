@@ -50,7 +50,7 @@ type Work struct {
 	redis   redis.UniversalClient
 	jobs    *river.Client[pgx.Tx]
 	sweeper *payments.Sweeper
-	courier *notify.Courier
+	courier *notify.Sender
 	planner *notify.Planner
 	Store   *store.Store
 	stop    context.CancelFunc
@@ -172,14 +172,14 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	rules := newRules(w.cfg.Policy, calendar, prompts)
 	w.planner = notify.NewPlanner(w.Store, rules, d.Log, notify.PlannerOptions{})
 	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, w.cfg.PublicURL, d.Metrics}
-	options := notify.CourierOptions{
+	options := notify.SenderOptions{
 		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Lease: w.cfg.Timing.Text, Ended: d.Metrics.NoticeEnded, AtOnce: textsAtOnce,
 		Pace: pacer(w.cfg, w.redis, w.Store, d.Machine, calendar), Poller: carrier,
 	}
 	if w.cfg.calls() {
 		options.Dialer = carrier
 	}
-	w.courier = notify.NewCourier(watchedNotices{w.Store}, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
+	w.courier = notify.NewSender(watchedNotices{w.Store}, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
 	w.sweeper = payments.NewSweeper(watchedSweeps{w.Store, d.Metrics}, sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
@@ -187,7 +187,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	inbox := notify.NewInbox(watchedInbox{w.Store, d.Metrics}, w.cfg.Policy, calendar, d.Clock, d.Log)
 	river.AddWorker(workers, &numberChecker{
 		store: w.Store, calendar: calendar, clock: d.Clock, metrics: d.Metrics, log: d.Log,
-		check: notify.NewNumberCheck(w.Store, inbox, directory{client}, w.cfg.Policy, d.Clock, d.Log),
+		check: notify.NewNumberChecker(w.Store, inbox, directory{client}, w.cfg.Policy, d.Clock, d.Log),
 	})
 	river.AddWorker(workers, &eraser{
 		store: w.Store, policy: w.cfg.Policy, calendar: calendar, clock: d.Clock, machine: d.Machine, metrics: d.Metrics, log: d.Log,
@@ -247,7 +247,7 @@ func (w *Work) measure(ctx context.Context) error {
 	payment, err1 := w.Store.OldestDue(ctx, now)
 	text, err2 := w.Store.OldestDueNotice(ctx, now)
 	locks, err3 := w.Store.SoftLocks(ctx, now)
-	seen, err4 := w.Store.SeeTexts(ctx, now)
+	seen, err4 := w.Store.TextBacklog(ctx, now)
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("measure what is due: %w", err)
 	}
@@ -295,7 +295,7 @@ func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]
 
 type noticeWorker struct {
 	river.WorkerDefaults[store.NoticeJob]
-	courier *notify.Courier
+	courier *notify.Sender
 	log     *slog.Logger
 }
 

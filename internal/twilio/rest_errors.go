@@ -17,7 +17,7 @@ type Kind string
 const (
 	// Refused: Twilio understood and refused; nothing was done, and the same again would be refused.
 	Refused Kind = "refused"
-	// RateLimited: Twilio did not process it; it may be sent again later.
+	// SendRateLimited: Twilio did not process it; it may be sent again later.
 	RateLimited Kind = "rate_limited"
 	// Unreachable: no connection was made, so nothing was sent; it may be sent again later.
 	Unreachable Kind = "unreachable"

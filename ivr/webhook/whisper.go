@@ -20,7 +20,7 @@ type HandOvers interface {
 	// HandOff records one; the same call and turn again adds only its reference.
 	HandOff(ctx context.Context, h ivr.HandOff) error
 	// HandOver is what the person hears, by the reference in the whisper's address, or handoff.ErrUnknownRef.
-	HandOver(ctx context.Context, ref string, at time.Time) (handoff.Context, error)
+	HandOver(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error)
 	// Accept notes that the person took the call, or says handoff.ErrUnknownRef.
 	Accept(ctx context.Context, ref string, at time.Time) error
 	// TransferOver notes what became of a turn's transfer, and says whether a person took the call.
@@ -88,12 +88,12 @@ func (h *Handler) offer(w http.ResponseWriter, r *http.Request, asks ...string) 
 	}
 	if err != nil { // the call is real, only its record is out of reach
 		h.Log.Warn("a hand-over cannot be read", "error", err)
-		c = handoff.Context{}
+		c = handoff.CallerContext{}
 	}
 	doc, err := h.renderWhisper(c, ref, asks)
 	if err != nil {
 		h.Log.Error("a whisper does not render", "error", err)
-		doc, err = h.renderWhisper(handoff.Context{}, ref, asks)
+		doc, err = h.renderWhisper(handoff.CallerContext{}, ref, asks)
 	}
 	if err != nil {
 		doc = h.words.gone
@@ -108,14 +108,14 @@ func (h *Handler) whispered(w http.ResponseWriter, doc []byte, outcome string) {
 
 // renderWhisper writes the words for the person, with a question for each of the paths behind the
 // reference. Whoever answers none of them is hung up.
-func (h *Handler) renderWhisper(c handoff.Context, ref string, asks []string) ([]byte, error) {
+func (h *Handler) renderWhisper(c handoff.CallerContext, ref string, asks []string) ([]byte, error) {
 	speaks := ""
 	if l, known := h.Prompts.Language(c.Lang); known {
 		speaks = l.Name
 	}
 	d := draft{Settings: h.settings, prompts: h.Prompts, lang: handoff.AgentLanguage}
 	var inside []twilio.Utterance
-	for _, p := range handoff.Words(c, speaks) {
+	for _, p := range handoff.WhisperPhrases(c, speaks) {
 		said, err := d.phrase(p)
 		if err != nil {
 			return nil, err
@@ -167,7 +167,7 @@ func (h *Handler) prepareWhisper() error {
 			return fmt.Errorf("what the person hears: %w", err)
 		}
 	}
-	if _, err = h.renderWhisper(handoff.Context{}, "ref", []string{acceptPath, lastPath}); err != nil {
+	if _, err = h.renderWhisper(handoff.CallerContext{}, "ref", []string{acceptPath, lastPath}); err != nil {
 		return fmt.Errorf("what the person hears: %w", err)
 	}
 	return nil

@@ -44,7 +44,7 @@ func (whisperClock) Now() time.Time { return whisperTime }
 // whisperDesk is what the database knows of hand-overs, in the test's hands.
 type whisperDesk struct {
 	mu       sync.Mutex
-	callers  map[string]handoff.Context
+	callers  map[string]handoff.CallerContext
 	accepted []string
 	recorded []ivr.HandOff
 	over     []string
@@ -64,7 +64,7 @@ func (d *whisperDesk) HandOff(_ context.Context, h ivr.HandOff) error {
 	return nil
 }
 
-func (d *whisperDesk) HandOver(_ context.Context, ref string, _ time.Time) (handoff.Context, error) {
+func (d *whisperDesk) HandOver(_ context.Context, ref string, _ time.Time) (handoff.CallerContext, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, known := d.callers[ref]
@@ -159,7 +159,7 @@ func whisperCatalog(t *testing.T) *voiceprompts.Catalog {
 
 func openWhisper(t *testing.T, change ...func(*webhook.Config)) *whisperLine {
 	t.Helper()
-	l := &whisperLine{t: t, engine: &whisperEngine{}, desk: &whisperDesk{callers: map[string]handoff.Context{
+	l := &whisperLine{t: t, engine: &whisperEngine{}, desk: &whisperDesk{callers: map[string]handoff.CallerContext{
 		"REF1": {Tier: "T2", Account: "5678", Lang: "es", Doing: "holding", Bill: handoff.BillDue, Payment: handoff.PaymentOpen},
 	}}}
 	validator, err := twilio.NewValidator(whisperPublic, whisperToken)

@@ -32,7 +32,7 @@ type Plan struct {
 
 // slice is a book that ends after so many members.
 type slice struct {
-	notify.PlanBook
+	notify.PlanStore
 	left int
 }
 
@@ -43,7 +43,7 @@ func (s *slice) NextPage(ctx context.Context, after string, members int) (notify
 	}
 	members = min(members, s.left)
 	s.left -= members
-	return s.PlanBook.NextPage(ctx, after, members)
+	return s.PlanStore.NextPage(ctx, after, members)
 }
 
 // PlanOnce plans everybody's reminders once, or those of the first so many members, and says how long that
@@ -55,7 +55,7 @@ func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int
 	}
 	defer pool.Close()
 	clock := app.SystemClock{}
-	var book notify.PlanBook = store.New(pool, nil, cfg.Data, cfg.Hash, clock)
+	var book notify.PlanStore = store.New(pool, nil, cfg.Data, cfg.Hash, clock)
 	if members > 0 {
 		book = &slice{book, members}
 	}

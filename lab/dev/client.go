@@ -13,25 +13,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
-// ErrNotAsTold means that a script was played and went otherwise.
+// ErrNotAsTold means that a script was played and failed: what happened is not what it expects.
 var ErrNotAsTold = errors.New("it did not go as told")
 
-// Play plays a script file against the dev at control and copies the conversation to out.
+// Play has the dev at control play a script file, on data of the script's own, and copies the conversation to out
+// as it goes. It returns ErrNotAsTold when the script failed, and any other error when it could not be played.
 func Play(ctx context.Context, control, path string, out io.Writer) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("read the script: %w", err)
 	}
-	o := order{Name: filepath.Base(path), Text: string(text), Files: map[string]string{}}
+	o := scriptOrder{Name: filepath.Base(path), Text: string(text), Files: map[string]string{}}
 	if err := o.addFiles(filepath.Dir(path)); err != nil {
 		return err
 	}
 	body, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("send the script: %w", err)
+	}
+	if _, err := Clock(ctx, control); err != nil { // before anything is sent: is it a dev at all?
+		return err
 	}
 	res, err := ask(ctx, http.MethodPost, control+"/script", "application/json", bytes.NewReader(body))
 	if err != nil {
@@ -52,9 +55,9 @@ func Play(ctx context.Context, control, path string, out io.Writer) error {
 	return fmt.Errorf("duebell-lab dev ended in the middle of the script: %w", errors.Join(lines.Err(), io.ErrUnexpectedEOF))
 }
 
-// addFiles takes along what the script names and what lies beside it: it is read here, because dev may
-// run in another folder.
-func (o *order) addFiles(dir string) error {
+// addFiles adds the CSV files that the script names and that lie beside it. They are read here, because dev may run
+// in another folder.
+func (o *scriptOrder) addFiles(dir string) error {
 	for _, word := range strings.Fields(o.Text) {
 		if filepath.Ext(word) != ".csv" || filepath.Base(word) != word {
 			continue
@@ -71,40 +74,33 @@ func (o *order) addFiles(dir string) error {
 	return nil
 }
 
-// Clock asks a dev for its time, in words.
+// Clock asks a dev for its time and returns it in words, as in "Wednesday 2027-02-10T10:00:00 EST".
 func Clock(ctx context.Context, control string) (string, error) {
 	return read(ask(ctx, http.MethodGet, control+"/clock", "", nil))
 }
 
-// MoveClock moves a dev's clock by a span (2h) or until an instant (2027-02-20T10:00), whichever is
-// given, and gives the time then.
+// MoveClock moves a dev's clock by a span (2h) or until an instant (2027-02-20T10:00), whichever is given, and
+// returns the time then. It returns when nothing that is due is left undone.
 func MoveClock(ctx context.Context, control, advance, until string) (string, error) {
 	form := url.Values{"advance": {advance}, "until": {until}}
 	return read(ask(ctx, http.MethodPost, control+"/clock", "application/x-www-form-urlencoded", strings.NewReader(form.Encode())))
 }
 
-// nowHeader holds a dev's time for programs, beside the words for people.
+// nowHeader marks every answer about the clock, RFC 3339 with nanoseconds: what lacks it comes from no dev.
 const nowHeader = "Duebell-Now"
 
-// Now is the time by a dev's clock.
-func Now(ctx context.Context, control string) (time.Time, error) {
-	res, err := ask(ctx, http.MethodGet, control+"/clock", "", nil)
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer res.Body.Close()
-	at, err := time.Parse(time.RFC3339Nano, res.Header.Get(nowHeader))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s: no time in its answer: %w", ControlVariable, err)
-	}
-	return at, nil
-}
+// errNotDev means that something else answers at the control address.
+var errNotDev = errors.New("what answers at " + ControlVariable + " is no duebell-lab dev, and nothing was done to it: unset the variable to use the dev of this folder")
 
+// read returns the words of an answer about the clock.
 func read(res *http.Response, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
 	defer res.Body.Close()
+	if res.Header.Get(nowHeader) == "" {
+		return "", errNotDev
+	}
 	text, err := io.ReadAll(res.Body)
 	return strings.TrimSpace(string(text)), err
 }
@@ -121,6 +117,9 @@ func ask(ctx context.Context, method, url, contentType string, body io.Reader) (
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s does not answer)", ErrNoDev, url)
+	}
+	if res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusMethodNotAllowed {
+		return nil, errors.Join(errNotDev, res.Body.Close())
 	}
 	if res.StatusCode != http.StatusOK {
 		defer res.Body.Close()

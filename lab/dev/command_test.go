@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,8 @@ hear "a word that nobody says"
 `
 )
 
+// Scripts play on data of their own: what somebody paid in dev before is still there afterwards, and dev's clock
+// has not moved.
 func TestCallAndClock(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -45,37 +48,99 @@ func TestCallAndClock(t *testing.T) {
 	}
 	for _, args := range [][]string{{"call", "story.call"}, {"clock"}} {
 		if out, ok := runIn(t, dir, "", args...); ok || !strings.Contains(out, "start one with: duebell-lab dev") {
-			t.Errorf("without a dev, duebell %v: %v %q", args, ok, out)
+			t.Errorf("without a dev, duebell-lab %v: %v %q", args, ok, out)
 		}
 	}
 	p := launch(t, dir)
+	paid := p.pays712345678()
 	for _, c := range []struct {
 		args string
 		ok   bool
 		want string
 	}{
-		{"clock", true, "Wednesday 2027-02-10T10:00"},
-		{"clock advance 2h", true, "Wednesday 2027-02-10T12:00"},
+		{"clock", true, "Wednesday 2027-02-10T10:0"},
+		{"clock advance 2h", true, "Wednesday 2027-02-10T12:0"},
 		{"clock until 2027-02-12T09:30", true, "Friday 2027-02-12T09:30:00 EST"},
 		{"clock until 2027-02-11T09:30", false, "does not go back"},
 		{"clock advance soon", false, "no time span"},
-		{"call story.call", true, "are emptied for story.call"},
+		{"call story.call", true, "on data of its own"},
 		{"call otherwise.call story.call", false, "otherwise.call:4: hear"},
 		{"call nonsense.call", false, "nonsense.call:1"},
-		{"clock", true, "2027-02-10T10:0"},
+		{"clock", true, "Friday 2027-02-12T09:3"},
 	} {
 		out, ok := p.run("", strings.Fields(c.args)...)
 		if ok != c.ok || !strings.Contains(out, c.want) {
-			t.Errorf("duebell %s: %v, want %v and %q:\n%s", c.args, ok, c.ok, c.want, out)
+			t.Errorf("duebell-lab %s: %v, want %v and %q:\n%s", c.args, ok, c.ok, c.want, out)
 		}
 	}
-	// Between two stories, and after the last, it is a telephone again.
-	p.pays712345678()
+	if got := look(t, p.settings(), "712345678"); got != paid {
+		t.Errorf("after the scripts dev holds %+v, and before them %+v", got, paid)
+	}
+	// The stand-in for Twilio, and with it the phone, are the same as before, too.
+	if caller := p.outsider("CA00000000000000000000000000000009", "+16175550101"); caller.public != p.url {
+		t.Errorf("the line is at %s now", caller.public)
+	}
 	if err := p.end(syscall.SIGINT); err != nil {
 		t.Errorf("dev ends with %v:\n%s", err, p.stderr)
 	}
 	if out, ok := runIn(t, dir, "", "clock"); ok || !strings.Contains(out, "start one with: duebell-lab dev") {
 		t.Errorf("after the dev: %v %q", ok, out)
+	}
+}
+
+// DUEBELL_DEV_CONTROL may name a dev only: whatever else answers is left alone.
+func TestOnlyADevPlaysScripts(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			asked++
+		}
+		w.WriteHeader(http.StatusOK)
+	}))
+	t.Cleanup(other.Close)
+	file := filepath.Join(t.TempDir(), "story.call")
+	if err := os.WriteFile(file, []byte(story), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{
+		"https://duebell.example":  "no http address",
+		"http://duebell.example:1": "names another machine",
+		"http://10.0.0.7:4000":     "names another machine",
+	} {
+		if _, err := dev.ControlURL(given, t.TempDir()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", given, err, want)
+		}
+	}
+	err := dev.Play(t.Context(), other.URL, file, t.Output())
+	if err == nil || !strings.Contains(err.Error(), "is no duebell-lab dev") || asked > 0 {
+		t.Errorf("played against something else: %v, %d requests that change something", err, asked)
+	}
+}
+
+// dev.env is rewritten whenever the clock moves, so that commands in other shells go by dev's time.
+func TestTheShiftFollowsTheClock(t *testing.T) {
+	t.Parallel()
+	r := run(t, nil)
+	p := &process{t: t, dir: filepath.Dir(r.dir)}
+	shift := func() time.Duration {
+		t.Helper()
+		d, err := time.ParseDuration(p.settings()["DUEBELL_CLOCK_SHIFT"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	before := shift()
+	start := time.Date(2027, 2, 10, 15, 0, 0, 0, time.UTC)
+	if off := (before - time.Until(start)).Abs(); off > patience {
+		t.Errorf("dev began at %v, and the shift is %v", start, before)
+	}
+	if _, err := dev.MoveClock(t.Context(), p.settings()["DUEBELL_DEV_CONTROL"], "30h", ""); err != nil {
+		t.Fatal(err)
+	}
+	if moved := shift() - before; moved < 30*time.Hour-time.Second || moved > 30*time.Hour+patience {
+		t.Errorf("the clock moved by 30h, and the shift by %v", moved)
 	}
 }
 
@@ -111,6 +176,11 @@ func TestWhatKeepsDevFromStarting(t *testing.T) {
 		t.Error("nothing was started, and a folder was made")
 	}
 	o = options()
+	o.Dir = filepath.Join(os.DevNull, ".duebell") // no folder can be made there, not even by root
+	if words := start(t, o); !strings.Contains(words, "cannot write there") || strings.Contains(words, "PostgreSQL") {
+		t.Errorf("a folder that cannot be written: %s", words)
+	}
+	o = options()
 	o.Now = "2027-02-10 10:00"
 	if words := start(t, o); !strings.Contains(words, "DUEBELL_NOW is no instant") {
 		t.Errorf("a time without offset: %s", words)
@@ -126,6 +196,11 @@ func TestWhatKeepsDevFromStarting(t *testing.T) {
 	if words := start(t, o); !strings.Contains(words, "another duebell-lab dev runs in this folder") {
 		t.Errorf("a folder in use: %s", words)
 	}
+	o.Settings.HTTPAddr = taken.Addr().String()
+	if words := start(t, o); !strings.Contains(words, "another duebell-lab dev runs in this folder") {
+		t.Errorf("a folder in use, and the port taken as well: %s", words)
+	}
+	o.Settings.HTTPAddr = "127.0.0.1:0"
 	o.Fresh = true
 	if words := start(t, o); !strings.Contains(words, "another duebell-lab dev runs in this folder") {
 		t.Errorf("emptying a folder in use: %s", words)

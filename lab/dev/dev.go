@@ -3,7 +3,7 @@
 //
 // It owns the folder in which dev keeps its state, the private PostgreSQL's life, the settings written
 // for shells and other programs, the ticking of a clock that runs, and the address at which scripts are
-// played. What is moved and broken is package world's, and the telephone in the browser package
+// played. What is moved and broken is package harness's, and the telephone in the browser package
 // phone's. It refuses to be anything but dev: it is given no database and no keys from outside.
 package dev
 
@@ -32,37 +32,39 @@ import (
 
 // Options say how dev is started.
 type Options struct {
-	Dir      string       // where it keeps its state
-	Fresh    bool         // forget what is there
-	Now      string       // DUEBELL_NOW: where the clock starts; empty: the machine's time, or later where it stood
+	Dir      string       // the folder of its state; made when missing
+	Fresh    bool         // empty the folder first
+	Now      string       // DUEBELL_NOW: where the clock starts, RFC 3339; empty: the machine's time, or where the clock was left if that is later
 	Settings app.Settings // what was set beforehand; empty fields are filled in
 	Log      *slog.Logger
-	Ready    func(phone string) // told once a call can be placed
+	Ready    func(phone string) // called once, with the address of the phone's page, when a call can be placed
 }
 
-// Dev is a running dev.
+// dev is a running dev.
 type dev struct {
 	Options
-	home      home
-	ownPolicy bool
+	folder    stateFolder
+	ownPolicy bool   // the policy file is dev's own, because DUEBELL_POLICY named none
+	policy    string // TOML
 	clock     *app.DomainClock
 	metrics   *app.Metrics
 	server    *servers.Server
-	world     *harness.World
+	harness   *harness.World
 	phone     *phone.Phone
-	keeper    *keeper
-	pages     atomic.Pointer[phone.Phone]
+	processor *processorFile
+	pages     atomic.Pointer[phone.Phone] // nil until the phone is up; requests come before that
 	control   *control
 	env       func() error  // writes dev.env; nil until everything is up
-	written   time.Duration // the shift that stands in dev.env
+	written   time.Duration // the clock shift that stands in dev.env
 
-	aside []*http.Server // control and metrics
-	ops   net.Listener
+	sideServers []*http.Server // control and metrics
+	ops         net.Listener
 }
 
-// Run is dev from its start until ctx ends. What it has started is gone when it returns.
+// Run runs dev from its start until ctx ends. What it has started is gone when it returns; an end that ctx asked
+// for is no error.
 func Run(ctx context.Context, o Options) error {
-	d := &dev{Options: o, home: home(o.Dir), metrics: app.NewMetrics()}
+	d := &dev{Options: o, folder: stateFolder(o.Dir), metrics: app.NewMetrics()}
 	err := d.start(ctx)
 	if err == nil {
 		err = d.live(ctx)
@@ -73,22 +75,30 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(err, d.stop(context.WithoutCancel(ctx)))
 }
 
+// start checks what people get wrong before it changes anything, and then starts one part after another. dev.env
+// comes last: whoever finds it complete finds everything up.
 func (d *dev) start(ctx context.Context) error {
+	if servers.InUse(d.folder.postgres()) { // said first: such a second dev also finds its port taken
+		return errSecondDev
+	}
 	if err := portFree(ctx, d.Settings.HTTPAddr); err != nil {
 		return err
 	}
+	if err := d.folder.writable(); err != nil {
+		return err
+	}
 	if d.Fresh {
-		if err := d.home.empty(); err != nil {
-			return asked(err)
+		if err := d.folder.empty(); err != nil {
+			return secondDev(err)
 		}
 	}
-	for _, step := range []func(context.Context) error{d.startDatabase, d.settle, d.openWorld, d.openPhone, d.openAside, d.writeEnv} {
+	for _, step := range []func(context.Context) error{d.startDatabase, d.chooseSettings, d.openHarness, d.openPhone, d.openSideServers, d.writeEnv} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	d.world.Ready()
-	d.Ready(d.world.URL() + "/phone")
+	d.harness.Ready()
+	d.Ready(d.harness.URL() + "/phone")
 	return nil
 }
 
@@ -101,40 +111,45 @@ func portFree(ctx context.Context, addr string) error {
 	return l.Close()
 }
 
-// asked puts the one mistake that people make with dev's folder into their words.
-func asked(err error) error {
+var errSecondDev = errors.New("another duebell-lab dev runs in this folder: use it, stop it, or start in another folder")
+
+// secondDev puts the one mistake that people make with dev's folder into their words: of two devs that start at
+// the same moment the lock on PostgreSQL's folder lets one through.
+func secondDev(err error) error {
 	if errors.Is(err, servers.ErrInUse) {
-		return fmt.Errorf("another duebell-lab dev runs in this folder: use it, stop it, or start in another folder (%w)", err)
+		return errSecondDev
 	}
 	return err
 }
 
+// database is the name of dev's own database, and of the role that owns it (design §2).
 const database = "duebell"
 
-// startDatabase also locks the folder: whoever holds its PostgreSQL holds all of it.
+// startDatabase starts the private PostgreSQL and brings the schema up to date. It also locks the folder: whoever
+// holds its PostgreSQL holds all of it.
 func (d *dev) startDatabase(ctx context.Context) error {
 	var err error
-	d.server, err = servers.Start(ctx, servers.Options{Dir: d.home.postgres(), Durable: true, Log: os.Stderr, Database: database})
+	d.server, err = servers.Start(ctx, servers.Options{Dir: d.folder.postgres(), Durable: true, Log: os.Stderr, Database: database})
 	if err != nil {
-		return asked(err)
+		return secondDev(err)
 	}
 	return store.Migrate(ctx, d.server.DSN(database))
 }
 
-// settle reads what is kept in the folder and decides what this dev runs with.
-func (d *dev) settle(context.Context) error {
-	forgetOwn(&d.Options, d.home.env())
-	if err := os.Remove(d.home.env()); err != nil && !errors.Is(err, os.ErrNotExist) {
+// chooseSettings reads what is kept in the folder and decides what this dev runs with.
+func (d *dev) chooseSettings(context.Context) error {
+	forgetOwn(&d.Options, d.folder.env())
+	if err := os.Remove(d.folder.env()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove old settings: %w", err)
 	}
 	s := &d.Settings
 	var err error
-	if s.DataKeys, s.HashKeys, err = d.home.keys(); err != nil {
+	if s.DataKeys, s.HashKeys, err = d.folder.keys(); err != nil {
 		return err
 	}
 	if s.PolicyFile == "" {
-		s.PolicyFile, d.ownPolicy = d.home.policy(), true
-		if err := d.home.write("policy.toml", []byte(devPolicy)); err != nil {
+		s.PolicyFile, d.ownPolicy = d.folder.policy(), true
+		if err := d.folder.write("policy.toml", []byte(devPolicy)); err != nil {
 			return err
 		}
 	}
@@ -149,56 +164,59 @@ func (d *dev) settle(context.Context) error {
 	return nil
 }
 
-// startOfClock is DUEBELL_NOW, else the machine's time, or where the clock stood if it had been moved
+// startOfClock returns DUEBELL_NOW, else the machine's time, or where the clock was left if it had been moved
 // beyond that: what has happened must not lie in the future.
 func (d *dev) startOfClock() (time.Time, error) {
-	stood := d.home.standing()
+	left := d.folder.clock()
 	if d.Now != "" {
 		at, err := time.Parse(time.RFC3339, d.Now)
 		if err != nil {
 			return time.Time{}, errors.New("DUEBELL_NOW is no instant with its offset, such as 2027-02-10T10:00:00-05:00")
 		}
-		if at.Before(stood) {
-			d.Log.Warn("DUEBELL_NOW sets the clock back; what happened later is still there, unless you start with --fresh", "stood", stood)
+		if at.Before(left) {
+			d.Log.Warn("DUEBELL_NOW sets the clock back; what happened later is still there, unless you start with --fresh", "clock", left)
 		}
 		return at, nil
 	}
 	machine := app.SystemClock{}.Now()
-	if stood.After(machine) {
-		d.Log.Info("the clock goes on from where it stood; DUEBELL_NOW sets it, --fresh begins anew", "at", stood)
-		return stood, nil
+	if left.After(machine) {
+		d.Log.Info("the clock goes on from where it was left; DUEBELL_NOW sets it, --fresh begins anew", "at", left)
+		return left, nil
 	}
 	return machine, nil
 }
 
-// timing is the line's own, but for the ticks: dev does every second what is due.
+// timing is the product's own, but for the ticks: dev does every second what is due.
 var timing = app.Timing{Tick: time.Second, Text: 10 * time.Second}
 
-func (d *dev) openWorld(ctx context.Context) error {
+// openHarness starts every role in this process, with stand-ins for what was not named beforehand, restores what
+// the processor had charged and imports the sample members.
+func (d *dev) openHarness(ctx context.Context) error {
 	policy, err := os.ReadFile(d.Settings.PolicyFile)
 	if err != nil {
 		return fmt.Errorf("DUEBELL_POLICY: %w", err)
 	}
+	d.policy = string(policy)
 	var seed [8]byte
 	_, _ = rand.Read(seed[:]) // does not fail
-	d.keeper = &keeper{home: d.home, log: d.Log}
-	d.world, err = harness.Open(ctx, harness.Config{
-		DatabaseURL: d.server.DSN(database), Timing: timing, Policy: string(policy), Clock: d.clock, Log: d.Log.Handler(), Metrics: d.metrics,
+	d.processor = &processorFile{folder: d.folder, log: d.Log}
+	d.harness, err = harness.Open(ctx, harness.Config{
+		DatabaseURL: d.server.DSN(database), Timing: timing, Policy: d.policy, Clock: d.clock, Log: d.Log.Handler(), Metrics: d.metrics,
 		HTTPAddr: d.Settings.HTTPAddr, PublicURL: d.Settings.PublicURL, ConnectorAddr: d.Settings.ConnectorAddr,
 		Pages: http.HandlerFunc(d.showPages), TwilioURL: d.Settings.TwilioAPIURL, StripeURL: d.Settings.StripeAPIURL, Settings: d.Settings,
-		Seed: binary.LittleEndian.Uint64(seed[:]), NotYet: true, Charged: d.keeper.keep,
+		Seed: binary.LittleEndian.Uint64(seed[:]), NotYet: true, Charged: d.processor.save,
 		Reminders: true,
 	})
 	if err != nil {
 		return err
 	}
-	if err := d.keeper.restore(d.world.Processor()); err != nil {
+	if err := d.processor.load(d.harness.Processor()); err != nil {
 		return err
 	}
-	return d.world.Sample(ctx)
+	return d.harness.Sample(ctx)
 }
 
-// showPages answers what is neither webhook nor probe.
+// showPages answers every request that is neither webhook nor probe.
 func (d *dev) showPages(w http.ResponseWriter, r *http.Request) {
 	p := d.pages.Load()
 	switch {
@@ -211,25 +229,27 @@ func (d *dev) showPages(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// openPhone puts the phone on its page; until then the page says that dev is starting.
 func (d *dev) openPhone(context.Context) error {
-	_, calendar := d.world.Policy()
+	_, calendar := d.harness.Policy()
 	p, err := phone.New(phone.Config{
-		Line: d.world.Twilio, Number: d.world.Settings().TwilioPhoneNumber, Stage: &stage{d.world, d.moved},
+		Line: d.harness.Twilio, Number: d.harness.Settings().TwilioPhoneNumber, Environment: &environment{d.harness, d.clockMoved},
 		Stories: samples.Stories(), Calendar: calendar, Log: d.Log,
 	})
 	if err != nil {
 		return err
 	}
 	d.phone = p
-	p.Begin()
+	p.Reset()
 	d.pages.Store(p)
 	return nil
 }
 
-// moved keeps the clock's new time, so that a dev which is killed finds it again.
-func (d *dev) moved() {
-	if err := d.home.keepClock(d.clock.Now()); err != nil {
-		d.Log.Warn("the clock's time could not be kept", "error", err)
+// clockMoved saves the clock's time, so that a dev which was killed goes on from there, and rewrites dev.env when
+// the distance to the machine's clock has changed: commands in other shells go by DUEBELL_CLOCK_SHIFT.
+func (d *dev) clockMoved() {
+	if err := d.folder.saveClock(d.clock.Now()); err != nil {
+		d.Log.Warn("the clock's time could not be saved: a dev that is started again goes by the machine's", "error", err)
 	}
 	if d.env == nil || (d.shift()-d.written).Abs() < 100*time.Millisecond {
 		return
@@ -239,20 +259,21 @@ func (d *dev) moved() {
 	}
 }
 
-// shift is how far dev's clock is from the machine's.
+// shift returns how far dev's clock is ahead of the machine's, in whole milliseconds.
 func (d *dev) shift() time.Duration {
 	return d.clock.Now().Sub(app.SystemClock{}.Now()).Truncate(time.Millisecond)
 }
 
-// openAside opens the addresses that are no part of the line: control and metrics.
-func (d *dev) openAside(ctx context.Context) error {
-	d.control = &control{world: d.world, moved: d.moved, emptied: d.phone.Begin}
+// openSideServers opens the two addresses that are no part of the line: control and metrics.
+func (d *dev) openSideServers(ctx context.Context) error {
+	scripts := &scriptHost{server: d.server, policy: d.policy, log: d.Log}
+	d.control = &control{harness: d.harness, scripts: scripts, moved: d.clockMoved}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("dev's control address: %w", err)
 	}
 	d.control.url = "http://" + l.Addr().String()
-	d.serveAside(l, d.control.handler())
+	d.serveBeside(l, d.control.handler())
 
 	addr := d.Settings.OpsAddr
 	if addr == "" {
@@ -266,18 +287,20 @@ func (d *dev) openAside(ctx context.Context) error {
 		return fmt.Errorf("another program is on DUEBELL_OPS_ADDR: stop it or choose another address: %w", err)
 	}
 	d.ops = l
-	d.serveAside(l, app.OpsHandler(d.metrics))
+	d.serveBeside(l, app.OpsHandler(d.metrics))
 	return nil
 }
 
-func (d *dev) serveAside(l net.Listener, h http.Handler) {
+func (d *dev) serveBeside(l net.Listener, h http.Handler) {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	d.aside = append(d.aside, s)
+	d.sideServers = append(d.sideServers, s)
 	go func() { _ = s.Serve(l) }() // it ends with stop
 }
 
+// writeEnv writes dev.env with every setting of the contract, and remembers how to do it again. What dev made up
+// itself is marked as such: a later dev must not take it for somebody's wish.
 func (d *dev) writeEnv(context.Context) error {
-	s := d.world.Settings()
+	s := d.harness.Settings()
 	s.OpsAddr, s.PolicyFile = d.ops.Addr().String(), d.Settings.PolicyFile
 	own := []string{}
 	for name, before := range map[string]string{
@@ -296,7 +319,7 @@ func (d *dev) writeEnv(context.Context) error {
 		mu.Lock()
 		defer mu.Unlock()
 		d.written = d.shift()
-		return d.home.write("dev.env", envFile(variables(s, d.clock.Now().In(d.world.Zone()), d.written, d.control.url), own))
+		return d.folder.write("dev.env", envFile(variables(s, d.clock.Now().In(d.harness.Zone()), d.written, d.control.url), own))
 	}
 	return d.env()
 }

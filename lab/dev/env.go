@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -15,7 +17,7 @@ import (
 // variable is one setting as a shell knows it.
 type variable struct{ name, value string }
 
-// variables are all settings of the contract, in its order.
+// variables returns all settings of the contract, in its order. shift is DUEBELL_CLOCK_SHIFT.
 func variables(s app.Settings, now time.Time, shift time.Duration, control string) []variable {
 	return []variable{
 		{"DUEBELL_HTTP_ADDR", s.HTTPAddr},
@@ -94,7 +96,7 @@ func readEnv(path string) (values map[string]string, own []string, err error) {
 	return values, own, nil
 }
 
-// forgetOwn drops from the options what an earlier dev in this folder had made up and a shell has read
+// forgetOwn removes from the options what an earlier dev in this folder had made up and a shell has read
 // from its dev.env since: those stand-ins are gone, and that clock is past.
 func forgetOwn(o *Options, path string) {
 	values, own, err := readEnv(path)
@@ -112,17 +114,25 @@ func forgetOwn(o *Options, path string) {
 	}
 }
 
-// ErrNoDev means that no dev runs, as far as this folder knows.
+// ErrNoDev means that no dev runs, as far as the folder knows.
 var ErrNoDev = errors.New("no duebell-lab dev is running here; start one with: duebell-lab dev (in this folder, or name one by " + ControlVariable + ")")
 
-// ControlURL finds a dev's control address: the one given, or the one in the folder's dev.env.
+// ControlURL returns the control address of a dev: the one given, or the one in the folder's dev.env; ErrNoDev
+// where there is none. An address beyond this machine is refused: what scripts break must not be anybody's line.
 func ControlURL(given, folder string) (string, error) {
-	if given != "" {
-		return given, nil
+	if given == "" {
+		values, _, err := readEnv(stateFolder(folder).env())
+		if errors.Is(err, fs.ErrNotExist) || err == nil && values[ControlVariable] == "" {
+			return "", ErrNoDev
+		}
+		return values[ControlVariable], err
 	}
-	values, _, err := readEnv(home(folder).env())
-	if errors.Is(err, fs.ErrNotExist) || err == nil && values[ControlVariable] == "" {
-		return "", ErrNoDev
+	u, err := url.Parse(given)
+	if err != nil || u.Scheme != "http" || u.Host == "" {
+		return "", fmt.Errorf("%s is no http address such as http://127.0.0.1:40001; unset it to use the dev of this folder", ControlVariable)
 	}
-	return values[ControlVariable], err
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", fmt.Errorf("%s names another machine: scripts and clock moves are for a duebell-lab dev on this one; unset it to use the dev of this folder", ControlVariable)
+	}
+	return strings.TrimSuffix(given, "/"), nil
 }

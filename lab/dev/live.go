@@ -14,10 +14,10 @@ import (
 	"duebell/lab/processor"
 )
 
-// keepEvery is how many ticks pass between two notes of where the clock stands.
-const keepEvery = 10
+// saveEvery is how many ticks, of a second each, pass before the clock's time is saved again: what a kill loses.
+const saveEvery = 10
 
-// live ticks until ctx ends, or the database does.
+// live ticks every second until ctx ends, or the database does.
 func (d *dev) live(ctx context.Context) error {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -29,14 +29,14 @@ func (d *dev) live(ctx context.Context) error {
 			return fmt.Errorf("the private PostgreSQL has ended by itself:\n%s", d.server.LastWords())
 		case <-second.C:
 		}
-		if err := d.world.Tick(ctx); err != nil && ctx.Err() == nil {
-			d.Log.Warn("a tick could not do all its work", "error", err)
+		if err := d.harness.Tick(ctx); err != nil && ctx.Err() == nil {
+			d.Log.Warn("a tick could not do all its work; the next one, in a second, goes on", "error", err)
 		}
-		if p := d.world.Processor(); p != nil {
-			d.keeper.keep(p)
+		if p := d.harness.Processor(); p != nil {
+			d.processor.save(p)
 		}
-		if n%keepEvery == 0 && !d.control.busy() {
-			d.moved()
+		if n%saveEvery == 0 {
+			d.clockMoved()
 		}
 	}
 }
@@ -47,15 +47,15 @@ func (d *dev) stop(ctx context.Context) error {
 	if d.phone != nil {
 		d.phone.Close()
 	}
-	for _, s := range d.aside {
+	for _, s := range d.sideServers {
 		errs = append(errs, s.Close())
 	}
-	if d.world != nil {
-		d.moved()
-		if p := d.world.Processor(); p != nil {
-			d.keeper.keep(p)
+	if d.harness != nil {
+		d.clockMoved()
+		if p := d.harness.Processor(); p != nil {
+			d.processor.save(p)
 		}
-		errs = append(errs, d.world.Close(ctx))
+		errs = append(errs, d.harness.Close(ctx))
 	}
 	if d.server != nil {
 		d.server.Stop()
@@ -63,34 +63,35 @@ func (d *dev) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// keeper writes what the processor's stand-in knows into dev's folder whenever it has changed: an
-// intent that a killed dev forgot would stay unknown for ever.
-type keeper struct {
-	home home
-	log  *slog.Logger
+// processorFile holds what the processor's stand-in knows in dev's folder: an intent that a killed dev forgot would
+// stay unknown for ever.
+type processorFile struct {
+	folder stateFolder
+	log    *slog.Logger
 
 	mu   sync.Mutex
-	last []byte
+	last []byte // as it stands in the file
 }
 
-func (k *keeper) keep(p *processor.Processor) {
+// save writes the processor's state, if it has changed since the last time.
+func (k *processorFile) save(p *processor.Processor) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var state bytes.Buffer
 	err := p.Save(&state)
 	if err == nil && !bytes.Equal(state.Bytes(), k.last) {
-		if err = k.home.write("processor.json", state.Bytes()); err == nil {
+		if err = k.folder.write("processor.json", state.Bytes()); err == nil {
 			k.last = state.Bytes()
 		}
 	}
 	if err != nil {
-		k.log.Warn("the processor's state could not be kept", "error", err)
+		k.log.Warn("the processor's state could not be saved: a dev that is started again does not know its newest charges", "error", err)
 	}
 }
 
-// restore puts back what an earlier dev kept; p is nil where somebody else's processor is used.
-func (k *keeper) restore(p *processor.Processor) error {
-	text, err := os.ReadFile(k.home.processor())
+// load puts back what an earlier dev saved; p is nil where somebody else's processor is used.
+func (k *processorFile) load(p *processor.Processor) error {
+	text, err := os.ReadFile(k.folder.processor())
 	if p == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -98,7 +99,7 @@ func (k *keeper) restore(p *processor.Processor) error {
 		err = p.Load(bytes.NewReader(text))
 	}
 	if err != nil {
-		return fmt.Errorf("what the processor had charged cannot be read from %s (start with --fresh, or put it back): %w", k.home.processor(), err)
+		return fmt.Errorf("what the processor had charged cannot be read from %s (start with --fresh, or put it back): %w", k.folder.processor(), err)
 	}
 	return nil
 }

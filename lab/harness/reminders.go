@@ -87,13 +87,13 @@ func (w *World) AgreesToCalls(ctx context.Context, number string) error {
 
 // PauseTexts holds a kind of text back, as `duebell reminders pause` does; * is every kind.
 func (w *World) PauseTexts(ctx context.Context, kind string) error {
-	_, err := w.store.PauseCampaign(ctx, notify.Kind(kind), "the story", w.clock.Now())
+	_, err := w.store.PauseKind(ctx, notify.Kind(kind), "the story", w.clock.Now())
 	return err
 }
 
 // ResumeTexts lets it go again. Nothing to resume is a mistake of the story's.
 func (w *World) ResumeTexts(ctx context.Context, kind string) error {
-	held, err := w.store.ResumeCampaign(ctx, notify.Kind(kind))
+	held, err := w.store.ResumeKind(ctx, notify.Kind(kind))
 	if err == nil && !held {
 		err = fmt.Errorf("%s is not held back", kind)
 	}

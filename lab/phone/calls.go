@@ -12,8 +12,8 @@ import (
 	"duebell/lab/twilio"
 )
 
-// callInHand is a call placed from the page.
-type callInHand struct {
+// activeCall is a call placed from the page.
+type activeCall struct {
 	mu       sync.Mutex
 	sid      string
 	from     string
@@ -24,7 +24,7 @@ type callInHand struct {
 }
 
 // begin takes the call for one act, if it is meant for the question that is asked now.
-func (c *callInHand) begin(question int) (*twilio.Call, error) {
+func (c *activeCall) begin(question int) (*twilio.Call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.call == nil || c.busy || question != c.question {
@@ -37,7 +37,7 @@ func (c *callInHand) begin(question int) (*twilio.Call, error) {
 
 // end gives the call back. An act that the line would not take has changed nothing: the question is the
 // same.
-func (c *callInHand) end(err error) {
+func (c *activeCall) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = false
@@ -67,7 +67,7 @@ func (p *Phone) dial(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &callInHand{sid: newSID(), from: from, busy: true}
+	c := &activeCall{sid: newSID(), from: from, busy: true}
 	p.keep(c)
 	go p.place(line, c, req.Attestation)
 	return map[string]string{"sid": c.sid}, nil
@@ -93,7 +93,7 @@ func (p *Phone) lookup(sid string) (*twilio.Call, bool) {
 // mostCalls bounds what is remembered of calls that are over.
 const mostCalls = 100
 
-func (p *Phone) keep(c *callInHand) {
+func (p *Phone) keep(c *activeCall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls[c.sid] = c
@@ -105,7 +105,7 @@ func (p *Phone) keep(c *callInHand) {
 }
 
 // place runs the call until it asks something. While it runs it can be looked up by its SID.
-func (p *Phone) place(line *twilio.Twilio, c *callInHand, attestation string) {
+func (p *Phone) place(line *twilio.Twilio, c *activeCall, attestation string) {
 	call, err := line.Call(p.ctx, twilio.CallOptions{From: c.from, To: p.cfg.Number, Attestation: attestation, CallSID: c.sid})
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,7 +191,7 @@ func (p *Phone) act(r *http.Request) (any, error) {
 	return p.callView(c), nil
 }
 
-func (p *Phone) hangUp(c *callInHand) error {
+func (p *Phone) hangUp(c *activeCall) error {
 	call, placed := p.lookup(c.sid)
 	if !placed {
 		return nil

@@ -5,7 +5,7 @@
 // It owns the page, its scripts and the JSON under /phone/api/, and drives the stand-in's Call object
 // as a hand drives a telephone. It refuses whoever is not on this machine, because it shows sample
 // members' secrets and moves the clock, and it knows nothing of the product: what stands in the books
-// comes in through Stage.
+// comes in through Environment.
 package phone
 
 import (
@@ -27,8 +27,8 @@ import (
 	"duebell/lab/twilio"
 )
 
-// Stage is the world around the calls: its clock, its books, its troubles.
-type Stage interface {
+// Environment is the world around the calls: its clock, its books, its troubles.
+type Environment interface {
 	// Now is the domain's time.
 	Now() time.Time
 	// Until moves the clock there and returns when nothing that is due is left undone.
@@ -41,12 +41,12 @@ type Stage interface {
 
 // Config is what the page works with.
 type Config struct {
-	Line     func() *twilio.Twilio // the telephone company, or nil where somebody else's is used
-	Number   string                // the line's own, E.164
-	Stage    Stage
-	Stories  []samples.Story
-	Calendar *billing.Calendar
-	Log      *slog.Logger
+	Line        func() *twilio.Twilio // the telephone company, or nil where somebody else's is used
+	Number      string                // the line's own, E.164
+	Environment Environment
+	Stories     []samples.Story
+	Calendar    *billing.Calendar
+	Log         *slog.Logger
 }
 
 // Phone is the page and its API. Close ends what its calls are doing.
@@ -58,7 +58,7 @@ type Phone struct {
 	cancel  context.CancelFunc
 
 	mu       sync.Mutex
-	calls    map[string]*callInHand
+	calls    map[string]*activeCall
 	order    []string          // SIDs, oldest first
 	troubles map[string]string // what was last set, by part
 	sent     []sentText        // from here to the line, oldest first
@@ -69,7 +69,7 @@ var web embed.FS
 
 // New readies the page.
 func New(cfg Config) (*Phone, error) {
-	p := &Phone{cfg: cfg, calls: map[string]*callInHand{}, troubles: map[string]string{}}
+	p := &Phone{cfg: cfg, calls: map[string]*activeCall{}, troubles: map[string]string{}}
 	if p.cfg.Log == nil {
 		p.cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -103,8 +103,8 @@ func New(cfg Config) (*Phone, error) {
 // ServeHTTP answers under /phone.
 func (p *Phone) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// Begin forgets what was set and sent from the page, and has people take calls: the world is a new one.
-func (p *Phone) Begin() {
+// Reset forgets what was set and sent from the page, and has people take calls: the world is a new one.
+func (p *Phone) Reset() {
 	if line := p.cfg.Line(); line != nil {
 		line.SetAgent(agents["answered"])
 	}

@@ -110,7 +110,7 @@ func openWith(t *testing.T, s *stage, company *twilio.Twilio) desk {
 		t.Fatal(err)
 	}
 	p, err := phone.New(phone.Config{
-		Line: func() *twilio.Twilio { return company }, Number: lineNumber, Stage: s, Stories: samples.Stories(), Calendar: cal,
+		Line: func() *twilio.Twilio { return company }, Number: lineNumber, Environment: s, Stories: samples.Stories(), Calendar: cal,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ func (p *Phone) pickUp(r *http.Request) (any, error) {
 	default:
 		return nil, refuse(http.StatusNotFound, "A call cannot be answered so.")
 	}
-	c := &callInHand{sid: call.SID, from: call.To, busy: true}
+	c := &activeCall{sid: call.SID, from: call.To, busy: true}
 	p.keep(c)
 	go func() {
 		err := call.Answer(p.ctx, by)

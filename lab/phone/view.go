@@ -103,7 +103,7 @@ type entryView struct {
 
 // state answers with everything, and with the call that the page asks for.
 func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
-	now := p.cfg.Stage.Now().In(p.cfg.Calendar.Zone())
+	now := p.cfg.Environment.Now().In(p.cfg.Calendar.Zone())
 	view := stateView{
 		Clock:   clockView{Text: now.Format("Monday, January 2, 2006, 3:04:05 PM"), Local: now.Format("2006-01-02T15:04")},
 		Ringing: p.ringing(), People: []requestView{}, Texts: []textView{}, Payments: []paymentView{}, Ledger: []entryView{}, Troubles: map[string]string{}, Owed: map[string]string{},
@@ -117,7 +117,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	if c != nil {
 		view.Call = p.callView(c)
 	}
-	rows, err := p.cfg.Stage.Rows(r.Context())
+	rows, err := p.cfg.Environment.Rows(r.Context())
 	if err != nil {
 		view.Trouble = "The database cannot be read just now."
 	}
@@ -204,7 +204,7 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 	return out
 }
 
-func (p *Phone) callView(c *callInHand) *callView {
+func (p *Phone) callView(c *activeCall) *callView {
 	call, placed := p.lookup(c.sid)
 	c.mu.Lock()
 	v := &callView{SID: c.sid, From: c.from, Question: c.question, Running: c.busy, Lines: []lineView{}}

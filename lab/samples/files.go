@@ -21,18 +21,18 @@ func Import(ctx context.Context, st *store.Store, stories []Story, at time.Time,
 	for i, s := range stories {
 		accounts[i] = s.Account
 	}
-	books, err := st.Books(ctx, accounts)
+	totals, err := st.AccountTotals(ctx, accounts)
 	if err != nil {
 		return store.ImportSummary{}, fmt.Errorf("sample members: %w", err)
 	}
-	sum, err := st.Import(ctx, Files(stories, at, cal, books), store.ImportOptions{AsOf: at, At: at, Rules: rules})
+	sum, err := st.Import(ctx, Files(stories, at, cal, totals), store.ImportOptions{AsOf: at, At: at, Rules: rules})
 	if err != nil {
 		return store.ImportSummary{}, fmt.Errorf("sample members: %w", err)
 	}
 	return sum, nil
 }
 
-// Files are billing's four files at an instant, for a database that holds books of the accounts
+// Files are billing's four files at an instant, for a database that holds these totals of the accounts
 // (nil: none yet). Delivered twice on the same day, or on another day of the same month, they
 // change nothing.
 //
@@ -41,7 +41,7 @@ func Import(ctx context.Context, st *store.Store, stories []Story, at time.Time,
 // or otherwise, less what the story owes. So the standing is as the story made it, and money paid
 // on the line stays counted: whoever paid it owes the new bill alone, even where the story was
 // past due. Reversals, too, stay counted until the next bill comes.
-func Files(stories []Story, at time.Time, cal *billing.Calendar, books map[string]store.Book) []feed.Source {
+func Files(stories []Story, at time.Time, cal *billing.Calendar, totals map[string]store.AccountTotals) []feed.Source {
 	issued := billing.MonthOf(cal.DateOf(at))
 	if cal.DateOf(at).Before(cal.BillDate(issued)) {
 		issued = issued.Add(-1)
@@ -50,7 +50,7 @@ func Files(stories []Story, at time.Time, cal *billing.Calendar, books map[strin
 	for _, s := range stories {
 		w.member(s)
 		w.account(s)
-		w.money(s, books[s.Account])
+		w.money(s, totals[s.Account])
 	}
 	files := make([]feed.Source, 0, len(feed.Kinds()))
 	for _, kind := range feed.Kinds() {
@@ -93,17 +93,17 @@ func (w *writer) account(s Story) {
 	w.add(feed.Accounts, s.Account, s.MemberID, string(s.Kind), string(s.Status), string(s.Grace), day, s.AutoPayLast4)
 }
 
-func (w *writer) money(s Story, book store.Book) {
+func (w *writer) money(s Story, totals store.AccountTotals) {
 	current := w.cal.CoverageMonth(w.issued)
 	last := current.Add(-1)
-	_, known := book.Billed[current]
+	_, known := totals.Billed[current]
 	billed := s.Billed
-	for month, cents := range book.Billed {
+	for month, cents := range totals.Billed {
 		if month != current {
 			billed += cents
 		}
 	}
-	if _, there := book.Billed[last]; !there && s.PastDue > 0 {
+	if _, there := totals.Billed[last]; !there && s.PastDue > 0 {
 		w.bill(s, last, s.PastDue, false)
 		billed += s.PastDue
 	}
@@ -111,10 +111,10 @@ func (w *writer) money(s Story, book store.Book) {
 	if known {
 		return // this month is settled: whatever happens in it stays
 	}
-	if s.Credit > 0 && len(book.Billed) == 0 {
+	if s.Credit > 0 && len(totals.Billed) == 0 {
 		w.pay(s, current, s.Credit)
 	}
-	if settled := billed - book.Paid - s.owes(); settled > 0 {
+	if settled := billed - totals.Paid - s.owes(); settled > 0 {
 		w.pay(s, current, settled)
 	}
 }

@@ -25,7 +25,7 @@ type world struct {
 	t       *testing.T
 	pool    *pgxpool.Pool
 	store   *store.Store
-	people  *store.People
+	people  *store.Members
 	cal     *billing.Calendar
 	stories []samples.Story
 }
@@ -46,7 +46,7 @@ func newWorld(t *testing.T, stories []samples.Story) *world {
 		t.Fatal(err)
 	}
 	st := store.New(pool, nil, keys, keys, nil)
-	return &world{t, pool, st, st.People(billing.DefaultPolicy(), cal), cal, stories}
+	return &world{t, pool, st, st.Members(billing.DefaultPolicy(), cal), cal, stories}
 }
 
 // clock reads a local time of Boston.

@@ -158,15 +158,8 @@ func play(t *testing.T, s script.Script, replicas int, lang string) script.Resul
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	timing := harness.DefaultTiming
-	if s.Uses("kill-before-answering", "redis down") { // their leases must run out
-		timing = harness.HastyTiming
-	}
-	if s.Uses("kill-worker") {
-		timing.Text = 4 * time.Second
-	}
 	w, err := harness.Open(ctx, harness.Config{
-		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas, Timing: timing,
+		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas, Timing: s.Timing(),
 	})
 	if err != nil {
 		t.Fatal(err)

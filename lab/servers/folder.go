@@ -71,6 +71,17 @@ func open(dir string) (*home, error) {
 	return h, nil
 }
 
+// InUse says whether a running duebell holds the cluster in dir, without touching anything. A folder that is not
+// there, or that another user has closed, is in nobody's use as far as we can tell.
+func InUse(dir string) bool {
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer lock.Close() // which also releases the lock
+	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
 // major is the version of PostgreSQL that made the data, 0 when there is none yet.
 func (h *home) major() int {
 	text, err := os.ReadFile(filepath.Join(h.data(), "PG_VERSION"))

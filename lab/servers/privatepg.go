@@ -99,7 +99,8 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if o.Database == "" {
 		return nil
 	}
-	return s.createDatabase(ctx, o.Database)
+	_, err = s.CreateDatabase(ctx, o.Database)
+	return err
 }
 
 // initialise makes the cluster aside and moves it into place, so that a half-made one is never taken
@@ -257,10 +258,11 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (s *Server) createDatabase(ctx context.Context, name string) error {
+// CreateDatabase makes a database unless it is there already, and returns its address.
+func (s *Server) CreateDatabase(ctx context.Context, name string) (dsn string, err error) {
 	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
 	if err != nil {
-		return fmt.Errorf("private PostgreSQL: create database: %w", err)
+		return "", fmt.Errorf("private PostgreSQL: create database: %w", err)
 	}
 	defer conn.Close(ctx)
 	var there bool
@@ -269,9 +271,9 @@ func (s *Server) createDatabase(ctx context.Context, name string) error {
 		_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	}
 	if err != nil {
-		return fmt.Errorf("private PostgreSQL: create database: %w", err)
+		return "", fmt.Errorf("private PostgreSQL: create database: %w", err)
 	}
-	return nil
+	return s.DSN(name), nil
 }
 
 // DSN is the address of one database on this server, as pgx and psql take it.

@@ -34,7 +34,7 @@ type Inbox interface {
 
 // Deliveries takes the carrier's word on a text.
 type Deliveries interface {
-	Delivered(ctx context.Context, d notify.Delivery) error
+	Delivered(ctx context.Context, d notify.StatusCallback) error
 }
 
 // Incoming serves POST /twilio/sms/incoming. The answer is always an empty document: what we reply
@@ -68,7 +68,7 @@ func Status(v *twilio.Validator, deliveries Deliveries, log *slog.Logger) http.H
 			http.Error(w, "no text in it", http.StatusBadRequest)
 			return
 		}
-		err := deliveries.Delivered(r.Context(), notify.Delivery{
+		err := deliveries.Delivered(r.Context(), notify.StatusCallback{
 			Reference: reference, SID: m.MessageSid, Status: string(m.Status), Code: m.ErrorCode,
 			Trouble: notify.Trouble(twilio.Explain(m.ErrorCode)),
 		})

@@ -30,7 +30,7 @@ const (
 // spy notes what the handlers were told.
 type spy struct {
 	incoming []notify.Incoming
-	reports  []notify.Delivery
+	reports  []notify.StatusCallback
 	err      error
 }
 
@@ -39,7 +39,7 @@ func (s *spy) Receive(_ context.Context, t notify.Incoming) error {
 	return s.err
 }
 
-func (s *spy) Delivered(_ context.Context, d notify.Delivery) error {
+func (s *spy) Delivered(_ context.Context, d notify.StatusCallback) error {
 	s.reports = append(s.reports, d)
 	return s.err
 }
@@ -92,7 +92,7 @@ func TestStatus(t *testing.T) {
 	if res.StatusCode != http.StatusNoContent {
 		t.Errorf("status %d", res.StatusCode)
 	}
-	want := []notify.Delivery{{Reference: "abc", SID: "SM1", Status: "undelivered", Code: 30006, Trouble: notify.Landline}}
+	want := []notify.StatusCallback{{Reference: "abc", SID: "SM1", Status: "undelivered", Code: 30006, Trouble: notify.Landline}}
 	if diff := cmp.Diff(want, s.reports); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

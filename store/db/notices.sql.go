@@ -1141,7 +1141,7 @@ type ReportNoticesParams struct {
 
 // The carrier's word. It counts only if it is further on than what we know; the first text that carries the reference
 // is the notice's. A notice we had given up as never accepted is put right too.
-func (q *Queries) ReportNotices(ctx context.Context, arg ReportNoticesParams) ([]Notice, error) {
+func (q *Queries) RecordReports(ctx context.Context, arg ReportNoticesParams) ([]Notice, error) {
 	rows, err := q.db.Query(ctx, reportNotices,
 		arg.At,
 		arg.Refs,

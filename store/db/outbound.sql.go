@@ -554,7 +554,7 @@ type NoteCheckedParams struct {
 	VerifiedAt time.Time
 }
 
-func (q *Queries) NoteChecked(ctx context.Context, arg NoteCheckedParams) error {
+func (q *Queries) RecordCheck(ctx context.Context, arg NoteCheckedParams) error {
 	_, err := q.db.Exec(ctx, noteChecked, arg.Number, arg.At, arg.VerifiedAt)
 	return err
 }
@@ -791,7 +791,7 @@ type PutPollOffParams struct {
 	Fence int64
 }
 
-func (q *Queries) PutPollOff(ctx context.Context, arg PutPollOffParams) error {
+func (q *Queries) PostponePoll(ctx context.Context, arg PutPollOffParams) error {
 	_, err := q.db.Exec(ctx, putPollOff, arg.Again, arg.ID, arg.Fence)
 	return err
 }

@@ -133,7 +133,7 @@ type NumberlessAccountsRow struct {
 	Account  Account
 }
 
-func (q *Queries) NumberlessAccounts(ctx context.Context, arg NumberlessAccountsParams) ([]NumberlessAccountsRow, error) {
+func (q *Queries) AccountsWithoutNumber(ctx context.Context, arg NumberlessAccountsParams) ([]NumberlessAccountsRow, error) {
 	rows, err := q.db.Query(ctx, numberlessAccounts, arg.After, arg.Most)
 	if err != nil {
 		return nil, err

@@ -33,8 +33,8 @@ var _ notify.Throttle = (*Limits)(nil)
 // New wraps an open client.
 func New(client redis.UniversalClient) *Limits { return &Limits{client} }
 
-// Take asks for room for texts and takes it for as many as there is room for, in one step.
-func (l *Limits) Take(ctx context.Context, a notify.Ask) (notify.Room, error) {
+// Reserve asks for room for texts and takes it for as many as there is room for, in one step.
+func (l *Limits) Reserve(ctx context.Context, a notify.Reservation) (notify.Grant, error) {
 	first := 0
 	if a.First {
 		first = 1
@@ -48,24 +48,24 @@ func (l *Limits) Take(ctx context.Context, a notify.Ask) (notify.Room, error) {
 	}
 	got, err := takeScript.Run(ctx, l.redis, []string{"sender:{" + a.Sender + "}"}, args...).Slice()
 	if err != nil {
-		return notify.Room{}, fmt.Errorf("take room: %w", err)
+		return notify.Grant{}, fmt.Errorf("take room: %w", err)
 	}
 	return room(got, len(a.Segments))
 }
 
-func room(got []any, asked int) (notify.Room, error) {
+func room(got []any, asked int) (notify.Grant, error) {
 	odd := errors.New("take room: the script gave something odd")
 	if len(got) != 3 {
-		return notify.Room{}, odd
+		return notify.Grant{}, odd
 	}
 	taken, ok := got[0].(int64)
 	wait, isText := got[1].(string)
 	full, isNumber := got[2].(int64)
 	micros, err := strconv.ParseInt(wait, 10, 64)
 	if !ok || !isText || !isNumber || err != nil || taken < 0 || taken > int64(asked) {
-		return notify.Room{}, odd
+		return notify.Grant{}, odd
 	}
-	return notify.Room{Taken: int(taken), Wait: time.Duration(micros) * time.Microsecond, DayFull: full == 1}, nil
+	return notify.Grant{Granted: int(taken), Wait: time.Duration(micros) * time.Microsecond, DayFull: full == 1}, nil
 }
 
 // micros is the time that one of so many a second takes, in microseconds; 0 for no limit.

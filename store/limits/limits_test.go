@@ -25,13 +25,13 @@ func open(t testing.TB) *limits.Limits {
 }
 
 // ask is a reminder of one segment at an instant.
-func ask(at time.Time) notify.Ask {
-	return notify.Ask{Sender: "+18776236765", Segments: []int{1}, Now: at, Day: "2027-02-10"}
+func ask(at time.Time) notify.Reservation {
+	return notify.Reservation{Sender: "+18776236765", Segments: []int{1}, Now: at, Day: "2027-02-10"}
 }
 
-func take(t testing.TB, l *limits.Limits, a notify.Ask) notify.Room {
+func take(t testing.TB, l *limits.Limits, a notify.Reservation) notify.Grant {
 	t.Helper()
-	room, err := l.Take(context.Background(), a)
+	room, err := l.Reserve(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,12 +39,12 @@ func take(t testing.TB, l *limits.Limits, a notify.Ask) notify.Room {
 }
 
 // sendFor takes all it can for a while, looking every 10 ms, and counts.
-func sendFor(t testing.TB, l *limits.Limits, from time.Time, d time.Duration, a notify.Ask) (texts int) {
+func sendFor(t testing.TB, l *limits.Limits, from time.Time, d time.Duration, a notify.Reservation) (texts int) {
 	t.Helper()
 	for at := from; at.Before(from.Add(d)); at = at.Add(10 * time.Millisecond) {
 		for {
 			a.Now = at
-			if take(t, l, a).Taken == 0 {
+			if take(t, l, a).Granted == 0 {
 				break
 			}
 			texts++
@@ -78,18 +78,18 @@ func TestSegmentsASecond(t *testing.T) {
 func TestWait(t *testing.T) {
 	l, a := open(t), ask(noon)
 	a.SegmentsPerSecond = 2
-	for take(t, l, a).Taken > 0 {
+	for take(t, l, a).Granted > 0 {
 	}
 	room := take(t, l, a)
 	if room.Wait <= 0 || room.Wait > 500*time.Millisecond || room.DayFull {
 		t.Fatalf("told to wait %v", room.Wait)
 	}
 	a.Now = noon.Add(room.Wait - time.Millisecond)
-	if take(t, l, a).Taken > 0 {
+	if take(t, l, a).Granted > 0 {
 		t.Error("room before its time")
 	}
 	a.Now = noon.Add(room.Wait)
-	if take(t, l, a).Taken == 0 {
+	if take(t, l, a).Granted == 0 {
 		t.Error("no room when it was promised")
 	}
 }
@@ -98,10 +98,10 @@ func TestWait(t *testing.T) {
 func TestLongText(t *testing.T) {
 	l, a := open(t), ask(noon)
 	a.SegmentsPerSecond, a.Segments = 1, []int{3}
-	if take(t, l, a).Taken == 0 {
+	if take(t, l, a).Granted == 0 {
 		t.Fatal("never any room for it")
 	}
-	if room := take(t, l, a); room.Taken > 0 || room.Wait != 3*time.Second {
+	if room := take(t, l, a); room.Granted > 0 || room.Wait != 3*time.Second {
 		t.Errorf("the second one: %+v", room)
 	}
 }
@@ -113,12 +113,12 @@ func TestFirstComesFirst(t *testing.T) {
 	for i := range 100 {
 		a.Now = noon.Add(time.Duration(i) * 50 * time.Millisecond)
 		a.First = false
-		for take(t, l, a).Taken > 0 {
+		for take(t, l, a).Granted > 0 {
 		}
 		if i%20 != 0 {
 			continue
 		}
-		if a.First = true; take(t, l, a).Taken == 0 {
+		if a.First = true; take(t, l, a).Granted == 0 {
 			t.Fatalf("no room for a receipt after %v", a.Now.Sub(noon))
 		}
 	}
@@ -137,12 +137,12 @@ func TestN9Pace(t *testing.T) {
 	l, a := open(t), ask(noon)
 	a.TextsPerSecond, a.First = 1, true
 	for range 5 {
-		if take(t, l, a).Taken == 0 {
+		if take(t, l, a).Granted == 0 {
 			t.Fatal("a receipt waits for a free line")
 		}
 	}
 	a.First = false
-	if room := take(t, l, a); room.Taken > 0 || room.Wait < 4*time.Second {
+	if room := take(t, l, a); room.Granted > 0 || room.Wait < 4*time.Second {
 		t.Errorf("a reminder after five receipts: %+v", room)
 	}
 }
@@ -152,24 +152,24 @@ func TestDayIsFull(t *testing.T) {
 	l, a := open(t), ask(noon)
 	a.SegmentsPerDay = 10
 	for range 8 {
-		if take(t, l, a).Taken == 0 {
+		if take(t, l, a).Granted == 0 {
 			t.Fatal("full too early")
 		}
 	}
-	if room := take(t, l, a); room.Taken > 0 || !room.DayFull {
+	if room := take(t, l, a); room.Granted > 0 || !room.DayFull {
 		t.Errorf("the ninth reminder: %+v", room)
 	}
 	a.First = true
 	for range 2 {
-		if take(t, l, a).Taken == 0 {
+		if take(t, l, a).Granted == 0 {
 			t.Fatal("no room for a receipt")
 		}
 	}
-	if room := take(t, l, a); room.Taken > 0 || !room.DayFull {
+	if room := take(t, l, a); room.Granted > 0 || !room.DayFull {
 		t.Errorf("beyond the cap: %+v", room)
 	}
 	a.Day, a.Now = "2027-02-11", noon.Add(12*time.Hour)
-	if take(t, l, a).Taken == 0 {
+	if take(t, l, a).Granted == 0 {
 		t.Error("the next day is full too")
 	}
 }
@@ -184,7 +184,7 @@ func TestSharedByAllWorkers(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 50 {
-				if room, err := l.Take(context.Background(), a); err == nil && room.Taken > 0 {
+				if room, err := l.Reserve(context.Background(), a); err == nil && room.Granted > 0 {
 					mu.Lock()
 					taken++
 					mu.Unlock()
@@ -197,7 +197,7 @@ func TestSharedByAllWorkers(t *testing.T) {
 		t.Errorf("%d texts at one instant, want 100", taken)
 	}
 	a.Sender = "MG1"
-	if take(t, l, a).Taken == 0 {
+	if take(t, l, a).Granted == 0 {
 		t.Error("another sender has no room")
 	}
 }
@@ -209,7 +209,7 @@ func TestRedisGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if room, err := limits.New(client).Take(context.Background(), ask(noon)); err == nil || room.Taken > 0 {
+	if room, err := limits.New(client).Reserve(context.Background(), ask(noon)); err == nil || room.Granted > 0 {
 		t.Errorf("%+v, %v", room, err)
 	}
 }

@@ -57,7 +57,7 @@ func openPhone(t testing.TB, lines int) *phone {
 	}
 	o.Dialer = board
 	p.courier = p.courierWith(o)
-	p.inbox.CallsBack()
+	p.inbox.WithCallBacks()
 	return &phone{p, board}
 }
 
@@ -185,7 +185,7 @@ func TestTheReplyOfACallIsLost(t *testing.T) {
 	p.work()
 	p.wantCalls(1)
 	p.wantSent(0) // it is not known that we are calling
-	p.wantState(notify.CallBack, notify.Unsure)
+	p.wantState(notify.CallBack, notify.Unknown)
 	p.pass(time.Minute)
 	p.says(1, "ringing")
 	p.tick()
@@ -236,7 +236,7 @@ func TestACallThatCannotBePlaced(t *testing.T) {
 	}
 	p.wantCalls(1)
 	p.wantSent(1)
-	p.board.before = always(&notify.SendError{Kind: notify.Refused, Code: 21211, Trouble: notify.WrongNumber})
+	p.board.before = always(&notify.SendError{Kind: notify.SendRefused, Code: 21211, Trouble: notify.WrongNumber})
 	p.receive("SM2", ben, "PAY")
 	p.work()
 	if got := p.one(`SELECT kind, detail FROM tasks`); got != "call-back-failed|text SM2" {
@@ -337,7 +337,7 @@ func callKilledAt(t *testing.T, s *seams, set func(*switchboard)) {
 		set(p.board)
 		o := p.options()
 		o.Dialer = mortalDialer{p.board, s}
-		courier := notify.NewCourier(mortal{p.store, s}, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard, o)
+		courier := notify.NewSender(mortal{p.store, s}, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard, o)
 		p.receive("SM1", ana, "PAY")
 		rung := 0
 		for range 40 {
@@ -381,5 +381,31 @@ func alive(t *testing.T, f func() error) {
 	}()
 	if err := f(); err != nil {
 		t.Errorf("send: %v", err)
+	}
+}
+
+// TestCallsInProgress counts both directions, each call once, and forgets those whose end was never told.
+func TestCallsInProgress(t *testing.T) {
+	t.Parallel()
+	p := openPost(t)
+	call := func(sid string, ago time.Duration, ended bool) {
+		p.exec(`INSERT INTO calls (call_sid, language, step, turn, started_at, ended_at) VALUES ($1, 'en', 'main-menu', 1, $2, CASE WHEN $3 THEN $2::timestamptz END)`, sid, postAt.Add(-ago), ended)
+	}
+	notice := func(state, sid string, ago time.Duration) {
+		p.exec(`INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, created_at, not_before, tried_at, message_sid)
+			VALUES ($1, $2, 'voice', 'call_back', 'en', '2027-02-10', $1, $3, $4, $4, $4, nullif($5, ''))`, "ref "+state+sid, ana, state, postAt.Add(-ago), sid)
+	}
+	call("CA1", time.Minute, false)
+	call("CA2", time.Minute, true)
+	call("CA3", 3*time.Hour, false)
+	call("CA4", time.Minute, false) // answered: known from both sides
+	notice("sent", "CA4", time.Minute)
+	notice("accepted", "CA5", time.Minute)
+	notice("claimed", "", time.Minute)
+	notice("unknown", "", time.Minute)
+	notice("delivered", "CA6", time.Minute)
+	notice("accepted", "CA7", 3*time.Hour)
+	if n, err := p.store.CallsInProgress(context.Background(), postAt); err != nil || n != 5 {
+		t.Errorf("%d calls, %v", n, err)
 	}
 }

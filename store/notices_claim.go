@@ -13,10 +13,10 @@ import (
 	"duebell/store/db"
 )
 
-// TakeNotices claims planned notices after asking decide with the facts of this transaction, and takes
+// ClaimNotices claims planned notices after asking decide with the facts of this transaction, and takes
 // those in doubt to be looked for. Their numbers are locked, and then the rows: of two couriers the second
 // finds them claimed.
-func (s *Store) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) (got []notify.Claim, err error) {
+func (s *Store) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) (got []notify.ClaimedNotice, err error) {
 	err = s.inTx(ctx, "take notices", func(q *db.Queries, tx pgx.Tx) error {
 		if err := q.EachByItsKey(ctx); err != nil {
 			return err
@@ -36,7 +36,7 @@ func (s *Store) TakeNotices(ctx context.Context, ids []int64, at notify.Moment, 
 				if !r.Notice.NotBefore.After(at.Now) {
 					planned = append(planned, r)
 				}
-			case notify.Unsure:
+			case notify.Unknown:
 				unsure = append(unsure, r.Notice.ID)
 			case notify.Accepted, notify.Sent:
 				known = append(known, r.Notice.ID)
@@ -78,7 +78,7 @@ func oneEach(rows []db.LockNoticesRow) (first, others []db.LockNoticesRow) {
 }
 
 // takePlanned writes the verdicts: claimed, put off or ended.
-func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows []db.LockNoticesRow, at notify.Moment, decide func([]notify.Facts) ([]notify.Verdict, error)) ([]notify.Claim, error) {
+func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows []db.LockNoticesRow, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
 	facts, err := noticeFacts(ctx, q, rows, at.Now)
 	if err != nil {
 		return nil, err
@@ -103,17 +103,17 @@ func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows 
 	var wait db.PutNoticesOffParams
 	for i, v := range verdicts {
 		row := rows[i].Notice
-		switch v.Do {
-		case notify.DoSend:
+		switch v.Action {
+		case notify.ActionSend:
 			send.Ids, send.Bodies = append(send.Ids, row.ID), append(send.Bodies, v.Body)
-		case notify.DoWait:
+		case notify.ActionWait:
 			wait.Ids, wait.Untils = append(wait.Ids, row.ID), append(wait.Untils, v.Until)
-		case notify.DoDrop:
+		case notify.ActionDrop:
 			err = s.endNotice(ctx, q, tx, row, notify.Dropped, v.Why, at.Now)
-		case notify.DoSuppress:
+		case notify.ActionSuppress:
 			err = s.endNotice(ctx, q, tx, row, notify.Suppressed, v.Why, at.Now)
 		default:
-			err = fmt.Errorf("a verdict that we do not know: %q", v.Do)
+			err = fmt.Errorf("a verdict that we do not know: %q", v.Action)
 		}
 		if err != nil {
 			return nil, err
@@ -139,10 +139,10 @@ func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows 
 }
 
 // dropUntrue ends the reasons that do not hold any more.
-func dropUntrue(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, verdicts []notify.Verdict) error {
+func dropUntrue(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, verdicts []notify.Decision) error {
 	var p db.DropUntrueParams
 	for i, v := range verdicts {
-		for _, u := range v.Untrue {
+		for _, u := range v.Dropped {
 			p.Ids, p.Accounts, p.Whys = append(p.Ids, rows[i].Notice.ID), append(p.Accounts, u.Account), append(p.Whys, u.Why)
 			p.DaysBefore = append(p.DaysBefore, int32(u.DaysBefore)) //nolint:gosec // G115: days
 		}
@@ -167,7 +167,7 @@ func (s *Store) endNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.
 }
 
 // takeAgain takes notices in doubt, to be looked for, and texts that the carrier has, to ask for them.
-func takeAgain(ctx context.Context, q *db.Queries, unsure, known []int64, at notify.Moment) (claims []notify.Claim, err error) {
+func takeAgain(ctx context.Context, q *db.Queries, unsure, known []int64, at notify.ClaimTime) (claims []notify.ClaimedNotice, err error) {
 	var looks, polls []db.Notice
 	if len(unsure) > 0 {
 		looks, err = q.ClaimLooks(ctx, db.ClaimLooksParams{Ids: unsure, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
@@ -196,7 +196,7 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 	for i, n := range notices {
 		row := n.Notice
 		facts[i] = notify.Facts{Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
-		if trait, _ := facts[i].Kind.Traits(); trait.Reminder {
+		if trait, _ := facts[i].Kind.Spec(); trait.Reminder {
 			reminded = append(reminded, row.Number)
 		}
 		if facts[i].Kind == notify.RealReply {
@@ -224,7 +224,7 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 		return nil, err
 	}
 	for i := range facts {
-		facts[i].Household = at[facts[i].Number]
+		facts[i].Recipient = at[facts[i].Number]
 	}
 	return facts, nil
 }
@@ -241,10 +241,10 @@ func reasonFacts(r db.NoticeFactsRow) notify.Reason {
 		return reason
 	}
 	state := payments.State(*r.PaymentState)
-	reason.Payment = &notify.Payment{
+	reason.Payment = &notify.PaymentFacts{
 		State: state, Cents: billing.Money(val(r.Cents) + val(r.FeeCents)), BankType: payments.BankType(val(r.BankType)),
 		Last4: val(r.Last4), Reference: val(r.Reference), AuthorizedAt: val(r.AuthorizedAt), NotBefore: val(r.DebitNotBefore),
-		Submitted: r.IntentID != nil || r.CreateSentAt != nil || state != payments.Authorized, Heard: val(r.Heard),
+		Submitted: r.IntentID != nil || r.CreateSentAt != nil || state != payments.Authorized, HeardOnCall: val(r.Heard),
 	}
 	return reason
 }
@@ -263,18 +263,18 @@ func recentTexts(ctx context.Context, q *db.Queries, number string, now time.Tim
 	return texts, nil
 }
 
-func claimsOf(rows []db.Notice) []notify.Claim {
-	claims := make([]notify.Claim, len(rows))
+func claimsOf(rows []db.Notice) []notify.ClaimedNotice {
+	claims := make([]notify.ClaimedNotice, len(rows))
 	for i, r := range rows {
 		claims[i] = claimOf(r)
 	}
 	return claims
 }
 
-func claimOf(r db.Notice) notify.Claim {
-	return notify.Claim{
+func claimOf(r db.Notice) notify.ClaimedNotice {
+	return notify.ClaimedNotice{
 		ID: r.ID, Reference: r.Reference, Kind: notify.Kind(r.Kind), Channel: notify.Channel(r.Channel), State: notify.State(r.State),
 		Number: r.Number, Body: val(r.Body), SID: val(r.MessageSid), Fence: r.Fence,
-		Creates: int(r.Creates), Looks: int(r.Looks), Waits: int(r.Waits), Polls: int(r.Polls), TriedAt: val(r.TriedAt),
+		Creates: int(r.Creates), Lookups: int(r.Looks), Waits: int(r.Waits), Polls: int(r.Polls), TriedAt: val(r.TriedAt),
 	}
 }

@@ -113,7 +113,7 @@ func TestAgreesToCalls(t *testing.T) {
 	}
 	mayBeAsked("at first", true)
 	for range 2 { // a turn that is run twice
-		if err := p.inbox.Agrees(ctx, ben, "Shall we call it?", "CA1/9"); err != nil {
+		if err := p.inbox.ConsentToCalls(ctx, ben, "Shall we call it?", "CA1/9"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -60,7 +60,7 @@ func (p *Phone) trouble(r *http.Request) (any, error) {
 	if !known {
 		return nil, refuse(http.StatusBadRequest, "There is no such trouble.")
 	}
-	if err := p.cfg.Stage.Trouble(p.ctx, req.Part, req.Word); err != nil {
+	if err := p.cfg.Environment.Trouble(p.ctx, req.Part, req.Word); err != nil {
 		return nil, fmt.Errorf("set trouble: %w", err)
 	}
 	p.mu.Lock()
@@ -130,7 +130,7 @@ func (p *Phone) text(r *http.Request) (any, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sent = append(p.sent, sentText{from, body, p.cfg.Stage.Now()})
+	p.sent = append(p.sent, sentText{from, body, p.cfg.Environment.Now()})
 	return nil, nil
 }
 
@@ -150,7 +150,7 @@ func (p *Phone) moveClock(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := p.cfg.Stage.Now()
+	now := p.cfg.Environment.Now()
 	at, err := p.target(req, now)
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (p *Phone) moveClock(r *http.Request) (any, error) {
 	if !at.After(now) {
 		return nil, refuse(http.StatusBadRequest, "The clock only moves forward.")
 	}
-	if err := p.cfg.Stage.Until(p.ctx, at); err != nil {
+	if err := p.cfg.Environment.Until(p.ctx, at); err != nil {
 		return nil, fmt.Errorf("move the clock: %w", err)
 	}
 	return nil, nil

@@ -36,7 +36,7 @@ func TestPreview(t *testing.T) {
 	d.exec(`UPDATE accounts SET frozen_at = $1 WHERE account = '700000011'`, d.clock.Now())
 
 	got := map[string]string{}
-	stale, err := d.planner.Preview(ctx, d.local("2027-02-20T08:00"), func(_ notify.Household, send []notify.Reminder, held []notify.Held) error {
+	stale, err := d.planner.Preview(ctx, d.local("2027-02-20T08:00"), func(_ notify.Recipient, send []notify.Reminder, held []notify.Withheld) error {
 		for _, m := range send {
 			for _, c := range m.Reasons {
 				got[c.Account] = fmt.Sprintf("%s %d at %s", m.Kind, c.DaysBefore, m.NotBefore.In(d.cal.Zone()).Format("15:04"))
@@ -73,9 +73,9 @@ func TestPausedCampaign(t *testing.T) {
 			var fresh bool
 			var err error
 			if pause {
-				fresh, err = d.store.PauseCampaign(ctx, notify.DueSoon, "misprint", d.clock.Now())
+				fresh, err = d.store.PauseKind(ctx, notify.DueSoon, "misprint", d.clock.Now())
 			} else {
-				fresh, err = d.store.ResumeCampaign(ctx, notify.DueSoon)
+				fresh, err = d.store.ResumeKind(ctx, notify.DueSoon)
 			}
 			if err != nil || !fresh {
 				t.Errorf("pause %v: %v, %v", pause, fresh, err)
@@ -87,7 +87,7 @@ func TestPausedCampaign(t *testing.T) {
 	d.at["2027-02-15T00:00"] = pause(true)
 	d.walk("2027-02-01", "2027-02-24")
 	d.want("2027-02-14 12:00|0111|due_soon 10", "2027-02-23 09:00|0111|due_today", "2027-02-24 09:00|0111|past_due")
-	paused, err := d.store.PausedCampaigns(ctx)
+	paused, err := d.store.PausedKinds(ctx)
 	if err != nil || len(paused) != 1 || paused[0].Kind != notify.DueSoon || paused[0].Why != "misprint" {
 		t.Errorf("paused: %v, %v", paused, err)
 	}

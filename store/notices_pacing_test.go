@@ -19,7 +19,7 @@ import (
 )
 
 // paced gives a post's courier what it needs to keep a pace, asking a Redis of the test's own.
-func (p *post) paced(l notify.SendLimits) notify.CourierOptions {
+func (p *post) paced(l notify.SendLimits) notify.SenderOptions {
 	p.t.Helper()
 	client, err := sessions.Connect(testenv.Redis(p.t))
 	if err != nil {
@@ -31,18 +31,18 @@ func (p *post) paced(l notify.SendLimits) notify.CourierOptions {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	pace := notify.PaceBy(l, "+18776236765", func(string) int { return 1 }, policy, cal)
+	pace := notify.PaceFromPolicy(l, "+18776236765", func(string) int { return 1 }, policy, cal)
 	o := p.options()
 	o.Pace = notify.NewPacer(limits.New(client), p.store, p.machine, pace)
 	return o
 }
 
-func (p *post) options() notify.CourierOptions {
-	return notify.CourierOptions{StatusCallback: "https://pay.example.org/twilio/sms/status"}
+func (p *post) options() notify.SenderOptions {
+	return notify.SenderOptions{StatusCallback: "https://pay.example.org/twilio/sms/status"}
 }
 
-func (p *post) courierWith(o notify.CourierOptions) *notify.Courier {
-	return notify.NewCourier(p.store, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard, o)
+func (p *post) courierWith(o notify.SenderOptions) *notify.Sender {
+	return notify.NewSender(p.store, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard, o)
 }
 
 // returned plans so many texts about returned payments, each to a number of its own, ready to go.
@@ -66,7 +66,7 @@ func (p *post) returned(n int) {
 }
 
 // drain ticks and works for a while, a step at a time, with several workers at once.
-func (p *post) drain(d, step time.Duration, couriers ...*notify.Courier) {
+func (p *post) drain(d, step time.Duration, couriers ...*notify.Sender) {
 	p.t.Helper()
 	ctx := context.Background()
 	for passed := time.Duration(0); passed < d; passed += step {
@@ -153,7 +153,7 @@ func TestRedisGoneTextsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := p.options()
-	o.Pace = notify.NewPacer(limits.New(client), p.store, p.machine, notify.PaceBy(notify.SendLimits{SegmentsPerSecond: 1}, "+1", func(string) int { return 1 }, policy, cal))
+	o.Pace = notify.NewPacer(limits.New(client), p.store, p.machine, notify.PaceFromPolicy(notify.SendLimits{SegmentsPerSecond: 1}, "+1", func(string) int { return 1 }, policy, cal))
 	c := p.courierWith(o)
 	p.taken(anas, payments.Card, ana, false)
 	for _, id := range p.line.take() {
@@ -179,10 +179,10 @@ func TestKindsTakeTurns(t *testing.T) {
 	add("past_due", 20, time.Minute)
 	add("grace_ending", 2, 0)
 	add("payment_received", 3, 0)
-	n := notify.Nudge{Now: postAt, MachineNow: postAt, Again: postAt.Add(10 * time.Second), First: 100, Reminders: 30}
+	n := notify.EnqueueRequest{Now: postAt, MachineNow: postAt, RequeueAfter: postAt.Add(10 * time.Second), First: 100, Reminders: 30}
 	kinds := func() map[string]int {
 		t.Helper()
-		got, err := p.store.NudgeNotices(context.Background(), n)
+		got, err := p.store.EnqueueDue(context.Background(), n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,13 +206,13 @@ func TestKindsTakeTurns(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"due_soon": 24, "past_due": 6}, kinds()); diff != "" {
 		t.Errorf("the third tick (-want +got):\n%s", diff)
 	}
-	n.MachineNow = n.Again
+	n.MachineNow = n.RequeueAfter
 	if got := kinds(); got["payment_received"] != 3 { // their jobs were lost
 		t.Errorf("after the time of a job: %v", got)
 	}
 	p.exec(`INSERT INTO campaigns (kind, paused_at, why) VALUES ('due_soon', $1, 'by hand')`, postAt)
 	n.MachineNow = n.MachineNow.Add(time.Minute)
-	n.Again = n.MachineNow.Add(10 * time.Second)
+	n.RequeueAfter = n.MachineNow.Add(10 * time.Second)
 	if got := kinds(); got["due_soon"] != 0 || got["past_due"] != 6 {
 		t.Errorf("while one is stopped: %v", got)
 	}
@@ -252,7 +252,7 @@ func (p *post) reportCode(n int, status string, t notify.Trouble, code int) {
 	p.t.Helper()
 	text := p.carrier.texts[n-1]
 	_, reference, _ := strings.Cut(text.callback, "?n=")
-	err := p.deliveries.Delivered(context.Background(), notify.Delivery{Reference: reference, SID: text.SID, Status: status, Code: code, Trouble: t})
+	err := p.deliveries.Delivered(context.Background(), notify.StatusCallback{Reference: reference, SID: text.SID, Status: status, Code: code, Trouble: t})
 	if err != nil {
 		p.t.Errorf("callback %s: %v", status, err)
 	}
@@ -262,7 +262,7 @@ func (p *post) reportCode(n int, status string, t notify.Trouble, code int) {
 func TestAccountTroubleStopsEverything(t *testing.T) {
 	t.Parallel()
 	p := openPost(t)
-	broken := &notify.SendError{Kind: notify.AccountFault, Code: 20003, Trouble: notify.AccountTrouble}
+	broken := &notify.SendError{Kind: notify.SendAccountFault, Code: 20003, Trouble: notify.AccountTrouble}
 	p.carrier.before = always(broken)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
@@ -301,7 +301,7 @@ func TestAccountTroubleStopsEverything(t *testing.T) {
 func TestAbroadIsNoAccountTrouble(t *testing.T) {
 	t.Parallel()
 	p := openPost(t)
-	p.carrier.before = always(&notify.SendError{Kind: notify.AccountFault, Code: 21408, Trouble: notify.AccountTrouble})
+	p.carrier.before = always(&notify.SendError{Kind: notify.SendAccountFault, Code: 21408, Trouble: notify.AccountTrouble})
 	p.receive("SM1", "+442071838750", "ayuda")
 	p.work()
 	p.wantState(notify.HelpReply, notify.Failed)
@@ -360,16 +360,16 @@ func TestRetryLooksAgain(t *testing.T) {
 }
 
 // poller is a carrier that answers for single texts.
-func (c *carrier) FetchSMS(_ context.Context, sid string) (notify.Found, error) {
+func (c *carrier) FetchSMS(_ context.Context, sid string) (notify.CarrierText, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found++
 	for _, t := range c.texts {
 		if t.SID == sid {
-			return t.Found, c.lookErr
+			return t.CarrierText, c.lookErr
 		}
 	}
-	return notify.Found{}, errLost
+	return notify.CarrierText{}, errLost
 }
 
 // TestStuckTextsAreAskedFor: after one, six and twenty-four hours, and then no more.

@@ -18,14 +18,14 @@ type PaymentFilter struct {
 	State   payments.State
 	Account string
 	Since   time.Time // authorized at or after it
-	Most    int
+	Limit   int       // rows
 }
 
 // ListPayments gives the authorized payments that a filter chooses, newest first, masked for an
 // operator's eyes.
 func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.Attempt, error) {
 	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{
-		Since: f.Since, State: string(f.State), Account: f.Account, Most: int32(min(f.Most, 1_000_000)), //nolint:gosec // bounded
+		Since: f.Since, State: string(f.State), Account: f.Account, Most: int32(min(f.Limit, 1_000_000)), //nolint:gosec // bounded
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list payments: %w", err)

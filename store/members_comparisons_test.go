@@ -32,7 +32,7 @@ func TestI1EqualComparisons(t *testing.T) {
 	} {
 		for _, right := range []bool{false, true} {
 			var made []string
-			people := &People{same: func(_ string, mac []byte, parts ...string) bool {
+			people := &Members{same: func(_ string, mac []byte, parts ...string) bool {
 				if len(mac) != 32 || len(parts) != 3 || len(parts[0]) != 12 {
 					t.Errorf("%s: compared %d bytes with %d parts", name, len(mac), len(parts))
 				}

@@ -6,7 +6,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"duebell/billing/feed"
+	"duebell/notify"
 	"duebell/store/db"
 )
 
@@ -73,4 +76,56 @@ func (b *suppressionRows) merge(ctx context.Context, q *db.Queries, at time.Time
 	b.sum.Consents += int(ended)
 	b.ImportSuppressionsParams = db.ImportSuppressionsParams{}
 	return nil
+}
+
+// SuppressNumber switches texts to a number off, without an answer.
+func (s *Store) SuppressNumber(ctx context.Context, sup notify.Suppression, at time.Time) error {
+	return s.inTx(ctx, "suppress a number", func(q *db.Queries, _ pgx.Tx) error {
+		if err := q.LockNumber(ctx, sup.Number); err != nil {
+			return err
+		}
+		_, err := suppressNumber(ctx, q, sup, at)
+		return err
+	})
+}
+
+// Arrives says whether a text can arrive under a number, as far as we know: no landline, no dead number.
+func (s *Store) Arrives(ctx context.Context, number string) (bool, error) {
+	ok, err := s.q.Arrives(ctx, number)
+	if err != nil {
+		return false, fmt.Errorf("read what arrives under a number: %w", err)
+	}
+	return ok, nil
+}
+
+// suppressNumber writes the suppression that is in force from now on and ends the consent that it
+// revokes. fresh is false when the number was switched off already. A number where nothing arrives
+// keeps its consent: its owner has said nothing.
+func suppressNumber(ctx context.Context, q *db.Queries, sup notify.Suppression, at time.Time) (fresh bool, err error) {
+	rows := []db.SuppressNumberParams{{Channel: "sms", Purpose: purposePayments}}
+	channels := []string{"sms"}
+	switch {
+	case sup.CallsOnly:
+		rows[0].Channel, channels[0] = "voice", "voice"
+	case sup.All:
+		channels = append(channels, "voice")
+		rows = append(rows, db.SuppressNumberParams{Channel: "sms", Purpose: purposeAll}, db.SuppressNumberParams{Channel: "voice", Purpose: purposeAll})
+	}
+	for i, p := range rows {
+		p.Number, p.Source, p.Words, p.At = sup.Number, string(sup.Source), sup.Words, at
+		n, err := q.SuppressNumber(ctx, p)
+		if err != nil {
+			return false, fmt.Errorf("suppress: %w", err)
+		}
+		if i == 0 {
+			fresh = n > 0
+		}
+	}
+	if sup.Source == notify.FromUnreachable {
+		return fresh, nil
+	}
+	if err := q.RevokeConsents(ctx, db.RevokeConsentsParams{Number: sup.Number, Channels: channels, At: &at}); err != nil {
+		return false, fmt.Errorf("end consent: %w", err)
+	}
+	return fresh, nil
 }

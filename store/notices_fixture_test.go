@@ -94,7 +94,7 @@ type carrier struct {
 }
 
 type carried struct {
-	notify.Found
+	notify.CarrierText
 	to, callback string
 }
 
@@ -108,8 +108,8 @@ func (c *carrier) SendSMS(_ context.Context, to, body, callback string) (string,
 	}
 	sid := fmt.Sprintf("SM%032d", len(c.texts)+1)
 	c.texts = append(c.texts, carried{
-		Found: notify.Found{SID: sid, Body: body, Status: "queued", Ours: true, CreatedAt: c.clock.Now().Truncate(time.Second)},
-		to:    to, callback: callback,
+		CarrierText: notify.CarrierText{SID: sid, Body: body, Status: "queued", Ours: true, CreatedAt: c.clock.Now().Truncate(time.Second)},
+		to:          to, callback: callback,
 	})
 	if c.after != nil {
 		if err := c.after(to); err != nil {
@@ -119,17 +119,17 @@ func (c *carrier) SendSMS(_ context.Context, to, body, callback string) (string,
 	return sid, "queued", nil
 }
 
-func (c *carrier) FindSMS(_ context.Context, to string, from, until time.Time) ([]notify.Found, error) {
+func (c *carrier) FindSMS(_ context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found++
 	if c.lookErr != nil {
 		return nil, c.lookErr
 	}
-	var found []notify.Found
+	var found []notify.CarrierText
 	for _, t := range c.texts {
 		if t.to == to && !t.CreatedAt.Before(from) && !t.CreatedAt.After(until) {
-			found = append(found, t.Found)
+			found = append(found, t.CarrierText)
 		}
 	}
 	return found, nil
@@ -142,10 +142,10 @@ func (c *carrier) sent() int {
 }
 
 var (
-	errLost    = &notify.SendError{Kind: notify.Unknown}
-	errLater   = &notify.SendError{Kind: notify.RateLimited, Code: 20429, Trouble: notify.TryLater}
-	errStopped = &notify.SendError{Kind: notify.Refused, Code: 21610, Trouble: notify.OptedOut}
-	errFixed   = &notify.SendError{Kind: notify.Refused, Code: 21614, Trouble: notify.Landline}
+	errLost    = &notify.SendError{Kind: notify.SendUnknown}
+	errLater   = &notify.SendError{Kind: notify.SendRateLimited, Code: 20429, Trouble: notify.TryLater}
+	errStopped = &notify.SendError{Kind: notify.SendRefused, Code: 21610, Trouble: notify.OptedOut}
+	errFixed   = &notify.SendError{Kind: notify.SendRefused, Code: 21614, Trouble: notify.Landline}
 )
 
 // always gives a hook that fails every time.
@@ -170,8 +170,8 @@ type post struct {
 	carrier        *carrier
 	clock, machine *movable
 	rules          *notify.Rules
-	courier        *notify.Courier
-	deliveries     *notify.Deliveries
+	courier        *notify.Sender
+	deliveries     *notify.DeliveryTracker
 	inbox          *notify.Inbox
 	turn           int
 }
@@ -201,7 +201,7 @@ func openPost(t testing.TB) *post {
 	}
 	p.rules = notify.NewRules(policy, cal, notify.NewWords(catalog, []string{"en"}))
 	p.courier = p.newCourier(p.store)
-	p.deliveries = notify.NewDeliveries(p.store, p.clock, discard, nil)
+	p.deliveries = notify.NewDeliveryTracker(p.store, p.clock, discard, nil)
 	p.inbox = notify.NewInbox(p.store, policy, cal, p.clock, discard)
 	p.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone) VALUES
 		('100200300401', 'Ana Sample', $1, true, 'en', 'America/New_York'), ('100200300402', 'Ben Sample', $2, true, 'en', 'America/New_York')`, ana, ben)
@@ -216,9 +216,9 @@ func openPost(t testing.TB) *post {
 }
 
 // newCourier is one worker's courier over a book that may fail.
-func (p *post) newCourier(book notify.Book) *notify.Courier {
-	return notify.NewCourier(book, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard,
-		notify.CourierOptions{StatusCallback: "https://pay.example.org/twilio/sms/status"})
+func (p *post) newCourier(book notify.NoticeStore) *notify.Sender {
+	return notify.NewSender(book, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard,
+		notify.SenderOptions{StatusCallback: "https://pay.example.org/twilio/sms/status"})
 }
 
 func (p *post) exec(query string, args ...any) {
@@ -358,7 +358,7 @@ func (p *post) callback(n int, status string, t notify.Trouble) {
 	if !ok {
 		p.t.Fatalf("callback address %q", text.callback)
 	}
-	if err := p.deliveries.Delivered(context.Background(), notify.Delivery{Reference: reference, SID: text.SID, Status: status, Trouble: t}); err != nil {
+	if err := p.deliveries.Delivered(context.Background(), notify.StatusCallback{Reference: reference, SID: text.SID, Status: status, Trouble: t}); err != nil {
 		p.t.Errorf("callback %s: %v", status, err)
 	}
 }

@@ -7,8 +7,37 @@ import (
 	"time"
 
 	"duebell/billing/feed"
+	"duebell/notify"
 	"duebell/store/db"
 )
+
+// Purposes of consents and suppressions: payment texts, or everything (O3).
+const (
+	purposePayments = "payments"
+	purposeAll      = "all"
+)
+
+// Textable reports whether payment texts may go to a number: a consent is in force that rests on one of the
+// basis words of sms_basis (O1), and nothing suppresses it.
+func (s *Store) Textable(ctx context.Context, number string, basis []string) (bool, error) {
+	ok, err := s.q.Textable(ctx, db.TextableParams{Number: number, Basis: basis})
+	if err != nil {
+		return false, fmt.Errorf("ask whether a number can be texted: %w", err)
+	}
+	return ok, nil
+}
+
+// GrantConsent records consent for payment texts. It lifts no suppression.
+func (s *Store) GrantConsent(ctx context.Context, c notify.Consent, at time.Time) error {
+	if err := grantConsent(ctx, s.q, c, at); err != nil {
+		return fmt.Errorf("record consent: %w", err)
+	}
+	return nil
+}
+
+func grantConsent(ctx context.Context, q *db.Queries, c notify.Consent, at time.Time) error {
+	return q.GrantConsent(ctx, db.GrantConsentParams{Number: c.Number, Source: string(c.Source), Wording: c.Words, At: at})
+}
 
 // ExportConsents writes who has agreed to texts and calls: what is in force, in the form in which
 // ImportConsents reads it.

@@ -137,9 +137,9 @@ func TestTruthComesBack(t *testing.T) {
 
 // TestTwoPlannersAtOnce: one of them plans; and if the lock fails them, the schema does not.
 func TestTwoPlannersAtOnce(t *testing.T) {
-	for name, book := range map[string]func(*diary) notify.PlanBook{
-		"with the lock":    func(d *diary) notify.PlanBook { return d.store },
-		"without the lock": func(d *diary) notify.PlanBook { return unlocked{d.store, nil} },
+	for name, book := range map[string]func(*diary) notify.PlanStore{
+		"with the lock":    func(d *diary) notify.PlanStore { return d.store },
+		"without the lock": func(d *diary) notify.PlanStore { return unlocked{d.store, nil} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := openDiary(t)
@@ -228,7 +228,7 @@ type unlocked struct {
 	planning func(notify.Page)
 }
 
-func (u unlocked) PlanAlone(ctx context.Context, _ notify.PlanRun, f func(context.Context) (int, error)) error {
+func (u unlocked) PlanExclusively(ctx context.Context, _ notify.PlanRun, f func(context.Context) (int, error)) error {
 	_, err := f(ctx)
 	return err
 }

@@ -251,8 +251,8 @@ func TestListAndShowPayments(t *testing.T) {
 
 	list := func(f store.PaymentFilter) (references []string) {
 		t.Helper()
-		if f.Most == 0 {
-			f.Most = 10
+		if f.Limit == 0 {
+			f.Limit = 10
 		}
 		rows, err := o.store.ListPayments(context.Background(), f)
 		if err != nil {
@@ -271,7 +271,7 @@ func TestListAndShowPayments(t *testing.T) {
 		want   []string
 	}{
 		{store.PaymentFilter{}, []string{"100000017", "100000009"}},
-		{store.PaymentFilter{Most: 1}, []string{"100000017"}},
+		{store.PaymentFilter{Limit: 1}, []string{"100000017"}},
 		{store.PaymentFilter{State: payments.Taken}, []string{"100000009"}},
 		{store.PaymentFilter{Account: "712345686"}, []string{"100000017"}},
 		{store.PaymentFilter{Since: feedAt}, []string{"100000017"}},

@@ -12,49 +12,6 @@ import (
 	"duebell/store/db"
 )
 
-// Purposes of consents and suppressions: payment texts, or everything (O3).
-const (
-	purposePayments = "payments"
-	purposeAll      = "all"
-)
-
-// Arrives says whether a text can arrive under a number, as far as we know: no landline, no dead number.
-func (s *Store) Arrives(ctx context.Context, number string) (bool, error) {
-	ok, err := s.q.Arrives(ctx, number)
-	if err != nil {
-		return false, fmt.Errorf("read what arrives under a number: %w", err)
-	}
-	return ok, nil
-}
-
-// Textable says whether payment texts may go to a number: consent is in force and nothing suppresses it.
-func (s *Store) Textable(ctx context.Context, number string, basis []string) (bool, error) {
-	ok, err := s.q.Textable(ctx, db.TextableParams{Number: number, Basis: basis})
-	if err != nil {
-		return false, fmt.Errorf("ask whether a number can be texted: %w", err)
-	}
-	return ok, nil
-}
-
-// SuppressNumber switches texts to a number off, without an answer.
-func (s *Store) SuppressNumber(ctx context.Context, sup notify.Suppression, at time.Time) error {
-	return s.inTx(ctx, "suppress a number", func(q *db.Queries, _ pgx.Tx) error {
-		if err := q.LockNumber(ctx, sup.Number); err != nil {
-			return err
-		}
-		_, err := suppressNumber(ctx, q, sup, at)
-		return err
-	})
-}
-
-// GrantConsent records consent for payment texts. It lifts no suppression.
-func (s *Store) GrantConsent(ctx context.Context, c notify.Consent, at time.Time) error {
-	if err := grantConsent(ctx, s.q, c, at); err != nil {
-		return fmt.Errorf("record consent: %w", err)
-	}
-	return nil
-}
-
 // ReceiveText keeps a text that came in and carries its effect out. Its SID is unique, so whatever
 // comes twice changes nothing.
 func (s *Store) ReceiveText(ctx context.Context, t notify.InboundText, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
@@ -66,7 +23,7 @@ func (s *Store) ReceiveText(ctx context.Context, t notify.InboundText, at time.T
 			return err
 		}
 		if fresh == 0 {
-			return notify.ErrSeenBefore
+			return notify.ErrDuplicateText
 		}
 		return s.changeNumber(ctx, q, tx, t.Number, at, decide)
 	})
@@ -143,7 +100,7 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 
 // planAnswer plans the one answer to a cause and puts it in line.
 func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number string, r notify.Reply, at time.Time) error {
-	trait, ok := r.Kind.Traits()
+	trait, ok := r.Kind.Spec()
 	if !ok || !trait.Reply {
 		return fmt.Errorf("plan answer: %q is no kind of answer", r.Kind)
 	}
@@ -167,38 +124,43 @@ func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number
 	return s.nudge(ctx, tx, NoticeJob{IDs: []int64{id}})
 }
 
-// suppressNumber writes the suppression that is in force from now on and ends the consent that it
-// revokes. fresh is false when the number was switched off already. A number where nothing arrives
-// keeps its consent: its owner has said nothing.
-func suppressNumber(ctx context.Context, q *db.Queries, sup notify.Suppression, at time.Time) (fresh bool, err error) {
-	rows := []db.SuppressNumberParams{{Channel: "sms", Purpose: purposePayments}}
-	channels := []string{"sms"}
-	switch {
-	case sup.CallsOnly:
-		rows[0].Channel, channels[0] = "voice", "voice"
-	case sup.All:
-		channels = append(channels, "voice")
-		rows = append(rows, db.SuppressNumberParams{Channel: "sms", Purpose: purposeAll}, db.SuppressNumberParams{Channel: "voice", Purpose: purposeAll})
+// answerFacts reads what a number has been answered and called lately.
+func answerFacts(ctx context.Context, q *db.Queries, number string, at time.Time, f *notify.NumberFacts) error {
+	const lately = 25 * time.Hour // a local day may be that long
+	answers, err := q.CountAnswers(ctx, db.CountAnswersParams{Number: number, Since: at.Add(-24 * time.Hour)})
+	if err != nil {
+		return fmt.Errorf("count answers: %w", err)
 	}
-	for i, p := range rows {
-		p.Number, p.Source, p.Words, p.At = sup.Number, string(sup.Source), sup.Words, at
-		n, err := q.SuppressNumber(ctx, p)
-		if err != nil {
-			return false, fmt.Errorf("suppress: %w", err)
+	calls, err := q.CallBacksOf(ctx, db.CallBacksOfParams{Number: number, Since: at.Add(-lately)})
+	if err != nil {
+		return fmt.Errorf("read call-backs: %w", err)
+	}
+	f.Answers = int(answers)
+	for _, c := range calls {
+		switch notify.State(c.State) {
+		case notify.Planned, notify.Claimed, notify.Unknown:
+			f.CallPending = true
+		case notify.Accepted, notify.Sent:
+			f.CallPending = f.CallPending || at.Sub(c.At) < longestCall
 		}
-		if i == 0 {
-			fresh = n > 0
+		if c.Placed {
+			f.Calls = append(f.Calls, c.At)
 		}
 	}
-	if sup.Source == notify.FromUnreachable {
-		return fresh, nil
-	}
-	if err := q.RevokeConsents(ctx, db.RevokeConsentsParams{Number: sup.Number, Channels: channels, At: &at}); err != nil {
-		return false, fmt.Errorf("end consent: %w", err)
-	}
-	return fresh, nil
+	return nil
 }
 
-func grantConsent(ctx context.Context, q *db.Queries, c notify.Consent, at time.Time) error {
-	return q.GrantConsent(ctx, db.GrantConsentParams{Number: c.Number, Source: string(c.Source), Wording: c.Words, At: at})
+// detach takes a number from whoever has it on file, for good (O5).
+func detach(ctx context.Context, q *db.Queries, number string, why *notify.Task, at time.Time) error {
+	cause := ""
+	if why != nil {
+		cause = why.Detail
+	}
+	if err := q.NoteDetached(ctx, db.NoteDetachedParams{Number: number, Cause: cause, At: at}); err != nil {
+		return fmt.Errorf("detach a number: %w", err)
+	}
+	if err := q.DetachNumber(ctx, &number); err != nil {
+		return fmt.Errorf("detach a number: %w", err)
+	}
+	return nil
 }

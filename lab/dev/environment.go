@@ -1,0 +1,67 @@
+package dev
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"duebell/lab/harness"
+)
+
+// environment is the harness as the phone's page sees it.
+type environment struct {
+	h     *harness.World
+	moved func() // called after the clock has moved
+}
+
+// Now returns the domain clock's time.
+func (e *environment) Now() time.Time { return e.h.Now() }
+
+// Until moves the clock and returns when nothing due is left undone.
+func (e *environment) Until(ctx context.Context, at time.Time) error {
+	defer e.moved()
+	return e.h.Until(ctx, at)
+}
+
+// shownRows is how many rows of each view the page shows.
+const shownRows = 200
+
+// Rows reads the contract's views.
+func (e *environment) Rows(ctx context.Context) (harness.Rows, error) {
+	return e.h.Rows(ctx, shownRows)
+}
+
+// Trouble breaks a part or mends it, by the words of scripts.
+func (e *environment) Trouble(ctx context.Context, part, word string) error {
+	switch part + " " + word {
+	case "redis up":
+		e.h.RedisUp()
+	case "redis down":
+		e.h.RedisDown(ctx)
+	case "redis empty":
+		return e.h.RedisEmpty(ctx)
+	case "database up":
+		e.h.DatabaseUp()
+	case "database down":
+		e.h.DatabaseDown(ctx)
+	case "database drops-next-commit-reply":
+		e.h.DropNextCommitReply(ctx, harness.OfServe)
+	default:
+		return e.setStandIn(part, word)
+	}
+	return nil
+}
+
+// setStandIn sets one way to misbehave in the place of every other.
+func (e *environment) setStandIn(part, word string) error {
+	switch part {
+	case "processor":
+		return e.h.SetProcessor(word)
+	case "twilio":
+		if err := e.h.Normal(); err != nil {
+			return err
+		}
+		return e.h.SetTwilio(word)
+	}
+	return fmt.Errorf("nothing that can break is called %q", part)
+}
