@@ -51,7 +51,8 @@ func (c *Call) read(step Step, in Input) verdict {
 
 // readMenu takes a key, a spoken word, or a silence that the caller was warned of (V3, V4).
 func (c *Call) readMenu(m Menu, in Input) verdict {
-	options := m.Options(c)
+	all := m.Options(c)
+	options := c.offered(all)
 	if in.Kind == Silent {
 		if m.OnSilence != "" && c.Question.Warned == c.Step {
 			return verdict{answer: Answer{Option: m.OnSilence}}
@@ -62,7 +63,7 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 		if !c.confident(in.Confidence) {
 			return verdict{failed: "not-understood"}
 		}
-		return c.readSpoken(options, in.Speech)
+		return c.readSpoken(all, in.Speech) // words choose what another page offers, too
 	}
 	switch in.Keys {
 	case "0":
@@ -77,6 +78,22 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 		return verdict{answer: Answer{Option: option}}
 	}
 	return verdict{failed: "not-a-choice"}
+}
+
+// somethingElse leads to the next page of a menu that has more options than one question may offer.
+const somethingElse = "something-else"
+
+// offered returns the part of a menu that one question offers: at most menu_max_options (V1: five options
+// a menu), the last of which leads to the rest; behind the last page comes the first again.
+func (c *Call) offered(all []Option) []Option {
+	if len(all) <= c.Policy.MenuMaxOptions {
+		return all
+	}
+	size := c.Policy.MenuMaxOptions - 1
+	pages := (len(all) + size - 1) / size
+	first := c.Question.Page % pages * size
+	page := slices.Clone(all[first:min(first+size, len(all))])
+	return append(page, Option{Name: somethingElse, Says: "option-more-choices"})
 }
 
 // readSpoken takes an option's words where the whole utterance is one of them, besides those for a

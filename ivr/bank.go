@@ -162,6 +162,7 @@ func (c *Call) debit(given, confidence string) payments.Authorization {
 // same key is sent again and gets the first result. Where the database cannot be asked, Settling goes
 // on asking; a crash in between leaves the authorization in the database, where the next call finds it.
 func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
+	a.Account, a.Kind, a.CallBegan = c.Account.Number, c.Account.Kind, c.StartedAt
 	pending := a
 	pending.Token = nil // a token is never kept in the session
 	c.Consent.Pending = &pending

@@ -121,11 +121,11 @@ func conversation() []Step {
 		{
 			Name: AskBirthDate, Says: "ask-birth-date", Again: "ask-birth-date-again",
 			Accepts: Digits{Lengths: []int{8}, Reject: "birth-date-format", Check: isBirthDate},
-			Then:    keepBirthDate, LeadsTo: []StepName{AskZIP},
+			Then:    keepBirthDate, LeadsTo: []StepName{AskZIP, Verify},
 		},
 		{
-			Name: AskZIP, Says: "ask-zip",
-			Accepts: Digits{Lengths: []int{5}, Reject: "zip-format"},
+			Name: AskZIP, Before: tellOfSSN, Says: "ask-zip",
+			Accepts: Digits{Lengths: []int{4, 5}, Reject: "zip-format", Check: isZIPOrSSN},
 			Then:    keepZIP, LeadsTo: []StepName{Verify},
 		},
 		{

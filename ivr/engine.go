@@ -198,6 +198,9 @@ func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 		return c.ask(ctx, step)
 	case verdict.failed != "":
 		return c.run(ctx, c.again(step, verdict.failed, nil))
+	case verdict.answer.Option == somethingElse:
+		c.Question.Page++
+		return c.ask(ctx, step)
 	}
 	next := step.Then(ctx, c, verdict.answer)
 	if next.kind == nextAgain {
@@ -247,7 +250,7 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	seconds := int(c.Policy.TimeoutMenuSeconds)
 	switch a := step.Accepts.(type) {
 	case Menu:
-		for i, o := range a.Options(c) {
+		for i, o := range c.offered(a.Options(c)) {
 			if o.Says == "" {
 				continue
 			}

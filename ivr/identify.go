@@ -178,11 +178,38 @@ func keepBirthDate(_ context.Context, c *Call, a Answer) Next {
 	} else if born, err := billing.ParseBirthDate(a.Keys, c.today()); err == nil {
 		c.Keyed.BirthDate = born.String()
 	}
+	if c.numberStandsForZIP() {
+		c.Keyed.SignedAs = c.Caller
+		return Go(Verify)
+	}
 	return Go(AskZIP)
 }
 
+// numberStandsForZIP is true where the record was chosen by the caller's own number, the carrier has signed
+// it, and policy takes that in place of the ZIP, never of more (I4). Tried once: a failure asks for the ZIP.
+func (c *Call) numberStandsForZIP() bool {
+	own := billing.Selector{Kind: billing.SelectPhone, Value: c.Caller}
+	return c.Policy.CallerIDFactor == "attested_a" && c.Attested == "A" && c.Caller != "" && c.Keyed.Selector == own && c.Tries.Verify == 0
+}
+
+// tellOfSSN names the other answer only where policy takes it (I3).
+func tellOfSSN(_ context.Context, c *Call) Next {
+	if c.Policy.VerifySSNLast4 {
+		c.say("zip-or-ssn", nil)
+	}
+	return Proceed()
+}
+
+// isZIPOrSSN takes a ZIP of 5 digits, and 4 digits of the SSN in its place where policy lets them (I3).
+func isZIPOrSSN(c *Call, digits string) bool { return len(digits) == 5 || c.Policy.VerifySSNLast4 }
+
 func keepZIP(_ context.Context, c *Call, a Answer) Next {
-	c.Keyed.ZIP = a.Keys
+	c.Keyed.ZIP, c.Keyed.SSNLast4 = "", ""
+	if len(a.Keys) == 5 {
+		c.Keyed.ZIP = a.Keys
+	} else {
+		c.Keyed.SSNLast4 = a.Keys
+	}
 	return Go(Verify)
 }
 
@@ -201,6 +228,9 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	case errors.Is(err, ErrNotVerified):
 		c.delay = true
 		c.say("not-verified", nil)
+		if days := c.Policy.NewAccountWaitDays; days > 0 { // B8: to everyone, whatever the cause
+			c.say("new-account-wait", Args{"Count": days})
+		}
 		return c.triedToVerify()
 	case errors.Is(err, ErrSeveral): // B3: the answers fit more than one; the member ID tells them apart
 		c.say("several-members", nil)
@@ -252,7 +282,7 @@ func accountsToChoose(ctx context.Context, c *Call) Next {
 		return c.fail(err)
 	}
 	c.Accounts = nil
-	for _, a := range accounts[:min(len(accounts), c.Policy.MenuMaxOptions)] { // V1
+	for _, a := range accounts {
 		c.Accounts = append(c.Accounts, Account{Number: a.Number, Kind: a.Kind})
 	}
 	if len(c.Accounts) == 1 {

@@ -69,6 +69,7 @@ type Tries struct {
 type Question struct {
 	Misses int      // silences and wrong keys (V3: three a question)
 	Warned StepName // the question at which the caller was told what silence will mean
+	Page   int      // which part of a long menu is offered (V1: five options a menu)
 }
 
 // Identification is what the caller has keyed to prove an identity. It is dropped by the turn that
@@ -78,6 +79,8 @@ type Identification struct {
 	BirthDate string // YYYY-MM-DD
 	Invoice   string // a group account's, in place of the date of birth (I3)
 	ZIP       string
+	SSNLast4  string // in place of the ZIP, where policy lets it (I3)
+	SignedAs  string // E.164: the carrier vouches for the caller's number, which stands in for the ZIP (I4)
 }
 
 // Member is who the caller has proven to be.

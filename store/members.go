@@ -106,11 +106,14 @@ func (p *Members) compare(found []candidate, c ivr.Identification) []candidate {
 			who = found[i]
 		}
 		// Every factor is compared for everybody, so that nobody can tell what kind of account it is.
-		born := p.check(who, "birth-date", c.BirthDate)
-		zip := p.check(who, "zip", c.ZIP)
-		invoice := p.check(who, "invoice", c.Invoice)
-		previous := p.check(who, "invoice-previous", c.Invoice)
-		if zip && (born || (c.Invoice != "" && (invoice || previous))) { // I3: a group account has no birth date
+		born := p.check(who, answerBirthDate, c.BirthDate)
+		zip := p.check(who, answerZIP, c.ZIP)
+		ssn := p.check(who, answerSSN4, c.SSNLast4)
+		invoice := p.check(who, answerInvoice, c.Invoice)
+		previous := p.check(who, answerInvoicePrevious, c.Invoice)
+		signed := c.SignedAs != "" && who.member.Phone == c.SignedAs // I4: the number on file of this very member
+		employer := c.Invoice != "" && (invoice || previous)         // I3: a group account has no birth date
+		if born && (zip || ssn || signed) || employer && (zip || signed) {
 			matched = append(matched, who)
 		}
 	}

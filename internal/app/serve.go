@@ -49,8 +49,11 @@ type Serve struct {
 // NewServe builds the role. Nothing is sent to a store yet: one that is down is met when it is used.
 func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
 	d = d.withDefaults()
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	s := &Serve{cfg: cfg, log: d.Log}
+	if p := cfg.Policy; p.CardFeeCents > 0 { // P2: the law bans it, so the log names who answers for it
+		d.Log.Warn("card payments carry a fee", "fee", p.CardFeeCents.String(), "approved_by", p.CardFeeApprovedBy)
+	}
 	var err error
 	if s.pool, err = openPool(ctx, cfg.DatabaseURL, serveConns, d.Metrics); err != nil {
 		return nil, err
@@ -91,7 +94,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	if s.cfg.calls() {
 		inbox.WithCallBacks()
 	}
-	texts := callTexts{s.store, inbox}
+	texts := callTexts{s.store, inbox, s.cfg.Policy.SMSBasis}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
 		Members:    telemetry.Members(people, d.Metrics),
 		Checkout:   payments.NewCheckout(telemetry.CheckoutStore(s.store, d.Metrics), d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.LimitReached).WithReplacementWindow(calendar),

@@ -75,9 +75,10 @@ type Timing struct {
 	FetchCooldown                     time.Duration // between two fetches of jobs
 }
 
-func (t Timing) withDefaults() Timing {
+func (t Timing) withDefaults(p billing.Policy) Timing {
+	budget := p.TurnBudgetSeconds.Duration() - 200*time.Millisecond // V7: the way to the caller takes a moment too
 	def := Timing{
-		Lease: 6 * time.Second, Wait: 4500 * time.Millisecond, Budget: 4800 * time.Millisecond, FailureDelay: 400 * time.Millisecond,
+		Lease: 6 * time.Second, Wait: budget - 300*time.Millisecond, Budget: budget, FailureDelay: 400 * time.Millisecond,
 		HoldWait: 4 * time.Second, Tick: 5 * time.Second, Gateway: 20 * time.Second, Text: time.Minute, FetchCooldown: 20 * time.Millisecond,
 	}
 	pick := func(v, d time.Duration) time.Duration {

@@ -28,7 +28,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 	if err != nil {
 		return nil, err
 	}
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	pool, err := openPool(ctx, cfg.DatabaseURL, 4, telemetry.NewMetrics())
 	if err != nil {
 		return nil, err
