@@ -32,7 +32,7 @@ type Services struct {
 	Prompts  *voiceprompts.Catalog
 	Calendar *billing.Calendar
 	Policy   billing.Policy
-	Clock    payments.Clock
+	Clock    billing.Clock
 	// Wait blocks until the attempt is settled or the time is over, whichever is first (machine time).
 	Wait func(ctx context.Context, attempt string) (payments.Attempt, error)
 	// NewRef draws an opaque reference.

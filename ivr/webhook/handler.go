@@ -34,9 +34,6 @@ type Calls interface {
 	CallEnded(ctx context.Context, call string, at time.Time) error
 }
 
-// Clock tells the time: one for the domain, one for the machine.
-type Clock interface{ Now() time.Time }
-
 // Config is what the handler is made of. Open and the three hooks may be nil.
 type Config struct {
 	Engine    Turner
@@ -51,8 +48,8 @@ type Config struct {
 	CardConnector string
 	BankConnector string
 
-	Clock   Clock // domain
-	Machine Clock
+	Clock   billing.Clock // domain
+	Machine billing.Clock
 	Timing  Timing // zero: DefaultTiming
 	Log     *slog.Logger
 

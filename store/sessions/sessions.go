@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"duebell/billing"
 	"duebell/internal/seal"
 	"duebell/ivr/webhook"
 )
@@ -36,21 +37,18 @@ var (
 	releaseScript  = redis.NewScript(releaseLua)
 )
 
-// Clock is the machine's: leases are measured by it, on all replicas alike.
-type Clock interface{ Now() time.Time }
-
 // Sessions is the place where calls are kept.
 type Sessions struct {
 	redis   redis.UniversalClient
 	keys    seal.Keys
-	machine Clock
+	machine billing.Clock
 	lease   time.Duration
 }
 
 var _ webhook.Sessions = (*Sessions)(nil)
 
 // New wraps an open client. lease is how long a claim holds (webhook.Timing.Lease).
-func New(client redis.UniversalClient, keys seal.Keys, machine Clock, lease time.Duration) *Sessions {
+func New(client redis.UniversalClient, keys seal.Keys, machine billing.Clock, lease time.Duration) *Sessions {
 	return &Sessions{redis: client, keys: keys, machine: machine, lease: lease}
 }
 
