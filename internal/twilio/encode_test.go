@@ -108,7 +108,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Error(diff)
+				t.Errorf("%s is stale; look at the change, and if it is meant: duebell-lab prompts refresh (-want +got)\n%s", file, diff)
 			}
 			for range 20 { // the same document, the same bytes: a redelivered webhook is answered byte for byte
 				if again, _ := twilio.Encode(d); string(again) != string(got) {
