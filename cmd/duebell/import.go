@@ -18,8 +18,8 @@ import (
 type importCmd struct {
 	command.Settings
 	command.Format
-	AsOf  time.Time `name:"as-of" format:"2006-01-02T15:04:05Z07:00" placeholder:"2027-02-10T02:00:00-05:00" help:"When billing made the files (RFC 3339 with offset). Default: now."`
-	Files []string  `arg:"" name:"file" type:"existingfile" help:"CSV files of members, accounts, bills and payments, or of opt-outs or consents; the header tells which. See docs/import.md."`
+	AsOf  string   `name:"as-of" placeholder:"2027-02-10T02:00" help:"When billing made the files: local time, or RFC 3339. Default: now."`
+	Files []string `arg:"" name:"file" type:"existingfile" help:"CSV files of members, accounts, bills and payments, or of opt-outs or consents; the header tells which. See docs/import.md."`
 }
 
 // Run loads the files whole or not at all. Every bad row is a line on stderr.
@@ -30,9 +30,11 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer tool.Close()
 	now := tool.Clock.Now()
-	asOf := i.AsOf
-	if asOf.IsZero() {
-		asOf = now
+	asOf := now
+	if i.AsOf != "" {
+		if asOf, err = parseInstant("--as-of", i.AsOf, tool.Calendar.Zone()); err != nil {
+			return err
+		}
 	}
 	paths, err := importLedgers(ctx, tool, i.Files)
 	if err != nil || len(paths) == 0 {

@@ -40,7 +40,7 @@ func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer tool.Close()
 	zone, at := tool.Calendar.Zone(), tool.Clock.Now()
 	if c.At != "" {
-		if at, err = parseInstant(c.At, zone); err != nil {
+		if at, err = parseInstant("--at", c.At, zone); err != nil {
 			return err
 		}
 	}
@@ -74,7 +74,7 @@ func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // parseInstant reads an instant with its offset, or a wall time of the business zone.
-func parseInstant(s string, zone *time.Location) (time.Time, error) {
+func parseInstant(flag, s string, zone *time.Location) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at, nil
 	}
@@ -83,7 +83,7 @@ func parseInstant(s string, zone *time.Location) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, command.Usagef("--at: %q is no instant; give it as 2027-02-20T09:00 or 2027-02-20T09:00:00-05:00", s)
+	return time.Time{}, command.Usagef("%s: %q is no instant; give it as 2027-02-20T09:00 or 2027-02-20T09:00:00-05:00", flag, s)
 }
 
 // planLine is one account and the text it gets, or why it gets none. The zero instants stand for none.

@@ -42,7 +42,7 @@ compdef _PROGRAM PROGRAM
 
 // Run prints the script.
 func (c *completionCmd) Run(p *Program, k *kong.Kong) error {
-	// A shell function may not be called duebell-lab in every shell: its dash becomes a low line there.
+	// A shell function may not be called duebell-lab in every shell: its dash becomes an underscore there.
 	script := strings.ReplaceAll(shellScripts[c.Shell], "_PROGRAM", "_"+strings.ReplaceAll(p.Name, "-", "_"))
 	_, err := io.WriteString(k.Stdout, strings.ReplaceAll(script, "PROGRAM", p.Name))
 	return err

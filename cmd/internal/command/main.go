@@ -26,8 +26,8 @@ const (
 
 // Common holds the flags and commands that both programs have; each embeds it in its root.
 type Common struct {
-	LogLevel string           `name:"log-level" env:"DUEBELL_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"info" help:"debug, info, warn or error; logs are JSON on stderr."`
-	Version  kong.VersionFlag `help:"Print the version and exit."`
+	LogLevel string           `group:"every" name:"log-level" env:"DUEBELL_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"info" help:"debug, info, warn or error; logs are JSON on stderr."`
+	Version  kong.VersionFlag `group:"every" help:"Print the version and exit."`
 
 	Completion completionCmd `cmd:"" help:"Print a script that has the shell complete commands, flags and values."`
 	Complete   completeCmd   `cmd:"" name:"complete-words" hidden:"" help:"Print what the last word may become; the completion scripts call this."`
@@ -50,11 +50,13 @@ func (p *Program) Parser() (*kong.Kong, error) {
 	parser, err := kong.New(p.Root,
 		kong.Name(p.Name), kong.Description(p.Description), kong.Vars{"version": p.Name + " " + version()},
 		kong.Help(printHelp), kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups([]kong.Group{{Key: everyGroup, Title: "Flags of every command:"}, {Key: settingsGroup}}),
 		kong.BindTo(context.Background(), (*context.Context)(nil)), kong.Bind(p, invalid))
 	if err != nil {
 		return nil, fmt.Errorf("commands of %s: %w", p.Name, err)
 	}
 	invalid.problems = setAsideInvalid(parser.Model.Node)
+	parser.Model.HelpFlag.Group = parser.Model.Flags[1].Group // --help stands with the flags that every command has
 	return parser, nil
 }
 
@@ -68,11 +70,11 @@ func (p *Program) Run(ctx context.Context, args []string, errOut io.Writer) int 
 	}
 	k, err := p.Parse(parser, args)
 	if err != nil {
-		path := p.Name
+		node := parser.Model.Node
 		if k != nil && k.Selected() != nil {
-			path = k.Selected().FullPath()
+			node = k.Selected()
 		}
-		fmt.Fprintf(errOut, "%s: %v\nSee: %s --help\n", path, err, path)
+		fmt.Fprintf(errOut, "%s: %v%s\nSee: %s --help\n", node.FullPath(), err, commandsBelow(node), node.FullPath())
 		return Misused
 	}
 	var level slog.Level
@@ -82,6 +84,20 @@ func (p *Program) Run(ctx context.Context, args []string, errOut io.Writer) int 
 	k.Bind(log)
 	k.BindTo(ctx, (*context.Context)(nil))
 	return report(errOut, k.Selected().FullPath(), k.Run(), ctx.Err() != nil)
+}
+
+// commandsBelow names the commands that might have been meant below a node that is none by itself.
+func commandsBelow(node *kong.Node) string {
+	var names []string
+	for _, n := range node.Children {
+		if !n.Hidden {
+			names = append(names, n.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "\nCommands: " + strings.Join(names, ", ")
 }
 
 // report writes what a command's error says and returns the exit code.
@@ -152,7 +168,7 @@ func (p *Program) checkKnown(v *kong.Value) error {
 	if slices.Contains(known, got) {
 		return nil
 	}
-	return Usagef("%s: %q is not known; known are %s", v.ShortSummary(), got, strings.Join(known, ", "))
+	return Usagef("%s: %q is not known; it must be one of %s", v.ShortSummary(), got, strings.Join(known, ", "))
 }
 
 // version returns the version of the build: the module's if it was installed as one, and the commit.
@@ -161,7 +177,10 @@ func version() string {
 	if !ok {
 		return "(built without version information)"
 	}
-	words := []string{info.Main.Version}
+	var words []string
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		words = append(words, v)
+	}
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
@@ -169,6 +188,9 @@ func version() string {
 		case s.Key == "vcs.modified" && s.Value == "true":
 			words = append(words, "with local changes")
 		}
+	}
+	if len(words) == 0 {
+		words = append(words, "built from a checkout, without a version")
 	}
 	return strings.Join(append(words, info.GoVersion), ", ")
 }

@@ -12,14 +12,17 @@ import (
 	"duebell/internal/app"
 )
 
-// settingsGroup marks the flags that are settings of the deployment rather than of one run of a command.
-const settingsGroup = "settings"
+// Groups of flags that are not a command's own.
+const (
+	settingsGroup = "settings" // of the deployment; --help leaves them out
+	everyGroup    = "every"    // that every command has; --help shows them last
+)
 
 // Settings are the settings of a command that needs any. They come from the environment; a flag of the same
 // name overrides a variable, secrets aside. --help leaves them out, --help-settings lists them.
 type Settings struct {
 	app.Settings `group:"settings"`
-	HelpSettings helpSettings `name:"help-settings" help:"List the variables of the environment that it reads, and exit."`
+	HelpSettings helpSettings `group:"every" name:"help-settings" help:"List the variables of the environment that it reads, and exit."`
 }
 
 // AfterApply keeps what could not be read in the environment, for Load to report with the rest.
@@ -97,13 +100,11 @@ func printSettings(out io.Writer, node *kong.Node) {
 
 // printHelp is kong's help without the settings, which would hide a command's own flags.
 func printHelp(options kong.HelpOptions, k *kong.Context) error {
-	hidden := false
-	_ = kong.Visit(k.Model.Node, func(n kong.Visitable, next kong.Next) error {
+	_ = kong.Visit(k.Model.Node, func(n kong.Visitable, next kong.Next) error { // next never fails here
 		if f, ok := n.(*kong.Flag); ok && f.Group != nil && f.Group.Key == settingsGroup {
-			f.Hidden, hidden = true, true
+			f.Hidden = true
 		}
 		return next(nil)
 	})
-	_ = hidden
 	return kong.DefaultHelpPrinter(options, k)
 }
