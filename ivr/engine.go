@@ -35,7 +35,7 @@ type Services struct {
 	Prompts      *voiceprompts.Catalog
 	Calendar     *billing.Calendar
 	Policy       billing.Policy
-	Clock        payments.Clock
+	Clock        billing.Clock
 	// Wait blocks until the attempt is settled or a few seconds of machine time are over, whichever is
 	// first, and returns the attempt as it is then.
 	Wait func(ctx context.Context, attempt string) (payments.Attempt, error)

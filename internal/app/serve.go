@@ -30,8 +30,6 @@ import (
 	"duebell/voiceprompts"
 )
 
-const serveConns = 40
-
 // Serve is the role that answers webhooks. It is stateless: run as many as you like.
 type Serve struct {
 	cfg      Config
@@ -140,7 +138,7 @@ func (s *Serve) Handler() http.Handler { return s.handler }
 
 // ready says whether this replica can take calls: both stores answer.
 func (s *Serve) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := errors.Join(s.store.Ping(ctx), s.sessions.Ping(ctx)); err != nil {
 		s.log.Warn("not ready", "error", err)

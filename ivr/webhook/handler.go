@@ -34,9 +34,6 @@ type Calls interface {
 	CallEnded(ctx context.Context, call string, at time.Time) error
 }
 
-// Clock tells the time. There are two: the domain's, which scripts move, and the machine's.
-type Clock interface{ Now() time.Time }
-
 // Config is what New builds a Handler from. All fields are required but those that say so.
 type Config struct {
 	Engine    Turner
@@ -51,8 +48,8 @@ type Config struct {
 	CardConnector string
 	BankConnector string
 
-	Clock   Clock // domain
-	Machine Clock
+	Clock   billing.Clock // domain
+	Machine billing.Clock
 	Timing  Timing // zero: DefaultTiming
 	Log     *slog.Logger
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"duebell/billing"
 	"duebell/internal/seal"
 	"duebell/ivr/webhook"
 )
@@ -36,21 +37,18 @@ var (
 	releaseScript    = redis.NewScript(releaseLua)
 )
 
-// Clock is the machine's clock: leases are measured by it, alike on all replicas.
-type Clock interface{ Now() time.Time }
-
 // Sessions implements webhook.Sessions on Redis.
 type Sessions struct {
 	redis   redis.UniversalClient
 	keys    seal.Keys
-	machine Clock
+	machine billing.Clock
 	lease   time.Duration
 }
 
 var _ webhook.Sessions = (*Sessions)(nil)
 
 // New returns Sessions over an open client. lease is how long a lease on a turn holds (webhook.Timing.Lease).
-func New(client redis.UniversalClient, keys seal.Keys, machine Clock, lease time.Duration) *Sessions {
+func New(client redis.UniversalClient, keys seal.Keys, machine billing.Clock, lease time.Duration) *Sessions {
 	return &Sessions{redis: client, keys: keys, machine: machine, lease: lease}
 }
 
