@@ -1,51 +1,41 @@
 package pages
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
 
-// Whatever test can write a page with -update is in the list, its pages are there, and its failure message names
-// the command that renews them.
-func TestEveryGeneratorIsListed(t *testing.T) {
+// The generators of this checkout are found, each with its tests, and whoever reads that a page is stale is told the
+// command that renews it.
+func TestGeneratorsAreFound(t *testing.T) {
 	root, err := Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(text), `flag.Bool("upd`+`ate"`) {
-			return err
-		}
-		dir, err := filepath.Rel(root, filepath.Dir(path))
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(Generators, func(g Generator) bool { return g.Package == "./"+filepath.ToSlash(dir) }) {
-			t.Errorf("%s has a flag -update, and Generators does not list its package", path)
-		}
-		if !strings.Contains(string(text), "duebell-lab prompts refresh") {
-			t.Errorf("%s: whoever reads that its page is stale should be told: duebell-lab prompts refresh", path)
-		}
-		return nil
-	})
+	dir := os.DirFS(root)
+	list, err := Generators(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range Generators {
-		for _, pattern := range g.Writes {
-			if found, err := fs.Glob(os.DirFS(root), pattern); err != nil || len(found) == 0 {
-				t.Errorf("%s: nothing is called %s", g.Package, pattern)
-			}
+	for _, g := range list {
+		text, err := fs.ReadFile(dir, g.File)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if len(g.Tests) == 0 {
+			t.Errorf("%s has a flag -update, and no test that could use it", g.File)
+		}
+		if !bytes.Contains(text, []byte("duebell-lab prompts refresh")) {
+			t.Errorf("%s does not say how a stale page is renewed: duebell-lab prompts refresh", g.File)
+		}
+	}
+	if !slices.ContainsFunc(list, func(g Generator) bool { return filepath.Dir(g.File) == "voiceprompts" }) {
+		t.Errorf("the prompts' generator is not among %v", list)
 	}
 }
 
