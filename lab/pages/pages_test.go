@@ -51,3 +51,28 @@ func TestRootIsFoundFromAnyFolder(t *testing.T) {
 		t.Errorf("outside of any: %v", err)
 	}
 }
+
+// Refresh writes what a generator makes, says which files changed, and says nothing the second time.
+func TestRefresh(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":         "module duebell\n\ngo 1.26\n",
+		"docs/page.md":   "old\n",
+		"docs/doc.go":    "package docs\n",
+		"docs/p_test.go": "package docs\n\nimport (\n\t\"flag\"\n\t\"os\"\n\t\"testing\"\n)\n\nvar update = flag.Bool(\"update\", false, \"\")\n\nfunc TestPage(t *testing.T) {\n\tif *update {\n\t\tos.WriteFile(\"page.md\", []byte(\"new\\n\"), 0o600)\n\t}\n}\n",
+	} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range [][]string{{"docs/page.md"}, nil} {
+		got, err := Refresh(t.Context(), root, t.Output())
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("changed: %v (%v), want %v", got, err, want)
+		}
+	}
+}
