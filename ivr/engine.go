@@ -273,7 +273,7 @@ func (c *Call) patience(seconds int) int {
 	return seconds
 }
 
-func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.InForce(e.Policy.Languages) }
+func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.Offered(e.Policy.Languages) }
 
 func orElse(s, other string) string {
 	if s == "" {

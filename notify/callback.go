@@ -7,17 +7,18 @@ import (
 )
 
 // A call of ours is a notice too, on the channel voice: planned, claimed, placed once, and settled by
-// what the carrier says of it. Its states mean: accepted, the carrier has the call in line or it
-// rings; sent, somebody has answered; delivered, it is over; undelivered, nobody answered.
+// what the carrier reports of it. Its states mean: accepted, the call is queued or rings; sent, somebody
+// has answered; delivered, it is over; undelivered, nobody answered.
 
-// Dialer places a call. Its create is not idempotent: the courier makes it once and waits for the
-// call's own webhooks, which carry the reference.
+// Dialer places a call. Its create is not idempotent: the sender makes it once and waits for the call's
+// own webhooks, which carry the reference.
 type Dialer interface {
-	// Dial asks for one call. Every error should be a *SendError; any other proves nothing.
+	// Dial asks for one call and returns its SID. Every error should be a *SendError; any other proves
+	// nothing about whether it rings.
 	Dial(ctx context.Context, to, reference string) (sid string, err error)
 }
 
-// CallState reads the carrier's word for a call; false for a word that tells nothing new.
+// CallState returns the state that the carrier's status of a call means; false for a status without news.
 func CallState(status string) (State, bool) {
 	switch status {
 	case "queued", "initiated", "ringing":
@@ -32,7 +33,8 @@ func CallState(status string) (State, bool) {
 	return "", false
 }
 
-// dial places the call of a claim.
+// dial places the call of a claim. A crash after the request leaves the lease to run out; the call's own
+// webhooks settle the notice.
 func (c *Sender) dial(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	sid, err := c.opts.Dialer.Dial(ctx, claim.Number, claim.Reference)
 	if err != nil {
@@ -41,19 +43,19 @@ func (c *Sender) dial(ctx context.Context, claim ClaimedNotice) (*DeliveryReport
 	return &DeliveryReport{Reference: claim.Reference, SID: sid, State: Accepted}, nil
 }
 
-// notRung settles a call whose create has no answer: it would have rung by now, and its webhooks would
-// have told. There is nothing to look for.
-func (c *Sender) notRung(ctx context.Context, claim ClaimedNotice) error {
+// callNotPlaced settles a call whose create had no answer: it would have rung by now, and its webhooks would
+// have reported it. There is nothing to look up.
+func (c *Sender) callNotPlaced(ctx context.Context, claim ClaimedNotice) error {
 	now := c.clock.Now()
-	claim.Lookups = len(lookAfter)
+	claim.Lookups = len(lookUpAfter)
 	return c.record(ctx, claim, notFound(claim, now), now)
 }
 
-// callBack is the answer to PAY and CALL: we call that same number at once, at any hour, because its
-// owner asks (N8). What it may not have is told about in the way of any other text.
+// callBack returns the answer to PAY and CALL: we call that same number at once, at any hour, because its
+// owner asks (N8). A number that may not be called, or was called too often, gets the help text.
 func (in *Inbox) callBack(t Incoming, answer Reply, f NumberFacts, now time.Time) Effect {
 	if f.CallPending {
-		return Effect{} // it rings, or will
+		return Effect{} // it rings, or will ring
 	}
 	today, recent := 0, false
 	for _, at := range f.Calls {
@@ -70,11 +72,12 @@ func (in *Inbox) callBack(t Incoming, answer Reply, f NumberFacts, now time.Time
 	return Effect{Reply: &answer}
 }
 
-// NoMoreCalls ends our reminder calls to a number, for whoever pressed the key for it (N10). From the
-// switch date on it ends texts as well, and is confirmed by one (O2, O3). cause names the call and turn.
+// NoMoreCalls ends our reminder calls to a number (N10: key 7). From the switch date on it ends texts as
+// well, and a text confirms it (O3: STOP ends everything; O2: one confirmation). cause identifies the call
+// and turn, so that a repeated request is one wish.
 func (in *Inbox) NoMoreCalls(ctx context.Context, number, cause string) error {
 	now := in.clock.Now()
-	err := in.book.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
+	err := in.store.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
 		e := in.optOut(number, FromKey, "7", in.answer(f, cause), now)
 		if !e.Suppress.All {
 			e.Suppress.CallsOnly, e.Reply = true, nil
@@ -87,10 +90,10 @@ func (in *Inbox) NoMoreCalls(ctx context.Context, number, cause string) error {
 	return nil
 }
 
-// ConsentToCalls records that the owner of a number wants reminder calls (O1, N10). The caller of this has proven who they
-// are, and the number is theirs; words are what they were asked.
+// ConsentToCalls records that the owner of a number wants reminder calls (N10: opt-in only). The caller of
+// the line has proven who they are, and the number is theirs (O1); words are what they were asked.
 func (in *Inbox) ConsentToCalls(ctx context.Context, number, words, cause string) error {
-	err := in.book.ChangeConsent(ctx, number, in.clock.Now(), func(NumberFacts) Effect {
+	err := in.store.ChangeConsent(ctx, number, in.clock.Now(), func(NumberFacts) Effect {
 		return Effect{Calls: &Consent{Number: number, Source: FromKey, Words: words + " (key 1, " + cause + ")"}}
 	})
 	if err != nil {
@@ -99,8 +102,8 @@ func (in *Inbox) ConsentToCalls(ctx context.Context, number, words, cause string
 	return nil
 }
 
-// WithCallBacks makes PAY and CALL be answered by a call. Without it, where nobody can place one, a person
-// is asked to.
+// WithCallBacks returns the inbox set to answer PAY and CALL by a call. Without it, where nobody can place
+// calls, a person gets a task to call.
 func (in *Inbox) WithCallBacks() *Inbox {
 	in.calls = true
 	return in

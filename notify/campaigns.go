@@ -5,32 +5,34 @@ import (
 	"time"
 )
 
-// A campaign is all the texts of one kind. What a carrier says of one text may concern them all.
+// A campaign is all the texts of one kind. What a carrier reports of one text may concern them all: texts
+// that go on after a filter's first complaint get the sender blocked.
 
 // AllKinds stands for every kind, where one can be paused.
 const AllKinds Kind = "*"
 
-// Pause stops a kind, or AllKinds, until somebody resumes it.
+// Pause stops a kind, or AllKinds, until an operator or a probe resumes it.
 type Pause struct {
 	Kind Kind
 	Why  string
 	By   string
-	// ProbeAt is when one text may go nevertheless, to see whether the trouble is over; zero: never.
+	// ProbeAt is when one text may go nevertheless, to see whether the trouble is over; zero: an operator
+	// must resume the kind.
 	ProbeAt time.Time
 }
 
-// ByCarrier is who has paused what a carrier's word has stopped.
+// ByCarrier is the value of Pause.By where a carrier's report was the reason.
 const ByCarrier = "carrier"
 
-// ProbeEvery is how far apart the texts are that try whether our account works again.
+// ProbeEvery is the time between texts that try whether our account works again.
 const ProbeEvery = 5 * time.Minute
 
-// abroad are the codes that say that our account may not text to a country. That is no trouble of
-// the account: anybody can write to us from there.
+// abroad are the codes that say that our account may not text to a country. That concerns one number
+// and not the account: anybody may text us from there.
 var abroad = map[int]bool{21215: true, 21408: true}
 
-// PauseFor is what the carrier's word on one text stops; nil: nothing. Words that it filters stop
-// their kind; an account or a sender that it refuses stops everything.
+// PauseFor returns what the carrier's report on one text must stop; nil: nothing. A filtered text stops its
+// kind; a refused account or sender stops everything.
 func PauseFor(k Kind, code int, t Trouble, now time.Time) *Pause {
 	switch {
 	case t == CarrierFiltered:
@@ -41,30 +43,30 @@ func PauseFor(k Kind, code int, t Trouble, now time.Time) *Pause {
 	return nil
 }
 
-// pausedWait is when a notice of a paused kind is looked at again at the latest.
+// pausedWait is how long a notice of a paused kind waits before it is decided again.
 const pausedWait = 5 * time.Minute
 
-// retryAfter is when a text that did not arrive for a passing reason is sent again, as a notice of
-// its own: at most twice.
+// retryAfter is when a text that did not arrive for a passing reason is sent again, as a new notice: at
+// most twice.
 var retryAfter = []time.Duration{15 * time.Minute, 2 * time.Hour}
 
-// RetryAt says when a text that the carrier could not deliver is sent once more, if at all: only for
-// a passing reason, and within the window in which its words are true. retries counts those before
-// it. An answer is not repeated: its moment is over. A written notice becomes a letter instead (E6).
+// RetryAt returns when a text that the carrier could not deliver is sent once more; false: not at all. Only
+// a passing reason is worth a retry, and only within the window in which the words are true. retries counts
+// those before it. An answer is not repeated: its moment is over. A written notice becomes a letter (E6).
 func RetryAt(k Kind, t Trouble, retries int, at, notAfter time.Time) (time.Time, bool) {
-	trait, known := k.Spec()
-	if !known || trait.Reply || k == TelWrittenNotice || t != TryLater || retries >= len(retryAfter) {
+	spec, known := k.Spec()
+	if !known || spec.Basis == OnRequest || k == TelWrittenNotice || t != TryLater || retries >= len(retryAfter) {
 		return time.Time{}, false
 	}
 	again := at.Add(retryAfter[retries])
 	return again, notAfter.IsZero() || !again.After(notAfter)
 }
 
-// pollAfter is when a text of which the carrier has said nothing more is asked for, each time since
-// the last word on it. "Sent" may be the last word there is, so that the third is the end.
+// pollAfter is when the carrier is asked for a text, counted from its last report on it. "Sent" may be the
+// last report there ever is, so that the third poll is the end.
 var pollAfter = []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour}
 
-// pollAt is when a text that has come to a state is first asked for; zero for a state that it stays in.
+// pollAt returns when a text that has reached a state is first polled; zero for a final state.
 func pollAt(s State, now time.Time) time.Time {
 	if s == Accepted || s == Sent {
 		return now.Add(pollAfter[0])

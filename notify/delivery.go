@@ -6,10 +6,10 @@ import (
 	"log/slog"
 )
 
-// DeliveryTracker takes the carrier's word on what became of texts. States only move forward, so
-// callbacks may be repeated, late, early or out of order.
+// DeliveryTracker records what the carrier reports of texts. States only move forward, so callbacks may be
+// repeated, late, early or out of order.
 type DeliveryTracker struct {
-	book  NoticeStore
+	store NoticeStore
 	clock Clock
 	log   *slog.Logger
 	ended func(k Kind, s State, why string)
@@ -24,19 +24,19 @@ type StatusCallback struct {
 	Trouble   Trouble
 }
 
-// NewDeliveryTracker puts it together. ended is told of every state a notice came to; it may be nil.
-func NewDeliveryTracker(book NoticeStore, clock Clock, log *slog.Logger, ended func(k Kind, s State, why string)) *DeliveryTracker {
+// NewDeliveryTracker returns a tracker. ended is called with every state that a notice reached; it may be nil.
+func NewDeliveryTracker(store NoticeStore, clock Clock, log *slog.Logger, ended func(k Kind, s State, why string)) *DeliveryTracker {
 	if ended == nil {
 		ended = func(Kind, State, string) {}
 	}
-	return &DeliveryTracker{book: book, clock: clock, log: log, ended: ended}
+	return &DeliveryTracker{store: store, clock: clock, log: log, ended: ended}
 }
 
-// Delivered takes one status callback. ErrNoSuchText when nothing of ours carries the reference.
+// Delivered records one status callback. ErrNoSuchText: no notice of ours carries the reference.
 func (d *DeliveryTracker) Delivered(ctx context.Context, in StatusCallback) error {
 	state, known := stateOf(in.Status)
 	if !known {
-		d.log.Warn("a word for a text's status that we do not know", "message", in.SID)
+		d.log.Warn("the carrier reports a status that we do not know: ignored", "message", in.SID)
 		return nil
 	}
 	got, err := d.report(ctx, DeliveryReport{Reference: in.Reference, SID: in.SID, State: state, Code: in.Code, Trouble: in.Trouble})
@@ -46,7 +46,7 @@ func (d *DeliveryTracker) Delivered(ctx context.Context, in StatusCallback) erro
 	return err
 }
 
-// report writes the carrier's word on some texts at once.
+// report writes the carrier's reports on some texts in one transaction, and counts what they changed.
 func (d *DeliveryTracker) report(ctx context.Context, list ...DeliveryReport) ([]ReportResult, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -62,14 +62,14 @@ func (d *DeliveryTracker) report(ctx context.Context, list ...DeliveryReport) ([
 		}
 		r.PollAt = pollAt(r.State, now)
 	}
-	all, err := d.book.RecordReports(ctx, list, now)
+	all, err := d.store.RecordReports(ctx, list, now)
 	if err != nil {
 		return nil, fmt.Errorf("report notices: %w", err)
 	}
 	for i, r := range list {
 		got := all[i]
 		if got.SentTwice {
-			d.log.Error("one notice went out as two texts", "kind", string(got.Kind), "message", r.SID)
+			d.log.Error("one notice went out as two texts: look up its sends at the carrier", "kind", string(got.Kind), "message", r.SID)
 		}
 		if got.Changed {
 			d.ended(got.Kind, r.State, r.Why)
@@ -79,7 +79,7 @@ func (d *DeliveryTracker) report(ctx context.Context, list ...DeliveryReport) ([
 	return all, nil
 }
 
-// alarm logs what only a person can mend: more texts of the kind will meet the same fate.
+// alarm logs what only a person can mend: more texts of the kind will be refused.
 func (d *DeliveryTracker) alarm(k Kind, code int, t Trouble) {
 	if t.NeedsAlarm() && !abroad[code] {
 		d.log.Error("the carrier refuses our texts: mend the sender or the words", "kind", string(k), "code", code, "trouble", string(t))

@@ -6,15 +6,14 @@ import (
 	"duebell/billing"
 )
 
-// Hours is the stretch of the day in which texts may go that nobody has just asked for (N4).
-// The opening instant is in, the closing instant is out.
+// Hours is the send window: the hours in which texts may go that nobody has just asked for (N4). The
+// opening instant is in, the closing instant out.
 type Hours struct {
 	open, close billing.LocalTime
 	shut        func(billing.Date) bool // days without a window
 }
 
-// NewHours reads the window from the policy. Weekends and holidays are open unless the policy
-// shuts holidays.
+// NewHours returns the window of a policy. Weekends and holidays are open, unless the policy shuts holidays.
 func NewHours(p billing.Policy, cal *billing.Calendar) Hours {
 	h := Hours{open: p.SendOpenLocal, close: p.SendCloseLocal, shut: func(billing.Date) bool { return false }}
 	if p.SMSSkipHolidays {
@@ -28,12 +27,12 @@ func (h Hours) Open(t time.Time, zones ...*time.Location) bool {
 	return h.NextOpening(t, zones...).Equal(t)
 }
 
-// NextOpening is the first instant at or after t at which every zone is open; t itself when it is.
+// NextOpening returns the first instant at or after t at which every zone is open; t itself when it is.
 // Zones further apart than the window is long never open together: then it is the zero time.
 func (h Hours) NextOpening(t time.Time, zones ...*time.Location) time.Time {
-	const patience = 14 // rounds; more than any holidays in a row
+	const rounds = 14 // more than there are holidays in a row
 	at := t
-	for range patience * max(1, len(zones)) {
+	for range rounds * max(1, len(zones)) {
 		moved := at
 		for _, zone := range zones {
 			moved = h.next(moved, zone)
@@ -46,8 +45,8 @@ func (h Hours) NextOpening(t time.Time, zones ...*time.Location) time.Time {
 	return time.Time{}
 }
 
-// next is NextOpening for one zone. Wall times go through the zone's own rules (C1): a window that
-// opens in a gap opens at the first instant after it.
+// next is NextOpening for one zone. Wall times are resolved by the zone's own rules: a window that opens in
+// a gap of the clock opens at the first instant after it (C1).
 func (h Hours) next(t time.Time, zone *time.Location) time.Time {
 	day := billing.DateIn(t, zone)
 	for range 14 {

@@ -14,10 +14,10 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Inbox takes the texts that come in and every other wish about texts, from a key or an agent.
+// Inbox handles the texts that come in and every other wish about texts, from a key or an agent.
 // What it decides is written in one transaction: who wanted it, what it changed, and our one answer.
 type Inbox struct {
-	book     InboundStore
+	store    InboundStore
 	classify *Classifier
 	cal      *billing.Calendar
 	policy   billing.Policy
@@ -26,27 +26,27 @@ type Inbox struct {
 	calls    bool // PAY and CALL are answered by a call
 }
 
-// InboundStore is the inbox's part of the book.
+// InboundStore is what the inbox needs of the database.
 type InboundStore interface {
-	// ReceiveText keeps a text and carries decide's effect out, in one transaction. The same SID
-	// again is ErrDuplicateText and changes nothing.
+	// ReceiveText stores a text and carries out decide's effect, in one transaction. The same SID again is
+	// ErrDuplicateText and changes nothing.
 	ReceiveText(ctx context.Context, t InboundText, at time.Time, decide func(NumberFacts) Effect) error
-	// ChangeConsent carries decide's effect on a number out, in one transaction.
+	// ChangeConsent carries out decide's effect on a number, in one transaction.
 	ChangeConsent(ctx context.Context, number string, at time.Time, decide func(NumberFacts) Effect) error
 }
 
-// ErrDuplicateText: this text was taken in already.
-var ErrDuplicateText = errors.New("notify: this text was taken in already")
+// ErrDuplicateText says that a text with this SID has been received before.
+var ErrDuplicateText = errors.New("notify: this text has been received before")
 
-// Incoming is a text as it arrives.
+// Incoming is a text as the carrier delivers it.
 type Incoming struct {
 	SID        string
 	From       string
 	Body       string
-	OptOutType string // only with Twilio's Advanced Opt-Out: Twilio has acted on it and answers
+	OptOutType string // only with Twilio's Advanced Opt-Out: Twilio acts on the text and answers it
 }
 
-// InboundText is a text as it is kept. Words has no digit in it: people text what they should not.
+// InboundText is a text as it is stored. Words has no digit in it: people text what they should not (D1).
 type InboundText struct {
 	SID    string
 	Number string
@@ -54,7 +54,7 @@ type InboundText struct {
 	Words  string
 }
 
-// NumberFacts is what is known of a number when a wish about it is carried out.
+// NumberFacts is what is known of a number, read in the transaction that carries out a wish about it.
 type NumberFacts struct {
 	Suppressed  Source      // of the suppression in force; empty: none
 	Language    string      // of the member whose number it is; empty: nobody's
@@ -82,7 +82,7 @@ const (
 	FromCall        Source = "call"
 )
 
-// blocked: Twilio itself refuses texts to the number until START or UNSTOP comes from it (O4).
+// blocked says whether Twilio itself refuses texts to the number until START or UNSTOP comes from it (O4).
 func (s Source) blocked() bool { return s == FromTwilio || s == FromCarrier }
 
 // Effect is what a wish about texts changes.
@@ -95,7 +95,7 @@ type Effect struct {
 	Detach   bool // the number is not the member's: no account has it any more (O5)
 }
 
-// Suppression switches texts off, and where All is set every other purpose and our calls too (O3).
+// Suppression switches texts off; with All every other purpose and our calls too (O3).
 type Suppression struct {
 	Number string
 	Source Source
@@ -112,17 +112,17 @@ type Consent struct {
 	Words  string
 }
 
-// Reply is the one answer of ours. Cause is the text or call that it answers: one answer each.
+// Reply is our one answer to a text, key or call. Cause identifies what it answers: one answer each.
 type Reply struct {
 	Kind     Kind
 	Channel  Channel // empty: a text
 	Cause    string
 	Language string
-	Zone     string // whose day it is dated by
-	Asked    bool   // for these very words (O4)
+	Zone     string // whose local day it is dated by
+	Asked    bool   // the person asked for exactly this (O4)
 	NotAfter time.Time
-	// IfSuppressed: only where Suppress really changed something, so that an opt-out said twice
-	// is confirmed once.
+	// IfSuppressed: send it only if Suppress changed something, so that an opt-out said twice is confirmed
+	// once (O2: exactly one confirmation).
 	IfSuppressed bool
 }
 
@@ -133,30 +133,31 @@ type Task struct {
 	Due    time.Time
 }
 
-// NewInbox puts an inbox together.
-func NewInbox(book InboundStore, p billing.Policy, cal *billing.Calendar, clock Clock, log *slog.Logger) *Inbox {
-	return &Inbox{book: book, classify: NewClassifier(p.OptOutWords), cal: cal, policy: p, clock: clock, log: log}
+// NewInbox returns an inbox that answers PAY and CALL through a person; see WithCallBacks.
+func NewInbox(store InboundStore, p billing.Policy, cal *billing.Calendar, clock Clock, log *slog.Logger) *Inbox {
+	return &Inbox{store: store, classify: NewClassifier(p.OptOutWords), cal: cal, policy: p, clock: clock, log: log}
 }
 
-// Receive takes one text in. The same text again changes nothing.
+// Receive handles one text. The same text again changes nothing; after an error nothing was changed, and
+// the carrier's retry handles it.
 func (in *Inbox) Receive(ctx context.Context, t Incoming) error {
 	reading, twilio := in.read(t)
 	now := in.clock.Now()
 	kept := InboundText{SID: t.SID, Number: t.From, Class: reading.Class, Words: withoutDigits(t.Body)}
-	err := in.book.ReceiveText(ctx, kept, now, func(f NumberFacts) Effect {
+	err := in.store.ReceiveText(ctx, kept, now, func(f NumberFacts) Effect {
 		return in.effect(t, kept.Words, reading, twilio, f, now)
 	})
 	if errors.Is(err, ErrDuplicateText) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("take a text in: %w", err)
+		return fmt.Errorf("receive a text: %w", err)
 	}
-	in.log.Info("text taken in", "class", string(reading.Class), "message", t.SID)
+	in.log.Info("text received", "class", string(reading.Class), "message", t.SID)
 	return nil
 }
 
-// read classifies a text and says whether Twilio answers it (O2).
+// read classifies a text and says whether Twilio answers it (O2: Twilio answers its own words).
 func (in *Inbox) read(t Incoming) (r Reading, twilio bool) {
 	word := strings.ToUpper(strings.TrimSpace(t.Body))
 	if t.OptOutType != "" {
@@ -170,7 +171,7 @@ func (in *Inbox) read(t Incoming) (r Reading, twilio bool) {
 	return in.classify.Classify(t.Body), false
 }
 
-// effect is what a text changes, by what it asks for.
+// effect returns what a text changes, by what it asks for.
 func (in *Inbox) effect(t Incoming, words string, r Reading, twilio bool, f NumberFacts, now time.Time) Effect {
 	source := FromText
 	if twilio {
@@ -193,10 +194,10 @@ func (in *Inbox) effect(t Incoming, words string, r Reading, twilio bool, f Numb
 }
 
 // answersADay is how many texts of a number are answered within 24 hours. A person needs fewer; an
-// answering machine that says one of our words is not told the same for ever.
+// answering machine that uses one of our words must not be answered for ever.
 const answersADay = 10
 
-// request is what any other text changes.
+// request returns what a text changes that is no opt-out.
 func (in *Inbox) request(t Incoming, words string, source Source, r Reading, answer Reply, f NumberFacts, now time.Time) Effect {
 	twilio := source == FromTwilio
 	switch r.Class {
@@ -206,7 +207,7 @@ func (in *Inbox) request(t Incoming, words string, source Source, r Reading, ans
 		if in.calls {
 			return in.callBack(t, answer, f, now)
 		}
-		// They asked for a call; a person makes it.
+		// Nobody can place calls here: a person must (N8).
 		e := in.reply(HelpReply, answer, twilio)
 		e.Task = in.task("call-requested", t.SID, now)
 		return e
@@ -227,7 +228,7 @@ func (in *Inbox) request(t Incoming, words string, source Source, r Reading, ans
 	return in.helpOnceADay(answer, f, now)
 }
 
-// helpOnceADay tells what we understand, to whoever says something else (O9).
+// helpOnceADay answers a text that we do not understand with the help text, once in a while (O9).
 func (in *Inbox) helpOnceADay(answer Reply, f NumberFacts, now time.Time) Effect {
 	if !f.LastHelp.IsZero() && now.Sub(f.LastHelp) < in.policy.HelpReplyGapHours.Duration() {
 		return Effect{}
@@ -235,7 +236,7 @@ func (in *Inbox) helpOnceADay(answer Reply, f NumberFacts, now time.Time) Effect
 	return in.reply(HelpReply, answer, false)
 }
 
-// answer addresses our answer to the owner of a number, or to a stranger in English.
+// answer returns a reply addressed to the owner of a number, or to a stranger in English.
 func (in *Inbox) answer(f NumberFacts, cause string) Reply {
 	r := Reply{Cause: cause, Language: f.Language, Zone: f.Zone}
 	if r.Language == "" {
@@ -247,7 +248,7 @@ func (in *Inbox) answer(f NumberFacts, cause string) Reply {
 	return r
 }
 
-// reply answers, unless Twilio does. To a number that wants no texts only what it just asked for goes.
+// reply returns an answer of a kind, unless Twilio answers (O2).
 func (in *Inbox) reply(k Kind, answer Reply, twilio bool) Effect {
 	if twilio {
 		return Effect{}
@@ -256,7 +257,8 @@ func (in *Inbox) reply(k Kind, answer Reply, twilio bool) Effect {
 	return Effect{Reply: &answer}
 }
 
-// optOut is O2: at once, and confirmed by exactly one text unless Twilio has answered.
+// optOut returns the effect of an opt-out: at once, and confirmed by exactly one text unless Twilio answers
+// (O2). From the switch date on it ends calls as well (O3).
 func (in *Inbox) optOut(number string, s Source, words string, answer Reply, now time.Time) Effect {
 	e := Effect{Suppress: &Suppression{Number: number, Source: s, Words: words, All: !now.Before(in.policy.RevokeAllFrom.Time)}}
 	if s != FromTwilio {
@@ -267,7 +269,8 @@ func (in *Inbox) optOut(number string, s Source, words string, answer Reply, now
 	return e
 }
 
-// unlessUnreachable leaves the answer out where no text arrives (N11). Who texts us can be texted.
+// unlessUnreachable drops the answer where no text arrives (N11). It is for wishes that did not come by text:
+// who texts us can be texted.
 func (e Effect) unlessUnreachable(f NumberFacts) Effect {
 	if f.Suppressed == FromUnreachable {
 		e.Reply = nil
@@ -275,8 +278,8 @@ func (e Effect) unlessUnreachable(f NumberFacts) Effect {
 	return e
 }
 
-// optIn is O1 and O4. Where Twilio blocks the number, only its own words open it again; another
-// word of ours would promise what cannot be kept, and is answered on the phone.
+// optIn returns the effect of an opt-in (O1: consent is recorded). Where Twilio blocks the number, only START
+// or UNSTOP lifts the block (O4): to any other word we would promise what we cannot keep.
 func (in *Inbox) optIn(number string, s Source, words string, answer Reply, f NumberFacts) Effect {
 	if f.Suppressed.blocked() && s != FromTwilio {
 		return Effect{}
@@ -289,11 +292,11 @@ func (in *Inbox) optIn(number string, s Source, words string, answer Reply, f Nu
 	return e
 }
 
-// OptOut switches texts to a number off for anyone who asks (O1): by key, speech or an agent.
-// cause names the call and turn, so that a repeated request is one wish.
+// OptOut switches texts to a number off for anyone who asks (O1: off for anyone): by key, speech or an
+// agent. cause identifies the call and turn, so that a repeated request is one wish.
 func (in *Inbox) OptOut(ctx context.Context, number string, s Source, words, cause string) error {
 	now := in.clock.Now()
-	err := in.book.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
+	err := in.store.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
 		return in.optOut(number, s, words, in.answer(f, cause), now).unlessUnreachable(f)
 	})
 	if err != nil {
@@ -302,15 +305,15 @@ func (in *Inbox) OptOut(ctx context.Context, number string, s Source, words, cau
 	return nil
 }
 
-// ErrTextStart: Twilio blocks texts to the number; only START or UNSTOP from it opens it again.
+// ErrTextStart says that Twilio blocks texts to the number until START or UNSTOP comes from it (O4).
 var ErrTextStart = errors.New("notify: only a text START from the number itself helps")
 
-// OptIn switches texts to a number on. The caller of this has proven who they are (O1: T2), and the
-// number is theirs: on file or the calling one.
+// OptIn switches texts to a number on. The caller of the line has proven who they are, and the number is
+// theirs (O1: on only after T2), on file or the calling one. ErrTextStart: the member must text START.
 func (in *Inbox) OptIn(ctx context.Context, number string, s Source, words, cause string) error {
 	blocked := false
 	now := in.clock.Now()
-	err := in.book.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
+	err := in.store.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
 		blocked = f.Suppressed.blocked()
 		return in.optIn(number, s, words, in.answer(f, cause), f)
 	})
@@ -323,7 +326,7 @@ func (in *Inbox) OptIn(ctx context.Context, number string, s Source, words, caus
 	return nil
 }
 
-// task asks for a person by the end of the next business day (O9).
+// task returns a task for a person, due at the end of the next business day (O9).
 func (in *Inbox) task(kind, cause string, now time.Time) *Task {
 	day := in.cal.DateOf(now).Add(1)
 	for !in.cal.IsWorkday(day) {
@@ -332,7 +335,7 @@ func (in *Inbox) task(kind, cause string, now time.Time) *Task {
 	return &Task{Kind: kind, Detail: "text " + cause, Due: in.cal.At(day, in.policy.AgentCloseLocal)}
 }
 
-// withoutDigits keeps what was meant and drops what may be a secret (D1).
+// withoutDigits masks every digit of a text: what was meant stays, what may be a secret goes (D1).
 func withoutDigits(text string) string {
 	const longest = 400
 	masked := strings.Map(func(r rune) rune {

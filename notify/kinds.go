@@ -1,7 +1,10 @@
 // Package notify owns every text to a member: which kinds there are, their words, when each may
 // go, whether it is still true at the instant of sending, what became of it, and what a text that
-// comes in means. It refuses to know how texts travel (Texter) and where they are kept (Book), and
-// it knows no HTTP and no SQL.
+// comes in means. It does not know how a text travels (Texter) or where notices are stored
+// (NoticeStore and its sisters), and it contains no HTTP and no SQL.
+//
+// A reader starts with kinds.go, the table of all kinds. A notice then passes through Planner
+// (reminders only), Sender and DeliveryTracker; Inbox handles texts that members send to us.
 package notify
 
 import (
@@ -9,7 +12,8 @@ import (
 	"time"
 )
 
-// Kind names what a text says. The names are those of the rule book and of the view contract.texts.
+// Kind names what a text says. The names are those of the rule book and of the view contract.texts,
+// so they never change.
 type Kind string
 
 // The reminders and payment notices of rules.md §10, in its order.
@@ -40,6 +44,9 @@ const (
 	RealReply     Kind = "real_reply"
 )
 
+// CallBack is the call that a text asked for (N8: PAY or CALL is answered by a call). It is no text.
+const CallBack Kind = "call_back"
+
 // Channel is how a notice reaches its number.
 type Channel string
 
@@ -49,83 +56,166 @@ const (
 	Voice Channel = "voice"
 )
 
-// CallBack is the call that a text asked for (N8). It is no text.
-const CallBack Kind = "call_back"
+// Basis says what a kind speaks of. It decides which facts are read again before the text goes.
+type Basis string
 
-// KindSpec says how a kind is treated before its own facts are looked at.
+// The bases.
+const (
+	// OnAccount: a reminder. It speaks of what accounts owe; one notice gathers the reasons of a day (N1).
+	OnAccount Basis = "account"
+	// OnPayment: it speaks of one payment; one notice for each (N1).
+	OnPayment Basis = "payment"
+	// OnRequest: it answers one text, key or call; one notice for each. Its words are about texting
+	// itself, so consent to reminders is not asked for.
+	OnRequest Basis = "request"
+)
+
+// AutoPay says which accounts get a kind.
+type AutoPay string
+
+// The AutoPay column of rules.md §10.
+const (
+	AutoPayAny  AutoPay = ""        // every account
+	AutoPayOff  AutoPay = "without" // only accounts that are not on AutoPay
+	AutoPayOnly AutoPay = "only"    // only accounts that are
+)
+
+// KindSpec is one row of the table of kinds: all that the program knows of a kind. The planner, the
+// sender, the SQL's parameters, help texts, metrics and coverage goals are derived from it.
 type KindSpec struct {
-	// Answer: it answers what the person just did, and so goes at any hour (N5).
-	Answer bool
-	// Capped: it counts towards the reminders of a month (N3).
-	Capped bool
-	// Reminder: it rests on what accounts owe, and reminders.go says when it is true.
-	Reminder bool
-	// Payment: it speaks of one payment; one notice for each (N1).
-	Payment bool
-	// Reply: it answers a text, a key or a request; one notice for each cause, and its own
-	// words are about texting, so consent to reminders is not asked.
-	Reply bool
-	// Window is how long after its cause the words stay worth sending; zero means that a rule
-	// says so by date (N6). Later it is dropped and counted.
+	Kind    Kind
+	Basis   Basis
+	AutoPay AutoPay
+
+	// Rank is the priority among reminders that count towards a month's cap; 1 goes first (N3).
+	// Zero: the kind is not capped.
+	Rank int
+	// AnyHour: it answers what the person has just done, and so goes at night as well (N5).
+	AnyHour bool
+
+	// Window is how long after its cause the words stay worth sending. Zero: they have dates (N6).
+	// A notice that misses its window is dropped and counted.
 	Window time.Duration
+	// onBill gives the dates on which the words are true, from the dates of one bill alone.
+	onBill func(*Rules, *billDays) []Candidate
+	// runningGrace: onBill is asked only for the bill whose grace period runs (G6: oldest unpaid bill).
+	runningGrace bool
+	// onDraw gives the dates of kinds that speak of AutoPay draws, from the account's unpaid bills,
+	// oldest first and at least one.
+	onDraw func(*Rules, *AccountFacts, []openBill) []Candidate
+	// holds returns why a reason of an OnPayment kind is no longer true, or "".
+	holds func(*Rules, Reason) string
+
+	// Message is the key of the words in the message files; empty for what is no text or not built yet.
+	Message string
+	// fill sets the placeholders that Message needs beyond {Phone}, or chooses another message.
+	fill func(*Rules, *message) error
+	// Name is the message that names the kind when a member asks whether a text was real (O10).
+	// Empty: it only answered a text and is not listed.
+	Name string
 }
 
-// traits is the whole table. A kind that is missing here is never sent.
-var traits = map[Kind]KindSpec{
-	BillReady:   {Reminder: true, Capped: true},
-	DueSoon:     {Reminder: true, Capped: true},
-	DueToday:    {Reminder: true, Capped: true},
-	PastDue:     {Reminder: true, Capped: true},
-	GraceEnding: {Reminder: true, Capped: true},
+// Capped says whether a kind counts towards the reminders of a month (N3).
+func (s KindSpec) Capped() bool { return s.Rank > 0 }
 
-	PaymentReceived: {Answer: true, Payment: true, Window: 72 * time.Hour},
-	// E6 wants it before settlement, the next banking day at the earliest; past this it is a letter.
-	TelWrittenNotice: {Answer: true, Payment: true, Window: 8 * time.Hour},
-	PaymentFailed:    {Answer: true, Payment: true, Window: 24 * time.Hour},
-	PaymentReturned:  {Payment: true, Window: 7 * 24 * time.Hour},
+// HasDates says whether a kind has dates on which its words are true, instead of a Window after its cause.
+func (s KindSpec) HasDates() bool { return s.onBill != nil || s.onDraw != nil }
 
-	AutoPayUpcoming: {Reminder: true},
-	AutoPayFailed:   {Reminder: true, Window: 7 * 24 * time.Hour},
+// kindTable returns the table. To add a kind, add its row here; TestKindsAreComplete then names
+// everything else that it needs. A kind without a row is never sent.
+func kindTable() []KindSpec {
+	const day = 24 * time.Hour
+	return []KindSpec{
+		{Kind: GraceEnding, Basis: OnAccount, AutoPay: AutoPayOff, Rank: 1, onBill: (*Rules).graceEnding, runningGrace: true,
+			Message: "text-grace-ending", Name: "text-name-reminder"},
+		{Kind: DueToday, Basis: OnAccount, AutoPay: AutoPayOff, Rank: 2, onBill: (*Rules).dueToday,
+			Message: "text-due-today", fill: (*Rules).fillDueTime, Name: "text-name-reminder"},
+		{Kind: PastDue, Basis: OnAccount, AutoPay: AutoPayOff, Rank: 3, onBill: (*Rules).pastDue,
+			Message: "text-past-due", Name: "text-name-reminder"},
+		{Kind: DueSoon, Basis: OnAccount, AutoPay: AutoPayOff, Rank: 4, onBill: (*Rules).dueSoon,
+			Message: "text-due-soon", fill: (*Rules).fillDueDay, Name: "text-name-reminder"},
+		{Kind: BillReady, Basis: OnAccount, AutoPay: AutoPayOff, Rank: 5, onBill: (*Rules).billReady,
+			Message: "text-bill-ready", fill: (*Rules).fillDueDay, Name: "text-name-bill"},
 
-	CallBack: {Answer: true, Reply: true, Window: 30 * time.Minute}, // policy says how long exactly
+		{Kind: AutoPayUpcoming, Basis: OnAccount, AutoPay: AutoPayOnly, onDraw: (*Rules).autoPayUpcoming,
+			Message: "text-autopay-upcoming", fill: (*Rules).fillDraw, Name: "text-name-autopay"},
+		{Kind: AutoPayFailed, Basis: OnAccount, AutoPay: AutoPayOnly, onDraw: (*Rules).autoPayFailed,
+			Message: "text-autopay-failed", Name: "text-name-autopay"},
 
-	OneTimeCode:   {Answer: true, Reply: true, Window: 10 * time.Minute},
-	CallAck:       {Answer: true, Reply: true, Window: 2 * time.Minute},
-	CallBusy:      {Answer: true, Reply: true, Window: 30 * time.Minute},
-	OptInConfirm:  {Answer: true, Reply: true, Window: time.Hour},
-	OptOutConfirm: {Answer: true, Reply: true, Window: 5 * time.Minute},
-	HelpReply:     {Answer: true, Reply: true, Window: time.Hour},
-	BalanceReply:  {Answer: true, Reply: true, Window: time.Hour},
-	AutoPayReply:  {Answer: true, Reply: true, Window: time.Hour},
-	RealReply:     {Answer: true, Reply: true, Window: time.Hour},
+		{Kind: PaymentReceived, Basis: OnPayment, AnyHour: true, Window: 3 * day, holds: (*Rules).holdsReceived,
+			Message: "text-payment-received", fill: (*Rules).fillReceipt, Name: "text-name-receipt"},
+		// E6 wants it before settlement, the next banking day at the earliest; after 8 hours it becomes a letter.
+		{Kind: TelWrittenNotice, Basis: OnPayment, AnyHour: true, Window: 8 * time.Hour, holds: (*Rules).holdsWrittenNotice,
+			Message: "text-tel-written-notice", fill: (*Rules).fillWrittenNotice, Name: "text-name-debit"},
+		{Kind: PaymentFailed, Basis: OnPayment, AnyHour: true, Window: day, holds: (*Rules).holdsFailed,
+			Message: "text-payment-failed", fill: (*Rules).fillPaymentDay, Name: "text-name-payment"},
+		{Kind: PaymentReturned, Basis: OnPayment, Window: 7 * day, holds: (*Rules).holdsReturned,
+			Message: "text-payment-returned", Name: "text-name-payment"},
+
+		{Kind: OneTimeCode, Basis: OnRequest, AnyHour: true, Window: 10 * time.Minute, Name: "text-name-code"},
+		{Kind: CallBack, Basis: OnRequest, AnyHour: true, Window: 30 * time.Minute}, // policy says how long exactly
+		{Kind: CallAck, Basis: OnRequest, AnyHour: true, Window: 2 * time.Minute, Message: "text-call-ack"},
+		{Kind: CallBusy, Basis: OnRequest, AnyHour: true, Window: 30 * time.Minute, Message: "text-call-busy"},
+		{Kind: OptInConfirm, Basis: OnRequest, AnyHour: true, Window: time.Hour, Message: "text-optin-confirm", fill: (*Rules).fillOptIn},
+		{Kind: OptOutConfirm, Basis: OnRequest, AnyHour: true, Window: 5 * time.Minute, Message: "text-optout-confirm"},
+		{Kind: HelpReply, Basis: OnRequest, AnyHour: true, Window: time.Hour, Message: "text-help-reply", fill: (*Rules).fillHelp},
+		{Kind: BalanceReply, Basis: OnRequest, AnyHour: true, Window: time.Hour, Message: "text-balance-reply"},
+		{Kind: AutoPayReply, Basis: OnRequest, AnyHour: true, Window: time.Hour, Message: "text-autopay-reply"},
+		{Kind: RealReply, Basis: OnRequest, AnyHour: true, Window: time.Hour, Message: "text-real-reply", fill: (*Rules).fillReal},
+	}
 }
 
-// Kinds lists them all.
+// kinds is the table by name. Methods that the table points to read Rules.kinds instead: a reference
+// from there to this variable would be an initialization cycle.
+var kinds = func() map[Kind]*KindSpec {
+	byName := map[Kind]*KindSpec{}
+	for _, s := range kindTable() {
+		byName[s.Kind] = &s
+	}
+	return byName
+}()
+
+// Spec returns the row of a kind; false for a word that is no kind.
+func (k Kind) Spec() (KindSpec, bool) {
+	if s, ok := kinds[k]; ok {
+		return *s, true
+	}
+	return KindSpec{}, false
+}
+
+// capped says whether a kind counts towards the reminders of a month (N3); a word that is no kind does not.
+func (k Kind) capped() bool {
+	s, ok := kinds[k]
+	return ok && s.Rank > 0
+}
+
+// Kinds returns every kind, sorted by name.
 func Kinds() []Kind { return kindsThat(func(KindSpec) bool { return true }) }
 
-// FirstKinds are the kinds that go before reminders: payment and AutoPay texts, answers, and the calls
-// that were asked for (N9).
-func FirstKinds() []Kind { return kindsThat(func(t KindSpec) bool { return !t.Capped }) }
+// FirstKinds returns the kinds that are sent before reminders: payment and AutoPay texts, answers, and
+// the calls that were asked for (N9: payment texts first).
+func FirstKinds() []Kind { return kindsThat(func(s KindSpec) bool { return !s.Capped() }) }
 
-// CappedKinds are the reminders of which a month has only so many.
-func CappedKinds() []Kind { return kindsThat(func(t KindSpec) bool { return t.Capped }) }
+// CappedKinds returns the reminders of which a month has only so many (N3).
+func CappedKinds() []Kind { return kindsThat(KindSpec.Capped) }
 
-// ReminderKinds are the kinds that rest on what accounts owe.
-func ReminderKinds() []Kind { return kindsThat(func(t KindSpec) bool { return t.Reminder }) }
+// ReminderKinds returns the kinds that speak of what accounts owe.
+func ReminderKinds() []Kind { return kindsThat(func(s KindSpec) bool { return s.Basis == OnAccount }) }
 
+// PausableKinds returns the kinds that an operator may hold back: those that nobody has just asked for (N5).
+func PausableKinds() []Kind { return kindsThat(func(s KindSpec) bool { return !s.AnyHour }) }
+
+// NamedKinds returns the kinds that the answer to "is this real?" lists (O10).
+func NamedKinds() []Kind { return kindsThat(func(s KindSpec) bool { return s.Name != "" }) }
+
+// kindsThat returns the kinds whose rows fit, sorted by name.
 func kindsThat(fit func(KindSpec) bool) []Kind {
-	var kinds []Kind
-	for k, t := range traits {
-		if fit(t) {
-			kinds = append(kinds, k)
+	var list []Kind
+	for k, s := range kinds {
+		if fit(*s) {
+			list = append(list, k)
 		}
 	}
-	slices.Sort(kinds)
-	return kinds
-}
-
-// Spec looks a kind up; false for a word that is no kind.
-func (k Kind) Spec() (KindSpec, bool) {
-	t, ok := traits[k]
-	return t, ok
+	slices.Sort(list)
+	return list
 }

@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// A create whose reply was lost is looked for: after each of these times since it left. The carrier
-// needs a while to list it, and its callback may settle it first.
-var lookAfter = []time.Duration{2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
+// lookUpAfter is when a create whose reply was lost is looked up, counted from the create (twilio.md §6).
+// The carrier needs a while to list a text, and its callback may settle the notice first.
+var lookUpAfter = []time.Duration{2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
 
-// A listed text can be ours only if it was created around our create; the carrier's clock and ours
-// differ a little, and a request may lie on the way.
+// A listed text can be ours only if it was created around our create. The carrier's clock and ours differ
+// a little, and a request may be delayed on the way.
 const (
 	createdBefore = 5 * time.Second
 	createdAfter  = 2 * time.Minute
 )
 
-// maxCreates: a create that was looked for in vain may be made once more (N11), and then no more.
+// maxCreates: a create that was looked up in vain may be repeated once (N11: unsure, settle it first).
 const maxCreates = 2
 
-// LookupSpan is how far apart two creates must be for a look-up never to mistake one for the other.
+// LookupSpan is how far apart two creates must be so that a look-up cannot mistake one for the other.
 const LookupSpan = createdBefore + createdAfter
 
-// finding is what a look-up saw.
+// finding is the result of a look-up.
 type finding string
 
 const (
@@ -33,8 +33,9 @@ const (
 	foundMany finding = "ambiguous"
 )
 
-// match picks the text that a claim in doubt has become. Number, exact words, sender and time are
-// all there is: the carrier does not tell our reference. One that may be another notice's is nobody's.
+// match returns the text that a claim in doubt has become. Number, exact words, sender and time are all
+// there is to go by: the carrier does not list our reference. A text that may belong to another notice is
+// given to neither.
 func match(c ClaimedNotice, texts []CarrierText, s Similar) (CarrierText, finding) {
 	var candidates []CarrierText
 	for _, f := range texts {
@@ -51,25 +52,25 @@ func match(c ClaimedNotice, texts []CarrierText, s Similar) (CarrierText, findin
 	return CarrierText{}, foundMany
 }
 
-// aroundCreate: a text whose instant the carrier does not tell may be ours.
+// aroundCreate says whether a text was created around our create; one without an instant may have been.
 func aroundCreate(c ClaimedNotice, created time.Time) bool {
 	return created.IsZero() ||
 		!created.Before(c.TriedAt.Add(-createdBefore)) && !created.After(c.TriedAt.Add(createdAfter))
 }
 
-// look settles a claim in doubt, or puts it off to the next look.
-func (c *Sender) look(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
+// lookUp settles a claim in doubt, or puts it off to the next look-up.
+func (c *Sender) lookUp(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	if claim.Channel == Voice {
-		return nil, c.notRung(ctx, claim)
+		return nil, c.callNotPlaced(ctx, claim)
 	}
 	texts, err := c.texter.FindSMS(ctx, claim.Number, claim.TriedAt.Add(-createdBefore), claim.TriedAt.Add(createdAfter))
 	if err != nil {
-		// Not looked at all: that proves nothing and counts for nothing.
-		c.log.Warn("look-up of a text failed", "notice", claim.ID, "error", sendError(err).Error())
+		// A failed look-up proves nothing and is not counted.
+		c.log.Warn("the carrier did not answer the look-up of a text: it is repeated", "notice", claim.ID, "error", sendError(err).Error())
 		now := c.clock.Now()
 		return nil, c.record(ctx, claim, SendResult{State: Unknown, RetryAt: now.Add(c.backoff(6))}, now)
 	}
-	siblings, err := c.book.SimilarTexts(ctx, claim)
+	siblings, err := c.store.SimilarTexts(ctx, claim)
 	if err != nil {
 		return nil, fmt.Errorf("look up notice: %w", err)
 	}
@@ -79,16 +80,17 @@ func (c *Sender) look(ctx context.Context, claim ClaimedNotice) (*DeliveryReport
 	case foundOne:
 		return accepted(claim, found.SID, found.Status, found.Code, found.Trouble), nil
 	case foundMany:
-		c.log.Error("a text may be either of two notices: neither is sent again", "notice", claim.ID, "kind", string(claim.Kind))
+		c.log.Error("a text may be either of two notices: neither is sent again; compare them with the carrier's list", "notice", claim.ID, "kind", string(claim.Kind))
 		return nil, c.record(ctx, claim, SendResult{State: Unknown, NeedsReview: true, Why: "may be another notice's text"}, now)
 	}
 	return nil, c.record(ctx, claim, notFound(claim, now), now)
 }
 
-// notFound: look again, or after the last look take the create for not accepted.
+// notFound returns what follows a look-up that found nothing: the next look-up, or after the last one a
+// second create, or the end.
 func notFound(claim ClaimedNotice, now time.Time) SendResult {
-	if next := claim.Lookups + 1; next < len(lookAfter) {
-		return SendResult{State: Unknown, LookupMissed: true, RetryAt: claim.TriedAt.Add(lookAfter[next])}
+	if next := claim.Lookups + 1; next < len(lookUpAfter) {
+		return SendResult{State: Unknown, LookupMissed: true, RetryAt: claim.TriedAt.Add(lookUpAfter[next])}
 	}
 	if claim.Creates < maxCreates {
 		return SendResult{State: Planned, LookupMissed: true, RetryAt: now, Why: "not accepted"}
@@ -98,18 +100,18 @@ func notFound(claim ClaimedNotice, now time.Time) SendResult {
 
 // Poller asks the carrier for one text.
 type Poller interface {
-	// FetchSMS gives a text by its SID.
+	// FetchSMS returns a text by its SID.
 	FetchSMS(ctx context.Context, sid string) (CarrierText, error)
 }
 
-// poll asks for a text that the carrier has and of which nothing more was heard: a callback may have
-// been lost. States only move forward, whoever tells of them.
+// poll asks for a text that the carrier has and reports nothing more of: a callback may have been lost.
+// States only move forward, whoever reports them.
 func (c *Sender) poll(ctx context.Context, claim ClaimedNotice) error {
 	text, err := c.opts.Poller.FetchSMS(ctx, claim.SID)
 	now := c.clock.Now()
 	if err != nil {
-		c.log.Warn("a text that nothing is heard of could not be asked for", "notice", claim.ID, "error", sendError(err).Error())
-		return c.putPollOff(ctx, claim, now)
+		c.log.Warn("the carrier did not answer the poll of a text: it is polled again later", "notice", claim.ID, "error", sendError(err).Error())
+		return c.postponePoll(ctx, claim, now)
 	}
 	if state, known := stateOf(text.Status); known && state != claim.State {
 		if _, err := c.deliveries.report(ctx, DeliveryReport{
@@ -118,19 +120,19 @@ func (c *Sender) poll(ctx context.Context, claim ClaimedNotice) error {
 			return err
 		}
 	}
-	return c.putPollOff(ctx, claim, now)
+	return c.postponePoll(ctx, claim, now)
 }
 
-// putPollOff says when to ask again. After the last time the state that we know stays the last word.
-func (c *Sender) putPollOff(ctx context.Context, claim ClaimedNotice, now time.Time) error {
+// postponePoll stores when to poll again. After the last poll the state that we know is final.
+func (c *Sender) postponePoll(ctx context.Context, claim ClaimedNotice, now time.Time) error {
 	var again time.Time
 	if next := claim.Polls + 1; next < len(pollAfter) {
 		again = now.Add(pollAfter[next])
 	} else if claim.State == Accepted {
-		c.log.Warn("the carrier does not say what became of a text", "notice", claim.ID, "kind", string(claim.Kind))
+		c.log.Warn("the carrier never reported what became of a text", "notice", claim.ID, "kind", string(claim.Kind))
 	}
-	if err := c.book.PostponePoll(ctx, claim, again); err != nil {
-		return fmt.Errorf("put a poll off: %w", err)
+	if err := c.store.PostponePoll(ctx, claim, again); err != nil {
+		return fmt.Errorf("postpone a poll: %w", err)
 	}
 	return nil
 }

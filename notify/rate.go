@@ -10,15 +10,15 @@ import (
 	"duebell/billing"
 )
 
-// SendLimits are what our sender and our lines can bear. They are the operator's contract with the
-// carrier and no policy, so that they come as settings. Zero: no limit is known, and none is kept.
+// SendLimits are the limits of our sender number and our lines. They come from the operator's contract with
+// the carrier, so they are settings and no policy. Zero: no limit.
 type SendLimits struct {
 	SegmentsPerSecond float64 `name:"segments-per-second" env:"DUEBELL_SEGMENTS_PER_SECOND" help:"What the sender may send in a second, in segments, over all workers; 0: no limit."`
 	SegmentsPerDay    int     `name:"segments-per-day" env:"DUEBELL_SEGMENTS_PER_DAY" help:"What the sender may send in a day, in segments; 0: no limit."`
 	Lines             int     `name:"lines" env:"DUEBELL_LINES" help:"How many calls the line can hold at once: reminders are paced by those that are free; 0: no pacing."`
 }
 
-// Problems says what is impossible about the limits.
+// Problems returns what is impossible about the limits, one sentence each.
 func (l SendLimits) Problems() []string {
 	var list []string
 	if !(l.SegmentsPerSecond >= 0 && l.SegmentsPerSecond <= 1e6) { // asked this way round, because no comparison with NaN is true
@@ -33,18 +33,18 @@ func (l SendLimits) Problems() []string {
 	return list
 }
 
-// Throttle is what all workers share: who has sent how much lately. Package store/limits keeps it.
+// Throttle is the token bucket that all workers share. Package store/limits keeps it in Redis.
 type Throttle interface {
-	// Reserve asks for room for texts and takes it for as many of them, from the first on, as there is
-	// room for; all in one step.
+	// Reserve takes tokens for as many of the texts, from the first on, as there are tokens for; all in
+	// one step. Tokens of texts that then do not go are lost.
 	Reserve(ctx context.Context, a Reservation) (Grant, error)
 }
 
-// Reservation is some texts that want to leave.
+// Reservation is a request for tokens for some texts.
 type Reservation struct {
 	Sender   string
 	Segments []int // of each
-	First    bool  // no reminders: they may use the last part of what there is, and are not paced
+	First    bool  // not reminders: these may use the last tokens, and are not paced by free lines (N9)
 	Now      time.Time
 
 	SegmentsPerSecond float64 // 0: no limit
@@ -53,44 +53,46 @@ type Reservation struct {
 	Day               string  // the day that SegmentsPerDay counts
 }
 
-// Grant is the answer.
+// Grant is the answer to a Reservation.
 type Grant struct {
-	Granted int           // so many may go
-	Wait    time.Duration // of the next one: when there may be room
-	DayFull bool          // of the next one: not today any more
+	Granted int           // how many may go, from the first on
+	Wait    time.Duration // until there may be tokens for the next one
+	DayFull bool          // the next one cannot go today any more
 }
 
-// Lines tells how many calls there are just now, both ways.
+// Lines counts calls.
 type Lines interface {
+	// CallsInProgress returns how many calls there are at an instant, both ways.
 	CallsInProgress(ctx context.Context, now time.Time) (int, error)
 }
 
-// Pacer decides when a text or call that may go has room to go. Payment and AutoPay texts and answers
-// come before reminders (N9).
+// Pacer limits how fast texts and calls go that the rules have let go. Payment and AutoPay texts and answers
+// go before reminders (N9: payment texts first).
 type Pacer struct {
 	throttle Throttle
 	lines    Lines
 	machine  Clock
 	o        PaceOptions
 
-	mu      sync.Mutex
-	free    int
-	asked   time.Time // when free was counted, by the machine's clock; zero: never
-	askedAt time.Time // and by the domain's, which may be moved
-	handed  int       // calls let go since
+	mu        sync.Mutex
+	free      int       // free lines when last counted
+	counted   time.Time // when that was, by the machine's clock; zero: never
+	countedAt time.Time // and by the domain's, which may be moved
+	dialed    int       // calls let go since
 }
 
 // PaceOptions are a pacer's settings.
 type PaceOptions struct {
 	SendLimits
 	Sender       string  // our number or messaging service
-	CallbackRate float64 // what part of reminders is answered by a call
-	CallSeconds  int     // how long such a call takes
+	CallbackRate float64 // share of reminders that cause a call, 0 to 1
+	CallSeconds  int     // length of such a call
 	Segments     func(body string) int
 	Zone         *time.Location // whose midnight ends the sender's day
 }
 
-// PaceFromPolicy takes from the policy what it says of pacing.
+// PaceFromPolicy returns the settings of a pacer from the limits and the policy. segments counts the
+// segments of a text.
 func PaceFromPolicy(l SendLimits, sender string, segments func(string) int, p billing.Policy, cal *billing.Calendar) PaceOptions {
 	return PaceOptions{
 		SendLimits: l, Sender: sender, CallbackRate: p.CallbackRate, CallSeconds: int(p.CallSeconds.Duration() / time.Second),
@@ -98,18 +100,19 @@ func PaceFromPolicy(l SendLimits, sender string, segments func(string) int, p bi
 	}
 }
 
-// NewPacer puts a pacer together. machine is for counting the free lines anew every few seconds.
+// NewPacer returns a pacer. It counts the free lines again every few seconds of machine's clock.
 func NewPacer(throttle Throttle, lines Lines, machine Clock, o PaceOptions) *Pacer {
 	return &Pacer{throttle: throttle, lines: lines, machine: machine, o: o}
 }
 
 const (
-	recount    = 3 * time.Second  // free lines are counted so often
-	noFreeLine = 5 * time.Second  // how long whoever needs one waits
-	horizon    = 10 * time.Second // a tick puts in line what can leave until the next ticks
+	recount    = 3 * time.Second  // how old a count of free lines may be
+	noFreeLine = 5 * time.Second  // how long a notice waits that needs a free line
+	horizon    = 10 * time.Second // a tick enqueues what can leave in this time
 )
 
-// TextsPerSecond is N9: so many texts a second that the calls they cause find a free line.
+// TextsPerSecond returns how many texts a second may go so that the calls they cause find a free line
+// (N9: free channels / (call-back rate x call length)).
 func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
 	load := callbackRate * float64(callSeconds)
 	if load <= 0 {
@@ -118,30 +121,29 @@ func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
 	return float64(max(free, 0)) / load
 }
 
-// admit makes what may go wait that has no room; the others have taken theirs. It is asked within the
-// transaction that claims the notices, and so asks no database: refresh has done that before.
-func (p *Pacer) admit(ctx context.Context, facts []Facts, verdicts []Decision, now time.Time) error {
+// admit turns the decision to send into a wait where there are no tokens or no line. It runs within the
+// transaction that claims the notices, and so makes no query: refresh has counted the lines before.
+func (p *Pacer) admit(ctx context.Context, facts []Facts, decisions []Decision, now time.Time) error {
 	var first, later []int
 	for i, f := range facts {
-		trait, _ := f.Kind.Spec()
 		switch {
-		case verdicts[i].Action != ActionSend:
+		case decisions[i].Action != ActionSend:
 		case f.Channel == Voice:
-			verdicts[i].putOff(p.admitCall(!trait.Capped), now)
-		case trait.Capped:
+			decisions[i].putOff(p.admitCall(!f.Kind.capped()), now)
+		case f.Kind.capped():
 			later = append(later, i)
 		default:
 			first = append(first, i)
 		}
 	}
-	if err := p.admitTexts(ctx, first, true, verdicts, now); err != nil {
+	if err := p.admitTexts(ctx, first, true, decisions, now); err != nil {
 		return err
 	}
-	return p.admitTexts(ctx, later, false, verdicts, now)
+	return p.admitTexts(ctx, later, false, decisions, now)
 }
 
-// admitTexts asks for the room of those texts once.
-func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, verdicts []Decision, now time.Time) error {
+// admitTexts reserves tokens for the texts with these indexes, in one step.
+func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, decisions []Decision, now time.Time) error {
 	if len(texts) == 0 {
 		return nil
 	}
@@ -149,35 +151,35 @@ func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, verdict
 		Sender: p.o.Sender, First: first, Now: now,
 		SegmentsPerSecond: p.o.SegmentsPerSecond, SegmentsPerDay: p.o.SegmentsPerDay, Day: billing.DateIn(now, p.o.Zone).String(),
 	}
-	room := Grant{Granted: len(texts)}
+	grant := Grant{Granted: len(texts)}
 	paced := p.texts()
 	if !math.IsInf(paced, 1) {
 		a.TextsPerSecond = paced
 	}
 	switch {
 	case paced == 0 && !first:
-		room = Grant{Wait: noFreeLine}
+		grant = Grant{Wait: noFreeLine}
 	case a.SegmentsPerSecond > 0, a.SegmentsPerDay > 0, a.TextsPerSecond > 0:
 		for _, i := range texts {
-			a.Segments = append(a.Segments, p.o.Segments(verdicts[i].Body))
+			a.Segments = append(a.Segments, p.o.Segments(decisions[i].Body))
 		}
 		var err error
-		if room, err = p.throttle.Reserve(ctx, a); err != nil {
-			return fmt.Errorf("ask for room: %w", err)
+		if grant, err = p.throttle.Reserve(ctx, a); err != nil {
+			return fmt.Errorf("reserve room for texts: %w", err)
 		}
 	}
-	wait := max(room.Wait, time.Millisecond)
-	if room.DayFull {
+	wait := max(grant.Wait, time.Millisecond)
+	if grant.DayFull {
 		tomorrow := billing.DateIn(now, p.o.Zone).Add(1)
 		wait = billing.AtIn(tomorrow, 0, p.o.Zone).Sub(now)
 	}
-	for _, i := range texts[room.Granted:] {
-		verdicts[i].putOff(wait, now)
+	for _, i := range texts[grant.Granted:] {
+		decisions[i].putOff(wait, now)
 	}
 	return nil
 }
 
-// texts is how many reminders a second the free lines allow.
+// texts returns how many reminders a second the free lines allow.
 func (p *Pacer) texts() float64 {
 	if p.o.Lines == 0 {
 		return math.Inf(1)
@@ -187,8 +189,8 @@ func (p *Pacer) texts() float64 {
 	return TextsPerSecond(p.free, p.o.CallbackRate, p.o.CallSeconds)
 }
 
-// admitCall lets a call go where a line is free. Reminder calls leave a tenth of the lines to those
-// who call us and to those who asked for a call.
+// admitCall returns how long a call must wait for a line; zero: it may go. Reminder calls leave a tenth of
+// the lines to those who call us and to those who asked for a call.
 func (p *Pacer) admitCall(asked bool) time.Duration {
 	if p.o.Lines == 0 {
 		return 0
@@ -199,14 +201,14 @@ func (p *Pacer) admitCall(asked bool) time.Duration {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.free-p.handed <= spare {
+	if p.free-p.dialed <= spare {
 		return noFreeLine
 	}
-	p.handed++
+	p.dialed++
 	return 0
 }
 
-// refresh counts the free lines: the configured ones without those in use.
+// refresh counts the free lines, unless they were counted a moment ago.
 func (p *Pacer) refresh(ctx context.Context, now time.Time) error {
 	if p.o.Lines == 0 {
 		return nil
@@ -215,19 +217,19 @@ func (p *Pacer) refresh(ctx context.Context, now time.Time) error {
 	defer p.mu.Unlock()
 	machineNow := p.machine.Now()
 	fresh := func(since time.Duration) bool { return since >= 0 && since < recount }
-	if !p.asked.IsZero() && fresh(machineNow.Sub(p.asked)) && fresh(now.Sub(p.askedAt)) {
+	if !p.counted.IsZero() && fresh(machineNow.Sub(p.counted)) && fresh(now.Sub(p.countedAt)) {
 		return nil
 	}
 	used, err := p.lines.CallsInProgress(ctx, now)
 	if err != nil {
 		return fmt.Errorf("count the calls in progress: %w", err)
 	}
-	p.free, p.asked, p.askedAt, p.handed = max(0, p.o.Lines-used), machineNow, now, 0
+	p.free, p.counted, p.countedAt, p.dialed = max(0, p.o.Lines-used), machineNow, now, 0
 	return nil
 }
 
-// batch is how many reminders a tick may put in line: what can leave until the next ticks. More
-// would be looked at in vain, again and again.
+// batch returns how many reminders a tick may enqueue, at most most: what can leave until the next ticks.
+// More would be claimed and put off in vain, again and again.
 func (p *Pacer) batch(most int) int {
 	perSecond := p.texts()
 	if p.o.SegmentsPerSecond > 0 {

@@ -11,27 +11,28 @@ import (
 	"duebell/billing"
 )
 
-// Directory says whether a number has been given to somebody else since an instant.
+// Directory is the reassigned-numbers database.
 type Directory interface {
+	// Reassigned says whether a number has been given to somebody else since an instant.
 	Reassigned(ctx context.Context, number string, since time.Time) (Reassignment, error)
 }
 
-// Reassignment is the directory's answer.
+// Reassignment is the directory's answer on one number.
 type Reassignment string
 
-// The answers. Of a number that the directory does not know nothing is proven.
+// The answers. A number that the directory does not know proves nothing.
 const (
 	NumberReassigned Reassignment = "yes"
 	NumberUnchanged  Reassignment = "no"
 	NumberNotKnown   Reassignment = "no_data"
 )
 
-// NumberStore is the checker's part of the book.
+// NumberStore is what the number check needs of the database.
 type NumberStore interface {
-	// NumbersToCheck are numbers that we text or call and of which nothing was heard since before,
-	// in their order; after is the last one of the page before.
+	// NumbersToCheck returns numbers that we text or call, in order, whose owner was last confirmed before
+	// an instant; after is the last number of the page before.
 	NumbersToCheck(ctx context.Context, after string, before time.Time, most int) ([]KnownNumber, error)
-	// RecordCheck records a look-up, and since when the number is known to be its owner's.
+	// RecordCheck stores a look-up, and since when the number is known to be its owner's.
 	RecordCheck(ctx context.Context, k KnownNumber, at time.Time) error
 }
 
@@ -41,10 +42,10 @@ type KnownNumber struct {
 	Verified time.Time
 }
 
-// NumberChecker looks up whether numbers have changed hands (O5): whoever has one now has agreed to
-// nothing, and a stranger's bill is none of their business.
+// NumberChecker looks up whether numbers have been reassigned (O5: numbers are checked for reassignment).
+// A new owner has consented to nothing, and must not learn of a stranger's bill.
 type NumberChecker struct {
-	book   NumberStore
+	store  NumberStore
 	inbox  *Inbox
 	ask    Directory
 	policy billing.Policy
@@ -52,9 +53,9 @@ type NumberChecker struct {
 	log    *slog.Logger
 }
 
-// NewNumberChecker puts a checker together.
-func NewNumberChecker(book NumberStore, inbox *Inbox, ask Directory, p billing.Policy, clock Clock, log *slog.Logger) *NumberChecker {
-	return &NumberChecker{book: book, inbox: inbox, ask: ask, policy: p, clock: clock, log: log}
+// NewNumberChecker returns a checker that acts through inbox.
+func NewNumberChecker(store NumberStore, inbox *Inbox, ask Directory, p billing.Policy, clock Clock, log *slog.Logger) *NumberChecker {
+	return &NumberChecker{store: store, inbox: inbox, ask: ask, policy: p, clock: clock, log: log}
 }
 
 // CheckCounts counts look-ups by their answer.
@@ -65,14 +66,14 @@ const (
 	checksAtOnce = 4
 )
 
-// Run looks up every number whose last look-up, or its owner's last word, is older than
-// reassigned_check_days. What is not answered is asked again by the next run; a directory that answers
-// nobody ends this one.
+// Run looks up every number whose last look-up, or its owner's last sign of life, is older than
+// reassigned_check_days, and returns counts by answer. The first error ends the run; the next run asks for
+// what is left.
 func (c *NumberChecker) Run(ctx context.Context) (CheckCounts, error) {
 	sum := CheckCounts{}
 	before := c.clock.Now().AddDate(0, 0, -c.policy.ReassignedCheckDays)
 	for after := ""; ; {
-		page, err := c.book.NumbersToCheck(ctx, after, before, checkPage)
+		page, err := c.store.NumbersToCheck(ctx, after, before, checkPage)
 		if err != nil {
 			return sum, fmt.Errorf("numbers to check: %w", err)
 		}
@@ -86,7 +87,7 @@ func (c *NumberChecker) Run(ctx context.Context) (CheckCounts, error) {
 	}
 }
 
-// page looks up some numbers, a few at a time, and stops asking at the first trouble.
+// page looks up some numbers, a few at a time, and stops at the first error.
 func (c *NumberChecker) page(ctx context.Context, page []KnownNumber, sum CheckCounts) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -122,11 +123,12 @@ func (c *NumberChecker) page(ctx context.Context, page []KnownNumber, sum CheckC
 	return errors.Join(append(errs, context.Cause(ctx))...)
 }
 
-// one looks a number up and carries out what the answer means.
+// one looks a number up and carries out what the answer means. A crash in between leaves the check
+// unrecorded: the next run repeats it.
 func (c *NumberChecker) one(ctx context.Context, k KnownNumber) (Reassignment, error) {
 	answer, err := c.ask.Reassigned(ctx, k.Number, k.Verified)
 	if refused := (*SendError)(nil); errors.As(err, &refused) && refused.Kind == SendRefused {
-		answer, err = NumberNotKnown, nil // no number that the directory keeps: not one of the United States
+		answer, err = NumberNotKnown, nil // the directory holds only numbers of the United States
 	}
 	if err != nil {
 		return "", fmt.Errorf("look a number up: %w", err)
@@ -137,24 +139,24 @@ func (c *NumberChecker) one(ctx context.Context, k KnownNumber) (Reassignment, e
 		if err := c.inbox.DetachReassigned(ctx, k.Number); err != nil {
 			return "", err
 		}
-		c.log.Info("a number belongs to somebody else now; it gets no texts and calls any more")
+		c.log.Info("a number belongs to somebody else now: its texts and calls are ended, and an agent has a task")
 	case NumberUnchanged:
 		k.Verified = now
 	}
-	return answer, c.book.RecordCheck(ctx, k, now)
+	return answer, c.store.RecordCheck(ctx, k, now)
 }
 
-// DetachReassigned ends texts and calls to a number that belongs to somebody else now, and takes it from the
-// member (O5). Nobody is told: whoever has it asked for nothing.
+// DetachReassigned ends texts and calls to a number that belongs to somebody else now, and detaches it from
+// the member (O5). No text confirms it: the new owner has asked for nothing.
 func (in *Inbox) DetachReassigned(ctx context.Context, number string) error {
 	now := in.clock.Now()
 	task := in.task("number-reassigned", "", now)
 	task.Detail = "the number ending " + number[max(0, len(number)-4):] + " belongs to somebody else: ask the member for another"
-	err := in.book.ChangeConsent(ctx, number, now, func(NumberFacts) Effect {
+	err := in.store.ChangeConsent(ctx, number, now, func(NumberFacts) Effect {
 		return Effect{Suppress: &Suppression{Number: number, Source: FromReassigned, All: true}, Detach: true, Task: task}
 	})
 	if err != nil {
-		return fmt.Errorf("give a number up: %w", err)
+		return fmt.Errorf("detach a reassigned number: %w", err)
 	}
 	return nil
 }

@@ -8,24 +8,24 @@ import (
 	"duebell/billing"
 )
 
-// The reminders of rules.md §10. Every rule below is a pure function of what an account owes: it gives
-// the window in which its words are true (N6), or nothing. What a number gets of what is true on one
-// day is reminders_choose.go; whether it still holds at the instant of sending, reminders_claim.go.
+// The reminders of rules.md §10. Every rule below is a pure function of what an account owes: it returns
+// the dates on which its words are true (N6: each kind has a window), or nothing. reminders_choose.go
+// chooses among what is true on one day; reminders_claim.go asks again at the instant of sending.
 //
-// Days are those of the business zone (C1), also where a month is counted; only the hours in which a
-// text may go are the recipient's (N4).
+// Days are those of the business zone (C1: one business zone), also where a month is counted; only the
+// hours in which a text may go are the recipient's (N4).
 
-// Recipient is everything that the reminders to one number rest on.
+// Recipient is everything that the reminders to one number depend on.
 type Recipient struct {
 	Number      string
-	Zones       []string // of the members whose number it is; none: not known
+	Zones       []string // IANA names, of the members whose number it is; none: not known
 	Mobile      bool
 	Consent     bool // in force for payment texts
 	OptedOut    bool
-	Unreachable bool
+	Unreachable bool      // no text arrives there (N11)
 	ImportedAt  time.Time // how fresh the bills are (B6); zero: there was no import
 	Accounts    []AccountFacts
-	Prior       []PriorReason // of the last months, but for reasons that were dropped
+	Prior       []PriorReason // of the last months, without reasons that were dropped
 }
 
 // AccountFacts is one account as the reminders see it.
@@ -33,13 +33,12 @@ type AccountFacts struct {
 	Account  billing.Account
 	Language string
 	InFlight bool          // a payment is authorized, or the account frozen, and the outcome not known (L2)
-	Owed     billing.Money // everything billed less everything paid
+	Owed     billing.Money // everything billed less everything paid, in cents
 	Bills    []billing.Bill
-	Older    bool      // Bills holds the newest ones only
+	Older    bool      // Bills holds only the newest ones
 	LastPaid time.Time // when the newest money came in, if any did
 
-	// History, where it is given, is the whole of the account: then Owed and Bills are worked out
-	// from it.
+	// History, where it is present, is the whole account: then Owed and Bills are worked out from it.
 	History *History
 
 	DrawFailedAt  time.Time     // an AutoPay draw came back; zero: none
@@ -53,7 +52,7 @@ type History struct {
 	Entries []billing.Entry
 }
 
-// PriorReason is a reason that a text stands planned for or went for.
+// PriorReason is a reason that already has a notice, planned or sent.
 type PriorReason struct {
 	Notice     int64
 	Kind       Kind
@@ -62,7 +61,7 @@ type PriorReason struct {
 	Coverage   billing.Month
 	Language   string
 	State      State
-	At         time.Time // of the newest create; zero: none left yet
+	At         time.Time // of the newest request to the carrier; zero: none was made yet
 }
 
 // Candidate is a reason to remind, with the window in which its words are true; both ends are in it.
@@ -74,20 +73,20 @@ type Candidate struct {
 	Coverage   billing.Month
 	From       time.Time
 	Until      time.Time
-	DueAt      time.Time // that the words name; zero where they name none
+	DueAt      time.Time // the due instant that the words name; zero where they name none
 	Draw       *Draw     // of autopay_upcoming
 }
 
 // Draw is what a text says of an AutoPay draw.
 type Draw struct {
 	On, StopBy    billing.Date
-	Last4         string
+	Last4         string // of the bank account
 	Amount, Last  billing.Money
 	AmountsAgreed bool
 }
 
-// occasions gives the reasons of an account, now or later, one after another to take.
-func (r *Rules) occasions(o *AccountFacts, now time.Time, take func(Candidate)) {
+// candidates passes the reasons of an account, true now or later, one after another to take.
+func (r *Rules) candidates(o *AccountFacts, now time.Time, take func(Candidate)) {
 	give := func(c Candidate) {
 		if now.After(c.Until) || c.From.After(c.Until) { // a moved deadline may leave no day for it
 			return
@@ -95,46 +94,52 @@ func (r *Rules) occasions(o *AccountFacts, now time.Time, take func(Candidate)) 
 		c.Account, c.Language = o.Account.Number, o.Language
 		take(c)
 	}
-	open := r.unpaid(o)
-	if o.Account.OnAutoPay() { // its own kinds only
-		for _, b := range open {
-			give(r.autoPayUpcoming(o, b))
+	unpaid := r.unpaid(o)
+	if o.Account.OnAutoPay() { // the kinds of AutoPayOnly, and no others
+		if len(unpaid) == 0 {
+			return
 		}
-		if len(open) > 0 && !o.DrawFailedAt.IsZero() {
-			give(r.autoPayFailed(o, open[0]))
+		for _, s := range r.onDraw {
+			for _, c := range s.onDraw(r, o, unpaid) {
+				c.Kind = s.Kind
+				give(c)
+			}
 		}
 		return
 	}
-	for _, b := range open {
-		for _, c := range b.days.reasons {
+	for _, b := range unpaid {
+		for _, c := range b.days.candidates {
 			give(c)
 		}
 	}
-	if b, ok := r.clock(o, open, now); ok && b.days.grace() {
-		give(b.days.ending)
+	if b, ok := r.graceBill(o, unpaid, now); ok {
+		for _, c := range b.days.ofGrace {
+			give(c)
+		}
 	}
 }
 
-// openBill is a bill of which something is missing.
+// openBill is a bill of which something is missing, with its dates.
 type openBill struct {
 	*billing.Bill
 	days *billDays
 }
 
-// billDays are the days in the life of a bill, and what may be said on them.
+// billDays are the dates of a bill, and what may be said on them.
 type billDays struct {
 	dueAt     time.Time
 	due       billing.Date
-	graceEnds time.Time // the due instant itself: no grace (G4)
+	graceEnds time.Time // equal to dueAt: there is no grace (G4)
 
-	coverage billing.Month
-	reasons  []Candidate
-	ending   Candidate // grace_ending, should this bill's grace be the one that runs
+	coverage   billing.Month
+	candidates []Candidate
+	ofGrace    []Candidate // said only if this bill's grace is the one that runs (G6)
 }
 
-func (d *billDays) grace() bool { return d.graceEnds.After(d.dueAt) }
+// hasGrace says whether the bill may still be paid after its due instant without consequences.
+func (d *billDays) hasGrace() bool { return d.graceEnds.After(d.dueAt) }
 
-// billClass is what the days of most bills depend on.
+// billClass is what the dates of most bills depend on. A million bills have a handful of classes.
 type billClass struct {
 	kind     billing.Kind
 	regime   billing.Regime
@@ -142,44 +147,51 @@ type billClass struct {
 	first    bool
 }
 
-// daysOf works the days of a bill out, once for all bills of its class.
+// daysOf returns the dates of a bill. They are worked out once for all bills of a class; a bill with a
+// grace end or a due instant of its own is worked out by itself.
 func (r *Rules) daysOf(a *billing.Account, b *billing.Bill) *billDays {
-	if !b.GraceEndsAt.IsZero() || r.scopes[a.Number] {
+	if !b.GraceEndsAt.IsZero() || r.overridden[a.Number] {
 		return r.workOut(a, b)
 	}
 	class := billClass{a.Kind, a.Regime, b.Coverage, b.FirstBill}
-	if days, ok := r.almanac.Load(class); ok {
+	if days, ok := r.daysByClass.Load(class); ok {
 		return days.(*billDays)
 	}
 	days := r.workOut(a, b)
-	r.almanac.Store(class, days)
+	r.daysByClass.Store(class, days)
 	return days
 }
 
+// workOut computes the dates of one bill, and what each kind may say on them.
 func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
 	month := r.cal.BillMonth(b.Coverage)
 	d := &billDays{coverage: b.Coverage, dueAt: r.cal.DueAt(a.Kind, a.Number, month)}
 	d.due = r.cal.DateOf(d.dueAt)
 	switch {
-	case !b.GraceEndsAt.IsZero() && !b.GraceEndsAt.Before(d.dueAt): // G5: billing's word wins; an outdated one does not (C5)
+	case !b.GraceEndsAt.IsZero() && !b.GraceEndsAt.Before(d.dueAt): // G5: billing's date wins; C5: never before the due instant
 		d.graceEnds = b.GraceEndsAt
-	case b.FirstBill:
+	case b.FirstBill: // G4: a first bill has no grace
 		d.graceEnds = d.dueAt
 	default:
 		d.graceEnds = r.cal.GraceEnds(a.Regime, a.Kind, a.Number, month)
 	}
-	d.reasons = append([]Candidate{r.billReady(d), r.dueToday(d)}, r.dueSoon(d)...)
-	if d.grace() {
-		d.reasons = append(d.reasons, r.pastDue(d))
-		d.ending = r.graceEnding(d)
+	for _, s := range r.onBill {
+		for _, c := range s.onBill(r, d) {
+			c.Kind, c.Coverage = s.Kind, b.Coverage
+			if s.runningGrace {
+				d.ofGrace = append(d.ofGrace, c)
+			} else {
+				d.candidates = append(d.candidates, c)
+			}
+		}
 	}
 	return d
 }
 
 // billReady: bill date to bill date + 4.
-func (r *Rules) billReady(b *billDays) Candidate {
+func (r *Rules) billReady(b *billDays) []Candidate {
 	issued := r.cal.BillDate(r.cal.BillMonth(b.coverage))
-	return r.named(BillReady, b, r.days(issued, issued.Add(4)))
+	return []Candidate{b.naming(r.days(issued, issued.Add(4)))}
 }
 
 // dueSoon: each offset until the day before the next smaller one (10: D-10 to D-4; 3: D-3 to D-2; 1: D-1).
@@ -189,7 +201,7 @@ func (r *Rules) dueSoon(b *billDays) []Candidate {
 	var list []Candidate
 	next := 0
 	for _, days := range slices.Compact(offsets) {
-		c := r.named(DueSoon, b, r.days(b.due.Add(-days), b.due.Add(-next-1)))
+		c := b.naming(r.days(b.due.Add(-days), b.due.Add(-next-1)))
 		c.DaysBefore, next = days, days
 		list = append(list, c)
 	}
@@ -197,79 +209,83 @@ func (r *Rules) dueSoon(b *billDays) []Candidate {
 }
 
 // dueToday: that day before the latest hour, and before a due instant that was moved to an earlier one.
-func (r *Rules) dueToday(b *billDays) Candidate {
-	w := r.days(b.due, b.due)
-	if latest := r.cal.At(b.due, r.policy.DueTodayLatestLocal).Add(-time.Second); latest.Before(w.until) {
-		w.until = latest
+func (r *Rules) dueToday(b *billDays) []Candidate {
+	c := r.days(b.due, b.due)
+	if latest := r.cal.At(b.due, r.policy.DueTodayLatestLocal).Add(-time.Second); latest.Before(c.Until) {
+		c.Until = latest
 	}
-	return r.named(DueToday, b, w)
+	return []Candidate{b.naming(c)}
 }
 
-// pastDue: due + 1 to due + 3.
-func (r *Rules) pastDue(b *billDays) Candidate {
-	return r.unnamed(PastDue, b, r.days(b.due.Add(1), b.due.Add(3)))
+// pastDue: due + 1 to due + 3, where there is a grace.
+func (r *Rules) pastDue(b *billDays) []Candidate {
+	if !b.hasGrace() {
+		return nil
+	}
+	return []Candidate{r.days(b.due.Add(1), b.due.Add(3))}
 }
 
-// graceEnding: end - 3 to end - 1, but not before the bill is past due. It names no date (G7).
-func (r *Rules) graceEnding(b *billDays) Candidate {
+// graceEnding: end - 3 to end - 1, but not before the bill is past due. Its words name no date (G7: a
+// computed grace end is never stated).
+func (r *Rules) graceEnding(b *billDays) []Candidate {
+	if !b.hasGrace() {
+		return nil
+	}
 	ends := r.cal.DateOf(b.graceEnds)
 	first := ends.Add(-r.policy.GraceEndingDays)
 	if first.Before(b.due.Add(1)) {
 		first = b.due.Add(1)
 	}
-	return r.unnamed(GraceEnding, b, r.days(first, ends.Add(-1)))
+	return []Candidate{r.days(first, ends.Add(-1))}
 }
 
 // autoPayUpcoming: as soon as the bill is there, and no later than the notice of a draw must be out
-// (A5). Past that the words could promise a stop that comes too late.
-func (r *Rules) autoPayUpcoming(o *AccountFacts, b openBill) Candidate {
-	draw := r.cal.AutoPayDraw(r.cal.BillMonth(b.Coverage), o.Account.AutoPayDay)
-	stop := r.cal.AutoPayStopBy(draw)
-	last := r.cal.AutoPayNoticeBy(draw)
-	if stop.Before(last) {
-		last = stop
+// (A5) or the draw can still be stopped (A6). Later the words would promise a stop that comes too late.
+func (r *Rules) autoPayUpcoming(o *AccountFacts, unpaid []openBill) []Candidate {
+	list := make([]Candidate, len(unpaid))
+	for i, b := range unpaid {
+		draw := r.cal.AutoPayDraw(r.cal.BillMonth(b.Coverage), o.Account.AutoPayDay)
+		stop := r.cal.AutoPayStopBy(draw)
+		last := r.cal.AutoPayNoticeBy(draw)
+		if stop.Before(last) {
+			last = stop
+		}
+		list[i] = Candidate{Coverage: b.Coverage, Until: r.endOf(last), Draw: &Draw{
+			On: draw, StopBy: stop, Last4: o.Account.AutoPayLast4, Amount: o.Owed, Last: o.LastDrawn, AmountsAgreed: o.AmountsAgreed,
+		}}
 	}
-	c := r.unnamed(AutoPayUpcoming, b.days, window{until: r.lastOf(last)})
-	c.Draw = &Draw{
-		On: draw, StopBy: stop, Last4: o.Account.AutoPayLast4, Amount: o.Owed, Last: o.LastDrawn, AmountsAgreed: o.AmountsAgreed,
+	return list
+}
+
+// autoPayFailed: from the failure on, a week. It speaks of the oldest unpaid bill.
+func (r *Rules) autoPayFailed(o *AccountFacts, unpaid []openBill) []Candidate {
+	if o.DrawFailedAt.IsZero() {
+		return nil
 	}
-	return c
+	return []Candidate{{Coverage: unpaid[0].Coverage, From: o.DrawFailedAt, Until: o.DrawFailedAt.Add(7 * 24 * time.Hour)}}
 }
 
-// autoPayFailed: from the failure on, a week.
-func (r *Rules) autoPayFailed(o *AccountFacts, b openBill) Candidate {
-	return r.unnamed(AutoPayFailed, b.days, window{o.DrawFailedAt, o.DrawFailedAt.Add(traits[AutoPayFailed].Window)})
+// days returns a candidate whose window is whole local days, both in it.
+func (r *Rules) days(first, last billing.Date) Candidate {
+	return Candidate{From: r.cal.StartOfDay(first), Until: r.endOf(last)}
 }
 
-// window is a stretch of time; both ends are in it.
-type window struct{ from, until time.Time }
-
-// days is the window of whole local days.
-func (r *Rules) days(first, last billing.Date) window {
-	return window{r.cal.StartOfDay(first), r.lastOf(last)}
-}
-
-// lastOf is the last second of a day.
-func (r *Rules) lastOf(d billing.Date) time.Time {
+// endOf returns the last second of a local day: deadlines are counted in whole seconds.
+func (r *Rules) endOf(d billing.Date) time.Time {
 	return r.cal.StartOfDay(d.Add(1)).Add(-time.Second)
 }
 
-// named is an occasion whose words name the due instant: after it they are untrue.
-func (r *Rules) named(k Kind, b *billDays, w window) Candidate {
-	if w.until.After(b.dueAt) {
-		w.until = b.dueAt
+// naming returns the candidate as one whose words name the bill's due instant: after it they are untrue.
+func (d *billDays) naming(c Candidate) Candidate {
+	if c.Until.After(d.dueAt) {
+		c.Until = d.dueAt
 	}
-	c := r.unnamed(k, b, w)
-	c.DueAt = b.dueAt
+	c.DueAt = d.dueAt
 	return c
 }
 
-func (r *Rules) unnamed(k Kind, b *billDays, w window) Candidate {
-	return Candidate{Kind: k, Coverage: b.coverage, From: w.from, Until: w.until}
-}
-
-// read fills in from the history, where there is one, what the rules look at.
-func (o *AccountFacts) read(now time.Time, cal *billing.Calendar) *AccountFacts {
+// withHistory returns the account with Owed and Bills taken from its history, where there is one.
+func (o *AccountFacts) withHistory(now time.Time, cal *billing.Calendar) *AccountFacts {
 	if o.History == nil {
 		return o
 	}
@@ -279,7 +295,7 @@ func (o *AccountFacts) read(now time.Time, cal *billing.Calendar) *AccountFacts 
 	return &whole
 }
 
-// newest are the highest revisions, oldest month first (B5).
+// newest returns the highest revision of each month, oldest month first (B5: it replaces earlier ones).
 func newest(bills []billing.Bill) []billing.Bill {
 	list := slices.Clone(bills)
 	slices.SortFunc(list, func(a, b billing.Bill) int {
@@ -288,8 +304,8 @@ func newest(bills []billing.Bill) []billing.Bill {
 	return slices.CompactFunc(list, func(a, b billing.Bill) bool { return a.Coverage == b.Coverage })
 }
 
-// unpaid are the bills of which more than the tolerance is missing, oldest first. Money is applied to
-// the oldest bill first (B7), so what is owed lies at the newest end.
+// unpaid returns the bills of which more than the tolerance is missing, oldest first. Money is applied
+// to the oldest bill first (B7), so what is owed lies at the newest end.
 func (r *Rules) unpaid(o *AccountFacts) []openBill {
 	rest := o.Owed
 	open := make([]openBill, 0, 2)
@@ -311,9 +327,9 @@ func (r *Rules) openBill(a *billing.Account, b *billing.Bill) openBill {
 	return openBill{b, r.daysOf(a, b)}
 }
 
-// clock is the bill whose grace runs, or will run once it is past due (G6): the oldest unpaid one,
-// or the older one that the history tells of.
-func (r *Rules) clock(o *AccountFacts, open []openBill, now time.Time) (openBill, bool) {
+// graceBill returns the bill whose grace runs, or will run once it is past due (G6): the oldest unpaid
+// one, or the older one that the history shows.
+func (r *Rules) graceBill(o *AccountFacts, unpaid []openBill, now time.Time) (openBill, bool) {
 	if o.History != nil {
 		s := billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, r.cal)
 		if s.Clock == nil {
@@ -321,8 +337,8 @@ func (r *Rules) clock(o *AccountFacts, open []openBill, now time.Time) (openBill
 		}
 		return r.openBill(&o.Account, s.Clock), true
 	}
-	if len(open) == 0 {
+	if len(unpaid) == 0 {
 		return openBill{}, false
 	}
-	return open[0], true
+	return unpaid[0], true
 }

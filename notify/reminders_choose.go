@@ -28,13 +28,13 @@ type Reminder struct {
 	Number    string
 	Language  string
 	Kind      Kind
-	Cause     string // names the one thing that kinds without a cap speak of
+	Cause     string // identifies the one draw that kinds without a cap speak of
 	Reasons   []Candidate
 	NotBefore time.Time // when it may go: inside its window and the recipient's hours
 	NotAfter  time.Time
 }
 
-// Withheld says why an account gets nothing; with a kind, why not this one.
+// Withheld says why an account gets no reminder; with a Kind, why not this one.
 type Withheld struct {
 	Account    string
 	Kind       Kind
@@ -42,34 +42,34 @@ type Withheld struct {
 	Why        string
 }
 
-// Reminders says what is to be planned for a number, and of every account why it gets nothing.
-func (r *Rules) Reminders(h Recipient, now time.Time) (send []Reminder, held []Withheld) {
+// Reminders returns what is to be planned for a number, and for every account why it gets nothing.
+func (r *Rules) Reminders(to Recipient, now time.Time) (send []Reminder, held []Withheld) {
 	at := r.dayAt(now)
 	at.explain = true
-	return r.remindOn(at, &h)
+	return r.remindersOn(at, &to)
 }
 
-// remindOn is Remind for one of many households on a day.
-func (r *Rules) remindOn(at *day, h *Recipient) (send []Reminder, held []Withheld) {
-	if why := r.barred(h, at.now); why != "" {
+// remindersOn is Reminders for one of many recipients on a day.
+func (r *Rules) remindersOn(at *day, to *Recipient) (send []Reminder, held []Withheld) {
+	if why := r.noReminders(to, at.now); why != "" {
 		v := view{day: at}
-		for i := range h.Accounts {
-			v.hold(h.Accounts[i].Account.Number, nil, why)
+		for i := range to.Accounts {
+			v.hold(to.Accounts[i].Account.Number, nil, why)
 		}
 		return nil, v.held
 	}
-	v := r.look(h, at)
+	v := r.viewOf(to, at)
 	for _, t := range v.texts() {
 		if why := r.holdBack(v, t); why != "" {
 			v.hold("", t.reasons, why)
 			continue
 		}
-		made, ok := r.reminder(h, t, v.fresh(t), at)
+		made, ok := r.reminder(to, t, v.fresh(t), at)
 		if !ok {
 			v.hold("", t.reasons, WhyNoHours)
 			continue
 		}
-		if t.capped() {
+		if t.kind.capped() {
 			v.chosen = append(v.chosen, t)
 		}
 		if len(made.Reasons) == 0 {
@@ -81,7 +81,7 @@ func (r *Rules) remindOn(at *day, h *Recipient) (send []Reminder, held []Withhel
 	return send, v.held
 }
 
-// hold notes why an account gets nothing, or why reasons are held back, for whoever wants to know.
+// hold notes why an account gets nothing, or why reasons are held back, for the preview.
 func (v *view) hold(account string, list []Candidate, why string) {
 	if !v.explain {
 		return
@@ -94,36 +94,36 @@ func (v *view) hold(account string, list []Candidate, why string) {
 	}
 }
 
-// barred says why nothing goes to a number, whatever is owed; empty when something may.
-func (r *Rules) barred(h *Recipient, now time.Time) string {
+// noReminders returns why this number may get no reminder, whatever is owed, or "".
+func (r *Rules) noReminders(to *Recipient, now time.Time) string {
 	switch {
-	case r.stale(h.ImportedAt, now):
+	case r.stale(to.ImportedAt, now):
 		return WhyStale
-	case h.Unreachable:
+	case to.Unreachable:
 		return WhyUnreachable
-	case h.OptedOut:
+	case to.OptedOut:
 		return WhyOptedOut
-	case !h.Consent && !h.Mobile:
+	case !to.Consent && !to.Mobile:
 		return WhyLandline
-	case !h.Consent:
+	case !to.Consent:
 		return WhyNoConsent
 	}
 	return ""
 }
 
-// stale: nobody is reminded of a balance that may be wrong by now (B6).
+// stale says whether the import is too old: nobody is reminded of a balance that may be wrong by now (B6).
 func (r *Rules) stale(importedAt, now time.Time) bool {
 	return importedAt.IsZero() || now.Sub(importedAt) > r.policy.ImportMaxAgeHours.Duration()
 }
 
-// silent says why no reminder about an account is true, whatever the day; empty when one may be.
-func (r *Rules) silent(o *AccountFacts) string {
+// whySilent returns why no reminder about an account is true on any day, or "".
+func (r *Rules) whySilent(o *AccountFacts) string {
 	switch {
 	case o.Account.Status == billing.StatusTerminated:
 		return WhyTerminated
 	case o.Account.Status != billing.StatusActive:
 		return WhyBlocked
-	case o.Owed <= r.policy.PaidToleranceCents: // zero, within the tolerance, or a credit (B9)
+	case o.Owed <= r.policy.PaidToleranceCents: // zero, within the tolerance, or a credit (B9: no reminder)
 		return WhyNothingOwed
 	case o.InFlight: // counts as paid (L2)
 		return WhyInFlight
@@ -131,67 +131,67 @@ func (r *Rules) silent(o *AccountFacts) string {
 	return ""
 }
 
-// view is what is true of a number at an instant, and what was said to it.
+// view is what is true of a number at an instant, and what went to it before.
 type view struct {
 	*day
-	rules   *Rules
-	said    []PriorReason
-	open    []Candidate   // words that are true now and have not gone
-	ahead   []coming      // capped ones of this month that have not gone: open, or still to come if unpaid
-	gone    int           // capped texts that went this month (N3)
-	today   []PriorReason // of those, today's
-	chosen  []text        // capped ones that this look lets go
-	held    []Withheld
-	silence map[string]string // why nothing about an account is true
+	rules    *Rules
+	prior    []PriorReason
+	open     []Candidate   // words that are true now and have not gone
+	pending  []pendingText // capped texts of this month that have not gone: open, or true later if nothing is paid
+	sent     int           // capped texts that went this month (N3)
+	today    []PriorReason // of those, today's
+	chosen   []text        // capped texts that this run lets go
+	held     []Withheld
+	silenced map[string]string // why nothing about an account is true
 }
 
-// coming is a text that has still to go, as far as one must tell it from others.
-type coming struct {
+// pendingText identifies a text that is still due this month.
+type pendingText struct {
 	kind     Kind
 	days     int
 	from     int64
 	language string
 }
 
-// look gathers what is true of a number now and later this month.
-func (r *Rules) look(h *Recipient, at *day) *view {
-	v := &view{day: at, rules: r, said: h.Prior}
-	for i := range h.Accounts {
-		o := h.Accounts[i].read(at.now, r.cal)
-		if why := r.silent(o); why != "" {
-			if v.silence == nil {
-				v.silence = map[string]string{}
+// viewOf returns what is true of a number now and later this month.
+func (r *Rules) viewOf(to *Recipient, at *day) *view {
+	v := &view{day: at, rules: r, prior: to.Prior}
+	for i := range to.Accounts {
+		o := to.Accounts[i].withHistory(at.now, r.cal)
+		if why := r.whySilent(o); why != "" {
+			if v.silenced == nil {
+				v.silenced = map[string]string{}
 			}
-			v.silence[o.Account.Number] = why
+			v.silenced[o.Account.Number] = why
 			v.hold(o.Account.Number, nil, why)
 			continue
 		}
 		before := len(v.open)
-		r.occasions(o, at.now, v.place)
+		r.candidates(o, at.now, v.add)
 		if len(v.open) == before && v.explain {
 			v.hold(o.Account.Number, nil, v.whyNothing(o))
 		}
 	}
-	v.countGone()
+	v.countSent()
 	return v
 }
 
-// place sorts an occasion into what is open and what is still to come.
-func (v *view) place(c Candidate) {
+// add sorts a candidate into what is open and what is still pending this month.
+func (v *view) add(c Candidate) {
 	if state := v.state(c); state != "" && state != Planned {
 		return
 	}
 	if !c.From.After(v.now) {
 		v.open = append(v.open, c)
 	}
-	if traits[c.Kind].Capped && !c.From.After(v.monthEnds) {
-		v.ahead = append(v.ahead, coming{c.Kind, c.DaysBefore, c.From.Unix(), c.Language})
+	if c.Kind.capped() && !c.From.After(v.monthEnds) {
+		v.pending = append(v.pending, pendingText{c.Kind, c.DaysBefore, c.From.Unix(), c.Language})
 	}
 }
 
-// whyNothing is why an account that owes has no open reason.
+// whyNothing returns why an account that owes has no open reason.
 func (v *view) whyNothing(o *AccountFacts) string {
-	for _, s := range v.said {
+	for _, s := range v.prior {
 		if s.Account == o.Account.Number && !s.At.IsZero() && v.rules.cal.DateOf(s.At) == v.date {
 			return WhyAlreadySent
 		}
@@ -202,9 +202,9 @@ func (v *view) whyNothing(o *AccountFacts) string {
 	return WhyNotNow
 }
 
-// state is where the text of an occasion is; empty: none was planned.
+// state returns the state of the notice of a candidate; empty: none was planned.
 func (v *view) state(c Candidate) State {
-	for _, s := range v.said {
+	for _, s := range v.prior {
 		if s.Kind == c.Kind && s.DaysBefore == c.DaysBefore && s.Account == c.Account && s.Coverage == c.Coverage {
 			return s.State
 		}
@@ -212,15 +212,15 @@ func (v *view) state(c Candidate) State {
 	return ""
 }
 
-// countGone counts the capped texts of this month, each on the day on which it went (N3).
-func (v *view) countGone() {
-	if len(v.said) == 0 {
+// countSent counts the capped texts of this month, each on the day on which it went (N3: late sending
+// counts on its own day).
+func (v *view) countSent() {
+	if len(v.prior) == 0 {
 		return
 	}
-	seen := map[int64]bool{}
-	for _, s := range v.said {
-		trait, _ := s.Kind.Spec()
-		if !trait.Capped || !s.State.wentOut() || s.At.IsZero() || seen[s.Notice] {
+	seen := map[int64]bool{} // a notice with several reasons is one text
+	for _, s := range v.prior {
+		if !s.Kind.capped() || !s.State.wentOut() || s.At.IsZero() || seen[s.Notice] {
 			continue
 		}
 		day := v.rules.cal.DateOf(s.At)
@@ -228,7 +228,7 @@ func (v *view) countGone() {
 			continue
 		}
 		seen[s.Notice] = true
-		v.gone++
+		v.sent++
 		if day == v.date {
 			v.today = append(v.today, s)
 		}
@@ -248,41 +248,38 @@ func (s State) wentOut() bool {
 type text struct {
 	kind     Kind
 	days     int
-	dueAt    int64
+	dueAt    int64 // Unix seconds
 	language string
 	cause    string
 	reasons  []Candidate
 }
 
-func (t text) capped() bool {
-	trait, _ := t.kind.Spec()
-	return trait.Capped
-}
-
 // same says whether two texts say the same, be it in two languages.
 func (t text) same(kind Kind, days int) bool { return t.kind == kind && t.days == days }
 
+// textOf returns the text that a candidate asks for, still without reasons.
 func textOf(c Candidate) text {
 	t := text{kind: c.Kind, days: c.DaysBefore, language: c.Language}
 	if !c.DueAt.IsZero() {
 		t.dueAt = c.DueAt.Unix()
 	}
-	if !t.capped() { // N1: one notice for each draw
+	if !c.Kind.capped() { // N1: one notice for each draw
 		t.cause = string(c.Kind) + " " + c.Account + " " + c.Coverage.String()
 	}
 	return t
 }
 
-func (t text) says(o text) bool {
+// equals says whether one notice can carry both texts.
+func (t text) equals(o text) bool {
 	return t.same(o.kind, o.days) && t.dueAt == o.dueAt && t.language == o.language && t.cause == o.cause
 }
 
-// texts are the texts that the open reasons make, the most important first.
+// texts returns the texts that the open reasons make, the most important first.
 func (v *view) texts() []text {
 	var list []text
 	for _, c := range v.open {
 		t := textOf(c)
-		at := slices.IndexFunc(list, t.says)
+		at := slices.IndexFunc(list, t.equals)
 		if at < 0 {
 			at, list = len(list), append(list, t)
 		}
@@ -298,32 +295,25 @@ func (v *view) texts() []text {
 	return list
 }
 
-// rank is N3's priority, 0 the highest: grace_ending, due_today, past_due, due_soon 3, 10, 1,
-// bill_ready. The day before comes behind the other offsets: due_today follows it the next morning.
+// rank returns a kind's priority with its offset, the smallest first; below zero for kinds without a cap
+// (N3: due_soon 3, 10, 1). The day before comes behind the other offsets: due_today follows it the next
+// morning.
 func (r *Rules) rank(k Kind, days int) int {
-	const offsets = 1000 // more than any policy has days
-	switch k {
-	case GraceEnding:
-		return 0
-	case DueToday:
-		return 1
-	case PastDue:
-		return 2
-	case DueSoon:
-		if days <= 1 {
-			days = offsets
-		}
-		return 3 + days
-	case BillReady:
-		return 3 + offsets + 1
+	const offsets = 1000 // more days than any policy has
+	spec, ok := r.kinds[k]
+	if !ok || spec.Rank == 0 {
+		return -1
 	}
-	return -1 // no cap, no rank
+	if days == 1 {
+		days = offsets - 1
+	}
+	return spec.Rank*offsets + days
 }
 
-// holdBack says why a text does not go now although its words are true; empty: it goes. Of one day's
+// holdBack returns why a text does not go now although its words are true, or "" (N3). Of one day's
 // kinds only the highest goes, and only if that leaves enough of the month for what is more important.
 func (r *Rules) holdBack(v *view, t text) string {
-	if !t.capped() {
+	if !t.kind.capped() {
 		return ""
 	}
 	for _, s := range v.today {
@@ -336,42 +326,41 @@ func (r *Rules) holdBack(v *view, t text) string {
 			return WhyOutranked
 		}
 	}
-	if v.gone+len(v.chosen)+r.moreImportant(v, t) >= r.policy.ReminderCapPerMonth {
+	if v.sent+len(v.chosen)+r.moreImportant(v, t) >= r.policy.ReminderCapPerMonth {
 		return WhyCap
 	}
 	return ""
 }
 
-// moreImportant counts the texts above t in priority that are still to come this month if nothing is
-// paid.
+// moreImportant counts the texts above t in priority that are still due this month if nothing is paid.
 func (r *Rules) moreImportant(v *view, t text) int {
 	n := 0
-	for i, c := range v.ahead {
-		if r.rank(c.kind, c.days) < r.rank(t.kind, t.days) && !slices.Contains(v.ahead[:i], c) {
+	for i, c := range v.pending {
+		if r.rank(c.kind, c.days) < r.rank(t.kind, t.days) && !slices.Contains(v.pending[:i], c) {
 			n++
 		}
 	}
 	return n
 }
 
-// fresh are the reasons of a text that no text stands planned for.
+// fresh returns the reasons of a text that have no planned notice yet.
 func (v *view) fresh(t text) []Candidate {
-	if len(v.said) == 0 {
+	if len(v.prior) == 0 {
 		return t.reasons
 	}
 	planned := func(c Candidate) bool { return v.state(c) == Planned }
 	return slices.DeleteFunc(slices.Clone(t.reasons), planned)
 }
 
-// reminder is the text as it is to be planned, for these of its reasons; false when no sending hours
-// are left in its window.
-func (r *Rules) reminder(h *Recipient, t text, fresh []Candidate, at *day) (Reminder, bool) {
-	m := Reminder{Number: h.Number, Language: t.language, Kind: t.kind, Cause: t.cause, Reasons: fresh}
+// reminder returns the text as it is to be planned, for these of its reasons; false when no sending
+// hours are left in its window.
+func (r *Rules) reminder(to *Recipient, t text, fresh []Candidate, at *day) (Reminder, bool) {
+	m := Reminder{Number: to.Number, Language: t.language, Kind: t.kind, Cause: t.cause, Reasons: fresh}
 	for _, c := range t.reasons {
 		if c.Until.After(m.NotAfter) {
 			m.NotAfter = c.Until
 		}
 	}
-	m.NotBefore = r.opening(h, at)
+	m.NotBefore = r.opening(to, at)
 	return m, !m.NotBefore.IsZero() && !m.NotBefore.After(m.NotAfter)
 }

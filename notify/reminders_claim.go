@@ -1,46 +1,43 @@
 package notify
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
-// decideReminder looks at a planned reminder once more, in the transaction that claims it (N2): what was
-// true when it was planned may be paid, moved, outranked or used up by now.
-func (r *Rules) decideReminder(f Facts, trait KindSpec, now time.Time) (Decision, error) {
-	var h Recipient
+// decideReminder checks a planned reminder again, in the transaction that claims it (N2): what was true
+// when it was planned may be paid, moved, outranked or used up by now.
+func (r *Rules) decideReminder(f Facts, spec KindSpec, now time.Time) (Decision, error) {
+	var to Recipient
 	if f.Recipient != nil {
-		h = *f.Recipient
+		to = *f.Recipient
 	}
-	if r.stale(h.ImportedAt, now) {
-		return drop(WhyStale), nil // planned again as soon as there is a fresh one
+	if r.stale(to.ImportedAt, now) {
+		return drop(WhyStale), nil // planned again as soon as there is a fresh import
 	}
-	view := r.look(&h, r.dayAt(now))
-	t, untrue := view.stillTrue(f)
+	view := r.viewOf(&to, r.dayAt(now))
+	t, dropped := view.stillTrue(f)
 	if len(t.reasons) == 0 {
-		return Decision{Action: ActionDrop, Why: whyNone(untrue), Dropped: untrue}, nil
+		return Decision{Action: ActionDrop, Why: whyNone(dropped), Dropped: dropped}, nil
 	}
-	v, err := r.inTurn(view, f, t, trait)
+	v, err := r.withinCap(view, f, t, spec)
 	if err == nil && v.Action == ActionSend {
-		v, err = r.window(f, now)
+		v, err = r.withinHours(f, now)
 	}
-	if err == nil && v.Action == ActionSend && f.Channel != Voice { // what is said is the conversation's
-		v.Body, err = r.remind(f, t.reasons[0])
+	if err == nil && v.Action == ActionSend && f.Channel != Voice { // the words of a call are the conversation's
+		v.Body, err = r.reminderText(f, t.reasons[0], now)
 	}
-	v.Dropped = untrue
+	v.Dropped = dropped
 	return v, err
 }
 
-// stillTrue is the text as far as its reasons are open now, and the reasons that are not. A text names
+// stillTrue returns the text with the reasons that are true now, and the reasons that are not. A text names
 // one due instant: a reason whose deadline has moved apart from the first one's is planned anew.
-func (v *view) stillTrue(f Facts) (t text, untrue []DroppedReason) {
+func (v *view) stillTrue(f Facts) (t text, dropped []DroppedReason) {
 	for _, reason := range f.Reasons {
 		c, ok := v.find(f.Kind, reason)
 		switch {
 		case !ok:
-			untrue = append(untrue, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: v.whyNot(f.Kind, reason)})
+			dropped = append(dropped, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: v.whyNot(f.Kind, reason)})
 		case len(t.reasons) > 0 && !t.gathers(textOf(c)):
-			untrue = append(untrue, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: WhyNotNow})
+			dropped = append(dropped, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: WhyNotNow})
 		default:
 			if len(t.reasons) == 0 {
 				t = textOf(c)
@@ -48,16 +45,17 @@ func (v *view) stillTrue(f Facts) (t text, untrue []DroppedReason) {
 			t.reasons = append(t.reasons, c)
 		}
 	}
-	return t, untrue
+	return t, dropped
 }
 
-// gathers is says for a text whose language was decided when it was planned.
+// gathers says whether two texts say the same. The language does not count: it was decided when the
+// notice was planned.
 func (t text) gathers(o text) bool {
 	o.language = t.language
-	return t.says(o)
+	return t.equals(o)
 }
 
-// find is the occasion of a planned reason, if its words are true now.
+// find returns the candidate of a planned reason, if its words are true now.
 func (v *view) find(k Kind, reason Reason) (Candidate, bool) {
 	for _, c := range v.open {
 		if c.Kind == k && c.DaysBefore == reason.DaysBefore && c.Account == reason.Account && c.Coverage == reason.Coverage {
@@ -67,11 +65,12 @@ func (v *view) find(k Kind, reason Reason) (Candidate, bool) {
 	return Candidate{}, false
 }
 
+// whyNot returns why a planned reason is not true now.
 func (v *view) whyNot(k Kind, reason Reason) string {
-	if why := v.silence[reason.Account]; why != "" {
+	if why := v.silenced[reason.Account]; why != "" {
 		return why
 	}
-	for _, s := range v.said {
+	for _, s := range v.prior {
 		if s.Account == reason.Account && s.Coverage == reason.Coverage && s.Kind == k {
 			return WhyNotNow
 		}
@@ -79,15 +78,15 @@ func (v *view) whyNot(k Kind, reason Reason) string {
 	return WhyNoReason // the number is not this account's any more
 }
 
-// inTurn holds N3 at the instant of sending: one reminder a day, the most important one, and never
+// withinCap holds N3 at the instant of sending: one reminder a day, the most important one, and never
 // more than the month's. The others wait in their windows.
-func (r *Rules) inTurn(v *view, f Facts, t text, trait KindSpec) (Decision, error) {
-	if !trait.Capped {
+func (r *Rules) withinCap(v *view, f Facts, t text, spec KindSpec) (Decision, error) {
+	if !spec.Capped() {
 		return Decision{Action: ActionSend}, nil
 	}
 	why := r.holdBack(v, t)
 	for _, c := range v.open {
-		if o := textOf(c); why == "" && o.capped() && r.rank(o.kind, o.days) < r.rank(t.kind, t.days) {
+		if o := textOf(c); why == "" && o.kind.capped() && r.rank(o.kind, o.days) < r.rank(t.kind, t.days) {
 			why = WhyOutranked
 		}
 	}
@@ -100,7 +99,7 @@ func (r *Rules) inTurn(v *view, f Facts, t text, trait KindSpec) (Decision, erro
 	return drop(why), nil
 }
 
-// tomorrow puts a text off to the next day's hours, if its window reaches so far.
+// tomorrow puts a text off to the next day's hours, if its window reaches so far, and else drops it.
 func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Decision, error) {
 	zones, err := r.zones(f)
 	if err != nil {
@@ -115,30 +114,23 @@ func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Decision, error)
 	return drop(why), nil
 }
 
-// sameWords is what the words of a reminder depend on, but for those of a draw.
+// sameWords is what the words of a reminder depend on, those of a draw excepted.
 type sameWords struct {
 	kind     Kind
 	language string
 	dueAt    int64
 }
 
-// remind writes a reminder's text. No amount unless the member agreed to it (N7), no date of grace (G7).
-// Words that a hundred thousand get are put together once.
-func (r *Rules) remind(f Facts, c Candidate) (string, error) {
+// reminderText returns a reminder's text: no amount unless the member agreed to it (N7), no date of
+// grace (G7). Words that a hundred thousand members get are put together once.
+func (r *Rules) reminderText(f Facts, c Candidate, now time.Time) (string, error) {
 	same := sameWords{c.Kind, f.Language, textOf(c).dueAt}
-	if body, ok := r.written.Load(same); ok && c.Draw == nil {
+	if body, ok := r.texts.Load(same); ok && c.Draw == nil {
 		return body.(string), nil
 	}
-	key, args, err := r.reminderMessage(f, c)
-	if err != nil {
-		return "", fmt.Errorf("words of %s: %w", f.Kind, err)
+	body, err := r.compose(f, c, now)
+	if err == nil && c.Draw == nil {
+		r.texts.Store(same, body)
 	}
-	body, err := r.words.Text(f.Language, key, args)
-	if err != nil {
-		return "", fmt.Errorf("words of %s: %w", f.Kind, err)
-	}
-	if c.Draw == nil {
-		r.written.Store(same, body)
-	}
-	return body, nil
+	return body, err
 }

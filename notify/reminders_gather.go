@@ -8,61 +8,62 @@ import (
 	"duebell/billing"
 )
 
-// Pages are read so that a million accounts cost little: sums for everybody; what was said, and whole
-// histories, only where the rules may need them.
+// Pages are read so that a million accounts cost little: sums for everybody; earlier notices and whole
+// histories only where the rules may need them.
 
-// recentMonths is how far back the bills of a page go: further than any grace reaches (G3).
+// recentMonths is how many months of bills a page reads: further back than any grace reaches (G3).
 const recentMonths = 4
 
-// saidMonths is how far back a page looks for what was said of a bill.
-const saidMonths = 13
+// priorMonths is how many months of bills a page looks back for notices of theirs.
+const priorMonths = 13
 
-// gather reads the households of a page with all that the rules look at; without everyone only those
-// for which something is true now.
+// gather returns the recipients of a page with all that the rules look at; unless everyone is asked for,
+// only those for which something may be true now.
 func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.Time, everyone bool) ([]Recipient, error) {
 	month := billing.MonthOf(r.cal.DateOf(now))
-	households, err := page.Recipients(ctx, r.cal.CoverageMonth(month).Add(-recentMonths), everyone)
+	recipients, err := page.Recipients(ctx, r.cal.CoverageMonth(month).Add(-recentMonths), everyone)
 	if err != nil {
 		return nil, err
 	}
-	for i := range households {
-		households[i].ImportedAt = importedAt
+	for i := range recipients {
+		recipients[i].ImportedAt = importedAt
 	}
 	if !everyone {
-		households = slices.DeleteFunc(households, func(h Recipient) bool { return !r.mayRemind(&h, now) })
+		recipients = slices.DeleteFunc(recipients, func(to Recipient) bool { return !r.mayRemind(&to, now) })
 	}
-	if len(households) == 0 {
+	if len(recipients) == 0 {
 		return nil, nil
 	}
-	numbers := make([]string, len(households))
-	for i, h := range households {
-		numbers[i] = h.Number
+	numbers := make([]string, len(recipients))
+	for i, to := range recipients {
+		numbers[i] = to.Number
 	}
-	said, err := page.PriorReasons(ctx, numbers, r.cal.CoverageMonth(month).Add(-saidMonths))
+	prior, err := page.PriorReasons(ctx, numbers, r.cal.CoverageMonth(month).Add(-priorMonths))
 	if err != nil {
 		return nil, err
 	}
-	for i := range households {
-		households[i].Prior = said[households[i].Number]
+	for i := range recipients {
+		recipients[i].Prior = prior[recipients[i].Number]
 	}
-	return households, r.remember(ctx, page, households, now)
+	return recipients, r.addHistories(ctx, page, recipients, now)
 }
 
-// mayRemind says whether anything about a household might be true now that is not said yet, as far as
-// its newest bills tell.
-func (r *Rules) mayRemind(h *Recipient, now time.Time) bool {
-	if r.barred(h, now) != "" {
+// mayRemind says whether any reminder might be true for a number now, as far as its newest bills show.
+func (r *Rules) mayRemind(to *Recipient, now time.Time) bool {
+	if r.noReminders(to, now) != "" {
 		return false
 	}
-	for i := range h.Accounts {
-		o := &h.Accounts[i]
-		if r.silent(o) != "" {
+	for i := range to.Accounts {
+		o := &to.Accounts[i]
+		if r.whySilent(o) != "" {
 			continue
 		}
 		open := false
-		r.occasions(o, now, func(c Candidate) { open = open || !c.From.After(now) })
-		if b, ok := r.before(o); ok && b.days.grace() { // whose grace may be the one that runs
-			open = open || b.days.ending.on(now)
+		r.candidates(o, now, func(c Candidate) { open = open || !c.From.After(now) })
+		if b, ok := r.before(o); ok { // its grace may be the one that runs
+			for _, c := range b.days.ofGrace {
+				open = open || c.trueAt(now)
+			}
 		}
 		if open {
 			return true
@@ -71,19 +72,19 @@ func (r *Rules) mayRemind(h *Recipient, now time.Time) bool {
 	return false
 }
 
-// on says whether the words of an occasion are true at an instant.
-func (c *Candidate) on(now time.Time) bool { return !c.From.After(now) && !now.After(c.Until) }
+// trueAt says whether the words of a candidate are true at an instant.
+func (c *Candidate) trueAt(now time.Time) bool { return !c.From.After(now) && !now.After(c.Until) }
 
-// remember gives their history to the accounts whose grace may have begun with an older bill than
-// the oldest unpaid one (G6): those that paid the bill before it late, and those of which the page
-// shows too little.
-func (r *Rules) remember(ctx context.Context, page PlanPage, households []Recipient, now time.Time) error {
+// addHistories reads the history of the accounts whose grace may have begun with an older bill than the
+// oldest unpaid one (G6): those that paid the bill before it late, and those of which the page shows
+// too little.
+func (r *Rules) addHistories(ctx context.Context, page PlanPage, recipients []Recipient, now time.Time) error {
 	var accounts []string
 	var paid []PaidBill
-	for _, h := range households {
-		for i := range h.Accounts {
-			o := &h.Accounts[i]
-			if r.silent(o) != "" || o.Account.OnAutoPay() {
+	for _, to := range recipients {
+		for i := range to.Accounts {
+			o := &to.Accounts[i]
+			if r.whySilent(o) != "" || o.Account.OnAutoPay() {
 				continue
 			}
 			b, ok := r.before(o)
@@ -97,7 +98,7 @@ func (r *Rules) remember(ctx context.Context, page PlanPage, households []Recipi
 			switch {
 			case surplus < 0, r.overlaps(o, b):
 				accounts = append(accounts, o.Account.Number)
-			case o.LastPaid.After(b.days.dueAt): // of the rest everything came in time
+			case o.LastPaid.After(b.days.dueAt): // all other accounts paid that bill in time
 				paid = append(paid, PaidBill{Account: o.Account.Number, DueAt: b.days.dueAt, Surplus: surplus})
 			}
 		}
@@ -116,18 +117,18 @@ func (r *Rules) remember(ctx context.Context, page PlanPage, households []Recipi
 	if err != nil {
 		return err
 	}
-	for _, h := range households {
-		for i := range h.Accounts {
-			if whole, ok := histories[h.Accounts[i].Account.Number]; ok {
-				h.Accounts[i].History = &whole
+	for _, to := range recipients {
+		for i := range to.Accounts {
+			if whole, ok := histories[to.Accounts[i].Account.Number]; ok {
+				to.Accounts[i].History = &whole
 			}
 		}
 	}
 	return nil
 }
 
-// before is the bill before the oldest unpaid one. If it was paid in time, everything was paid at that
-// moment, and no older bill's grace runs.
+// before returns the bill before the oldest unpaid one. If it was paid in time, everything was paid at
+// that moment, and no older bill's grace runs.
 func (r *Rules) before(o *AccountFacts) (openBill, bool) {
 	at := r.oldestOpen(o)
 	if at <= 0 {
@@ -136,7 +137,7 @@ func (r *Rules) before(o *AccountFacts) (openBill, bool) {
 	return r.openBill(&o.Account, &o.Bills[at-1]), true
 }
 
-// oldestOpen is the index of the oldest unpaid bill; -1: none.
+// oldestOpen returns the index of the oldest unpaid bill, or -1.
 func (r *Rules) oldestOpen(o *AccountFacts) int {
 	at, rest := -1, o.Owed
 	for i := len(o.Bills) - 1; i >= 0 && rest > r.policy.PaidToleranceCents; i-- {
@@ -148,13 +149,14 @@ func (r *Rules) oldestOpen(o *AccountFacts) int {
 	return at
 }
 
-// overlaps: the bill after b was issued before b was due, so that b paid in time cured nothing.
+// overlaps says whether the bill after b was issued before b was due: then b paid in time cured nothing
+// (G6: to cure means to pay the newest bill, too).
 func (r *Rules) overlaps(o *AccountFacts, b openBill) bool {
 	next := o.Bills[r.oldestOpen(o)]
 	return !r.cal.StartOfDay(r.cal.BillDate(r.cal.BillMonth(next.Coverage))).After(b.days.dueAt)
 }
 
-// surplus is what was paid beyond everything billed up to b.
+// surplus returns what was paid beyond everything billed up to b; negative: something of it is missing.
 func (r *Rules) surplus(o *AccountFacts, b openBill) billing.Money {
 	surplus := -o.Owed
 	for i := range o.Bills {
@@ -165,34 +167,34 @@ func (r *Rules) surplus(o *AccountFacts, b openBill) billing.Money {
 	return surplus
 }
 
-// day is an instant with what every look at a household asks of it, worked out once.
+// day is an instant, with what is needed of it for every recipient worked out once.
 type day struct {
 	now       time.Time
 	date      billing.Date
 	monthEnds time.Time
 	opens     map[string]time.Time // next opening of the hours, by the recipient's zone
-	explain   bool                 // also say why not
+	explain   bool                 // also note why not
 }
 
 func (r *Rules) dayAt(now time.Time) *day {
 	date := r.cal.DateOf(now)
-	return &day{now: now, date: date, monthEnds: r.lastOf(billing.MonthOf(date).Last()), opens: map[string]time.Time{}}
+	return &day{now: now, date: date, monthEnds: r.endOf(billing.MonthOf(date).Last()), opens: map[string]time.Time{}}
 }
 
-// opening is when a number's hours are next open; zero: never, as for a zone that nobody knows.
-func (r *Rules) opening(h *Recipient, at *day) time.Time {
-	if len(h.Zones) == 1 {
-		if opens, ok := at.opens[h.Zones[0]]; ok {
+// opening returns when a number's hours are next open; zero: never, as for a zone that does not exist.
+func (r *Rules) opening(to *Recipient, at *day) time.Time {
+	if len(to.Zones) == 1 {
+		if opens, ok := at.opens[to.Zones[0]]; ok {
 			return opens
 		}
 	}
-	zones, err := r.zones(Facts{Zones: h.Zones, Number: h.Number})
+	zones, err := r.zones(Facts{Zones: to.Zones, Number: to.Number})
 	if err != nil {
 		return time.Time{}
 	}
 	opens := r.hours.NextOpening(at.now, zones...)
-	if len(h.Zones) == 1 {
-		at.opens[h.Zones[0]] = opens
+	if len(to.Zones) == 1 {
+		at.opens[to.Zones[0]] = opens
 	}
 	return opens
 }

@@ -11,11 +11,11 @@ import (
 	"duebell/billing"
 )
 
-// Planner writes the day's reminders down. It reads the households page by page, asks the rules, and
-// plans what they say; the couriers look at everything once more when they send. A run may die at any
-// instant and be made again: what is planned is planned once, because the schema says so.
+// Planner writes the day's reminders. It reads the recipients page by page, asks the rules, and stores
+// what they return as planned notices; the sender checks everything again when it sends. A run may crash
+// at any instant and be run again: the unique index over reasons lets each be planned only once (N1).
 type Planner struct {
-	book  PlanStore
+	store PlanStore
 	rules *Rules
 	log   *slog.Logger
 	opts  PlannerOptions
@@ -25,49 +25,50 @@ type Planner struct {
 type PlannerOptions struct {
 	Page    int           // members read at a time; 5,000
 	Workers int           // pages at a time; 2
-	Every   time.Duration // between two runs of a day, for what came to be true meanwhile; 1 h (domain clock)
+	Every   time.Duration // between two runs of a day, for what became true meanwhile; 1 h (domain clock)
 }
 
-// PlanStore is the planner's part of the book.
+// PlanStore is what the planner needs of the database.
 type PlanStore interface {
-	// PlanState is what the newest finished run planned and what has been imported since.
+	// PlanState returns the newest finished run and the newest import.
 	PlanState(ctx context.Context) (PlanState, error)
-	// PlanExclusively begins a run and ends it with what f has planned, while nobody else plans: then
-	// ErrPlanning.
+	// PlanExclusively records a run, calls f, and records how many notices f has planned. ErrPlanning:
+	// another process is planning.
 	PlanExclusively(ctx context.Context, run PlanRun, f func(ctx context.Context) (planned int, err error)) error
-	// NextPage is the next stretch of numbers after one, at least so many members long; an empty
-	// Page is the end.
+	// NextPage returns the range of numbers that follows a number and has at least so many members; an
+	// empty Page is the end.
 	NextPage(ctx context.Context, after string, members int) (Page, error)
-	// ReadPage gives a stretch of numbers to f, in one transaction.
+	// ReadPage calls f with a range of numbers, in one transaction.
 	ReadPage(ctx context.Context, page Page, f func(PlanPage) error) error
-	// AccountsWithoutNumber are those of members without a number, for whoever wants to know why they
-	// get nothing; after is the last account of the page before.
+	// AccountsWithoutNumber returns accounts of members without a phone number, for the preview; after is
+	// the last account of the page before.
 	AccountsWithoutNumber(ctx context.Context, after string, most int) ([]AccountFacts, error)
-	// NumbersToCall are those that have agreed to reminder calls and cannot be texted.
+	// NumbersToCall returns numbers that have agreed to reminder calls and cannot be texted, in order.
 	NumbersToCall(ctx context.Context, after string, most int) ([]string, error)
 }
 
-// PlanPage is a stretch of numbers inside the transaction that plans for them.
+// PlanPage is a range of numbers inside the transaction that plans for them.
 type PlanPage interface {
-	// Recipients are the page's numbers. Unless everyone is asked for, only those to which something
-	// may go, with the accounts that owe. Bills are the newest ones, from since on.
+	// Recipients returns the page's numbers. Unless everyone is asked for, only those to which something
+	// may go, with the accounts that owe. Bills are the newest ones, of coverage months from since on.
 	Recipients(ctx context.Context, since billing.Month, everyone bool) ([]Recipient, error)
-	// PriorReasons is what stands planned or went for the reasons of these numbers, for bills from since on.
+	// PriorReasons returns the reasons of these numbers that already have a notice, for bills from since on.
 	PriorReasons(ctx context.Context, numbers []string, since billing.Month) (map[string][]PriorReason, error)
-	// PaidLate are the accounts for which more came in after an instant than was to spare.
+	// PaidLate returns the accounts that paid their bill late.
 	PaidLate(ctx context.Context, list []PaidBill) ([]string, error)
-	// Histories are whole accounts.
+	// Histories returns whole accounts, by number.
 	Histories(ctx context.Context, accounts []string) (map[string]History, error)
-	// Plan writes reminders down, each once, and says how many are new.
+	// Plan stores reminders as notices, each once, and returns how many are new.
 	Plan(ctx context.Context, list []Reminder, day billing.Date, at time.Time) (int, error)
-	// CallInstead makes calls of the reminders that stand planned for a number.
+	// CallInstead turns the planned reminders of a number into calls.
 	CallInstead(ctx context.Context, number string) error
 }
 
-// Page is a stretch of numbers, both ends in it.
+// Page is a range of numbers, both ends in it.
 type Page struct{ First, Last string }
 
-// PaidBill is the newest bill of an account that is paid: late, if more than Surplus came after DueAt.
+// PaidBill is the newest bill of an account that is paid. It was paid late if more than Surplus came
+// after DueAt.
 type PaidBill struct {
 	Account string
 	DueAt   time.Time
@@ -82,26 +83,26 @@ type PlanRun struct {
 	FinishedAt time.Time
 }
 
-// PlanState is the newest finished run, zero when there is none, and the newest import with bills.
+// PlanState is the newest finished run (zero: none yet) and the newest import with bills.
 type PlanState struct {
 	Last       PlanRun
 	ImportRun  int64
-	ImportedAt time.Time // as of
+	ImportedAt time.Time // the instant as of which its balances are
 }
 
-// ErrPlanning says that another planner is at it.
+// ErrPlanning says that another planner is running.
 var ErrPlanning = errors.New("notify: reminders are being planned")
 
-// PlanSummary is what a run did.
+// PlanSummary counts what a run did.
 type PlanSummary struct {
-	Recipients   int // to which something might have gone
+	Recipients   int // numbers for which something might have been true
 	Texts        int
 	Stale        bool // nothing was planned: the import is too old (B6)
-	OtherPlanner bool // another planner is at it
+	OtherPlanner bool // another planner is running
 }
 
-// NewPlanner puts a planner together.
-func NewPlanner(book PlanStore, rules *Rules, log *slog.Logger, opts PlannerOptions) *Planner {
+// NewPlanner returns a planner.
+func NewPlanner(store PlanStore, rules *Rules, log *slog.Logger, opts PlannerOptions) *Planner {
 	if opts.Page == 0 {
 		opts.Page = 5000
 	}
@@ -111,10 +112,10 @@ func NewPlanner(book PlanStore, rules *Rules, log *slog.Logger, opts PlannerOpti
 	if opts.Every == 0 {
 		opts.Every = time.Hour
 	}
-	return &Planner{book: book, rules: rules, log: log, opts: opts}
+	return &Planner{store: store, rules: rules, log: log, opts: opts}
 }
 
-// Tick runs the planner if it is due.
+// Tick runs the planner if it is due. Every replica may tick; one of them plans.
 func (p *Planner) Tick(ctx context.Context, now time.Time) (PlanSummary, error) {
 	if due, err := p.Due(ctx, now); err != nil || !due {
 		return PlanSummary{}, err
@@ -122,15 +123,15 @@ func (p *Planner) Tick(ctx context.Context, now time.Time) (PlanSummary, error) 
 	return p.Run(ctx, now)
 }
 
-// planAhead is how long before the hours of texts open a day is planned at the latest, in the business
-// zone; some recipients live further east.
+// planAhead is how long before the send window opens a day is planned at the latest, in the business
+// zone: some recipients live further east.
 const planAhead = 2 * time.Hour
 
-// Due says, with one small question to the book, whether there is anything to plan: a new day, as
-// soon as its import is there, or early in the morning in any case; a new import; or some time has
-// passed, because payments come back and consents are given.
+// Due says, at the cost of one small query, whether to plan now: a new day has begun and its import is
+// there, or the send window is near; there is a new import; or Every has passed, because payments come
+// back and consents are given during the day.
 func (p *Planner) Due(ctx context.Context, now time.Time) (bool, error) {
-	state, err := p.book.PlanState(ctx)
+	state, err := p.store.PlanState(ctx)
 	if err != nil {
 		return false, fmt.Errorf("ask whether to plan: %w", err)
 	}
@@ -148,20 +149,21 @@ func (r *Rules) planDue(s PlanState, now time.Time, every time.Duration) bool {
 	return s.ImportRun != s.Last.ImportRun || now.Sub(s.Last.StartedAt) >= every
 }
 
-// Run plans for everybody, now.
+// Run plans for everybody, now. A page that was planned before a failure stays planned; the next run
+// plans the rest.
 func (p *Planner) Run(ctx context.Context, now time.Time) (PlanSummary, error) {
-	state, err := p.book.PlanState(ctx)
+	state, err := p.store.PlanState(ctx)
 	if err != nil {
 		return PlanSummary{}, fmt.Errorf("plan reminders: %w", err)
 	}
 	if p.rules.stale(state.ImportedAt, now) {
-		p.log.Warn("no reminders are planned: the import is too old", "as of", state.ImportedAt)
+		p.log.Warn("no reminders are planned: the import is too old; run duebell import", "as of", state.ImportedAt)
 		return PlanSummary{Stale: true}, nil
 	}
 	var sum PlanSummary
 	run := PlanRun{Day: p.rules.cal.DateOf(now), ImportRun: state.ImportRun, StartedAt: now}
-	err = p.book.PlanExclusively(ctx, run, func(ctx context.Context) (int, error) {
-		sum, err = p.everybody(ctx, now, state.ImportedAt)
+	err = p.store.PlanExclusively(ctx, run, func(ctx context.Context) (int, error) {
+		sum, err = p.allPages(ctx, now, state.ImportedAt)
 		return sum.Texts, err
 	})
 	if errors.Is(err, ErrPlanning) {
@@ -170,12 +172,12 @@ func (p *Planner) Run(ctx context.Context, now time.Time) (PlanSummary, error) {
 	if err != nil {
 		return sum, fmt.Errorf("plan reminders: %w", err)
 	}
-	p.log.Info("reminders are planned", "households", sum.Recipients, "texts", sum.Texts)
+	p.log.Info("reminders are planned", "recipients", sum.Recipients, "texts", sum.Texts)
 	return sum, nil
 }
 
-// everybody goes through all pages, some at a time. The first failure ends the run.
-func (p *Planner) everybody(ctx context.Context, now, importedAt time.Time) (PlanSummary, error) {
+// allPages plans page by page, opts.Workers at a time. The first failure ends the run.
+func (p *Planner) allPages(ctx context.Context, now, importedAt time.Time) (PlanSummary, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	pages := make(chan Page)
@@ -217,10 +219,10 @@ func (p *Planner) everybody(ctx context.Context, now, importedAt time.Time) (Pla
 	return sum, err
 }
 
-// pages gives every page to f, in order.
+// pages calls f with every page, in order.
 func (p *Planner) pages(ctx context.Context, f func(Page) error) error {
 	for after := ""; ; {
-		page, err := p.book.NextPage(ctx, after, p.opts.Page)
+		page, err := p.store.NextPage(ctx, after, p.opts.Page)
 		if err != nil || page == (Page{}) {
 			return err
 		}
@@ -231,20 +233,20 @@ func (p *Planner) pages(ctx context.Context, f func(Page) error) error {
 	}
 }
 
-// page plans for one stretch of numbers.
+// page plans for one range of numbers, in one transaction.
 func (p *Planner) page(ctx context.Context, page Page, now, importedAt time.Time) (sum PlanSummary, err error) {
-	err = p.book.ReadPage(ctx, page, func(tx PlanPage) error {
-		households, err := p.rules.gather(ctx, tx, now, importedAt, false)
+	err = p.store.ReadPage(ctx, page, func(tx PlanPage) error {
+		recipients, err := p.rules.gather(ctx, tx, now, importedAt, false)
 		if err != nil {
 			return err
 		}
 		var list []Reminder
 		at := p.rules.dayAt(now)
-		for i := range households {
-			send, _ := p.rules.remindOn(at, &households[i])
+		for i := range recipients {
+			send, _ := p.rules.remindersOn(at, &recipients[i])
 			list = append(list, send...)
 		}
-		sum.Recipients = len(households)
+		sum.Recipients = len(recipients)
 		if len(list) == 0 {
 			return nil
 		}

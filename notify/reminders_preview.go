@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// WhyNoNumber is why a member whom no number leads to gets nothing.
+// WhyNoNumber is why a member without a phone number gets nothing.
 const WhyNoNumber = "no phone number on file"
 
-// numberless is how many accounts without a number are read at a time.
-const numberless = 5000
+// previewPage is how many accounts without a number are read at a time.
+const previewPage = 5000
 
-// Preview says what Run would plan at an instant, and why everybody else gets nothing; it writes nothing.
-// show is given one number after another, and last the accounts without one. An import that is too
-// old is taken for fresh, and stale is true: at a later day there will have been another one.
+// Preview shows what Run would plan at an instant, and why everybody else gets nothing; it writes nothing.
+// It calls show with one number after another, and last with the accounts that have none. An import that
+// is too old is treated as fresh, and stale is true: by a later day there will have been another one.
 func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Recipient, []Reminder, []Withheld) error) (stale bool, err error) {
-	state, err := p.book.PlanState(ctx)
+	state, err := p.store.PlanState(ctx)
 	if err != nil {
 		return false, fmt.Errorf("preview reminders: %w", err)
 	}
@@ -24,14 +24,14 @@ func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Recipien
 		state.ImportedAt = now
 	}
 	err = p.pages(ctx, func(page Page) error {
-		return p.book.ReadPage(ctx, page, func(tx PlanPage) error {
-			households, err := p.rules.gather(ctx, tx, now, state.ImportedAt, true)
+		return p.store.ReadPage(ctx, page, func(tx PlanPage) error {
+			recipients, err := p.rules.gather(ctx, tx, now, state.ImportedAt, true)
 			if err != nil {
 				return err
 			}
-			for _, h := range households {
-				send, held := p.rules.Reminders(h, now)
-				if err := show(h, send, held); err != nil {
+			for _, to := range recipients {
+				send, held := p.rules.Reminders(to, now)
+				if err := show(to, send, held); err != nil {
 					return err
 				}
 			}
@@ -41,15 +41,16 @@ func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Recipien
 	if err != nil {
 		return stale, fmt.Errorf("preview reminders: %w", err)
 	}
-	if err := p.previewNumberless(ctx, show); err != nil {
+	if err := p.previewWithoutNumber(ctx, show); err != nil {
 		return stale, fmt.Errorf("preview reminders: %w", err)
 	}
 	return stale, nil
 }
 
-func (p *Planner) previewNumberless(ctx context.Context, show func(Recipient, []Reminder, []Withheld) error) error {
+// previewWithoutNumber shows the accounts that no number leads to.
+func (p *Planner) previewWithoutNumber(ctx context.Context, show func(Recipient, []Reminder, []Withheld) error) error {
 	for after := ""; ; {
-		list, err := p.book.AccountsWithoutNumber(ctx, after, numberless)
+		list, err := p.store.AccountsWithoutNumber(ctx, after, previewPage)
 		if err != nil || len(list) == 0 {
 			return err
 		}

@@ -9,29 +9,41 @@ import (
 	"duebell/payments"
 )
 
-// Rules decide whether a notice may go, and with which words, from the facts and the time alone.
-// A new kind is a row in traits, a case in holds and a case in message.
+// Rules decide whether a notice may go, and with which words, from the facts and the time alone. They
+// read no database and no clock, and may be used from any number of goroutines.
 type Rules struct {
 	hours  Hours
 	words  Words
 	cal    *billing.Calendar
 	policy billing.Policy
 
-	scopes  map[string]bool // of moved deadlines
-	almanac sync.Map        // *billDays by billClass
-	written sync.Map        // a reminder's text by sameWords
+	kinds  map[Kind]*KindSpec
+	onBill []KindSpec // rows of the table that speak of bills
+	onDraw []KindSpec // and of AutoPay draws
+
+	overridden  map[string]bool // accounts with a due instant of their own (C5)
+	daysByClass sync.Map        // *billDays by billClass
+	texts       sync.Map        // a reminder's text by sameWords
 }
 
-// NewRules puts the rules together.
+// NewRules returns the rules of a policy.
 func NewRules(p billing.Policy, cal *billing.Calendar, words Words) *Rules {
-	r := &Rules{hours: NewHours(p, cal), words: words, cal: cal, policy: p, scopes: map[string]bool{}}
+	r := &Rules{hours: NewHours(p, cal), words: words, cal: cal, policy: p, kinds: kinds, overridden: map[string]bool{}}
+	for _, s := range kindTable() {
+		switch {
+		case s.onBill != nil:
+			r.onBill = append(r.onBill, s)
+		case s.onDraw != nil:
+			r.onDraw = append(r.onDraw, s)
+		}
+	}
 	for _, o := range p.DueOverrides {
-		r.scopes[o.Scope] = true
+		r.overridden[o.Scope] = true
 	}
 	return r
 }
 
-// Why a notice was not sent. The words are kept on its row and counted.
+// Why a notice was not sent. The words are stored on its row and counted, so that they stay as they are.
 const (
 	WhyTooLate     = "too late: its words are no longer worth sending"
 	WhyNoConsent   = "no consent for texts to this number"
@@ -54,10 +66,11 @@ const (
 	WhyNoVoice     = "reminders by voice are switched off"
 )
 
-// Decide is asked in the transaction that claims a notice (N2). In any doubt it does not send.
-// An error means that we could not tell: the notice stays planned.
+// Decide returns what becomes of a notice, asked in the transaction that claims it (N2: re-read when
+// sending; any doubt: do not send). An error means that the rules could not tell: the notice stays
+// planned and is asked about again.
 func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
-	trait, ok := f.Kind.Spec()
+	spec, ok := f.Kind.Spec()
 	switch {
 	case !ok:
 		return drop(WhyUnknownKind), nil
@@ -67,70 +80,70 @@ func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
 		return suppress(WhyUnreachable), nil
 	case f.OptedOut && !f.ByRequest && f.Kind != OptOutConfirm: // O2 exempts the confirmation, O4 what was asked for
 		return suppress(WhyOptedOut), nil
-	case !trait.Reply && !f.Consent && !f.ByRequest:
+	case spec.Basis != OnRequest && !f.Consent && !f.ByRequest:
 		return drop(WhyNoConsent), nil
-	case f.Channel == Voice && f.Kind != CallBack && !r.policy.VoiceReminders: // N10
+	case f.Channel == Voice && f.Kind != CallBack && !r.policy.VoiceReminders: // N10: only where the policy says so
 		return drop(WhyNoVoice), nil
 	case f.Paused:
 		return Decision{Action: ActionWait, Until: now.Add(pausedWait)}, nil
 	}
-	if why := replyHolds(f); why != "" {
+	if why := confirmationHolds(f); why != "" {
 		return drop(why), nil
 	}
-	if trait.Reminder {
-		return r.decideReminder(f, trait, now)
+	if spec.Basis == OnAccount {
+		return r.decideReminder(f, spec, now)
 	}
-	untrue := r.sift(&f)
-	if !trait.Reply && len(f.Reasons) == 0 {
-		return Decision{Action: ActionDrop, Why: whyNone(untrue), Dropped: untrue}, nil
+	dropped := r.dropReasons(&f, spec)
+	if spec.Basis == OnPayment && len(f.Reasons) == 0 {
+		return Decision{Action: ActionDrop, Why: whyNone(dropped), Dropped: dropped}, nil
 	}
-	v, err := r.timely(f, trait, now)
-	v.Dropped = untrue
+	v, err := r.sendNow(f, spec, now)
+	v.Dropped = dropped
 	return v, err
 }
 
-// timely says whether a text whose reasons hold may go now, and writes it.
-func (r *Rules) timely(f Facts, trait KindSpec, now time.Time) (Decision, error) {
-	if !trait.Answer {
-		v, err := r.window(f, now)
+// sendNow returns the decision on a notice whose reasons hold: its text, or when its hours open.
+func (r *Rules) sendNow(f Facts, spec KindSpec, now time.Time) (Decision, error) {
+	if !spec.AnyHour {
+		v, err := r.withinHours(f, now)
 		if err != nil || v.Action != ActionSend {
 			return v, err
 		}
 	}
-	if f.Channel == Voice { // what is said is the conversation's
+	if f.Channel == Voice { // the words of a call are the conversation's
 		return Decision{Action: ActionSend}, nil
 	}
-	body, err := r.compose(f, now)
+	body, err := r.compose(f, Candidate{}, now)
 	if err != nil {
-		return Decision{}, fmt.Errorf("words of %s: %w", f.Kind, err)
+		return Decision{}, err
 	}
 	return Decision{Action: ActionSend, Body: body}, nil
 }
 
-// sift leaves the reasons that hold and gives the others back (N1).
-func (r *Rules) sift(f *Facts) (untrue []DroppedReason) {
+// dropReasons leaves in f the reasons that hold and returns the others (N1: reasons no longer true are dropped).
+func (r *Rules) dropReasons(f *Facts, spec KindSpec) (dropped []DroppedReason) {
 	var holding []Reason
 	for _, reason := range f.Reasons {
-		if why := r.holds(f.Kind, reason); why != "" {
-			untrue = append(untrue, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: why})
+		if why := r.holds(spec, reason); why != "" {
+			dropped = append(dropped, DroppedReason{Account: reason.Account, DaysBefore: reason.DaysBefore, Why: why})
 			continue
 		}
 		holding = append(holding, reason)
 	}
 	f.Reasons = holding
-	return untrue
+	return dropped
 }
 
-// whyNone is why nothing is left to say.
-func whyNone(untrue []DroppedReason) string {
-	if len(untrue) == 0 {
+// whyNone returns why no reason is left.
+func whyNone(dropped []DroppedReason) string {
+	if len(dropped) == 0 {
 		return WhyNoReason
 	}
-	return untrue[0].Why
+	return dropped[0].Why
 }
 
-// replyHolds says why the words of an answer are not true any more; empty when they are.
-func replyHolds(f Facts) string {
+// confirmationHolds returns why the words of a confirmation are no longer true, or "".
+func confirmationHolds(f Facts) string {
 	switch {
 	case f.Kind == OptOutConfirm && !f.OptedOut:
 		return WhyTextsOn
@@ -140,38 +153,42 @@ func replyHolds(f Facts) string {
 	return ""
 }
 
-// holds says why a reason of a kind does not hold any more; empty when it does. A kind without a
-// case has no rule yet: nothing of it is sent.
-func (r *Rules) holds(k Kind, reason Reason) string {
-	p := reason.Payment
-	if t, _ := k.Spec(); t.Payment && p == nil {
+// holds returns why a reason of a kind is no longer true, or "". A kind whose row has no rule is not sent.
+func (r *Rules) holds(spec KindSpec, reason Reason) string {
+	switch {
+	case spec.Basis == OnPayment && reason.Payment == nil:
 		return WhyNoPayment
-	}
-	switch k {
-	case PaymentReceived:
-		if p.State != payments.Taken {
-			return WhyNotTaken
-		}
-	case PaymentFailed:
-		if p.State != payments.Declined {
-			return WhyNotDeclined
-		}
-		if p.HeardOnCall { // L3: only a failure that the caller did not hear
-			return WhyHeardOnCall
-		}
-	case TelWrittenNotice:
-		if !p.State.Open() && p.State != payments.Taken {
-			return WhyNoDebit
-		}
-	case PaymentReturned:
-		return r.holdsReturned(reason)
-	default:
+	case spec.holds == nil:
 		return WhyUnknownKind
+	}
+	return spec.holds(r, reason)
+}
+
+func (r *Rules) holdsReceived(reason Reason) string {
+	if reason.Payment.State != payments.Taken {
+		return WhyNotTaken
 	}
 	return ""
 }
 
-// holdsReturned: "your bill is still unpaid" must hold as well (N2).
+func (r *Rules) holdsFailed(reason Reason) string {
+	switch {
+	case reason.Payment.State != payments.Declined:
+		return WhyNotDeclined
+	case reason.Payment.HeardOnCall: // L3: a text only for a failure that the caller did not hear
+		return WhyHeardOnCall
+	}
+	return ""
+}
+
+func (r *Rules) holdsWrittenNotice(reason Reason) string {
+	if s := reason.Payment.State; !s.Open() && s != payments.Taken {
+		return WhyNoDebit
+	}
+	return ""
+}
+
+// holdsReturned: "your bill is still unpaid" must be true as well (N2).
 func (r *Rules) holdsReturned(reason Reason) string {
 	switch {
 	case reason.Payment.State != payments.Returned:
@@ -186,8 +203,9 @@ func (r *Rules) holdsReturned(reason Reason) string {
 	return ""
 }
 
-// window holds N4 for what nobody has just asked for.
-func (r *Rules) window(f Facts, now time.Time) (Decision, error) {
+// withinHours returns ActionSend inside the send window, ActionWait until it opens, or ActionDrop if it
+// opens too late (N4: send window in the recipient's time).
+func (r *Rules) withinHours(f Facts, now time.Time) (Decision, error) {
 	zones, err := r.zones(f)
 	if err != nil {
 		return Decision{}, err
@@ -202,8 +220,8 @@ func (r *Rules) window(f Facts, now time.Time) (Decision, error) {
 	return Decision{Action: ActionSend}, nil
 }
 
-// zones are where the recipient may be: where the member lives; if that is not known, all zones of the
-// area code, and the business zone as well (N4).
+// zones returns the zones in which the recipient may be: those where the member lives; if these are not
+// known, all zones of the area code and the business zone (N4).
 func (r *Rules) zones(f Facts) ([]*time.Location, error) {
 	var zones []*time.Location
 	names := f.Zones

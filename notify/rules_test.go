@@ -141,30 +141,6 @@ func TestDecideKnowsNoSuchZone(t *testing.T) {
 	}
 }
 
-// TestEveryKindHasItsTraits: a kind that is capped or waits for the window is no answer, and an
-// answer to a text has a window.
-func TestEveryKindHasItsTraits(t *testing.T) {
-	kinds := []notify.Kind{
-		notify.BillReady, notify.DueSoon, notify.DueToday, notify.PastDue, notify.GraceEnding, notify.PaymentReceived,
-		notify.TelWrittenNotice, notify.PaymentFailed, notify.PaymentReturned, notify.AutoPayUpcoming, notify.AutoPayFailed,
-		notify.OneTimeCode, notify.CallAck, notify.CallBusy, notify.OptInConfirm, notify.OptOutConfirm, notify.HelpReply,
-		notify.BalanceReply, notify.AutoPayReply, notify.RealReply,
-	}
-	for _, k := range kinds {
-		trait, ok := k.Spec()
-		switch {
-		case !ok:
-			t.Errorf("%s has no traits", k)
-		case trait.Capped && (trait.Answer || trait.Payment):
-			t.Errorf("%s is capped and yet an answer", k)
-		case (trait.Reply || trait.Payment) && trait.Window == 0:
-			t.Errorf("%s has no window", k)
-		case trait.Reply && !trait.Answer:
-			t.Errorf("%s answers and yet waits for the window (N5)", k)
-		}
-	}
-}
-
 // TestN4Hours holds the window to the vectors, taking the zones as they name them.
 func TestN4Hours(t *testing.T) {
 	p := billing.DefaultPolicy()

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// Texter is what carries a text. Its create is not idempotent and has no key: the same call twice
-// may be two texts on a phone, so the courier makes it once and then looks.
+// Texter is the carrier's API for texts. A create is not idempotent and takes no idempotency key: the same
+// request twice may be two texts on a phone, so the sender makes it once and then looks it up.
 type Texter interface {
-	// SendSMS creates one text. Every error should be a *SendError; any other proves nothing.
+	// SendSMS creates one text and returns its SID and first status. Every error should be a *SendError;
+	// any other proves nothing about whether the text went.
 	SendSMS(ctx context.Context, to, body, statusCallback string) (sid, status string, err error)
-	// FindSMS lists the texts to a number that were created in a stretch of time, whoever sent them.
+	// FindSMS returns the texts to a number that were created between two instants, whoever sent them.
 	FindSMS(ctx context.Context, to string, from, until time.Time) ([]CarrierText, error)
 }
 
-// CarrierText is a text that the carrier has.
+// CarrierText is a text as the carrier lists it.
 type CarrierText struct {
 	SID       string
 	Body      string
@@ -41,16 +42,16 @@ const (
 	SendAccountFault SendKind = "account"
 )
 
-// SendKinds lists them.
+// SendKinds returns all of them.
 func SendKinds() []SendKind {
 	return []SendKind{SendRefused, SendRateLimited, SendUnknown, SendAccountFault}
 }
 
-// Trouble is what a carrier's error code means to us, in one word. The words are those of
-// package internal/twilio.
+// Trouble is what a carrier's error code means to us, in one word. The words are those of package
+// internal/twilio, which maps the codes.
 type Trouble string
 
-// Troubles that change what happens next. Any other word is only noted.
+// Troubles that change what happens next. Any other word is only stored.
 const (
 	TryLater        Trouble = "try_later"
 	WrongNumber     Trouble = "wrong_number"
@@ -60,13 +61,13 @@ const (
 	AccountTrouble  Trouble = "account_trouble"
 )
 
-// Permanent says whether no text will ever arrive under this number (N11).
+// Permanent says whether no text will ever arrive under this number (N11: undeliverable for good).
 func (t Trouble) Permanent() bool { return t == WrongNumber || t == Landline }
 
-// NeedsAlarm says whether somebody must look at our sender or our words.
+// NeedsAlarm says whether an operator must look at our sender or our words.
 func (t Trouble) NeedsAlarm() bool { return t == CarrierFiltered || t == AccountTrouble }
 
-// SendError is a failed create. It holds neither number nor words.
+// SendError is a failed create. It holds neither the number nor the words, so that it may be logged.
 type SendError struct {
 	Kind    SendKind
 	Code    int
@@ -78,7 +79,7 @@ func (e *SendError) Error() string { return fmt.Sprintf("send text: %s, code %d"
 
 func (e *SendError) Unwrap() error { return e.Err }
 
-// sendError finds out what an error of a create proves; an error of another type proves nothing.
+// sendError returns what an error of a create proves; an error of another type proves nothing.
 func sendError(err error) *SendError {
 	if s := (*SendError)(nil); errors.As(err, &s) {
 		return s
@@ -86,12 +87,12 @@ func sendError(err error) *SendError {
 	return &SendError{Kind: SendUnknown, Err: err}
 }
 
-// State is where a notice is. The words are those of the view contract.texts.
+// State is how far a notice has come. The words are those of the view contract.texts.
 type State string
 
 const (
 	Planned     State = "planned"     // may be sent from its window on
-	Claimed     State = "claimed"     // in one courier's hands; a create may have left
+	Claimed     State = "claimed"     // claimed by one sender; a create may have left
 	Unknown     State = "unknown"     // a create left and its outcome is not known
 	Accepted    State = "accepted"    // the carrier has it
 	Sent        State = "sent"        // handed on; may be the last word
@@ -102,7 +103,7 @@ const (
 	Suppressed  State = "suppressed"  // its owner wants no texts
 )
 
-// stateOf reads the carrier's word for a text; false for a word that tells nothing new.
+// stateOf returns the state that the carrier's status of a text means; false for a status that we do not know.
 func stateOf(status string) (State, bool) {
 	switch status {
 	case "accepted", "scheduled", "queued", "sending":

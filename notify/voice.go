@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Reminder calls (N10) go to who has agreed to them and cannot be reminded by text: landlines, numbers
-// where nothing arrives, and whoever wants calls and no texts. They are the same reminders, by the same
-// rules and under the same cap, on another channel.
+// Reminder calls (N10: opt-in only) go to those who have agreed to them and cannot be reminded by text:
+// landlines, numbers where no text arrives, and those who want calls and no texts. They are the same
+// reminders, by the same rules and under the same cap, on another channel.
 
-// callPage is how many numbers to call are read at a time. Few agree to calls.
+// callPage is how many numbers to call are read at a time. Few members agree to calls.
 const callPage = 500
 
-// calls plans the reminders of those who are called, after those of everybody else.
+// calls plans the reminders of those who are called, after those of everybody else, and returns how many.
 func (p *Planner) calls(ctx context.Context, now, importedAt time.Time) (planned int, err error) {
 	if !p.rules.policy.VoiceReminders {
 		return 0, nil
 	}
 	for after := ""; ; {
-		numbers, err := p.book.NumbersToCall(ctx, after, callPage)
+		numbers, err := p.store.NumbersToCall(ctx, after, callPage)
 		if err != nil {
 			return planned, fmt.Errorf("numbers to call: %w", err)
 		}
@@ -40,20 +40,20 @@ func (p *Planner) calls(ctx context.Context, now, importedAt time.Time) (planned
 
 // call plans for one number, in one transaction.
 func (p *Planner) call(ctx context.Context, number string, now, importedAt time.Time) (planned int, err error) {
-	err = p.book.ReadPage(ctx, Page{First: number, Last: number}, func(tx PlanPage) error {
-		households, err := p.rules.gather(ctx, tx, now, importedAt, true)
+	err = p.store.ReadPage(ctx, Page{First: number, Last: number}, func(tx PlanPage) error {
+		recipients, err := p.rules.gather(ctx, tx, now, importedAt, true)
 		if err != nil {
 			return err
 		}
 		var list []Reminder
-		for _, h := range households {
-			// What bars texts does not bar a call.
-			h.Consent, h.OptedOut, h.Unreachable = true, false, false
-			send, _ := p.rules.Reminders(h, now)
+		for _, to := range recipients {
+			// Consent to calls stands by itself: what stops texts does not stop a call.
+			to.Consent, to.OptedOut, to.Unreachable = true, false, false
+			send, _ := p.rules.Reminders(to, now)
 			list = append(list, send...)
 		}
 		// A call says "payment reminder" and no more, which is not true of an AutoPay draw.
-		list = slices.DeleteFunc(list, func(m Reminder) bool { return !slices.Contains(CappedKinds(), m.Kind) })
+		list = slices.DeleteFunc(list, func(m Reminder) bool { return !m.Kind.capped() })
 		if len(list) == 0 {
 			return nil
 		}

@@ -15,24 +15,24 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Words gives the text of a message in a language, its placeholders filled.
+// Words returns the text of a message in a language, its placeholders filled.
 type Words interface {
 	Text(lang, key string, args map[string]string) (string, error)
 }
 
-// catalogWords takes the words from the message files.
+// catalogWords reads texts from the message files.
 type catalogWords struct {
 	catalog *voiceprompts.Catalog
 	inForce []string
 }
 
-// NewWords reads texts from the message files in the languages that are in force; everyone else
-// gets English (K4).
+// NewWords returns the texts of the message files in the languages that are in force; everyone else
+// gets English (K4: only approved languages are offered).
 func NewWords(c *voiceprompts.Catalog, inForce []string) Words {
 	return catalogWords{catalog: c, inForce: inForce}
 }
 
-// Text composes to NFC, so that one letter is one unit wherever it can be (N7).
+// Text returns the text composed to NFC, so that one letter is one unit wherever it can be (N7).
 func (w catalogWords) Text(lang, key string, args map[string]string) (string, error) {
 	if !slices.Contains(w.inForce, lang) {
 		lang = voiceprompts.Reference
@@ -48,148 +48,180 @@ func (w catalogWords) Text(lang, key string, args map[string]string) (string, er
 	return norm.NFC.String(said.Text()), nil
 }
 
-// errNoWords is an error of ours: a kind without words, or a fact that its words need is missing.
+// errNoWords is a programming error: a kind has no words, or a fact that its words need is missing.
 var errNoWords = errors.New("notify: a fact that the words need is missing")
 
-// compose writes a notice's text. Texts name nobody, no account and, the written notice apart,
-// no amount (N7).
-func (r *Rules) compose(f Facts, now time.Time) (string, error) {
-	key, args, err := r.message(f, now)
+// message is a text in the making: the facts it is made from, the key of its words, and their placeholders.
+type message struct {
+	facts     Facts
+	candidate Candidate // of a reminder
+	now       time.Time
+	key       string
+	args      map[string]string
+}
+
+// compose returns a notice's text. Texts name nobody, no account and no amount (N7); exceptions are the
+// written notice (E6) and AutoPay texts to members who agreed to amounts (A2).
+func (r *Rules) compose(f Facts, c Candidate, now time.Time) (string, error) {
+	spec, ok := r.kinds[f.Kind]
+	if !ok || spec.Message == "" {
+		return "", fmt.Errorf("words of %s: %w", f.Kind, errNoWords)
+	}
+	m := &message{facts: f, candidate: c, now: now, key: spec.Message, args: map[string]string{"Phone": servicePhone(r.policy.ServicePhone)}}
+	if spec.fill != nil {
+		if err := spec.fill(r, m); err != nil {
+			return "", fmt.Errorf("words of %s: %w", f.Kind, err)
+		}
+	}
+	text, err := r.words.Text(f.Language, m.key, m.args)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("words of %s: %w", f.Kind, err)
 	}
-	return r.words.Text(f.Language, key, args)
+	return text, nil
 }
 
-// message is the key of a kind's words and what fills them.
-func (r *Rules) message(f Facts, now time.Time) (key string, args map[string]string, err error) {
-	phone := servicePhone(r.policy.ServicePhone)
-	args = map[string]string{"Phone": phone}
-	switch f.Kind {
-	case PaymentReceived:
-		args["Confirmation"] = f.payment().Reference
-		args["Day"], err = r.dateAndYear(f.Language, r.paidOn(f))
-		return "text-payment-received", args, err
-	case PaymentFailed:
-		args["Day"], err = r.dateAndYear(f.Language, r.paidOn(f))
-		return "text-payment-failed", args, err
-	case PaymentReturned:
-		return "text-payment-returned", args, nil
-	case TelWrittenNotice:
-		return r.writtenNotice(f, now, args)
-	case OptOutConfirm:
-		return "text-optout-confirm", args, nil
-	case OptInConfirm:
-		return "text-optin-confirm", map[string]string{"Cap": strconv.Itoa(r.policy.ReminderCapPerMonth)}, nil
-	case HelpReply:
-		args["Cap"], args["TTY"] = strconv.Itoa(r.policy.ReminderCapPerMonth), r.policy.TTY
-		return "text-help-reply", args, nil
-	case BalanceReply:
-		return "text-balance-reply", args, nil
-	case AutoPayReply:
-		return "text-autopay-reply", args, nil
-	case RealReply:
-		return r.realReply(f, args)
-	case CallAck:
-		return "text-call-ack", args, nil
-	case CallBusy:
-		return "text-call-busy", args, nil
+// fillDueDay sets the day and the hour at which the bill is due.
+func (r *Rules) fillDueDay(m *message) (err error) {
+	if m.args["DueDay"], err = r.weekday(m.facts.Language, r.cal.DateOf(m.candidate.DueAt)); err != nil {
+		return err
 	}
-	return "", nil, fmt.Errorf("%s: %w", f.Kind, errNoWords)
+	return r.fillDueTime(m)
 }
 
-// writtenNotice is the one text that carries an amount (E6). It may say "To cancel" only while the
-// debit is sure to lie still for some time; one that may leave at any moment is submitted by the
-// time the text is read.
-func (r *Rules) writtenNotice(f Facts, now time.Time, args map[string]string) (string, map[string]string, error) {
-	p := f.payment()
+// fillDueTime sets the hour alone, for words that say "today".
+func (r *Rules) fillDueTime(m *message) (err error) {
+	m.args["Time"], err = r.dueTime(m.facts.Language, m.candidate.DueAt)
+	return err
+}
+
+// fillDraw sets the days of an AutoPay draw, and the amount, old and new, only where the member agreed
+// to that (A2).
+func (r *Rules) fillDraw(m *message) (err error) {
+	d, lang := m.candidate.Draw, m.facts.Language
+	if d == nil {
+		return errNoWords
+	}
+	if m.args["DrawDay"], err = r.weekday(lang, d.On); err != nil {
+		return err
+	}
+	if !d.AmountsAgreed || !d.Amount.IsPositive() {
+		m.args["StopDay"], err = r.weekday(lang, d.StopBy)
+		return err
+	}
+	m.args["Amount"] = dollars(d.Amount)
+	if m.args["StopDay"], err = r.date(lang, d.StopBy); err != nil {
+		return err
+	}
+	if d.Last.IsPositive() && d.Last != d.Amount {
+		m.key, m.args["LastAmount"] = "text-autopay-upcoming-changed", dollars(d.Last)
+		return nil
+	}
+	if d.Last4 == "" {
+		return errNoWords
+	}
+	m.key, m.args["Digits"] = "text-autopay-upcoming-amount", d.Last4
+	return nil
+}
+
+// fillPaymentDay sets the day of the payment.
+func (r *Rules) fillPaymentDay(m *message) (err error) {
+	m.args["Day"], err = r.dateAndYear(m.facts.Language, r.paidOn(m.facts))
+	return err
+}
+
+// fillReceipt sets the day and the confirmation number.
+func (r *Rules) fillReceipt(m *message) error {
+	m.args["Confirmation"] = m.facts.payment().Reference
+	return r.fillPaymentDay(m)
+}
+
+// fillWrittenNotice fills the one text that always carries an amount (E6). It may say "To cancel" only
+// while the debit is certain to wait for some time; one that may leave at any moment is submitted by
+// the time the text is read.
+func (r *Rules) fillWrittenNotice(m *message) error {
+	p, lang := m.facts.payment(), m.facts.Language
 	bank, ok := bankWords[p.BankType]
 	if !ok || p.Last4 == "" || p.Reference == "" {
-		return "", nil, errNoWords
+		return errNoWords
 	}
-	named, err := r.words.Text(f.Language, bank, map[string]string{"Digits": p.Last4})
+	named, err := r.words.Text(lang, bank, map[string]string{"Digits": p.Last4})
 	if err != nil {
-		return "", nil, err
+		return err
 	}
 	submitted := p.AuthorizedAt
 	if p.NotBefore.After(submitted) {
 		submitted = p.NotBefore
 	}
-	args["Amount"], args["BankAccount"], args["Reference"] = dollars(p.Cents), named, p.Reference
-	if args["Day"], err = r.dateAndYear(f.Language, r.paidOn(f)); err != nil {
-		return "", nil, err
+	m.args["Amount"], m.args["BankAccount"], m.args["Reference"] = dollars(p.Cents), named, p.Reference
+	if err := r.fillPaymentDay(m); err != nil {
+		return err
 	}
-	if args["DebitDay"], err = r.date(f.Language, r.cal.Filing(submitted)); err != nil {
-		return "", nil, err
+	if m.args["DebitDay"], err = r.date(lang, r.cal.Filing(submitted)); err != nil {
+		return err
 	}
-	if p.State == payments.Authorized && !p.Submitted && p.NotBefore.After(now) {
-		return "text-tel-written-notice-cancel", args, nil
+	if p.State == payments.Authorized && !p.Submitted && p.NotBefore.After(m.now) {
+		m.key = "text-tel-written-notice-cancel"
 	}
-	return "text-tel-written-notice", args, nil
+	return nil
 }
 
+// bankWords are the messages that name an account type.
 var bankWords = map[payments.BankType]string{
 	payments.Checking:         "text-bank-checking",
 	payments.Savings:          "text-bank-savings",
 	payments.BusinessChecking: "text-bank-business-checking",
 }
 
-// realReply tells a doubting member what we really sent: newest three, kind and date (O10).
-func (r *Rules) realReply(f Facts, args map[string]string) (string, map[string]string, error) {
-	if len(f.Recent) == 0 {
-		return "text-real-reply-none", args, nil
+// fillOptIn sets the cap. These words name no phone number.
+func (r *Rules) fillOptIn(m *message) error {
+	m.args = map[string]string{"Cap": strconv.Itoa(r.policy.ReminderCapPerMonth)}
+	return nil
+}
+
+func (r *Rules) fillHelp(m *message) error {
+	m.args["Cap"], m.args["TTY"] = strconv.Itoa(r.policy.ReminderCapPerMonth), r.policy.TTY
+	return nil
+}
+
+// fillReal tells a doubting member what we really sent: the newest three, kind and date (O10).
+func (r *Rules) fillReal(m *message) error {
+	if len(m.facts.Recent) == 0 {
+		m.key = "text-real-reply-none"
+		return nil
 	}
-	zones, err := r.zones(f)
+	zones, err := r.zones(m.facts)
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	named := make([]string, 0, 3)
-	for _, s := range f.Recent[:min(3, len(f.Recent))] {
-		key, ok := kindNames[s.Kind]
-		if !ok {
+	var named []string
+	for _, s := range m.facts.Recent[:min(3, len(m.facts.Recent))] {
+		spec, ok := r.kinds[s.Kind]
+		if !ok || spec.Name == "" {
 			continue
 		}
-		name, err := r.words.Text(f.Language, key, nil)
+		name, err := r.words.Text(m.facts.Language, spec.Name, nil)
 		if err != nil {
-			return "", nil, err
+			return err
 		}
-		day, err := r.date(f.Language, billing.DateIn(s.At, zones[0]))
+		day, err := r.date(m.facts.Language, billing.DateIn(s.At, zones[0]))
 		if err != nil {
-			return "", nil, err
+			return err
 		}
-		text, err := r.words.Text(f.Language, "text-name-sent", map[string]string{"Name": name, "Date": day})
+		text, err := r.words.Text(m.facts.Language, "text-name-sent", map[string]string{"Name": name, "Date": day})
 		if err != nil {
-			return "", nil, err
+			return err
 		}
 		named = append(named, text)
 	}
 	slices.Reverse(named) // read in the order in which they came
-	args["Texts"] = strings.Join(named, ", ")
-	return "text-real-reply", args, nil
+	m.args["Texts"] = strings.Join(named, ", ")
+	return nil
 }
 
-// kindNames are the words of O10 for what was sent. Kinds that only answered a text are not named.
-var kindNames = map[Kind]string{
-	BillReady: "text-name-bill", DueSoon: "text-name-reminder", DueToday: "text-name-reminder",
-	PastDue: "text-name-reminder", GraceEnding: "text-name-reminder", PaymentReceived: "text-name-receipt",
-	TelWrittenNotice: "text-name-debit", PaymentFailed: "text-name-payment", PaymentReturned: "text-name-payment",
-	AutoPayUpcoming: "text-name-autopay", AutoPayFailed: "text-name-autopay", OneTimeCode: "text-name-code",
-}
-
-// NamedKinds are the kinds that O10's answer names.
-func NamedKinds() []Kind {
-	var kinds []Kind
-	for k := range kindNames {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	return kinds
-}
-
-// payment is the one that the text speaks of.
+// payment returns the payment that the text speaks of.
 func (f Facts) payment() *PaymentFacts { return f.Reasons[0].Payment }
 
-// paidOn is the day of the payment as the line told it: in the business zone (C1).
+// paidOn returns the day of the payment as the caller heard it: in the business zone (C1).
 func (r *Rules) paidOn(f Facts) billing.Date { return r.cal.DateOf(f.payment().AuthorizedAt) }
 
 // dollars writes $12,345.67.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"duebell/billing"
 )
@@ -33,7 +34,7 @@ func (r *Rules) dateAndYear(lang string, d billing.Date) (string, error) {
 	return r.words.Text(lang, "text-name-date-year", map[string]string{"Month": month, "Day": day, "Year": year})
 }
 
-// month is a month's name or number in a date.
+// month returns a month's name or number as a date of the language has it. The message holds all twelve.
 func (r *Rules) month(lang string, d billing.Date) (string, error) {
 	list, err := r.words.Text(lang, "text-name-months", nil)
 	if err != nil {
@@ -44,4 +45,48 @@ func (r *Rules) month(lang string, d billing.Date) (string, error) {
 		return "", fmt.Errorf("the months of %s: %w", lang, errNoWords)
 	}
 	return months[d.Month-1], nil
+}
+
+// dayNames are the messages that put the name of the day before a date.
+var dayNames = map[time.Weekday]string{
+	time.Monday: "text-name-day-mon", time.Tuesday: "text-name-day-tue", time.Wednesday: "text-name-day-wed", time.Thursday: "text-name-day-thu",
+	time.Friday: "text-name-day-fri", time.Saturday: "text-name-day-sat", time.Sunday: "text-name-day-sun",
+}
+
+// weekday writes "Wed 12/23" where the language has room for the name of the day, else the date alone
+// (N7: sábado would force UCS-2).
+func (r *Rules) weekday(lang string, d billing.Date) (string, error) {
+	date, err := r.date(lang, d)
+	if err != nil {
+		return "", err
+	}
+	return r.words.Text(lang, dayNames[d.Weekday()], map[string]string{"Date": date})
+}
+
+// dueTime writes "5 PM ET". It is the bill's own hour, which a moved deadline may have changed (C5).
+func (r *Rules) dueTime(lang string, at time.Time) (string, error) {
+	local := at.In(r.cal.Zone())
+	key, hour := "text-name-time-am", local.Hour()
+	if hour >= 12 {
+		key, hour = "text-name-time-pm", hour-12
+	}
+	if hour == 0 {
+		hour = 12
+	}
+	clock := strconv.Itoa(hour)
+	if local.Minute() != 0 {
+		clock = fmt.Sprintf("%d:%02d", hour, local.Minute())
+	}
+	return r.words.Text(lang, key, map[string]string{"Hour": clock, "Zone": zoneName(local)})
+}
+
+// zoneName returns ET for both EST and EDT, as people say it.
+func zoneName(local time.Time) string {
+	name, _ := local.Zone()
+	for _, season := range []string{"ST", "DT"} {
+		if place, ok := strings.CutSuffix(name, season); ok && place != "" {
+			return place + "T"
+		}
+	}
+	return name
 }

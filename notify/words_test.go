@@ -46,7 +46,7 @@ const noon = "2026-12-23T12:00:00-05:00"
 // facts are those of a text that may go, its payment as at noon.
 func facts(t testing.TB, k notify.Kind, s payments.State) notify.Facts {
 	f := notify.Facts{Kind: k, Language: "en", Zones: []string{"America/New_York"}, Consent: true}
-	if trait, _ := k.Spec(); !trait.Reply {
+	if spec, _ := k.Spec(); spec.Basis != notify.OnRequest {
 		f.Reasons = []notify.Reason{{
 			Account: "712345678", Owed: 19800,
 			Payment: &notify.PaymentFacts{

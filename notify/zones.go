@@ -9,9 +9,9 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// splitAreas are the area codes of the North American plan that lie in more than one zone. The
-// library knows most of them by their largest part only, and a mobile number tells no more than its
-// area code: all of its zones must be open (N4).
+// splitAreas are the area codes of the North American plan that lie in more than one zone. The library
+// knows most of them only by their largest part, and a mobile number shows no more than its area code, so
+// that all of its zones must be open (N4).
 var splitAreas = byArea(map[string]string{
 	"219 270 364 423 448 574 606 765 812 850 906 930 931": "America/New_York America/Chicago", // IN KY TN FL MI
 	"308 432 605 620 701 785 915":                         "America/Chicago America/Denver",   // NE TX SD KS ND
@@ -37,12 +37,12 @@ func byArea(areas map[string]string) map[string][]string {
 	return zones
 }
 
-// widest is how many zones a number may lie in and still be mapped: for one that it cannot place the
-// library names every zone of the country.
-const widest = 4
+// maxZones is in how many zones a number may lie and still count as mapped: for a number that it cannot
+// place the library returns every zone of the country.
+const maxZones = 4
 
-// ZonesOf are the zones in which the owner of a number may live, as far as the number tells: those of
-// its area code. None: toll-free, or not mapped.
+// ZonesOf returns the IANA names of the zones in which the owner of a number may live: those of its area
+// code. None: toll-free, or not mapped.
 func ZonesOf(number string) []string {
 	if area, ok := areaOf(number); ok {
 		if zones, split := splitAreas[area]; split {
@@ -54,29 +54,29 @@ func ZonesOf(number string) []string {
 		return nil
 	}
 	zones, err := phonenumbers.GetTimezonesForNumber(parsed)
-	if err != nil || len(zones) > widest || slices.Contains(zones, phonenumbers.UNKNOWN_TIMEZONE) {
+	if err != nil || len(zones) > maxZones || slices.Contains(zones, phonenumbers.UNKNOWN_TIMEZONE) {
 		return nil
 	}
 	return zones
 }
 
-// zonesRead are the zones that were read: each costs far more to read than to use, and a run of the
+// zoneCache holds the zones that were loaded: each costs far more to load than to use, and a run of the
 // planner asks a million times.
-var zonesRead sync.Map // by name
+var zoneCache sync.Map // by name
 
-// zoneNamed is a zone by its IANA name.
+// zoneNamed returns a zone by its IANA name.
 func zoneNamed(name string) (*time.Location, error) {
-	if zone, ok := zonesRead.Load(name); ok {
+	if zone, ok := zoneCache.Load(name); ok {
 		return zone.(*time.Location), nil
 	}
 	zone, err := time.LoadLocation(name)
 	if err == nil {
-		zonesRead.Store(name, zone)
+		zoneCache.Store(name, zone)
 	}
 	return zone, err
 }
 
-// areaOf is the area code of a number of the North American plan.
+// areaOf returns the area code of a number of the North American plan; false for any other number.
 func areaOf(number string) (area string, ok bool) {
 	rest, ok := strings.CutPrefix(number, "+1")
 	if !ok || len(rest) != 10 || strings.Trim(rest, "0123456789") != "" {
@@ -85,8 +85,8 @@ func areaOf(number string) (area string, ok bool) {
 	return rest[:3], true
 }
 
-// Callable says whether the line calls a number back that asks for it (N8): one of the North American
-// plan that costs nobody more than a call. A text is easily sent from a number that would.
+// Callable says whether the line may call a number back that asks for it (N8: no premium numbers): one of the
+// North American plan at the price of a plain call. Anybody can text us from a number that costs more.
 func Callable(number string) bool {
 	if _, ok := areaOf(number); !ok {
 		return false

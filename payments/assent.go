@@ -31,7 +31,7 @@ var assentForms = map[string][]string{
 func CanAssent(lang string) bool { return len(assentForms[lang]) > 0 }
 
 // refusals are the words of any language that turn every answer into a no (E4).
-var refusals = []string{"not", "no", "dont", "never", "cancel", "stop", "wait", "nunca", "cancelar", "espere"}
+var refusalWords = []string{"not", "no", "dont", "never", "cancel", "stop", "wait", "nunca", "cancelar", "espere"}
 
 // Assent decides whether what the recogniser heard authorizes a debit whose terms were spoken in
 // lang. confidence is the recogniser's, as it came: empty when there was none. A doubt is never a
@@ -44,8 +44,8 @@ func Assent(text, confidence, lang string, floor float64) AssentResult {
 			return AssentUnrecognised
 		}
 	}
-	words := assentWords(text)
-	if slices.ContainsFunc(words, func(w string) bool { return slices.Contains(refusals, w) }) {
+	words := normalizeAssent(text)
+	if slices.ContainsFunc(words, func(w string) bool { return slices.Contains(refusalWords, w) }) {
 		return AssentNo
 	}
 	whole := strings.Join(words, " ")
@@ -60,7 +60,7 @@ func Assent(text, confidence, lang string, floor float64) AssentResult {
 // assentWords normalises as the rule book's O7 does, up to the splitting and without its steps
 // for quotes, stop signs and signatures. The order counts: apostrophes join (don't = dont), and
 // every other mark separates.
-func assentWords(text string) []string {
+func normalizeAssent(text string) []string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) || strings.ContainsRune("'’ʼ`´", r) {
 			return -1

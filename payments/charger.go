@@ -60,7 +60,7 @@ type ChargeLease struct {
 }
 
 // keyLife is how long a create key is trusted: the processor forgets keys after 24 h.
-const keyLife = 23 * time.Hour
+const createKeyLifetime = 23 * time.Hour
 
 // NewCharger puts a charger together. clock is the domain's, machine is for leases.
 func NewCharger(book ChargeStore, gateway Gateway, clock, machine Clock, log *slog.Logger, opts ChargerOptions) *Charger {
@@ -86,7 +86,7 @@ func (c *Charger) Run(ctx context.Context, key string) error {
 	}
 	intent, err := c.advance(ctx, &claim)
 	if err != nil {
-		err = c.failed(ctx, claim, err)
+		err = c.handleGatewayError(ctx, claim, err)
 	} else {
 		err = c.settle(ctx, claim, intent)
 	}
@@ -119,7 +119,7 @@ func (c *Charger) advance(ctx context.Context, claim *ChargeLease) (Intent, erro
 }
 
 func (c *Charger) create(ctx context.Context, claim *ChargeLease) error {
-	if c.clock.Now().Sub(claim.CreateSentAt) >= keyLife {
+	if c.clock.Now().Sub(claim.CreateSentAt) >= createKeyLifetime {
 		if err := c.renewCreateKey(ctx, claim); err != nil {
 			return err
 		}
@@ -185,38 +185,38 @@ func (c *Charger) charge(claim ChargeLease) Charge {
 func (c *Charger) settle(ctx context.Context, claim ChargeLease, i Intent) error {
 	switch i.State {
 	case IntentSucceeded:
-		return c.take(ctx, claim)
+		return c.recordTaken(ctx, claim)
 	case IntentProcessing:
 		if claim.Method == Bank { // filed: a bank debit is taken when the processor has accepted it
-			return c.take(ctx, claim)
+			return c.recordTaken(ctx, claim)
 		}
-		return c.wait(ctx, claim)
+		return c.releaseUntilNextLook(ctx, claim)
 	case IntentNoMethod:
-		if err := c.decline(ctx, claim, i.Code); err != nil {
+		if err := c.recordDeclined(ctx, claim, i.Code); err != nil {
 			return err
 		}
-		c.cancelStray(ctx, claim)
+		c.cancelDeclined(ctx, claim)
 		return nil
 	case IntentNeedsAction:
 		// The bank wants something that a phone call cannot give. Declined only once it is cancelled.
 		canceled, err := c.gateway.Cancel(ctx, claim.IntentID)
 		if err != nil {
-			return c.failed(ctx, claim, err)
+			return c.handleGatewayError(ctx, claim, err)
 		}
 		if canceled.State == IntentNeedsAction {
-			return c.wait(ctx, claim)
+			return c.releaseUntilNextLook(ctx, claim)
 		}
 		if canceled.State == IntentCanceled {
-			return c.decline(ctx, claim, wanted(claim, i))
+			return c.recordDeclined(ctx, claim, actionCode(claim, i))
 		}
 		return c.settle(ctx, claim, canceled)
 	case IntentCanceled:
-		return c.decline(ctx, claim, orElse(i.Code, "canceled"))
+		return c.recordDeclined(ctx, claim, orElse(i.Code, "canceled"))
 	case IntentUnconfirmed:
-		return c.wait(ctx, claim)
+		return c.releaseUntilNextLook(ctx, claim)
 	default:
 		c.log.Error("processor says a word we do not know", "attempt", claim.Key, "intent_state", string(i.State))
-		return c.wait(ctx, claim)
+		return c.releaseUntilNextLook(ctx, claim)
 	}
 }
 
@@ -224,14 +224,14 @@ func (c *Charger) settle(ctx context.Context, claim ChargeLease, i Intent) error
 const CodeWantsVerification = "wants_verification"
 
 // wanted names what the payer's bank asked for: an account to be verified, or a card holder to be authenticated.
-func wanted(claim ChargeLease, i Intent) string {
+func actionCode(claim ChargeLease, i Intent) string {
 	if claim.Method == Bank {
 		return CodeWantsVerification
 	}
 	return orElse(i.Code, "authentication_required")
 }
 
-func (c *Charger) take(ctx context.Context, claim ChargeLease) error {
+func (c *Charger) recordTaken(ctx context.Context, claim ChargeLease) error {
 	a, err := c.store.Take(ctx, claim, c.clock.Now())
 	if err != nil {
 		return fmt.Errorf("record taken: %w", err)
@@ -241,7 +241,7 @@ func (c *Charger) take(ctx context.Context, claim ChargeLease) error {
 	return nil
 }
 
-func (c *Charger) decline(ctx context.Context, claim ChargeLease, code string) error {
+func (c *Charger) recordDeclined(ctx context.Context, claim ChargeLease, code string) error {
 	a, err := c.store.Decline(ctx, claim, orElse(code, "declined"), c.clock.Now())
 	if err != nil {
 		return fmt.Errorf("record declined: %w", err)
@@ -252,14 +252,14 @@ func (c *Charger) decline(ctx context.Context, claim ChargeLease, code string) e
 }
 
 // cancelStray tidies a declined object away. Nothing depends on it: a late confirm finds no payment method.
-func (c *Charger) cancelStray(ctx context.Context, claim ChargeLease) {
+func (c *Charger) cancelDeclined(ctx context.Context, claim ChargeLease) {
 	if _, err := c.gateway.Cancel(ctx, claim.IntentID); err != nil {
 		c.log.Warn("declined object not cancelled", "attempt", claim.Key, "error", err)
 	}
 }
 
 // failed decides what a failed request proves. Only a refused create proves "never charged".
-func (c *Charger) failed(ctx context.Context, claim ChargeLease, err error) error {
+func (c *Charger) handleGatewayError(ctx context.Context, claim ChargeLease, err error) error {
 	g, ok := AsGatewayError(err)
 	if !ok {
 		return err // our own store: the lease runs out, the sweeper nudges
@@ -267,23 +267,23 @@ func (c *Charger) failed(ctx context.Context, claim ChargeLease, err error) erro
 	switch g.Kind {
 	case GatewayRefused:
 		if claim.IntentID == "" {
-			return c.decline(ctx, claim, g.Code)
+			return c.recordDeclined(ctx, claim, g.Code)
 		}
 	case GatewayConfig, GatewayKeyReused:
 		c.log.Error("processor refuses our request: mend the configuration or the code", "op", g.Op, "kind", string(g.Kind), "code", g.Code)
 	default:
 		c.log.Warn("processor gave no answer", "op", g.Op, "attempt", claim.Key, "kind", string(g.Kind))
 	}
-	return c.wait(ctx, claim)
+	return c.releaseUntilNextLook(ctx, claim)
 }
 
-const releasePatience = 5 * time.Second
+const releaseTimeout = 5 * time.Second
 
 // wait gives the attempt back to be looked at again: after 10 s, 1 min, 5 min, then every 15 min.
-func (c *Charger) wait(ctx context.Context, claim ChargeLease) error {
+func (c *Charger) releaseUntilNextLook(ctx context.Context, claim ChargeLease) error {
 	// A worker that is told to stop still gives back what it holds: otherwise a restart would leave
 	// the payment to its lease.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releasePatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	steps := []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 	next := c.clock.Now().Add(steps[min(claim.Looks, len(steps)-1)])

@@ -125,7 +125,7 @@ func (d *Checkout) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 	if limits.Frozen {
 		return Attempt{}, ErrFrozen
 	}
-	if err := d.within(limits, a); err != nil {
+	if err := d.checkLimits(limits, a); err != nil {
 		return Attempt{}, err
 	}
 	a.Key, a.State, a.OfferedAt = d.newKey(), Offered, now
@@ -140,7 +140,7 @@ func (d *Checkout) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 }
 
 // within holds the limits that keep a line from testing stolen cards and accounts (I5, P3).
-func (d *Checkout) within(l LimitCounts, a Attempt) error {
+func (d *Checkout) checkLimits(l LimitCounts, a Attempt) error {
 	p := d.policy
 	known, bank := a.Caller != "", a.Method == Bank
 	for _, limit := range []struct {
@@ -179,7 +179,7 @@ func (d *Checkout) Authorize(ctx context.Context, a Authorization) (Attempt, err
 	}
 	allowed := func(l LimitCounts, of Attempt) error {
 		l.DeclinesCaller += l.OpenCaller // many calls at once are no way around the limit
-		return d.within(l, of)
+		return d.checkLimits(l, of)
 	}
 	for range 5 { // a fresh reference when the drawn one is in use
 		a.Reference = billing.NewReference(d.rand)

@@ -63,18 +63,18 @@ func (e *EventReceiver) apply(ctx context.Context, ev Event) error {
 	case err != nil:
 		return fmt.Errorf("find the event's attempt: %w", err)
 	case a.State.Open():
-		return e.hasten(ctx, a, ev)
+		return e.lookUpOpen(ctx, a, ev)
 	case a.State == Taken:
-		return e.takenBack(ctx, a, ev)
+		return e.handleTaken(ctx, a, ev)
 	case a.State == Declined:
-		return e.contradicted(ctx, a, ev)
+		return e.handleDeclined(ctx, a, ev)
 	}
 	return nil // final: states only move forward
 }
 
 // hasten has an open attempt looked at. A debit that the worker knows as filed may have come back
 // since: it may not be recorded as taken on the strength of an older answer.
-func (e *EventReceiver) hasten(ctx context.Context, a Attempt, ev Event) error {
+func (e *EventReceiver) lookUpOpen(ctx context.Context, a Attempt, ev Event) error {
 	overtaken := a.Method == Bank && (ev.Kind == EventReturned || ev.Kind == EventCanceled)
 	if err := e.store.LookUpNow(ctx, a, overtaken, e.clock.Now()); err != nil {
 		return fmt.Errorf("look at the attempt: %w", err)
@@ -86,7 +86,7 @@ func (e *EventReceiver) hasten(ctx context.Context, a Attempt, ev Event) error {
 }
 
 // takenBack returns a payment that bounced, if the processor's object says so too, or is disputed.
-func (e *EventReceiver) takenBack(ctx context.Context, a Attempt, ev Event) error {
+func (e *EventReceiver) handleTaken(ctx context.Context, a Attempt, ev Event) error {
 	switch ev.Kind {
 	case EventDisputed:
 		return e.store.Return(ctx, a.Key, orElse(ev.Code, "disputed"), e.clock.Now())
@@ -104,7 +104,7 @@ func (e *EventReceiver) takenBack(ctx context.Context, a Attempt, ev Event) erro
 
 // contradicted: declined is written only where no money can move any more. If the processor says
 // otherwise a person must know at once.
-func (e *EventReceiver) contradicted(ctx context.Context, a Attempt, ev Event) error {
+func (e *EventReceiver) handleDeclined(ctx context.Context, a Attempt, ev Event) error {
 	if ev.Kind != EventSettled && ev.Kind != EventProcessing && ev.Kind != EventDisputed {
 		return nil
 	}

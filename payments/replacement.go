@@ -17,7 +17,7 @@ type UnheardFailure struct {
 }
 
 // longestText is how long after a failure its text may go at the latest.
-const longestText = 48 * time.Hour
+const maxNoticeDelay = 48 * time.Hour
 
 // Hold has a payment that replaces a failed one count from the first (L3), for declined_hold_hours. It needs the
 // calendar: only where a bill came due in between does it matter, and only there does the ledger say so.
@@ -33,7 +33,7 @@ func (d *Checkout) countsFrom(ctx context.Context, key string, now time.Time) (t
 	if d.calendar == nil || hold <= 0 {
 		return time.Time{}, nil
 	}
-	failures, err := d.store.UnheardFailures(ctx, key, now.Add(-hold-longestText))
+	failures, err := d.store.UnheardFailures(ctx, key, now.Add(-hold-maxNoticeDelay))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("look for failed payments: %w", err)
 	}

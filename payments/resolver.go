@@ -86,31 +86,31 @@ func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error)
 func (r *Resolver) settle(ctx context.Context, claim ChargeLease, res Resolution) error {
 	intent, err := r.gateway.Retrieve(ctx, claim.IntentID)
 	if err != nil {
-		return r.giveBack(ctx, claim, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err))
+		return r.release(ctx, claim, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err))
 	}
-	err = contradiction(claim.Attempt, intent, res.Verdict)
+	err = checkVerdict(claim.Attempt, intent, res.Verdict)
 	if err == nil && res.Verdict == VerdictNotCharged {
-		err = r.makeSure(ctx, claim, intent)
+		err = r.ensureCanceled(ctx, claim, intent)
 	}
 	if err != nil {
-		return r.giveBack(ctx, claim, err)
+		return r.release(ctx, claim, err)
 	}
 	if err := r.store.RecordResolution(ctx, claim.Key, res, r.clock.Now()); err != nil {
-		return r.giveBack(ctx, claim, err)
+		return r.release(ctx, claim, err)
 	}
 	if res.Verdict == VerdictTaken {
-		return r.charger.take(ctx, claim)
+		return r.charger.recordTaken(ctx, claim)
 	}
-	return r.charger.decline(ctx, claim, "resolved")
+	return r.charger.recordDeclined(ctx, claim, "resolved")
 }
 
 // giveBack lets a worker look at once: what was refused here may be plain to see there.
-func (r *Resolver) giveBack(ctx context.Context, claim ChargeLease, why error) error {
+func (r *Resolver) release(ctx context.Context, claim ChargeLease, why error) error {
 	return errors.Join(why, r.store.Release(ctx, claim, r.clock.Now()))
 }
 
 // makeSure cancels an object that can still be confirmed. Only then was nothing charged.
-func (r *Resolver) makeSure(ctx context.Context, claim ChargeLease, i Intent) error {
+func (r *Resolver) ensureCanceled(ctx context.Context, claim ChargeLease, i Intent) error {
 	if i.State == IntentCanceled || i.State == IntentNoMethod {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (r *Resolver) makeSure(ctx context.Context, claim ChargeLease, i Intent) er
 }
 
 // contradiction compares a person's verdict with the processor's word.
-func contradiction(a Attempt, i Intent, v Verdict) error {
+func checkVerdict(a Attempt, i Intent, v Verdict) error {
 	charged := i.State == IntentSucceeded || (i.State == IntentProcessing && a.Method == Bank)
 	never := i.State == IntentCanceled || i.State == IntentNoMethod || i.State == IntentUnconfirmed || i.State == IntentNeedsAction
 	switch {

@@ -39,8 +39,8 @@ type TurnLeases interface {
 type StaleOffer struct{ Key, Call string }
 
 const (
-	offerLife      = 30 * time.Minute
-	afterCallEnded = time.Minute
+	offerLife           = 30 * time.Minute
+	offerGraceAfterCall = time.Minute
 )
 
 // NewSweeper puts a sweeper together.
@@ -74,7 +74,7 @@ func (s *Sweeper) Tick(ctx context.Context) (int, error) {
 // closeStale closes offers and tokens that promise nothing. A turn that is being answered may be
 // about to authorize its attempt, so nothing of that call is closed meanwhile.
 func (s *Sweeper) closeStale(ctx context.Context, now time.Time) error {
-	stale, err := s.store.StaleOffers(ctx, now.Add(-afterCallEnded), now.Add(-offerLife))
+	stale, err := s.store.StaleOffers(ctx, now.Add(-offerGraceAfterCall), now.Add(-offerLife))
 	if err != nil {
 		return fmt.Errorf("find stale offers: %w", err)
 	}

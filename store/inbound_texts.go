@@ -100,12 +100,12 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 
 // planAnswer plans the one answer to a cause and puts it in line.
 func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number string, r notify.Reply, at time.Time) error {
-	trait, ok := r.Kind.Spec()
-	if !ok || !trait.Reply {
+	spec, ok := r.Kind.Spec()
+	if !ok || spec.Basis != notify.OnRequest {
 		return fmt.Errorf("plan answer: %q is no kind of answer", r.Kind)
 	}
 	if r.NotAfter.IsZero() {
-		r.NotAfter = at.Add(trait.Window)
+		r.NotAfter = at.Add(spec.Window)
 	}
 	channel := r.Channel
 	if channel == "" {

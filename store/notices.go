@@ -32,8 +32,8 @@ type paymentNotice struct {
 // nudges. A payment has one notice of a kind: when it is there already, its id comes back and
 // planned is false.
 func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id int64, planned bool, err error) {
-	t, ok := notify.Kind(n.Kind).Spec()
-	if !ok || !t.Payment {
+	spec, ok := notify.Kind(n.Kind).Spec()
+	if !ok || spec.Basis != notify.OnPayment {
 		return 0, false, fmt.Errorf("plan notice: %q is no kind of payment text", n.Kind)
 	}
 	if n.Number == "" {
@@ -43,7 +43,7 @@ func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id 
 		n.NotBefore = n.At
 	}
 	if n.NotAfter.IsZero() {
-		n.NotAfter = n.NotBefore.Add(t.Window)
+		n.NotAfter = n.NotBefore.Add(spec.Window)
 	}
 	id, err = q.PlanPaymentNotice(ctx, db.PlanPaymentNoticeParams{
 		Reference: noticeReference(n.Kind, n.AttemptKey), Number: n.Number, Kind: n.Kind, Language: n.Language,

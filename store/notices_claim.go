@@ -196,7 +196,7 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 	for i, n := range notices {
 		row := n.Notice
 		facts[i] = notify.Facts{Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
-		if trait, _ := facts[i].Kind.Spec(); trait.Reminder {
+		if spec, _ := facts[i].Kind.Spec(); spec.Basis == notify.OnAccount {
 			reminded = append(reminded, row.Number)
 		}
 		if facts[i].Kind == notify.RealReply {

@@ -29,7 +29,7 @@ func TestGoldenOfAgents(t *testing.T) {
 		}
 		page.WriteByte('\n')
 	}
-	golden(t, filepath.Join("testdata", "agents.golden"), page.String())
+	compareGolden(t, filepath.Join("testdata", "agents.golden"), page.String())
 }
 
 func TestNoMessageToAgentsIsUnused(t *testing.T) {

@@ -23,10 +23,10 @@ var embedded embed.FS
 // Catalog holds every message of every language. It does not change after Load
 // and may be used from any number of goroutines.
 type Catalog struct {
-	keys     []string // of the reference language, in the order of its files
-	agent    []string // the same of what agents hear
-	messages map[string]*messageSet
-	known    []Language // all of them, each with whether it is complete
+	keys      []string // of the reference language, in the order of its files
+	agent     []string // the same of what agents hear
+	messages  map[string]*messageSet
+	languages []Language // all of them, each with whether it is complete
 }
 
 // agentFile holds what agents hear and callers never do. It exists in the agents' language, and no
@@ -72,13 +72,13 @@ func load(root fs.FS) (*Catalog, error) {
 	}
 	c.keys, c.agent = reference.keys, reference.agent
 	for _, tag := range slices.Sorted(maps.Keys(c.messages)) {
-		if err := c.messages[tag].agrees(reference); err != nil {
+		if err := c.messages[tag].checkAgainst(reference); err != nil {
 			return nil, fmt.Errorf("load messages of %q: %w", tag, err)
 		}
 	}
-	c.known = slices.Clone(languages)
-	for i := range c.known {
-		c.known[i].Complete = c.complete(c.known[i].Tag)
+	c.languages = slices.Clone(languages)
+	for i := range c.languages {
+		c.languages[i].Complete = c.complete(c.languages[i].Tag)
 	}
 	return c, nil
 }
@@ -128,7 +128,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 
 // agrees checks that a language says what the reference says, with the same
 // placeholders. Keys may be missing: then the language is not complete.
-func (s *messageSet) agrees(reference *messageSet) error {
+func (s *messageSet) checkAgainst(reference *messageSet) error {
 	for _, key := range slices.Concat(s.keys, s.agent) {
 		m, r := s.byKey[key], reference.byKey[key]
 		if r.key == "" {
@@ -189,7 +189,7 @@ func (m message) fill(args map[string]any) (map[string]string, error) {
 		case int:
 			values[name] = strconv.Itoa(arg)
 		case string:
-			plain, err := Plain(arg)
+			plain, err := Escape(arg)
 			if err != nil {
 				return nil, fmt.Errorf("the argument %s: %w", name, err)
 			}

@@ -224,7 +224,7 @@ func TestInForce(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, l := range c.InForce(tt.policy) {
+			for _, l := range c.Offered(tt.policy) {
 				got = append(got, l.Tag)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

@@ -105,7 +105,7 @@ func TestNoSentenceEndsWithTwoFullStops(t *testing.T) {
 	c := mustLoad(t)
 	for lang, set := range c.messages {
 		for _, key := range set.keys {
-			if said := hear(t, c, lang, key, nil); strings.Contains(said, "..") {
+			if said := spoken(t, c, lang, key, nil); strings.Contains(said, "..") {
 				t.Errorf("%s %s: %q", lang, key, said)
 			}
 		}

@@ -56,11 +56,11 @@ func mustLanguages(files fs.FS) []Language {
 }
 
 // Languages are all languages that the line knows of, offered or not.
-func (c *Catalog) Languages() []Language { return slices.Clone(c.known) }
+func (c *Catalog) Languages() []Language { return slices.Clone(c.languages) }
 
 // Language finds one of Languages by its tag.
 func (c *Catalog) Language(tag string) (Language, bool) {
-	for _, l := range c.known {
+	for _, l := range c.languages {
 		if l.Tag == tag {
 			return l, true
 		}
@@ -71,7 +71,7 @@ func (c *Catalog) Language(tag string) (Language, bool) {
 // InForce are the languages to offer, in the policy's order: those in which every
 // message exists and which are marked as reviewed (K4). It is never empty: until
 // theirs is in force, callers get English.
-func (c *Catalog) InForce(policyLanguages []string) []Language {
+func (c *Catalog) Offered(policyLanguages []string) []Language {
 	var offered []Language
 	for _, tag := range policyLanguages {
 		l, known := c.Language(tag)

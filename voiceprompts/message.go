@@ -131,7 +131,7 @@ func placeholdersOf(template string) ([]string, error) {
 	if strings.Contains(filled, "{{") || strings.Contains(filled, "}}") {
 		return nil, errors.New("a placeholder is {{.Name}}, with a capital letter and no spaces")
 	}
-	if _, err := heard(filled); err != nil {
+	if _, err := spokenText(filled); err != nil {
 		return nil, err
 	}
 	return names, nil

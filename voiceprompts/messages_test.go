@@ -160,7 +160,7 @@ func TestGolden(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if _, err := heard(string(said)); err != nil {
+					if _, err := spokenText(string(said)); err != nil {
 						t.Errorf("%s: %v", key, err)
 					}
 					// Twilio takes 4 KB of text in one Say.
@@ -171,7 +171,7 @@ func TestGolden(t *testing.T) {
 				}
 				page.WriteByte('\n')
 			}
-			golden(t, filepath.Join("testdata", lang+".golden"), page.String())
+			compareGolden(t, filepath.Join("testdata", lang+".golden"), page.String())
 		})
 	}
 }
@@ -183,7 +183,7 @@ func countsFor(m message) []int {
 	return []int{0}
 }
 
-func golden(t *testing.T, path, got string) {
+func compareGolden(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {

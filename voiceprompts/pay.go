@@ -5,12 +5,12 @@ import "slices"
 // PayPrompt is one prompt of a <Pay>: when Twilio speaks it, and which message it
 // is. The words in it are Twilio's, because there is no other party to tell.
 type PayPrompt struct {
-	For      string   // the field
-	Attempts []int    // empty = every attempt
-	Cards    []string // empty = every card
-	Errors   []string // empty = the field's first question
-	Again    bool     // the second entry that must match the first (requireMatchingInputs)
-	Key      string   // of the message
+	For         string   // the field
+	Attempts    []int    // empty = every attempt
+	Cards       []string // empty = every card
+	Errors      []string // empty = the field's first question
+	SecondEntry bool     // the second entry that must match the first (requireMatchingInputs)
+	Key         string   // of the message
 }
 
 // Pay is told to ask a field three times. Twilio's pages leave open whether an error
@@ -18,8 +18,8 @@ type PayPrompt struct {
 // limit counts tries or repeats; the split below leaves no attempt without a
 // prompt, and none with two, whichever it is.
 var (
-	earlier = []int{1, 2}
-	last    = []int{3, 4}
+	earlierAttempts = []int{1, 2}
+	lastAttempts    = []int{3, 4}
 )
 
 // The security code is on the front of an American Express card and on the back of
@@ -35,26 +35,26 @@ func CardPrompts() []PayPrompt {
 	return slices.Concat(
 		[]PayPrompt{
 			{For: "payment-card-number", Key: "pay-card-number"},
-			{For: "payment-card-number", Errors: []string{"timeout"}, Attempts: earlier, Key: "pay-card-number-timeout"},
-			{For: "payment-card-number", Errors: []string{"invalid-card-number"}, Attempts: earlier, Key: "pay-card-number-invalid"},
-			{For: "payment-card-number", Errors: []string{"invalid-card-type"}, Attempts: earlier, Key: "pay-card-type-invalid"},
+			{For: "payment-card-number", Errors: []string{"timeout"}, Attempts: earlierAttempts, Key: "pay-card-number-timeout"},
+			{For: "payment-card-number", Errors: []string{"invalid-card-number"}, Attempts: earlierAttempts, Key: "pay-card-number-invalid"},
+			{For: "payment-card-number", Errors: []string{"invalid-card-type"}, Attempts: earlierAttempts, Key: "pay-card-type-invalid"},
 			{
 				For: "payment-card-number", Errors: []string{"timeout", "invalid-card-number", "invalid-card-type"},
-				Attempts: last, Key: "pay-card-number-last",
+				Attempts: lastAttempts, Key: "pay-card-number-last",
 			},
 
 			{For: "expiration-date", Key: "pay-date"},
-			{For: "expiration-date", Errors: []string{"timeout"}, Attempts: earlier, Key: "pay-date-timeout"},
-			{For: "expiration-date", Errors: []string{"invalid-date"}, Attempts: earlier, Key: "pay-date-invalid"},
-			{For: "expiration-date", Errors: []string{"timeout", "invalid-date"}, Attempts: last, Key: "pay-date-last"},
+			{For: "expiration-date", Errors: []string{"timeout"}, Attempts: earlierAttempts, Key: "pay-date-timeout"},
+			{For: "expiration-date", Errors: []string{"invalid-date"}, Attempts: earlierAttempts, Key: "pay-date-invalid"},
+			{For: "expiration-date", Errors: []string{"timeout", "invalid-date"}, Attempts: lastAttempts, Key: "pay-date-last"},
 		},
 		codePrompts(codeOnBack, "pay-cvv", "pay-cvv-timeout", "pay-cvv-invalid", "pay-cvv-last"),
 		codePrompts(codeOnFront, "pay-cvv-amex", "pay-cvv-amex-timeout", "pay-cvv-amex-invalid", "pay-cvv-amex-last"),
 		[]PayPrompt{
 			{For: "postal-code", Key: "pay-zip"},
-			{For: "postal-code", Errors: []string{"timeout"}, Attempts: earlier, Key: "pay-zip-timeout"},
-			{For: "postal-code", Errors: []string{"invalid-postal-code"}, Attempts: earlier, Key: "pay-zip-invalid"},
-			{For: "postal-code", Errors: []string{"timeout", "invalid-postal-code"}, Attempts: last, Key: "pay-zip-last"},
+			{For: "postal-code", Errors: []string{"timeout"}, Attempts: earlierAttempts, Key: "pay-zip-timeout"},
+			{For: "postal-code", Errors: []string{"invalid-postal-code"}, Attempts: earlierAttempts, Key: "pay-zip-invalid"},
+			{For: "postal-code", Errors: []string{"timeout", "invalid-postal-code"}, Attempts: lastAttempts, Key: "pay-zip-last"},
 
 			{For: "payment-processing", Key: "pay-processing"},
 		},
@@ -66,9 +66,9 @@ func codePrompts(cards []string, first, timeout, invalid, final string) []PayPro
 	const field = "security-code"
 	return []PayPrompt{
 		{For: field, Cards: cards, Key: first},
-		{For: field, Cards: cards, Errors: []string{"timeout"}, Attempts: earlier, Key: timeout},
-		{For: field, Cards: cards, Errors: []string{"invalid-security-code"}, Attempts: earlier, Key: invalid},
-		{For: field, Cards: cards, Errors: []string{"timeout", "invalid-security-code"}, Attempts: last, Key: final},
+		{For: field, Cards: cards, Errors: []string{"timeout"}, Attempts: earlierAttempts, Key: timeout},
+		{For: field, Cards: cards, Errors: []string{"invalid-security-code"}, Attempts: earlierAttempts, Key: invalid},
+		{For: field, Cards: cards, Errors: []string{"timeout", "invalid-security-code"}, Attempts: lastAttempts, Key: final},
 	}
 }
 
@@ -77,23 +77,23 @@ func codePrompts(cards []string, first, timeout, invalid, final string) []PayPro
 func BankPrompts() []PayPrompt {
 	return []PayPrompt{
 		{For: "bank-routing-number", Key: "pay-routing"},
-		{For: "bank-routing-number", Again: true, Key: "pay-routing-again"},
-		{For: "bank-routing-number", Errors: []string{"timeout"}, Attempts: earlier, Key: "pay-routing-timeout"},
-		{For: "bank-routing-number", Errors: []string{"invalid-bank-routing-number"}, Attempts: earlier, Key: "pay-routing-invalid"},
-		{For: "bank-routing-number", Errors: []string{"input-matching-failed"}, Attempts: earlier, Key: "pay-routing-differs"},
+		{For: "bank-routing-number", SecondEntry: true, Key: "pay-routing-again"},
+		{For: "bank-routing-number", Errors: []string{"timeout"}, Attempts: earlierAttempts, Key: "pay-routing-timeout"},
+		{For: "bank-routing-number", Errors: []string{"invalid-bank-routing-number"}, Attempts: earlierAttempts, Key: "pay-routing-invalid"},
+		{For: "bank-routing-number", Errors: []string{"input-matching-failed"}, Attempts: earlierAttempts, Key: "pay-routing-differs"},
 		{
 			For: "bank-routing-number", Errors: []string{"timeout", "invalid-bank-routing-number", "input-matching-failed"},
-			Attempts: last, Key: "pay-routing-last",
+			Attempts: lastAttempts, Key: "pay-routing-last",
 		},
 
 		{For: "bank-account-number", Key: "pay-account"},
-		{For: "bank-account-number", Again: true, Key: "pay-account-again"},
-		{For: "bank-account-number", Errors: []string{"timeout"}, Attempts: earlier, Key: "pay-account-timeout"},
-		{For: "bank-account-number", Errors: []string{"invalid-bank-account-number"}, Attempts: earlier, Key: "pay-account-invalid"},
-		{For: "bank-account-number", Errors: []string{"input-matching-failed"}, Attempts: earlier, Key: "pay-account-differs"},
+		{For: "bank-account-number", SecondEntry: true, Key: "pay-account-again"},
+		{For: "bank-account-number", Errors: []string{"timeout"}, Attempts: earlierAttempts, Key: "pay-account-timeout"},
+		{For: "bank-account-number", Errors: []string{"invalid-bank-account-number"}, Attempts: earlierAttempts, Key: "pay-account-invalid"},
+		{For: "bank-account-number", Errors: []string{"input-matching-failed"}, Attempts: earlierAttempts, Key: "pay-account-differs"},
 		{
 			For: "bank-account-number", Errors: []string{"timeout", "invalid-bank-account-number", "input-matching-failed"},
-			Attempts: last, Key: "pay-account-last",
+			Attempts: lastAttempts, Key: "pay-account-last",
 		},
 
 		{For: "payment-processing", Key: "pay-processing"},

@@ -22,7 +22,7 @@ var payCards = []string{"visa", "mastercard", "amex", "maestro", "discover", "op
 
 // fits says whether Twilio would speak p.
 func (p PayPrompt) fits(field, card, errorType string, attempt int, again bool) bool {
-	return p.For == field && p.Again == again &&
+	return p.For == field && p.SecondEntry == again &&
 		(len(p.Cards) == 0 || slices.Contains(p.Cards, card)) &&
 		(len(p.Attempts) == 0 || slices.Contains(p.Attempts, attempt)) &&
 		(errorType == "" && len(p.Errors) == 0 || slices.Contains(p.Errors, errorType))
@@ -69,7 +69,7 @@ func TestEveryPayPromptIsThereOnce(t *testing.T) {
 func TestPayPromptsCanBeSpokenWithoutArguments(t *testing.T) {
 	c := mustLoad(t)
 	for _, p := range slices.Concat(CardPrompts(), BankPrompts()) {
-		for _, l := range wholeLanguages(c) {
+		for _, l := range completeLanguages(c) {
 			if _, err := c.Say(l.Tag, p.Key, nil); err != nil {
 				t.Error(err)
 			}
@@ -78,7 +78,7 @@ func TestPayPromptsCanBeSpokenWithoutArguments(t *testing.T) {
 }
 
 // wholeLanguages are those that a caller could be served in, approved or not.
-func wholeLanguages(c *Catalog) []Language {
+func completeLanguages(c *Catalog) []Language {
 	return slices.DeleteFunc(c.Languages(), func(l Language) bool { return !l.Complete })
 }
 
@@ -102,7 +102,7 @@ var unspoken = map[string]struct {
 // V2: the star key ends <Pay>; nothing may invite a caller to press it.
 func TestPayPromptsKeepTheirSilence(t *testing.T) {
 	c := mustLoad(t)
-	for _, l := range wholeLanguages(c) {
+	for _, l := range completeLanguages(c) {
 		rule, ok := unspoken[l.Tag]
 		if !ok {
 			t.Fatalf("what must not be said in %s?", l.Name)
@@ -134,7 +134,7 @@ func TestPayPromptsKeepTheirSilence(t *testing.T) {
 func TestTheLastTryIsTheShortest(t *testing.T) {
 	c := mustLoad(t)
 	prompts := slices.Concat(CardPrompts(), BankPrompts())
-	for _, l := range wholeLanguages(c) {
+	for _, l := range completeLanguages(c) {
 		length := func(key string) int {
 			said, err := c.Say(l.Tag, key, nil)
 			if err != nil {
@@ -143,11 +143,11 @@ func TestTheLastTryIsTheShortest(t *testing.T) {
 			return len(said.Text())
 		}
 		for _, final := range prompts {
-			if !slices.Equal(final.Attempts, last) {
+			if !slices.Equal(final.Attempts, lastAttempts) {
 				continue
 			}
 			for _, p := range prompts {
-				if p.For == final.For && slices.Equal(p.Cards, final.Cards) && slices.Equal(p.Attempts, earlier) && length(p.Key) <= length(final.Key) {
+				if p.For == final.For && slices.Equal(p.Cards, final.Cards) && slices.Equal(p.Attempts, earlierAttempts) && length(p.Key) <= length(final.Key) {
 					t.Errorf("%s: %s is not longer than %s", l.Tag, p.Key, final.Key)
 				}
 			}

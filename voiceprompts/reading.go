@@ -37,16 +37,16 @@ type timeOfDay struct {
 }
 
 // readings by language. A language without one is not complete, so it is not offered.
-var readings = mustRead(embedded)
+var readings = mustLoadReadings(embedded)
 
-func mustRead(files fs.FS) map[string]*reading {
+func mustLoadReadings(files fs.FS) map[string]*reading {
 	all := map[string]*reading{}
 	found, err := fs.Glob(files, path.Join("messages", "*", readingFile))
 	if err != nil {
 		panic(err) // the pattern is fixed
 	}
 	for _, file := range found {
-		r, err := readReading(files, file)
+		r, err := loadReading(files, file)
 		if err != nil {
 			panic(fmt.Sprintf("%s: %v", file, err)) // embedded: found out by every test
 		}
@@ -55,7 +55,7 @@ func mustRead(files fs.FS) map[string]*reading {
 	return all
 }
 
-func readReading(files fs.FS, file string) (*reading, error) {
+func loadReading(files fs.FS, file string) (*reading, error) {
 	var r reading
 	meta, err := toml.DecodeFS(files, file, &r)
 	if err != nil {
@@ -106,7 +106,7 @@ func fill(pattern string, values ...string) string {
 
 // money says an amount; exact says the cents even when there are none.
 func (r *reading) money(dollars, cents int64, exact bool) string {
-	d, c := counted(r.Money.Dollar, r.Money.Dollars, dollars), counted(r.Money.Cent, r.Money.Cents, cents)
+	d, c := withPlural(r.Money.Dollar, r.Money.Dollars, dollars), withPlural(r.Money.Cent, r.Money.Cents, cents)
 	switch {
 	case dollars == 0 && cents != 0:
 		return c
@@ -117,7 +117,7 @@ func (r *reading) money(dollars, cents int64, exact bool) string {
 	}
 }
 
-func counted(one, many string, n int64) string {
+func withPlural(one, many string, n int64) string {
 	if n == 1 {
 		return one
 	}

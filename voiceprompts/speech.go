@@ -29,11 +29,11 @@ var ssml = map[string][]string{
 }
 
 // apart lists the elements that separate words; the others sit inside a sentence.
-var apart = []string{"break", "p", "s"}
+var wordBreaks = []string{"break", "p", "s"}
 
 // Text is what is heard, as text: tags stripped, entities decoded, spaces folded.
 func (s Speech) Text() string {
-	text, err := heard(string(s))
+	text, err := spokenText(string(s))
 	if err != nil { // not made by this package; show it as it is rather than hide a part of it
 		return strings.Join(strings.Fields(string(s)), " ")
 	}
@@ -42,7 +42,7 @@ func (s Speech) Text() string {
 
 // Plain turns foreign text, such as a name, into a fragment that says just that.
 // Control characters are refused: they break the document that carries them.
-func Plain(text string) (Speech, error) {
+func Escape(text string) (Speech, error) {
 	for _, r := range text {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\uFFFE' || r == '\uFFFF' {
 			return "", errors.New("escape text for speech: control or invalid character")
@@ -55,7 +55,7 @@ func Plain(text string) (Speech, error) {
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
 // heard walks a fragment, refuses what Say would not take, and returns the words.
-func heard(fragment string) (string, error) {
+func spokenText(fragment string) (string, error) {
 	dec := xml.NewDecoder(strings.NewReader("<Say>" + fragment + "</Say>"))
 	var words strings.Builder
 	depth := 0
@@ -74,10 +74,10 @@ func heard(fragment string) (string, error) {
 			if depth == 1 {
 				continue
 			}
-			if err := allowed(t); err != nil {
+			if err := checkElement(t); err != nil {
 				return "", err
 			}
-			if slices.Contains(apart, t.Name.Local) {
+			if slices.Contains(wordBreaks, t.Name.Local) {
 				words.WriteByte(' ')
 			}
 			if t.Name.Local == "sub" && aliasUntil == 0 {
@@ -88,7 +88,7 @@ func heard(fragment string) (string, error) {
 			if depth == aliasUntil {
 				aliasUntil = 0
 			}
-			if slices.Contains(apart, t.Name.Local) {
+			if slices.Contains(wordBreaks, t.Name.Local) {
 				words.WriteByte(' ')
 			}
 			depth--
@@ -108,7 +108,7 @@ func heard(fragment string) (string, error) {
 }
 
 // allowed checks one element against the allow-list.
-func allowed(e xml.StartElement) error {
+func checkElement(e xml.StartElement) error {
 	attributes, ok := ssml[e.Name.Local]
 	if !ok || e.Name.Space != "" {
 		return fmt.Errorf("read speech: <%s> is not an element that can be spoken", e.Name.Local)

@@ -46,7 +46,7 @@ func TestHeardRefusesWhatSayDoesNotTake(t *testing.T) {
 		"<?xml version='1.0'?>",
 		`<x:break xmlns:x="y"/>`,
 	} {
-		if got, err := heard(fragment); err == nil {
+		if got, err := spokenText(fragment); err == nil {
 			t.Errorf("heard(%q) = %q, want an error", fragment, got)
 		}
 	}
@@ -54,7 +54,7 @@ func TestHeardRefusesWhatSayDoesNotTake(t *testing.T) {
 
 func TestPlainRefusesControlCharacters(t *testing.T) {
 	for _, text := range []string{"a\x00b", "a\nb", "a\x1bb", "a\x7fb", "a\xffb", "\uFFFE"} {
-		if got, err := Plain(text); err == nil {
+		if got, err := Escape(text); err == nil {
 			t.Errorf("Plain(%q) = %q, want an error", text, got)
 		}
 	}
@@ -65,11 +65,11 @@ func FuzzPlainSaysJustThat(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := Plain(text)
+		s, err := Escape(text)
 		if err != nil {
 			return
 		}
-		said, err := heard(string(s))
+		said, err := spokenText(string(s))
 		if err != nil {
 			t.Fatalf("Plain(%q) cannot be spoken: %v", text, err)
 		}

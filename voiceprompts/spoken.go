@@ -9,7 +9,7 @@ import (
 )
 
 // readerOf falls back to English, as the line does for a language not in force (K4).
-func readerOf(lang string) *reading {
+func readingFor(lang string) *reading {
 	if r, ok := readings[lang]; ok {
 		return r
 	}
@@ -29,34 +29,34 @@ func money(lang string, cents int64, exact bool) Speech {
 	if cents < 0 {
 		dollars, rest = -dollars, -rest
 	}
-	return Speech(readerOf(lang).money(dollars, rest, exact))
+	return Speech(readingFor(lang).money(dollars, rest, exact))
 }
 
 // Day says a date with its weekday: "Tuesday, February 23rd". In Spanish the article is
 // part of it: "el martes 23 de febrero".
 func Day(lang string, d billing.Date) Speech {
-	return Speech(readerOf(lang).date(readerOf(lang).Date.Day, d))
+	return Speech(readingFor(lang).date(readingFor(lang).Date.Day, d))
 }
 
 // ShortDay says a date without its weekday: "February 23rd".
 func ShortDay(lang string, d billing.Date) Speech {
-	return Speech(readerOf(lang).date(readerOf(lang).Date.Short, d))
+	return Speech(readingFor(lang).date(readingFor(lang).Date.Short, d))
 }
 
 // FullDay says a date with weekday and year, for terms that are kept as evidence
 // (E3): "Tuesday, February 23rd, 2027".
 func FullDay(lang string, d billing.Date) Speech {
-	return Speech(readerOf(lang).date(readerOf(lang).Date.Full, d))
+	return Speech(readingFor(lang).date(readingFor(lang).Date.Full, d))
 }
 
 // MonthName says the name of a month, as in "your bill for April coverage" (C9).
-func MonthName(lang string, m time.Month) Speech { return Speech(readerOf(lang).month(m)) }
+func MonthName(lang string, m time.Month) Speech { return Speech(readingFor(lang).month(m)) }
 
 // TimeOfDay says the wall time that t shows in its own zone: "5 p.m.", "3:15 p.m."
 // Seconds are not spoken. In Spanish the article, which depends on the hour, is
 // part of it: "las 5 de la tarde".
 func TimeOfDay(lang string, t time.Time) Speech {
-	return Speech(readerOf(lang).timeOfDay(t.Hour(), t.Minute()))
+	return Speech(readingFor(lang).timeOfDay(t.Hour(), t.Minute()))
 }
 
 // Digits reads a number one digit at a time in threes, with a breath between (V6,

@@ -134,7 +134,7 @@ func TestReadingsAreChecked(t *testing.T) {
 		{"an unknown key", "[money]", "[money]\neuro = \"euro\"", "means nothing here"},
 	} {
 		text := strings.Replace(string(whole), tt.from, tt.to, 1)
-		_, err := readReading(fstest.MapFS{"reading.toml": {Data: []byte(text)}}, "reading.toml")
+		_, err := loadReading(fstest.MapFS{"reading.toml": {Data: []byte(text)}}, "reading.toml")
 		if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
@@ -231,7 +231,7 @@ func check(t *testing.T, what string, arg any, got Speech, want string) {
 	if string(got) != want {
 		t.Errorf("%s(%v) = %q, want %q", what, arg, got, want)
 	}
-	if _, err := heard(string(got)); err != nil {
+	if _, err := spokenText(string(got)); err != nil {
 		t.Errorf("%s(%v): %v", what, arg, err)
 	}
 }

@@ -65,7 +65,7 @@ func TestBegunLanguagesAreNotOffered(t *testing.T) {
 	for _, l := range c.Languages() {
 		all = append(all, l.Tag)
 	}
-	for _, l := range c.InForce(all) {
+	for _, l := range c.Offered(all) {
 		if !l.Complete || !l.Reviewed {
 			t.Errorf("%s is offered", l.Name)
 		}
@@ -143,13 +143,13 @@ func TestAnchorWords(t *testing.T) {
 		{"es", "received", "número de confirmación"},
 		{"es", "accepted", "número de confirmación"},
 	} {
-		if said := hear(t, c, tt.lang, tt.key, nil); !strings.Contains(strings.ToLower(said), tt.words) {
+		if said := spoken(t, c, tt.lang, tt.key, nil); !strings.Contains(strings.ToLower(said), tt.words) {
 			t.Errorf("%s %s: %q is not in %q", tt.lang, tt.key, tt.words, said)
 		}
 	}
 	for lang, ending := range map[string]string{"en": "if that is right, press 1.", "es": "si es correcto, oprima 1."} {
 		for _, key := range []string{"read-back", "read-back-total", "guest-read-back", "guest-name-back", "callback-read-back"} {
-			if said := hear(t, c, lang, key, nil); !strings.HasSuffix(strings.ToLower(said), ending) {
+			if said := spoken(t, c, lang, key, nil); !strings.HasSuffix(strings.ToLower(said), ending) {
 				t.Errorf("%s: %s does not end %q: %q", lang, key, ending, said)
 			}
 		}
@@ -157,7 +157,7 @@ func TestAnchorWords(t *testing.T) {
 }
 
 // hear says a message with sample values, some of them changed.
-func hear(t *testing.T, c *Catalog, lang, key string, changed map[string]any) string {
+func spoken(t *testing.T, c *Catalog, lang, key string, changed map[string]any) string {
 	t.Helper()
 	args := SampleArgs(t, c, lang, key, 1)
 	for name, value := range changed {
@@ -212,7 +212,7 @@ func TestSpanishFitsTogether(t *testing.T) {
 			if IsText(c, key) {
 				continue
 			}
-			said := hear(t, c, "es", key, changed)
+			said := spoken(t, c, "es", key, changed)
 			// What is right all the same: today's date, and days and hours from one to another.
 			rest := strings.NewReplacer("Hoy es ", "", "de lunes a viernes", "", "de 8 de la mañana a 6 de la tarde", "").Replace(" " + said + " ")
 			if found := clumsy.FindString(rest); found != "" {

@@ -249,8 +249,13 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 
 type remindersPauseCmd struct {
 	app.Settings
-	Kind string `arg:"" help:"bill_ready, due_soon, due_today, past_due, grace_ending, autopay_upcoming, autopay_failed, payment_returned, or all."`
+	Kind string `arg:"" help:"A kind of text, or all."`
 	Why  string `help:"For whoever looks at the status."`
+}
+
+// Help lists what can be paused.
+func (remindersPauseCmd) Help() string {
+	return "Kinds that can be paused: " + kinds(notify.PausableKinds()) + "."
 }
 
 // Run stops a kind.
@@ -309,9 +314,8 @@ func campaign(name string) (notify.Kind, error) {
 	if name == "all" {
 		return notify.AllKinds, nil
 	}
-	trait, known := notify.Kind(name).Spec()
-	if !known || trait.Answer {
-		return "", fmt.Errorf("%q cannot be paused; what can be: payment_returned, all, %s", name, kinds(notify.ReminderKinds()))
+	if !slices.Contains(notify.PausableKinds(), notify.Kind(name)) {
+		return "", fmt.Errorf("%q cannot be paused; what can be: all, %s", name, kinds(notify.PausableKinds()))
 	}
 	return notify.Kind(name), nil
 }

@@ -66,7 +66,7 @@ type directory struct{ client *twilio.Client }
 
 // Reassigned asks whether a number has changed hands.
 func (d directory) Reassigned(ctx context.Context, number string, since time.Time) (notify.Reassignment, error) {
-	answer, err := d.client.Reassigned(ctx, number, since)
+	answer, err := d.client.LookUpReassignment(ctx, number, since)
 	if err != nil {
 		return "", sendError(err)
 	}

@@ -58,7 +58,7 @@ func sendError(err error) error {
 		kind = notify.SendRefused
 	case twilio.RateLimited, twilio.Unreachable:
 		kind = notify.SendRateLimited
-	case twilio.Config:
+	case twilio.Misconfigured:
 		kind = notify.SendAccountFault
 	}
 	return &notify.SendError{Kind: kind, Code: e.Code, Trouble: notify.Trouble(e.Trouble), Err: err}

@@ -198,7 +198,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 // newRules reads the texts in the languages that are in force.
 func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompts.Catalog) *notify.Rules {
 	inForce := []string{}
-	for _, l := range prompts.InForce(p.Languages) {
+	for _, l := range prompts.Offered(p.Languages) {
 		inForce = append(inForce, l.Tag)
 	}
 	return notify.NewRules(p, calendar, notify.NewWords(prompts, inForce))

@@ -20,7 +20,7 @@ const (
 )
 
 // troubles are the codes that we know, of a create or of a delivery.
-var troubles = map[Trouble][]int{
+var codesByTrouble = map[Trouble][]int{
 	TryLater: {
 		20429,        // too many requests at once
 		21611,        // the sender's queue is over 10 hours long
@@ -46,9 +46,9 @@ var troubles = map[Trouble][]int{
 	},
 }
 
-var troubleOf = func() map[int]Trouble {
+var troubleOfCode = func() map[int]Trouble {
 	byCode := map[int]Trouble{0: ""} // no code is no trouble
-	for t, codes := range troubles {
+	for t, codes := range codesByTrouble {
 		for _, c := range codes {
 			byCode[c] = t
 		}
@@ -58,12 +58,12 @@ var troubleOf = func() map[int]Trouble {
 
 // Troubles lists them, the unknown one with the others.
 func Troubles() []Trouble {
-	return append(slices.Sorted(maps.Keys(troubles)), Other)
+	return append(slices.Sorted(maps.Keys(codesByTrouble)), Other)
 }
 
 // Explain puts an error code of a create or of a delivery into our words.
 func Explain(code int) Trouble {
-	if t, known := troubleOf[code]; known {
+	if t, known := troubleOfCode[code]; known {
 		return t
 	}
 	return Other

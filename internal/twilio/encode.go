@@ -174,7 +174,7 @@ func (a *attrs) optNumber(name string, n Optional[int], lowest, highest int) {
 }
 
 // yes writes "true" or nothing: for attributes whose default is false.
-func (a *attrs) yes(name string, on bool) {
+func (a *attrs) flag(name string, on bool) {
 	if on {
 		a.put(name, "true")
 	}

@@ -82,7 +82,7 @@ func (p Prompt) encode(e *encoder) {
 	a.attempts(p.Attempts)
 	a.words("cardType", p.CardTypes, cardTypes)
 	a.words("errorType", p.ErrorTypes, promptErrors)
-	a.yes("requireMatchingInputs", p.RequireMatchingInputs)
+	a.flag("requireMatchingInputs", p.RequireMatchingInputs)
 	if len(p.CardTypes) > 0 && p.For != StepSecurityCode {
 		a.fail("cardType", "tells security codes apart, nothing else")
 	}

@@ -60,7 +60,7 @@ func (g Gather) encode(e *encoder) {
 	a.number("numDigits", g.NumDigits, 1, 64)
 	a.oneOf("language", g.Language, gatherLanguages)
 	a.hints(g.Hints)
-	a.yes("actionOnEmptyResult", g.ActionOnEmptyResult)
+	a.flag("actionOnEmptyResult", g.ActionOnEmptyResult)
 	a.text("speechModel", g.SpeechModel, nameShape)
 	switch {
 	case !keys && (g.FinishOnKey.set || g.NumDigits != 0):
@@ -116,7 +116,7 @@ func (d Dial) encode(e *encoder) {
 	a.number("timeout", d.Timeout, 1, maxSeconds)
 	a.number("timeLimit", d.TimeLimit, 1, 24*3600)
 	a.text("callerId", d.CallerID, e164Shape)
-	a.yes("answerOnBridge", d.AnswerOnBridge)
+	a.flag("answerOnBridge", d.AnswerOnBridge)
 	for _, to := range d.To {
 		_, number := to.(Number)
 		_, sip := to.(Sip)

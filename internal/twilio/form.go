@@ -92,7 +92,7 @@ func DecodeVoice(form url.Values) VoiceRequest {
 		DialCallStatus: get("DialCallStatus"), DialCallSid: get("DialCallSid"), DialCallDuration: get("DialCallDuration"),
 		DialBridged: strings.EqualFold(get("DialBridged"), "true"),
 
-		SequenceNumber: number(get("SequenceNumber"), -1), CallDuration: get("CallDuration"), SipResponseCode: get("SipResponseCode"),
+		SequenceNumber: parseNumber(get("SequenceNumber"), -1), CallDuration: get("CallDuration"), SipResponseCode: get("SipResponseCode"),
 
 		ErrorCode: get("ErrorCode"), ErrorURL: get("ErrorUrl"),
 	}
@@ -114,13 +114,13 @@ func (v *VoiceRequest) decodePay(get func(string) string) {
 	v.ConnectorAttempt, v.ConnectorBank = get("PayConnector_attempt"), get("PayConnector_bank")
 	v.PaymentConfirmationCode = get("PaymentConfirmationCode")
 	v.PaymentError, v.ConnectorError = maskNumbers(get("PaymentError")), maskNumbers(get("ConnectorError"))
-	v.PayErrorCode = number(get("PayErrorCode"), 0)
+	v.PayErrorCode = parseNumber(get("PayErrorCode"), 0)
 }
 
 // Caller is the number that calls, in E.164, or empty when it is withheld or no telephone number.
 // Caller ID proves nothing about who calls.
 func (v VoiceRequest) Caller() string {
-	if withheld[v.From] || !e164Shape.MatchString(v.From) {
+	if withheldNumbers[v.From] || !e164Shape.MatchString(v.From) {
 		return ""
 	}
 	return v.From
@@ -128,7 +128,7 @@ func (v VoiceRequest) Caller() string {
 
 // withheld are the words that carriers put in place of a number, keyed on a telephone's letters:
 // RESTRICTED, BLOCKED, UNKNOWN, ANONYMOUS, UNAVAILABLE.
-var withheld = map[string]bool{
+var withheldNumbers = map[string]bool{
 	"+7378742833": true, "+2562533": true, "+8566696": true, "+266696687": true, "+86282452253": true,
 }
 
@@ -158,10 +158,10 @@ func (v VoiceRequest) LastDigits() string {
 
 // LogValue shows what may be logged: never keys, speech, tokens or free text of a gateway.
 func (v VoiceRequest) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("call", printable(v.CallSid)), slog.String("status", printable(v.CallStatus))}
+	attrs := []slog.Attr{slog.String("call", loggable(v.CallSid)), slog.String("status", loggable(v.CallStatus))}
 	add := func(name, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(name, printable(value)))
+			attrs = append(attrs, slog.String(name, loggable(value)))
 		}
 	}
 	attrs = append(attrs, slog.String("from", last4(v.Caller())), slog.String("to", last4(v.To)))
@@ -209,7 +209,7 @@ var longNumber = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){3,}`)
 // was keyed. Twilio's own pay codes stay.
 func maskNumbers(s string) string {
 	s = longNumber.ReplaceAllStringFunc(s, func(n string) string {
-		if PayCode(number(n, 0)).known() {
+		if PayCode(parseNumber(n, 0)).known() {
 			return n
 		}
 		return "****"
@@ -221,7 +221,7 @@ func maskNumbers(s string) string {
 }
 
 // number reads a small number; anything else is the fallback.
-func number(s string, fallback int) int {
+func parseNumber(s string, fallback int) int {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 || len(s) > 9 {
 		return fallback
@@ -241,7 +241,7 @@ func last4(number string) string {
 // showing; Twilio's identifiers (letters and 32 hex digits) are whole.
 var wordShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$|^[0-9]{1,5}$`)
 
-func printable(s string) string {
+func loggable(s string) string {
 	if s == "" || wordShape.MatchString(s) {
 		return s
 	}

@@ -63,8 +63,8 @@ func DecodeMessage(form url.Values) MessageRequest {
 	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
 	m := MessageRequest{
 		MessageSid: get("MessageSid"), ServiceSid: get("MessagingServiceSid"), From: get("From"), To: get("To"),
-		Body: get("Body"), OptOutType: get("OptOutType"), NumMedia: number(get("NumMedia"), 0),
-		Status: MessageStatus(get("MessageStatus")), ErrorCode: number(get("ErrorCode"), 0),
+		Body: get("Body"), OptOutType: get("OptOutType"), NumMedia: parseNumber(get("NumMedia"), 0),
+		Status: MessageStatus(get("MessageStatus")), ErrorCode: parseNumber(get("ErrorCode"), 0),
 	}
 	if m.MessageSid == "" {
 		m.MessageSid = get("SmsSid")
@@ -74,9 +74,9 @@ func DecodeMessage(form url.Values) MessageRequest {
 
 // LogValue shows what may be logged: no body, numbers as their last 4.
 func (m MessageRequest) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("message", printable(m.MessageSid)), slog.String("from", last4(m.From)), slog.String("to", last4(m.To))}
+	attrs := []slog.Attr{slog.String("message", loggable(m.MessageSid)), slog.String("from", last4(m.From)), slog.String("to", last4(m.To))}
 	if m.Status != "" {
-		attrs = append(attrs, slog.String("status", printable(string(m.Status))))
+		attrs = append(attrs, slog.String("status", loggable(string(m.Status))))
 	}
 	if m.ErrorCode != 0 {
 		attrs = append(attrs, slog.Int("error", m.ErrorCode))

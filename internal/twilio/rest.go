@@ -80,7 +80,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 }
 
 // String hides the token.
-func (c Client) String() string { return "twilio client of account " + printable(c.account) }
+func (c Client) String() string { return "twilio client of account " + loggable(c.account) }
 
 // Format hides the token from every verb of fmt.
 func (c Client) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
@@ -99,7 +99,7 @@ type services struct {
 func (c *Client) do(ctx context.Context, op string, call func(services) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	wire := &wire{ctx: ctx, base: c.base, next: c.transport}
+	wire := &exchange{ctx: ctx, base: c.base, next: c.transport}
 	tc := &client.Client{
 		Credentials: client.NewCredentials(c.account, c.token),
 		HTTPClient: &http.Client{
@@ -114,30 +114,30 @@ func (c *Client) do(ctx context.Context, op string, call func(services) error) e
 }
 
 // wire carries one request and remembers what became of it.
-type wire struct {
+type exchange struct {
 	ctx  context.Context
 	base *url.URL
 	next http.RoundTripper
 
-	tried      bool        // handed to the next transport
-	asked, got atomic.Bool // that transport asked for a connection; it got one, so the request may have arrived
-	status     int         // 0 = no answer
-	retryAfter string
+	tried              bool        // handed to the next transport
+	connAsked, connGot atomic.Bool // that transport asked for a connection; it got one, so the request may have arrived
+	status             int         // 0 = no answer
+	retryAfter         string
 }
 
 // unsent is certain that nothing left us. A transport that traces nothing gives no such certainty.
-func (w *wire) unsent() bool { return !w.tried || w.asked.Load() && !w.got.Load() }
+func (w *exchange) neverSent() bool { return !w.tried || w.connAsked.Load() && !w.connGot.Load() }
 
 // RoundTrip sends the request, to the stand-in if one is set, and reads the whole answer, so that
 // connections are used again even where twilio-go forgets to close a body.
-func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.ctx.Err(); err != nil {
 		return nil, err
 	}
 	w.tried = true
 	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { w.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+		GetConn: func(string) { w.connAsked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { w.connGot.Store(true) },
 	}
 	req = req.Clone(httptrace.WithClientTrace(w.ctx, trace))
 	if w.base != nil {

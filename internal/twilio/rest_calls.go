@@ -20,24 +20,24 @@ type Call struct {
 }
 
 // Placed is what Twilio answered.
-type Placed struct {
+type PlacedCall struct {
 	SID    string
 	Status string
 }
 
 // PlaceCall asks Twilio to place a call, once. An Error of kind Unknown may ring: wait for its URLs
 // to be requested before dialing again.
-func (c *Client) PlaceCall(ctx context.Context, call Call) (Placed, error) {
+func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	const op = "place call"
 	if !e164Shape.MatchString(call.To) {
-		return Placed{}, wrong(op, Refused, WrongNumber)
+		return PlacedCall{}, errNotSent(op, Refused, WrongNumber)
 	}
 	if !e164Shape.MatchString(call.From) || call.RingSeconds < 0 || call.RingSeconds > maxSeconds {
-		return Placed{}, wrong(op, Config, AccountTrouble)
+		return PlacedCall{}, errNotSent(op, Misconfigured, AccountTrouble)
 	}
 	for _, u := range []string{call.URL, call.FallbackURL, call.StatusCallback} {
 		if checkVoiceURL(u) != nil {
-			return Placed{}, wrong(op, Config, AccountTrouble)
+			return PlacedCall{}, errNotSent(op, Misconfigured, AccountTrouble)
 		}
 	}
 	params := (&api.CreateCallParams{}).SetTo(call.To).SetFrom(call.From).
@@ -51,20 +51,20 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (Placed, error) {
 	if call.DetectMachine {
 		params.SetMachineDetection("Enable")
 	}
-	var placed Placed
+	var placed PlacedCall
 	err := c.do(ctx, op, func(s services) error {
 		created, err := s.api.CreateCall(params)
 		if err != nil {
 			return err
 		}
-		placed = Placed{SID: deref(created.Sid), Status: deref(created.Status)}
+		placed = PlacedCall{SID: deref(created.Sid), Status: deref(created.Status)}
 		if !sidShape.MatchString(placed.SID) {
-			return missing(op, http.StatusOK)
+			return errIncompleteReply(op, http.StatusOK)
 		}
 		return nil
 	})
 	if err != nil {
-		return Placed{}, err
+		return PlacedCall{}, err
 	}
 	return placed, nil
 }

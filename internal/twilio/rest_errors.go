@@ -12,27 +12,27 @@ import (
 )
 
 // Kind says what a failed request proves.
-type Kind string
+type ErrorKind string
 
 const (
 	// Refused: Twilio understood and refused; nothing was done, and the same again would be refused.
-	Refused Kind = "refused"
-	// SendRateLimited: Twilio did not process it; it may be sent again later.
-	RateLimited Kind = "rate_limited"
+	Refused ErrorKind = "refused"
+	// RateLimited: Twilio did not process it; it may be sent again later.
+	RateLimited ErrorKind = "rate_limited"
 	// Unreachable: no connection was made, so nothing was sent; it may be sent again later.
-	Unreachable Kind = "unreachable"
+	Unreachable ErrorKind = "unreachable"
 	// Unknown: it was sent and no answer tells what became of it. A create may have been carried
 	// out: look before sending it again.
-	Unknown Kind = "unknown"
-	// Config: our account, sender or request is wrong: alarm. Nothing was done.
-	Config Kind = "config"
+	Unknown ErrorKind = "unknown"
+	// Misconfigured: our account, sender or request is wrong: alarm. Nothing was done.
+	Misconfigured ErrorKind = "config"
 )
 
 // Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a
 // number, a text or a URL.
 type Error struct {
 	Op         string
-	Kind       Kind
+	Kind       ErrorKind
 	Code       int     // Twilio's, 0 if there is none
 	Status     int     // of HTTP, 0 if there was no answer
 	Trouble    Trouble // the code in our words
@@ -64,7 +64,7 @@ func (e *Error) LogValue() slog.Value {
 }
 
 // MayRepeat says whether sending the same again cannot do it twice.
-func (e *Error) MayRepeat() bool { return e.Kind == RateLimited || e.Kind == Unreachable }
+func (e *Error) Retryable() bool { return e.Kind == RateLimited || e.Kind == Unreachable }
 
 // AsError finds the client's error in err.
 func AsError(err error) (*Error, bool) {
@@ -74,7 +74,7 @@ func AsError(err error) (*Error, bool) {
 }
 
 // outcome turns what twilio-go returned and what the wire saw into nil or an *Error.
-func (w *wire) outcome(op string, err error) error {
+func (w *exchange) outcome(op string, err error) error {
 	if own, ok := AsError(err); ok {
 		return own
 	}
@@ -87,28 +87,28 @@ func (w *wire) outcome(op string, err error) error {
 		e.Code, e.Trouble = typed.Code, Explain(typed.Code)
 	}
 	e.Kind = w.kind(e)
-	if seconds := number(w.retryAfter, 0); e.Kind == RateLimited && seconds > 0 {
+	if seconds := parseNumber(w.retryAfter, 0); e.Kind == RateLimited && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return e
 }
 
-func (w *wire) kind(e *Error) Kind {
+func (w *exchange) kind(e *Error) ErrorKind {
 	switch {
 	case e.Code == 20429, w.status == http.StatusTooManyRequests:
 		return RateLimited
 	case w.status == 0 && e.Code != 0: // refused by twilio-go itself, before anything was sent
-		return Config
-	case w.status == 0 && w.unsent():
+		return Misconfigured
+	case w.status == 0 && w.neverSent():
 		return Unreachable
 	case w.status == http.StatusUnauthorized, w.status == http.StatusForbidden:
-		return Config
+		return Misconfigured
 	case w.status/100 != 4, w.status == http.StatusRequestTimeout:
 		return Unknown
 	case e.Code == 0: // not Twilio's words: something in between answered
 		return Unknown
 	case e.Trouble == AccountTrouble:
-		return Config
+		return Misconfigured
 	}
 	return Refused
 }
@@ -123,12 +123,12 @@ func contextCause(ctx context.Context, err error) error {
 }
 
 // wrong is a request that is not sent because Twilio would refuse it, or worse.
-func wrong(op string, kind Kind, trouble Trouble) error {
+func errNotSent(op string, kind ErrorKind, trouble Trouble) error {
 	return &Error{Op: op, Kind: kind, Trouble: trouble}
 }
 
 // missing is an answer without what was asked for: what was done is not known.
-func missing(op string, status int) error {
+func errIncompleteReply(op string, status int) error {
 	return &Error{Op: op, Kind: Unknown, Status: status}
 }
 

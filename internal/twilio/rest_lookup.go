@@ -20,10 +20,10 @@ const (
 
 // Reassigned asks whether a number has been given to somebody else since a day on which it was known to
 // be its owner's. Twilio must have approved the account for it, and bills each question.
-func (c *Client) Reassigned(ctx context.Context, e164 string, since time.Time) (Reassignment, error) {
+func (c *Client) LookUpReassignment(ctx context.Context, e164 string, since time.Time) (Reassignment, error) {
 	const op = "look up number"
 	if !e164Shape.MatchString(e164) { // twilio-go puts it into the path as it is
-		return "", wrong(op, Refused, WrongNumber)
+		return "", errNotSent(op, Refused, WrongNumber)
 	}
 	params := (&lookups.FetchPhoneNumberParams{}).SetFields("reassigned_number").SetLastVerifiedDate(since.UTC().Format("20060102"))
 	answer := NoData
@@ -34,13 +34,13 @@ func (c *Client) Reassigned(ctx context.Context, e164 string, since time.Time) (
 		}
 		// What fails in a package comes inside an answer that is fine in itself.
 		if found.ReassignedNumber.ErrorCode != "" {
-			return &Error{Op: op, Kind: Config, Status: http.StatusOK, Code: number(found.ReassignedNumber.ErrorCode, 0), Trouble: AccountTrouble}
+			return &Error{Op: op, Kind: Misconfigured, Status: http.StatusOK, Code: parseNumber(found.ReassignedNumber.ErrorCode, 0), Trouble: AccountTrouble}
 		}
 		switch r := Reassignment(found.ReassignedNumber.IsNumberReassigned); r {
 		case Reassigned, NotReassigned:
 			answer = r
 		case "": // the package was not carried out
-			return missing(op, http.StatusOK)
+			return errIncompleteReply(op, http.StatusOK)
 		}
 		return nil
 	})

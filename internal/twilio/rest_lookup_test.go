@@ -12,17 +12,17 @@ func TestReassigned(t *testing.T) {
 	for name, tt := range map[string]struct {
 		reply string
 		want  twilio.Reassignment
-		kind  twilio.Kind
+		kind  twilio.ErrorKind
 	}{
 		"yes":          {`{"phone_number":"+16175550101","valid":true,"reassigned_number":{"last_verified_date":"2027-02-10","is_number_reassigned":"yes","error_code":null}}`, twilio.Reassigned, ""},
 		"no":           {`{"reassigned_number":{"is_number_reassigned":"no","error_code":null}}`, twilio.NotReassigned, ""},
 		"no data":      {`{"reassigned_number":{"is_number_reassigned":"no_data_available","error_code":null}}`, twilio.NoData, ""},
-		"not approved": {`{"reassigned_number":{"is_number_reassigned":null,"error_code":"60607"}}`, "", twilio.Config},
+		"not approved": {`{"reassigned_number":{"is_number_reassigned":null,"error_code":"60607"}}`, "", twilio.Misconfigured},
 		"not asked":    {`{"reassigned_number":null}`, "", twilio.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, reply(200, tt.reply))
-			got, err := dial(t, s.URL).Reassigned(t.Context(), "+16175550101", since)
+			got, err := dial(t, s.URL).LookUpReassignment(t.Context(), "+16175550101", since)
 			if got != tt.want || kind(err) != tt.kind {
 				t.Errorf("%q, %v", got, err)
 			}
@@ -31,7 +31,7 @@ func TestReassigned(t *testing.T) {
 			}
 		})
 	}
-	if _, err := dial(t, "http://127.0.0.1:1").Reassigned(t.Context(), "617/../x", since); kind(err) != twilio.Refused {
+	if _, err := dial(t, "http://127.0.0.1:1").LookUpReassignment(t.Context(), "617/../x", since); kind(err) != twilio.Refused {
 		t.Errorf("no number: %v", err)
 	}
 }

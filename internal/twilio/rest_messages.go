@@ -30,7 +30,7 @@ type SMS struct {
 }
 
 // Sent is what Twilio answered to a create.
-type Sent struct {
+type SentMessage struct {
 	SID    string
 	Status MessageStatus
 }
@@ -47,10 +47,10 @@ type Message struct {
 }
 
 // SendSMS asks Twilio to send a text, once. An Error of kind Unknown may have been sent.
-func (c *Client) SendSMS(ctx context.Context, m SMS) (Sent, error) {
+func (c *Client) SendSMS(ctx context.Context, m SMS) (SentMessage, error) {
 	const op = "send text"
 	if err := m.check(op); err != nil {
-		return Sent{}, err
+		return SentMessage{}, err
 	}
 	params := &api.CreateMessageParams{To: &m.To, Body: &m.Body, StatusCallback: &m.StatusCallback}
 	if m.From != "" {
@@ -61,20 +61,20 @@ func (c *Client) SendSMS(ctx context.Context, m SMS) (Sent, error) {
 	if m.ValidityPeriod != 0 {
 		params.SetValidityPeriod(int(m.ValidityPeriod / time.Second))
 	}
-	var sent Sent
+	var sent SentMessage
 	err := c.do(ctx, op, func(s services) error {
 		created, err := s.api.CreateMessage(params)
 		if err != nil {
 			return err
 		}
-		sent = Sent{SID: deref(created.Sid), Status: MessageStatus(deref(created.Status))}
+		sent = SentMessage{SID: deref(created.Sid), Status: MessageStatus(deref(created.Status))}
 		if !sidShape.MatchString(sent.SID) {
-			return missing(op, http.StatusOK) // an empty or foreign 2xx
+			return errIncompleteReply(op, http.StatusOK) // an empty or foreign 2xx
 		}
 		return nil
 	})
 	if err != nil {
-		return Sent{}, err
+		return SentMessage{}, err
 	}
 	return sent, nil
 }
@@ -83,13 +83,13 @@ func (m SMS) check(op string) error {
 	callback, err := url.Parse(m.StatusCallback)
 	switch {
 	case !e164Shape.MatchString(m.To):
-		return wrong(op, Refused, WrongNumber)
+		return errNotSent(op, Refused, WrongNumber)
 	case m.Body == "", !utf8.ValidString(m.Body), utf8.RuneCountInString(m.Body) > maxBodyRunes,
 		(m.From == "") == (m.MessagingServiceSID == ""),
 		// Without a callback that carries our reference an unknown create could not be told apart.
 		err != nil, callback.Host == "", callback.Scheme != "https" && callback.Scheme != "http",
 		m.ValidityPeriod != 0 && (m.ValidityPeriod < shortValidity || m.ValidityPeriod > longValidity):
-		return wrong(op, Config, AccountTrouble)
+		return errNotSent(op, Misconfigured, AccountTrouble)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (m SMS) check(op string) error {
 func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) {
 	const op = "fetch text"
 	if !sidShape.MatchString(sid) { // twilio-go puts it into the path as it is
-		return Message{}, wrong(op, Refused, "")
+		return Message{}, errNotSent(op, Refused, "")
 	}
 	var found Message
 	err := c.do(ctx, op, func(s services) error {
@@ -107,7 +107,7 @@ func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) 
 			return err
 		}
 		if found = message(m); found.SID != sid {
-			return missing(op, http.StatusOK)
+			return errIncompleteReply(op, http.StatusOK)
 		}
 		return nil
 	})
@@ -123,7 +123,7 @@ func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) 
 func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) ([]Message, error) {
 	const op = "find texts"
 	if !e164Shape.MatchString(to) {
-		return nil, wrong(op, Refused, WrongNumber)
+		return nil, errNotSent(op, Refused, WrongNumber)
 	}
 	var found []Message
 	token, page := "", ""
@@ -138,7 +138,7 @@ func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) (
 			return nil, err
 		}
 		if list.Messages == nil && list.PageSize == 0 && list.Uri == "" {
-			return nil, missing(op, http.StatusOK) // not a list: finding nothing in it would prove nothing
+			return nil, errIncompleteReply(op, http.StatusOK) // not a list: finding nothing in it would prove nothing
 		}
 		for i := range list.Messages {
 			// An instant that does not parse is kept: leaving it out might send a text twice.
@@ -150,7 +150,7 @@ func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) (
 			return found, nil
 		}
 	}
-	return nil, missing(op, http.StatusOK) // more than we read: "not found" would be a guess
+	return nil, errIncompleteReply(op, http.StatusOK) // more than we read: "not found" would be a guess
 }
 
 func nextPage(uri *string) (token, page string) {

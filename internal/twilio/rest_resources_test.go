@@ -31,7 +31,7 @@ func TestPlaceCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(twilio.Placed{SID: caSID, Status: "queued"}, got); diff != "" {
+	if diff := cmp.Diff(twilio.PlacedCall{SID: caSID, Status: "queued"}, got); diff != "" {
 		t.Error(diff)
 	}
 	c := call()
@@ -65,7 +65,7 @@ func TestPlaceCall(t *testing.T) {
 	}
 }
 
-func kind(err error) twilio.Kind {
+func kind(err error) twilio.ErrorKind {
 	if e, ok := twilio.AsError(err); ok {
 		return e.Kind
 	}
@@ -185,7 +185,7 @@ func TestNumber(t *testing.T) {
 		t.Errorf("path %s", s.request(last).URL.Path)
 	}
 	hooks.Voice = base
-	if _, err := c.SetNumberWebhooks(t.Context(), pn, hooks); kind(err) != twilio.Config {
+	if _, err := c.SetNumberWebhooks(t.Context(), pn, hooks); kind(err) != twilio.Misconfigured {
 		t.Errorf("a voice URL without overrides: %v", err)
 	}
 }
@@ -194,7 +194,7 @@ func TestService(t *testing.T) {
 	const mg = "MG00000000000000000000000000000001"
 	s := serve(t, reply(200, `{"sid":"`+mg+`","inbound_request_url":"https://x/in","inbound_method":"POST","status_callback":"https://x/s","use_inbound_webhook_on_number":true,"smart_encoding":true}`))
 	c := dial(t, s.URL)
-	want := twilio.Service{SID: mg, InboundURL: "https://x/in", InboundMethod: "POST", StatusCallback: "https://x/s", UseNumberSMS: true, SmartEncoding: true}
+	want := twilio.MessagingService{SID: mg, InboundURL: "https://x/in", InboundMethod: "POST", StatusCallback: "https://x/s", UseNumberSMS: true, SmartEncoding: true}
 	got, err := c.FetchService(t.Context(), mg)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestService(t *testing.T) {
 	if diff := cmp.Diff(form, s.form(1)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := c.FetchService(t.Context(), ""); kind(err) != twilio.Config {
+	if _, err := c.FetchService(t.Context(), ""); kind(err) != twilio.Misconfigured {
 		t.Errorf("no service: %v", err)
 	}
 }

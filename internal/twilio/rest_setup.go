@@ -35,7 +35,7 @@ type NumberWebhooks struct {
 }
 
 // Service is a messaging service as Twilio has it set up.
-type Service struct {
+type MessagingService struct {
 	SID            string
 	InboundURL     string
 	InboundMethod  string
@@ -77,11 +77,11 @@ func (c *Client) FetchNumber(ctx context.Context, e164 string) (PhoneNumber, err
 func (c *Client) SetNumberWebhooks(ctx context.Context, sid string, hooks NumberWebhooks) (PhoneNumber, error) {
 	const op = "set number webhooks"
 	if !sidShape.MatchString(sid) {
-		return PhoneNumber{}, wrong(op, Config, AccountTrouble)
+		return PhoneNumber{}, errNotSent(op, Misconfigured, AccountTrouble)
 	}
 	for _, u := range []string{hooks.Voice, hooks.VoiceFallback, hooks.VoiceStatus} {
 		if checkVoiceURL(u) != nil {
-			return PhoneNumber{}, wrong(op, Config, AccountTrouble)
+			return PhoneNumber{}, errNotSent(op, Misconfigured, AccountTrouble)
 		}
 	}
 	params := (&api.UpdateIncomingPhoneNumberParams{}).
@@ -96,7 +96,7 @@ func (c *Client) SetNumberWebhooks(ctx context.Context, sid string, hooks Number
 			return err
 		}
 		if set = phoneNumber(n); set.SID != sid {
-			return missing(op, http.StatusOK)
+			return errIncompleteReply(op, http.StatusOK)
 		}
 		return nil
 	})
@@ -116,14 +116,14 @@ func phoneNumber(n *api.ApiV2010IncomingPhoneNumber) PhoneNumber {
 }
 
 // FetchService looks a messaging service up.
-func (c *Client) FetchService(ctx context.Context, sid string) (Service, error) {
+func (c *Client) FetchService(ctx context.Context, sid string) (MessagingService, error) {
 	return c.service(ctx, "fetch messaging service", sid, func(s services) (*messaging.MessagingV1Service, error) {
 		return s.messaging.FetchService(sid)
 	})
 }
 
 // SetServiceWebhooks points a messaging service at us, whatever its numbers say for themselves.
-func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status string) (Service, error) {
+func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status string) (MessagingService, error) {
 	params := (&messaging.UpdateServiceParams{}).SetInboundRequestUrl(inbound).SetInboundMethod(http.MethodPost).
 		SetStatusCallback(status).SetUseInboundWebhookOnNumber(false)
 	return c.service(ctx, "set messaging service webhooks", sid, func(s services) (*messaging.MessagingV1Service, error) {
@@ -131,27 +131,27 @@ func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status st
 	})
 }
 
-func (c *Client) service(ctx context.Context, op, sid string, call func(services) (*messaging.MessagingV1Service, error)) (Service, error) {
+func (c *Client) service(ctx context.Context, op, sid string, call func(services) (*messaging.MessagingV1Service, error)) (MessagingService, error) {
 	if !sidShape.MatchString(sid) {
-		return Service{}, wrong(op, Config, AccountTrouble)
+		return MessagingService{}, errNotSent(op, Misconfigured, AccountTrouble)
 	}
-	var found Service
+	var found MessagingService
 	err := c.do(ctx, op, func(s services) error {
 		m, err := call(s)
 		if err != nil {
 			return err
 		}
-		found = Service{
+		found = MessagingService{
 			SID: deref(m.Sid), InboundURL: deref(m.InboundRequestUrl), InboundMethod: deref(m.InboundMethod), StatusCallback: deref(m.StatusCallback),
 			UseNumberSMS: deref(m.UseInboundWebhookOnNumber), SmartEncoding: deref(m.SmartEncoding),
 		}
 		if found.SID != sid {
-			return missing(op, http.StatusOK)
+			return errIncompleteReply(op, http.StatusOK)
 		}
 		return nil
 	})
 	if err != nil {
-		return Service{}, err
+		return MessagingService{}, err
 	}
 	return found, nil
 }

@@ -95,7 +95,7 @@ func TestSendSMS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(twilio.Sent{SID: smSID, Status: twilio.MessageAccepted}, got); diff != "" {
+	if diff := cmp.Diff(twilio.SentMessage{SID: smSID, Status: twilio.MessageAccepted}, got); diff != "" {
 		t.Error(diff)
 	}
 	r := s.request(0)
@@ -131,20 +131,20 @@ func TestSendSMSRefusesBeforeSending(t *testing.T) {
 	c := dial(t, s.URL)
 	for name, tt := range map[string]struct {
 		change func(*twilio.SMS)
-		kind   twilio.Kind
+		kind   twilio.ErrorKind
 	}{
 		"to a word":        {func(m *twilio.SMS) { m.To = "anonymous" }, twilio.Refused},
 		"to a path":        {func(m *twilio.SMS) { m.To = "+1617/../5" }, twilio.Refused},
-		"empty":            {func(m *twilio.SMS) { m.Body = "" }, twilio.Config},
-		"long":             {func(m *twilio.SMS) { m.Body = strings.Repeat("a", 1601) }, twilio.Config},
-		"two senders":      {func(m *twilio.SMS) { m.From = "+18776236765" }, twilio.Config},
-		"no sender":        {func(m *twilio.SMS) { m.MessagingServiceSID = "" }, twilio.Config},
-		"no callback":      {func(m *twilio.SMS) { m.StatusCallback = "" }, twilio.Config},
-		"relative":         {func(m *twilio.SMS) { m.StatusCallback = "/twilio/sms/status" }, twilio.Config},
-		"valid for a week": {func(m *twilio.SMS) { m.ValidityPeriod = 7 * 24 * time.Hour }, twilio.Config},
+		"empty":            {func(m *twilio.SMS) { m.Body = "" }, twilio.Misconfigured},
+		"long":             {func(m *twilio.SMS) { m.Body = strings.Repeat("a", 1601) }, twilio.Misconfigured},
+		"two senders":      {func(m *twilio.SMS) { m.From = "+18776236765" }, twilio.Misconfigured},
+		"no sender":        {func(m *twilio.SMS) { m.MessagingServiceSID = "" }, twilio.Misconfigured},
+		"no callback":      {func(m *twilio.SMS) { m.StatusCallback = "" }, twilio.Misconfigured},
+		"relative":         {func(m *twilio.SMS) { m.StatusCallback = "/twilio/sms/status" }, twilio.Misconfigured},
+		"valid for a week": {func(m *twilio.SMS) { m.ValidityPeriod = 7 * 24 * time.Hour }, twilio.Misconfigured},
 		"valid for no time": {func(m *twilio.SMS) {
 			m.ValidityPeriod = time.Millisecond
-		}, twilio.Config},
+		}, twilio.Misconfigured},
 	} {
 		m := text()
 		tt.change(&m)
@@ -170,9 +170,9 @@ func TestErrorKinds(t *testing.T) {
 		{"bad number", twilioError(400, 21211), twilio.Error{Kind: twilio.Refused, Code: 21211, Status: 400, Trouble: twilio.WrongNumber}},
 		{"opted out", twilioError(400, 21610), twilio.Error{Kind: twilio.Refused, Code: 21610, Status: 400, Trouble: twilio.OptedOut}},
 		{"a code nobody knows", twilioError(400, 29999), twilio.Error{Kind: twilio.Refused, Code: 29999, Status: 400, Trouble: twilio.Other}},
-		{"our sender", twilioError(400, 21606), twilio.Error{Kind: twilio.Config, Code: 21606, Status: 400, Trouble: twilio.AccountTrouble}},
-		{"our token", twilioError(401, 20003), twilio.Error{Kind: twilio.Config, Code: 20003, Status: 401, Trouble: twilio.AccountTrouble}},
-		{"our token, in HTML", reply(403, "<html>"), twilio.Error{Kind: twilio.Config, Status: 403}},
+		{"our sender", twilioError(400, 21606), twilio.Error{Kind: twilio.Misconfigured, Code: 21606, Status: 400, Trouble: twilio.AccountTrouble}},
+		{"our token", twilioError(401, 20003), twilio.Error{Kind: twilio.Misconfigured, Code: 20003, Status: 401, Trouble: twilio.AccountTrouble}},
+		{"our token, in HTML", reply(403, "<html>"), twilio.Error{Kind: twilio.Misconfigured, Status: 403}},
 		{"too many", twilioError(429, 20429), twilio.Error{Kind: twilio.RateLimited, Code: 20429, Status: 429, Trouble: twilio.TryLater}},
 		{"too many, in words", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
@@ -216,8 +216,8 @@ func TestErrorKinds(t *testing.T) {
 			if diff := cmp.Diff(tt.want, *got, cmpopts.IgnoreUnexported(twilio.Error{})); diff != "" {
 				t.Error(diff)
 			}
-			if want := got.Kind == twilio.RateLimited; got.MayRepeat() != want {
-				t.Errorf("may repeat: %v", got.MayRepeat())
+			if want := got.Kind == twilio.RateLimited; got.Retryable() != want {
+				t.Errorf("may repeat: %v", got.Retryable())
 			}
 			if s.count() != 1 {
 				t.Errorf("%d requests, want 1: a create is not idempotent", s.count())
@@ -239,7 +239,7 @@ func TestNothingListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = dial(t, base).SendSMS(t.Context(), text())
-	if e, ok := twilio.AsError(err); !ok || e.Kind != twilio.Unreachable || !e.MayRepeat() {
+	if e, ok := twilio.AsError(err); !ok || e.Kind != twilio.Unreachable || !e.Retryable() {
 		t.Errorf("%v, want unreachable", err)
 	}
 }

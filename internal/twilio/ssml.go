@@ -24,28 +24,28 @@ type ssmlElement struct {
 }
 
 var ssml = map[string]ssmlElement{
-	"": {children: words("break emphasis lang p phoneme prosody s say-as sub w")}, // the Say itself
+	"": {children: wordSet("break emphasis lang p phoneme prosody s say-as sub w")}, // the Say itself
 	"break": {noText: true, attrs: map[string]*regexp.Regexp{
 		"strength": oneWord("none x-weak weak medium strong x-strong"),
 		"time":     regexp.MustCompile(`^[0-9]{1,5}m?s$`),
 	}},
 	"emphasis": {
 		attrs:    map[string]*regexp.Regexp{"level": oneWord("strong moderate reduced")},
-		children: words("break emphasis lang phoneme prosody say-as sub w"),
+		children: wordSet("break emphasis lang phoneme prosody say-as sub w"),
 	},
 	"lang": {
 		attrs: map[string]*regexp.Regexp{"xml:lang": regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)}, required: "xml:lang",
-		children: words("break emphasis lang p phoneme prosody s say-as sub w"),
+		children: wordSet("break emphasis lang p phoneme prosody s say-as sub w"),
 	},
-	"p": {children: words("break emphasis lang phoneme prosody s say-as sub w")},
-	"s": {children: words("break emphasis lang phoneme prosody say-as sub w")},
+	"p": {children: wordSet("break emphasis lang phoneme prosody s say-as sub w")},
+	"s": {children: wordSet("break emphasis lang phoneme prosody say-as sub w")},
 	"prosody": {
 		attrs: map[string]*regexp.Regexp{
 			"volume": regexp.MustCompile(`^(silent|x-soft|soft|medium|loud|x-loud|[+-][0-9]{1,2}(\.[0-9])?dB)$`),
 			"rate":   regexp.MustCompile(`^(x-slow|slow|medium|fast|x-fast|[1-9][0-9]{1,2}%)$`),
 			"pitch":  regexp.MustCompile(`^(x-low|low|medium|high|x-high|[+-][0-9]{1,3}%)$`),
 		},
-		children: words("break emphasis lang p phoneme prosody s say-as sub w"),
+		children: wordSet("break emphasis lang p phoneme prosody s say-as sub w"),
 	},
 	"phoneme": {required: "ph", attrs: map[string]*regexp.Regexp{
 		"alphabet": oneWord("ipa x-sampa x-amazon-jyutping x-amazon-pinyin x-amazon-pron-kana x-amazon-yomigana"),
@@ -58,7 +58,7 @@ var ssml = map[string]ssmlElement{
 	"sub": {required: "alias", attrs: map[string]*regexp.Regexp{"alias": regexp.MustCompile(`^.+$`)}},
 	"w": {
 		attrs:    map[string]*regexp.Regexp{"role": regexp.MustCompile(`^[A-Za-z0-9:_-]+$`)},
-		children: words("break emphasis phoneme prosody say-as sub"),
+		children: wordSet("break emphasis phoneme prosody say-as sub"),
 	},
 }
 
@@ -98,12 +98,12 @@ func parseSpeech(fragment string) ([]xml.Token, error) {
 		if err != nil {
 			return nil, errors.New("speech is not well-formed") // the decoder's error is dropped: it may quote words
 		}
-		if err := p.take(t); err != nil {
+		if err := p.token(t); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case !p.heard:
+	case !p.audible:
 		return nil, errors.New("speech is empty")
 	case p.length > maxSpeech:
 		return nil, fmt.Errorf("speech is longer than %d characters", maxSpeech)
@@ -112,13 +112,13 @@ func parseSpeech(fragment string) ([]xml.Token, error) {
 }
 
 type speechParser struct {
-	open   []string // names of the open elements, "" for the Say itself
-	tokens []xml.Token
-	length int
-	heard  bool
+	open    []string // names of the open elements, "" for the Say itself
+	tokens  []xml.Token
+	length  int
+	audible bool
 }
 
-func (p *speechParser) take(t xml.Token) error {
+func (p *speechParser) token(t xml.Token) error {
 	parent := p.open[len(p.open)-1]
 	switch t := t.(type) {
 	case xml.StartElement:
@@ -128,7 +128,7 @@ func (p *speechParser) take(t xml.Token) error {
 		}
 		p.open = append(p.open, start.Name.Local)
 		p.tokens = append(p.tokens, start)
-		p.heard = p.heard || start.Name.Local == "sub" // its alias is spoken
+		p.audible = p.audible || start.Name.Local == "sub" // its alias is spoken
 	case xml.EndElement:
 		p.open = p.open[:len(p.open)-1]
 		p.tokens = append(p.tokens, xml.EndElement{Name: xml.Name{Local: parent}})
@@ -141,7 +141,7 @@ func (p *speechParser) take(t xml.Token) error {
 		if !validXML(text) {
 			return errors.New("speech holds a control character")
 		}
-		p.heard = p.heard || !blank
+		p.audible = p.audible || !blank
 		p.length += utf8.RuneCountInString(text)
 		p.tokens = append(p.tokens, xml.CharData(text))
 	default: // comments, processing instructions, directives

@@ -8,7 +8,7 @@ import (
 // Values that Twilio takes. Where its documentation and its SDK disagree, only what both name is
 // sent; the bank and postal errors of a Prompt are the exception, because nothing else covers them.
 
-func words(s string) map[string]bool {
+func wordSet(s string) map[string]bool {
 	set := map[string]bool{}
 	for w := range strings.FieldsSeq(s) {
 		set[w] = true
@@ -17,23 +17,23 @@ func words(s string) map[string]bool {
 }
 
 var (
-	cardTypes        = words("visa mastercard amex maestro discover optima jcb diners-club enroute")
-	bankAccountTypes = words("consumer-checking consumer-savings commercial-checking")
-	payMethods       = words("credit-card ach-debit")
-	tokenTypes       = words("payment-method one-time")
-	payLanguages     = words("en-AU en-CA en-GB en-IN en-US es-ES fr-CA fr-FR de-DE it-IT")
-	promptErrors     = words(`timeout invalid-card-number invalid-card-type invalid-date invalid-security-code
+	cardTypes        = wordSet("visa mastercard amex maestro discover optima jcb diners-club enroute")
+	bankAccountTypes = wordSet("consumer-checking consumer-savings commercial-checking")
+	payMethods       = wordSet("credit-card ach-debit")
+	tokenTypes       = wordSet("payment-method one-time")
+	payLanguages     = wordSet("en-AU en-CA en-GB en-IN en-US es-ES fr-CA fr-FR de-DE it-IT")
+	promptErrors     = wordSet(`timeout invalid-card-number invalid-card-type invalid-date invalid-security-code
 		invalid-postal-code invalid-bank-routing-number invalid-bank-account-number input-matching-failed`)
-	cardSteps     = words("payment-card-number expiration-date security-code postal-code payment-processing")
-	bankSteps     = words("bank-routing-number bank-account-number payment-processing")
-	statusEvents  = words("initiated ringing answered completed")
-	rejectReasons = words("rejected busy")
+	cardSteps     = wordSet("payment-card-number expiration-date security-code postal-code payment-processing")
+	bankSteps     = wordSet("bank-routing-number bank-account-number payment-processing")
+	statusEvents  = wordSet("initiated ringing answered completed")
+	rejectReasons = wordSet("rejected busy")
 
-	sayLanguages = words(`af-ZA ar-AE ar-XA arb bg-BG bn-IN ca-ES cmn-CN cmn-TW cs-CZ cy-GB da-DK de-AT de-DE
+	sayLanguages = wordSet(`af-ZA ar-AE ar-XA arb bg-BG bn-IN ca-ES cmn-CN cmn-TW cs-CZ cy-GB da-DK de-AT de-DE
 		el-GR en-AU en-CA en-GB en-GB-WLS en-IE en-IN en-NZ en-US en-ZA es-ES es-MX es-US fi-FI fil-PH fr-BE fr-CA
 		fr-FR gu-IN he-IL hi-IN hu-HU id-ID is-IS it-IT ja-JP kn-IN ko-KR lv-LV ml-IN mr-IN ms-MY nb-NO nl-BE
 		nl-NL pa-IN pl-PL pt-BR pt-PT ro-RO ru-RU sk-SK sr-RS sv-SE ta-IN te-IN th-TH tr-TR uk-UA vi-VN yue-HK`)
-	gatherLanguages = words(`ar-AE ar-EG ar-IQ ar-JO ar-LB ar-MA ar-SA bn-BD cmn-Hans-CN cmn-Hant-TW de-DE el-GR
+	gatherLanguages = wordSet(`ar-AE ar-EG ar-IQ ar-JO ar-LB ar-MA ar-SA bn-BD cmn-Hans-CN cmn-Hant-TW de-DE el-GR
 		en-CA en-GB en-IN en-US es-CO es-CR es-DO es-EC es-ES es-GT es-HN es-MX es-NI es-PA es-PE es-PR es-SV es-US
 		es-VE fa-IR fil-PH fr-CA fr-FR gu-IN he-IL hi-IN it-IT ja-JP km-KH ko-KR lo-LA ne-NP nl-NL pl-PL pt-BR pt-PT
 		ro-RO ru-RU sw-KE ta-IN te-IN th-TH tr-TR uk-UA ur-PK vi-VN yue-Hant-HK`)

@@ -27,7 +27,7 @@ type Book struct {
 
 // New gathers steps and words in the languages that are in force.
 func New(steps []ivr.Step, prompts *voiceprompts.Catalog, policyLanguages []string) *Book {
-	return &Book{steps: steps, prompts: prompts, langs: prompts.InForce(policyLanguages)}
+	return &Book{steps: steps, prompts: prompts, langs: prompts.Offered(policyLanguages)}
 }
 
 // Markdown is docs/call.md: generated, never edited.

@@ -73,6 +73,6 @@ func (d *draft) capturePrompt(p voiceprompts.PayPrompt) (twilio.Prompt, error) {
 	}
 	return twilio.Prompt{
 		For: twilio.PayStep(p.For), Attempts: p.Attempts, CardTypes: p.Cards, ErrorTypes: p.Errors,
-		RequireMatchingInputs: p.Again, Inside: []twilio.Utterance{said},
+		RequireMatchingInputs: p.SecondEntry, Inside: []twilio.Utterance{said},
 	}, nil
 }

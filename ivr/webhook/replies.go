@@ -31,7 +31,7 @@ type words struct {
 func (h *Handler) prepareWords() error {
 	h.words.spoken = map[string]map[string]voiceprompts.Speech{}
 	at := Place{Next: h.url(turnPath + "1")}
-	for i, l := range h.Prompts.InForce(h.Policy.Languages) {
+	for i, l := range h.Prompts.Offered(h.Policy.Languages) {
 		if i == 0 {
 			h.words.first = l.Tag
 		}

@@ -132,15 +132,15 @@ texted +16175552233 "no more texts"
 advance 4d
 `, card, invoice, bornWrong, bankAccount, zipWrong, born, zip, cardExpiry, cardCode, cardZIP, bankRouting, bankMisplaced)
 
-// watch opens a world in which everything is looked at.
-func watch(t *testing.T) *eyes {
+// observe opens a harness in which everything is looked at.
+func observe(t *testing.T) *observer {
 	t.Helper()
 	ctx := t.Context()
-	e := &eyes{
-		metrics: app.NewMetrics(), log: newRecorder(), made: tracetest.NewInMemoryExporter(), left: tracetest.NewInMemoryExporter(),
+	e := &observer{
+		metrics: app.NewMetrics(), log: newRecorder(), spansMade: tracetest.NewInMemoryExporter(), spansExported: tracetest.NewInMemoryExporter(),
 		seen: map[place]bool{},
 	}
-	shutdown := app.Trace(sdktrace.NewSimpleSpanProcessor(e.made), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(app.OnlyKnown(e.left))))
+	shutdown := app.Trace(sdktrace.NewSimpleSpanProcessor(e.spansMade), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(app.OnlyKnown(e.spansExported))))
 	t.Cleanup(func() {
 		otel.SetTracerProvider(noop.NewTracerProvider())
 		if err := shutdown(context.WithoutCancel(ctx)); err != nil {
@@ -158,7 +158,7 @@ func watch(t *testing.T) *eyes {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.pool.Close)
-	e.world, err = harness.Open(ctx, harness.Config{
+	e.harness, err = harness.Open(ctx, harness.Config{
 		DatabaseURL: dsn + "&pool_max_conns=8", RedisURL: address, Metrics: e.metrics, Log: e.log,
 		Cards: []processor.Card{{Number: card}}, Banks: []processor.Bank{{Routing: bankRouting, Account: bankAccount}},
 	})
@@ -166,22 +166,22 @@ func watch(t *testing.T) *eyes {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := e.world.Close(context.WithoutCancel(ctx)); err != nil {
+		if err := e.harness.Close(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
 		}
 	})
 	return e
 }
 
-// tell tells the story, and looks on.
-func (e *eyes) tell(t *testing.T) {
+// playStory tells the story, and looks on.
+func (o *observer) playStory(t *testing.T) {
 	t.Helper()
 	s, err := script.Parse("canary.call", story)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := script.Run(t.Context(), e.world, s, script.Options{
-		Out:   e,
+	got := script.Run(t.Context(), o.harness, s, script.Options{
+		Out:   o,
 		Files: func(name string) ([]byte, error) { return []byte(files[name]), nil },
 	})
 	if got.Err != nil {
@@ -193,30 +193,30 @@ func (e *eyes) tell(t *testing.T) {
 func TestNoSecretIsKeptOrShown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	e := watch(t)
-	e.tell(t)
+	e := observe(t)
+	e.playStory(t)
 	for _, f := range wrong {
-		err := e.world.Import(ctx, f)
+		err := e.harness.Import(ctx, f)
 		if bad := (*feed.BadRows)(nil); !errors.As(err, &bad) {
 			t.Fatalf("%s: %v", f.Name, err)
 		}
 		slog.New(e.log).Error("import", "error", err) // what the command prints
 	}
-	places, err := e.all(ctx)
+	places, err := e.allPlaces(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.reallyLooked(t, places)
+	e.checkPlacesSearched(t, places)
 	for _, l := range leaks(places) {
 		t.Errorf("%s: a run of the %s: …%s…", l.where, l.whose, l.text)
 	}
 	if !t.Failed() {
-		t.Run("and the search finds what is there", func(t *testing.T) { e.planted(t) })
+		t.Run("and the search finds what is there", func(t *testing.T) { e.checkPlantedAreFound(t) })
 	}
 }
 
-// reallyLooked fails when a kind of place was empty: a search in nothing finds nothing.
-func (e *eyes) reallyLooked(t *testing.T, places []place) {
+// checkPlacesSearched fails when a kind of place was empty: a search in nothing finds nothing.
+func (o *observer) checkPlacesSearched(t *testing.T, places []place) {
 	t.Helper()
 	for _, want := range []place{
 		{"log", "turn answered"}, {"log", "payment taken"}, {"address", "/twilio/voice/turn/"}, {"address", "/twilio/sms/incoming"},
@@ -237,19 +237,19 @@ func (e *eyes) reallyLooked(t *testing.T, places []place) {
 	}
 }
 
-// planted puts a secret into one place of each kind, as a mistake in the product would, and looks again.
-func (e *eyes) planted(t *testing.T) {
+// checkPlantedAreFound puts a secret into one place of each kind, as a mistake in the product would, and looks again.
+func (o *observer) checkPlantedAreFound(t *testing.T) {
 	ctx := t.Context()
 	plants := []struct {
 		where string
 		plant func() error
 	}{
 		{"log", func() error {
-			slog.New(e.log).With("typed", "key "+zip[:run]).Debug("a careless line")
+			slog.New(o.log).With("typed", "key "+zip[:run]).Debug("a careless line")
 			return nil
 		}},
 		{"address", func() error {
-			resp, err := http.Get(e.world.URL() + "/twilio/voice/turn/1?Digits=" + born)
+			resp, err := http.Get(o.harness.URL() + "/twilio/voice/turn/1?Digits=" + born)
 			if err != nil {
 				return err
 			}
@@ -267,24 +267,24 @@ func (e *eyes) planted(t *testing.T) {
 			s.End()
 			return nil
 		}},
-		{"metric duebell_turns_total", func() error { e.metrics.Turn("ask-zip", bankRouting[:5], 1); return nil }},
-		{"Redis key", func() error { return e.redis.Set(ctx, "typed:"+bankAccount, 1, time.Minute).Err() }},
-		{"Redis value call lang", func() error { return e.redis.HSet(ctx, "call:{planted}", "lang", born[2:6]).Err() }},
-		{"Redis value typed list 0", func() error { return e.redis.RPush(ctx, "typed", "expires "+cardExpiry).Err() }},
+		{"metric duebell_turns_total", func() error { o.metrics.Turn("ask-zip", bankRouting[:5], 1); return nil }},
+		{"Redis key", func() error { return o.redis.Set(ctx, "typed:"+bankAccount, 1, time.Minute).Err() }},
+		{"Redis value call lang", func() error { return o.redis.HSet(ctx, "call:{planted}", "lang", born[2:6]).Err() }},
+		{"Redis value typed list 0", func() error { return o.redis.RPush(ctx, "typed", "expires "+cardExpiry).Err() }},
 		{"tasks.detail", func() error {
-			_, err := e.pool.Exec(ctx, "INSERT INTO tasks (kind, detail, at) VALUES ('careless', $1, $2)", "ssn "+ssn, e.world.Now())
+			_, err := o.pool.Exec(ctx, "INSERT INTO tasks (kind, detail, at) VALUES ('careless', $1, $2)", "ssn "+ssn, o.harness.Now())
 			return err
 		}},
 		{"members.phone_since", func() error {
-			_, err := e.pool.Exec(ctx, "UPDATE members SET phone_since = $1::text::date", bornStored)
+			_, err := o.pool.Exec(ctx, "UPDATE members SET phone_since = $1::text::date", bornStored)
 			return err
 		}},
 		{"river_job.args", func() error {
-			_, err := e.pool.Exec(ctx, `UPDATE river_job SET args = args || jsonb_build_object('token', $1::text)`, card[:6])
+			_, err := o.pool.Exec(ctx, `UPDATE river_job SET args = args || jsonb_build_object('token', $1::text)`, card[:6])
 			return err
 		}},
 		{"processor_events.received_at", func() error {
-			_, err := e.pool.Exec(ctx, "INSERT INTO processor_events (id, kind, received_at) VALUES ('planted', 'other', $1::text::timestamptz)", bornStored+" 00:00:00Z")
+			_, err := o.pool.Exec(ctx, "INSERT INTO processor_events (id, kind, received_at) VALUES ('planted', 'other', $1::text::timestamptz)", bornStored+" 00:00:00Z")
 			return err
 		}},
 	}
@@ -293,7 +293,7 @@ func (e *eyes) planted(t *testing.T) {
 			t.Fatalf("%s: %v", p.where, err)
 		}
 	}
-	places, err := e.all(ctx)
+	places, err := o.allPlaces(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

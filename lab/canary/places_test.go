@@ -18,8 +18,8 @@ import (
 	"duebell/lab/harness"
 )
 
-// spared are the columns and fields that are not looked into: by name, and with the reason.
-var spared = map[string]string{
+// exempt are the columns and fields that are not looked into: by name, and with the reason.
+var exempt = map[string]string{
 	"payment_attempts.token_sealed": "sealed",
 	"answers.mac":                   "keyed hashes",
 	"payment_evidence.hash":         "a hash of what stands beside it",
@@ -48,15 +48,15 @@ var spared = map[string]string{
 // ids are Twilio's, and the stand-in's imitations: hexadecimal, so any digits occur in them.
 var ids = regexp.MustCompile(`\b(CA|SM|MM)[0-9a-f]{32}\b`)
 
-// eyes look into everything that the product leaves behind.
-type eyes struct {
-	world   *harness.World
-	pool    *pgxpool.Pool
-	redis   *redis.Client
-	metrics *app.Metrics
-	log     *recorder
-	made    *tracetest.InMemoryExporter // spans as the instrumentations make them
-	left    *tracetest.InMemoryExporter // and as they leave
+// observer look into everything that the product leaves behind.
+type observer struct {
+	harness       *harness.Harness
+	pool          *pgxpool.Pool
+	redis         *redis.Client
+	metrics       *app.Metrics
+	log           *recorder
+	spansMade     *tracetest.InMemoryExporter // spans as the instrumentations make them
+	spansExported *tracetest.InMemoryExporter // and as they leave
 
 	mu   sync.Mutex
 	seen map[place]bool // what was in the stores at any time
@@ -64,53 +64,53 @@ type eyes struct {
 }
 
 // Write is called whenever the conversation goes on: what is in the stores now may be gone later.
-func (e *eyes) Write(b []byte) (int, error) {
-	e.look(context.Background())
+func (o *observer) Write(b []byte) (int, error) {
+	o.observeStores(context.Background())
 	return len(b), nil
 }
 
-// look keeps what is in the stores now.
-func (e *eyes) look(ctx context.Context) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, read := range []func(context.Context) ([]place, error){e.cache, e.tables} {
+// observeStores keeps what is in the stores now.
+func (o *observer) observeStores(ctx context.Context) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, read := range []func(context.Context) ([]place, error){o.redisPlaces, o.tablePlaces} {
 		places, err := read(ctx)
-		if err != nil && e.err == nil {
-			e.err = err
+		if err != nil && o.err == nil {
+			o.err = err
 		}
 		for _, p := range places {
-			e.seen[p] = true
+			o.seen[p] = true
 		}
 	}
 }
 
-// all is everything, now and before. What we made up ourselves at random is struck out: a reference
+// allPlaces is everything, now and before. What we made up ourselves at random is struck out: a reference
 // can hold any digits.
-func (e *eyes) all(ctx context.Context) ([]place, error) {
-	e.look(ctx)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.err != nil {
-		return nil, e.err
+func (o *observer) allPlaces(ctx context.Context) ([]place, error) {
+	o.observeStores(ctx)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return nil, o.err
 	}
 	var places []place
-	for p := range e.seen {
+	for p := range o.seen {
 		places = append(places, p)
 	}
-	for _, line := range e.log.all() {
+	for _, line := range o.log.all() {
 		places = append(places, place{"log", line})
 	}
-	for _, uri := range e.world.Requested() {
+	for _, uri := range o.harness.RequestedURIs() {
 		places = append(places, place{"address", uri})
 	}
-	places = append(places, spans("span", e.made.GetSpans())...)
-	places = append(places, spans("span that leaves", e.left.GetSpans())...)
-	labels, err := e.labels()
+	places = append(places, spanPlaces("span", o.spansMade.GetSpans())...)
+	places = append(places, spanPlaces("span that leaves", o.spansExported.GetSpans())...)
+	labels, err := o.metricPlaces()
 	if err != nil {
 		return nil, err
 	}
 	places = append(places, labels...)
-	references, err := e.references(ctx)
+	references, err := o.references(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +120,8 @@ func (e *eyes) all(ctx context.Context) ([]place, error) {
 	return places, nil
 }
 
-func (e *eyes) references(ctx context.Context) (*strings.Replacer, error) {
-	rows, err := e.pool.Query(ctx, "SELECT reference FROM contract.payments WHERE reference IS NOT NULL")
+func (o *observer) references(ctx context.Context) (*strings.Replacer, error) {
+	rows, err := o.pool.Query(ctx, "SELECT reference FROM contract.payments WHERE reference IS NOT NULL")
 	if err != nil {
 		return nil, err
 	}
@@ -133,10 +133,10 @@ func (e *eyes) references(ctx context.Context) (*strings.Replacer, error) {
 	return strings.NewReplacer(pairs...), err
 }
 
-// labels are the metrics' names, labels and helps. Values are counts and times: nothing that was keyed
+// metricPlaces are the metrics' names, labels and helps. Values are counts and times: nothing that was keyed
 // becomes one.
-func (e *eyes) labels() ([]place, error) {
-	families, err := e.metrics.Registry.Gather()
+func (o *observer) metricPlaces() ([]place, error) {
+	families, err := o.metrics.Registry.Gather()
 	var places []place
 	for _, f := range families {
 		places = append(places, place{"metric", f.GetName() + " " + f.GetHelp()})
@@ -149,14 +149,14 @@ func (e *eyes) labels() ([]place, error) {
 	return places, err
 }
 
-// cache reads every key of Redis and everything under it.
-func (e *eyes) cache(ctx context.Context) ([]place, error) {
+// redisPlaces reads every key of Redis and everything under it.
+func (o *observer) redisPlaces(ctx context.Context) ([]place, error) {
 	var places []place
-	keys := e.redis.Scan(ctx, 0, "*", 1000).Iterator()
+	keys := o.redis.Scan(ctx, 0, "*", 1000).Iterator()
 	for keys.Next(ctx) {
 		key := keys.Val()
 		places = append(places, place{"Redis key", key})
-		values, err := e.under(ctx, key)
+		values, err := o.valuesOf(ctx, key)
 		if err != nil {
 			return nil, fmt.Errorf("read Redis: %w", err)
 		}
@@ -164,7 +164,7 @@ func (e *eyes) cache(ctx context.Context) ([]place, error) {
 			name, _, _ := strings.Cut(key, ":")
 			short, _, _ := strings.Cut(field, ":")
 			places = append(places, place{"Redis field", field})
-			if spared[name+" "+short] == "" {
+			if exempt[name+" "+short] == "" {
 				places = append(places, place{"Redis value " + name + " " + field, value})
 			}
 		}
@@ -172,9 +172,9 @@ func (e *eyes) cache(ctx context.Context) ([]place, error) {
 	return places, keys.Err()
 }
 
-// under is all that lies under a key, whatever its type.
-func (e *eyes) under(ctx context.Context, key string) (map[string]string, error) {
-	kind, err := e.redis.Type(ctx, key).Result()
+// valuesOf is all that lies under a key, whatever its type.
+func (o *observer) valuesOf(ctx context.Context, key string) (map[string]string, error) {
+	kind, err := o.redis.Type(ctx, key).Result()
 	if err != nil {
 		return nil, err
 	}
@@ -183,16 +183,16 @@ func (e *eyes) under(ctx context.Context, key string) (map[string]string, error)
 	case "none": // it has gone meanwhile
 		return nil, nil
 	case "hash":
-		return e.redis.HGetAll(ctx, key).Result()
+		return o.redis.HGetAll(ctx, key).Result()
 	case "string":
 		list = make([]string, 1)
-		list[0], err = e.redis.Get(ctx, key).Result()
+		list[0], err = o.redis.Get(ctx, key).Result()
 	case "list":
-		list, err = e.redis.LRange(ctx, key, 0, -1).Result()
+		list, err = o.redis.LRange(ctx, key, 0, -1).Result()
 	case "set":
-		list, err = e.redis.SMembers(ctx, key).Result()
+		list, err = o.redis.SMembers(ctx, key).Result()
 	case "zset":
-		list, err = e.redis.ZRange(ctx, key, 0, -1).Result()
+		list, err = o.redis.ZRange(ctx, key, 0, -1).Result()
 	default:
 		return nil, fmt.Errorf("nobody looks into a %s", kind)
 	}
@@ -203,9 +203,9 @@ func (e *eyes) under(ctx context.Context, key string) (map[string]string, error)
 	return values, err
 }
 
-// tables reads every column of every table, the job queue's too.
-func (e *eyes) tables(ctx context.Context) ([]place, error) {
-	rows, err := e.pool.Query(ctx, `
+// tablePlaces reads every column of every table, the job queue's too.
+func (o *observer) tablePlaces(ctx context.Context) ([]place, error) {
+	rows, err := o.pool.Query(ctx, `
 		SELECT c.table_schema, c.table_name, c.column_name, c.data_type FROM information_schema.columns c
 		JOIN information_schema.tables t USING (table_schema, table_name)
 		WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN ('pg_catalog', 'information_schema')
@@ -220,7 +220,7 @@ func (e *eyes) tables(ctx context.Context) ([]place, error) {
 	values := map[string][]string{} // by table, as SQL
 	for _, c := range columns {
 		name, column := c.Table+"."+c.Column, pgx.Identifier{c.Column}.Sanitize()
-		if spared[name] != "" {
+		if exempt[name] != "" {
 			continue
 		}
 		switch c.Type {
@@ -234,7 +234,7 @@ func (e *eyes) tables(ctx context.Context) ([]place, error) {
 	}
 	var places []place
 	for table, list := range values {
-		rows, err := e.pool.Query(ctx, "SELECT DISTINCT v.name, v.value FROM "+table+" CROSS JOIN LATERAL (VALUES "+strings.Join(list, ", ")+
+		rows, err := o.pool.Query(ctx, "SELECT DISTINCT v.name, v.value FROM "+table+" CROSS JOIN LATERAL (VALUES "+strings.Join(list, ", ")+
 			") v (name, value) WHERE v.value IS NOT NULL")
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", table, err)
@@ -248,13 +248,13 @@ func (e *eyes) tables(ctx context.Context) ([]place, error) {
 	return places, nil
 }
 
-// spans are all that spans say.
-func spans(where string, list tracetest.SpanStubs) []place {
+// spanPlaces are all that spans say.
+func spanPlaces(where string, list tracetest.SpanStubs) []place {
 	var places []place
 	tell := func(where string, attrs []attribute.KeyValue) {
 		for _, a := range attrs {
 			places = append(places, place{where, string(a.Key)})
-			if spared["span "+string(a.Key)] == "" {
+			if exempt["span "+string(a.Key)] == "" {
 				places = append(places, place{where + " " + string(a.Key), a.Value.String()})
 			}
 		}
@@ -287,7 +287,7 @@ func (l *recorder) Enabled(context.Context, slog.Level) bool { return true }
 
 func (l *recorder) Handle(_ context.Context, r slog.Record) error {
 	line := r.Message + l.with
-	r.Attrs(func(a slog.Attr) bool { line += told(a); return true })
+	r.Attrs(func(a slog.Attr) bool { line += attrText(a); return true })
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	*l.lines = append(*l.lines, line)
@@ -297,7 +297,7 @@ func (l *recorder) Handle(_ context.Context, r slog.Record) error {
 func (l *recorder) WithAttrs(attrs []slog.Attr) slog.Handler {
 	next := *l
 	for _, a := range attrs {
-		next.with += told(a)
+		next.with += attrText(a)
 	}
 	return &next
 }
@@ -314,10 +314,10 @@ func (l *recorder) all() []string {
 	return append([]string(nil), *l.lines...)
 }
 
-// told is an attribute as text. Times and durations are the machine's.
-func told(a slog.Attr) string {
+// attrText is an attribute as text. Times and durations are the machine's.
+func attrText(a slog.Attr) string {
 	v := a.Value.Resolve()
-	if spared["log "+a.Key] != "" || v.Kind() == slog.KindTime || v.Kind() == slog.KindDuration {
+	if exempt["log "+a.Key] != "" || v.Kind() == slog.KindTime || v.Kind() == slog.KindDuration {
 		return " " + a.Key
 	}
 	return fmt.Sprintf(" %s=%+v", a.Key, v.Any())

@@ -14,7 +14,7 @@ import (
 // control is the HTTP interface on loopback by which `duebell-lab call` and `duebell-lab clock` reach a running
 // dev. dev.env names its address in DUEBELL_DEV_CONTROL.
 type control struct {
-	harness *harness.World
+	harness *harness.Harness
 	scripts http.Handler
 	moved   func() // called after the clock has moved
 	url     string

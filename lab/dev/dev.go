@@ -49,7 +49,7 @@ type dev struct {
 	clock     *app.DomainClock
 	metrics   *app.Metrics
 	server    *servers.Server
-	harness   *harness.World
+	harness   *harness.Harness
 	phone     *phone.Phone
 	processor *processorFile
 	pages     atomic.Pointer[phone.Phone] // nil until the phone is up; requests come before that
@@ -204,7 +204,7 @@ func (d *dev) openHarness(ctx context.Context) error {
 		DatabaseURL: d.server.DSN(database), Timing: timing, Policy: d.policy, Clock: d.clock, Log: d.Log.Handler(), Metrics: d.metrics,
 		HTTPAddr: d.Settings.HTTPAddr, PublicURL: d.Settings.PublicURL, ConnectorAddr: d.Settings.ConnectorAddr,
 		Pages: http.HandlerFunc(d.showPages), TwilioURL: d.Settings.TwilioAPIURL, StripeURL: d.Settings.StripeAPIURL, Settings: d.Settings,
-		Seed: binary.LittleEndian.Uint64(seed[:]), NotYet: true, Charged: d.processor.save,
+		Seed: binary.LittleEndian.Uint64(seed[:]), StartUnready: true, OnCharge: d.processor.save,
 		Reminders: true,
 	})
 	if err != nil {
@@ -213,7 +213,7 @@ func (d *dev) openHarness(ctx context.Context) error {
 	if err := d.processor.load(d.harness.Processor()); err != nil {
 		return err
 	}
-	return d.harness.Sample(ctx)
+	return d.harness.ImportSamples(ctx)
 }
 
 // showPages answers every request that is neither webhook nor probe.

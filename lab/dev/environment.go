@@ -10,7 +10,7 @@ import (
 
 // environment is the harness as the phone's page sees it.
 type environment struct {
-	h     *harness.World
+	h     *harness.Harness
 	moved func() // called after the clock has moved
 }
 
@@ -45,7 +45,7 @@ func (e *environment) Trouble(ctx context.Context, part, word string) error {
 	case "database down":
 		e.h.DatabaseDown(ctx)
 	case "database drops-next-commit-reply":
-		e.h.DropNextCommitReply(ctx, harness.OfServe)
+		e.h.DropNextCommitReply(ctx, harness.RoleServe)
 	default:
 		return e.setStandIn(part, word)
 	}
@@ -58,7 +58,7 @@ func (e *environment) setStandIn(part, word string) error {
 	case "processor":
 		return e.h.SetProcessor(word)
 	case "twilio":
-		if err := e.h.Normal(); err != nil {
+		if err := e.h.EndTwilioFaults(); err != nil {
 			return err
 		}
 		return e.h.SetTwilio(word)

@@ -100,7 +100,7 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 		}
 		return []byte(text), nil
 	}})
-	for _, t := range result.Talk {
+	for _, t := range result.TalkTimes {
 		fmt.Fprintf(out, "the call with %s: %s\n", t.Phone, t)
 	}
 	return result.Err

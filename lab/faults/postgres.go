@@ -14,12 +14,12 @@ import (
 type Postgres struct {
 	*Proxy
 
-	arming sync.Mutex
-	armed  *dropping // nil when nothing is to be lost
+	orderMu sync.Mutex
+	order   *dropOrder // nil when nothing is to be lost
 }
 
-// dropping is one order to lose a reply.
-type dropping struct {
+// dropOrder is one order to lose a reply.
+type dropOrder struct {
 	touching []string // words, in lower case, of which the transaction's statements must hold one
 	done     chan struct{}
 }
@@ -28,7 +28,7 @@ type dropping struct {
 func NewPostgres(target string) (*Postgres, error) {
 	p := &Postgres{}
 	var err error
-	p.Proxy, err = listen(target, p.converse)
+	p.Proxy, err = listen(target, p.relay)
 	if err != nil {
 		return nil, err
 	}
@@ -41,29 +41,29 @@ func NewPostgres(target string) (*Postgres, error) {
 // the job queue's own commits are left alone). The channel is closed once a reply has been lost; a
 // later order replaces one that is still waiting.
 func (p *Postgres) DropNextCommitReply(touching ...string) <-chan struct{} {
-	d := &dropping{done: make(chan struct{})}
+	d := &dropOrder{done: make(chan struct{})}
 	for _, word := range touching {
 		d.touching = append(d.touching, strings.ToLower(word))
 	}
-	p.arming.Lock()
-	defer p.arming.Unlock()
-	p.armed = d
+	p.orderMu.Lock()
+	defer p.orderMu.Unlock()
+	p.order = d
 	return d.done
 }
 
-// take gives the order that this transaction fulfils, once.
-func (p *Postgres) take(statements map[string]bool) *dropping {
-	p.arming.Lock()
-	defer p.arming.Unlock()
-	d := p.armed
+// takeOrder gives the order that this transaction fulfils, once.
+func (p *Postgres) takeOrder(statements map[string]bool) *dropOrder {
+	p.orderMu.Lock()
+	defer p.orderMu.Unlock()
+	d := p.order
 	if d == nil || !d.matches(statements) {
 		return nil
 	}
-	p.armed = nil
+	p.order = nil
 	return d
 }
 
-func (d *dropping) matches(statements map[string]bool) bool {
+func (d *dropOrder) matches(statements map[string]bool) bool {
 	if len(d.touching) == 0 {
 		return true
 	}
@@ -77,8 +77,8 @@ func (d *dropping) matches(statements map[string]bool) bool {
 	return false
 }
 
-// conversation is one client's connection, read message by message.
-type conversation struct {
+// postgresLink is one client's connection, read message by message.
+type postgresLink struct {
 	*link
 	proxy *Postgres
 
@@ -87,14 +87,14 @@ type conversation struct {
 	bound  map[string]string // portal name → its statement's text
 	in     map[string]bool   // statements of the transaction so far; nil outside one
 
-	mu   sync.Mutex
-	lose *dropping // set when a COMMIT has been passed on whose answer is to be lost
+	mu       sync.Mutex
+	dropping *dropOrder // set when a COMMIT has been passed on whose answer is to be lost
 }
 
-func (p *Postgres) converse(l *link) {
-	c := &conversation{link: l, proxy: p, parsed: map[string]string{}, bound: map[string]string{}}
+func (p *Postgres) relay(l *link) {
+	c := &postgresLink{link: l, proxy: p, parsed: map[string]string{}, bound: map[string]string{}}
 	client := bufio.NewReaderSize(l.client, 32<<10)
-	if !c.greet(client) {
+	if !c.startup(client) {
 		return
 	}
 	var both sync.WaitGroup
@@ -110,8 +110,8 @@ const (
 	gssRequest    = 80877104
 )
 
-// greet handles the untyped first messages: encryption is refused, the rest passed on.
-func (c *conversation) greet(client *bufio.Reader) bool {
+// startup handles the untyped first messages: encryption is refused, the rest passed on.
+func (c *postgresLink) startup(client *bufio.Reader) bool {
 	for {
 		head, err := client.Peek(8)
 		if err != nil {
@@ -141,7 +141,7 @@ func (c *conversation) greet(client *bufio.Reader) bool {
 	}
 }
 
-func (c *conversation) awaitClose() bool {
+func (c *postgresLink) awaitClose() bool {
 	_, _ = io.Copy(io.Discard, c.server) // it ends when either side closes, and there is nothing in it
 	return false
 }
@@ -154,12 +154,12 @@ type verdict int
 
 const (
 	forward verdict = iota
-	swallow
+	discard
 	end // of the connection
 )
 
 // pass copies messages one by one, as look decides. look is shown the body of the types it asked for.
-func (c *conversation) pass(to io.Writer, from *bufio.Reader, types string, look func(kind byte, body []byte) verdict) {
+func (c *postgresLink) pass(to io.Writer, from *bufio.Reader, types string, look func(kind byte, body []byte) verdict) {
 	defer c.close()
 	out := bufio.NewWriterSize(to, 32<<10)
 	for {
@@ -183,7 +183,7 @@ func (c *conversation) pass(to io.Writer, from *bufio.Reader, types string, look
 		switch look(kind, body) {
 		case end:
 			return
-		case swallow:
+		case discard:
 			_, err = io.Copy(io.Discard, message)
 		case forward:
 			if !c.mayPass() {
@@ -202,7 +202,7 @@ func (c *conversation) pass(to io.Writer, from *bufio.Reader, types string, look
 
 // fromClient passes the client's messages on and recognises a COMMIT in them: as a simple query, as
 // pgx sends it, or prepared and executed.
-func (c *conversation) fromClient(client *bufio.Reader) {
+func (c *postgresLink) fromClient(client *bufio.Reader) {
 	c.pass(c.server, client, "QPBE", func(kind byte, body []byte) verdict {
 		switch kind {
 		case 'Q': // query
@@ -233,15 +233,15 @@ func word(b []byte) (string, []byte) {
 
 // executes notes one statement, and orders its answer to be lost if it is the COMMIT waited for. The
 // order stands before the statement is passed on, so the answer cannot be quicker.
-func (c *conversation) executes(text string) {
+func (c *postgresLink) executes(text string) {
 	first, _, _ := strings.Cut(strings.TrimRight(strings.TrimSpace(text), "; \n"), " ")
 	switch first {
 	case "begin", "start":
 		c.in = map[string]bool{}
 	case "commit", "end":
-		if d := c.proxy.take(c.in); d != nil {
+		if d := c.proxy.takeOrder(c.in); d != nil {
 			c.mu.Lock()
-			c.lose = d
+			c.dropping = d
 			c.mu.Unlock()
 		}
 		c.in = nil
@@ -254,31 +254,31 @@ func (c *conversation) executes(text string) {
 
 // fromServer passes the server's messages on, until an answer is to be lost: then nothing is, and the
 // answer ends the connection.
-func (c *conversation) fromServer() {
+func (c *postgresLink) fromServer() {
 	c.pass(c.client, bufio.NewReaderSize(c.server, 32<<10), "CEZ", func(kind byte, body []byte) verdict {
 		switch {
-		case c.losing() == nil:
+		case c.droppingNow() == nil:
 			return forward
-		case answers(kind, body):
+		case endsCommit(kind, body):
 			return end
 		default:
-			return swallow
+			return discard
 		}
 	})
-	if d := c.losing(); d != nil {
+	if d := c.droppingNow(); d != nil {
 		close(d.done)
 	}
 }
 
-func (c *conversation) losing() *dropping {
+func (c *postgresLink) droppingNow() *dropOrder {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lose
+	return c.dropping
 }
 
-// answers says whether a message is the server's word on a COMMIT: it completed (as a COMMIT, or as a
+// endsCommit says whether a message is the server's word on a COMMIT: it completed (as a COMMIT, or as a
 // ROLLBACK of a transaction that had failed), it failed, or the server waits for the next question.
-func answers(kind byte, body []byte) bool {
+func endsCommit(kind byte, body []byte) bool {
 	return kind == 'E' || kind == 'Z' ||
 		kind == 'C' && (bytes.HasPrefix(body, []byte("COMMIT")) || bytes.HasPrefix(body, []byte("ROLLBACK")))
 }

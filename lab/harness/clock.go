@@ -16,65 +16,65 @@ import (
 // importHour is when billing's import comes, local (design: 02:00).
 const importHour = billing.LocalTime(2 * 60 * 60)
 
-// Stand puts the clock at an instant and stops it there, before a story begins.
-func (w *World) Stand(at time.Time) {
-	w.clock.Stand()
-	w.clock.Set(at)
-	w.standing.Store(true)
+// StopClock puts the clock at an instant and stops it there, before a story begins.
+func (h *Harness) StopClock(at time.Time) {
+	h.clock.Stand()
+	h.clock.Set(at)
+	h.standing.Store(true)
 }
 
-// Run lets the clock go on by itself again, with or without reminders as the world was opened.
-func (w *World) Run() {
-	w.plans.Store(w.cfg.Reminders)
-	w.clock.Run()
-	w.standing.Store(false)
+// RunClock lets the clock go on by itself again, with or without reminders as the harness was opened.
+func (h *Harness) RunClock() {
+	h.planning.Store(h.cfg.Reminders)
+	h.clock.Run()
+	h.standing.Store(false)
 }
 
 // Advance moves the clock forward, passing everything that is due on the way.
-func (w *World) Advance(ctx context.Context, d time.Duration) error {
-	return w.Until(ctx, w.clock.Now().Add(d))
+func (h *Harness) Advance(ctx context.Context, d time.Duration) error {
+	return h.Until(ctx, h.clock.Now().Add(d))
 }
 
 // Until moves the clock to an instant: it passes each import in order, and the hour of each reminder,
 // ticks every planner, look-up and sweeper, and returns when nothing due is left undone.
-func (w *World) Until(ctx context.Context, at time.Time) error {
-	w.moving.Lock()
-	defer w.moving.Unlock()
-	if at.Before(w.clock.Now()) {
-		return fmt.Errorf("the clock does not go back: it is %s already", w.clock.Now().In(w.Zone()).Format("2006-01-02T15:04:05"))
+func (h *Harness) Until(ctx context.Context, at time.Time) error {
+	h.moving.Lock()
+	defer h.moving.Unlock()
+	if at.Before(h.clock.Now()) {
+		return fmt.Errorf("the clock does not go back: it is %s already", h.clock.Now().In(h.Zone()).Format("2006-01-02T15:04:05"))
 	}
-	w.movedTo(w.clock.Now(), at)
-	if w.plans.Load() { // what is planned now may go on the way
-		if err := w.settle(ctx); err != nil {
+	h.recordClockMove(h.clock.Now(), at)
+	if h.planning.Load() { // what is planned now may go on the way
+		if err := h.processDue(ctx); err != nil {
 			return err
 		}
 	}
 	for {
-		next, imports, err := w.nextStop(ctx, at)
+		next, imports, err := h.nextStop(ctx, at)
 		if err != nil {
 			return err
 		}
 		if next.After(at) {
 			break
 		}
-		w.clock.Set(next)
+		h.clock.Set(next)
 		if imports {
-			if err := w.importAsDue(ctx); err != nil {
+			if err := h.importAsDue(ctx); err != nil {
 				return err
 			}
 		}
-		if err := w.settle(ctx); err != nil {
+		if err := h.processDue(ctx); err != nil {
 			return err
 		}
 	}
-	w.clock.Set(at)
-	return w.settle(ctx)
+	h.clock.Set(at)
+	return h.processDue(ctx)
 }
 
 // nextImport is the first 02:00 local after an instant. On the day on which 02:00 does not exist it is
 // the first instant after the gap (C1).
-func (w *World) nextImport(after time.Time) time.Time {
-	_, cal := w.Policy()
+func (h *Harness) nextImport(after time.Time) time.Time {
+	_, cal := h.Policy()
 	day := cal.DateOf(after)
 	if at := cal.At(day, importHour); at.After(after) {
 		return at
@@ -83,10 +83,10 @@ func (w *World) nextImport(after time.Time) time.Time {
 }
 
 // pause is a <Pause> in a call: the clock moves by its length. A clock that runs by itself is waited for.
-func (w *World) pause(ctx context.Context, d time.Duration) {
-	if w.standing.Load() {
-		if err := w.Advance(ctx, d); err != nil {
-			w.complain("while a caller was on hold: %v", err)
+func (h *Harness) pause(ctx context.Context, d time.Duration) {
+	if h.standing.Load() {
+		if err := h.Advance(ctx, d); err != nil {
+			h.violate("while a caller was on hold: %v", err)
 		}
 		return
 	}
@@ -98,12 +98,14 @@ func (w *World) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Sample makes the sample members known to billing and imports them.
-func (w *World) Sample(ctx context.Context) error { return w.addStories(ctx, samples.Stories()...) }
+// ImportSamples makes the sample members known to billing and imports them.
+func (h *Harness) ImportSamples(ctx context.Context) error {
+	return h.addStories(ctx, samples.Stories()...)
+}
 
-// Accounts makes accounts known to billing, as the script word says it, and imports them. Each is like
+// ImportAccounts makes accounts known to billing, as the script word says it, and imports them. Each is like
 // the one before it, with numbers one higher. One that is known already is said anew.
-func (w *World) Accounts(ctx context.Context, many int, fields []string) error {
+func (h *Harness) ImportAccounts(ctx context.Context, many int, fields []string) error {
 	first, err := samples.Parse(fields)
 	if err != nil {
 		return err
@@ -114,109 +116,109 @@ func (w *World) Accounts(ctx context.Context, many int, fields []string) error {
 			return err
 		}
 	}
-	return w.addStories(ctx, list...)
+	return h.addStories(ctx, list...)
 }
 
-func (w *World) addStories(ctx context.Context, list ...samples.Story) error {
-	w.mu.Lock()
-	w.stories = slices.DeleteFunc(w.stories, func(old samples.Story) bool {
+func (h *Harness) addStories(ctx context.Context, list ...samples.Story) error {
+	h.mu.Lock()
+	h.stories = slices.DeleteFunc(h.stories, func(old samples.Story) bool {
 		return slices.ContainsFunc(list, func(s samples.Story) bool { return s.Account == old.Account })
 	})
-	w.stories = append(w.stories, list...)
-	w.mu.Unlock()
-	return w.importNow(ctx)
+	h.stories = append(h.stories, list...)
+	h.mu.Unlock()
+	return h.importNow(ctx)
 }
 
-// ImportStale stops billing's import: from now on balances grow old (B6).
-func (w *World) ImportStale() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stale = true
+// StopImports stops billing's import: from now on balances grow old (B6).
+func (h *Harness) StopImports() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stale = true
 }
 
 // Import loads a file as `duebell import` does: one of billing's, of opt-outs or of consents.
-func (w *World) Import(ctx context.Context, file feed.Source) error {
+func (h *Harness) Import(ctx context.Context, file feed.Source) error {
 	kind, err := feed.OwnKind(file)
-	now := w.clock.Now()
+	now := h.clock.Now()
 	switch {
 	case err != nil:
 	case kind == feed.Suppressions:
-		_, err = w.store.ImportSuppressions(ctx, file, now)
+		_, err = h.store.ImportSuppressions(ctx, file, now)
 	case kind == feed.Consents:
-		_, err = w.store.ImportConsents(ctx, file, now)
+		_, err = h.store.ImportConsents(ctx, file, now)
 	default:
-		_, err = w.store.Import(ctx, []feed.Source{file}, store.ImportOptions{AsOf: now, At: now, Rules: w.feedRules()})
+		_, err = h.store.Import(ctx, []feed.Source{file}, store.ImportOptions{AsOf: now, At: now, Rules: h.feedRules()})
 	}
 	return err
 }
 
-func (w *World) feedRules() feed.Rules {
-	policy, cal := w.Policy()
-	return feed.RulesOf(policy, cal.DateOf(w.clock.Now()))
+func (h *Harness) feedRules() feed.Rules {
+	policy, cal := h.Policy()
+	return feed.RulesOf(policy, cal.DateOf(h.clock.Now()))
 }
 
 // importAsDue is the import at 02:00: it does not come while billing is stale or the database is down.
-func (w *World) importAsDue(ctx context.Context) error {
-	w.mu.Lock()
-	skip := w.stale || w.dbDown || len(w.stories) == 0
-	w.mu.Unlock()
+func (h *Harness) importAsDue(ctx context.Context) error {
+	h.mu.Lock()
+	skip := h.stale || h.dbDown || len(h.stories) == 0
+	h.mu.Unlock()
 	if skip {
 		return nil
 	}
-	return w.importNow(ctx)
+	return h.importNow(ctx)
 }
 
-func (w *World) importNow(ctx context.Context) error {
-	w.mu.Lock()
-	stories, cal := w.stories, w.calendar
-	w.mu.Unlock()
-	_, err := samples.Import(ctx, w.store, stories, w.clock.Now(), cal, w.feedRules())
+func (h *Harness) importNow(ctx context.Context) error {
+	h.mu.Lock()
+	stories, cal := h.stories, h.calendar
+	h.mu.Unlock()
+	_, err := samples.Import(ctx, h.store, stories, h.clock.Now(), cal, h.feedRules())
 	return err
 }
 
-// Settle lets everything happen that is due now.
-func (w *World) Settle(ctx context.Context) error {
-	w.moving.Lock()
-	defer w.moving.Unlock()
-	return w.settle(ctx)
+// ProcessDue lets everything happen that is due now.
+func (h *Harness) ProcessDue(ctx context.Context) error {
+	h.moving.Lock()
+	defer h.moving.Unlock()
+	return h.processDue(ctx)
 }
 
 // settlePatience bounds how long things may take by the machine's clock.
 const settlePatience = 45 * time.Second
 
-// deadConnections is how many failing ticks in a row an outage that is over explains.
-const deadConnections = 40
+// maxFailedTicks is how many failing ticks in a row an outage that is over explains.
+const maxFailedTicks = 40
 
-// settle ticks until a whole round has found nothing left undone.
-func (w *World) settle(ctx context.Context) error {
+// processDue ticks until a whole round has found nothing left undone.
+func (h *Harness) processDue(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, settlePatience)
 	defer cancel()
 	broken := 0
 	for {
-		if err := w.tickAll(bounded); err != nil {
+		if err := h.tickAll(bounded); err != nil {
 			// After an outage each connection of a pool is found dead once.
-			if broken++; broken > deadConnections {
+			if broken++; broken > maxFailedTicks {
 				return err
 			}
 			continue
 		}
 		broken = 0
-		left, err := w.undone(bounded)
+		left, err := h.backlog(bounded)
 		if err != nil {
 			return fmt.Errorf("what is left undone: %w", err)
 		}
-		if left == (undone{}) {
+		if left == (backlog{}) {
 			return nil
 		}
-		if err := w.awaitHands(bounded, left); err != nil {
+		if err := h.awaitProgress(bounded, left); err != nil {
 			return err
 		}
 	}
 }
 
-// awaitHands waits until nobody is at work any more. Workers tell nobody when they are done; the rows
+// awaitProgress waits until nobody is at work any more. Workers tell nobody when they are done; the rows
 // do, and so they are looked at.
-func (w *World) awaitHands(ctx context.Context, left undone) error {
+func (h *Harness) awaitProgress(ctx context.Context, left backlog) error {
 	look := time.NewTicker(2 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -225,28 +227,28 @@ func (w *World) awaitHands(ctx context.Context, left undone) error {
 		case <-ctx.Done():
 			return fmt.Errorf("still undone after %v: %s: %w", settlePatience, left, context.Cause(ctx))
 		}
-		if !left.inHand() {
+		if !left.inProgress() {
 			return nil
 		}
 		var err error
-		if left, err = w.undone(ctx); err != nil && ctx.Err() == nil {
+		if left, err = h.backlog(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("what is left undone: %w", err)
 		}
 	}
 }
 
 // tickAll tells the stand-ins the time and ticks every replica of work at once.
-func (w *World) tickAll(ctx context.Context) error {
-	if p := w.Processor(); p != nil {
-		if err := p.Advance(ctx, w.clock.Now()); err != nil {
+func (h *Harness) tickAll(ctx context.Context) error {
+	if p := h.Processor(); p != nil {
+		if err := p.Advance(ctx, h.clock.Now()); err != nil {
 			return err
 		}
-		w.refused.Store(int64(p.Undelivered())) // nobody took these: not again before the next move
+		h.refusedEvents.Store(int64(p.Undelivered())) // nobody took these: not again before the next move
 	}
-	w.mu.Lock()
-	work, broken := w.work, w.dbDown || w.redisDown
-	w.mu.Unlock()
-	errs := w.plan(ctx, work)
+	h.mu.Lock()
+	work, broken := h.work, h.dbDown || h.redisDown
+	h.mu.Unlock()
+	errs := h.planReminders(ctx, work)
 	done := make(chan error, len(work))
 	for _, k := range work {
 		go func() { done <- k.Tick(ctx) }()
@@ -257,8 +259,8 @@ func (w *World) tickAll(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil && !broken {
 		return fmt.Errorf("tick: %w", err)
 	}
-	if t := w.Twilio(); t != nil {
-		return t.Settle(ctx)
+	if t := h.Twilio(); t != nil {
+		return t.RunPending(ctx)
 	}
 	return nil
 }

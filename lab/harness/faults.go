@@ -9,129 +9,129 @@ import (
 )
 
 // SetProcessor breaks the processor by a script's words, or mends it: declines, slow 20s, down …
-func (w *World) SetProcessor(words string) error {
-	p := w.Processor()
+func (h *Harness) SetProcessor(words string) error {
+	p := h.Processor()
 	if p == nil {
-		return errNotOurs
+		return errExternal
 	}
 	if err := p.SetFault(words); err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.procFault = ""
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.procFault = ""
 	if words != "up" {
-		w.procFault = words
+		h.procFault = words
 	}
 	return nil
 }
 
-// Events says how the processor's events reach the line: normal, twice, reversed or withheld.
-func (w *World) Events(how string) error {
-	if w.Processor() == nil {
-		return errNotOurs
+// SetEventDelivery says how the processor's events reach the line: normal, twice, reversed or withheld.
+func (h *Harness) SetEventDelivery(how string) error {
+	if h.Processor() == nil {
+		return errExternal
 	}
-	return w.Processor().SetDelivery(processor.Delivery(how))
+	return h.Processor().SetDelivery(processor.Delivery(how))
 }
 
-var errNotOurs = fmt.Errorf("this world talks to somebody else's stand-in, which it cannot break")
+var errExternal = fmt.Errorf("this harness talks to somebody else's stand-in, which it cannot break")
 
 // SetTwilio puts one of Twilio's ways to misbehave in force.
-func (w *World) SetTwilio(mode string) error {
-	t := w.Twilio()
+func (h *Harness) SetTwilio(mode string) error {
+	t := h.Twilio()
 	if t == nil {
-		return errNotOurs
+		return errExternal
 	}
 	if err := t.SetMode(twilio.Mode(mode)); err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if mode == string(twilio.ModeNormal) {
-		clear(w.modes)
+		clear(h.modes)
 		return nil
 	}
-	w.modes[mode] = true
+	h.modes[mode] = true
 	return nil
 }
 
 // RedisEmpty forgets everything in Redis.
-func (w *World) RedisEmpty(ctx context.Context) error {
-	w.act(ctx, "redis-empty")
-	return w.cache.client.FlushDB(ctx).Err()
+func (h *Harness) RedisEmpty(ctx context.Context) error {
+	h.recordFault(ctx, "redis-empty")
+	return h.redis.client.FlushDB(ctx).Err()
 }
 
 // RedisDown cuts Redis off until RedisUp.
-func (w *World) RedisDown(ctx context.Context) {
-	w.act(ctx, "redis-down")
-	w.mu.Lock()
-	w.redisDown = true
-	w.mu.Unlock()
-	w.cache.proxy.Down()
+func (h *Harness) RedisDown(ctx context.Context) {
+	h.recordFault(ctx, "redis-down")
+	h.mu.Lock()
+	h.redisDown = true
+	h.mu.Unlock()
+	h.redis.proxy.Down()
 }
 
 // RedisUp puts Redis back.
-func (w *World) RedisUp() {
-	w.cache.proxy.Up()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.redisDown = false
+func (h *Harness) RedisUp() {
+	h.redis.proxy.Up()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.redisDown = false
 }
 
 // DatabaseDown cuts the database off from every role until DatabaseUp.
-func (w *World) DatabaseDown(ctx context.Context) {
-	w.act(ctx, "database-down")
-	w.mu.Lock()
-	w.dbDown = true
-	w.mu.Unlock()
-	w.database.Down()
-	w.worksIn().base.Down()
+func (h *Harness) DatabaseDown(ctx context.Context) {
+	h.recordFault(ctx, "database-down")
+	h.mu.Lock()
+	h.dbDown = true
+	h.mu.Unlock()
+	h.database.Down()
+	h.workerHost().database.Down()
 }
 
 // DatabaseUp puts the database back, and looks at what was said meanwhile.
-func (w *World) DatabaseUp() {
-	w.database.Up()
-	w.worksIn().base.Up()
-	w.mu.Lock()
-	w.dbDown = false
-	w.mu.Unlock()
+func (h *Harness) DatabaseUp() {
+	h.database.Up()
+	h.workerHost().database.Up()
+	h.mu.Lock()
+	h.dbDown = false
+	h.mu.Unlock()
 }
 
 // Roles whose COMMIT can be answered into the void.
 const (
-	OfServe = "serve"
-	OfWork  = "work"
+	RoleServe = "serve"
+	RoleWork  = "work"
 )
 
 // DropNextCommitReply lets the next COMMIT of serve, or of work on a payment, happen and loses its
 // reply.
-func (w *World) DropNextCommitReply(ctx context.Context, role string) {
+func (h *Harness) DropNextCommitReply(ctx context.Context, role string) {
 	var lost <-chan struct{}
-	if role == OfWork {
-		lost = w.worksIn().base.DropNextCommitReply("payment_attempts")
+	if role == RoleWork {
+		lost = h.workerHost().database.DropNextCommitReply("payment_attempts")
 	} else {
-		lost = w.database.DropNextCommitReply()
+		lost = h.database.DropNextCommitReply()
 	}
 	go func() { // it acts later, or never: the record knows which
 		select {
 		case <-lost:
-		case <-w.over:
+		case <-h.closed:
 			return
 		}
 		at := Charged // work commits in order to record
-		if role != OfWork {
-			at = w.phase(context.WithoutCancel(ctx))
+		if role != RoleWork {
+			at = h.phase(context.WithoutCancel(ctx))
 		}
-		w.passed.add(faultItem("drops-next-commit-reply", at))
+		h.coverage.add(faultItem("drops-next-commit-reply", at))
 	}()
 }
 
-// Agent says what becomes of a call to a person: one accepts by the whisper's key, declines by another,
+// SetAgent says what becomes of a call to a person: one accepts by the whisper's key, declines by another,
 // answers and presses nothing, or is not reached.
-func (w *World) Agent(does string) error {
-	t := w.Twilio()
+func (h *Harness) SetAgent(does string) error {
+	t := h.Twilio()
 	if t == nil {
-		return errNotOurs
+		return errExternal
 	}
 	plan, known := map[string]twilio.AgentPlan{
 		"accepts": {Keys: []string{"1"}}, "declines": {Keys: []string{"2", "2"}}, "answered": {},

@@ -22,22 +22,22 @@ type place struct {
 
 // places gathers every text that the product leaves behind (P4): logs, addresses, metrics, Redis, and
 // the columns of the database. What is sealed is not readable, and is searched for all the same.
-func (w *World) places(ctx context.Context) ([]place, error) {
+func (h *Harness) places(ctx context.Context) ([]place, error) {
 	var all []place
-	for _, l := range w.Logs() {
+	for _, l := range h.Logs() {
 		all = append(all, place{"the log", l.Text})
 	}
-	w.front.mu.Lock()
-	for _, uri := range w.front.seen {
+	h.balancer.mu.Lock()
+	for _, uri := range h.balancer.requests {
 		all = append(all, place{"an address", uri})
 	}
-	w.front.mu.Unlock()
-	all = append(all, place{"the metrics", metricsText(w.metrics)})
-	redis, err := w.redisText(ctx)
+	h.balancer.mu.Unlock()
+	all = append(all, place{"the metrics", metricsText(h.metrics)})
+	redis, err := h.redisText(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tables, err := w.tableText(ctx)
+	tables, err := h.tableText(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,20 +67,20 @@ func metricsText(m *app.Metrics) string {
 	return sampleValue.ReplaceAllString(p.String(), "")
 }
 
-func (w *World) redisText(ctx context.Context) ([]place, error) {
+func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	var all []place
-	keys := w.cache.client.Scan(ctx, 0, "*", 1000).Iterator()
+	keys := h.redis.client.Scan(ctx, 0, "*", 1000).Iterator()
 	for keys.Next(ctx) {
 		key := keys.Val()
 		all = append(all, place{"a Redis key", key})
-		kind, err := w.cache.client.Type(ctx, key).Result()
+		kind, err := h.redis.client.Type(ctx, key).Result()
 		if err != nil {
 			return nil, fmt.Errorf("search Redis: %w", err)
 		}
 		var values []string
 		switch kind {
 		case "hash":
-			fields, err := w.cache.client.HGetAll(ctx, key).Result()
+			fields, err := h.redis.client.HGetAll(ctx, key).Result()
 			if err != nil {
 				return nil, fmt.Errorf("search Redis: %w", err)
 			}
@@ -88,7 +88,7 @@ func (w *World) redisText(ctx context.Context) ([]place, error) {
 				values = append(values, field, value)
 			}
 		case "string":
-			value, err := w.cache.client.Get(ctx, key).Result()
+			value, err := h.redis.client.Get(ctx, key).Result()
 			if err != nil {
 				return nil, fmt.Errorf("search Redis: %w", err)
 			}
@@ -106,14 +106,14 @@ func (w *World) redisText(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
-func (w *World) tableText(ctx context.Context) ([]place, error) {
-	tables, err := w.ours(ctx)
+func (h *Harness) tableText(ctx context.Context) ([]place, error) {
+	tables, err := h.productTables(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []place
 	for _, table := range tables {
-		rows, err := w.pool.Query(ctx, `SELECT column_name, data_type FROM information_schema.columns
+		rows, err := h.pool.Query(ctx, `SELECT column_name, data_type FROM information_schema.columns
 			WHERE table_schema = 'public' AND table_name = $1`, table)
 		if err != nil {
 			return nil, fmt.Errorf("search the database: %w", err)
@@ -123,7 +123,7 @@ func (w *World) tableText(ctx context.Context) ([]place, error) {
 			return nil, fmt.Errorf("search the database: %w", err)
 		}
 		for _, c := range columns {
-			found, err := w.columnText(ctx, table, c.Name, c.Type)
+			found, err := h.columnText(ctx, table, c.Name, c.Type)
 			if err != nil {
 				return nil, err
 			}
@@ -136,7 +136,7 @@ func (w *World) tableText(ctx context.Context) ([]place, error) {
 }
 
 // columnText reads a column of words. Numbers, instants and truth values hold nothing that was keyed.
-func (w *World) columnText(ctx context.Context, table, column, kind string) ([]string, error) {
+func (h *Harness) columnText(ctx context.Context, table, column, kind string) ([]string, error) {
 	value := pgx.Identifier{column}.Sanitize()
 	switch {
 	case kind == "bytea":
@@ -146,7 +146,7 @@ func (w *World) columnText(ctx context.Context, table, column, kind string) ([]s
 	default:
 		return nil, nil
 	}
-	rows, err := w.pool.Query(ctx, "SELECT DISTINCT coalesce("+value+", '') FROM "+pgx.Identifier{table}.Sanitize())
+	rows, err := h.pool.Query(ctx, "SELECT DISTINCT coalesce("+value+", '') FROM "+pgx.Identifier{table}.Sanitize())
 	if err != nil {
 		return nil, fmt.Errorf("search the database: %w", err)
 	}
@@ -159,8 +159,8 @@ func (w *World) columnText(ctx context.Context, table, column, kind string) ([]s
 
 // Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken,
 // and names the places. A short one counts only where it stands by itself.
-func (w *World) Leaks(ctx context.Context, secrets []string) ([]string, error) {
-	all, err := w.places(ctx)
+func (h *Harness) Leaks(ctx context.Context, secrets []string) ([]string, error) {
+	all, err := h.places(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,11 +11,11 @@ import (
 
 // logs keeps every line that the product logs, without its time, and passes it on.
 type logs struct {
-	on   slog.Handler // may be nil
-	mu   *sync.Mutex
-	list *[]LogLine
-	with string       // attributes given before
-	over *atomic.Bool // set: nobody is there to hear it; may be nil
+	on       slog.Handler // may be nil
+	mu       *sync.Mutex
+	list     *[]LogLine
+	with     string       // attributes given before
+	silenced *atomic.Bool // set: nobody is there to hear it; may be nil
 }
 
 // LogLine is one line as text.
@@ -30,7 +30,7 @@ func newLogs(on slog.Handler) *logs { return &logs{on: on, mu: new(sync.Mutex), 
 func (l *logs) Enabled(context.Context, slog.Level) bool { return true }
 
 func (l *logs) Handle(ctx context.Context, r slog.Record) error {
-	if l.over != nil && l.over.Load() {
+	if l.silenced != nil && l.silenced.Load() {
 		return nil
 	}
 	var b strings.Builder
@@ -40,8 +40,8 @@ func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 	l.mu.Lock()
-	if len(*l.list) == mostSeen { // dev runs for days
-		*l.list = append([]LogLine(nil), (*l.list)[mostSeen/2:]...)
+	if len(*l.list) == maxKept { // dev runs for days
+		*l.list = append([]LogLine(nil), (*l.list)[maxKept/2:]...)
 	}
 	*l.list = append(*l.list, LogLine{r.Level, b.String()})
 	l.mu.Unlock()
@@ -51,10 +51,10 @@ func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// until is the same for somebody who falls silent at some time.
-func (l *logs) until(over *atomic.Bool) *logs {
+// silencedBy is the same for somebody who falls silent at some time.
+func (l *logs) silencedBy(over *atomic.Bool) *logs {
 	own := *l
-	own.over = over
+	own.silenced = over
 	return &own
 }
 
@@ -93,5 +93,5 @@ func (l *logs) clear() {
 	*l.list = nil
 }
 
-// Logs are all log lines since the world was opened or reset.
-func (w *World) Logs() []LogLine { return w.logs.since(0) }
+// Logs are all log lines since the harness was opened or reset.
+func (h *Harness) Logs() []LogLine { return h.logs.since(0) }

@@ -15,7 +15,7 @@ import (
 
 const member = "+16175550101"
 
-func openWorld(t *testing.T, policy string) *harness.World {
+func openWithSamples(t *testing.T, policy string) *harness.Harness {
 	t.Helper()
 	ctx := context.Background()
 	w, err := harness.Open(ctx, harness.Config{DatabaseURL: testenv.Postgres(t), Policy: harness.DefaultPolicy + "\n" + policy})
@@ -27,7 +27,7 @@ func openWorld(t *testing.T, policy string) *harness.World {
 			t.Error(err)
 		}
 	})
-	if err := w.Sample(ctx); err != nil {
+	if err := w.ImportSamples(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -35,7 +35,7 @@ func openWorld(t *testing.T, policy string) *harness.World {
 
 type story struct {
 	t *testing.T
-	w *harness.World
+	w *harness.Harness
 }
 
 func (s story) texted(from, body string) {
@@ -48,7 +48,7 @@ func (s story) texted(from, body string) {
 
 func (s story) settle() {
 	s.t.Helper()
-	if err := s.w.Settle(context.Background()); err != nil {
+	if err := s.w.ProcessDue(context.Background()); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -114,7 +114,7 @@ func TestPayByText(t *testing.T) {
 	for _, mode := range []twilio.Mode{twilio.ModeNormal, twilio.ModeRepeats, twilio.ModeRepeatsAtOnce, twilio.ModeAPIDropsReply, twilio.ModeCallbacksShuffled, twilio.ModeCallbacksTwice} {
 		t.Run(string(mode), func(t *testing.T) {
 			ctx := context.Background()
-			s := story{t, openWorld(t, "")}
+			s := story{t, openWithSamples(t, "")}
 			s.do(s.w.Twilio().SetMode(mode))
 			s.texted(member, "PAY")
 			c := s.call(1)
@@ -145,7 +145,7 @@ func TestPayByText(t *testing.T) {
 			if got := s.texts(); len(got) != 2 || got[0] != member+" "+ack || !strings.Contains(got[1], "payment received") {
 				t.Errorf("texts %q", got)
 			}
-			s.do(s.w.Balanced(ctx))
+			s.do(s.w.Reconcile(ctx))
 			s.clean()
 		})
 	}
@@ -154,7 +154,7 @@ func TestPayByText(t *testing.T) {
 // TestNobodyAnswersACallBack: busy, no answer and failed end it; the member may ask again later.
 func TestNobodyAnswersACallBack(t *testing.T) {
 	ctx := context.Background()
-	s := story{t, openWorld(t, "")}
+	s := story{t, openWithSamples(t, "")}
 	s.texted(member, "call me")
 	s.texted(member, "call")
 	for i, status := range []string{"busy", "no-answer", "failed"} {
@@ -180,7 +180,7 @@ func TestNobodyAnswersACallBack(t *testing.T) {
 // TestAMachineAnswersACallBack: brand and number, and good-bye.
 func TestAMachineAnswersACallBack(t *testing.T) {
 	ctx := context.Background()
-	s := story{t, openWorld(t, "")}
+	s := story{t, openWithSamples(t, "")}
 	s.texted(member, "PAY")
 	c := s.call(1)
 	s.do(c.Answer(ctx, "machine_start"))
@@ -192,7 +192,7 @@ func TestAMachineAnswersACallBack(t *testing.T) {
 
 // TestTwilioIsDownForACallBack: it comes when Twilio is back, or the text says that none could be made.
 func TestTwilioIsDownForACallBack(t *testing.T) {
-	s := story{t, openWorld(t, "")}
+	s := story{t, openWithSamples(t, "")}
 	s.do(s.w.Twilio().SetMode(twilio.ModeAPIRateLimits))
 	s.texted(member, "PAY")
 	s.pass(5 * time.Minute)
@@ -207,7 +207,7 @@ func TestTwilioIsDownForACallBack(t *testing.T) {
 
 // TestWrongNumberByText: an answer, and the import does not bring the number back.
 func TestWrongNumberByText(t *testing.T) {
-	s := story{t, openWorld(t, "")}
+	s := story{t, openWithSamples(t, "")}
 	s.texted(member, "wrong number")
 	s.pass(48 * time.Hour) // two imports
 	if got := s.texts(); len(got) != 1 || !strings.Contains(got[0], "no more texts") {
@@ -216,9 +216,9 @@ func TestWrongNumberByText(t *testing.T) {
 	s.clean()
 }
 
-// TestFilteredInTheWorld: a kind that carriers filter is stopped, and the world does not wait for it.
+// TestFilteredInTheWorld: a kind that carriers filter is stopped, and the harness does not wait for it.
 func TestFilteredInTheWorld(t *testing.T) {
-	s := story{t, openWorld(t, "")}
+	s := story{t, openWithSamples(t, "")}
 	s.w.Twilio().SetOutcome(member, twilio.Outcome{Final: "undelivered", ErrorCode: 30007})
 	s.texted(member, "balance")
 	s.w.Twilio().SetOutcome(member, twilio.Outcome{})

@@ -15,15 +15,15 @@ import (
 )
 
 // PlanReminders has every move of the clock plan reminders from now on, and plans them now. Without
-// it a world sends none, unless it was opened with Reminders: most stories are not about them.
-func (w *World) PlanReminders(ctx context.Context) error {
-	w.plans.Store(true)
-	return w.Settle(ctx)
+// it a harness sends none, unless it was opened with Reminders: most stories are not about them.
+func (h *Harness) PlanReminders(ctx context.Context) error {
+	h.planning.Store(true)
+	return h.ProcessDue(ctx)
 }
 
-// plan has every replica of work plan at once: one of them does.
-func (w *World) plan(ctx context.Context, work []*app.Work) []error {
-	if !w.plans.Load() {
+// planReminders has every replica of work plan at once: one of them does.
+func (h *Harness) planReminders(ctx context.Context, work []*app.Work) []error {
+	if !h.planning.Load() {
 		return nil
 	}
 	done := make(chan error, len(work))
@@ -43,17 +43,17 @@ const nextReminderSQL = `SELECT min(not_before) FROM notices
 
 // nextStop is the first instant up to at where a moving clock must stop: an import, or a text that may go
 // for the first time. A line that runs would send it then, and not when the move ends.
-func (w *World) nextStop(ctx context.Context, at time.Time) (next time.Time, imports bool, err error) {
-	next = w.nextImport(w.clock.Now())
-	w.mu.Lock()
-	down := w.dbDown
-	w.mu.Unlock()
-	if !w.plans.Load() || down {
+func (h *Harness) nextStop(ctx context.Context, at time.Time) (next time.Time, imports bool, err error) {
+	next = h.nextImport(h.clock.Now())
+	h.mu.Lock()
+	down := h.dbDown
+	h.mu.Unlock()
+	if !h.planning.Load() || down {
 		return next, true, nil
 	}
 	var text *time.Time
-	args := named{"now": w.clock.Now(), "at": at}
-	if err := w.pool.QueryRow(ctx, nextReminderSQL, args.pgx()).Scan(&text); err != nil {
+	args := named{"now": h.clock.Now(), "at": at}
+	if err := h.pool.QueryRow(ctx, nextReminderSQL, args.pgx()).Scan(&text); err != nil {
 		return next, false, fmt.Errorf("when the next text may go: %w", err)
 	}
 	if text != nil && text.Before(next) {
@@ -62,72 +62,72 @@ func (w *World) nextStop(ctx context.Context, at time.Time) (next time.Time, imp
 	return next, true, nil
 }
 
-// CarrierSays has texts to a number meet this from now on.
-func (w *World) CarrierSays(number string, o twilio.Outcome) error {
-	t := w.Twilio()
+// SetTextOutcome has texts to a number meet this from now on.
+func (h *Harness) SetTextOutcome(number string, o twilio.Outcome) error {
+	t := h.Twilio()
 	if t == nil {
-		return errNotOurs
+		return errExternal
 	}
 	t.SetOutcome(number, o)
 	return nil
 }
 
-// Speak gives every member a language, as if each had chosen it on a call.
-func (w *World) Speak(ctx context.Context, lang string) error {
-	_, err := w.pool.Exec(ctx, `UPDATE members SET language = $1`, lang)
+// SetLanguages gives every member a language, as if each had chosen it on a call.
+func (h *Harness) SetLanguages(ctx context.Context, lang string) error {
+	_, err := h.pool.Exec(ctx, `UPDATE members SET language = $1`, lang)
 	return err
 }
 
-// AgreesToCalls records that the owner of a number has agreed to reminder calls.
-func (w *World) AgreesToCalls(ctx context.Context, number string) error {
-	now := w.clock.Now()
+// ConsentToCalls records that the owner of a number has agreed to reminder calls.
+func (h *Harness) ConsentToCalls(ctx context.Context, number string) error {
+	now := h.clock.Now()
 	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the story says so\n")
-	return w.Import(ctx, file)
+	return h.Import(ctx, file)
 }
 
 // PauseTexts holds a kind of text back, as `duebell reminders pause` does; * is every kind.
-func (w *World) PauseTexts(ctx context.Context, kind string) error {
-	_, err := w.store.PauseKind(ctx, notify.Kind(kind), "the story", w.clock.Now())
+func (h *Harness) PauseTexts(ctx context.Context, kind string) error {
+	_, err := h.store.PauseKind(ctx, notify.Kind(kind), "the story", h.clock.Now())
 	return err
 }
 
 // ResumeTexts lets it go again. Nothing to resume is a mistake of the story's.
-func (w *World) ResumeTexts(ctx context.Context, kind string) error {
-	held, err := w.store.ResumeKind(ctx, notify.Kind(kind))
+func (h *Harness) ResumeTexts(ctx context.Context, kind string) error {
+	held, err := h.store.ResumeKind(ctx, notify.Kind(kind))
 	if err == nil && !held {
 		err = fmt.Errorf("%s is not held back", kind)
 	}
 	return err
 }
 
-// Suppressions is what `duebell export suppressions` writes.
-func (w *World) Suppressions(ctx context.Context) (string, error) {
+// ExportSuppressions is what `duebell export suppressions` writes.
+func (h *Harness) ExportSuppressions(ctx context.Context) (string, error) {
 	var b strings.Builder
-	_, err := w.store.ExportSuppressions(ctx, &b)
+	_, err := h.store.ExportSuppressions(ctx, &b)
 	return b.String(), err
 }
 
-// limits are what a story can say of sender and lines, by the names of the settings.
-var limits = map[string]func(*notify.SendLimits, int){
+// sendLimits are what a story can say of sender and lines, by the names of the settings.
+var sendLimits = map[string]func(*notify.SendLimits, int){
 	"segments-per-second": func(l *notify.SendLimits, n int) { l.SegmentsPerSecond = float64(n) },
 	"segments-per-day":    func(l *notify.SendLimits, n int) { l.SegmentsPerDay = n },
 	"lines":               func(l *notify.SendLimits, n int) { l.Lines = n },
 }
 
-// Limits names them.
-func Limits() []string { return slices.Sorted(maps.Keys(limits)) }
+// SendLimitNames names them.
+func SendLimitNames() []string { return slices.Sorted(maps.Keys(sendLimits)) }
 
-// Limit sets one of them and starts every role anew.
-func (w *World) Limit(ctx context.Context, name string, n int) error {
-	w.mu.Lock()
-	limits[name](&w.limits, n)
-	w.mu.Unlock()
-	return w.Restart(ctx)
+// SetSendLimit sets one of them and starts every role anew.
+func (h *Harness) SetSendLimit(ctx context.Context, name string, n int) error {
+	h.mu.Lock()
+	sendLimits[name](&h.limits, n)
+	h.mu.Unlock()
+	return h.Restart(ctx)
 }
 
 // MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).
-func (w *World) MoveDue(ctx context.Context, policy, month string, dueAt time.Time) error {
-	return w.SetPolicy(ctx, policy+fmt.Sprintf(
+func (h *Harness) MoveDue(ctx context.Context, policy, month string, dueAt time.Time) error {
+	return h.SetPolicy(ctx, policy+fmt.Sprintf(
 		"due_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"the story\", announced_at = %q}]\n",
-		month, dueAt.In(w.Zone()).Format(time.RFC3339), w.clock.Now().In(w.Zone()).Format(time.RFC3339)))
+		month, dueAt.In(h.Zone()).Format(time.RFC3339), h.clock.Now().In(h.Zone()).Format(time.RFC3339)))
 }

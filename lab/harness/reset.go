@@ -12,66 +12,66 @@ import (
 
 // Reset begins a new story: everything is mended, the stores are emptied and the stand-ins replaced.
 // The clock stays where it is.
-func (w *World) Reset(ctx context.Context) error {
-	if w.Twilio() == nil || w.Processor() == nil {
-		return errNotOurs
+func (h *Harness) Reset(ctx context.Context) error {
+	if h.Twilio() == nil || h.Processor() == nil {
+		return errExternal
 	}
-	w.moving.Lock()
-	defer w.moving.Unlock()
-	w.RedisUp()
-	w.DatabaseUp()
-	w.outside.release() // held answers must not come into the next story
-	if err := w.closeRoles(ctx); err != nil {
+	h.moving.Lock()
+	defer h.moving.Unlock()
+	h.RedisUp()
+	h.DatabaseUp()
+	h.standIns.release() // held answers must not come into the next story
+	if err := h.closeRoles(ctx); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	tables, err := w.ours(ctx)
+	tables, err := h.productTables(ctx)
 	if err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
 	for i := range tables {
 		tables[i] = pgx.Identifier{tables[i]}.Sanitize()
 	}
-	if _, err := w.pool.Exec(ctx, "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY CASCADE"); err != nil {
+	if _, err := h.pool.Exec(ctx, "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY CASCADE"); err != nil {
 		return fmt.Errorf("reset: empty the database: %w", err)
 	}
-	if err := w.cache.client.FlushDB(ctx).Err(); err != nil {
+	if err := h.redis.client.FlushDB(ctx).Err(); err != nil {
 		return fmt.Errorf("reset: empty Redis: %w", err)
 	}
-	w.forget()
-	w.outside.newProcessor()
-	if err := w.outside.newTwilio(); err != nil {
+	h.clearStory()
+	h.standIns.newProcessor()
+	if err := h.standIns.newTwilio(); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	if err := w.setPolicy(w.cfg.Policy); err != nil {
+	if err := h.setPolicy(h.cfg.Policy); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	return w.openRoles(ctx)
+	return h.openRoles(ctx)
 }
 
-func (w *World) forget() {
-	w.mu.Lock()
-	w.stories, w.stale, w.procFault, w.kill, w.silent, w.complaints, w.killWork = nil, false, "", false, false, nil, ""
-	w.limits = w.cfg.Settings.SendLimits
-	clear(w.modes)
-	w.mu.Unlock()
-	w.plans.Store(false)
-	w.truth.clear()
-	w.logs.clear()
-	w.front.forget()
-	w.passed.clear()
+func (h *Harness) clearStory() {
+	h.mu.Lock()
+	h.stories, h.stale, h.procFault, h.killNext, h.payHangupSilent, h.violations, h.killWorker = nil, false, "", false, false, nil, ""
+	h.limits = h.cfg.Settings.SendLimits
+	clear(h.modes)
+	h.mu.Unlock()
+	h.planning.Store(false)
+	h.facts.clear()
+	h.logs.clear()
+	h.balancer.clear()
+	h.coverage.clear()
 }
 
-func (r *record) clear() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.items)
+func (c *coverage) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.items)
 }
 
-func (f *front) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seen = nil
+func (b *loadBalancer) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.requests = nil
 }
 
-// Normal ends every way of Twilio's to misbehave.
-func (w *World) Normal() error { return w.SetTwilio(string(twilio.ModeNormal)) }
+// EndTwilioFaults ends every way of Twilio's to misbehave.
+func (h *Harness) EndTwilioFaults() error { return h.SetTwilio(string(twilio.ModeNormal)) }

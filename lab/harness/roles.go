@@ -20,64 +20,64 @@ type replica struct {
 }
 
 // settings are those of a role that reaches its stores at these addresses. The caller holds w.mu.
-func (w *World) settings(database, redis string) app.Settings {
-	s := w.cfg.Settings
-	s.SendLimits = w.limits
-	s.PublicURL, s.DatabaseURL, s.RedisURL = w.front.url, database, redis
-	s.HTTPAddr = w.front.listener.Addr().String()
+func (h *Harness) settings(database, redis string) app.Settings {
+	s := h.cfg.Settings
+	s.SendLimits = h.limits
+	s.PublicURL, s.DatabaseURL, s.RedisURL = h.balancer.url, database, redis
+	s.HTTPAddr = h.balancer.listener.Addr().String()
 	s.TwilioAccountSID, s.TwilioAuthToken = orElse(s.TwilioAccountSID, devSID), orElse(s.TwilioAuthToken, devToken)
 	s.TwilioPhoneNumber, s.TwilioMessagingServiceSID = orElse(s.TwilioPhoneNumber, LineNumber), orElse(s.TwilioMessagingServiceSID, ServiceSID)
 	s.TwilioPayConnectorCard, s.TwilioPayConnectorBank = orElse(s.TwilioPayConnectorCard, cardConnector), orElse(s.TwilioPayConnectorBank, bankConnector)
-	s.ConnectorAddr = w.outside.connectorAddr()
+	s.ConnectorAddr = h.standIns.connectorAddr()
 	s.ConnectorUser = orElse(s.ConnectorUser, connectorUser)
 	s.StripeAPIKey, s.StripeWebhookSecret = orElse(s.StripeAPIKey, stripeKey), orElse(s.StripeWebhookSecret, webhookSecret)
-	s.TwilioAPIURL, s.StripeAPIURL = w.outside.twilioURL, w.outside.stripeURL
+	s.TwilioAPIURL, s.StripeAPIURL = h.standIns.twilioURL, h.standIns.stripeURL
 	return s
 }
 
-func (w *World) config(database, redis string) app.Config {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return app.Config{Settings: w.settings(database, redis), Policy: w.policy, Data: w.data, Hash: w.hash, Timing: w.cfg.Timing}
+func (h *Harness) config(database, redis string) app.Config {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return app.Config{Settings: h.settings(database, redis), Policy: h.policy, Data: h.data, Hash: h.hash, Timing: h.cfg.Timing}
 }
 
-func (w *World) deps() app.Deps {
-	return app.Deps{Clock: w.clock, Log: slog.New(w.logs), Metrics: w.metrics}
+func (h *Harness) deps() app.Deps {
+	return app.Deps{Clock: h.clock, Log: slog.New(h.logs), Metrics: h.metrics}
 }
 
 // openRoles starts the replicas of serve and work, and the connector.
-func (w *World) openRoles(ctx context.Context) error {
-	for range w.cfg.Replicas {
-		r, err := w.newReplica(ctx)
+func (h *Harness) openRoles(ctx context.Context) error {
+	for range h.cfg.Replicas {
+		r, err := h.newReplica(ctx)
 		if err != nil {
 			return err
 		}
-		work, err := w.newWork(ctx)
+		work, err := h.newWork(ctx)
 		if err != nil {
 			return err
 		}
-		w.mu.Lock()
-		w.serve, w.work = append(w.serve, r), append(w.work, work)
-		w.mu.Unlock()
+		h.mu.Lock()
+		h.serve, h.work = append(h.serve, r), append(h.work, work)
+		h.mu.Unlock()
 	}
-	connector := app.ConnectorHandler(w.config(w.cfg.DatabaseURL, w.cache.straight), w.deps())
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.connector = connector
-	w.front.changed()
+	connector := app.ConnectorHandler(h.config(h.cfg.DatabaseURL, h.redis.straight), h.deps())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connector = connector
+	h.balancer.wakeWaiting()
 	return nil
 }
 
-func (w *World) newReplica(ctx context.Context) (*replica, error) {
+func (h *Harness) newReplica(ctx context.Context) (*replica, error) {
 	r := &replica{}
-	d := w.deps()
+	d := h.deps()
 	d.Hooks = app.Hooks{
-		Observe:      w.truth.observe,
-		BeforeFinish: func(string, int) error { return w.mayDie(ctx, r) },
-		Jumped:       w.jumped,
+		Observe:      h.facts.observe,
+		BeforeFinish: func(string, int) error { return h.mayDie(ctx, r) },
+		Jumped:       h.recordJump,
 	}
 	var err error
-	r.serve, err = app.NewServe(ctx, w.config(through(w.cfg.DatabaseURL, w.database.Addr()), w.cache.address()), d)
+	r.serve, err = app.NewServe(ctx, h.config(through(h.cfg.DatabaseURL, h.database.Addr()), h.redis.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open serve: %w", err)
 	}
@@ -85,15 +85,15 @@ func (w *World) newReplica(ctx context.Context) (*replica, error) {
 	return r, nil
 }
 
-func (w *World) newWork(ctx context.Context) (*app.Work, error) {
-	shop := w.worksIn()
-	d := w.deps()
-	d.Log = slog.New(w.logs.until(shop.dead))
-	work, err := app.NewWork(ctx, w.config(through(w.cfg.DatabaseURL, shop.base.Addr()), w.cache.address()), d)
+func (h *Harness) newWork(ctx context.Context) (*app.Work, error) {
+	shop := h.workerHost()
+	d := h.deps()
+	d.Log = slog.New(h.logs.silencedBy(shop.dead))
+	work, err := app.NewWork(ctx, h.config(through(h.cfg.DatabaseURL, shop.database.Addr()), h.redis.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open work: %w", err)
 	}
-	// A world outlives the request that made it anew.
+	// A harness outlives the request that made it anew.
 	if err := work.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, fmt.Errorf("open work: %w", err)
 	}
@@ -104,11 +104,11 @@ func (w *World) newWork(ctx context.Context) (*app.Work, error) {
 // jobs for longer than any patience, so they are cut off as by a machine that goes down.
 const workersPatience = 300 * time.Millisecond
 
-func (w *World) closeRoles(ctx context.Context) error {
-	w.mu.Lock()
-	serve, work := w.serve, w.work
-	w.serve, w.work = nil, nil
-	w.mu.Unlock()
+func (h *Harness) closeRoles(ctx context.Context) error {
+	h.mu.Lock()
+	serve, work := h.serve, h.work
+	h.serve, h.work = nil, nil
+	h.mu.Unlock()
 	var all sync.WaitGroup
 	errs := make(chan error, len(work)+len(serve))
 	for _, k := range work {
@@ -137,57 +137,57 @@ func (w *World) closeRoles(ctx context.Context) error {
 }
 
 // Restart ends every role and starts it again on the same stores.
-func (w *World) Restart(ctx context.Context) error {
-	w.act(ctx, "restart")
-	err := w.closeRoles(ctx)
-	return errors.Join(err, w.openRoles(ctx))
+func (h *Harness) Restart(ctx context.Context) error {
+	h.recordFault(ctx, "restart")
+	err := h.closeRoles(ctx)
+	return errors.Join(err, h.openRoles(ctx))
 }
 
 // KillBeforeAnswering has the next serve process that has worked on a turn die before it stores or
 // answers anything.
-func (w *World) KillBeforeAnswering() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.kill = true
+func (h *Harness) KillBeforeAnswering() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.killNext = true
 }
 
-var errKilled = errors.New("world: killed")
+var errKilled = errors.New("harness: killed")
 
 // mayDie kills a replica if that was ordered: it drops the connection, and another process comes up
 // in its place.
-func (w *World) mayDie(ctx context.Context, r *replica) error {
-	w.mu.Lock()
-	die := w.kill
-	w.kill = false
+func (h *Harness) mayDie(ctx context.Context, r *replica) error {
+	h.mu.Lock()
+	die := h.killNext
+	h.killNext = false
 	if die {
 		r.dead = true
 	}
-	w.mu.Unlock()
+	h.mu.Unlock()
 	if !die {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	w.act(ctx, "kill-before-answering")
-	go w.revive(ctx, r)
+	h.recordFault(ctx, "kill-before-answering")
+	go h.replaceReplica(ctx, r)
 	return errKilled
 }
 
-func (w *World) revive(ctx context.Context, r *replica) {
-	next, err := w.newReplica(ctx)
+func (h *Harness) replaceReplica(ctx context.Context, r *replica) {
+	next, err := h.newReplica(ctx)
 	if err != nil {
-		slog.New(w.logs).Error("a killed process did not come back", "error", err)
+		slog.New(h.logs).Error("a killed process did not come back", "error", err)
 		return
 	}
-	w.mu.Lock()
-	for i := range w.serve {
-		if w.serve[i] == r {
-			w.serve[i] = next
+	h.mu.Lock()
+	for i := range h.serve {
+		if h.serve[i] == r {
+			h.serve[i] = next
 		}
 	}
-	w.mu.Unlock()
-	w.front.changed()
+	h.mu.Unlock()
+	h.balancer.wakeWaiting()
 	if err := r.serve.Close(); err != nil {
-		slog.New(w.logs).Warn("a killed process did not end cleanly", "error", err)
+		slog.New(h.logs).Warn("a killed process did not end cleanly", "error", err)
 	}
 }
 

@@ -74,42 +74,42 @@ const (
 )
 
 // Rows reads at most so many rows of each view on a connection that no injected fault touches.
-func (w *World) Rows(ctx context.Context, most int) (Rows, error) {
+func (h *Harness) Rows(ctx context.Context, most int) (Rows, error) {
 	r := Rows{Owed: map[string]int64{}}
-	owed, err := rowsOf[owedRow](ctx, w, owedRows, most)
+	owed, err := rowsOf[owedRow](ctx, h, owedRows, most)
 	if err != nil {
 		return r, fmt.Errorf("read what is owed: %w", err)
 	}
 	for _, o := range owed {
 		r.Owed[o.Account] = o.Cents
 	}
-	if r.Payments, err = rowsOf[PaymentRow](ctx, w, paymentRows, most); err != nil {
+	if r.Payments, err = rowsOf[PaymentRow](ctx, h, paymentRows, most); err != nil {
 		return r, fmt.Errorf("read payments: %w", err)
 	}
-	if r.Ledger, err = rowsOf[LedgerRow](ctx, w, ledgerRows, most); err != nil {
+	if r.Ledger, err = rowsOf[LedgerRow](ctx, h, ledgerRows, most); err != nil {
 		return r, fmt.Errorf("read the ledger: %w", err)
 	}
-	if r.Texts, err = rowsOf[TextRow](ctx, w, textRows, most); err != nil {
+	if r.Texts, err = rowsOf[TextRow](ctx, h, textRows, most); err != nil {
 		return r, fmt.Errorf("read texts: %w", err)
 	}
-	if r.Requests, err = w.store.HandOffs(ctx, false, most); err != nil {
+	if r.Requests, err = h.store.HandOffs(ctx, false, most); err != nil {
 		return r, fmt.Errorf("read who waits for a person: %w", err)
 	}
 	return r, nil
 }
 
-// Payments returns the payments that were authorized in a call, newest first.
-func (w *World) Payments(ctx context.Context, call string) ([]PaymentRow, error) {
-	list, err := rowsOf[PaymentRow](ctx, w, paymentsOfCall, call)
+// CallPayments returns the payments that were authorized in a call, newest first.
+func (h *Harness) CallPayments(ctx context.Context, call string) ([]PaymentRow, error) {
+	list, err := rowsOf[PaymentRow](ctx, h, paymentsOfCall, call)
 	if err != nil {
 		return nil, fmt.Errorf("read payments of the call: %w", err)
 	}
 	return list, nil
 }
 
-// Newest returns the newest authorized payment on an account; pgx.ErrNoRows when there is none.
-func (w *World) Newest(ctx context.Context, account string) (PaymentRow, error) {
-	list, err := rowsOf[PaymentRow](ctx, w, newestOfAccount, account)
+// NewestPayment returns the newest authorized payment on an account; pgx.ErrNoRows when there is none.
+func (h *Harness) NewestPayment(ctx context.Context, account string) (PaymentRow, error) {
+	list, err := rowsOf[PaymentRow](ctx, h, newestOfAccount, account)
 	if err == nil && len(list) == 0 {
 		err = pgx.ErrNoRows
 	}
@@ -119,16 +119,16 @@ func (w *World) Newest(ctx context.Context, account string) (PaymentRow, error) 
 	return list[0], nil
 }
 
-func rowsOf[T any](ctx context.Context, w *World, sql string, args ...any) ([]T, error) {
-	rows, err := w.pool.Query(ctx, sql, args...)
+func rowsOf[T any](ctx context.Context, h *Harness, sql string, args ...any) ([]T, error) {
+	rows, err := h.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
-func columnOf[T any](ctx context.Context, w *World, sql string, args ...any) ([]T, error) {
-	rows, err := w.pool.Query(ctx, sql, args...)
+func columnOf[T any](ctx context.Context, h *Harness, sql string, args ...any) ([]T, error) {
+	rows, err := h.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,25 +17,25 @@ import (
 	"duebell/store"
 )
 
-// makeKeys draws keys for a world that was given none.
-func (w *World) makeKeys(context.Context) error {
-	s := &w.cfg.Settings
+// makeKeys draws keys for a harness that was given none.
+func (h *Harness) makeKeys(context.Context) error {
+	s := &h.cfg.Settings
 	for _, k := range []*string{&s.DataKeys, &s.HashKeys} {
 		if *k == "" {
 			*k = newKey()
 		}
 	}
 	var err error
-	if w.data, err = seal.ParseKeys(s.DataKeys); err != nil {
+	if h.data, err = seal.ParseKeys(s.DataKeys); err != nil {
 		return fmt.Errorf("data keys: %w", err)
 	}
-	if w.hash, err = seal.ParseKeys(s.HashKeys); err != nil {
+	if h.hash, err = seal.ParseKeys(s.HashKeys); err != nil {
 		return fmt.Errorf("hash keys: %w", err)
 	}
 	if s.ConnectorPassword == "" {
 		s.ConnectorPassword = rand.Text()
 	}
-	w.password = s.ConnectorPassword
+	h.password = s.ConnectorPassword
 	return nil
 }
 
@@ -46,27 +46,27 @@ func newKey() string {
 }
 
 // openStores puts a switch before each store, and opens a way past it for the checks.
-func (w *World) openStores(ctx context.Context) error {
-	u, err := url.Parse(w.cfg.DatabaseURL)
+func (h *Harness) openStores(ctx context.Context) error {
+	u, err := url.Parse(h.cfg.DatabaseURL)
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("the database's address is no postgres:// URL")
 	}
-	if w.database, err = faults.NewPostgres(u.Host); err != nil {
+	if h.database, err = faults.NewPostgres(u.Host); err != nil {
 		return err
 	}
-	if w.workshop, err = newWorkshop(w.cfg.DatabaseURL); err != nil {
+	if h.workers, err = newWorkerHost(h.cfg.DatabaseURL); err != nil {
 		return err
 	}
-	cfg, err := pgxpool.ParseConfig(w.cfg.DatabaseURL)
+	cfg, err := pgxpool.ParseConfig(h.cfg.DatabaseURL)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	cfg.MaxConns = 4
-	if w.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+	if h.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	w.store = store.New(w.pool, nil, w.data, w.hash, app.SystemClock{})
-	w.cache, err = openCache(w.cfg.RedisURL)
+	h.store = store.New(h.pool, nil, h.data, h.hash, app.SystemClock{})
+	h.redis, err = openRedis(h.cfg.RedisURL)
 	return err
 }
 
@@ -80,16 +80,16 @@ func through(address, proxy string) string {
 	return u.String()
 }
 
-// cache is the Redis of a world and the switch before it.
-type cache struct {
+// redisStore is the Redis of a harness and the switch before it.
+type redisStore struct {
 	straight string
 	proxy    *faults.Proxy
 	client   *redis.Client // straight
 	own      *miniredis.Miniredis
 }
 
-func openCache(address string) (*cache, error) {
-	c := &cache{straight: address}
+func openRedis(address string) (*redisStore, error) {
+	c := &redisStore{straight: address}
 	if address == "" {
 		own, err := miniredis.Run()
 		if err != nil {
@@ -108,12 +108,12 @@ func openCache(address string) (*cache, error) {
 	return c, nil
 }
 
-func (c *cache) address() string { return through(c.straight, c.proxy.Addr()) }
+func (r *redisStore) address() string { return through(r.straight, r.proxy.Addr()) }
 
-func (c *cache) close() {
-	_ = c.client.Close() // nothing can be done about it, and nothing is lost
-	c.proxy.Close()
-	if c.own != nil {
-		c.own.Close()
+func (r *redisStore) close() {
+	_ = r.client.Close() // nothing can be done about it, and nothing is lost
+	r.proxy.Close()
+	if r.own != nil {
+		r.own.Close()
 	}
 }

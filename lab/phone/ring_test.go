@@ -42,7 +42,7 @@ func placing(t *testing.T, many int) (desk, *twilio.Twilio) {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 	}
-	if err := company.Settle(context.Background()); err != nil {
+	if err := company.RunPending(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	return openWith(t, s, company), company
@@ -104,7 +104,7 @@ func TestTheLineCalls(t *testing.T) {
 	if err := d.stage.Until(context.Background(), d.stage.Now().Add(30*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if err := company.Settle(context.Background()); err != nil {
+	if err := company.RunPending(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if left := d.ringing(); len(left) != 0 {

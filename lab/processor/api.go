@@ -20,7 +20,7 @@ const (
 	confirmIntent operation = "confirm payment intent"
 	cancelIntent  operation = "cancel payment intent"
 	getAccount    operation = "get account"
-	nothing       operation = "unknown path"
+	unknownPath   operation = "unknown path"
 )
 
 // writes says whether the operation changes something, and so obeys idempotency keys.
@@ -65,13 +65,13 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p.mu.Lock()
-	if p.closed || (op != listIntents && p.strikes(down)) {
+	if p.closed || (op != listIntents && p.faultApplies(down)) {
 		p.mu.Unlock()
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}
 	a := p.answer(req)
-	breaksOff := op == confirmIntent && a.carriedOut() && p.strikes(chargesThenDrops) ||
-		op == createIntent && a.carriedOut() && !a.replayed && p.strikes(dropsCreateReply)
+	breaksOff := op == confirmIntent && a.carriedOut() && p.faultApplies(chargesThenDrops) ||
+		op == createIntent && a.carriedOut() && !a.replayed && p.faultApplies(dropsCreateReply)
 	held := p.holdAnswer(req, a)
 	p.mu.Unlock()
 	p.log.Info("processor", "op", string(op), "status", a.status, "replayed", a.replayed, "held", held != nil, "breaks_off", breaksOff)
@@ -86,17 +86,17 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // holdAnswer makes the waiter of an answer that is to be held. The lock is held.
-func (p *Processor) holdAnswer(req request, a answer) *waiter {
+func (p *Processor) holdAnswer(req request, a answer) *heldAnswer {
 	if req.op == listIntents || !a.carriedOut() || a.replayed {
 		return nil
 	}
-	d := p.holding(req.op)
+	d := p.holdTime(req.op)
 	if d == 0 {
 		return nil
 	}
-	held := &waiter{until: p.cfg.Now().Add(d), release: make(chan struct{}), written: make(chan struct{})}
-	p.waiting[held] = struct{}{}
-	if s := p.world.Keys[req.key]; s != nil && req.op.writes() {
+	held := &heldAnswer{until: p.cfg.Now().Add(d), release: make(chan struct{}), written: make(chan struct{})}
+	p.held[held] = struct{}{}
+	if s := p.state.Keys[req.key]; s != nil && req.op.writes() {
 		s.BusyUntil = held.until // the same key meanwhile is "in use"
 	}
 	return held
@@ -131,7 +131,7 @@ func write(w http.ResponseWriter, r *http.Request, a answer, breaksOff bool) {
 // answer does what is asked, or replays what was answered before. The lock is held.
 func (p *Processor) answer(req request) answer {
 	now := p.cfg.Now()
-	if req.op == nothing {
+	if req.op == unknownPath {
 		return refuse(&apiError{status: 404, Type: invalidRequest, Message: "Unrecognized request URL (" + req.path + ")."})
 	}
 	if !p.keyIsRight(req) {
@@ -150,10 +150,10 @@ func (p *Processor) answer(req request) answer {
 		return refuse(fault) // a request that fails validation is not stored
 	}
 	if req.op != listIntents {
-		if p.strikes(tooMany) {
+		if p.faultApplies(tooMany) {
 			return refuse(&apiError{status: 429, Type: invalidRequest, Code: "rate_limit", Message: "Too many requests hit the API too quickly."})
 		}
-		if p.strikes(fiveHundreds) {
+		if p.faultApplies(fiveHundreds) {
 			return p.store(req, q, now, internal())
 		}
 	}
@@ -163,7 +163,7 @@ func (p *Processor) answer(req request) answer {
 		return refuse(fault)
 	case fault != nil:
 		return p.store(req, q, now, refuse(fault))
-	case req.op == confirmIntent && p.strikes(chargesThen500s):
+	case req.op == confirmIntent && p.faultApplies(chargesThen500s):
 		return p.store(req, q, now, internal())
 	}
 	return p.store(req, q, now, accept(result))
@@ -209,7 +209,7 @@ func secretKey(r *http.Request) string {
 func route(verb, path string) (operation, string) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) < 2 || parts[0] != "v1" {
-		return nothing, ""
+		return unknownPath, ""
 	}
 	id := ""
 	if len(parts) > 2 {
@@ -233,7 +233,7 @@ func route(verb, path string) (operation, string) {
 	case "GET account":
 		return getAccount, ""
 	}
-	return nothing, ""
+	return unknownPath, ""
 }
 
 func account() any {

@@ -17,14 +17,14 @@ var bankCodes = map[string]string{
 var ownCode = []string{"expired_card", "incorrect_cvc", "processing_error", "authentication_required"}
 
 func (p *Processor) confirmIntent(req request, q params, now time.Time) (any, *apiError) {
-	in := p.world.byID[req.id]
+	in := p.state.byID[req.id]
 	if in == nil {
 		return nil, noSuch("payment_intent", "intent")
 	}
 	if fault := confirmable(in); fault != nil {
 		return nil, fault
 	}
-	m := p.world.Methods[in.Method]
+	m := p.state.Methods[in.Method]
 	if fault := mandate(m, q, now); fault != nil {
 		return nil, fault
 	}
@@ -40,7 +40,7 @@ func (p *Processor) confirmIntent(req request, q params, now time.Time) (any, *a
 	in.ConfirmedAt, in.Charged, in.Error = now, m.ID, nil
 	in.Charge = p.id(map[string]string{card: "ch", usBank: "py"}[m.Type])
 	failHard := q["error_on_requires_action"] == "true"
-	if p.strikes(declines) {
+	if p.faultApplies(declines) {
 		return nil, p.decline(in, m, refusal(m), now)
 	}
 	if m.Type == card {
@@ -105,7 +105,7 @@ func (p *Processor) chargeCard(in *intent, m *method, q params, now time.Time) (
 		return nil, p.decline(in, m, cardDecline(m.Outcome), now)
 	}
 	in.Status, in.Moved = succeeded, true
-	p.announce("payment_intent.succeeded", in.view(), now)
+	p.queueEvent("payment_intent.succeeded", in.view(), now)
 	return in.view(), nil
 }
 
@@ -113,7 +113,7 @@ func (p *Processor) chargeCard(in *intent, m *method, q params, now time.Time) (
 // account that is to be verified first ends in requires_action, or fails where the confirm
 // asked for that.
 func (p *Processor) fileDebit(in *intent, m *method, failHard bool, now time.Time) (any, *apiError) {
-	if p.strikes(wantsVerification) {
+	if p.faultApplies(wantsVerification) {
 		if failHard {
 			return nil, p.decline(in, m, apiError{
 				status: 402, Type: invalidRequest, Code: "payment_intent_action_required",
@@ -124,7 +124,7 @@ func (p *Processor) fileDebit(in *intent, m *method, failHard bool, now time.Tim
 		return in.view(), nil
 	}
 	in.Status, in.Moved, in.SettlesAt = processing, true, p.cfg.AddBankingDays(now, 2)
-	p.announce("payment_intent.processing", in.view(), now)
+	p.queueEvent("payment_intent.processing", in.view(), now)
 	return in.view(), nil
 }
 
@@ -135,7 +135,7 @@ func (p *Processor) decline(in *intent, m *method, why apiError, now time.Time) 
 	recorded := why
 	recorded.Charge, recorded.Method = in.Charge, &shown
 	in.Status, in.Method, in.Error = requiresMethod, "", &recorded
-	p.announce("payment_intent.payment_failed", in.view(), now)
+	p.queueEvent("payment_intent.payment_failed", in.view(), now)
 	reply := recorded
 	view := in.view()
 	reply.Intent = &view

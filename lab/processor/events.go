@@ -54,11 +54,11 @@ func (p *Processor) SetDelivery(d Delivery) error {
 func (p *Processor) Undelivered() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.world.Events)
+	return len(p.state.Events)
 }
 
-// announce queues an event with the object as it is now. The lock is held.
-func (p *Processor) announce(kind string, object any, at time.Time) {
+// queueEvent queues an event with the object as it is now. The lock is held.
+func (p *Processor) queueEvent(kind string, object any, at time.Time) {
 	if p.cfg.WebhookURL == "" {
 		return
 	}
@@ -68,13 +68,13 @@ func (p *Processor) announce(kind string, object any, at time.Time) {
 		"data": map[string]any{"object": object}, "livemode": false, "pending_webhooks": 1,
 		"request": map[string]any{"id": nil, "idempotency_key": nil}, "type": kind,
 	})
-	p.world.Events = append(p.world.Events, e)
+	p.state.Events = append(p.state.Events, e)
 }
 
 // deliver sends every waiting event once (or twice), also those that arise meanwhile.
 func (p *Processor) deliver(ctx context.Context) error {
 	p.mu.Lock()
-	for _, e := range p.world.Events {
+	for _, e := range p.state.Events {
 		e.tried = false
 	}
 	p.mu.Unlock()
@@ -92,7 +92,7 @@ func (p *Processor) deliver(ctx context.Context) error {
 		}
 		if taken {
 			p.mu.Lock()
-			p.world.Events = slices.DeleteFunc(p.world.Events, func(other *event) bool { return other.ID == e.ID })
+			p.state.Events = slices.DeleteFunc(p.state.Events, func(other *event) bool { return other.ID == e.ID })
 			p.mu.Unlock()
 		}
 	}
@@ -108,9 +108,9 @@ func (p *Processor) nextEvent() (e *event, times int, url, secret string) {
 	if p.delivery == Twice {
 		times = 2
 	}
-	order := slices.All(p.world.Events)
+	order := slices.All(p.state.Events)
 	if p.delivery == Reversed {
-		order = slices.Backward(p.world.Events)
+		order = slices.Backward(p.state.Events)
 	}
 	for _, candidate := range order {
 		if !candidate.tried {

@@ -88,9 +88,9 @@ func parseFault(words string) (fault, error) {
 	return f, nil
 }
 
-// strikes says whether the fault of that word breaks this request, and uses a one-shot up.
+// faultApplies says whether the fault of that word breaks this request, and uses a one-shot up.
 // The lock is held.
-func (p *Processor) strikes(word string) bool {
+func (p *Processor) faultApplies(word string) bool {
 	if p.fault.word != word {
 		return false
 	}
@@ -100,18 +100,18 @@ func (p *Processor) strikes(word string) bool {
 	return true
 }
 
-// holding says how long the answer to op is held. The lock is held.
-func (p *Processor) holding(op operation) time.Duration {
+// holdTime says how long the answer to op is held. The lock is held.
+func (p *Processor) holdTime(op operation) time.Duration {
 	if p.fault.word != slow || (op != confirmIntent && !p.fault.all) {
 		return 0
 	}
 	d := p.fault.hold
-	p.strikes(slow)
+	p.faultApplies(slow)
 	return d
 }
 
-// waiter is one answer that is being held.
-type waiter struct {
+// heldAnswer is one answer that is being held.
+type heldAnswer struct {
 	until   time.Time
 	release chan struct{} // closed when the clock has moved far enough
 	written chan struct{} // closed when the answer is out
@@ -119,7 +119,7 @@ type waiter struct {
 
 // hold keeps the caller until the clock has passed until, the client has gone, or the
 // processor is closed; it says whether there is still somebody to answer.
-func (p *Processor) hold(ctx context.Context, w *waiter) bool {
+func (p *Processor) hold(ctx context.Context, w *heldAnswer) bool {
 	select {
 	case <-w.release:
 		p.mu.Lock()
@@ -128,7 +128,7 @@ func (p *Processor) hold(ctx context.Context, w *waiter) bool {
 	case <-ctx.Done():
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.waiting, w)
+		delete(p.held, w)
 		return false
 	}
 }
@@ -137,7 +137,7 @@ func (p *Processor) hold(ctx context.Context, w *waiter) bool {
 func (p *Processor) Held() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.waiting)
+	return len(p.held)
 }
 
 // Close lets go of every held request without an answer, and of those to come.
@@ -145,20 +145,20 @@ func (p *Processor) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for w := range p.waiting {
+	for w := range p.held {
 		close(w.release)
-		delete(p.waiting, w)
+		delete(p.held, w)
 	}
 }
 
 // releaseHeld lets out the answers whose time has come, and waits until they are written.
 func (p *Processor) releaseHeld(ctx context.Context, now time.Time) error {
 	p.mu.Lock()
-	var out []*waiter
-	for w := range p.waiting {
+	var out []*heldAnswer
+	for w := range p.held {
 		if !w.until.After(now) {
 			close(w.release)
-			delete(p.waiting, w)
+			delete(p.held, w)
 			out = append(out, w)
 		}
 	}

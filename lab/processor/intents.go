@@ -102,15 +102,15 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 		Metadata: q.under("metadata"), Text: q["description"], Status: status, Created: now,
 	}
 	in.Secret = in.ID + "_secret_standin"
-	p.world.Intents = append(p.world.Intents, in)
-	p.world.byID[in.ID] = in
+	p.state.Intents = append(p.state.Intents, in)
+	p.state.byID[in.ID] = in
 	return in.view(), nil
 }
 
 // usable refuses a payment method that cannot pay a PaymentIntent of these types, and one
 // that was used before: without a customer it works once.
 func (p *Processor) usable(id string, types []string) *apiError {
-	m := p.world.Methods[id]
+	m := p.state.Methods[id]
 	if m == nil {
 		e := noSuch("PaymentMethod", "payment_method")
 		e.status = 400
@@ -129,7 +129,7 @@ func (p *Processor) usable(id string, types []string) *apiError {
 }
 
 func (p *Processor) getIntent(id string) (any, *apiError) {
-	in := p.world.byID[id]
+	in := p.state.byID[id]
 	if in == nil {
 		return nil, noSuch("payment_intent", "intent")
 	}
@@ -137,7 +137,7 @@ func (p *Processor) getIntent(id string) (any, *apiError) {
 }
 
 func (p *Processor) listIntents(q params) (any, *apiError) {
-	limit := len(p.world.Intents)
+	limit := len(p.state.Intents)
 	if s := q["limit"]; s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
@@ -148,7 +148,7 @@ func (p *Processor) listIntents(q params) (any, *apiError) {
 	data := []intentView{}
 	after, seen := q["starting_after"], q["starting_after"] == ""
 	more := false
-	for _, in := range slices.Backward(p.world.Intents) {
+	for _, in := range slices.Backward(p.state.Intents) {
 		if !seen {
 			seen = in.ID == after
 			continue
@@ -165,7 +165,7 @@ func (p *Processor) listIntents(q params) (any, *apiError) {
 var cancelable = []string{requiresMethod, requiresConfirmation, requiresAction, "requires_capture"}
 
 func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *apiError) {
-	in := p.world.byID[req.id]
+	in := p.state.byID[req.id]
 	if in == nil {
 		return nil, noSuch("payment_intent", "intent")
 	}
@@ -178,7 +178,7 @@ func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *ap
 			". Only a PaymentIntent with one of the following statuses may be canceled: "+strings.Join(cancelable, ", ")+".")
 	}
 	in.Status, in.CanceledAt, in.CancelWhy, in.Action = canceled, now, why, ""
-	p.announce("payment_intent.canceled", in.view(), now)
+	p.queueEvent("payment_intent.canceled", in.view(), now)
 	return in.view(), nil
 }
 

@@ -49,9 +49,9 @@ func (p *Processor) storedAnswer(req request, q params, now time.Time) (answer, 
 	if len(req.key) > 255 {
 		return refuse(&apiError{status: 400, Type: idempotency, Message: "The idempotency key is longer than 255 characters."}), true
 	}
-	s := p.world.Keys[req.key]
+	s := p.state.Keys[req.key]
 	if s == nil || now.Sub(s.At) >= keyAge {
-		delete(p.world.Keys, req.key)
+		delete(p.state.Keys, req.key)
 		return answer{}, false
 	}
 	if s.BusyUntil.After(now) {
@@ -72,20 +72,20 @@ func (p *Processor) storedAnswer(req request, q params, now time.Time) (answer, 
 // store keeps the answer under the key and gives it back.
 func (p *Processor) store(req request, q params, now time.Time, a answer) answer {
 	if req.key != "" && req.op.writes() {
-		p.world.Keys[req.key] = &stored{Digest: digest(req, q), Status: a.status, Body: a.body, At: now}
+		p.state.Keys[req.key] = &stored{Digest: digest(req, q), Status: a.status, Body: a.body, At: now}
 	}
 	return a
 }
 
 // sweepKeys forgets keys that are a day old. The lock is held.
 func (p *Processor) sweepKeys(now time.Time) {
-	if now.Sub(p.swept) < time.Hour {
+	if now.Sub(p.keysSweptAt) < time.Hour {
 		return
 	}
-	p.swept = now
-	for key, s := range p.world.Keys {
+	p.keysSweptAt = now
+	for key, s := range p.state.Keys {
 		if now.Sub(s.At) >= keyAge {
-			delete(p.world.Keys, key)
+			delete(p.state.Keys, key)
 		}
 	}
 }

@@ -73,8 +73,8 @@ var publishedBanks = map[string]string{
 	"000222222227": "insufficient_funds",
 }
 
-// publish puts Stripe's ready-made test methods in place.
-func (p *Processor) publish() {
+// addPublishedMethods puts Stripe's ready-made test methods in place.
+func (p *Processor) addPublishedMethods() {
 	ready := []method{
 		{ID: "pm_card_visa", Brand: "visa", Last4: "4242"},
 		{ID: "pm_card_mastercard", Brand: "mastercard", Last4: "4444"},
@@ -96,7 +96,7 @@ func (p *Processor) publish() {
 		if m.Brand == "" {
 			m.Type, m.Account, m.HolderType, m.Holder = usBank, "checking", "individual", "Jenny Rosen"
 		}
-		p.world.Methods[m.ID] = &m
+		p.state.Methods[m.ID] = &m
 	}
 }
 
@@ -115,12 +115,12 @@ func (p *Processor) createMethod(q params, now time.Time) (any, *apiError) {
 		return nil, fault
 	}
 	m.ID, m.Type, m.Created, m.Holder = p.id("pm"), q["type"], now, q["billing_details[name]"]
-	p.world.Methods[m.ID] = &m
+	p.state.Methods[m.ID] = &m
 	return m.view(), nil
 }
 
 func (p *Processor) getMethod(id string) (any, *apiError) {
-	m := p.world.Methods[id]
+	m := p.state.Methods[id]
 	if m == nil {
 		return nil, noSuch("PaymentMethod", "payment_method")
 	}
@@ -208,7 +208,7 @@ var ErrNoAnswer = errors.New("processor: no answer")
 func (p *Processor) Tokenize(c Card) (token string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.strikes(down) || p.strikes(fiveHundreds) {
+	if p.faultApplies(down) || p.faultApplies(fiveHundreds) {
 		return "", ErrNoAnswer
 	}
 	q := params{

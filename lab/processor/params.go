@@ -18,7 +18,7 @@ type rules struct {
 	optional []string
 }
 
-var takes = map[operation]rules{
+var parameters = map[operation]rules{
 	createMethod: {
 		required: []string{"type"},
 		optional: []string{
@@ -110,11 +110,11 @@ func (p *Processor) check(op operation, q params) *apiError {
 		if op == confirmIntent && name == moto && p.cfg.MOTO {
 			continue
 		}
-		if !takes[op].allow(name) {
+		if !parameters[op].allow(name) {
 			return invalid("parameter_unknown", name, "Received unknown parameter: "+name)
 		}
 	}
-	for _, name := range takes[op].required {
+	for _, name := range parameters[op].required {
 		if q[name] == "" {
 			return missing(name)
 		}

@@ -79,17 +79,17 @@ type Processor struct {
 
 	moving sync.Mutex // held by the one Advance under way
 
-	mu       sync.Mutex
-	world    world
-	fault    fault
-	delivery Delivery
-	waiting  map[*waiter]struct{}
-	swept    time.Time // when old idempotency keys were last thrown away
-	closed   bool
+	mu          sync.Mutex
+	state       state
+	fault       fault
+	delivery    Delivery
+	held        map[*heldAnswer]struct{}
+	keysSweptAt time.Time // when old idempotency keys were last thrown away
+	closed      bool
 }
 
-// world is everything that is kept over a restart.
-type world struct {
+// state is everything that is kept over a restart.
+type state struct {
 	Serial  int
 	Methods map[string]*method
 	Intents []*intent
@@ -112,14 +112,14 @@ func New(cfg Config) *Processor {
 	}
 	p := &Processor{
 		cfg: cfg, log: cfg.Log, delivery: Normal, fault: fault{word: up},
-		waiting: make(map[*waiter]struct{}),
-		world: world{
+		held: make(map[*heldAnswer]struct{}),
+		state: state{
 			Methods: make(map[string]*method),
 			Keys:    make(map[string]*stored),
 			byID:    make(map[string]*intent),
 		},
 	}
-	p.publish()
+	p.addPublishedMethods()
 	return p
 }
 
@@ -141,21 +141,21 @@ func (p *Processor) Charges() []Charge {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []Charge
-	for _, in := range p.world.Intents {
+	for _, in := range p.state.Intents {
 		if !in.Moved {
 			continue
 		}
 		out = append(out, Charge{
 			ID: in.ID, Reference: in.Metadata["reference"], Cents: in.Amount,
 			Method: in.Types[0], Token: in.Charged, Status: in.Status,
-			Returned: in.Returned, At: in.ConfirmedAt, Company: p.ofCompany(in.Charged),
+			Returned: in.Returned, At: in.ConfirmedAt, Company: p.isCompany(in.Charged),
 		})
 	}
 	return out
 }
 
-func (p *Processor) ofCompany(id string) bool {
-	m := p.world.Methods[id]
+func (p *Processor) isCompany(id string) bool {
+	m := p.state.Methods[id]
 	return m != nil && m.HolderType == "company"
 }
 
@@ -175,7 +175,7 @@ func (p *Processor) ChargeCount(reference string) int {
 func (p *Processor) Force(id, status string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	in := p.world.byID[id]
+	in := p.state.byID[id]
 	if in == nil {
 		return fmt.Errorf("force %s: no such payment intent", status)
 	}
@@ -193,11 +193,11 @@ func (p *Processor) SetWebhook(url, secret string) {
 // find looks a PaymentIntent up by its id or by our reference; of several with one
 // reference it prefers the one that moved money. The lock is held.
 func (p *Processor) find(idOrReference string) *intent {
-	if in := p.world.byID[idOrReference]; in != nil {
+	if in := p.state.byID[idOrReference]; in != nil {
 		return in
 	}
 	var found *intent
-	for _, in := range slices.Backward(p.world.Intents) {
+	for _, in := range slices.Backward(p.state.Intents) {
 		if in.Metadata["reference"] != idOrReference {
 			continue
 		}
@@ -214,8 +214,8 @@ func (p *Processor) find(idOrReference string) *intent {
 // id makes the next identifier: like Stripe's in shape, in order, and never random, so that
 // a run can be repeated. The lock is held.
 func (p *Processor) id(prefix string) string {
-	p.world.Serial++
-	return fmt.Sprintf("%s_1Standin%016d", prefix, p.world.Serial)
+	p.state.Serial++
+	return fmt.Sprintf("%s_1Standin%016d", prefix, p.state.Serial)
 }
 
 // addWeekdays counts Monday to Friday; the bank holidays are in Config.AddBankingDays.

@@ -32,17 +32,17 @@ func (p *Processor) Advance(ctx context.Context, now time.Time) error {
 // bears the instant at which it happened, however far the clock jumped. The lock is held.
 func (p *Processor) settle(now time.Time) {
 	var due []*intent
-	for _, in := range p.world.Intents {
+	for _, in := range p.state.Intents {
 		if in.Status == processing && !in.SettlesAt.IsZero() && !in.SettlesAt.After(now) {
 			due = append(due, in)
 		}
 	}
 	slices.SortStableFunc(due, func(a, b *intent) int { return cmp.Compare(a.SettlesAt.UnixNano(), b.SettlesAt.UnixNano()) })
 	for _, in := range due {
-		m := p.world.Methods[in.Charged]
+		m := p.state.Methods[in.Charged]
 		if m.Outcome == "" {
 			in.Status = succeeded
-			p.announce("payment_intent.succeeded", in.view(), in.SettlesAt)
+			p.queueEvent("payment_intent.succeeded", in.view(), in.SettlesAt)
 			continue
 		}
 		in.Returned = true
@@ -67,11 +67,11 @@ func (p *Processor) Dispute(idOrReference string) error {
 	in.Returned = true
 	in.SettlesAt = time.Time{} // its outcome is known
 	reason := "fraudulent"
-	if p.world.Methods[in.Charged].Type == usBank {
+	if p.state.Methods[in.Charged].Type == usBank {
 		reason = "debit_not_authorized"
 	}
 	now := p.cfg.Now()
-	p.announce("charge.dispute.created", map[string]any{
+	p.queueEvent("charge.dispute.created", map[string]any{
 		"id": p.id("du"), "object": "dispute", "amount": in.Amount, "currency": "usd", "charge": in.Charge,
 		"payment_intent": in.ID, "reason": reason, "status": "needs_response", "created": now.Unix(), "livemode": false,
 	}, now)

@@ -11,7 +11,7 @@ import (
 func (p *Processor) Save(w io.Writer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := json.NewEncoder(w).Encode(p.world); err != nil {
+	if err := json.NewEncoder(w).Encode(p.state); err != nil {
 		return fmt.Errorf("processor: save: %w", err)
 	}
 	return nil
@@ -19,7 +19,7 @@ func (p *Processor) Save(w io.Writer) error {
 
 // Load puts the processor back to what Save wrote.
 func (p *Processor) Load(r io.Reader) error {
-	var w world
+	var w state
 	if err := json.NewDecoder(r).Decode(&w); err != nil {
 		return fmt.Errorf("processor: load: %w", err)
 	}
@@ -32,7 +32,7 @@ func (p *Processor) Load(r io.Reader) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.world = w
-	p.publish()
+	p.state = w
+	p.addPublishedMethods()
 	return nil
 }

@@ -15,20 +15,20 @@ import (
 // caller is one call of the story and what has been shown of it.
 type caller struct {
 	*twilio.Call
-	phone  string // of the member, whoever has called whom
-	shown  int
-	talk   Talk
-	upTo   time.Duration // of what is being said, up to the words that were last expected
-	chosen bool          // something was pressed: from here on the call has its language
+	phone    string // of the member, whoever has called whom
+	shown    int
+	talkTime TalkTime
+	upTo     time.Duration // of what is being said, up to the words that were last expected
+	chosen   bool          // something was pressed: from here on the call has its language
 }
 
 // when is a word that waits for something to be heard.
 type when struct {
 	heard string // where the story is told in several languages, one after the other: "one moment|un momento"
-	do    act
+	do    action
 }
 
-func readCall(_ *parser, t *tokens) (act, error) {
+func readCall(_ *parser, t *tokens) (action, error) {
 	var o twilio.CallOptions
 	var err error
 	if !t.skip("from") {
@@ -44,32 +44,32 @@ func readCall(_ *parser, t *tokens) (act, error) {
 				return nil, err
 			}
 		case t.skip("to"):
-			if o.To, err = phone(t); err != nil {
+			if o.To, err = takePhone(t); err != nil {
 				return nil, err
 			}
 		default:
-			return func(ctx context.Context, r *run) error { return r.place(ctx, o) }, nil
+			return func(ctx context.Context, r *run) error { return r.placeCall(ctx, o) }, nil
 		}
 	}
 }
 
-// place begins a call. What the story armed for this moment waits for the first act after it.
-func (r *run) place(ctx context.Context, o twilio.CallOptions) error {
-	t := r.w.Twilio()
+// placeCall begins a call. What the story armed for this moment waits for the first act after it.
+func (r *run) placeCall(ctx context.Context, o twilio.CallOptions) error {
+	t := r.h.Twilio()
 	if t == nil {
 		return errors.New("there is no stand-in to call with")
 	}
-	o.PayExhausted = twilio.Exhausted(r.exhausts)
+	o.PayExhausted = twilio.Exhausted(r.payExhausted)
 	call, err := t.Call(ctx, o)
 	if call == nil {
 		return err
 	}
-	r.take(ctx, call, call.From)
+	r.setCurrent(ctx, call, call.From)
 	return err
 }
 
-// take makes a call the current one.
-func (r *run) take(ctx context.Context, call *twilio.Call, phone string) {
+// setCurrent makes a call the current one.
+func (r *run) setCurrent(ctx context.Context, call *twilio.Call, phone string) {
 	c := &caller{Call: call, phone: phone}
 	r.calls, r.current = append(r.calls, c), c
 	if !call.Over() {
@@ -80,19 +80,19 @@ func (r *run) take(ctx context.Context, call *twilio.Call, phone string) {
 // heard does what was armed for these words, one thing after another in the order of the story; true
 // makes the caller hang up.
 func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
-	r.leave, r.listening = false, true
+	r.hangsUp, r.listening = false, true
 	defer func() { r.listening = false }()
-	if len(r.whens) > 0 && slices.ContainsFunc(strings.Split(r.whens[0].heard, "|"), func(p string) bool { return heardIn(p, h.Text) }) {
+	if len(r.whens) > 0 && slices.ContainsFunc(strings.Split(r.whens[0].heard, "|"), func(p string) bool { return matches(p, h.Text) }) {
 		w := r.whens[0]
 		r.whens = r.whens[1:] // the next one waits for the next time
-		if err := w.do(ctx, r); err != nil && r.armedErr == nil {
-			r.armedErr = fmt.Errorf("when %q was heard: %w", w.heard, err)
+		if err := w.do(ctx, r); err != nil && r.whenErr == nil {
+			r.whenErr = fmt.Errorf("when %q was heard: %w", w.heard, err)
 		}
 	}
-	return r.leave
+	return r.hangsUp
 }
 
-func readCaller(_ *parser, t *tokens) (act, error) {
+func readCaller(_ *parser, t *tokens) (action, error) {
 	from, err := t.word("a caller's number")
 	return func(_ context.Context, r *run) error {
 		for i := len(r.calls) - 1; i >= 0; i-- {
@@ -105,20 +105,20 @@ func readCaller(_ *parser, t *tokens) (act, error) {
 	}, err
 }
 
-// onCall lets the caller do something.
-func (r *run) onCall(do func(c *caller) error) error {
+// withCaller lets the caller do something.
+func (r *run) withCaller(do func(c *caller) error) error {
 	if r.current == nil {
 		return errors.New("nobody has called yet")
 	}
 	return do(r.current)
 }
 
-func readPress(_ *parser, t *tokens) (act, error) {
+func readPress(_ *parser, t *tokens) (action, error) {
 	keys, err := t.text("the keys")
 	return func(ctx context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
-			keys := r.inLanguage(c, keys)
-			r.guard(c, keys)
+		return r.withCaller(func(c *caller) error {
+			keys := r.translateKeys(c, keys)
+			r.rememberSecretKeys(c, keys)
 			r.listened(c, keys)
 			return c.Press(ctx, keys)
 		})
@@ -129,23 +129,23 @@ var digitRuns = regexp.MustCompile(`\d{4,}`)
 
 // listened counts what was said since the caller last did something.
 func (r *run) listened(c *caller, keys string) {
-	c.talk.listened(c.HeardSinceInput(), keys)
-	c.talk.Phone, c.upTo, c.chosen = c.phone, 0, true
+	c.talkTime.listened(c.HeardSinceInput(), keys)
+	c.talkTime.Phone, c.upTo, c.chosen = c.phone, 0, true
 }
 
-// guard remembers keys that are a secret: those that answer a question for one (P4).
-func (r *run) guard(c *caller, keys string) {
-	asked := r.asked(c)
+// rememberSecretKeys remembers keys that are a secret: those that answer a question for one (P4).
+func (r *run) rememberSecretKeys(c *caller, keys string) {
+	asked := r.heardSinceInput(c)
 	for _, anchor := range []string{"date of birth", "fecha de nacimiento", "ZIP code", "código postal", "invoice number", "número de factura"} {
-		if heardIn(anchor, asked) {
-			r.secret(digitRuns.FindAllString(keys, -1)...)
+		if matches(anchor, asked) {
+			r.rememberSecrets(digitRuns.FindAllString(keys, -1)...)
 			return
 		}
 	}
 }
 
-// secret remembers what was keyed or spoken and may be found nowhere.
-func (r *run) secret(values ...string) {
+// rememberSecrets remembers what was keyed or spoken and may be found nowhere.
+func (r *run) rememberSecrets(values ...string) {
 	for _, v := range values {
 		if len(v) >= 4 {
 			r.secrets = append(r.secrets, v)
@@ -153,8 +153,8 @@ func (r *run) secret(values ...string) {
 	}
 }
 
-// asked is everything heard since the caller last did something.
-func (r *run) asked(c *caller) string {
+// heardSinceInput is everything heard since the caller last did something.
+func (r *run) heardSinceInput(c *caller) string {
 	var texts []string
 	for _, h := range c.HeardSinceInput() {
 		texts = append(texts, h.Text)
@@ -162,37 +162,37 @@ func (r *run) asked(c *caller) string {
 	return strings.Join(texts, " ")
 }
 
-func readSay(_ *parser, t *tokens) (act, error) {
+func readSay(_ *parser, t *tokens) (action, error) {
 	words, err := t.quote()
 	if err != nil {
 		return nil, err
 	}
-	sure, err := confidence(t)
+	sure, err := takeConfidence(t)
 	return func(ctx context.Context, r *run) error {
-		r.secret(digitRuns.FindAllString(words, -1)...)
-		words, err := r.wordsInLanguage(words)
+		r.rememberSecrets(digitRuns.FindAllString(words, -1)...)
+		words, err := r.translateWords(words)
 		if err != nil {
 			return err
 		}
-		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.Say(ctx, words, sure) })
+		return r.withCaller(func(c *caller) error { r.listened(c, ""); return c.Say(ctx, words, sure) })
 	}, err
 }
 
 func hangUp(ctx context.Context, r *run) error {
 	if r.listening { // in the middle of what is said: the line sees it
-		r.leave = true
+		r.hangsUp = true
 		return nil
 	}
-	return r.onCall(func(c *caller) error { r.listened(c, ""); return c.HangUp(ctx) })
+	return r.withCaller(func(c *caller) error { r.listened(c, ""); return c.HangUp(ctx) })
 }
 
-// mostQuestions bounds how long a silent caller is asked: every line gives up long before.
-const mostQuestions = 60
+// maxSilences bounds how long a silent caller is asked: every line gives up long before.
+const maxSilences = 60
 
 // over lets the call play out: the caller is silent, and a person who has answered hangs up.
 func over(ctx context.Context, r *run) error {
-	return r.onCall(func(c *caller) error {
-		for range mostQuestions {
+	return r.withCaller(func(c *caller) error {
+		for range maxSilences {
 			switch c.State().(type) {
 			case twilio.Ended:
 				return nil
@@ -211,48 +211,48 @@ func over(ctx context.Context, r *run) error {
 	})
 }
 
-func readPayBank(_ *parser, t *tokens) (act, error) {
+func readPayBank(_ *parser, t *tokens) (action, error) {
 	routing, err := t.text("the routing number")
 	if err != nil {
 		return nil, err
 	}
 	number, err := t.text("the account number")
 	return func(ctx context.Context, r *run) error {
-		r.secret(routing, number)
-		return r.onCall(func(c *caller) error { r.listened(c, ""); return c.PayBank(ctx, routing, number) })
+		r.rememberSecrets(routing, number)
+		return r.withCaller(func(c *caller) error { r.listened(c, ""); return c.PayBank(ctx, routing, number) })
 	}, err
 }
 
-func readPayToken(_ *parser, t *tokens) (act, error) {
+func readPayToken(_ *parser, t *tokens) (action, error) {
 	token, err := t.word("a token")
 	extra := t.pairs()
 	return func(ctx context.Context, r *run) error {
-		return r.onCall(func(c *caller) error { return c.PayToken(ctx, token, extra) })
+		return r.withCaller(func(c *caller) error { return c.PayToken(ctx, token, extra) })
 	}, err
 }
 
-func readPayResult(_ *parser, t *tokens) (act, error) {
+func readPayResult(_ *parser, t *tokens) (action, error) {
 	result, err := t.word("a result")
 	extra := t.pairs()
 	return func(ctx context.Context, r *run) error {
-		return r.onCall(func(c *caller) error { return c.PayResult(ctx, result, extra) })
+		return r.withCaller(func(c *caller) error { return c.PayResult(ctx, result, extra) })
 	}, err
 }
 
-func readTextFrom(_ *parser, t *tokens) (act, error) {
-	from, err := phone(t)
+func readTextFrom(_ *parser, t *tokens) (action, error) {
+	from, err := takePhone(t)
 	if err != nil {
 		return nil, err
 	}
 	body, err := t.quote()
 	return func(ctx context.Context, r *run) error {
-		t := r.w.Twilio()
+		t := r.h.Twilio()
 		if t == nil {
 			return errors.New("there is no stand-in to text with")
 		}
 		if err := t.TextFrom(ctx, from, body); err != nil {
 			return err
 		}
-		return r.w.Settle(ctx)
+		return r.h.ProcessDue(ctx)
 	}, err
 }

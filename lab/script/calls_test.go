@@ -19,7 +19,7 @@ import (
 	"duebell/lab/testenv"
 )
 
-const calls = "../../ivr/testdata/calls"
+const callsDir = "../../ivr/testdata/calls"
 
 // Scripts mostly wait for servers, so that more of them run at once than there are cores.
 func TestMain(m *testing.M) {
@@ -32,21 +32,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// inTwos are played a second time with two serve and two work processes on the same stores.
-var inTwos = []string{
+// withTwoReplicas are played a second time with two serve and two work processes on the same stores.
+var withTwoReplicas = []string{
 	"both-payments-three-times-at-once.call", "call-back-and-pay.call", "everything-breaks-before-consent.call", "everything-breaks-between-charge-and-record.call",
 	"killed-after-pay-and-at-the-assent.call", "reminders-account-trouble.call", "reminders-every-tenth-reply-lost.call",
 	"reminders-worker-killed.call", "slow-beyond-patience.call", "two-callers-one-account.call",
 }
 
-// TestCalls plays every script in a world of its own.
+// TestCalls plays every script in a harness of its own.
 func TestCalls(t *testing.T) {
-	files, err := filepath.Glob(calls + "/*.call")
+	files, err := filepath.Glob(callsDir + "/*.call")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
 	var mu sync.Mutex
-	var all []played
+	var all []playedScript
 	told := 0
 	t.Run("calls", func(t *testing.T) {
 		for _, file := range files {
@@ -61,18 +61,18 @@ func TestCalls(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				tellings := []played{tell(t, s, 1, "")}
+				tellings := []playedScript{playStory(t, s, 1, "")}
 				for _, lang := range s.Languages {
-					tellings = append(tellings, tell(t, s, 1, lang))
-					sameWay(t, lang, tellings[0].passed, tellings[len(tellings)-1].passed)
-					asBrief(t, s, lang, tellings[0].talk, tellings[len(tellings)-1].talk)
+					tellings = append(tellings, playStory(t, s, 1, lang))
+					checkSameJumps(t, lang, tellings[0].passed, tellings[len(tellings)-1].passed)
+					checkTalkTime(t, s, lang, tellings[0].talk, tellings[len(tellings)-1].talk)
 				}
 				mu.Lock()
 				defer mu.Unlock()
 				told++
 				all = append(all, tellings...)
 			})
-			if !slices.Contains(inTwos, name) {
+			if !slices.Contains(withTwoReplicas, name) {
 				continue
 			}
 			t.Run(strings.TrimSuffix(name, ".call")+"/two-of-each", func(t *testing.T) {
@@ -81,14 +81,14 @@ func TestCalls(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				tell(t, s, 2, "")
+				playStory(t, s, 2, "")
 			})
 		}
 	})
 	if told < len(files) {
 		return // a failed, or a chosen, script: the table would show gaps that are none
 	}
-	slices.SortFunc(all, func(a, b played) int { return strings.Compare(a.script.Name, b.script.Name) })
+	slices.SortFunc(all, func(a, b playedScript) int { return strings.Compare(a.script.Name, b.script.Name) })
 	table := coverage(all)
 	t.Log("\n" + table.text)
 	if err := show(table); err != nil {
@@ -99,11 +99,11 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// sameWay: a story told in another language takes the same steps. How long a charge is waited for is not
+// checkSameJumps: a story told in another language takes the same steps. How long a charge is waited for is not
 // the story's to say.
-func sameWay(t *testing.T, lang string, en, other passed) {
+func checkSameJumps(t *testing.T, lang string, en, other items) {
 	t.Helper()
-	way := func(p passed, lang string) []string {
+	way := func(p items, lang string) []string {
 		var list []string
 		for item := range p {
 			rest, jump := strings.CutPrefix(item, "jump ")
@@ -124,37 +124,37 @@ func sameWay(t *testing.T, lang string, en, other passed) {
 	}
 }
 
-// asBrief: nobody listens much longer for speaking another language. Where something is slow or breaks, how
+// checkTalkTime: nobody listens much longer for speaking another language. Where something is slow or breaks, how
 // often the line says that it is still at it is not the story's to say.
-func asBrief(t *testing.T, s script.Script, lang string, en, other []script.Talk) {
+func checkTalkTime(t *testing.T, s script.Script, lang string, en, other []script.TalkTime) {
 	t.Helper()
 	if s.Uses("when", "processor", "database", "redis", "twilio", "kill-before-answering") {
 		return
 	}
 	for i := range min(len(en), len(other)) {
-		if most := en[i].Heard*13/10 + aSentence; other[i].Heard > most {
+		if most := en[i].Heard*13/10 + oneSentence; other[i].Heard > most {
 			t.Errorf("%s: %s in %s, %s in English", en[i].Phone, other[i], lang, en[i])
 		}
 	}
 }
 
-// aSentence is how long the line takes to say once more that it is still at it.
-const aSentence = 4 * time.Second
+// oneSentence is how long the line takes to say once more that it is still at it.
+const oneSentence = 4 * time.Second
 
-// tell plays a story in a world of its own and prints how long its calls were.
-func tell(t *testing.T, s script.Script, replicas int, lang string) played {
+// playStory plays a story in a harness of its own and prints how long its calls were.
+func playStory(t *testing.T, s script.Script, replicas int, lang string) playedScript {
 	t.Helper()
-	got := play(t, s, replicas, lang)
+	got := runScript(t, s, replicas, lang)
 	if got.Err != nil {
 		t.Fatalf("%s\n%v\n\n%s", lang, got.Err, got.Transcript)
 	}
-	for _, talk := range got.Talk {
+	for _, talk := range got.TalkTimes {
 		t.Logf("%s: %s", talk.Phone, talk)
 	}
-	return played{s, got.Passed, got.Talk}
+	return playedScript{s, got.Coverage, got.TalkTimes}
 }
 
-func play(t *testing.T, s script.Script, replicas int, lang string) script.Result {
+func runScript(t *testing.T, s script.Script, replicas int, lang string) script.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -169,5 +169,5 @@ func play(t *testing.T, s script.Script, replicas int, lang string) script.Resul
 			t.Error(err)
 		}
 	})
-	return script.Run(ctx, w, s, script.Options{Lang: lang, Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(calls, name)) }})
+	return script.Run(ctx, w, s, script.Options{Lang: lang, Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(callsDir, name)) }})
 }

@@ -27,42 +27,42 @@ func readCard(t *tokens) (card, error) {
 }
 
 func (r *run) pay(ctx context.Context, c *caller, k card) error {
-	r.secret(k.number, k.expires, strings.ReplaceAll(k.expires, "/", ""), k.code, k.zip)
+	r.rememberSecrets(k.number, k.expires, strings.ReplaceAll(k.expires, "/", ""), k.code, k.zip)
 	r.listened(c, "")
 	return c.PayCard(ctx, k.number, k.expires, k.code, k.zip)
 }
 
-func readPayCard(_ *parser, t *tokens) (act, error) {
+func readPayCard(_ *parser, t *tokens) (action, error) {
 	k, err := readCard(t)
 	return func(ctx context.Context, r *run) error {
-		return r.onCall(func(c *caller) error { return r.pay(ctx, c, k) })
+		return r.withCaller(func(c *caller) error { return r.pay(ctx, c, k) })
 	}, err
 }
 
 // readTryCard keys a card if one is asked for, and counts it: whoever tries many cards is not asked any more.
-func readTryCard(_ *parser, t *tokens) (act, error) {
+func readTryCard(_ *parser, t *tokens) (action, error) {
 	k, err := readCard(t)
 	return func(ctx context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
+		return r.withCaller(func(c *caller) error {
 			if _, asked := c.State().(twilio.AskPay); !asked {
 				return nil
 			}
-			r.tried++
+			r.cardsTried++
 			return r.pay(ctx, c, k)
 		})
 	}, err
 }
 
 // readCardsTried checks how many cards could be tried so far.
-func readCardsTried(_ *parser, t *tokens) (act, error) {
+func readCardsTried(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("a count")
 	if err != nil {
 		return nil, err
 	}
 	want, err := strconv.Atoi(s)
 	return func(_ context.Context, r *run) error {
-		if r.tried != want {
-			return fmt.Errorf("%d cards could be tried, not %d", r.tried, want)
+		if r.cardsTried != want {
+			return fmt.Errorf("%d cards could be tried, not %d", r.cardsTried, want)
 		}
 		return nil
 	}, err

@@ -12,26 +12,26 @@ import (
 	"duebell/lab/harness"
 )
 
-func readHear(_ *parser, t *tokens) (act, error) {
+func readHear(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
-			if r.mirrored() {
-				return r.heardInLanguage(c)
+		return r.withCaller(func(c *caller) error {
+			if r.translated() {
+				return r.checkLanguage(c)
 			}
-			heard := r.asked(c)
+			heard := r.heardSinceInput(c)
 			missing, rest := firstMissing(pattern, heard)
 			if missing != "" {
 				return fmt.Errorf("expected to hear %q\nbut %q is not in what was heard%s\nheard: %s", pattern, missing, after(rest, heard), orNothing(heard))
 			}
-			c.upTo = max(0, spoken(heard)-spoken(rest)-insidePay(c.HeardSinceInput()))
+			c.upTo = max(0, speakingTime(heard)-speakingTime(rest)-speakingTimeInPay(c.HeardSinceInput()))
 			return nil
 		})
 	}, err
 }
 
 func after(rest, heard string) string {
-	if rest == fold(heard) {
+	if rest == normalize(heard) {
 		return ""
 	}
 	return fmt.Sprintf(" after the words before it, which is: %s", orNothing(rest))
@@ -44,11 +44,11 @@ func orNothing(s string) string {
 	return s
 }
 
-func readNotHeard(_ *parser, t *tokens) (act, error) {
+func readNotHeard(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
-			if heard := r.asked(c); !r.mirrored() && heardIn(pattern, heard) {
+		return r.withCaller(func(c *caller) error {
+			if heard := r.heardSinceInput(c); !r.translated() && matches(pattern, heard) {
 				return fmt.Errorf("%q should not have been heard\nheard: %s", pattern, heard)
 			}
 			return nil
@@ -57,13 +57,13 @@ func readNotHeard(_ *parser, t *tokens) (act, error) {
 }
 
 // readWhole is for what may not be talked over (V5): no key or word cuts it short.
-func readWhole(_ *parser, t *tokens) (act, error) {
+func readWhole(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
-			found := r.mirrored()
+		return r.withCaller(func(c *caller) error {
+			found := r.translated()
 			for _, h := range c.HeardSinceInput() {
-				if heardIn(pattern, h.Text) {
+				if matches(pattern, h.Text) {
 					found = true
 					if h.BargeIn {
 						return fmt.Errorf("%q may be talked over", pattern)
@@ -78,46 +78,46 @@ func readWhole(_ *parser, t *tokens) (act, error) {
 	}, err
 }
 
-func readTexted(_ *parser, t *tokens) (act, error) {
-	to, err := phone(t)
+func readTexted(_ *parser, t *tokens) (action, error) {
+	to, err := takePhone(t)
 	if err != nil {
 		return nil, err
 	}
 	pattern, err := t.quote()
 	return func(ctx context.Context, r *run) error {
-		if err := r.w.Settle(ctx); err != nil {
+		if err := r.h.ProcessDue(ctx); err != nil {
 			return err
 		}
-		for _, text := range r.newTexts() {
-			if text.To == to && (r.mirrored() || heardIn(pattern, text.Body)) {
-				r.texted[text.SID] = true
-				r.w.Pass("text sent")
+		for _, text := range r.unexpectedTexts() {
+			if text.To == to && (r.translated() || matches(pattern, text.Body)) {
+				r.expectedTexts[text.SID] = true
+				r.h.Cover("text sent")
 				return nil
 			}
 		}
-		return fmt.Errorf("expected a text to %s: %q\nbut there is none%s", to, pattern, listTexts(r.newTexts()))
+		return fmt.Errorf("expected a text to %s: %q\nbut there is none%s", to, pattern, listTexts(r.unexpectedTexts()))
 	}, err
 }
 
 // readMayText is for a text that races with what makes it untrue: sent before, or dropped after.
-func readMayText(_ *parser, t *tokens) (act, error) {
-	to, err := phone(t)
+func readMayText(_ *parser, t *tokens) (action, error) {
+	to, err := takePhone(t)
 	if err != nil {
 		return nil, err
 	}
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
-		r.mayText = append(r.mayText, harness.Text{To: to, Body: pattern})
+		r.optionalTexts = append(r.optionalTexts, harness.Text{To: to, Body: pattern})
 		return nil
 	}, err
 }
 
-// newTexts are the texts that no word has expected yet.
-func (r *run) newTexts() []harness.Text {
+// unexpectedTexts are the texts that no word has expected yet.
+func (r *run) unexpectedTexts() []harness.Text {
 	var list []harness.Text
-	for _, t := range r.w.Texts() {
-		allowed := slices.ContainsFunc(r.mayText, func(m harness.Text) bool { return m.To == t.To && (r.mirrored() || heardIn(m.Body, t.Body)) })
-		if !r.texted[t.SID] && !allowed {
+	for _, t := range r.h.Texts() {
+		allowed := slices.ContainsFunc(r.optionalTexts, func(m harness.Text) bool { return m.To == t.To && (r.translated() || matches(m.Body, t.Body)) })
+		if !r.expectedTexts[t.SID] && !allowed {
 			list = append(list, t)
 		}
 	}
@@ -133,50 +133,50 @@ func listTexts(list []harness.Text) string {
 }
 
 func noTexts(ctx context.Context, r *run) error {
-	if err := r.w.Settle(ctx); err != nil {
+	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
 	}
-	if list := r.newTexts(); len(list) > 0 {
+	if list := r.unexpectedTexts(); len(list) > 0 {
 		return fmt.Errorf("no text was expected, but there is:%s", listTexts(list))
 	}
 	return nil
 }
 
-func readCharged(_ *parser, t *tokens) (act, error) {
-	number, err := account(t)
+func readCharged(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
 	if err != nil {
 		return nil, err
 	}
-	cents, err := amount(t)
+	cents, err := takeAmount(t)
 	if err != nil {
 		return nil, err
 	}
 	method, err := t.oneOf("card", "bank")
 	company := t.skip("CCD") // a business account is never debited as a person's, nor the other way round (E1)
 	return func(ctx context.Context, r *run) error {
-		list, err := r.newCharges(ctx)
+		list, err := r.unexpectedCharges(ctx)
 		if err != nil {
 			return err
 		}
 		for _, c := range list {
 			if c.Account == number && c.Cents == cents && c.Method == method && c.Company == company {
-				r.charged[c.Reference] = true
+				r.expectedCharges[c.Reference] = true
 				return nil
 			}
 		}
-		return fmt.Errorf("expected a charge of %s on %s by %s\nbut there is none%s", dollars(cents), number, method, listCharges(list))
+		return fmt.Errorf("expected a charge of %s on %s by %s\nbut there is none%s", formatCents(cents), number, method, listCharges(list))
 	}, err
 }
 
-// newCharges are the processor's charges that no word has expected yet, once everything due is done.
-func (r *run) newCharges(ctx context.Context) ([]harness.Charge, error) {
-	if err := r.w.Settle(ctx); err != nil {
+// unexpectedCharges are the processor's charges that no word has expected yet, once everything due is done.
+func (r *run) unexpectedCharges(ctx context.Context) ([]harness.Charge, error) {
+	if err := r.h.ProcessDue(ctx); err != nil {
 		return nil, err
 	}
-	all, err := r.w.Charges(ctx)
+	all, err := r.h.Charges(ctx)
 	var list []harness.Charge
 	for _, c := range all {
-		if !r.charged[c.Reference] {
+		if !r.expectedCharges[c.Reference] {
 			list = append(list, c)
 		}
 	}
@@ -186,7 +186,7 @@ func (r *run) newCharges(ctx context.Context) ([]harness.Charge, error) {
 func listCharges(list []harness.Charge) string {
 	var b strings.Builder
 	for _, c := range list {
-		fmt.Fprintf(&b, "\n  %s on %s by %s", dollars(c.Cents), orNothing(c.Account), c.Method)
+		fmt.Fprintf(&b, "\n  %s on %s by %s", formatCents(c.Cents), orNothing(c.Account), c.Method)
 		if c.Company {
 			b.WriteString(" CCD")
 		}
@@ -195,42 +195,42 @@ func listCharges(list []harness.Charge) string {
 }
 
 func chargedNothing(ctx context.Context, r *run) error {
-	list, err := r.newCharges(ctx)
+	list, err := r.unexpectedCharges(ctx)
 	if err == nil && len(list) > 0 {
 		err = fmt.Errorf("nothing should have been charged, but there is:%s", listCharges(list))
 	}
 	return err
 }
 
-func readOwes(_ *parser, t *tokens) (act, error) {
-	number, err := account(t)
+func readOwes(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
 	if err != nil {
 		return nil, err
 	}
-	want, err := amount(t)
+	want, err := takeAmount(t)
 	return func(ctx context.Context, r *run) error {
-		if err := r.w.Settle(ctx); err != nil {
+		if err := r.h.ProcessDue(ctx); err != nil {
 			return err
 		}
-		got, err := r.w.Owes(ctx, number)
+		got, err := r.h.Owes(ctx, number)
 		if err == nil && got != want {
-			err = fmt.Errorf("%s owes %s, not %s", number, dollars(got), dollars(want))
+			err = fmt.Errorf("%s owes %s, not %s", number, formatCents(got), formatCents(want))
 		}
 		return err
 	}, err
 }
 
-func readPayment(_ *parser, t *tokens) (act, error) {
-	number, err := account(t)
+func readPayment(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
 	if err != nil {
 		return nil, err
 	}
 	want, err := t.oneOf("authorized", "confirming", "unknown", "taken", "declined", "returned", "voided")
 	return func(ctx context.Context, r *run) error {
-		if err := r.w.Settle(ctx); err != nil {
+		if err := r.h.ProcessDue(ctx); err != nil {
 			return err
 		}
-		p, err := r.w.Newest(ctx, number)
+		p, err := r.h.NewestPayment(ctx, number)
 		if err == nil && p.State != want {
 			err = fmt.Errorf("the newest payment on %s is %s, not %s", number, p.State, want)
 		}
@@ -239,8 +239,8 @@ func readPayment(_ *parser, t *tokens) (act, error) {
 }
 
 // readReceived checks the instant that a payment counts from (C6, P5).
-func readReceived(_ *parser, t *tokens) (act, error) {
-	number, err := account(t)
+func readReceived(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
 	if err != nil {
 		return nil, err
 	}
@@ -250,13 +250,13 @@ func readReceived(_ *parser, t *tokens) (act, error) {
 	}
 	_, err = instant(s, time.UTC)
 	return func(ctx context.Context, r *run) error {
-		want, err := instant(s, r.w.Zone())
+		want, err := instant(s, r.h.Zone())
 		if err != nil {
 			return err
 		}
-		p, err := r.w.Newest(ctx, number)
+		p, err := r.h.NewestPayment(ctx, number)
 		if err == nil && !p.AuthorizedAt.Equal(want) {
-			err = fmt.Errorf("the newest payment on %s was received at %s", number, p.AuthorizedAt.In(r.w.Zone()).Format("2006-01-02T15:04:05"))
+			err = fmt.Errorf("the newest payment on %s was received at %s", number, p.AuthorizedAt.In(r.h.Zone()).Format("2006-01-02T15:04:05"))
 		}
 		return err
 	}, err
@@ -267,11 +267,11 @@ var numberSpoken = regexp.MustCompile(`\b(\d{3}) (\d{3}) (\d{3})\b`)
 
 // receipt: the confirmation number spoken is the one stored and the one texted.
 func receipt(ctx context.Context, r *run) error {
-	return r.onCall(func(c *caller) error {
-		if err := r.w.Settle(ctx); err != nil {
+	return r.withCaller(func(c *caller) error {
+		if err := r.h.ProcessDue(ctx); err != nil {
 			return err
 		}
-		list, err := r.w.Payments(ctx, c.SID)
+		list, err := r.h.CallPayments(ctx, c.SID)
 		if err != nil {
 			return err
 		}
@@ -288,7 +288,7 @@ func receipt(ctx context.Context, r *run) error {
 		if len(list) == 0 || list[0].Confirmation != number {
 			return errors.New("the confirmation number spoken is not the one stored")
 		}
-		sent, err := r.w.Confirmed(ctx, number)
+		sent, err := r.h.ReceiptSent(ctx, number)
 		if err == nil && !sent {
 			err = errors.New("the confirmation number was not texted")
 		}
@@ -296,7 +296,7 @@ func receipt(ctx context.Context, r *run) error {
 	})
 }
 
-func readLogs(_ *parser, t *tokens) (act, error) {
+func readLogs(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
 		r.logsExpected = append(r.logsExpected, pattern)

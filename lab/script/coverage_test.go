@@ -20,7 +20,7 @@ import (
 type goal struct {
 	kind string // step, jump, result, fault, promise, row, or one of the texts' (textGoals)
 	tag  string // how a "# proves:" line names it; * stands for anything
-	item string // what the world records when it is passed; empty: see borneOut
+	item string // what the harness records when it is passed; empty: see borneOut
 }
 
 // goals are all of them: the conversation, the results of a capture, the faults at every point of a
@@ -53,7 +53,7 @@ func goals() []goal {
 		}
 	}
 	list = append(list, textGoals()...)
-	for tag := range borneOut {
+	for tag := range requiredFor {
 		kind := "promise"
 		if strings.HasPrefix(tag, "§") {
 			kind = "row"
@@ -70,7 +70,7 @@ func languages() []string {
 		panic(err)
 	}
 	var tags []string
-	for _, l := range prompts.InForce(billing.DefaultPolicy().Languages) {
+	for _, l := range prompts.Offered(billing.DefaultPolicy().Languages) {
 		tags = append(tags, l.Tag)
 	}
 	return tags
@@ -89,24 +89,24 @@ func exits(s ivr.Step) []ivr.StepName {
 	return list
 }
 
-// borneOut says what must have been passed besides, for a promise or a row to be more than a word.
-var borneOut = map[string]func(p passed) bool{
-	"P1": func(p passed) bool { return p.any("fault *") },
-	"P2": func(p passed) bool { return p.all("fact owes", "fact due") },
-	"P3": func(p passed) bool { return p.any("text sent") },
-	"P4": func(p passed) bool { return p.any("secret keyed") },
-	"P5": func(p passed) bool { return p.any("handed-over", "jump * *>person") },
-	"P6": func(p passed) bool {
+// requiredFor says what must have been passed besides, for a promise or a row to be more than a word.
+var requiredFor = map[string]func(p items) bool{
+	"P1": func(p items) bool { return p.any("fault *") },
+	"P2": func(p items) bool { return p.all("fact owes", "fact due") },
+	"P3": func(p items) bool { return p.any("text sent") },
+	"P4": func(p items) bool { return p.any("secret keyed") },
+	"P5": func(p items) bool { return p.any("handed-over", "jump * *>person") },
+	"P6": func(p items) bool {
 		return p.any("fault *-down@*", "fault kill-*", "fault redis-empty@*", "fault processor-slow@*")
 	},
-	"§7.redis":    func(p passed) bool { return p.any("fault redis-empty@*") && p.any("fault redis-down@*") },
-	"§7.database": func(p passed) bool { return p.any("fault database-down@*") },
-	"§7.processor": func(p passed) bool {
+	"§7.redis":    func(p items) bool { return p.any("fault redis-empty@*") && p.any("fault redis-down@*") },
+	"§7.database": func(p items) bool { return p.any("fault database-down@*") },
+	"§7.processor": func(p items) bool {
 		return p.any("fault processor-down@*", "fault processor-charges-then-drops-the-reply@*", "fault processor-slow@*")
 	},
-	"§7.twilio-api": func(p passed) bool { return p.any("fault api-down@*") },
-	"§7.process":    func(p passed) bool { return p.any("fault kill-before-answering@*", "fault restart@*") },
-	"§7.clock":      func(p passed) bool { return p.any("clock dst", "clock leap-day") },
+	"§7.twilio-api": func(p items) bool { return p.any("fault api-down@*") },
+	"§7.process":    func(p items) bool { return p.any("fault kill-before-answering@*", "fault restart@*") },
+	"§7.clock":      func(p items) bool { return p.any("clock dst", "clock leap-day") },
 }
 
 // faults are the words that break something. Where one cannot act, the reason stands.
@@ -152,10 +152,10 @@ var faults = map[string]map[harness.Phase]string{
 	"kill-before-answering": {},
 }
 
-// passed is what one script has really passed.
-type passed map[string]int
+// items is what one script has really passed.
+type items map[string]int
 
-func (p passed) any(patterns ...string) bool {
+func (p items) any(patterns ...string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		for item := range p {
 			if ok, err := path.Match(pattern, item); err == nil && ok {
@@ -166,19 +166,19 @@ func (p passed) any(patterns ...string) bool {
 	})
 }
 
-func (p passed) all(items ...string) bool {
+func (p items) all(items ...string) bool {
 	return !slices.ContainsFunc(items, func(i string) bool { return p[i] == 0 })
 }
 
-// played is one script and what became of it.
-type played struct {
+// playedScript is one script and what became of it.
+type playedScript struct {
 	script script.Script
-	passed passed
-	talk   []script.Talk
+	passed items
+	talk   []script.TalkTime
 }
 
 // claims says whether a "# proves:" line names the goal. A jump names both of its steps.
-func (p played) claims(g goal) bool {
+func (p playedScript) claims(g goal) bool {
 	return slices.ContainsFunc(p.script.Proves, func(tag string) bool {
 		from, to, jump := strings.Cut(tag, ">")
 		if strings.HasPrefix(g.kind, "step") && jump {
@@ -189,9 +189,9 @@ func (p played) claims(g goal) bool {
 	})
 }
 
-func (p played) passes(g goal) bool {
+func (p playedScript) passes(g goal) bool {
 	if g.item == "" {
-		return borneOut[g.tag](p.passed)
+		return requiredFor[g.tag](p.passed)
 	}
 	return p.passed[g.item] > 0
 }
@@ -202,7 +202,7 @@ type table struct {
 	gaps []string
 }
 
-func coverage(all []played) table {
+func coverage(all []playedScript) table {
 	count := map[string][2]int{} // kind: proven, all
 	by := map[string][]string{}
 	var t table
@@ -228,7 +228,7 @@ func coverage(all []played) table {
 		by[g.tag] = provers
 	}
 	for _, p := range all {
-		for item, why := range notYet {
+		for item, why := range unreachable {
 			if p.passed[item] > 0 {
 				t.gaps = append(t.gaps, fmt.Sprintf("%s passes %s, which should not be possible: %s", p.script.Name, item, why))
 			}
@@ -245,7 +245,7 @@ func coverage(all []played) table {
 }
 
 func claimedBy(tag string, g goal) bool {
-	return played{script: script.Script{Proves: []string{tag}}}.claims(g)
+	return playedScript{script: script.Script{Proves: []string{tag}}}.claims(g)
 }
 
 func hint(passers []string) string {
@@ -255,14 +255,14 @@ func hint(passers []string) string {
 	return "; passed without a claim by " + strings.Join(passers[:min(3, len(passers))], ", ")
 }
 
-func render(all []played, count map[string][2]int, by map[string][]string) string {
+func render(all []playedScript, count map[string][2]int, by map[string][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "What %d scripted calls prove:\n", len(all))
 	for _, kind := range slices.Sorted(maps.Keys(count)) {
 		fmt.Fprintf(&b, "  %-14s %d of %d\n", kind, count[kind][0], count[kind][1])
 	}
 	b.WriteString("\nPromises, and the rows of what is down:\n")
-	for _, tag := range slices.Sorted(maps.Keys(borneOut)) {
+	for _, tag := range slices.Sorted(maps.Keys(requiredFor)) {
 		fmt.Fprintf(&b, "  %-14s %s\n", tag, strings.Join(by[tag], ", "))
 	}
 	b.WriteString("\nFaults, at each point of a payment (before its authorization, before its charge, before its record, after):\n")
@@ -280,8 +280,8 @@ func render(all []played, count map[string][2]int, by map[string][]string) strin
 	for _, g := range textGoals() {
 		fmt.Fprintf(&b, "  %-40s %s\n", g.tag, strings.Join(by[g.tag], ", "))
 	}
-	for _, item := range slices.Sorted(maps.Keys(notYet)) {
-		fmt.Fprintf(&b, "  %-40s not yet: %s\n", item, notYet[item])
+	for _, item := range slices.Sorted(maps.Keys(unreachable)) {
+		fmt.Fprintf(&b, "  %-40s not yet: %s\n", item, unreachable[item])
 	}
 	return b.String()
 }

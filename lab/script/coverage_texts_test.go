@@ -9,8 +9,8 @@ import (
 	"duebell/notify"
 )
 
-// notYet are what nothing can bring about so far, by what the world would record, and why.
-var notYet = map[string]string{
+// unreachable are what nothing can bring about so far, by what the harness would record, and why.
+var unreachable = map[string]string{
 	"kind " + string(notify.OneTimeCode):   "no step asks for a code (tier T3)",
 	"kind " + string(notify.AutoPayFailed): "no AutoPay draw is made here, so none comes back",
 }
@@ -20,7 +20,7 @@ func textGoals() []goal {
 	var list []goal
 	add := func(kind string, names ...string) {
 		for _, name := range names {
-			if item := kind + " " + name; notYet[item] == "" {
+			if item := kind + " " + name; unreachable[item] == "" {
 				list = append(list, goal{kind, kind + "=" + name, item})
 			}
 		}

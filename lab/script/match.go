@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// heardIn says whether the pattern is in the text: its parts between '…' in this order, each as
+// matches says whether the pattern is in the text: its parts between '…' in this order, each as
 // whole words; case and spacing do not count.
-func heardIn(pattern, text string) bool {
+func matches(pattern, text string) bool {
 	missing, _ := firstMissing(pattern, text)
 	return missing == ""
 }
@@ -15,8 +15,8 @@ func heardIn(pattern, text string) bool {
 // firstMissing is the first part of the pattern that the text does not have after the parts before
 // it, and the text behind those.
 func firstMissing(pattern, text string) (part, rest string) {
-	rest = fold(text)
-	for _, part := range parts(pattern) {
+	rest = normalize(text)
+	for _, part := range patternParts(pattern) {
 		end := findWords(rest, part)
 		if end < 0 {
 			return part, rest
@@ -26,18 +26,18 @@ func firstMissing(pattern, text string) (part, rest string) {
 	return "", rest
 }
 
-func parts(pattern string) []string {
+func patternParts(pattern string) []string {
 	var list []string
 	for _, p := range strings.Split(strings.ReplaceAll(pattern, "...", "…"), "…") {
-		if p = fold(p); p != "" {
+		if p = normalize(p); p != "" {
 			list = append(list, p)
 		}
 	}
 	return list
 }
 
-// fold makes texts comparable: lower case, single spaces, straight quotation marks.
-func fold(s string) string {
+// normalize makes texts comparable: lower case, single spaces, straight quotation marks.
+func normalize(s string) string {
 	s = strings.NewReplacer("“", `"`, "”", `"`, "’", "'", "‘", "'", "\u00a0", " ").Replace(strings.ToLower(s))
 	return strings.Join(strings.Fields(s), " ")
 }
@@ -50,15 +50,15 @@ func findWords(text, part string) int {
 			return -1
 		}
 		start, end := from+i, from+i+len(part)
-		if edge(text[:start], part, false) && edge(text[end:], part, true) {
+		if wordBoundary(text[:start], part, false) && wordBoundary(text[end:], part, true) {
 			return end
 		}
 		from = start + 1
 	}
 }
 
-// edge says whether a word ends where part meets its neighbour before (or after) it.
-func edge(neighbour, part string, after bool) bool {
+// wordBoundary says whether a word ends where part meets its neighbour before (or after) it.
+func wordBoundary(neighbour, part string, after bool) bool {
 	if neighbour == "" {
 		return true
 	}
@@ -67,7 +67,7 @@ func edge(neighbour, part string, after bool) bool {
 	if after {
 		outside, inside = n[0], p[len(p)-1]
 	}
-	return !(wordy(outside) && wordy(inside))
+	return !(isWordRune(outside) && isWordRune(inside))
 }
 
-func wordy(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

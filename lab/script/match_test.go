@@ -19,7 +19,7 @@ func TestHeardIn(t *testing.T) {
 		"february 23rd. to pay all of it": true,
 	}
 	for pattern, want := range tests {
-		if got := heardIn(pattern, heard); got != want {
+		if got := matches(pattern, heard); got != want {
 			t.Errorf("%q: %v, want %v", pattern, got, want)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // Calls that the line places ring until the story says what becomes of them, or for as long as phones ring.
 
 // readAnswer takes the call that rings at a number: it is the caller's call from here on.
-func readAnswer(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
+func readAnswer(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
 	by := "human"
 	if t.skip("machine") {
 		by = "machine_start"
@@ -24,14 +24,14 @@ func readAnswer(_ *parser, t *tokens) (act, error) {
 		if err != nil {
 			return err
 		}
-		r.take(ctx, call, number)
+		r.setCurrent(ctx, call, number)
 		return call.Answer(ctx, by)
 	}, err
 }
 
 // readBusy turns the call away that rings at a number.
-func readBusy(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
+func readBusy(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
 	return func(ctx context.Context, r *run) error {
 		call, err := r.ringing(ctx, number)
 		if err != nil {
@@ -42,10 +42,10 @@ func readBusy(_ *parser, t *tokens) (act, error) {
 }
 
 // readNoAnswer lets it ring, or says of a call that time has gone by over its ringing.
-func readNoAnswer(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
+func readNoAnswer(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
 	return func(ctx context.Context, r *run) error {
-		call, err := r.placed(ctx, number)
+		call, err := r.outboundCall(ctx, number)
 		if err != nil || call.Over() {
 			return err
 		}
@@ -55,45 +55,45 @@ func readNoAnswer(_ *parser, t *tokens) (act, error) {
 
 // ringing is the one call of ours that rings at a number.
 func (r *run) ringing(ctx context.Context, number string) (*twilio.Call, error) {
-	call, err := r.placed(ctx, number)
+	call, err := r.outboundCall(ctx, number)
 	if err == nil && call.Over() {
 		err = fmt.Errorf("the phone of %s does not ring any more", number)
 	}
 	return call, err
 }
 
-// placed is the one call of ours to a number that no word has been said of, once everything due is done.
-func (r *run) placed(ctx context.Context, number string) (*twilio.Call, error) {
-	if err := r.w.Settle(ctx); err != nil {
+// outboundCall is the one call of ours to a number that no word has been said of, once everything due is done.
+func (r *run) outboundCall(ctx context.Context, number string) (*twilio.Call, error) {
+	if err := r.h.ProcessDue(ctx); err != nil {
 		return nil, err
 	}
-	list := slices.DeleteFunc(r.newPlaced(), func(c *twilio.Call) bool { return c.To != number })
+	list := slices.DeleteFunc(r.unhandledCalls(), func(c *twilio.Call) bool { return c.To != number })
 	switch len(list) {
 	case 0:
 		return nil, fmt.Errorf("the phone of %s does not ring", number)
 	case 1:
-		r.rung[list[0].SID] = true
+		r.handledCalls[list[0].SID] = true
 		return list[0], nil
 	}
 	return nil, fmt.Errorf("%d calls have been placed to %s", len(list), number)
 }
 
-// newPlaced are the calls of ours that no word has been said of yet.
-func (r *run) newPlaced() []*twilio.Call {
-	t := r.w.Twilio()
+// unhandledCalls are the calls of ours that no word has been said of yet.
+func (r *run) unhandledCalls() []*twilio.Call {
+	t := r.h.Twilio()
 	if t == nil {
 		return nil
 	}
-	return slices.DeleteFunc(t.Outbound(), func(c *twilio.Call) bool { return r.rung[c.SID] })
+	return slices.DeleteFunc(t.Outbound(), func(c *twilio.Call) bool { return r.handledCalls[c.SID] })
 }
 
 // noCalls: nobody's phone has rung.
 func noCalls(ctx context.Context, r *run) error {
-	if err := r.w.Settle(ctx); err != nil {
+	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
 	}
 	var list []string
-	for _, c := range r.newPlaced() {
+	for _, c := range r.unhandledCalls() {
 		list = append(list, "\n  to "+c.To)
 	}
 	if len(list) > 0 {
@@ -103,19 +103,19 @@ func noCalls(ctx context.Context, r *run) error {
 }
 
 // readAgreesToCalls records that a number has agreed to reminder calls (N10).
-func readAgreesToCalls(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
-	return func(ctx context.Context, r *run) error { return r.w.AgreesToCalls(ctx, number) }, err
+func readAgreesToCalls(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
+	return func(ctx context.Context, r *run) error { return r.h.ConsentToCalls(ctx, number) }, err
 }
 
 // readRefused has creates of texts to a number refused with one of the carrier's codes.
-func readRefused(_ *parser, t *tokens) (act, error) {
-	code, err := carrierCode(t)
+func readRefused(_ *parser, t *tokens) (action, error) {
+	code, err := takeCarrierCode(t)
 	if err != nil {
 		return nil, err
 	}
-	number, err := phone(t)
+	number, err := takePhone(t)
 	return func(_ context.Context, r *run) error {
-		return r.w.CarrierSays(number, twilio.Outcome{CreateError: code})
+		return r.h.SetTextOutcome(number, twilio.Outcome{CreateError: code})
 	}, err
 }

@@ -16,7 +16,7 @@ type Script struct {
 	Policy    string   // TOML of its policy lines
 	Files     []string // files that it imports, beside it
 	steps     []step
-	words     []string // every word used, for those who choose a world for it
+	words     []string // every word used, for those who choose a harness for it
 }
 
 // Uses says whether the story uses one of these words; "redis down" is a word with its first argument.
@@ -28,11 +28,11 @@ func (s Script) Uses(words ...string) bool {
 type step struct {
 	line int
 	text string
-	do   act
+	do   action
 }
 
-// act moves the world or checks it.
-type act func(ctx context.Context, r *run) error
+// action moves the harness or checks it.
+type action func(ctx context.Context, r *run) error
 
 // Parse reads a script. Everything that is wrong with it is reported at once.
 func Parse(name, text string) (Script, error) {
@@ -49,7 +49,7 @@ func Parse(name, text string) (Script, error) {
 			s.Languages = strings.Fields(tags)
 			continue
 		}
-		p := parser{script: &s, line: i + 1, called: &called}
+		p := parser{script: &s, line: i + 1, afterCall: &called}
 		if err := p.read(line); err != nil {
 			problems = append(problems, fmt.Errorf("%s:%d: %w", name, i+1, err))
 		}
@@ -62,9 +62,9 @@ func Parse(name, text string) (Script, error) {
 
 // parser reads one line into a script.
 type parser struct {
-	script *Script
-	line   int
-	called *bool // a call was placed on an earlier line: the policy stands
+	script    *Script
+	line      int
+	afterCall *bool // a call was placed on an earlier line: the policy stands
 }
 
 // read takes the words of one line; several may stand on it.
@@ -109,7 +109,7 @@ func (p *parser) read(line string) error {
 // policy takes a line of TOML. It is in force before the first call, or the story would change its
 // rules while it is told.
 func (p *parser) policy(line string) error {
-	if *p.called {
+	if *p.afterCall {
 		return errors.New("policy stands before the first call")
 	}
 	_, setting, _ := strings.Cut(line, "policy")
@@ -118,7 +118,7 @@ func (p *parser) policy(line string) error {
 }
 
 // word reads one word with what belongs to it.
-func (p *parser) word(t *tokens) (act, error) {
+func (p *parser) word(t *tokens) (action, error) {
 	name, err := t.word("a word")
 	if err != nil {
 		return nil, errors.New("a line begins with a word, not with a quotation")
@@ -132,7 +132,7 @@ func (p *parser) word(t *tokens) (act, error) {
 		p.script.words = append(p.script.words, name+" "+first)
 	}
 	if name == "call" {
-		*p.called = true
+		*p.afterCall = true
 	}
 	do, err := w.read(p, t)
 	if err != nil {

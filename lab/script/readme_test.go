@@ -31,7 +31,7 @@ func TestTheREADMEShowsARealCall(t *testing.T) {
 		t.Fatal("the README has no place for a transcript")
 	}
 	name := string(place[2]) + ".call"
-	text, err := os.ReadFile(calls + "/" + name)
+	text, err := os.ReadFile(callsDir + "/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestTheREADMEShowsARealCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := play(t, s, 2, "")
+	got := runScript(t, s, 2, "")
 	if got.Err != nil {
 		t.Fatalf("%v\n\n%s", got.Err, got.Transcript)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // readDueMoved moves the due instant of a month's bills in the middle of a story: snow (C5).
-func readDueMoved(_ *parser, t *tokens) (act, error) {
+func readDueMoved(_ *parser, t *tokens) (action, error) {
 	month, err := t.word("a bill month")
 	if err != nil {
 		return nil, err
@@ -27,33 +27,33 @@ func readDueMoved(_ *parser, t *tokens) (act, error) {
 	}
 	_, err = instant(s, time.UTC)
 	return func(ctx context.Context, r *run) error {
-		at, err := instant(s, r.w.Zone())
+		at, err := instant(s, r.h.Zone())
 		if err != nil {
 			return err
 		}
-		return r.w.MoveDue(ctx, r.script.Policy, month, at)
+		return r.h.MoveDue(ctx, r.script.Policy, month, at)
 	}, err
 }
 
 // readDelivered has texts to a number arrive again.
-func readDelivered(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
-	return func(_ context.Context, r *run) error { return r.w.TextOutcome(number, "delivered") }, err
+func readDelivered(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
+	return func(_ context.Context, r *run) error { return r.h.TextOutcome(number, "delivered") }, err
 }
 
 // readUndelivered has texts to a number fail with one of the carrier's codes, from here on.
-func readUndelivered(_ *parser, t *tokens) (act, error) {
-	code, err := carrierCode(t)
+func readUndelivered(_ *parser, t *tokens) (action, error) {
+	code, err := takeCarrierCode(t)
 	if err != nil {
 		return nil, err
 	}
-	number, err := phone(t)
+	number, err := takePhone(t)
 	return func(_ context.Context, r *run) error {
-		return r.w.CarrierSays(number, twilio.Outcome{Final: "undelivered", ErrorCode: code})
+		return r.h.SetTextOutcome(number, twilio.Outcome{Final: "undelivered", ErrorCode: code})
 	}, err
 }
 
-func carrierCode(t *tokens) (int, error) {
+func takeCarrierCode(t *tokens) (int, error) {
 	s, err := t.word("the carrier's code, such as 30006")
 	if err != nil {
 		return 0, err
@@ -66,7 +66,7 @@ func carrierCode(t *tokens) (int, error) {
 }
 
 // readAccounts makes many accounts alike: their numbers, and those of their members' phones, rise by one.
-func readAccounts(p *parser, t *tokens) (act, error) {
+func readAccounts(p *parser, t *tokens) (action, error) {
 	s, err := t.word("how many")
 	if err != nil {
 		return nil, err
@@ -75,15 +75,17 @@ func readAccounts(p *parser, t *tokens) (act, error) {
 	if err != nil || many < 1 || many > 1000 {
 		return nil, fmt.Errorf("%q is no number from 1 to 1000", s)
 	}
-	fields, err := accountFields(t)
+	fields, err := takeAccountFields(t)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Accounts(ctx, many, fields)) }, nil
+	return func(ctx context.Context, r *run) error {
+		return r.inScriptLanguage(ctx, r.h.ImportAccounts(ctx, many, fields))
+	}, nil
 }
 
 // readAllTexted: so many numbers have got exactly one text each with these words.
-func readAllTexted(_ *parser, t *tokens) (act, error) {
+func readAllTexted(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("how many")
 	if err != nil {
 		return nil, err
@@ -94,13 +96,13 @@ func readAllTexted(_ *parser, t *tokens) (act, error) {
 	}
 	pattern, err := t.quote()
 	return func(ctx context.Context, r *run) error {
-		if err := r.w.Settle(ctx); err != nil {
+		if err := r.h.ProcessDue(ctx); err != nil {
 			return err
 		}
 		got := map[string]int{}
-		for _, text := range r.newTexts() {
-			if heardIn(pattern, text.Body) {
-				r.texted[text.SID] = true
+		for _, text := range r.unexpectedTexts() {
+			if matches(pattern, text.Body) {
+				r.expectedTexts[text.SID] = true
 				got[text.To]++
 			}
 		}
@@ -112,32 +114,32 @@ func readAllTexted(_ *parser, t *tokens) (act, error) {
 		if len(got) != want {
 			return fmt.Errorf("%d numbers have got the text %q, not %d", len(got), pattern, want)
 		}
-		r.w.Pass("text sent")
+		r.h.Cover("text sent")
 		return nil
 	}, err
 }
 
-func readKillWorker(_ *parser, t *tokens) (act, error) {
-	how, err := t.oneOf(harness.AfterTheText, harness.BeforeTheText)
-	return func(_ context.Context, r *run) error { r.w.KillWorker(how); return nil }, err
+func readKillWorker(_ *parser, t *tokens) (action, error) {
+	how, err := t.oneOf(harness.KillAfterText, harness.KillBeforeText)
+	return func(_ context.Context, r *run) error { r.h.KillWorker(how); return nil }, err
 }
 
-func readPause(_ *parser, t *tokens) (act, error) {
+func readPause(_ *parser, t *tokens) (action, error) {
 	kind, err := t.word("a kind of text, or *")
-	return func(ctx context.Context, r *run) error { return r.w.PauseTexts(ctx, kind) }, err
+	return func(ctx context.Context, r *run) error { return r.h.PauseTexts(ctx, kind) }, err
 }
 
-func readResume(_ *parser, t *tokens) (act, error) {
+func readResume(_ *parser, t *tokens) (action, error) {
 	kind, err := t.word("a kind of text, or *")
-	return func(ctx context.Context, r *run) error { return r.w.ResumeTexts(ctx, kind) }, err
+	return func(ctx context.Context, r *run) error { return r.h.ResumeTexts(ctx, kind) }, err
 }
 
 // exported looks for words in what `duebell export suppressions` writes.
-func exported(want bool) func(*parser, *tokens) (act, error) {
-	return func(_ *parser, t *tokens) (act, error) {
+func exported(want bool) func(*parser, *tokens) (action, error) {
+	return func(_ *parser, t *tokens) (action, error) {
 		words, err := t.quote()
 		return func(ctx context.Context, r *run) error {
-			text, err := r.w.Suppressions(ctx)
+			text, err := r.h.ExportSuppressions(ctx)
 			if err == nil && strings.Contains(text, words) != want {
 				err = fmt.Errorf("is %q in the export? %v, in:\n%s", words, !want, text)
 			}
@@ -147,8 +149,8 @@ func exported(want bool) func(*parser, *tokens) (act, error) {
 }
 
 // readLimits sets what the sender and the lines can bear.
-func readLimits(_ *parser, t *tokens) (act, error) {
-	what, err := t.oneOf(harness.Limits()...)
+func readLimits(_ *parser, t *tokens) (action, error) {
+	what, err := t.oneOf(harness.SendLimitNames()...)
 	if err != nil {
 		return nil, err
 	}
@@ -160,5 +162,5 @@ func readLimits(_ *parser, t *tokens) (act, error) {
 	if err != nil || n < 0 {
 		return nil, fmt.Errorf("%q is no number", s)
 	}
-	return func(ctx context.Context, r *run) error { return r.w.Limit(ctx, what, n) }, nil
+	return func(ctx context.Context, r *run) error { return r.h.SetSendLimit(ctx, what, n) }, nil
 }

@@ -18,11 +18,11 @@ type Result struct {
 	Name       string
 	Err        error          // nil: everything was as told
 	Transcript string         // what was said, pressed and asked, so far
-	Passed     map[string]int // what was really passed, by the names of the coverage table
-	Talk       []Talk         // of every call
+	Coverage   map[string]int // what was really passed, by the names of the coverage table
+	TalkTimes  []TalkTime     // of every call
 }
 
-// Options are what a run needs besides the world.
+// Options are what a run needs besides the harness.
 type Options struct {
 	Out   io.Writer                         // gets the conversation as it goes; may be nil
 	Files func(name string) ([]byte, error) // the files beside the script
@@ -32,68 +32,68 @@ type Options struct {
 
 // run is a story being told.
 type run struct {
-	w       *harness.World
+	h       *harness.Harness
 	opts    Options
 	script  Script
 	calls   []*caller
 	current *caller
 	whens   []*when
-	leave   bool // the caller leaves on what was just heard
+	hangsUp bool // the caller leaves on what was just heard
 
 	listening bool // something is being said at this moment
 
-	armedErr     error
-	exhausts     string
-	tried        int               // cards that somebody came to try
-	alike        map[string]string // what was said, by the name that the story gives it
-	texted       map[string]bool
-	mayText      []harness.Text // Body is a pattern
-	charged      map[string]bool
-	rung         map[string]bool // calls of ours that a word was said of, by SID
-	logsExpected []string
-	secrets      []string
-	lines        []string
-	logged       int // log lines looked at
+	whenErr         error
+	payExhausted    string
+	cardsTried      int               // cards that somebody came to try
+	saidBefore      map[string]string // what was said, by the name that the story gives it
+	expectedTexts   map[string]bool
+	optionalTexts   []harness.Text // Body is a pattern
+	expectedCharges map[string]bool
+	handledCalls    map[string]bool // calls of ours that a word was said of, by SID
+	logsExpected    []string
+	secrets         []string
+	lines           []string
+	logged          int // log lines looked at
 }
 
-// Run plays a script against a world, from the beginning: the world is reset.
-func Run(ctx context.Context, w *harness.World, s Script, opts Options) Result {
-	r := &run{w: w, opts: opts, script: s, texted: map[string]bool{}, charged: map[string]bool{}, rung: map[string]bool{}, alike: map[string]string{}}
+// Run plays a script against a harness, from the beginning: the harness is reset.
+func Run(ctx context.Context, w *harness.Harness, s Script, opts Options) Result {
+	r := &run{h: w, opts: opts, script: s, expectedTexts: map[string]bool{}, expectedCharges: map[string]bool{}, handledCalls: map[string]bool{}, saidBefore: map[string]string{}}
 	err := r.play(ctx)
-	result := Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Passed: w.Passed()}
+	result := Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Coverage: w.Coverage()}
 	for _, c := range r.calls {
-		result.Talk = append(result.Talk, c.talk)
+		result.TalkTimes = append(result.TalkTimes, c.talkTime)
 	}
 	return result
 }
 
 func (r *run) play(ctx context.Context) error {
 	if !r.opts.Keep {
-		if err := r.w.Reset(ctx); err != nil {
+		if err := r.h.Reset(ctx); err != nil {
 			return err
 		}
-		r.w.Stand(harness.DefaultStart)
+		r.h.StopClock(harness.DefaultStart)
 	}
 	if r.script.Policy != "" {
-		if err := r.w.SetPolicy(ctx, r.script.Policy); err != nil {
+		if err := r.h.SetPolicy(ctx, r.script.Policy); err != nil {
 			return fmt.Errorf("%s: %w", r.script.Name, err)
 		}
 	}
 	for _, s := range r.script.steps {
 		err := s.do(ctx, r)
-		r.show()
-		if err = errors.Join(err, r.armedErr, r.beside()); err != nil {
+		r.appendTranscript()
+		if err = errors.Join(err, r.whenErr, r.violations()); err != nil {
 			return fmt.Errorf("%s:%d: %s\n%w", r.script.Name, s.line, s.text, err)
 		}
 	}
-	if err := r.end(ctx); err != nil {
+	if err := r.finish(ctx); err != nil {
 		return fmt.Errorf("%s: at the end: %w", r.script.Name, err)
 	}
 	return nil
 }
 
-// show adds what has newly happened in the calls to the transcript.
-func (r *run) show() {
+// appendTranscript adds what has newly happened in the calls to the transcript.
+func (r *run) appendTranscript() {
 	for _, c := range r.calls {
 		all := c.Transcript()
 		for _, line := range all[c.shown:] {
@@ -107,7 +107,7 @@ func (r *run) show() {
 		}
 		c.shown = len(all)
 	}
-	logs := r.w.Logs()
+	logs := r.h.Logs()
 	for _, l := range logs[min(r.logged, len(logs)):] {
 		if l.Level >= slog.LevelWarn { // for whoever reads why it failed
 			r.lines = append(r.lines, "log: "+l.Level.String()+" "+l.Text)
@@ -116,35 +116,35 @@ func (r *run) show() {
 	r.logged = len(logs)
 }
 
-// beside are the things that no story expects, as soon as they happen.
-func (r *run) beside() error {
+// violations are the things that no story expects, as soon as they happen.
+func (r *run) violations() error {
 	var errs []error
-	for _, c := range r.w.Complaints() {
+	for _, c := range r.h.Violations() {
 		errs = append(errs, errors.New(c))
 	}
 	return errors.Join(errs...)
 }
 
-// end mends the world, lets everything happen that is due, and looks for what nobody expected.
-func (r *run) end(ctx context.Context) error {
-	r.w.RedisUp()
-	r.w.DatabaseUp()
+// finish mends the harness, lets everything happen that is due, and looks for what nobody expected.
+func (r *run) finish(ctx context.Context) error {
+	r.h.RedisUp()
+	r.h.DatabaseUp()
 	for _, c := range r.calls {
 		if err := c.HangUp(ctx); err != nil {
 			return err
 		}
 	}
-	if err := r.w.Settle(ctx); err != nil {
+	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
 	}
-	r.show()
-	errs := []error{r.beside(), r.unheard(), r.errorLines()}
-	errs = append(errs, noTexts(ctx, r), noCalls(ctx, r), chargedNothing(ctx, r), r.w.Balanced(ctx))
-	errs = append(errs, r.w.PassTexts(ctx))
-	leaks, err := r.w.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
+	r.appendTranscript()
+	errs := []error{r.violations(), r.whensLeft(), r.checkLog()}
+	errs = append(errs, noTexts(ctx, r), noCalls(ctx, r), chargedNothing(ctx, r), r.h.Reconcile(ctx))
+	errs = append(errs, r.h.CoverTexts(ctx))
+	leaks, err := r.h.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
 	errs = append(errs, err)
 	if len(r.secrets) > 0 {
-		r.w.Pass("secret keyed")
+		r.h.Cover("secret keyed")
 	}
 	for _, place := range leaks {
 		errs = append(errs, fmt.Errorf("a secret of the caller's lies in %s", place))
@@ -152,23 +152,23 @@ func (r *run) end(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// unheard are words that waited for something that was never heard.
-func (r *run) unheard() error {
+// whensLeft are words that waited for something that was never heard.
+func (r *run) whensLeft() error {
 	if len(r.whens) > 0 {
 		return fmt.Errorf("%q was never heard when it was waited for", r.whens[0].heard)
 	}
 	return nil
 }
 
-// errorLines are lines logged at error level that the story did not expect, and those that it
+// checkLog are lines logged at error level that the story did not expect, and those that it
 // expected and that did not come.
-func (r *run) errorLines() error {
+func (r *run) checkLog() error {
 	var errs []error
 	came := map[string]bool{}
-	for _, l := range r.w.Logs() {
+	for _, l := range r.h.Logs() {
 		expected := false
 		for _, p := range r.logsExpected {
-			if heardIn(p, l.Text) {
+			if matches(p, l.Text) {
 				came[p], expected = true, true
 			}
 		}
@@ -192,5 +192,5 @@ func (r *run) importFile(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("import %s: %w", name, err)
 	}
-	return r.w.Import(ctx, feed.Text(name, string(text)))
+	return r.h.Import(ctx, feed.Text(name, string(text)))
 }

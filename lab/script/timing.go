@@ -12,7 +12,7 @@ import (
 func (s Script) Timing() app.Timing {
 	timing := harness.DefaultTiming
 	if s.Uses("kill-before-answering", "redis down") {
-		timing = harness.HastyTiming
+		timing = harness.ShortLeaseTiming
 	}
 	if s.Uses("kill-worker") {
 		timing.Text = 4 * time.Second // the lease of a text that a dead worker holds

@@ -14,8 +14,8 @@ var (
 	phoneForm   = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 )
 
-// cents reads 198.00.
-func cents(s string) (int64, error) {
+// parseCents reads 198.00.
+func parseCents(s string) (int64, error) {
 	if !moneyForm.MatchString(s) {
 		return 0, fmt.Errorf("%q is no amount of the form 198.00", s)
 	}
@@ -26,8 +26,8 @@ func cents(s string) (int64, error) {
 	return n, nil
 }
 
-// dollars writes what cents reads.
-func dollars(cents int64) string {
+// formatCents writes what cents reads.
+func formatCents(cents int64) string {
 	sign := ""
 	if cents < 0 {
 		sign, cents = "-", -cents
@@ -63,7 +63,7 @@ func instant(s string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no instant such as 2027-02-10T10:00", s)
 }
 
-func account(t *tokens) (string, error) {
+func takeAccount(t *tokens) (string, error) {
 	s, err := t.word("an account number")
 	if err == nil && !accountForm.MatchString(s) {
 		err = fmt.Errorf("%q is no account number", s)
@@ -71,7 +71,7 @@ func account(t *tokens) (string, error) {
 	return s, err
 }
 
-func phone(t *tokens) (string, error) {
+func takePhone(t *tokens) (string, error) {
 	s, err := t.word("a phone number")
 	if err == nil && !phoneForm.MatchString(s) {
 		err = fmt.Errorf("%q is no phone number such as +16175550101", s)
@@ -79,10 +79,10 @@ func phone(t *tokens) (string, error) {
 	return s, err
 }
 
-func amount(t *tokens) (int64, error) {
+func takeAmount(t *tokens) (int64, error) {
 	s, err := t.word("an amount")
 	if err != nil {
 		return 0, err
 	}
-	return cents(s)
+	return parseCents(s)
 }

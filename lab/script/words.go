@@ -13,7 +13,7 @@ import (
 // word is how one word of the language is read.
 type word struct {
 	usage string
-	read  func(p *parser, t *tokens) (act, error)
+	read  func(p *parser, t *tokens) (action, error)
 }
 
 // vocabulary is the whole language. It is filled in by init, because words hold words ("when").
@@ -21,13 +21,13 @@ var vocabulary map[string]word
 
 func init() {
 	vocabulary = map[string]word{
-		// the world before the story
+		// the harness before the story
 		"clock":    {"clock 2027-02-10T10:00", readClock},
-		"sample":   {"sample", simple(func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Sample(ctx)) })},
+		"sample":   {"sample", noArguments(func(ctx context.Context, r *run) error { return r.inScriptLanguage(ctx, r.h.ImportSamples(ctx)) })},
 		"account":  {"account 712345678 owes 198.00 phone +16175550101 born 1980-04-12 zip 02139", readAccount},
 		"accounts": {"accounts 30 712300000 owes 98.00 phone +16175560000 born 1980-04-12 zip 02139", readAccounts},
 		"limits":   {"limits segments-per-second 10, or: segments-per-day 100, or: lines 20", readLimits},
-		"plan":     {"plan", simple(func(ctx context.Context, r *run) error { return r.w.PlanReminders(ctx) })},
+		"plan":     {"plan", noArguments(func(ctx context.Context, r *run) error { return r.h.PlanReminders(ctx) })},
 		"import":   {"import stale, or: import file paid-on-the-web.csv", readImport},
 		"dial":     {"dial accepts|declines|answered|busy|no-answer|failed", readDial},
 
@@ -36,8 +36,8 @@ func init() {
 		"twilio":                {"twilio repeats-every-webhook|repeats-at-once|drops-next-reply|api-down|…|normal", readTwilio},
 		"redis":                 {"redis empty|down|up", readRedis},
 		"database":              {"database down|up|drops-next-commit-reply [serve|work]", readDatabase},
-		"restart":               {"restart", simple(func(ctx context.Context, r *run) error { return r.w.Restart(ctx) })},
-		"kill-before-answering": {"kill-before-answering", simple(func(_ context.Context, r *run) error { r.w.KillBeforeAnswering(); return nil })},
+		"restart":               {"restart", noArguments(func(ctx context.Context, r *run) error { return r.h.Restart(ctx) })},
+		"kill-before-answering": {"kill-before-answering", noArguments(func(_ context.Context, r *run) error { r.h.KillBeforeAnswering(); return nil })},
 		"kill-worker":           {"kill-worker after-the-text|before-the-text", readKillWorker},
 		"when":                  {`when "one moment" redis empty`, readWhen},
 		"wait":                  {"wait 3s", readAdvance},
@@ -49,12 +49,14 @@ func init() {
 		"caller": {"caller +16175550101", readCaller},
 		"press":  {"press 1", readPress},
 		"say":    {`say "I authorize" [confidence 0.4]`, readSay},
-		"silence": {"silence", simple(func(ctx context.Context, r *run) error {
-			return r.onCall(func(c *caller) error { r.listened(c, ""); return c.Silence(ctx) })
+		"silence": {"silence", noArguments(func(ctx context.Context, r *run) error {
+			return r.withCaller(func(c *caller) error { r.listened(c, ""); return c.Silence(ctx) })
 		})},
-		"star":      {"star", simple(func(ctx context.Context, r *run) error { return r.onCall(func(c *caller) error { return c.Star(ctx) }) })},
-		"hang-up":   {"hang-up", simple(hangUp)},
-		"over":      {"over", simple(over)},
+		"star": {"star", noArguments(func(ctx context.Context, r *run) error {
+			return r.withCaller(func(c *caller) error { return c.Star(ctx) })
+		})},
+		"hang-up":   {"hang-up", noArguments(hangUp)},
+		"over":      {"over", noArguments(over)},
 		"pay-card":  {"pay-card 4242424242424242 12/29 123 02139", readPayCard},
 		"try-card":  {"try-card 4000000000000002 12/29 123 02139", readTryCard},
 		"pay-bank":  {"pay-bank 110000000 000123456789", readPayBank},
@@ -75,10 +77,10 @@ func init() {
 		"texted":          {`texted +16175550101 "payment received …"`, readTexted},
 		"may-text":        {`may-text +16175550101 "one debit of $198.00"`, readMayText},
 		"all-texted":      {`all-texted 30 "your bill is due"`, readAllTexted},
-		"no-texts":        {"no-texts", simple(noTexts)},
-		"no-calls":        {"no-calls", simple(noCalls)},
+		"no-texts":        {"no-texts", noArguments(noTexts)},
+		"no-calls":        {"no-calls", noArguments(noCalls)},
 		"charged":         {"charged 712345678 198.00 card|bank [CCD]", readCharged},
-		"charged-nothing": {"charged-nothing", simple(chargedNothing)},
+		"charged-nothing": {"charged-nothing", noArguments(chargedNothing)},
 		"owes":            {"owes 712345678 0.00", readOwes},
 		"payment":         {"payment 712345678 unknown", readPayment},
 		"received":        {"received 712345678 2027-02-23T17:00:00", readReceived},
@@ -89,11 +91,11 @@ func init() {
 		"to-do":           {"to-do +16175550101 +15085550103", readToDo},
 		"speaks":          {"speaks 712345678 es", readSpeaks},
 		"alike":           {`alike "the refusal"`, readAlike},
-		"receipt":         {"receipt", simple(receipt)},
+		"receipt":         {"receipt", noArguments(receipt)},
 		"logs":            {`logs "a capture says that it charged"`, readLogs},
 
 		// people at a desk
-		"letters-posted":  {"letters-posted", simple(func(ctx context.Context, r *run) error { return r.w.PostLetters(ctx) })},
+		"letters-posted":  {"letters-posted", noArguments(func(ctx context.Context, r *run) error { return r.h.PostLetters(ctx) })},
 		"seen-to":         {"seen-to +16175550101", readSeenTo},
 		"dispute":         {"dispute 712345678", readDispute},
 		"resolve":         {"resolve 712345678 taken|not-charged", readResolve},
@@ -110,12 +112,12 @@ func init() {
 	}
 }
 
-// simple is a word without arguments.
-func simple(do act) func(*parser, *tokens) (act, error) {
-	return func(*parser, *tokens) (act, error) { return do, nil }
+// noArguments is a word without arguments.
+func noArguments(do action) func(*parser, *tokens) (action, error) {
+	return func(*parser, *tokens) (action, error) { return do, nil }
 }
 
-func readClock(p *parser, t *tokens) (act, error) {
+func readClock(p *parser, t *tokens) (action, error) {
 	s, err := t.word("an instant")
 	if err != nil {
 		return nil, err
@@ -123,26 +125,28 @@ func readClock(p *parser, t *tokens) (act, error) {
 	if _, err := instant(s, time.UTC); err != nil {
 		return nil, err
 	}
-	if *p.called {
+	if *p.afterCall {
 		return nil, errors.New("after the first call the clock is moved by wait, advance and until")
 	}
 	return func(_ context.Context, r *run) error {
-		at, err := instant(s, r.w.Zone())
+		at, err := instant(s, r.h.Zone())
 		if err == nil {
-			r.w.Stand(at)
+			r.h.StopClock(at)
 		}
 		return err
 	}, nil
 }
 
-func readAccount(_ *parser, t *tokens) (act, error) {
-	fields, err := accountFields(t)
-	return func(ctx context.Context, r *run) error { return r.members(ctx, r.w.Accounts(ctx, 1, fields)) }, err
+func readAccount(_ *parser, t *tokens) (action, error) {
+	fields, err := takeAccountFields(t)
+	return func(ctx context.Context, r *run) error {
+		return r.inScriptLanguage(ctx, r.h.ImportAccounts(ctx, 1, fields))
+	}, err
 }
 
-// accountFields is an account number and what is said of it.
-func accountFields(t *tokens) ([]string, error) {
-	number, err := account(t)
+// takeAccountFields is an account number and what is said of it.
+func takeAccountFields(t *tokens) ([]string, error) {
+	number, err := takeAccount(t)
 	if err != nil {
 		return nil, err
 	}
@@ -164,13 +168,13 @@ func accountFields(t *tokens) ([]string, error) {
 	return fields, nil
 }
 
-func readImport(p *parser, t *tokens) (act, error) {
+func readImport(p *parser, t *tokens) (action, error) {
 	what, err := t.oneOf("stale", "file")
 	if err != nil {
 		return nil, err
 	}
 	if what == "stale" {
-		return func(_ context.Context, r *run) error { r.w.ImportStale(); return nil }, nil
+		return func(_ context.Context, r *run) error { r.h.StopImports(); return nil }, nil
 	}
 	name, err := t.text("the file's name")
 	if err != nil {
@@ -180,7 +184,7 @@ func readImport(p *parser, t *tokens) (act, error) {
 	return func(ctx context.Context, r *run) error { return r.importFile(ctx, name) }, nil
 }
 
-func readProcessor(_ *parser, t *tokens) (act, error) {
+func readProcessor(_ *parser, t *tokens) (action, error) {
 	words, err := t.oneOf("up", "declines", "slow", "down", "charges-then-drops-the-reply", "drops-create-reply", "500s",
 		"charges-then-500s", "wants-verification", "too-many", "events")
 	if err != nil {
@@ -188,7 +192,7 @@ func readProcessor(_ *parser, t *tokens) (act, error) {
 	}
 	if words == "events" {
 		how, err := t.oneOf("normal", "twice", "reversed", "withheld")
-		return func(_ context.Context, r *run) error { return r.w.Events(how) }, err
+		return func(_ context.Context, r *run) error { return r.h.SetEventDelivery(how) }, err
 	}
 	if words == "slow" {
 		d, err := t.word("how slow, such as 20s")
@@ -206,10 +210,10 @@ func readProcessor(_ *parser, t *tokens) (act, error) {
 	if t.skip("once") {
 		words += " once"
 	}
-	return func(_ context.Context, r *run) error { return r.w.SetProcessor(words) }, nil
+	return func(_ context.Context, r *run) error { return r.h.SetProcessor(words) }, nil
 }
 
-func readTwilio(_ *parser, t *tokens) (act, error) {
+func readTwilio(_ *parser, t *tokens) (action, error) {
 	mode, err := t.oneOf("normal", "repeats-every-webhook", "repeats-at-once", "drops-next-reply", "api-down",
 		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice", "callbacks-lost",
 		"api-drops-every-tenth-reply", "drops-connector-reply", "pay-exhausts", "pay-hangs-up-silently")
@@ -218,50 +222,50 @@ func readTwilio(_ *parser, t *tokens) (act, error) {
 	}
 	if mode == "pay-exhausts" {
 		how, err := t.oneOf("action", "fallthrough")
-		return func(_ context.Context, r *run) error { r.exhausts = how; return nil }, err
+		return func(_ context.Context, r *run) error { r.payExhausted = how; return nil }, err
 	}
 	if mode == "pay-hangs-up-silently" {
-		return func(_ context.Context, r *run) error { return r.w.PayHangsUpSilently() }, nil
+		return func(_ context.Context, r *run) error { return r.h.PayHangsUpSilently() }, nil
 	}
-	return func(_ context.Context, r *run) error { return r.w.SetTwilio(mode) }, nil
+	return func(_ context.Context, r *run) error { return r.h.SetTwilio(mode) }, nil
 }
 
-func readRedis(_ *parser, t *tokens) (act, error) {
+func readRedis(_ *parser, t *tokens) (action, error) {
 	what, err := t.oneOf("empty", "down", "up")
 	return func(ctx context.Context, r *run) error {
 		switch what {
 		case "empty":
-			return r.w.RedisEmpty(ctx)
+			return r.h.RedisEmpty(ctx)
 		case "down":
-			r.w.RedisDown(ctx)
+			r.h.RedisDown(ctx)
 		default:
-			r.w.RedisUp()
+			r.h.RedisUp()
 		}
 		return nil
 	}, err
 }
 
-func readDatabase(_ *parser, t *tokens) (act, error) {
+func readDatabase(_ *parser, t *tokens) (action, error) {
 	what, err := t.oneOf("down", "up", "drops-next-commit-reply")
-	role := harness.OfServe
-	if err == nil && what == "drops-next-commit-reply" && !t.skip(harness.OfServe) && t.skip(harness.OfWork) {
-		role = harness.OfWork
+	role := harness.RoleServe
+	if err == nil && what == "drops-next-commit-reply" && !t.skip(harness.RoleServe) && t.skip(harness.RoleWork) {
+		role = harness.RoleWork
 	}
 	return func(ctx context.Context, r *run) error {
 		switch what {
 		case "down":
-			r.w.DatabaseDown(ctx)
+			r.h.DatabaseDown(ctx)
 		case "up":
-			r.w.DatabaseUp()
+			r.h.DatabaseUp()
 		default:
-			r.w.DropNextCommitReply(ctx, role)
+			r.h.DropNextCommitReply(ctx, role)
 		}
 		return nil
 	}, err
 }
 
 // readWhen arms a word for the moment at which a caller hears something, also in the middle of a hold.
-func readWhen(p *parser, t *tokens) (act, error) {
+func readWhen(p *parser, t *tokens) (action, error) {
 	heard, err := t.quote()
 	if err != nil {
 		return nil, err
@@ -273,55 +277,55 @@ func readWhen(p *parser, t *tokens) (act, error) {
 	}, err
 }
 
-func readAdvance(_ *parser, t *tokens) (act, error) {
+func readAdvance(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("how long")
 	if err != nil {
 		return nil, err
 	}
 	d, err := span(s)
-	return func(ctx context.Context, r *run) error { return r.w.Advance(ctx, d) }, err
+	return func(ctx context.Context, r *run) error { return r.h.Advance(ctx, d) }, err
 }
 
-func readUntil(_ *parser, t *tokens) (act, error) {
+func readUntil(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("an instant")
 	if err != nil {
 		return nil, err
 	}
 	_, err = instant(s, time.UTC)
 	return func(ctx context.Context, r *run) error {
-		at, err := instant(s, r.w.Zone())
+		at, err := instant(s, r.h.Zone())
 		if err != nil {
 			return err
 		}
-		return r.w.Until(ctx, at)
+		return r.h.Until(ctx, at)
 	}, err
 }
 
-func readDispute(_ *parser, t *tokens) (act, error) {
-	number, err := account(t)
-	return func(ctx context.Context, r *run) error { return r.w.Dispute(ctx, number) }, err
+func readDispute(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
+	return func(ctx context.Context, r *run) error { return r.h.Dispute(ctx, number) }, err
 }
 
-func readResolve(_ *parser, t *tokens) (act, error) {
-	number, err := account(t)
+func readResolve(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
 	if err != nil {
 		return nil, err
 	}
 	how, err := t.oneOf("taken", "not-charged")
-	return func(ctx context.Context, r *run) error { return r.w.Resolve(ctx, number, how) }, err
+	return func(ctx context.Context, r *run) error { return r.h.Resolve(ctx, number, how) }, err
 }
 
-func readTextOutcome(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
+func readTextOutcome(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
 	if err != nil {
 		return nil, err
 	}
 	outcome, err := t.oneOf("delivered", "undelivered", "failed", "refused")
-	return func(_ context.Context, r *run) error { return r.w.TextOutcome(number, outcome) }, err
+	return func(_ context.Context, r *run) error { return r.h.TextOutcome(number, outcome) }, err
 }
 
-// confidence reads what the recogniser is said to have given.
-func confidence(t *tokens) (*float64, error) {
+// takeConfidence reads what the recogniser is said to have given.
+func takeConfidence(t *tokens) (*float64, error) {
 	if !t.skip("confidence") {
 		return nil, nil
 	}

@@ -42,7 +42,7 @@ func (c *Call) keys(ctx context.Context, keys string, final bool) error {
 	case c.pay != nil:
 		return c.payKeys(ctx, keys, final)
 	case c.dial != nil && keys == "*" && c.dial.node.Attr("hangupOnStar", "false") == "true":
-		c.acted("presses *")
+		c.beginAct("presses *")
 		return c.dialOver(ctx)
 	}
 	return fmt.Errorf("%w: nothing waits for keys", ErrRefused)
@@ -70,10 +70,10 @@ func (c *Call) Silence(ctx context.Context) error {
 	defer done()
 	switch {
 	case c.gather != nil:
-		c.acted("is silent")
+		c.beginAct("is silent")
 		return c.endGather(ctx, c.gather.typed, "")
 	case c.pay != nil:
-		c.acted("is silent")
+		c.beginAct("is silent")
 		return c.payTimeout(ctx)
 	}
 	return nil // talking to a person, silence is nothing
@@ -93,7 +93,7 @@ func (c *Call) HangUp(ctx context.Context) error {
 	if _, ringing := c.State().(Ringing); ringing {
 		return c.unanswered(ctx, "no-answer")
 	}
-	c.acted("hangs up")
+	c.beginAct("hangs up")
 	c.callerLeaves(ctx)
 	return nil
 }
@@ -108,6 +108,6 @@ func (c *Call) AgentHangsUp(ctx context.Context) error {
 	if c.dial == nil {
 		return fmt.Errorf("%w: no agent is on the line", ErrRefused)
 	}
-	c.acted("hears the agent hang up")
+	c.beginAct("hears the agent hang up")
 	return c.dialOver(ctx)
 }

@@ -82,7 +82,7 @@ type Call struct {
 	status    string
 	answered  time.Time
 	sequence  int
-	hops      int // fetches since a verb other than Redirect was run
+	redirects int // fetches since a verb other than Redirect was run
 	documents int // fetched since the caller last did something
 	failures  int // fallbacks since the caller last did something
 
@@ -119,7 +119,7 @@ func (t *Twilio) Call(ctx context.Context, o CallOptions) (*Call, error) {
 		urls: callURLs{fallback: number.VoiceFallbackURL, status: number.StatusURL},
 	}
 	if t.cfg.OverridesRequired && !(hasOverrides(number.VoiceURL) && hasOverrides(number.VoiceFallbackURL)) {
-		return c, t.blame(Fault{FaultOverrides, c.SID, pathOf(number.VoiceURL), "the number's webhooks lack the connection overrides"})
+		return c, t.addFault(Fault{FaultOverrides, c.SID, pathOf(number.VoiceURL), "the number's webhooks lack the connection overrides"})
 	}
 	t.keep(c)
 	c.turn.Lock()
@@ -198,9 +198,9 @@ func (c *Call) line(format string, args ...any) {
 	c.lines = append(c.lines, fmt.Sprintf(format, args...))
 }
 
-// acted marks an act of the caller: what comes now is the answer to it.
-func (c *Call) acted(format string, args ...any) {
-	c.hops, c.documents, c.failures = 0, 0, 0
+// beginAct marks an act of the caller: what comes now is the answer to it.
+func (c *Call) beginAct(format string, args ...any) {
+	c.redirects, c.documents, c.failures = 0, 0, 0
 	c.line("caller: "+format, args...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,9 +229,9 @@ func (c *Call) HangUpWhen(leave func(Heard) bool) {
 	c.hangUp = leave
 }
 
-// blame records a fault without ending the call.
-func (c *Call) blame(kind FaultKind, format string, args ...any) Fault {
-	f := c.t.blame(Fault{kind, c.SID, pathOf(c.url), fmt.Sprintf(format, args...)})
+// addFault records a fault without ending the call.
+func (c *Call) addFault(kind FaultKind, format string, args ...any) Fault {
+	f := c.t.addFault(Fault{kind, c.SID, pathOf(c.url), fmt.Sprintf(format, args...)})
 	c.mu.Lock()
 	c.faults = append(c.faults, f)
 	c.mu.Unlock()
@@ -241,7 +241,7 @@ func (c *Call) blame(kind FaultKind, format string, args ...any) Fault {
 
 // fail records a fault and ends the call on it.
 func (c *Call) fail(ctx context.Context, kind FaultKind, format string, args ...any) error {
-	f := c.blame(kind, format, args...)
+	f := c.addFault(kind, format, args...)
 	c.finish(ctx, "fault", "failed")
 	return f
 }

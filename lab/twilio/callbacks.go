@@ -13,7 +13,7 @@ import (
 // refused says that the product turned a webhook away, which no overload or
 // crash explains.
 func refused(err error) bool {
-	var failure *lost
+	var failure *deliveryError
 	return errors.As(err, &failure) && failure.kind == "4xx"
 }
 
@@ -54,17 +54,17 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 	case ModeCallbacksShuffled:
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.play(ModeCallbacksShuffled)
+		t.countMode(ModeCallbacksShuffled)
 		t.held = append(t.held, w)
 		return
 	case ModeCallbacksLost:
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.play(ModeCallbacksLost)
+		t.countMode(ModeCallbacksLost)
 		return
 	case ModeCallbacksTwice:
 		t.mu.Lock()
-		t.play(ModeCallbacksTwice)
+		t.countMode(ModeCallbacksTwice)
 		t.mu.Unlock()
 		t.deliverCallback(ctx, w)
 	}
@@ -74,7 +74,7 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 func (t *Twilio) deliverCallback(ctx context.Context, w webhook) {
 	answer, err := t.deliver(ctx, w)
 	if refused(err) || err == nil && answer.status/100 != 2 {
-		_ = t.blame(Fault{FaultReply, w.callSID, w.path(), "a status callback was refused"})
+		_ = t.addFault(Fault{FaultReply, w.callSID, w.path(), "a status callback was refused"})
 	}
 }
 

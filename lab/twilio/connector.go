@@ -138,27 +138,27 @@ func (t *Twilio) askGeneric(ctx context.Context, p *paying) (tokenized, error) {
 			}
 			continue
 		}
-		if t.take(ModeDropsConnectorOnce) {
+		if t.takeOnce(ModeDropsConnectorOnce) {
 			continue
 		}
 		first, failure := readConnector(answer)
 		if repeats {
-			t.askAgain(ctx, p, body, first, failure)
+			t.repeatTokenize(ctx, p, body, first, failure)
 		}
 		return first, failure
 	}
 	return tokenized{}, &ConnectorError{Code: "timeout", Message: "the connector did not answer", PayErrorCode: 64012}
 }
 
-// askAgain repeats a request that was answered, and demands the first answer.
-func (t *Twilio) askAgain(ctx context.Context, p *paying, body []byte, first tokenized, failure error) {
+// repeatTokenize repeats a request that was answered, and demands the first answer.
+func (t *Twilio) repeatTokenize(ctx context.Context, p *paying, body []byte, first tokenized, failure error) {
 	answer, err := t.postConnector(ctx, p.connector, body)
 	if err != nil {
 		return // no answer proves nothing
 	}
 	again, secondFailure := readConnector(answer)
 	if again.token != first.token || (failure == nil) != (secondFailure == nil) {
-		_ = t.blame(Fault{FaultUnequalReplies, "", pathOf(p.connector.URL), "a repeated transaction_id got another answer"})
+		_ = t.addFault(Fault{FaultUnequalReplies, "", pathOf(p.connector.URL), "a repeated transaction_id got another answer"})
 	}
 }
 

@@ -181,8 +181,8 @@ func TestRepeatedTransactionsMustGetTheFirstAnswer(t *testing.T) {
 	must(t, tw.SetMode(ModeDropsConnectorOnce))
 	c = p.dial(tw)
 	must(t, c.PayBank(context.Background(), "110000000", "000123456789"))
-	if n := len(e.seen()); n != 2 || tw.Played()[ModeDropsConnectorOnce] != 1 {
-		t.Errorf("asked %d times, played %v", n, tw.Played())
+	if n := len(e.seen()); n != 2 || tw.ModeCounts()[ModeDropsConnectorOnce] != 1 {
+		t.Errorf("asked %d times, played %v", n, tw.ModeCounts())
 	}
 	wantFields(t, p.last("/paid"), map[string]string{"Result": "success"})
 }

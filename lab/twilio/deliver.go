@@ -47,15 +47,15 @@ func (r reply) same(other reply) bool {
 	return r.status == other.status && r.contentType == other.contentType && bytes.Equal(r.body, other.body)
 }
 
-// lost is a delivery that failed for good: Twilio's error code and the kind of
+// deliveryError is a delivery that failed for good: Twilio's error code and the kind of
 // failure in the overrides' words.
-type lost struct {
+type deliveryError struct {
 	code   int
 	kind   string // ct, rt, 4xx, 5xx
 	status int
 }
 
-func (l *lost) Error() string {
+func (l *deliveryError) Error() string {
 	return fmt.Sprintf("delivery failed (%s, error %d)", l.kind, l.code)
 }
 
@@ -92,13 +92,13 @@ func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 	_, fragment, _ := strings.Cut(w.url, "#")
 	rules, err := parseOverrides(fragment)
 	if err != nil {
-		_ = t.blame(Fault{FaultOverrides, w.callSID, w.path(), err.Error()})
+		_ = t.addFault(Fault{FaultOverrides, w.callSID, w.path(), err.Error()})
 		rules = defaultOverrides()
 	}
 	ctx, cancel := context.WithTimeout(ctx, rules.total)
 	defer cancel()
 	w.token = t.newSID("")
-	var failure *lost
+	var failure *deliveryError
 	for try := 0; try <= rules.retries; try++ {
 		answer, err := t.attempt(ctx, w, rules)
 		if err == nil {
@@ -107,7 +107,7 @@ func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 		if !errors.As(err, &failure) {
 			return reply{}, err
 		}
-		if !rules.again(failure.kind) || ctx.Err() != nil {
+		if !rules.retriesOn(failure.kind) || ctx.Err() != nil {
 			break
 		}
 	}
@@ -126,9 +126,9 @@ func (t *Twilio) attempt(ctx context.Context, w webhook, rules overrides) (reply
 	default:
 		answer, err = t.send(ctx, w, rules)
 	}
-	if err == nil && w.twiml && t.take(ModeDropsNextReply) {
+	if err == nil && w.twiml && t.takeOnce(ModeDropsNextReply) {
 		// The product has worked; its answer is lost on the way.
-		return reply{}, &lost{code: 11200, kind: "rt"}
+		return reply{}, &deliveryError{code: 11200, kind: "rt"}
 	}
 	return answer, err
 }
@@ -140,7 +140,7 @@ func (t *Twilio) oneAfterAnother(ctx context.Context, w webhook, rules overrides
 		return first, err
 	}
 	t.mu.Lock()
-	more := 1 + t.modes.played[ModeRepeats]%2
+	more := 1 + t.modes.counts[ModeRepeats]%2
 	t.mu.Unlock()
 	for range more {
 		again, err := t.send(ctx, w, rules)
@@ -180,13 +180,13 @@ func (t *Twilio) atOnce(ctx context.Context, w webhook, rules overrides) (reply,
 // compare blames an answer that is not byte for byte the first one. A repeat
 // that got no answer at all (a killed process) proves nothing.
 func (t *Twilio) compare(w webhook, first, again reply, err error) {
-	var failure *lost
+	var failure *deliveryError
 	if errors.As(err, &failure) && failure.status == 0 {
 		return
 	}
 	if err != nil || !first.same(again) {
 		detail := fmt.Sprintf("a repeated request got another answer (status %d and %d, %d and %d bytes)", first.status, again.status, len(first.body), len(again.body))
-		_ = t.blame(Fault{FaultUnequalReplies, w.callSID, w.path(), detail})
+		_ = t.addFault(Fault{FaultUnequalReplies, w.callSID, w.path(), detail})
 	}
 }
 
@@ -197,7 +197,7 @@ func (t *Twilio) send(ctx context.Context, w webhook, rules overrides) (reply, e
 	var err error
 	for _, base := range bases {
 		answer, err = t.sendTo(ctx, w, rules, base)
-		var failure *lost
+		var failure *deliveryError
 		if !errors.As(err, &failure) || failure.kind != "ct" {
 			break
 		}
@@ -236,13 +236,13 @@ func (t *Twilio) sendTo(ctx context.Context, w webhook, rules overrides, base st
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
 	if err != nil {
-		return reply{}, &lost{code: 11200, kind: "rt"}
+		return reply{}, &deliveryError{code: 11200, kind: "rt"}
 	}
 	switch res.StatusCode / 100 {
 	case 5:
-		return reply{}, &lost{code: 11200, kind: "5xx", status: res.StatusCode}
+		return reply{}, &deliveryError{code: 11200, kind: "5xx", status: res.StatusCode}
 	case 4:
-		return reply{}, &lost{code: 11200, kind: "4xx", status: res.StatusCode}
+		return reply{}, &deliveryError{code: 11200, kind: "4xx", status: res.StatusCode}
 	}
 	return reply{status: res.StatusCode, contentType: res.Header.Get("Content-Type"), body: body}, nil
 }
@@ -252,9 +252,9 @@ func (t *Twilio) sendTo(ctx context.Context, w webhook, rules overrides, base st
 func classify(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return &lost{code: 11205, kind: "ct"}
+		return &deliveryError{code: 11205, kind: "ct"}
 	}
-	return &lost{code: 11200, kind: "rt"}
+	return &deliveryError{code: 11200, kind: "rt"}
 }
 
 // request builds and signs one HTTP request. What is signed is the URL as the

@@ -152,7 +152,7 @@ func TestRepeats(t *testing.T) {
 			if len(faults) == 0 || faults[0].Kind != FaultUnequalReplies || faults[0].Path != "/next" {
 				t.Errorf("faults %v", faults)
 			}
-			if tw.Played()[mode] == 0 {
+			if tw.ModeCounts()[mode] == 0 {
 				t.Error("the mode is not counted")
 			}
 			must(t, tw.SetMode(ModeNormal))
@@ -178,8 +178,8 @@ func TestDropsNextReply(t *testing.T) {
 	if len(hits) != 2 || hits[1].form.Get("Digits") != "1" {
 		t.Errorf("%d requests", len(hits))
 	}
-	if tw.Played()[ModeDropsNextReply] != 1 {
-		t.Errorf("played %v", tw.Played())
+	if tw.ModeCounts()[ModeDropsNextReply] != 1 {
+		t.Errorf("played %v", tw.ModeCounts())
 	}
 }
 
@@ -243,10 +243,10 @@ func TestCallbacksOutOfOrder(t *testing.T) {
 		"StatusCallbackEvent": {"initiated", "ringing", "answered", "completed"},
 	})
 	ctx := context.Background()
-	must(t, tw.Settle(ctx))
+	must(t, tw.RunPending(ctx))
 	c, _ := tw.Lookup(sid)
 	must(t, c.Answer(ctx, "human"))
-	must(t, tw.Settle(ctx))
+	must(t, tw.RunPending(ctx))
 	var order []string
 	for _, h := range p.got("/out/status") {
 		order = append(order, h.form.Get("SequenceNumber")+h.form.Get("CallStatus"))

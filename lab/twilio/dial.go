@@ -140,7 +140,7 @@ func (c *Call) whisper(ctx context.Context, target *Node, keys []string) error {
 		if i < len(keys) && keys[i] != "" {
 			err = c.gatherKeys(ctx, keys[i], true)
 		} else {
-			c.acted("is silent")
+			c.beginAct("is silent")
 			err = c.endGather(ctx, "", "")
 		}
 		if err != nil {

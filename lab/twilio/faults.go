@@ -42,8 +42,8 @@ func (t *Twilio) Faults() []Fault {
 	return slices.Clone(t.faults)
 }
 
-// blame records a fault.
-func (t *Twilio) blame(f Fault) Fault {
+// addFault records a fault.
+func (t *Twilio) addFault(f Fault) Fault {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.faults = append(t.faults, f)
@@ -74,7 +74,7 @@ type modes struct {
 	webhook, api, callbacks Mode
 	once                    map[Mode]int
 	creates                 int // since the mode came into force
-	played                  map[Mode]int
+	counts                  map[Mode]int
 }
 
 // SetMode puts a mode in force until another of its kind or normal replaces it.
@@ -119,29 +119,29 @@ func (t *Twilio) arm(mode Mode) {
 	t.modes.once[mode]++
 }
 
-// Played counts how often each mode has really acted, for coverage tables.
-func (t *Twilio) Played() map[Mode]int {
+// ModeCounts counts how often each mode has really acted, for coverage tables.
+func (t *Twilio) ModeCounts() map[Mode]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return maps.Clone(t.modes.played)
+	return maps.Clone(t.modes.counts)
 }
 
-func (t *Twilio) play(mode Mode) {
-	if t.modes.played == nil {
-		t.modes.played = map[Mode]int{}
+func (t *Twilio) countMode(mode Mode) {
+	if t.modes.counts == nil {
+		t.modes.counts = map[Mode]int{}
 	}
-	t.modes.played[mode]++
+	t.modes.counts[mode]++
 }
 
-// take uses up one armed occasion of a mode.
-func (t *Twilio) take(mode Mode) bool {
+// takeOnce uses up one armed occasion of a mode.
+func (t *Twilio) takeOnce(mode Mode) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.modes.once[mode] == 0 {
 		return false
 	}
 	t.modes.once[mode]--
-	t.play(mode)
+	t.countMode(mode)
 	return true
 }
 
@@ -149,7 +149,7 @@ func (t *Twilio) take(mode Mode) bool {
 // lost matters for creates alone.
 func (t *Twilio) apiMode(create bool) Mode {
 	for _, mode := range []Mode{ModeAPIDown, ModeAPIDropsReply, ModeAPIRateLimits} {
-		if (create || mode != ModeAPIDropsReply) && t.take(mode) {
+		if (create || mode != ModeAPIDropsReply) && t.takeOnce(mode) {
 			return mode
 		}
 	}
@@ -165,10 +165,10 @@ func (t *Twilio) apiMode(create bool) Mode {
 		if !create || t.modes.creates%10 != 0 {
 			return ""
 		}
-		t.play(ModeAPIDropsTenth)
+		t.countMode(ModeAPIDropsTenth)
 		return ModeAPIDropsReply
 	}
-	t.play(t.modes.api)
+	t.countMode(t.modes.api)
 	return t.modes.api
 }
 
@@ -177,7 +177,7 @@ func (t *Twilio) webhookMode() Mode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.modes.webhook != "" {
-		t.play(t.modes.webhook)
+		t.countMode(t.modes.webhook)
 	}
 	return t.modes.webhook
 }

@@ -13,7 +13,7 @@ import (
 
 // What stops a call that would run for ever.
 const (
-	maxHops      = 10  // Twilio's error 11215
+	maxRedirects = 10  // Twilio's error 11215
 	maxDocuments = 200 // between two acts of the caller
 	maxFailures  = 5   // fallbacks between two acts of the caller
 )
@@ -22,10 +22,10 @@ const (
 // A product that cannot answer is asked at its fallback URL; a wrong answer is
 // a Fault and ends the call.
 func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Values) error {
-	c.hops++
+	c.redirects++
 	c.documents++
-	if c.hops > maxHops {
-		return c.fail(ctx, FaultLoop, "more than %d redirects in a row (error 11215)", maxHops)
+	if c.redirects > maxRedirects {
+		return c.fail(ctx, FaultLoop, "more than %d redirects in a row (error 11215)", maxRedirects)
 	}
 	if c.documents > maxDocuments {
 		return c.fail(ctx, FaultLoop, "more than %d documents without asking the caller anything", maxDocuments)
@@ -39,7 +39,7 @@ func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Value
 	if err == nil {
 		return c.load(ctx, target, method, answer)
 	}
-	var failure *lost
+	var failure *deliveryError
 	if !errors.As(err, &failure) || ctx.Err() != nil {
 		return fmt.Errorf("call: %w", err)
 	}
@@ -91,7 +91,7 @@ func (c *Call) apologize(ctx context.Context, failed string) error {
 		return nil
 	}
 	c.hear(Heard{Text: "We are sorry, an application error has occurred. Goodbye.", During: duringPlain})
-	f := c.blame(FaultApplicationError, "neither the webhook nor the fallback answered")
+	f := c.addFault(FaultApplicationError, "neither the webhook nor the fallback answered")
 	c.finish(ctx, "application error", "completed")
 	return f
 }
@@ -112,7 +112,7 @@ func (c *Call) load(ctx context.Context, target, method string, answer reply) er
 	return c.loadDocument(ctx, answer.body, where)
 }
 
-func (c *Call) loadDocument(ctx context.Context, doc []byte, where stage) error {
+func (c *Call) loadDocument(ctx context.Context, doc []byte, where documentContext) error {
 	root, problems := readVoice(doc, c.t.cfg.OverridesRequired, where)
 	if len(problems) > 0 {
 		return c.fail(ctx, FaultTwiML, "%s", describe(problems))

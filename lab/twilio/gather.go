@@ -82,7 +82,7 @@ func (c *Call) gatherKeys(ctx context.Context, keys string, final bool) error {
 		c.setState(g.ask())
 		return nil
 	}
-	c.acted("presses %s", keys)
+	c.beginAct("presses %s", keys)
 	return c.endGather(ctx, typed, finishedOn)
 }
 
@@ -115,7 +115,7 @@ func (c *Call) gatherSpeech(ctx context.Context, text string, confidence *float6
 	if g.typed != "" {
 		return fmt.Errorf("%w: keys came first", ErrRefused)
 	}
-	c.acted("says %q", text)
+	c.beginAct("says %q", text)
 	c.gather = nil
 	form := url.Values{"SpeechResult": {text}, "Language": {g.node.Attr("language", "en-US")}}
 	if confidence != nil { // Twilio may leave it out

@@ -12,13 +12,13 @@ import (
 // reads of 6.5 s fit into Twilio's ceiling of 15 s.
 const Overrides = "ct=2000&rt=6500&rc=1&rp=ct,rt,5xx"
 
-// stage is where a document is going to run.
-type stage int
+// documentContext is where a document is going to run.
+type documentContext int
 
 const (
-	onCall    stage = iota
-	onWhisper       // on the called leg of a Dial, before it is bridged
-	inline          // given as Twiml in a REST request
+	onCall    documentContext = iota
+	onWhisper                 // on the called leg of a Dial, before it is bridged
+	inline                    // given as Twiml in a REST request
 )
 
 // Verbs after which nothing in the document is reached.
@@ -35,7 +35,7 @@ func CheckVoice(doc []byte, overrides bool) []Problem {
 	return problems
 }
 
-func readVoice(doc []byte, overrides bool, where stage) (*Node, []Problem) {
+func readVoice(doc []byte, overrides bool, where documentContext) (*Node, []Problem) {
 	g := grammars().Voice
 	root, problems := parse(doc, g)
 	if root != nil {
@@ -52,7 +52,7 @@ func readVoice(doc []byte, overrides bool, where stage) (*Node, []Problem) {
 type linter struct {
 	grammar   grammar
 	overrides bool
-	where     stage
+	where     documentContext
 	problems  []Problem
 }
 

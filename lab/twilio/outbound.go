@@ -20,11 +20,11 @@ type redirection struct {
 
 // outboundCall is what a REST create asked for.
 type outboundCall struct {
-	url, method string
-	twiml       string
-	detectsMan  bool // MachineDetection, so the document waits for who answered
+	url, method      string
+	twiml            string
+	machineDetection bool // MachineDetection, so the document waits for who answered
 
-	patience time.Duration // how long it rings
+	ringTime time.Duration // how long it rings
 	rings    time.Time     // since when; guarded by Twilio.mu
 }
 
@@ -44,10 +44,10 @@ func (c *Call) Answer(ctx context.Context, answeredBy string) error {
 		return err
 	}
 	defer done()
-	if err := c.mustRing(); err != nil {
+	if err := c.checkRinging(); err != nil {
 		return err
 	}
-	c.acted("answers")
+	c.beginAct("answers")
 	c.status, c.answered = "in-progress", c.t.cfg.Now()
 	c.statusCallback(ctx, "answered")
 	if c.placed.twiml != "" {
@@ -58,7 +58,7 @@ func (c *Call) Answer(ctx context.Context, answeredBy string) error {
 		return c.run(ctx)
 	}
 	extra := url.Values{}
-	if c.placed.detectsMan {
+	if c.placed.machineDetection {
 		extra.Set("AnsweredBy", answeredBy)
 	}
 	if err := c.fetch(ctx, c.placed.url, c.placed.method, extra); err != nil {
@@ -75,7 +75,7 @@ func (c *Call) NotAnswered(ctx context.Context, status string) error {
 		return err
 	}
 	defer done()
-	if err := c.mustRing(); err != nil {
+	if err := c.checkRinging(); err != nil {
 		return err
 	}
 	return c.unanswered(ctx, status)
@@ -86,7 +86,7 @@ func (c *Call) unanswered(ctx context.Context, status string) error {
 	return nil
 }
 
-func (c *Call) mustRing() error {
+func (c *Call) checkRinging() error {
 	if _, ringing := c.State().(Ringing); !ringing {
 		return fmt.Errorf("%w: the phone does not ring", ErrRefused)
 	}
@@ -168,18 +168,18 @@ func (t *Twilio) place(ctx context.Context, c *Call) {
 	c.statusCallback(ctx, "ringing")
 }
 
-// giveUpRinging ends the calls that have rung for as long as was asked for.
-func (t *Twilio) giveUpRinging(ctx context.Context) bool {
+// endUnanswered ends the calls that have rung for as long as was asked for.
+func (t *Twilio) endUnanswered(ctx context.Context) bool {
 	now := t.cfg.Now()
 	t.mu.Lock()
-	calls := slices.DeleteFunc(slices.Clone(t.outbound), func(c *Call) bool { return now.Sub(c.placed.rings) < c.placed.patience })
+	calls := slices.DeleteFunc(slices.Clone(t.outbound), func(c *Call) bool { return now.Sub(c.placed.rings) < c.placed.ringTime })
 	t.mu.Unlock()
 	moved := false
 	for _, c := range calls {
 		if !c.turn.TryLock() { // somebody answers it this very moment
 			continue
 		}
-		if c.mustRing() == nil {
+		if c.checkRinging() == nil {
 			_ = c.unanswered(ctx, "no-answer") // nobody listens who could be told of a fault
 			moved = true
 		}
@@ -188,14 +188,14 @@ func (t *Twilio) giveUpRinging(ctx context.Context) bool {
 	return moved
 }
 
-// ringFor is how long a phone rings where the create does not say.
-const ringFor = 60 * time.Second
+// defaultRingTime is how long a phone rings where the create does not say.
+const defaultRingTime = 60 * time.Second
 
-func patience(form url.Values) time.Duration {
+func ringTime(form url.Values) time.Duration {
 	if seconds, err := strconv.Atoi(form.Get("Timeout")); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
-	return ringFor
+	return defaultRingTime
 }
 
 // newOutbound makes the leg of a REST create.
@@ -207,7 +207,7 @@ func (t *Twilio) newOutbound(form url.Values) *Call {
 	return &Call{
 		SID: t.newSID("CA"), From: form.Get("From"), To: form.Get("To"), Direction: outboundAPI,
 		t: t, status: "queued", state: Ringing{}, answered: t.cfg.Now(), url: form.Get("Url"),
-		placed: outboundCall{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), detectsMan: form.Has("MachineDetection"), patience: patience(form)},
+		placed: outboundCall{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), machineDetection: form.Has("MachineDetection"), ringTime: ringTime(form)},
 		urls: callURLs{
 			fallback: form.Get("FallbackUrl"), status: form.Get("StatusCallback"), statusEvents: form["StatusCallbackEvent"],
 		},

@@ -33,7 +33,7 @@ func TestOutboundCalls(t *testing.T) {
 	if *placed.Status != "queued" || *placed.Direction != "outbound-api" {
 		t.Errorf("created %s %s", *placed.Status, *placed.Direction)
 	}
-	must(t, tw.Settle(ctx))
+	must(t, tw.RunPending(ctx))
 	calls := tw.Outbound()
 	if len(calls) != 1 {
 		t.Fatalf("%d calls", len(calls))
@@ -70,7 +70,7 @@ func TestOutboundNotAnswered(t *testing.T) {
 	base := newServer(t, tw.Handler())
 	for _, want := range []string{"busy", "no-answer", "failed"} {
 		sid := createCall(t, base, url.Values{"To": {theirPhone}, "From": {ourNumber}, "Url": {p.public + "/out#" + Overrides}, "StatusCallback": {p.public + "/out/status"}})
-		must(t, tw.Settle(ctx))
+		must(t, tw.RunPending(ctx))
 		c, _ := tw.Lookup(sid)
 		must(t, c.NotAnswered(ctx, want))
 		wantFields(t, p.last("/out/status"), map[string]string{"CallStatus": want, "CallSid": sid})
@@ -108,7 +108,7 @@ func TestCallRefusals(t *testing.T) {
 			test.change(params)
 			_, err := api.CreateCall(params)
 			wantAPIError(t, err, 400, test.code)
-			must(t, tw.Settle(context.Background()))
+			must(t, tw.RunPending(context.Background()))
 			if len(tw.Outbound()) > 0 {
 				t.Error("a refused call is placed")
 			}
@@ -126,11 +126,11 @@ func TestCallsAreUpdatedByREST(t *testing.T) {
 	c := p.dial(tw)
 	_, err := api.UpdateCall(c.SID, (&openapi.UpdateCallParams{}).SetUrl(p.public+"/moved#"+Overrides))
 	must(t, err)
-	must(t, tw.Settle(ctx))
+	must(t, tw.RunPending(ctx))
 	wantHeard(t, c, "Choose. | Moved.")
 	_, err = api.UpdateCall(c.SID, (&openapi.UpdateCallParams{}).SetStatus("completed"))
 	must(t, err)
-	must(t, tw.Settle(ctx))
+	must(t, tw.RunPending(ctx))
 	wantEnded(t, c, "ended by REST")
 	if _, err = api.UpdateCall(c.SID, (&openapi.UpdateCallParams{}).SetStatus("completed")); err == nil {
 		t.Error("an ended call is updated")
@@ -142,7 +142,7 @@ func TestInlineTwiml(t *testing.T) {
 	p := newProduct(t)
 	tw := p.line(nil)
 	sid := createCall(t, newServer(t, tw.Handler()), url.Values{"To": {theirPhone}, "From": {ourNumber}, "Twiml": {"<Response><Say>Hello.</Say></Response>"}})
-	must(t, tw.Settle(ctx))
+	must(t, tw.RunPending(ctx))
 	c, _ := tw.Lookup(sid)
 	must(t, c.Answer(ctx, ""))
 	wantHeard(t, c, "Hello.")

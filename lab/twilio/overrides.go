@@ -76,7 +76,7 @@ func millis(value string, most int) (time.Duration, error) {
 	return time.Duration(n) * time.Millisecond, nil
 }
 
-// again says whether a failure of this kind is tried again.
-func (o overrides) again(kind string) bool {
+// retriesOn says whether a failure of this kind is tried again.
+func (o overrides) retriesOn(kind string) bool {
 	return slices.Contains(o.on, kind) || slices.Contains(o.on, "all")
 }

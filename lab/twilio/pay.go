@@ -59,14 +59,14 @@ func (c *Call) startPay(ctx context.Context, n *Node) (asks bool, err error) {
 	p := c.newPaying(n)
 	c.pay = p
 	if code, what := p.refusedBy(c.t.cfg.Connectors); code != 0 {
-		_ = c.blame(FaultPaySetup, "%s (error %d)", what, code)
+		_ = c.addFault(FaultPaySetup, "%s (error %d)", what, code)
 		form := p.result("payment-connector-error")
 		form.Set("PayErrorCode", strconv.Itoa(code))
 		form.Set("PaymentError", what)
 		return false, c.postPay(ctx, form)
 	}
 	if missing := p.missingPrompts(); len(missing) > 0 {
-		_ = c.blame(FaultMissingPrompt, "Pay has no Prompt for %s", strings.Join(missing, ", "))
+		_ = c.addFault(FaultMissingPrompt, "Pay has no Prompt for %s", strings.Join(missing, ", "))
 	}
 	return c.askField(ctx)
 }
@@ -167,7 +167,7 @@ func (c *Call) payKeys(ctx context.Context, keys string, final bool) error {
 		if i < len(keys)-1 {
 			return fmt.Errorf("%w: Pay ends at the star", ErrRefused)
 		}
-		c.acted("presses star")
+		c.beginAct("presses star")
 		return c.endPay(ctx, p.result("caller-interrupted-with-star"))
 	}
 	typed, complete, err := p.take(keys)
@@ -179,7 +179,7 @@ func (c *Call) payKeys(ctx context.Context, keys string, final bool) error {
 		c.setState(p.ask())
 		return nil
 	}
-	c.acted("keys the %s", p.step())
+	c.beginAct("keys the %s", p.step())
 	return c.goOn(ctx, func() (bool, error) { return c.fieldDone(ctx, typed, complete) })
 }
 

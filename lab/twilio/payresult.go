@@ -127,7 +127,7 @@ func (c *Call) endPayWith(ctx context.Context, result string, fill func(*paying,
 	if p == nil {
 		return fmt.Errorf("%w: no Pay asks for anything", ErrRefused)
 	}
-	c.acted("goes through Pay to %s", result)
+	c.beginAct("goes through Pay to %s", result)
 	if result == "none" {
 		c.pay = nil
 		return c.run(ctx)
@@ -188,7 +188,7 @@ func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 			return err
 		}
 		if first {
-			c.acted("keys the %s and what follows", p.step())
+			c.beginAct("keys the %s and what follows", p.step())
 		}
 		if err := c.goOn(ctx, func() (bool, error) { return c.fieldDone(ctx, typed, complete) }); err != nil {
 			return err

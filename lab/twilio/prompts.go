@@ -38,8 +38,8 @@ func (p *paying) prompts(step string) []*Node {
 	return found
 }
 
-// moment is what a prompt is chosen by.
-type moment struct {
+// promptState is what a prompt is chosen by.
+type promptState struct {
 	step     string
 	attempt  int
 	err      string
@@ -51,26 +51,26 @@ type moment struct {
 // nothing of the error at hand.
 func (p *paying) pick(step string) (prompt *Node, exact bool) {
 	if step == stepProcessing {
-		return p.choose(moment{step: step, attempt: 1, cardType: p.cardType})
+		return p.choose(promptState{step: step, attempt: 1, cardType: p.cardType})
 	}
-	return p.choose(moment{step, p.attempt, p.err, p.cardType, p.matching})
+	return p.choose(promptState{step, p.attempt, p.err, p.cardType, p.matching})
 }
 
 // choose takes the prompt whose attributes name the moment most closely, the
 // first of equals.
-func (p *paying) choose(m moment) (best *Node, exact bool) {
+func (p *paying) choose(m promptState) (best *Node, exact bool) {
 	bestScore := -1
 	for _, n := range p.prompts(m.step) {
-		if score := fit(n, m); score > bestScore {
+		if score := promptScore(n, m); score > bestScore {
 			best, bestScore = n, score
 		}
 	}
 	return best, best != nil && (m.err == "" || best.Has("errorType"))
 }
 
-// fit gives how many of a prompt's conditions the moment meets, weighted, or -1
+// promptScore gives how many of a prompt's conditions the moment meets, weighted, or -1
 // when it breaks one.
-func fit(n *Node, m moment) int {
+func promptScore(n *Node, m promptState) int {
 	score := 0
 	if n.Has("errorType") {
 		if m.err == "" || !has(n, "errorType", m.err) {
@@ -103,7 +103,7 @@ func has(n *Node, attr, word string) bool {
 // that Twilio would fill with its own words.
 func (p *paying) missingPrompts() []string {
 	var missing []string
-	note := func(m moment, name string) {
+	note := func(m promptState, name string) {
 		if _, exact := p.choose(m); !exact && !slices.Contains(missing, name) {
 			missing = append(missing, name)
 		}
@@ -111,18 +111,18 @@ func (p *paying) missingPrompts() []string {
 	for _, step := range p.steps {
 		matching := slices.ContainsFunc(p.prompts(step), func(n *Node) bool { return n.Attr("requireMatchingInputs", "false") == "true" })
 		for _, kind := range p.cardTypesAt(step) {
-			note(moment{step: step, attempt: 1, cardType: kind}, step)
+			note(promptState{step: step, attempt: 1, cardType: kind}, step)
 			for attempt := 2; attempt <= p.tries; attempt++ {
 				for _, wrong := range stepErrors[step] {
 					if wrong != "input-matching-failed" || matching {
-						note(moment{step: step, attempt: attempt, err: wrong, cardType: kind}, step+" after "+wrong)
+						note(promptState{step: step, attempt: attempt, err: wrong, cardType: kind}, step+" after "+wrong)
 					}
 				}
 			}
 		}
 	}
 	for _, kind := range p.cardTypesAt(stepProcessing) {
-		note(moment{step: stepProcessing, attempt: 1, cardType: kind}, stepProcessing)
+		note(promptState{step: stepProcessing, attempt: 1, cardType: kind}, stepProcessing)
 	}
 	return missing
 }

@@ -176,8 +176,8 @@ func apiTime(at time.Time) any {
 	return at.UTC().Format(time.RFC1123Z)
 }
 
-// maybe gives nil for an empty string, as JSON's null.
-func maybe(s string) any {
+// nullable gives nil for an empty string, as JSON's null.
+func nullable(s string) any {
 	if s == "" {
 		return nil
 	}

@@ -10,10 +10,10 @@ import (
 func (t *Twilio) SetReassigned(number string, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.handed == nil {
-		t.handed = map[string]time.Time{}
+	if t.reassigned == nil {
+		t.reassigned = map[string]time.Time{}
 	}
-	t.handed[number] = at
+	t.reassigned[number] = at
 }
 
 // lookup is Lookup v2 with its package reassigned_number, for numbers of the United States.
@@ -30,7 +30,7 @@ func (t *Twilio) lookup(r *http.Request) response {
 		return refuse(http.StatusBadRequest, 60602, "LastVerifiedDate is not a date as YYYYMMDD")
 	}
 	t.mu.Lock()
-	at, handed := t.handed[number]
+	at, handed := t.reassigned[number]
 	t.mu.Unlock()
 	answer := "no"
 	if handed && !at.Before(since) {

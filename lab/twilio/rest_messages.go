@@ -130,8 +130,8 @@ func (t *Twilio) messageJSON(m *message) object {
 		code, text = m.ErrorCode, "The message was not delivered."
 	}
 	return object{
-		"sid": m.SID, "account_sid": t.cfg.AccountSID, "api_version": apiVersion, "to": m.To, "from": maybe(m.From),
-		"messaging_service_sid": maybe(m.ServiceSID), "body": m.Body, "status": m.Status, "direction": m.Direction,
+		"sid": m.SID, "account_sid": t.cfg.AccountSID, "api_version": apiVersion, "to": m.To, "from": nullable(m.From),
+		"messaging_service_sid": nullable(m.ServiceSID), "body": m.Body, "status": m.Status, "direction": m.Direction,
 		"num_segments": strconv.Itoa(m.Segments), "num_media": "0", "price": nil, "price_unit": "USD",
 		"error_code": code, "error_message": text,
 		"date_created": apiTime(m.Created), "date_updated": apiTime(m.Updated), "date_sent": apiTime(m.Sent),

@@ -100,8 +100,8 @@ func set(form url.Values, fields map[string]*string) {
 func (t *Twilio) serviceJSON(s *service) object {
 	return object{
 		"sid": s.sid, "account_sid": t.cfg.AccountSID, "friendly_name": s.name,
-		"inbound_request_url": maybe(s.inboundURL), "inbound_method": "POST", "fallback_url": maybe(s.fallbackURL), "fallback_method": "POST",
-		"status_callback": maybe(s.statusCallback), "use_inbound_webhook_on_number": s.onNumber, "validity_period": 36000,
+		"inbound_request_url": nullable(s.inboundURL), "inbound_method": "POST", "fallback_url": nullable(s.fallbackURL), "fallback_method": "POST",
+		"status_callback": nullable(s.statusCallback), "use_inbound_webhook_on_number": s.onNumber, "validity_period": 36000,
 		"url": "https://messaging.twilio.com/v1/Services/" + s.sid,
 	}
 }

@@ -68,7 +68,7 @@ func TestMessagesByTwiliosLibrary(t *testing.T) {
 	if len(before) != 0 {
 		t.Error("a queued text has a date of sending")
 	}
-	must(t, tw.Settle(context.Background()))
+	must(t, tw.RunPending(context.Background()))
 	var states []string
 	for _, h := range p.got("/sms/status") {
 		states = append(states, h.form.Get("MessageStatus"))
@@ -162,8 +162,8 @@ func TestEveryTenthReplyIsLost(t *testing.T) {
 			t.Errorf("create %d: %v", i, err)
 		}
 	}
-	if n := len(tw.AllTexts()); n != 20 || tw.Played()[ModeAPIDropsTenth] != 2 {
-		t.Errorf("%d texts stored, played %v", n, tw.Played())
+	if n := len(tw.AllTexts()); n != 20 || tw.ModeCounts()[ModeAPIDropsTenth] != 2 {
+		t.Errorf("%d texts stored, played %v", n, tw.ModeCounts())
 	}
 }
 
@@ -202,15 +202,15 @@ func TestAPIModes(t *testing.T) {
 				t.Errorf("%d texts stored, want %d", n, test.stored)
 			}
 			must(t, tw.SetMode(ModeNormal))
-			must(t, tw.Settle(context.Background()))
+			must(t, tw.RunPending(context.Background()))
 			if n := len(p.got("/sms/status")); n != test.stored*3 {
 				t.Errorf("%d callbacks", n)
 			}
 			if _, err := api.CreateMessage(newMessage(nil)); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
-			if tw.Played()[test.mode] != 1 {
-				t.Errorf("played %v", tw.Played())
+			if tw.ModeCounts()[test.mode] != 1 {
+				t.Errorf("played %v", tw.ModeCounts())
 			}
 		})
 	}
@@ -236,7 +236,7 @@ func TestOutcomes(t *testing.T) {
 			api := library(t, newServer(t, tw.Handler()), DevAuthToken)
 			_, err := api.CreateMessage(newMessage(func(m *openapi.CreateMessageParams) { m.SetStatusCallback(p.public + "/sms/status") }))
 			must(t, err)
-			must(t, tw.Settle(context.Background()))
+			must(t, tw.RunPending(context.Background()))
 			if m := tw.Texts(theirPhone)[0]; m.Status != test.want || m.ErrorCode != test.code {
 				t.Errorf("%s with %d", m.Status, m.ErrorCode)
 			}
@@ -253,7 +253,7 @@ func TestAutoDeliver(t *testing.T) {
 	api := library(t, newServer(t, tw.Handler()), DevAuthToken)
 	_, err := api.CreateMessage(newMessage(nil))
 	must(t, err)
-	must(t, tw.Settle(context.Background()))
+	must(t, tw.RunPending(context.Background()))
 	if m := tw.Texts(theirPhone)[0]; m.Status != "delivered" {
 		t.Errorf("status %s", m.Status)
 	}
@@ -277,7 +277,7 @@ func TestServiceSendsAndSchedules(t *testing.T) {
 		m.SetSendAt(now.Add(time.Hour))
 	}))
 	must(t, err)
-	must(t, tw.Settle(context.Background()))
+	must(t, tw.RunPending(context.Background()))
 	if texts := tw.AllTexts(); texts[0].Status != "delivered" || texts[0].From != ourNumber || texts[1].Status != "scheduled" {
 		t.Errorf("texts %+v", texts)
 	}

@@ -53,7 +53,7 @@ func (t *Twilio) TextFrom(ctx context.Context, from, body string) error {
 	w := webhook{url: t.inboundURL(number), method: http.MethodPost, form: form, port: PortKept, twiml: true}
 	res, err := t.deliver(ctx, w)
 	if refused(err) {
-		return t.blame(Fault{FaultReply, "", w.path(), "an inbound text was refused"})
+		return t.addFault(Fault{FaultReply, "", w.path(), "an inbound text was refused"})
 	}
 	if err != nil {
 		return fmt.Errorf("text to the product: %w", err)
@@ -120,7 +120,7 @@ func (t *Twilio) playOptOut(from, to, kind, answer string) {
 // reply reads the answer to an inbound text and sends the messages it holds.
 func (t *Twilio) reply(w webhook, res reply, from, to, kind string) error {
 	blame := func(k FaultKind, detail string) error {
-		return t.blame(Fault{k, "", w.path(), detail})
+		return t.addFault(Fault{k, "", w.path(), detail})
 	}
 	if res.status == http.StatusNoContent || res.status == http.StatusOK && len(res.body) == 0 {
 		return nil

@@ -21,7 +21,7 @@ func TestTextFrom(t *testing.T) {
 	if p.last(smsIncoming).Has("OptOutType") {
 		t.Error("an OptOutType")
 	}
-	must(t, tw.Settle(context.Background()))
+	must(t, tw.RunPending(context.Background()))
 	texts := tw.Texts(theirPhone)
 	if len(texts) != 1 || texts[0].Body != "You are welcome & heard." || texts[0].Status != "delivered" || texts[0].Direction != "outbound-reply" {
 		t.Errorf("texts %+v", texts)
@@ -69,7 +69,7 @@ func TestRepliesToBlockedNumbersFail(t *testing.T) {
 	must(t, tw.TextFrom(ctx, theirPhone, "END"))
 	p.says(smsIncoming, `<Message>More.</Message>`)
 	must(t, tw.TextFrom(ctx, theirPhone, "hello?"))
-	must(t, tw.Settle(ctx))
+	must(t, tw.RunPending(ctx))
 	if texts := tw.Texts(theirPhone); len(texts) != 1 || texts[0].Status != "failed" || texts[0].ErrorCode != 21610 {
 		t.Errorf("texts %+v", texts)
 	}
@@ -119,7 +119,7 @@ func TestCallbacksTwice(t *testing.T) {
 	must(t, tw.SetMode(ModeCallbacksTwice))
 	_, err := api.CreateMessage(newMessage(func(m *openapi.CreateMessageParams) { m.SetStatusCallback(p.public + "/sms/status") }))
 	must(t, err)
-	must(t, tw.Settle(context.Background()))
+	must(t, tw.RunPending(context.Background()))
 	if n := len(p.got("/sms/status")); n != 6 {
 		t.Errorf("%d callbacks, want 6", n)
 	}

@@ -30,7 +30,7 @@ type Number struct {
 	SMSURL           string
 }
 
-// Config says who the product is, what the world looks like, and which of
+// Config says who the product is, what the harness looks like, and which of
 // Twilio's undocumented habits to play.
 type Config struct {
 	PublicURL           string   // what the product calls itself; signatures are made over it
@@ -63,27 +63,27 @@ type Twilio struct {
 	cfg    Config
 	client *http.Client // webhooks: no redirects, the overrides' connect time
 
-	mu       sync.Mutex
-	random   *rand.Rand
-	numbers  []*Number
-	services map[string]*service
-	calls    map[string]*Call
-	ended    []string // SIDs of ended calls, oldest first
-	outbound []*Call  // calls placed by REST, in order
-	messages []*message
-	bySID    map[string]*message
-	active   []*message         // texts that can still change
-	blocked  map[[2]string]bool // {their number, our number} after STOP
-	outcomes map[string]Outcome
-	handed   map[string]time.Time // numbers that went to somebody else, and when
-	agent    AgentPlan
-	faults   []Fault
-	modes    modes
-	held     []webhook // status callbacks kept back, to be delivered out of order
-	target   int       // which replica is next
-	masks    int       // which of the two mask shapes is next
-	exhausts int       // how many Pays have run out of attempts
-	sounds   map[string]bool
+	mu         sync.Mutex
+	random     *rand.Rand
+	numbers    []*Number
+	services   map[string]*service
+	calls      map[string]*Call
+	ended      []string // SIDs of ended calls, oldest first
+	outbound   []*Call  // calls placed by REST, in order
+	messages   []*message
+	bySID      map[string]*message
+	active     []*message         // texts that can still change
+	blocked    map[[2]string]bool // {their number, our number} after STOP
+	outcomes   map[string]Outcome
+	reassigned map[string]time.Time // numbers that went to somebody else, and when
+	agent      AgentPlan
+	faults     []Fault
+	modes      modes
+	held       []webhook // status callbacks kept back, to be delivered out of order
+	target     int       // which replica is next
+	masks      int       // which of the two mask shapes is next
+	exhausts   int       // how many Pays have run out of attempts
+	sounds     map[string]bool
 
 	background sync.WaitGroup
 }
@@ -181,25 +181,25 @@ func (t *Twilio) Lookup(callSID string) (*Call, bool) {
 	return c, ok
 }
 
-// Settle brings the world to rest: callbacks held back are delivered, texts
+// RunPending brings the harness to rest: callbacks held back are delivered, texts
 // reach their final state, redirected calls run on. Tests call it in place of
 // waiting.
-func (t *Twilio) Settle(ctx context.Context) error {
+func (t *Twilio) RunPending(ctx context.Context) error {
 	for {
 		t.background.Wait()
-		moved, err := t.settleOnce(ctx)
+		moved, err := t.runPendingOnce(ctx)
 		if err != nil || !moved {
 			return err
 		}
 	}
 }
 
-func (t *Twilio) settleOnce(ctx context.Context) (bool, error) {
+func (t *Twilio) runPendingOnce(ctx context.Context) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("settle: %w", err)
 	}
 	moved := t.redirectIdleCalls(ctx)
-	moved = t.giveUpRinging(ctx) || moved
+	moved = t.endUnanswered(ctx) || moved
 	moved = t.moveTexts(ctx) || moved
 	moved = t.deliverHeld(ctx) || moved
 	return moved, nil

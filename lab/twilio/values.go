@@ -88,7 +88,7 @@ func oneOf(value string, words []string) string {
 	if slices.Contains(words, value) {
 		return ""
 	}
-	return "is not one of " + few(words)
+	return "is not one of " + joinWords(words)
 }
 
 // listOf judges a list separated by single spaces, each word at most once.
@@ -96,7 +96,7 @@ func listOf(value string, words []string) string {
 	given := strings.Split(value, " ")
 	for i, word := range given {
 		if !slices.Contains(words, word) {
-			return "has a word that is not one of " + few(words)
+			return "has a word that is not one of " + joinWords(words)
 		}
 		if slices.Contains(given[:i], word) {
 			return "repeats a word"
@@ -105,7 +105,7 @@ func listOf(value string, words []string) string {
 	return ""
 }
 
-func few(words []string) string {
+func joinWords(words []string) string {
 	if len(words) > 8 {
 		return fmt.Sprintf("the %d allowed", len(words))
 	}

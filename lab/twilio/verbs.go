@@ -45,7 +45,7 @@ func (c *Call) play(ctx context.Context, verb *Node) (asks bool, err error) {
 	if verb.Name == "Redirect" {
 		return false, c.fetch(ctx, verb.text(), verb.Attr("method", http.MethodPost), nil)
 	}
-	c.hops = 0
+	c.redirects = 0
 	switch verb.Name {
 	case "Say", "Play", "Pause":
 		return false, c.speak(ctx, verb, duringPlain)
@@ -131,6 +131,6 @@ func (c *Call) postUnheard(ctx context.Context, rawURL, method string, extra url
 	target := c.resolve(rawURL)
 	answer, err := c.deliver(ctx, target, method, form)
 	if refused(err) || err == nil && answer.status/100 != 2 {
-		_ = c.blame(FaultReply, "an action after the hang-up was refused")
+		_ = c.addFault(FaultReply, "an action after the hang-up was refused")
 	}
 }

@@ -26,23 +26,23 @@ type job struct {
 
 // answers remembers what each transaction_id was answered, so that a repeat gets the first
 // answer again, also one whose work is still going on. It holds no bank number.
-type answers struct {
+type answerCache struct {
 	mu    sync.Mutex
 	byID  map[string]*job
 	order []*job // by begun
 }
 
-func newAnswers() *answers { return &answers{byID: make(map[string]*job)} }
+func newAnswerCache() *answerCache { return &answerCache{byID: make(map[string]*job)} }
 
 // begin finds the job of a transaction_id, or starts one. It fails when the memory is full
 // of work that is not done.
-func (a *answers) begin(id string, now time.Time, start func(*job)) (*job, bool) {
+func (a *answerCache) startOrJoin(id string, now time.Time, start func(*job)) (*job, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if j := a.byID[id]; j != nil {
 		return j, true
 	}
-	if !a.makeRoom(now) {
+	if !a.evict(now) {
 		return nil, false
 	}
 	j := &job{id: id, begun: now, done: make(chan struct{})}
@@ -53,7 +53,7 @@ func (a *answers) begin(id string, now time.Time, start func(*job)) (*job, bool)
 }
 
 // makeRoom forgets old answers. The lock is held.
-func (a *answers) makeRoom(now time.Time) bool {
+func (a *answerCache) evict(now time.Time) bool {
 	for len(a.order) > 0 {
 		oldest := a.order[0]
 		if len(a.order) < maxAnswers && now.Sub(oldest.begun) < keepAnswers {
@@ -72,7 +72,7 @@ func (a *answers) makeRoom(now time.Time) bool {
 }
 
 // end makes the answer known. One that proves nothing is not kept: the repeat asks again.
-func (a *answers) end(j *job) {
+func (a *answerCache) finish(j *job) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if j.out == unavailable {
@@ -81,7 +81,7 @@ func (a *answers) end(j *job) {
 	close(j.done)
 }
 
-func (a *answers) forget(j *job) {
+func (a *answerCache) forget(j *job) {
 	if a.byID[j.id] == j {
 		delete(a.byID, j.id)
 	}

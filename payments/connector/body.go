@@ -27,10 +27,10 @@ const maxDepth = 8
 // behind it is not read, and nothing read before is kept. Values of names that mean nothing
 // to us are passed over. Errors never hold any part of the body.
 func decode(body io.Reader) (form, error) {
-	d := json.NewDecoder(sips{body})
+	d := json.NewDecoder(oneByteReader{body})
 	d.UseNumber()
 	var f form
-	err := object(d, 0, func(name string) (*string, bool) {
+	err := readObject(d, 0, func(name string) (*string, bool) {
 		switch name {
 		case "method":
 			return &f.method, false
@@ -60,7 +60,7 @@ func decode(body io.Reader) (form, error) {
 		return form{}, errMalformed // something follows the object
 	}
 	f.holder = strings.TrimSpace(f.holder)
-	if strings.ContainsFunc(f.holder, unicode.IsControl) || !attemptLike(f.attempt) {
+	if strings.ContainsFunc(f.holder, unicode.IsControl) || !validAttemptReference(f.attempt) {
 		return form{}, errMalformed
 	}
 	return f, nil
@@ -68,7 +68,7 @@ func decode(body io.Reader) (form, error) {
 
 // object reads the members of the next value, which must be an object. field says where a
 // member's text goes, or that the member is the object of parameters.
-func object(d *json.Decoder, depth int, field func(string) (*string, bool), parameter func(string) *string) error {
+func readObject(d *json.Decoder, depth int, field func(string) (*string, bool), parameter func(string) *string) error {
 	t, err := d.Token()
 	if err == nil && t == nil && depth > 0 {
 		return nil // parameters: null
@@ -89,17 +89,17 @@ func object(d *json.Decoder, depth int, field func(string) (*string, bool), para
 		into, parameters := field(name)
 		switch {
 		case parameters:
-			err = object(d, depth+1, func(n string) (*string, bool) { return parameter(n), false }, nil)
+			err = readObject(d, depth+1, func(n string) (*string, bool) { return parameter(n), false }, nil)
 		case into != nil:
-			err = text(d, into)
+			err = readString(d, into)
 		default:
-			err = pass(d, depth+1)
+			err = skipValue(d, depth+1)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return closing(d)
+	return readClosing(d)
 }
 
 // memberName reads a name and stops everything if it is a card's.
@@ -117,7 +117,7 @@ func memberName(d *json.Decoder) (string, error) {
 
 // text reads a string; numbers are refused, for they have lost their leading zeros. null is
 // as good as absent.
-func text(d *json.Decoder, into *string) error {
+func readString(d *json.Decoder, into *string) error {
 	t, err := d.Token()
 	if err != nil {
 		return errMalformed
@@ -133,7 +133,7 @@ func text(d *json.Decoder, into *string) error {
 }
 
 // pass reads over a value of any kind, looking at the names inside.
-func pass(d *json.Decoder, depth int) error {
+func skipValue(d *json.Decoder, depth int) error {
 	if depth > maxDepth {
 		return errMalformed
 	}
@@ -147,23 +147,23 @@ func pass(d *json.Decoder, depth int) error {
 			if _, err := memberName(d); err != nil {
 				return err
 			}
-			if err := pass(d, depth+1); err != nil {
+			if err := skipValue(d, depth+1); err != nil {
 				return err
 			}
 		}
-		return closing(d)
+		return readClosing(d)
 	case json.Delim('['):
 		for d.More() {
-			if err := pass(d, depth+1); err != nil {
+			if err := skipValue(d, depth+1); err != nil {
 				return err
 			}
 		}
-		return closing(d)
+		return readClosing(d)
 	}
 	return nil
 }
 
-func closing(d *json.Decoder) error {
+func readClosing(d *json.Decoder) error {
 	if _, err := d.Token(); err != nil {
 		return errMalformed
 	}
@@ -190,12 +190,12 @@ func cardField(name string) bool {
 }
 
 // reference says whether s can be a transaction_id: it becomes the processor's idempotency key.
-func reference(s string) bool {
+func validTransactionID(s string) bool {
 	return s != "" && len(s) <= 200 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // attemptLike says whether s can be the opaque reference that we sent out ourselves.
-func attemptLike(s string) bool {
+func validAttemptReference(s string) bool {
 	return len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool {
 		return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_')
 	})
@@ -203,9 +203,9 @@ func attemptLike(s string) bool {
 
 // sips gives the decoder one byte at a time, so that it holds nothing beyond the name at
 // which it stops.
-type sips struct{ r io.Reader }
+type oneByteReader struct{ r io.Reader }
 
-func (s sips) Read(p []byte) (int, error) {
+func (s oneByteReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}

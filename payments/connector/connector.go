@@ -66,7 +66,7 @@ type outcome string
 
 const (
 	tokenized     outcome = "tokenized"
-	strangers     outcome = "not-authorized"
+	unauthorized  outcome = "not-authorized"
 	cardData      outcome = "card-data-refused"
 	malformed     outcome = "malformed"
 	notTokenize   outcome = "method-not-supported"
@@ -93,7 +93,7 @@ type handler struct {
 	cfg     Config
 	user    [sha256.Size]byte
 	pass    [sha256.Size]byte
-	answers *answers
+	answers *answerCache
 }
 
 // Handler is the door.
@@ -108,7 +108,7 @@ func Handler(cfg Config) http.Handler {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &handler{
-		cfg: cfg, answers: newAnswers(),
+		cfg: cfg, answers: newAnswerCache(),
 		user: sha256.Sum256([]byte(cfg.User)), pass: sha256.Sum256([]byte(cfg.Password)),
 	}
 	mux := http.NewServeMux()
@@ -119,10 +119,10 @@ func Handler(cfg Config) http.Handler {
 // ServeHTTP answers one request. It does not ask for a content type: some senders give none.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.cfg.Now()
-	if !h.knows(r) {
+	if !h.authenticated(r) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="bank connector"`)
 		w.WriteHeader(http.StatusUnauthorized)
-		h.note(strangers, start)
+		h.logOutcome(unauthorized, start)
 		return
 	}
 	out, body := h.answer(w, r)
@@ -135,11 +135,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // a caller who has gone asks again
-	h.note(out, start)
+	h.logOutcome(out, start)
 }
 
 // knows compares in constant time, digests so that lengths do not show either.
-func (h *handler) knows(r *http.Request) bool {
+func (h *handler) authenticated(r *http.Request) bool {
 	user, pass, ok := r.BasicAuth()
 	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(pass))
 	same := subtle.ConstantTimeCompare(u[:], h.user[:]) & subtle.ConstantTimeCompare(p[:], h.pass[:])
@@ -147,12 +147,12 @@ func (h *handler) knows(r *http.Request) bool {
 }
 
 // note is all that is ever written down.
-func (h *handler) note(out outcome, start time.Time) {
+func (h *handler) logOutcome(out outcome, start time.Time) {
 	level := slog.LevelInfo
 	switch out {
 	case cardData: // somebody has wired a card capture to this door
 		level = slog.LevelError
-	case unavailable, processorSlow, tooBusy, strangers:
+	case unavailable, processorSlow, tooBusy, unauthorized:
 		level = slog.LevelWarn
 	}
 	h.cfg.Log.Log(context.Background(), level, "bank connector", "outcome", string(out), "ms", h.cfg.Now().Sub(start).Milliseconds())
@@ -164,36 +164,36 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply
 	f, err := decode(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		if errors.Is(err, errCard) {
-			return fail(cardData, "")
+			return failureReply(cardData, "")
 		}
-		return fail(malformed, "")
+		return failureReply(malformed, "")
 	}
-	account, out := h.check(f)
+	account, out := h.validate(f)
 	if out != tokenized {
-		return fail(out, f.attempt)
+		return failureReply(out, f.attempt)
 	}
-	j, ok := h.answers.begin(f.transaction, h.cfg.Now(), func(j *job) { go h.work(r.Context(), j, f.transaction, account) })
+	j, ok := h.answers.startOrJoin(f.transaction, h.cfg.Now(), func(j *job) { go h.tokenize(r.Context(), j, f.transaction, account) })
 	if !ok {
-		return fail(tooBusy, f.attempt)
+		return failureReply(tooBusy, f.attempt)
 	}
 	select {
 	case <-j.done:
 	case <-patience.C:
-		return fail(processorSlow, f.attempt)
+		return failureReply(processorSlow, f.attempt)
 	}
 	if j.out != tokenized {
-		return fail(j.out, f.attempt)
+		return failureReply(j.out, f.attempt)
 	}
-	return tokenized, success(j, f.attempt)
+	return tokenized, successReply(j, f.attempt)
 }
 
 // check looks at the fields before the processor sees any.
-func (h *handler) check(f form) (BankAccount, outcome) {
+func (h *handler) validate(f form) (BankAccount, outcome) {
 	kind, known := accountTypes[f.accountType]
 	switch {
 	case f.method != "tokenize":
 		return BankAccount{}, notTokenize
-	case !reference(f.transaction):
+	case !validTransactionID(f.transaction):
 		return BankAccount{}, badReference
 	case h.cfg.CheckRouting(f.routing) != "ok":
 		return BankAccount{}, badRouting
@@ -208,7 +208,7 @@ func (h *handler) check(f form) (BankAccount, outcome) {
 }
 
 // work asks the processor, whether or not the request that began it still waits.
-func (h *handler) work(ctx context.Context, j *job, transaction string, b BankAccount) {
+func (h *handler) tokenize(ctx context.Context, j *job, transaction string, b BankAccount) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.WorkFor)
 	defer cancel()
 	token, last4, bank, err := h.cfg.Tokenizer.BankPaymentMethod(ctx, transaction, b)
@@ -223,10 +223,10 @@ func (h *handler) work(ctx context.Context, j *job, transaction string, b BankAc
 	default: // nothing is known: the repeat asks again under the same key
 		j.out = unavailable
 	}
-	h.answers.end(j)
+	h.answers.finish(j)
 }
 
-func success(j *job, attempt string) reply {
+func successReply(j *job, attempt string) reply {
 	r := reply{Token: &j.token, Parameters: map[string]string{"last4": j.last4}}
 	if j.bank != "" {
 		r.Parameters["bank"] = j.bank
@@ -238,7 +238,7 @@ func success(j *job, attempt string) reply {
 }
 
 // fail is the answer to what was not done: the token's key stays, and stays empty.
-func fail(out outcome, attempt string) (outcome, reply) {
+func failureReply(out outcome, attempt string) (outcome, reply) {
 	code, message := string(out), messages[out]
 	r := reply{Code: &code, Message: &message, Parameters: map[string]string{}}
 	if attempt != "" {

@@ -20,7 +20,7 @@ const codeMethodUsed = "payment_method_used"
 
 // failure says what a failed request proves. Of stripe-go's error it keeps the status, the
 // type, the code and the request's id: its text is the whole reply, with client secrets in it.
-func failure(op string, err error) *payments.GatewayError {
+func gatewayError(op string, err error) *payments.GatewayError {
 	var e *stripego.Error
 	if !errors.As(err, &e) {
 		return &payments.GatewayError{Op: op, Kind: transportKind(err), Code: "no_answer", Err: transportCause(err)}
@@ -57,38 +57,38 @@ func kindOf(e *stripego.Error) payments.GatewayKind {
 		return payments.GatewayConfig // a wrong key, or one of another account: it does not know our object
 	case e.HTTPStatusCode == http.StatusPaymentRequired, e.PaymentIntent != nil:
 		return payments.GatewayRefused
-	case ourMistake(e):
+	case isConfigError(e):
 		return payments.GatewayConfig
 	}
 	return payments.GatewayRefused
 }
 
 // ourMistakes are codes of requests that no payer can make good.
-var ourMistakes = []stripego.ErrorCode{
+var configErrorCodes = []stripego.ErrorCode{
 	stripego.ErrorCodeAPIKeyExpired, stripego.ErrorCodeSecretKeyRequired, stripego.ErrorCodeURLInvalid,
 	stripego.ErrorCodeTestmodeChargesOnly, stripego.ErrorCodePaymentIntentInvalidParameter,
 	stripego.ErrorCodePaymentMethodUnactivated, stripego.ErrorCodeTLSVersionUnsupported,
 }
 
-func ourMistake(e *stripego.Error) bool {
+func isConfigError(e *stripego.Error) bool {
 	if e.Code == "" {
-		return !methodUsed(e)
+		return !methodWasUsed(e)
 	}
-	return slices.Contains(ourMistakes, e.Code) || strings.HasPrefix(string(e.Code), "parameter_")
+	return slices.Contains(configErrorCodes, e.Code) || strings.HasPrefix(string(e.Code), "parameter_")
 }
 
 // methodUsed knows the one refusal that has no code and is no mistake of ours by its words.
 // If Stripe changes them it counts as a mistake of ours: an alarm, and still no charge.
-func methodUsed(e *stripego.Error) bool {
+func methodWasUsed(e *stripego.Error) bool {
 	return e.Code == "" && strings.Contains(e.Msg, "may not be used again")
 }
 
 func codeOf(e *stripego.Error) string {
 	switch {
-	case methodUsed(e):
+	case methodWasUsed(e):
 		return codeMethodUsed
 	case e.HTTPStatusCode == http.StatusPaymentRequired && e.Code != "":
-		return reason(e, e.PaymentIntent != nil && bank(e.PaymentIntent), "")
+		return failureCode(e, e.PaymentIntent != nil && isBankDebit(e.PaymentIntent), "")
 	case e.Code != "":
 		return string(e.Code)
 	case e.Type != "":

@@ -14,7 +14,7 @@ import (
 
 // kinds are the events that we act on. payment_failed comes for a declined card as well as
 // for a debit that bounced: the attempt's own state tells which.
-var kinds = map[stripego.EventType]payments.EventKind{
+var eventKinds = map[stripego.EventType]payments.EventKind{
 	stripego.EventTypePaymentIntentSucceeded:     payments.EventSettled,
 	stripego.EventTypePaymentIntentProcessing:    payments.EventProcessing,
 	stripego.EventTypePaymentIntentPaymentFailed: payments.EventReturned,
@@ -40,13 +40,13 @@ func ParseEvent(payload []byte, header, secret string) (payments.Event, error) {
 		return payments.Event{}, errors.New("parse event: nothing in it")
 	}
 	out := payments.Event{ID: e.ID, Kind: payments.EventOther, Created: time.Unix(e.Created, 0).UTC()}
-	kind, known := kinds[e.Type]
+	kind, known := eventKinds[e.Type]
 	if !known {
 		return out, nil
 	}
 	out.Kind = kind
 	if kind == payments.EventDisputed {
-		return disputed(out, e.Data.Raw)
+		return readDispute(out, e.Data.Raw)
 	}
 	var pi stripego.PaymentIntent
 	if err := json.Unmarshal(e.Data.Raw, &pi); err != nil || pi.ID == "" {
@@ -54,13 +54,13 @@ func ParseEvent(payload []byte, header, secret string) (payments.Event, error) {
 	}
 	out.IntentID = pi.ID
 	if pi.LastPaymentError != nil && kind == payments.EventReturned {
-		out.Code = reason(pi.LastPaymentError, bank(&pi), networkCodeIn(e.Data.Raw))
+		out.Code = failureCode(pi.LastPaymentError, isBankDebit(&pi), networkCodeIn(e.Data.Raw))
 	}
 	return out, nil
 }
 
 // disputed reads a dispute, which names the object it is about.
-func disputed(out payments.Event, raw json.RawMessage) (payments.Event, error) {
+func readDispute(out payments.Event, raw json.RawMessage) (payments.Event, error) {
 	var d stripego.Dispute
 	if err := json.Unmarshal(raw, &d); err != nil || d.PaymentIntent == nil || d.PaymentIntent.ID == "" {
 		return payments.Event{}, errors.New("parse event: no payment intent in the dispute")

@@ -152,7 +152,7 @@ func (g *Gateway) Check(ctx context.Context) error {
 	account, err := g.client.V1Accounts.Retrieve(ctx, nil)
 	switch {
 	case err != nil:
-		return failure(opCheck, err)
+		return gatewayError(opCheck, err)
 	case !account.ChargesEnabled:
 		return &payments.GatewayError{Op: opCheck, Kind: payments.GatewayConfig, Code: "charges_not_enabled"}
 	}
@@ -176,7 +176,7 @@ func (g *Gateway) call(ctx context.Context, op, id string, do func(context.Conte
 	defer cancel()
 	pi, err := do(ctx)
 	if err != nil {
-		return payments.Intent{}, failure(op, err)
+		return payments.Intent{}, gatewayError(op, err)
 	}
 	if pi.ID == "" || pi.Object != "payment_intent" || (id != "" && pi.ID != id) {
 		return payments.Intent{}, &payments.GatewayError{Op: op, Kind: payments.GatewayLost, Code: "unreadable_answer"}

@@ -62,7 +62,7 @@ func (t Tokenizer) create(ctx context.Context, key string, b connector.BankAccou
 	p.SetIdempotencyKey(key)
 	pm, err := t.gateway.client.V1PaymentMethods.Create(ctx, p)
 	if err != nil {
-		return nil, failure(opToken, err)
+		return nil, gatewayError(opToken, err)
 	}
 	if pm.ID == "" || pm.Object != "payment_method" {
 		return nil, &payments.GatewayError{Op: opToken, Kind: payments.GatewayLost, Code: "unreadable_answer"}

@@ -11,7 +11,7 @@ import (
 )
 
 // states are Stripe's statuses in our words; any other is IntentOther, which is an alarm.
-var states = map[stripego.PaymentIntentStatus]payments.IntentState{
+var intentStates = map[stripego.PaymentIntentStatus]payments.IntentState{
 	stripego.PaymentIntentStatusRequiresConfirmation:  payments.IntentUnconfirmed,
 	stripego.PaymentIntentStatusProcessing:            payments.IntentProcessing,
 	stripego.PaymentIntentStatusSucceeded:             payments.IntentSucceeded,
@@ -22,15 +22,15 @@ var states = map[stripego.PaymentIntentStatus]payments.IntentState{
 
 // intentOf says in our words how the object stands.
 func intentOf(pi *stripego.PaymentIntent) payments.Intent {
-	state, known := states[pi.Status]
+	state, known := intentStates[pi.Status]
 	if !known {
 		state = payments.IntentOther
 	}
 	intent := payments.Intent{ID: pi.ID, State: state}
 	switch {
 	case pi.LastPaymentError != nil:
-		intent.Code = reason(pi.LastPaymentError, bank(pi), networkCode(pi))
-	case state == payments.IntentNeedsAction && bank(pi):
+		intent.Code = failureCode(pi.LastPaymentError, isBankDebit(pi), networkCode(pi))
+	case state == payments.IntentNeedsAction && isBankDebit(pi):
 		intent.Code = payments.CodeWantsVerification
 	case state == payments.IntentNeedsAction:
 		intent.Code = string(stripego.ErrorCodeAuthenticationRequired)
@@ -38,7 +38,7 @@ func intentOf(pi *stripego.PaymentIntent) payments.Intent {
 	return intent
 }
 
-func bank(pi *stripego.PaymentIntent) bool {
+func isBankDebit(pi *stripego.PaymentIntent) bool {
 	return slices.Equal(pi.PaymentMethodTypes, []string{methodTypes[payments.Bank]})
 }
 
@@ -60,7 +60,7 @@ var achCode = regexp.MustCompile(`^R\d\d$`)
 
 // reason is the short code of a failed payment: the network's for a bank debit, the card
 // issuer's word for a card, where there is one.
-func reason(e *stripego.Error, bank bool, network string) string {
+func failureCode(e *stripego.Error, bank bool, network string) string {
 	code, issuer := string(e.Code), string(e.DeclineCode)
 	if bank {
 		switch {

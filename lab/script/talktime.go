@@ -12,28 +12,30 @@ import (
 	"duebell/lab/twilio"
 )
 
-// Talk is how long a caller listens and how much they key in one call.
-type Talk struct {
+// TalkTime is how long a caller listens and how much they key in one call.
+type TalkTime struct {
 	Phone string // whose call it is
 	// Heard is what a caller listens to who takes an option as soon as it is said: what may be interrupted
 	// counts up to the end of that option, what may not counts whole.
-	Heard      time.Duration
-	Unabridged time.Duration // everything that was said, whole
-	InPay      time.Duration // said by <Pay>, in neither of the two
-	Keys       int           // pressed outside <Pay>
+	Heard time.Duration
+	Full  time.Duration // everything that was said, whole
+	InPay time.Duration // said by <Pay>, in neither of the two
+	Keys  int           // pressed outside <Pay>
 }
 
 // A voice says 150 words a minute.
-const aWord = time.Minute / 150
+const timePerWord = time.Minute / 150
 
-func spoken(text string) time.Duration { return time.Duration(len(strings.Fields(text))) * aWord }
+func speakingTime(text string) time.Duration {
+	return time.Duration(len(strings.Fields(text))) * timePerWord
+}
 
-// insidePay is what <Pay> said: it comes before whatever is said of its outcome.
-func insidePay(list []twilio.Heard) time.Duration {
+// speakingTimeInPay is what <Pay> said: it comes before whatever is said of its outcome.
+func speakingTimeInPay(list []twilio.Heard) time.Duration {
 	var sum time.Duration
 	for _, h := range list {
 		if h.During == "pay" {
-			sum += spoken(h.Text)
+			sum += speakingTime(h.Text)
 		}
 	}
 	return sum
@@ -41,22 +43,22 @@ func insidePay(list []twilio.Heard) time.Duration {
 
 // listened adds what was said since the caller last did something, now that they press keys; empty: they
 // did something else.
-func (t *Talk) listened(list []twilio.Heard, keys string) {
+func (t *TalkTime) listened(list []twilio.Heard, keys string) {
 	t.Keys += len(keys)
 	over := false // the option was taken: nothing more of what may be interrupted is heard
 	for _, h := range list {
-		took := spoken(h.Text)
+		took := speakingTime(h.Text)
 		if h.During == "pay" {
 			t.InPay += took
 			continue
 		}
-		t.Unabridged += took
+		t.Full += took
 		switch end := optionEnd(h.Text, keys); {
 		case !h.BargeIn:
 			t.Heard += took
 		case over:
 		case end > 0:
-			t.Heard += spoken(h.Text[:end])
+			t.Heard += speakingTime(h.Text[:end])
 			over = true
 		default:
 			t.Heard += took
@@ -77,8 +79,8 @@ func optionEnd(text, key string) int {
 	return 0
 }
 
-func (t Talk) String() string {
-	s := fmt.Sprintf("%.0f s of talk, %.0f s unabridged", t.Heard.Seconds(), t.Unabridged.Seconds())
+func (t TalkTime) String() string {
+	s := fmt.Sprintf("%.0f s of talk, %.0f s unabridged", t.Heard.Seconds(), t.Full.Seconds())
 	if t.InPay > 0 {
 		s += fmt.Sprintf(", and %.0f s inside <Pay>", t.InPay.Seconds())
 	}
@@ -86,7 +88,7 @@ func (t Talk) String() string {
 }
 
 // readWithin bounds what a caller has listened to and pressed, up to the words that were just expected.
-func readWithin(_ *parser, t *tokens) (act, error) {
+func readWithin(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("how long")
 	if err != nil {
 		return nil, err
@@ -104,9 +106,9 @@ func readWithin(_ *parser, t *tokens) (act, error) {
 		return nil, errors.New("within 35s 18 keys")
 	}
 	return func(_ context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
-			if took := c.talk.Heard + c.upTo; !r.mirrored() && (took > most || c.talk.Keys > keys) {
-				return fmt.Errorf("%.1f s of talk and %d keys so far", took.Seconds(), c.talk.Keys)
+		return r.withCaller(func(c *caller) error {
+			if took := c.talkTime.Heard + c.upTo; !r.translated() && (took > most || c.talkTime.Keys > keys) {
+				return fmt.Errorf("%.1f s of talk and %d keys so far", took.Seconds(), c.talkTime.Keys)
 			}
 			return nil
 		})

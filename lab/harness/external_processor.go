@@ -11,8 +11,8 @@ import (
 	"duebell/lab/twilio"
 )
 
-// tokenizeElsewhere is Twilio's Stripe connector where the processor is somebody else's stand-in.
-func (o *outside) tokenizeElsewhere(ctx context.Context, c twilio.Card) (string, error) {
+// tokenizeAtExternal is Twilio's Stripe connector where the processor is somebody else's stand-in.
+func (s *standIns) tokenizeAtExternal(ctx context.Context, c twilio.Card) (string, error) {
 	form := url.Values{
 		"type": {"card"}, "card[number]": {c.Number}, "card[exp_month]": {c.ExpMonth}, "card[exp_year]": {"20" + c.ExpYear},
 	}
@@ -22,12 +22,12 @@ func (o *outside) tokenizeElsewhere(ctx context.Context, c twilio.Card) (string,
 	if c.PostalCode != "" {
 		form.Set("billing_details[address][postal_code]", c.PostalCode)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.stripeURL+"/v1/payment_methods", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.stripeURL+"/v1/payment_methods", strings.NewReader(form.Encode()))
 	if err != nil {
-		return "", fmt.Errorf("ask the processor elsewhere: %w", err)
+		return "", fmt.Errorf("ask the external processor: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "Bearer "+orElse(o.w.cfg.Settings.StripeAPIKey, stripeKey))
+	req.Header.Set("Authorization", "Bearer "+orElse(s.h.cfg.Settings.StripeAPIKey, stripeKey))
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return "", &twilio.ConnectorError{Code: "api_connection_error", Message: "the gateway does not answer", PayErrorCode: notListed}

@@ -13,9 +13,9 @@ import (
 	"duebell/ivr"
 )
 
-// truth compares every fact with the database at the instant at which it begins to be spoken (P2).
-type truth struct {
-	w  *World
+// factChecker compares every fact with the database at the instant at which it begins to be spoken (P2).
+type factChecker struct {
+	h  *Harness
 	mu sync.Mutex
 	// said is what replies stated, by call, oldest first: a document is spoken by its bytes, and the
 	// facts behind it come from here.
@@ -28,46 +28,46 @@ type statement struct {
 	facts []ivr.Fact
 }
 
-func newTruth(w *World) *truth {
-	return &truth{w: w, said: map[string][]statement{}, paying: map[string]bool{}}
+func newFactChecker(h *Harness) *factChecker {
+	return &factChecker{h: h, said: map[string][]statement{}, paying: map[string]bool{}}
 }
 
-func (t *truth) clear() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.said)
-	clear(t.paying)
+func (c *factChecker) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.said)
+	clear(c.paying)
 }
 
 // observe keeps what a reply states; the webhook calls it before the reply is stored.
-func (t *truth) observe(call string, _ int, _ string, reply ivr.Reply) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (c *factChecker) observe(call string, _ int, _ string, reply ivr.Reply) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, s := range reply.Say {
 		if len(s.Facts) > 0 {
-			t.said[call] = append(t.said[call], statement{squeeze(s.Speech.Text()), s.Facts})
+			c.said[call] = append(c.said[call], statement{squeeze(s.Speech.Text()), s.Facts})
 		}
 	}
 }
 
 // spoken is called when a document begins to be spoken to a caller.
-func (t *truth) spoken(call, _ string, doc []byte) {
+func (c *factChecker) spoken(call, _ string, doc []byte) {
 	words := squeeze(html.UnescapeString(tags.ReplaceAllString(string(doc), "")))
-	t.mu.Lock()
-	t.paying[call] = strings.Contains(string(doc), "<Pay ")
+	c.mu.Lock()
+	c.paying[call] = strings.Contains(string(doc), "<Pay ")
 	var facts []ivr.Fact
 	checked := map[string]bool{}
-	for _, s := range slices.Backward(t.said[call]) { // the newest statement in these words is the one
+	for _, s := range slices.Backward(c.said[call]) { // the newest statement in these words is the one
 		if strings.Contains(words, s.words) && !checked[s.words] {
 			checked[s.words] = true
 			facts = append(facts, s.facts...)
 		}
 	}
-	t.mu.Unlock()
+	c.mu.Unlock()
 	for _, f := range facts {
-		t.w.passed.add("fact " + f.Says)
-		if wrong := t.w.untrue(context.Background(), f); wrong != "" {
-			t.w.complain("untrue: %q was spoken, but %s", f.Says, wrong)
+		c.h.coverage.add("fact " + f.Says)
+		if wrong := c.h.untrue(context.Background(), f); wrong != "" {
+			c.h.violate("untrue: %q was spoken, but %s", f.Says, wrong)
 		}
 	}
 }
@@ -80,7 +80,7 @@ var (
 )
 
 // texted compares a text with the database at the instant at which it is handed to Twilio.
-func (t *truth) texted(ctx context.Context, body string) {
+func (c *factChecker) texted(ctx context.Context, body string) {
 	allowed := []string{"taken"}
 	found := receiptNumber.FindStringSubmatch(body)
 	if found == nil {
@@ -92,19 +92,19 @@ func (t *truth) texted(ctx context.Context, body string) {
 		return
 	}
 	var state string
-	err := t.w.pool.QueryRow(ctx, `SELECT state FROM contract.payments WHERE reference = $1`, found[1]).Scan(&state)
+	err := c.h.pool.QueryRow(ctx, `SELECT state FROM contract.payments WHERE reference = $1`, found[1]).Scan(&state)
 	if err != nil || !slices.Contains(allowed, state) {
-		t.w.complain("untrue: a text went out about a payment that is %q (%v)", state, err)
+		c.h.violate("untrue: a text went out about a payment that is %q (%v)", state, err)
 	}
-	t.w.passed.add("fact texted")
+	c.h.coverage.add("fact texted")
 }
 
 // payEnded says whether the call's last document held a Pay, and forgets it.
-func (t *truth) payEnded(call string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	was := t.paying[call]
-	delete(t.paying, call)
+func (c *factChecker) payEnded(call string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.paying[call]
+	delete(c.paying, call)
 	return was
 }
 
@@ -119,26 +119,26 @@ SELECT coalesce((SELECT sum(b.billed_cents) FROM (SELECT DISTINCT ON (coverage_m
      - coalesce((SELECT sum(l.cents) FROM contract.ledger l WHERE l.account = $1), 0)`
 
 // Owes is what the database says that an account owes: billed less everything in the ledger.
-func (w *World) Owes(ctx context.Context, account string) (cents int64, err error) {
-	err = w.pool.QueryRow(ctx, owesSQL, account).Scan(&cents)
+func (h *Harness) Owes(ctx context.Context, account string) (cents int64, err error) {
+	err = h.pool.QueryRow(ctx, owesSQL, account).Scan(&cents)
 	return cents, err
 }
 
 // untrue says why a fact is not what the database says, or nothing.
-func (w *World) untrue(ctx context.Context, f ivr.Fact) string {
+func (h *Harness) untrue(ctx context.Context, f ivr.Fact) string {
 	switch f.Says {
 	case "owes":
-		owed, err := w.Owes(ctx, f.Account)
+		owed, err := h.Owes(ctx, f.Account)
 		if err != nil || owed != f.Cents {
 			return fmt.Sprintf("billed less ledger is %d cents, not %d (%v)", owed, f.Cents, err)
 		}
 		return ""
 	case "due":
-		return w.untrueDue(ctx, f)
+		return h.untrueDue(ctx, f)
 	}
 	var state, reference string
 	var cents int64
-	err := w.pool.QueryRow(ctx, `SELECT state, coalesce(reference, ''), cents FROM payment_attempts WHERE key = $1`, f.Attempt).
+	err := h.pool.QueryRow(ctx, `SELECT state, coalesce(reference, ''), cents FROM payment_attempts WHERE key = $1`, f.Attempt).
 		Scan(&state, &reference, &cents)
 	if err != nil {
 		return fmt.Sprintf("its payment is not in the database (%v)", err)
@@ -146,44 +146,44 @@ func (w *World) untrue(ctx context.Context, f ivr.Fact) string {
 	if f.Reference != "" && f.Reference != reference || f.Cents != 0 && f.Cents != cents {
 		return "reference or amount are not those of the payment"
 	}
-	if !slices.Contains(bearsOut[f.Says], state) {
+	if !slices.Contains(statesOfFact[f.Says], state) {
 		return "the payment is " + state
 	}
 	switch f.Says {
 	case "not-charged":
-		if p := w.Processor(); p != nil && reference != "" && p.ChargeCount(reference) > 0 {
+		if p := h.Processor(); p != nil && reference != "" && p.ChargeCount(reference) > 0 {
 			return "the processor has charged it"
 		}
 	case "paid":
-		return w.untruePaid(ctx, f.Reference)
+		return h.untruePaid(ctx, f.Reference)
 	}
 	return ""
 }
 
-// bearsOut lists the states of a payment that make a fact about it true.
-var bearsOut = map[string][]string{
+// statesOfFact lists the states of a payment that make a fact about it true.
+var statesOfFact = map[string][]string{
 	"in-flight":   {"authorized", "confirming", "unknown"},
 	"paid":        {"taken", "returned"},
 	"not-charged": {"declined", "closed", "voided"},
 	"unknown":     {"offered", "tokenized", "authorized", "confirming", "unknown"},
 }
 
-func (w *World) untruePaid(ctx context.Context, reference string) string {
+func (h *Harness) untruePaid(ctx context.Context, reference string) string {
 	var entries int
-	err := w.pool.QueryRow(ctx, `SELECT count(*) FROM contract.ledger WHERE reference = $1 AND kind = 'payment'`, reference).Scan(&entries)
+	err := h.pool.QueryRow(ctx, `SELECT count(*) FROM contract.ledger WHERE reference = $1 AND kind = 'payment'`, reference).Scan(&entries)
 	if err != nil || entries != 1 {
 		return fmt.Sprintf("the ledger holds %d entries of it (%v)", entries, err)
 	}
-	if p := w.Processor(); p != nil && p.ChargeCount(reference) != 1 {
+	if p := h.Processor(); p != nil && p.ChargeCount(reference) != 1 {
 		return fmt.Sprintf("the processor has charged it %d times", p.ChargeCount(reference))
 	}
 	return ""
 }
 
 // untrueDue: the newest bill covers next month and is due on its day of the month before (C2, C3, C5).
-func (w *World) untrueDue(ctx context.Context, f ivr.Fact) string {
+func (h *Harness) untrueDue(ctx context.Context, f ivr.Fact) string {
 	var coverage, kind string
-	err := w.pool.QueryRow(ctx, `SELECT to_char(max(b.coverage_month), 'YYYY-MM'), a.kind FROM bills b JOIN accounts a USING (account)
+	err := h.pool.QueryRow(ctx, `SELECT to_char(max(b.coverage_month), 'YYYY-MM'), a.kind FROM bills b JOIN accounts a USING (account)
 		WHERE account = $1 GROUP BY a.kind`, f.Account).Scan(&coverage, &kind)
 	if err != nil {
 		return fmt.Sprintf("there is no bill (%v)", err)
@@ -192,27 +192,27 @@ func (w *World) untrueDue(ctx context.Context, f ivr.Fact) string {
 	if err != nil {
 		return err.Error()
 	}
-	_, cal := w.Policy()
+	_, cal := h.Policy()
 	if due := cal.DateOf(cal.DueAt(billing.Kind(kind), f.Account, cal.BillMonth(month))).String(); due != f.Due {
 		return "the newest bill is due " + due
 	}
 	return ""
 }
 
-// complain notes something that no story expects.
-func (w *World) complain(format string, args ...any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.complaints = append(w.complaints, fmt.Sprintf(format, args...))
+// violate notes something that no story expects.
+func (h *Harness) violate(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.violations = append(h.violations, fmt.Sprintf(format, args...))
 }
 
-// Complaints are what went wrong beside the story: untrue facts, undeclared jumps, and what Twilio
+// Violations are what went wrong beside the story: untrue facts, undeclared jumps, and what Twilio
 // holds against the product.
-func (w *World) Complaints() []string {
-	w.mu.Lock()
-	list := slices.Clone(w.complaints)
-	w.mu.Unlock()
-	if t := w.Twilio(); t != nil {
+func (h *Harness) Violations() []string {
+	h.mu.Lock()
+	list := slices.Clone(h.violations)
+	h.mu.Unlock()
+	if t := h.Twilio(); t != nil {
 		for _, f := range t.Faults() {
 			list = append(list, f.Error())
 		}

@@ -13,7 +13,7 @@ import (
 	"duebell/lab/testenv"
 )
 
-func open(t *testing.T, cfg harness.Config) *harness.World {
+func openHarness(t *testing.T, cfg harness.Config) *harness.Harness {
 	t.Helper()
 	cfg.DatabaseURL, cfg.RedisURL = testenv.Postgres(t)+"&pool_max_conns=8", testenv.Redis(t)
 	w, err := harness.Open(t.Context(), cfg)
@@ -28,8 +28,8 @@ func open(t *testing.T, cfg harness.Config) *harness.World {
 	return w
 }
 
-// tell plays a story from the beginning and wants it to end as told, or with this in its error.
-func tell(t *testing.T, w *harness.World, wrong, text string) {
+// play plays a story from the beginning and wants it to end as told, or with this in its error.
+func play(t *testing.T, w *harness.Harness, wrong, text string) {
 	t.Helper()
 	s, err := script.Parse("story.call", text)
 	if err != nil {
@@ -56,34 +56,34 @@ over
 // What nobody expected fails a story, each thing by itself.
 func TestAStoryFailsOnWhatItDidNotExpect(t *testing.T) {
 	t.Parallel()
-	w := open(t, harness.Config{})
+	w := openHarness(t, harness.Config{})
 	const text = `texted +16175550101 "payment received"` + "\n"
 	const charge = "charged 712345678 198.00 card\n"
-	tell(t, w, "", paysByCard+text+charge)
-	tell(t, w, "nothing should have been charged, but there is:\n  198.00 on 712345678 by card", paysByCard+text)
-	tell(t, w, "no text was expected", paysByCard+charge)
-	tell(t, w, "712345678 owes 0.00, not 1.00", paysByCard+charge+text+"owes 712345678 1.00")
-	tell(t, w, "expected a text to +16175550102", paysByCard+`texted +16175550102 "payment"`)
-	tell(t, w, "expected in the log, but not there", paysByCard+charge+text+`logs "a thing that never was"`)
-	tell(t, w, "never heard", paysByCard+charge+text+`when "a word" hang-up`)
-	tell(t, w, "the line would not take this", "sample\ncall from +16175550101\npress 12")
-	tell(t, w, "no confirmation number was spoken", "sample\ncall from +16175550101\nreceipt")
-	tell(t, w, "no person was dialled", "sample\ncall from +16175550101\nhanded-over reason=asked")
-	tell(t, w, "expected to hear \"lovely weather\"", "sample\ncall from +16175550101\nhear \"lovely weather\"")
-	tell(t, w, "no call was expected, but a phone has rung", `sample text-from +16175550101 "PAY" texted +16175550101 "calling you now"`)
-	tell(t, w, "the phone of +14135550102 does not ring", "sample\nanswer +14135550102")
-	tell(t, w, "due_soon is not held back", "sample\nresume due_soon")
-	tell(t, w, "0 numbers have got the text", "sample\nall-texted 2 \"bill\"")
-	tell(t, w, `is "+1617" in the export? false`, "sample\nexported \"+1617\"")
-	tell(t, w, "the clock does not go back", "sample\nuntil 2026-01-01T00:00")
-	tell(t, w, "policy: ", "policy no_such_key = 1\nsample")
+	play(t, w, "", paysByCard+text+charge)
+	play(t, w, "nothing should have been charged, but there is:\n  198.00 on 712345678 by card", paysByCard+text)
+	play(t, w, "no text was expected", paysByCard+charge)
+	play(t, w, "712345678 owes 0.00, not 1.00", paysByCard+charge+text+"owes 712345678 1.00")
+	play(t, w, "expected a text to +16175550102", paysByCard+`texted +16175550102 "payment"`)
+	play(t, w, "expected in the log, but not there", paysByCard+charge+text+`logs "a thing that never was"`)
+	play(t, w, "never heard", paysByCard+charge+text+`when "a word" hang-up`)
+	play(t, w, "the line would not take this", "sample\ncall from +16175550101\npress 12")
+	play(t, w, "no confirmation number was spoken", "sample\ncall from +16175550101\nreceipt")
+	play(t, w, "no person was dialled", "sample\ncall from +16175550101\nhanded-over reason=asked")
+	play(t, w, "expected to hear \"lovely weather\"", "sample\ncall from +16175550101\nhear \"lovely weather\"")
+	play(t, w, "no call was expected, but a phone has rung", `sample text-from +16175550101 "PAY" texted +16175550101 "calling you now"`)
+	play(t, w, "the phone of +14135550102 does not ring", "sample\nanswer +14135550102")
+	play(t, w, "due_soon is not held back", "sample\nresume due_soon")
+	play(t, w, "0 numbers have got the text", "sample\nall-texted 2 \"bill\"")
+	play(t, w, `is "+1617" in the export? false`, "sample\nexported \"+1617\"")
+	play(t, w, "the clock does not go back", "sample\nuntil 2026-01-01T00:00")
+	play(t, w, "policy: ", "policy no_such_key = 1\nsample")
 }
 
 func TestUntrueFactsAreFound(t *testing.T) {
 	t.Parallel()
-	w := open(t, harness.Config{})
-	tell(t, w, "", paysByCard+"charged 712345678 198.00 card\n"+`texted +16175550101 "payment received"`)
-	paid, err := w.Newest(t.Context(), "712345678")
+	w := openHarness(t, harness.Config{})
+	play(t, w, "", paysByCard+"charged 712345678 198.00 card\n"+`texted +16175550101 "payment received"`)
+	paid, err := w.NewestPayment(t.Context(), "712345678")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,14 +115,14 @@ func TestUntrueFactsAreFound(t *testing.T) {
 // A secret is found wherever it is put, and short ones only where they stand by themselves.
 func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
-	w := open(t, harness.Config{})
-	if err := w.Sample(t.Context()); err != nil {
+	w := openHarness(t, harness.Config{})
+	if err := w.ImportSamples(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	secrets := []string{"5105105105105100", "02197"}
 	clean, err := w.Leaks(t.Context(), secrets)
 	if err != nil || len(clean) > 0 {
-		t.Fatalf("found in a clean world: %v (%v)", clean, err)
+		t.Fatalf("found in a clean harness: %v (%v)", clean, err)
 	}
 	w.Logger().Debug("a line", "card", "5105105105105100")
 	if err := w.Plant(t.Context(), "call:x", "zip=02197", "the ZIP is 02197."); err != nil {
@@ -147,10 +147,10 @@ func TestLeaksAreFound(t *testing.T) {
 // Every 02:00 brings an import, in order; the one of the night without a 02:00 comes at 03:00.
 func TestTheClockPassesEveryImport(t *testing.T) {
 	t.Parallel()
-	w := open(t, harness.Config{Log: slog.DiscardHandler})
+	w := openHarness(t, harness.Config{Log: slog.DiscardHandler})
 	zone := w.Zone()
-	w.Stand(time.Date(2027, time.March, 12, 12, 0, 0, 0, zone))
-	if err := w.Sample(t.Context()); err != nil {
+	w.StopClock(time.Date(2027, time.March, 12, 12, 0, 0, 0, zone))
+	if err := w.ImportSamples(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Until(t.Context(), time.Date(2027, time.March, 15, 1, 59, 59, 0, zone)); err != nil {
@@ -164,7 +164,7 @@ func TestTheClockPassesEveryImport(t *testing.T) {
 	if strings.Join(got, " ") != want {
 		t.Errorf("imports at %v, want %s", got, want)
 	}
-	w.ImportStale()
+	w.StopImports()
 	if err := w.Advance(t.Context(), 48*time.Hour); err != nil {
 		t.Fatal(err)
 	}

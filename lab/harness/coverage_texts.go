@@ -12,8 +12,8 @@ import (
 
 // What the texts of a story have really been through is read from the books they leave, when it is told.
 
-// handedOver are the states of a notice that the carrier has or had.
-var handedOver = []string{string(notify.Accepted), string(notify.Sent), string(notify.Delivered), string(notify.Undelivered)}
+// handedToCarrier are the states of a notice that the carrier has or had.
+var handedToCarrier = []string{string(notify.Accepted), string(notify.Sent), string(notify.Delivered), string(notify.Undelivered)}
 
 const (
 	// A kind with offsets counts once for each.
@@ -32,45 +32,45 @@ const (
 // regimeRow is a text that went under a regime.
 type regimeRow struct{ Regime, Kind string }
 
-// PassTexts notes what texts and calls of ours have been through: kinds as "kind due_soon/3", the grace
+// CoverTexts notes what texts and calls of ours have been through: kinds as "kind due_soon/3", the grace
 // regimes as "regime third-due", what the carrier said as "trouble landline", what creates came to as
 // "send rate_limited", and texts that came in as "inbound pay".
-func (w *World) PassTexts(ctx context.Context) error {
-	policy, _ := w.Policy()
-	kinds, err := columnOf[string](ctx, w, sentKindsSQL, named{"states": handedOver}.pgx())
+func (h *Harness) CoverTexts(ctx context.Context) error {
+	policy, _ := h.Policy()
+	kinds, err := columnOf[string](ctx, h, sentKindsSQL, named{"states": handedToCarrier}.pgx())
 	if err != nil {
 		return fmt.Errorf("kinds that went: %w", err)
 	}
-	sent, err := rowsOf[regimeRow](ctx, w, sentRegimesSQL, named{"states": handedOver, "regime": string(policy.DefaultGraceRegime)}.pgx())
+	sent, err := rowsOf[regimeRow](ctx, h, sentRegimesSQL, named{"states": handedToCarrier, "regime": string(policy.DefaultGraceRegime)}.pgx())
 	if err != nil {
 		return fmt.Errorf("regimes that texts went under: %w", err)
 	}
-	codes, err := columnOf[int](ctx, w, carrierCodesSQL)
+	codes, err := columnOf[int](ctx, h, carrierCodesSQL)
 	if err != nil {
 		return fmt.Errorf("what the carrier said: %w", err)
 	}
-	classes, err := columnOf[string](ctx, w, inboundSQL)
+	classes, err := columnOf[string](ctx, h, inboundSQL)
 	if err != nil {
 		return fmt.Errorf("texts that came in: %w", err)
 	}
-	sends, err := w.sends()
+	sends, err := h.sendOutcomes()
 	if err != nil {
 		return err
 	}
 	for _, code := range codes {
-		w.passed.add("trouble " + string(twilio.Explain(code)))
+		h.coverage.add("trouble " + string(twilio.Explain(code)))
 	}
-	for prefix, list := range map[string][]string{"kind ": kinds, "inbound ": classes, "send ": sends, "regime ": lived(sent)} {
+	for prefix, list := range map[string][]string{"kind ": kinds, "inbound ": classes, "send ": sends, "regime ": regimesPassed(sent)} {
 		for _, item := range list {
-			w.passed.add(prefix + item)
+			h.coverage.add(prefix + item)
 		}
 	}
 	return nil
 }
 
-// lived are the regimes that a member has come to the end of: warned before a grace ends, and with none
+// regimesPassed are the regimes that a member has come to the end of: warned before a grace ends, and with none
 // reminded on the last day and of nothing after it.
-func lived(sent []regimeRow) []string {
+func regimesPassed(sent []regimeRow) []string {
 	var list []string
 	for _, r := range billing.Regimes() {
 		went := func(kinds ...notify.Kind) bool {
@@ -86,9 +86,9 @@ func lived(sent []regimeRow) []string {
 	return list
 }
 
-// sends are what creates of texts came to, as the product itself has counted them.
-func (w *World) sends() ([]string, error) {
-	families, err := w.metrics.Registry.Gather()
+// sendOutcomes are what creates of texts came to, as the product itself has counted them.
+func (h *Harness) sendOutcomes() ([]string, error) {
+	families, err := h.metrics.Registry.Gather()
 	if err != nil {
 		return nil, fmt.Errorf("read the metrics: %w", err)
 	}

@@ -20,47 +20,47 @@ import (
 )
 
 // PostLetters exports the letters that wait and says that all of them were posted today (E6).
-func (w *World) PostLetters(ctx context.Context) error {
-	policy, cal := w.Policy()
-	now := w.clock.Now()
+func (h *Harness) PostLetters(ctx context.Context) error {
+	policy, cal := h.Policy()
+	now := h.clock.Now()
 	var file bytes.Buffer
-	n, err := w.store.ExportLetters(ctx, &file, cal, policy.ServicePhone, now)
+	n, err := h.store.ExportLetters(ctx, &file, cal, policy.ServicePhone, now)
 	if err == nil && n == 0 {
 		err = errors.New("no letter waits to be posted")
 	}
 	if err != nil {
 		return err
 	}
-	_, err = w.store.LettersPosted(ctx, feed.Text("letters.csv", file.String()), cal.DateOf(now), cal, now)
+	_, err = h.store.LettersPosted(ctx, feed.Text("letters.csv", file.String()), cal.DateOf(now), cal, now)
 	return err
 }
 
 // Dispute has the payer take the newest payment on an account back.
-func (w *World) Dispute(ctx context.Context, account string) error {
-	p, err := w.Newest(ctx, account)
+func (h *Harness) Dispute(ctx context.Context, account string) error {
+	p, err := h.NewestPayment(ctx, account)
 	if err != nil {
 		return fmt.Errorf("dispute: %w", err)
 	}
-	if w.Processor() == nil {
-		return errNotOurs
+	if h.Processor() == nil {
+		return errExternal
 	}
-	if err := w.Processor().Dispute(p.Reference); err != nil {
+	if err := h.Processor().Dispute(p.Reference); err != nil {
 		return err
 	}
-	return w.Settle(ctx)
+	return h.ProcessDue(ctx)
 }
 
 // Resolve settles the newest payment on an account with evidence, as `duebell payments resolve` does.
-func (w *World) Resolve(ctx context.Context, account, verdict string) error {
-	p, err := w.Newest(ctx, account)
+func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
+	p, err := h.NewestPayment(ctx, account)
 	if err != nil {
 		return fmt.Errorf("resolve: %w", err)
 	}
-	cfg := w.config(w.cfg.DatabaseURL, w.cache.straight)
+	cfg := h.config(h.cfg.DatabaseURL, h.redis.straight)
 	gateway := stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
 	machine := app.SystemClock{}
-	charger := payments.NewCharger(w.store, gateway, w.clock, machine, slog.New(w.logs), payments.ChargerOptions{})
-	_, err = payments.NewResolver(charger, w.store, gateway, w.clock, machine).Resolve(ctx, payments.Resolution{
+	charger := payments.NewCharger(h.store, gateway, h.clock, machine, slog.New(h.logs), payments.ChargerOptions{})
+	_, err = payments.NewResolver(charger, h.store, gateway, h.clock, machine).Resolve(ctx, payments.Resolution{
 		Reference: p.Reference, Verdict: payments.Verdict(verdict), Evidence: "the script says so", By: "script",
 	})
 	return err
@@ -80,8 +80,8 @@ type Request struct {
 }
 
 // Requests are all of them, in the order in which people should see to them.
-func (w *World) Requests(ctx context.Context) ([]Request, error) {
-	rows, err := w.store.HandOffs(ctx, false, 1000)
+func (h *Harness) Requests(ctx context.Context) ([]Request, error) {
+	rows, err := h.store.HandOffs(ctx, false, 1000)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +95,9 @@ func (w *World) Requests(ctx context.Context) ([]Request, error) {
 	return list, nil
 }
 
-// SeenTo says that somebody saw to what is open for a number.
-func (w *World) SeenTo(ctx context.Context, number string) error {
-	list, err := w.Requests(ctx)
+// CloseRequests says that somebody saw to what is open for a number.
+func (h *Harness) CloseRequests(ctx context.Context, number string) error {
+	list, err := h.Requests(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (w *World) SeenTo(ctx context.Context, number string) error {
 		if r.Number != number || !r.Open {
 			continue
 		}
-		if _, err := w.store.HandOffDone(ctx, r.id, w.clock.Now()); err != nil {
+		if _, err := h.store.HandOffDone(ctx, r.id, h.clock.Now()); err != nil {
 			return err
 		}
 		done++
@@ -117,17 +117,17 @@ func (w *World) SeenTo(ctx context.Context, number string) error {
 	return nil
 }
 
-// SpeaksTo is the language in which whoever has an account is written to.
-func (w *World) SpeaksTo(ctx context.Context, account string) (lang string, err error) {
-	err = w.pool.QueryRow(ctx, `SELECT m.language FROM members m JOIN accounts a USING (member_id) WHERE a.account = $1`, account).Scan(&lang)
+// Language is the language in which whoever has an account is written to.
+func (h *Harness) Language(ctx context.Context, account string) (lang string, err error) {
+	err = h.pool.QueryRow(ctx, `SELECT m.language FROM members m JOIN accounts a USING (member_id) WHERE a.account = $1`, account).Scan(&lang)
 	return lang, err
 }
 
 // TextOutcome says what becomes of texts to a number.
-func (w *World) TextOutcome(number, outcome string) error {
-	t := w.Twilio()
+func (h *Harness) TextOutcome(number, outcome string) error {
+	t := h.Twilio()
 	if t == nil {
-		return errNotOurs
+		return errExternal
 	}
 	if outcome == "refused" { // the carrier blocks it: the number has opted out there
 		t.SetOutcome(number, twilio.Outcome{CreateError: 21610})
@@ -138,18 +138,18 @@ func (w *World) TextOutcome(number, outcome string) error {
 }
 
 // PayHangsUpSilently plays the other of two undocumented habits: a hang-up inside Pay posts nothing.
-func (w *World) PayHangsUpSilently() error {
-	if w.Twilio() == nil {
-		return errNotOurs
+func (h *Harness) PayHangsUpSilently() error {
+	if h.Twilio() == nil {
+		return errExternal
 	}
-	w.mu.Lock()
-	w.silent = true
-	w.mu.Unlock()
-	return w.outside.newTwilio() // it is chosen at the start
+	h.mu.Lock()
+	h.payHangupSilent = true
+	h.mu.Unlock()
+	return h.standIns.newTwilio() // it is chosen at the start
 }
 
-// Pass notes something that the story itself has seen.
-func (w *World) Pass(item string) { w.passed.add(item) }
+// Cover notes something that the story itself has seen.
+func (h *Harness) Cover(item string) { h.coverage.add(item) }
 
 // balancedSQL gives every payment whose ledger does not fit its state.
 const balancedSQL = `
@@ -158,12 +158,12 @@ FROM payment_attempts a LEFT JOIN ledger l ON l.attempt_key = a.key
 GROUP BY a.key HAVING count(l.id) FILTER (WHERE l.kind = 'payment') <> (a.state IN ('taken', 'returned'))::int
    OR count(l.id) FILTER (WHERE l.kind = 'reversal') <> (a.state = 'returned')::int`
 
-// Balanced holds processor, payments and ledger together (P1): each charge is one payment and each
+// Reconcile holds processor, payments and ledger together (P1): each charge is one payment and each
 // payment that is taken is one charge and one entry.
-func (w *World) Balanced(ctx context.Context) error {
-	rows, err := w.pool.Query(ctx, balancedSQL)
+func (h *Harness) Reconcile(ctx context.Context) error {
+	rows, err := h.pool.Query(ctx, balancedSQL)
 	if err != nil {
-		return fmt.Errorf("compare the books: %w", err)
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
 	}
 	type odd struct {
 		Reference, State   string
@@ -171,23 +171,23 @@ func (w *World) Balanced(ctx context.Context) error {
 	}
 	odds, err := pgx.CollectRows(rows, pgx.RowToStructByPos[odd])
 	if err != nil {
-		return fmt.Errorf("compare the books: %w", err)
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
 	}
 	var errs []error
 	for _, o := range odds {
 		errs = append(errs, fmt.Errorf("a payment that is %s has %d entries and %d reversals in the ledger", o.State, o.Entries, o.Reversals))
 	}
-	p := w.Processor()
+	p := h.Processor()
 	if p == nil {
 		return errors.Join(errs...)
 	}
-	rows, err = w.pool.Query(ctx, `SELECT coalesce(reference, ''), state, 0, 0 FROM payment_attempts WHERE reference IS NOT NULL`)
+	rows, err = h.pool.Query(ctx, `SELECT coalesce(reference, ''), state, 0, 0 FROM payment_attempts WHERE reference IS NOT NULL`)
 	if err != nil {
-		return fmt.Errorf("compare the books: %w", err)
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[odd])
 	if err != nil {
-		return fmt.Errorf("compare the books: %w", err)
+		return fmt.Errorf("compare processor, payments and ledger: %w", err)
 	}
 	for _, a := range all {
 		charges := p.ChargeCount(a.Reference)

@@ -24,10 +24,10 @@ type Charge struct {
 }
 
 // Charges are all of the processor's, oldest first.
-func (w *World) Charges(ctx context.Context) ([]Charge, error) {
-	p := w.Processor()
+func (h *Harness) Charges(ctx context.Context) ([]Charge, error) {
+	p := h.Processor()
 	if p == nil {
-		return nil, errNotOurs
+		return nil, errExternal
 	}
 	var list []Charge
 	for _, c := range p.Charges() {
@@ -35,7 +35,7 @@ func (w *World) Charges(ctx context.Context) ([]Charge, error) {
 		if c.Method != "card" {
 			charge.Method = "bank"
 		}
-		rows, err := w.pool.Query(ctx, `SELECT account FROM contract.payments WHERE reference = $1`, c.Reference)
+		rows, err := h.pool.Query(ctx, `SELECT account FROM contract.payments WHERE reference = $1`, c.Reference)
 		if err != nil {
 			return nil, fmt.Errorf("whose charge: %w", err)
 		}
@@ -55,8 +55,8 @@ func (w *World) Charges(ctx context.Context) ([]Charge, error) {
 type Text struct{ SID, To, Body string }
 
 // Texts are all of them, oldest first.
-func (w *World) Texts() []Text {
-	t := w.Twilio()
+func (h *Harness) Texts() []Text {
+	t := h.Twilio()
 	if t == nil {
 		return nil
 	}
@@ -76,25 +76,25 @@ type HandOver struct {
 }
 
 // HandOvers are those of a call, oldest first.
-func (w *World) HandOvers(ctx context.Context, call string) ([]HandOver, error) {
-	rows, err := w.pool.Query(ctx, `SELECT reason, verified, coalesce(account, ''), coalesce(outcome, '') FROM handoffs WHERE call_sid = $1 ORDER BY turn`, call)
+func (h *Harness) HandOvers(ctx context.Context, call string) ([]HandOver, error) {
+	rows, err := h.pool.Query(ctx, `SELECT reason, verified, coalesce(account, ''), coalesce(outcome, '') FROM handoffs WHERE call_sid = $1 ORDER BY turn`, call)
 	if err != nil {
 		return nil, fmt.Errorf("hand-overs: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[HandOver])
 }
 
-// Confirmed says whether a receipt with this confirmation number has gone to Twilio.
-func (w *World) Confirmed(ctx context.Context, confirmation string) (bool, error) {
+// ReceiptSent says whether a receipt with this confirmation number has gone to Twilio.
+func (h *Harness) ReceiptSent(ctx context.Context, confirmation string) (bool, error) {
 	var sent bool
-	err := w.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM contract.texts
+	err := h.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM contract.texts
 		WHERE kind = 'payment_received' AND body LIKE '%' || $1 || '%' AND sent_at IS NOT NULL)`, confirmation).Scan(&sent)
 	return sent, err
 }
 
-// ours are the tables that a reset empties, and that a search for secrets reads.
-func (w *World) ours(ctx context.Context) ([]string, error) {
-	rows, err := w.pool.Query(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`)
+// productTables are the tables that a reset empties, and that a search for secrets reads.
+func (h *Harness) productTables(ctx context.Context) ([]string, error) {
+	rows, err := h.pool.Query(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`)
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}

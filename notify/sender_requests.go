@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// carry does for each claim of a batch what its state asks for, some side by side, and writes what the
-// carrier has taken all at once. What follows a request is written even when ctx has ended meanwhile:
-// then more than ever.
-func (c *Sender) carry(ctx context.Context, claims []ClaimedNotice, until time.Time) error {
+// process makes for each claim of a batch the request that its state asks for, some in parallel, and writes
+// the carrier's answers all at once. The result of a request is written even when ctx has ended meanwhile:
+// a shutdown must not leave texts in doubt.
+func (c *Sender) process(ctx context.Context, claims []ClaimedNotice, until time.Time) error {
 	reports, failed := make([]*DeliveryReport, len(claims)), make([]error, len(claims))
-	each(len(claims), c.opts.AtOnce, func(i int) { reports[i], failed[i] = c.one(ctx, claims[i], until) })
+	inParallel(len(claims), c.opts.AtOnce, func(i int) { reports[i], failed[i] = c.request(ctx, claims[i], until) })
 	var list []DeliveryReport
 	probe := false
 	for i, r := range reports {
@@ -27,23 +27,23 @@ func (c *Sender) carry(ctx context.Context, claims []ClaimedNotice, until time.T
 	defer cancel()
 	_, err := c.deliveries.report(after, list...)
 	if probe && err == nil {
-		c.log.Info("the carrier takes our texts again: everything goes on")
-		err = c.book.EndProbe(after)
+		c.log.Info("the carrier takes our texts again: all kinds are resumed")
+		err = c.store.EndProbe(after)
 	}
 	return errors.Join(append(failed, err)...)
 }
 
-// afterwards is the time that is left to write what a request has come to.
+// afterwards returns a context with time to write the result of a request, whatever became of ctx.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 }
 
-// one makes the one request that a claim asks for. A report is what the carrier has, still to be written;
-// everything else it has written itself.
-func (c *Sender) one(ctx context.Context, claim ClaimedNotice, until time.Time) (*DeliveryReport, error) {
+// request makes the one request that a claim asks for. It returns what the carrier has as a report, still to
+// be written; every other result it has written itself.
+func (c *Sender) request(ctx context.Context, claim ClaimedNotice, until time.Time) (*DeliveryReport, error) {
 	switch {
 	case claim.State == Unknown:
-		return c.look(ctx, claim)
+		return c.lookUp(ctx, claim)
 	case claim.State == Accepted, claim.State == Sent:
 		return nil, c.poll(ctx, claim)
 	case ctx.Err() != nil, c.machine.Now().After(until):
@@ -54,9 +54,9 @@ func (c *Sender) one(ctx context.Context, claim ClaimedNotice, until time.Time) 
 	return c.create(ctx, claim)
 }
 
-// each does f for every number below n, so many at once. A panic of one is the caller's, like any other:
-// it must not end the process, which has other work in hand.
-func each(n, atOnce int, f func(i int)) {
+// inParallel calls f for every number below n, atOnce at a time. A panic in f is raised again in the
+// caller's goroutine: only there does something recover it, and other work of the process goes on.
+func inParallel(n, atOnce int, f func(i int)) {
 	if atOnce = min(atOnce, n); atOnce <= 1 {
 		for i := range n {
 			f(i)
@@ -86,7 +86,8 @@ func each(n, atOnce int, f func(i int)) {
 	}
 }
 
-// giveBack puts a claim back whose create has not begun: it did not leave, and does not count.
+// giveBack returns a claim whose create has not begun to the planned ones: it did not leave, and does not
+// count.
 func (c *Sender) giveBack(ctx context.Context, claim ClaimedNotice) error {
 	after, cancel := afterwards(ctx)
 	defer cancel()
@@ -94,7 +95,8 @@ func (c *Sender) giveBack(ctx context.Context, claim ClaimedNotice) error {
 	return c.record(after, claim, SendResult{State: Planned, NotSent: true, RetryAt: now, Why: "its batch took too long"}, now)
 }
 
-// create makes the one request.
+// create asks the carrier for one text. The create is not idempotent: a lost answer is never followed by a
+// second create before a look-up (N11: unsure, settle it first).
 func (c *Sender) create(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	sid, status, err := c.texter.SendSMS(ctx, claim.Number, claim.Body, c.callback(claim.Reference))
 	if err != nil {
@@ -103,12 +105,13 @@ func (c *Sender) create(ctx context.Context, claim ClaimedNotice) (*DeliveryRepo
 	return accepted(claim, sid, status, 0, ""), nil
 }
 
+// callback returns the status-callback URL of a notice.
 func (c *Sender) callback(reference string) string {
 	return c.opts.StatusCallback + "?n=" + url.QueryEscape(reference)
 }
 
-// accepted says that the carrier has the text. It goes the way of a callback and not through the fence:
-// whoever learns of a text that exists must be able to say so.
+// accepted returns the report that the carrier has the text. Reports pass no fence: whoever learns that a
+// text exists must be able to record it.
 func accepted(claim ClaimedNotice, sid, status string, code int, t Trouble) *DeliveryReport {
 	state, known := stateOf(status)
 	if !known {
@@ -117,7 +120,7 @@ func accepted(claim ClaimedNotice, sid, status string, code int, t Trouble) *Del
 	return &DeliveryReport{Reference: claim.Reference, SID: sid, State: state, Code: code, Trouble: t}
 }
 
-// notSent writes what a failed create proves.
+// notSent writes what a failed create proves: to try again, refused for good, or in doubt.
 func (c *Sender) notSent(ctx context.Context, claim ClaimedNotice, e *SendError) error {
 	after, cancel := afterwards(ctx)
 	defer cancel()
@@ -133,24 +136,25 @@ func (c *Sender) notSent(ctx context.Context, claim ClaimedNotice, e *SendError)
 		}
 		c.deliveries.alarm(claim.Kind, e.Code, e.Trouble)
 	case e.Kind == SendAccountFault:
-		c.log.Error("our account or sender at the carrier is at fault: texts wait", "kind", string(claim.Kind), "code", e.Code)
+		c.log.Error("the carrier refuses our account or sender: texts wait; look into its console", "kind", string(claim.Kind), "code", e.Code)
 		r.State, r.NotSent, r.RetryAt, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "our account is at fault"
 	default:
-		c.log.Warn("the carrier gave no answer to a create", "kind", string(claim.Kind), "notice", claim.ID)
-		r.State, r.RetryAt = Unknown, claim.TriedAt.Add(lookAfter[0])
+		c.log.Warn("the carrier did not answer a create: it will be looked up", "kind", string(claim.Kind), "notice", claim.ID)
+		r.State, r.RetryAt = Unknown, claim.TriedAt.Add(lookUpAfter[0])
 	}
 	return c.record(after, claim, r, now)
 }
 
-// backoff doubles from 1 s to 5 minutes, half of it by chance, so that couriers do not come back
-// together.
+// backoff returns a wait that doubles from 1 s to 5 minutes, half of it by chance, so that senders do not
+// come back together.
 func (c *Sender) backoff(waits int) time.Duration {
 	whole := min(time.Second<<min(waits, 10), 5*time.Minute)
 	return whole/2 + time.Duration(c.rand(int(whole/time.Millisecond/2)+1))*time.Millisecond
 }
 
+// record writes the result of a claim. A result that comes too late is no error: who overtook it knows more.
 func (c *Sender) record(ctx context.Context, claim ClaimedNotice, r SendResult, now time.Time) error {
-	err := c.book.RecordNotice(ctx, claim, r, now)
+	err := c.store.RecordNotice(ctx, claim, r, now)
 	if errors.Is(err, ErrSuperseded) {
 		return nil
 	}

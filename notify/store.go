@@ -19,35 +19,35 @@ type ClaimTime struct {
 	LeaseUntil time.Time // machine clock
 }
 
-// NoticeStore keeps the notices; package store does. Every write after a Take names its fence.
+// NoticeStore stores the notices for Sender and DeliveryTracker. Every write after ClaimNotices names the
+// claim's fence; a write with an old fence changes nothing.
 type NoticeStore interface {
-	// ClaimNotices puts what is due of these notices into one courier's hands, all in one transaction.
-	// Planned ones go through decide with the facts as they are in that transaction, and their
-	// verdicts are written: claimed with a body, put off, or ended. Of several to one number each is
-	// decided when the one before it is written. Those whose create is in doubt come back to be looked
-	// for. What is not due, in other hands, or settled does not come back.
+	// ClaimNotices claims those of the notices that are due, all in one transaction. Planned ones go through
+	// decide with the facts as they are in that transaction, and the decisions are written: claimed with a
+	// body, put off, or ended. Of several to one number each is decided after the one before it is written
+	// (N3: the cap counts it). Those whose create is in doubt, and those to be polled, are returned as well.
+	// What is not due, claimed by another sender, or settled is left out.
 	ClaimNotices(ctx context.Context, ids []int64, at ClaimTime, decide func([]Facts) ([]Decision, error)) ([]ClaimedNotice, error)
-	// RecordNotice writes what came of a claim. ErrSuperseded: the fence is old, or a callback
-	// knew better meanwhile.
+	// RecordNotice writes the result of a claim. ErrSuperseded: the fence is old, or a callback has settled
+	// the notice meanwhile.
 	RecordNotice(ctx context.Context, c ClaimedNotice, r SendResult, at time.Time) error
-	// RecordReports writes what the carrier says of texts that carry our references, all in one
-	// transaction, and says of each what that changed. States only move forward; a report that is late
-	// or repeated changes nothing.
+	// RecordReports writes the carrier's reports on texts that carry our references, all in one transaction,
+	// and returns for each what it changed. States only move forward; a late or repeated report changes nothing.
 	RecordReports(ctx context.Context, list []DeliveryReport, at time.Time) ([]ReportResult, error)
-	// SimilarTexts tells what else was sent to the number of a claim in doubt.
+	// SimilarTexts returns the other texts to the number of a claim in doubt that a look-up could mistake for it.
 	SimilarTexts(ctx context.Context, c ClaimedNotice) (Similar, error)
-	// EnqueueDue ends what is overdue, gives up leases that ran out, and puts due notices in line:
-	// answers and payment texts first, then reminders, kind by kind in turn.
+	// EnqueueDue drops overdue notices, ends leases that ran out, and enqueues jobs for due notices: answers
+	// and payment texts first, then reminders, kind by kind in turn (N9).
 	EnqueueDue(ctx context.Context, n EnqueueRequest) (EnqueueResult, error)
-	// PostponePoll says when a text that the carrier has is asked for again; zero: no more.
+	// PostponePoll stores when the carrier is next asked for a text; zero: no more.
 	PostponePoll(ctx context.Context, c ClaimedNotice, again time.Time) error
 	// EndProbe resumes all kinds after a probe has shown that the carrier takes texts again.
 	EndProbe(ctx context.Context) error
 }
 
-// Errors that a Book's callers tell apart.
+// Errors of a NoticeStore that callers tell apart.
 var (
-	ErrSuperseded = errors.New("notify: the notice has moved on")
+	ErrSuperseded = errors.New("notify: the notice was settled or claimed by somebody else meanwhile")
 	ErrNoSuchText = errors.New("notify: no notice carries this reference")
 )
 
@@ -57,23 +57,23 @@ type Facts struct {
 	Channel   Channel
 	Number    string
 	Language  string
-	Zones     []string // the recipient's, from the members whose number it is; none: not known
+	Zones     []string // IANA names, of the members whose number it is; none: not known
 	ByRequest bool     // asked for on that very call or text (O4)
 	NotAfter  time.Time
 
 	Consent     bool // in force for payment texts to this number
 	OptedOut    bool // a suppression by its owner or the carrier is in force
 	Unreachable bool // a suppression because no text arrives there (N11)
-	Paused      bool // its kind, or every kind, is stopped
+	Paused      bool // its kind, or every kind, is paused
 
-	Recipient *Recipient // of a reminder: all that its number's reminders rest on
+	Recipient *Recipient // of a reminder: everything that the reminders to its number depend on
 
-	Reasons []Reason   // that it was planned for and that held when last looked at; none for a reply
+	Reasons []Reason   // that it was planned for and that held when last checked; none for a reply
 	Recent  []SentText // for RealReply: what went to the number in the last 7 days, newest first
 }
 
-// Reason is why a notice goes, with what must hold for it. A reminder gathers those of one day, a
-// text about a payment has one (N1).
+// Reason is why a notice goes, with what must still be true of it. A reminder gathers the reasons of one
+// day; a text about a payment has one (N1).
 type Reason struct {
 	Account    string
 	DaysBefore int           // the offset, where the kind has one
@@ -84,7 +84,7 @@ type Reason struct {
 	Terminated bool
 }
 
-// PaymentFacts is what a text about a payment rests on.
+// PaymentFacts is what a text about a payment says or depends on.
 type PaymentFacts struct {
 	State        payments.State
 	Cents        billing.Money // with the fee
@@ -92,7 +92,7 @@ type PaymentFacts struct {
 	Last4        string
 	Reference    string
 	AuthorizedAt time.Time
-	NotBefore    time.Time // zero while a letter is unposted
+	NotBefore    time.Time // when the debit may be submitted; zero while a letter is unposted
 	Submitted    bool      // the processor has, or may have, its object
 	HeardOnCall  bool      // the caller heard the outcome on the call
 }
@@ -103,9 +103,10 @@ type SentText struct {
 	At   time.Time
 }
 
-// Action is what becomes of a notice that was looked at.
+// Action is what becomes of a notice.
 type Action string
 
+// The actions.
 const (
 	ActionSend     Action = "send"
 	ActionWait     Action = "wait"
@@ -113,25 +114,25 @@ const (
 	ActionSuppress Action = "suppress"
 )
 
-// Decision is the answer of the rules.
+// Decision is the answer of the rules on one notice.
 type Decision struct {
 	Action Action
 	Body   string    // of ActionSend
 	Until  time.Time // of ActionWait
 	Why    string    // of ActionDrop and ActionSuppress
-	// Dropped are the reasons that do not hold any more, whatever becomes of the others.
+	// Dropped are the reasons that are no longer true, whatever becomes of the others.
 	Dropped []DroppedReason
 }
 
-// DroppedReason is a reason that does not hold any more.
+// DroppedReason is a reason that is no longer true.
 type DroppedReason struct {
 	Account    string
 	DaysBefore int
 	Why        string
 }
 
-// ClaimedNotice is a notice in one courier's hands: Claimed to be created, Unsure to be looked for, Accepted
-// or Sent to be asked for.
+// ClaimedNotice is a notice that one sender has claimed. Its state says for what: Claimed, to create the
+// text; Unknown, to look it up; Accepted or Sent, to poll it.
 type ClaimedNotice struct {
 	ID        int64
 	Reference string
@@ -142,7 +143,7 @@ type ClaimedNotice struct {
 	Body      string
 	SID       string // of a text that the carrier has
 	Fence     int64
-	Creates   int // this one included
+	Creates   int // requests to create it, this one included
 	Lookups   int // that found nothing
 	Polls     int // that brought nothing new
 	Waits     int // times put off because nothing was sent
@@ -150,30 +151,31 @@ type ClaimedNotice struct {
 	Probe     bool // sent although all kinds are paused, to see whether they must be
 }
 
-// SendResult is what came of a claim, other than that the carrier has it: that is a Report.
+// SendResult is the result of a claim when the carrier does not have the text; if it has, the result is a
+// DeliveryReport.
 type SendResult struct {
-	State   State // Planned, Unsure, Failed or Suppressed
+	State   State // Planned, Unknown, Failed or Suppressed
 	RetryAt time.Time
 	// NotSent: the create was never processed, so it does not count.
 	NotSent bool
-	// LookupMissed: one look more found nothing.
+	// LookupMissed: one more look-up found nothing.
 	LookupMissed bool
-	// NeedsReview: a person looks; nothing is sent or looked for any more.
+	// NeedsReview: a person must look; nothing is sent or looked up any more.
 	NeedsReview bool
 	Why         string
-	Code        int
+	Code        int // the carrier's error code
 	Trouble     Trouble
 }
 
-// DeliveryReport is the carrier's word on a text.
+// DeliveryReport is the carrier's report on a text.
 type DeliveryReport struct {
 	Reference string
 	SID       string
 	State     State
 	Why       string
-	Code      int
+	Code      int // the carrier's error code
 	Trouble   Trouble
-	PollAt    time.Time // when to ask, if nothing more is said; zero: never
+	PollAt    time.Time // when to ask if nothing more is reported; zero: never
 }
 
 // ReportResult says what a report changed.
@@ -181,28 +183,28 @@ type ReportResult struct {
 	Kind       Kind
 	NoSuchText bool // no notice carries the reference
 	Changed    bool
-	SentTwice  bool // the reference was already another text's: it went out twice
+	SentTwice  bool // the reference already belonged to another text: the notice went out twice
 }
 
 // Similar are the other texts to a number that a look-up could mistake for the one it looks for.
 type Similar struct {
-	SIDs    []string // SIDs that belong to other notices
+	SIDs    []string // that belong to other notices
 	InDoubt int      // other notices in doubt with the same words around the same time
 }
 
-// EnqueueRequest says what a tick may put in line.
+// EnqueueRequest says what a tick may enqueue.
 type EnqueueRequest struct {
 	Now, MachineNow time.Time
-	// RequeueAfter is when what is put in line now may be put in line again (machine clock): its job may
-	// have been lost.
+	// RequeueAfter is when a notice that is enqueued now may be enqueued again (machine clock): its job
+	// may have been lost.
 	RequeueAfter time.Time
-	First        int  // at most so many answers and payment texts are in line
+	First        int  // at most so many answers and payment texts are enqueued at once
 	Reminders    int  // at most so many of all capped kinds together
-	Polls        bool // also texts that the carrier has and says nothing of
+	Polls        bool // also texts that the carrier has and reports nothing of
 }
 
 // EnqueueResult counts what a tick did.
 type EnqueueResult struct {
-	Due, Expired int
-	Dropped      []Kind // out of their windows
+	Due, Expired int    // notices enqueued; leases that ran out
+	Dropped      []Kind // of notices that missed their windows
 }

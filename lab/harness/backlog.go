@@ -7,8 +7,8 @@ import (
 	"duebell/internal/app"
 )
 
-// undoneSQL counts what is due by the domain's clock and what somebody has in hand by the machine's.
-const undoneSQL = `
+// backlogSQL counts what is due by the domain's clock and what somebody has in hand by the machine's.
+const backlogSQL = `
 SELECT
   (SELECT count(*) FROM river_job WHERE state = 'available' AND kind IN ('charge', 'notice')),
   (SELECT count(*) FROM payment_attempts WHERE state IN ('authorized', 'confirming', 'unknown')
@@ -21,8 +21,8 @@ SELECT
               AND (c.probe_at IS NULL OR c.probe_at > @now OR notices.channel <> 'sms'))) -- where one text may try, all of them count until it has
       OR ((state = 'unknown' AND next_look_at <= @now OR poll_at <= @now) AND (leased_until IS NULL OR leased_until <= @machine)))`
 
-// undone is how much there is to do, and how much of it somebody is at.
-type undone struct {
+// backlog is how much there is to do, and how much of it somebody is at.
+type backlog struct {
 	jobs     int // in line
 	charging int // payments in a worker's hands
 	charges  int // payments due, in nobody's
@@ -31,31 +31,31 @@ type undone struct {
 	events   int // of the processor, not delivered and not tried yet
 }
 
-func (u undone) inHand() bool { return u.jobs+u.charging+u.sending > 0 }
+func (b backlog) inProgress() bool { return b.jobs+b.charging+b.sending > 0 }
 
 // String names what there is.
-func (u undone) String() string {
+func (b backlog) String() string {
 	return fmt.Sprintf("%d jobs in line, %d charges in hand and %d due, %d texts in hand and %d due, %d events",
-		u.jobs, u.charging, u.charges, u.sending, u.texts, u.events)
+		b.jobs, b.charging, b.charges, b.sending, b.texts, b.events)
 }
 
-// undone counts what is due and not done. While the database is down for the product nobody can do it.
-func (w *World) undone(ctx context.Context) (undone, error) {
-	w.mu.Lock()
-	down := w.dbDown
-	w.mu.Unlock()
-	var u undone
+// backlog counts what is due and not done. While the database is down for the product nobody can do it.
+func (h *Harness) backlog(ctx context.Context) (backlog, error) {
+	h.mu.Lock()
+	down := h.dbDown
+	h.mu.Unlock()
+	var u backlog
 	if down {
 		return u, nil
 	}
-	args := named{"now": w.clock.Now(), "machine": app.SystemClock{}.Now()}
-	err := w.pool.QueryRow(ctx, undoneSQL, args.pgx()).Scan(&u.jobs, &u.charging, &u.charges, &u.sending, &u.texts)
+	args := named{"now": h.clock.Now(), "machine": app.SystemClock{}.Now()}
+	err := h.pool.QueryRow(ctx, backlogSQL, args.pgx()).Scan(&u.jobs, &u.charging, &u.charges, &u.sending, &u.texts)
 	if err != nil {
 		return u, err
 	}
-	if p := w.Processor(); p != nil {
+	if p := h.Processor(); p != nil {
 		u.charging -= min(u.charging, p.Held()) // these wait for the clock
-		u.events = max(0, p.Undelivered()-int(w.refused.Load()))
+		u.events = max(0, p.Undelivered()-int(h.refusedEvents.Load()))
 	}
 	return u, nil
 }

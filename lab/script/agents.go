@@ -15,23 +15,23 @@ import (
 // agents are what a person who is dialled may do: answered is a person who answers and presses nothing.
 var agents = []string{"accepts", "declines", "answered", "busy", "no-answer", "failed", "canceled"}
 
-func readDial(_ *parser, t *tokens) (act, error) {
+func readDial(_ *parser, t *tokens) (action, error) {
 	outcome, err := t.oneOf(agents...)
-	return func(_ context.Context, r *run) error { return r.w.Agent(outcome) }, err
+	return func(_ context.Context, r *run) error { return r.h.SetAgent(outcome) }, err
 }
 
 // readWhisper checks what the person heard before the call was theirs to take. It is in the agents' language
 // whatever the caller's is, and says which that is.
-func readWhisper(_ *parser, t *tokens) (act, error) {
+func readWhisper(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
+		return r.withCaller(func(c *caller) error {
 			leg := c.Agent()
 			if leg == nil {
 				return errors.New("no person was dialled")
 			}
 			pattern := pattern
-			if r.mirrored() {
+			if r.translated() {
 				pattern = strings.ReplaceAll(pattern, "speaks English", "speaks "+languageName[r.opts.Lang])
 			}
 			var texts []string
@@ -51,8 +51,8 @@ func readWhisper(_ *parser, t *tokens) (act, error) {
 var languageName = map[string]string{"en": "English", "es": "Spanish"}
 
 // readCallBack checks the newest call-back that was promised to a number.
-func readCallBack(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
+func readCallBack(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func readCallBack(_ *parser, t *tokens) (act, error) {
 		}
 	}
 	return func(ctx context.Context, r *run) error {
-		list, err := r.w.Requests(ctx)
+		list, err := r.h.Requests(ctx)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func readCallBack(_ *parser, t *tokens) (act, error) {
 				if at.IsZero() {
 					return "none"
 				}
-				return at.In(r.w.Zone()).Format("2006-01-02T15:04")
+				return at.In(r.h.Zone()).Format("2006-01-02T15:04")
 			}
 			got := map[string]string{
 				"at": local(q.From), "reason": q.Reason, "account": q.Account, "deadline": local(q.Deadline), "language": q.Lang,
@@ -107,17 +107,17 @@ func orEnglish(lang string) string {
 }
 
 // readToDo checks whom people still have to see to, in the order of 'duebell handoffs list': all of them.
-func readToDo(_ *parser, t *tokens) (act, error) {
+func readToDo(_ *parser, t *tokens) (action, error) {
 	var want []string
 	for t.more() && strings.HasPrefix(t.peek(), "+") {
-		number, err := phone(t)
+		number, err := takePhone(t)
 		if err != nil {
 			return nil, err
 		}
 		want = append(want, number)
 	}
 	return func(ctx context.Context, r *run) error {
-		list, err := r.w.Requests(ctx)
+		list, err := r.h.Requests(ctx)
 		if err != nil {
 			return err
 		}
@@ -135,40 +135,40 @@ func readToDo(_ *parser, t *tokens) (act, error) {
 }
 
 // readSeenTo has a person see to what is open for a number.
-func readSeenTo(_ *parser, t *tokens) (act, error) {
-	number, err := phone(t)
-	return func(ctx context.Context, r *run) error { return r.w.SeenTo(ctx, number) }, err
+func readSeenTo(_ *parser, t *tokens) (action, error) {
+	number, err := takePhone(t)
+	return func(ctx context.Context, r *run) error { return r.h.CloseRequests(ctx, number) }, err
 }
 
 // readAlike holds what was said since the last answer against what was said where the name was used before:
 // it must be the same to the byte.
-func readAlike(_ *parser, t *tokens) (act, error) {
+func readAlike(_ *parser, t *tokens) (action, error) {
 	name, err := t.quote()
 	return func(_ context.Context, r *run) error {
-		return r.onCall(func(c *caller) error {
+		return r.withCaller(func(c *caller) error {
 			var said strings.Builder
 			for _, h := range c.HeardSinceInput() {
 				fmt.Fprintf(&said, "%s %s %s %t\n", h.Language, h.Voice, h.SSML, h.BargeIn)
 			}
-			before, known := r.alike[name]
+			before, known := r.saidBefore[name]
 			if known && before != said.String() {
 				return fmt.Errorf("it does not sound the same as before\nbefore: %s\nnow: %s", before, said.String())
 			}
-			r.alike[name] = said.String()
+			r.saidBefore[name] = said.String()
 			return nil
 		})
 	}, err
 }
 
 // readSpeaks checks the language that a member's texts and letters are in.
-func readSpeaks(_ *parser, t *tokens) (act, error) {
-	number, err := account(t)
+func readSpeaks(_ *parser, t *tokens) (action, error) {
+	number, err := takeAccount(t)
 	if err != nil {
 		return nil, err
 	}
 	want, err := t.word("a language")
 	return func(ctx context.Context, r *run) error {
-		got, err := r.w.SpeaksTo(ctx, number)
+		got, err := r.h.Language(ctx, number)
 		if err == nil && got != want {
 			err = fmt.Errorf("whoever has %s is written to in %q, not %q", number, got, want)
 		}
@@ -177,7 +177,7 @@ func readSpeaks(_ *parser, t *tokens) (act, error) {
 }
 
 // readHandedOver checks what was written down when the caller was sent on.
-func readHandedOver(_ *parser, t *tokens) (act, error) {
+func readHandedOver(_ *parser, t *tokens) (action, error) {
 	want := t.pairs()
 	for key := range want {
 		if key != "reason" && key != "verified" && key != "account" && key != "outcome" && key != "to" {
@@ -185,12 +185,12 @@ func readHandedOver(_ *parser, t *tokens) (act, error) {
 		}
 	}
 	return func(ctx context.Context, r *run) error {
-		return r.onCall(func(c *caller) error { return r.handedOver(ctx, c, want) })
+		return r.withCaller(func(c *caller) error { return r.handedOver(ctx, c, want) })
 	}, nil
 }
 
 func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string) error {
-	list, err := r.w.HandOvers(ctx, c.SID)
+	list, err := r.h.HandOvers(ctx, c.SID)
 	if err != nil {
 		return err
 	}
@@ -198,15 +198,15 @@ func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string)
 		return errors.New("no person was dialled")
 	}
 	for _, h := range list {
-		if isHandOver(h, c.Agent().To, want) {
-			r.w.Pass("handed-over")
+		if matchesHandOver(h, c.Agent().To, want) {
+			r.h.Cover("handed-over")
 			return nil
 		}
 	}
 	return fmt.Errorf("handed over is not %v, but: %+v", want, list)
 }
 
-func isHandOver(h harness.HandOver, to string, want map[string]string) bool {
+func matchesHandOver(h harness.HandOver, to string, want map[string]string) bool {
 	got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "outcome": h.Outcome, "to": to}
 	if h.Verified {
 		got["verified"] = "yes"

@@ -13,8 +13,8 @@ import (
 // what is said, and presses the same keys. What is heard is then not held against the story's words but
 // must be in that language; what is charged, owed, texted and passed must be the same.
 
-// spokenIn are a story's words in other languages; keys and numbers need none.
-var spokenIn = map[string]map[string]string{
+// translations are a story's words in other languages; keys and numbers need none.
+var translations = map[string]map[string]string{
 	"es": {
 		"i authorize": "autorizo", "yes": "sí", "no": "no", "agent": "agente", "balance": "saldo", "pay": "pagar", "card": "tarjeta", "stop texts": "dejar de recibir mensajes", "bank account": "cuenta bancaria", "guest": "invitado", "all of it": "todo", "yes, please.": "Sí, por favor.",
 		"hello": "hola", "stop": "cancelar", "again": "repetir", "no thank you": "no gracias", "okay": "de acuerdo", "hm": "eh",
@@ -26,39 +26,39 @@ var spokenIn = map[string]map[string]string{
 // languageKey is the key that chooses a language where it is asked for.
 var languageKey = map[string]string{"en": "1", "es": "2"}
 
-// members are there: in another telling they speak its language.
-func (r *run) members(ctx context.Context, err error) error {
-	if err == nil && r.mirrored() {
-		err = r.w.Speak(ctx, r.opts.Lang)
+// inScriptLanguage are there: in another telling they speak its language.
+func (r *run) inScriptLanguage(ctx context.Context, err error) error {
+	if err == nil && r.translated() {
+		err = r.h.SetLanguages(ctx, r.opts.Lang)
 	}
 	return err
 }
 
-// mirrored says whether the story is told in another language than the one it is written in.
-func (r *run) mirrored() bool { return r.opts.Lang != "" && r.opts.Lang != "en" }
+// translated says whether the story is told in another language than the one it is written in.
+func (r *run) translated() bool { return r.opts.Lang != "" && r.opts.Lang != "en" }
 
-// inLanguage turns keys that choose English into those that choose the language of this telling.
-func (r *run) inLanguage(c *caller, keys string) string {
-	if r.mirrored() && keys == languageKey["en"] && heardIn("For English, press 1", r.asked(c)) {
+// translateKeys turns keys that choose English into those that choose the language of this telling.
+func (r *run) translateKeys(c *caller, keys string) string {
+	if r.translated() && keys == languageKey["en"] && matches("For English, press 1", r.heardSinceInput(c)) {
 		return languageKey[r.opts.Lang]
 	}
 	return keys
 }
 
-// wordsInLanguage translates what the caller says.
-func (r *run) wordsInLanguage(words string) (string, error) {
-	if !r.mirrored() {
+// translateWords translates what the caller says.
+func (r *run) translateWords(words string) (string, error) {
+	if !r.translated() {
 		return words, nil
 	}
-	other, known := spokenIn[r.opts.Lang][strings.ToLower(words)]
+	other, known := translations[r.opts.Lang][strings.ToLower(words)]
 	if !known {
 		return "", fmt.Errorf("nobody knows how to say %q in %s: spokenIn", words, r.opts.Lang)
 	}
 	return other, nil
 }
 
-// heardInLanguage: something was heard, and all of it in the language chosen.
-func (r *run) heardInLanguage(c *caller) error {
+// checkLanguage: something was heard, and all of it in the language chosen.
+func (r *run) checkLanguage(c *caller) error {
 	list := c.HeardSinceInput()
 	if len(list) == 0 {
 		return errors.New("expected to hear something, but there is nothing")
@@ -74,4 +74,4 @@ func (r *run) heardInLanguage(c *caller) error {
 	return nil
 }
 
-func offersLanguage(h twilio.Heard) bool { return heardIn("For English, press", h.Text) }
+func offersLanguage(h twilio.Heard) bool { return matches("For English, press", h.Text) }

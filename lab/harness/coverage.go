@@ -16,29 +16,29 @@ import (
 	"duebell/lab/twilio"
 )
 
-// record is what a story has really passed, by the names of the coverage table.
-type record struct {
+// coverage is what a story has really passed, by the names of the coverage table.
+type coverage struct {
 	mu    sync.Mutex
 	items map[string]int
 }
 
-func newRecord() *record { return &record{items: map[string]int{}} }
+func newCoverage() *coverage { return &coverage{items: map[string]int{}} }
 
-func (r *record) add(items ...string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (c *coverage) add(items ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, i := range items {
-		r.items[i]++
+		c.items[i]++
 	}
 }
 
-// Passed is everything that was really passed since the world was opened or reset: steps as "step
+// Coverage is everything that was really passed since the harness was opened or reset: steps as "step
 // holding", jumps as "jump holding>tell-outcome", results of the capture as "result success", faults
 // with the point at which they acted as "fault redis-down@charged", spoken facts as "fact owes".
-func (w *World) Passed() map[string]int {
-	w.passed.mu.Lock()
-	defer w.passed.mu.Unlock()
-	return maps.Clone(w.passed.items)
+func (h *Harness) Coverage() map[string]int {
+	h.coverage.mu.Lock()
+	defer h.coverage.mu.Unlock()
+	return maps.Clone(h.coverage.items)
 }
 
 // Phase is a point in the life of a payment at which a fault acts.
@@ -57,22 +57,22 @@ func Phases() []Phase { return []Phase{Before, Authorized, Charged, After} }
 
 func faultItem(fault string, at Phase) string { return "fault " + fault + "@" + string(at) }
 
-// act records a fault that acts at once.
-func (w *World) act(ctx context.Context, fault string) {
-	w.passed.add(faultItem(fault, w.phase(ctx)))
+// recordFault records a fault that acts at once.
+func (h *Harness) recordFault(ctx context.Context, fault string) {
+	h.coverage.add(faultItem(fault, h.phase(ctx)))
 }
 
 // phase is where the newest payment is, straight from the database and the processor.
-func (w *World) phase(ctx context.Context) Phase {
+func (h *Harness) phase(ctx context.Context) Phase {
 	var state, reference string
-	err := w.pool.QueryRow(context.WithoutCancel(ctx), `SELECT state, coalesce(reference, '') FROM payment_attempts
+	err := h.pool.QueryRow(context.WithoutCancel(ctx), `SELECT state, coalesce(reference, '') FROM payment_attempts
 		ORDER BY offered_at DESC, state IN ('authorized', 'confirming', 'unknown') DESC LIMIT 1`).Scan(&state, &reference)
 	if err != nil {
 		return Before // no payment yet
 	}
 	switch state {
 	case "authorized", "confirming", "unknown":
-		if p := w.Processor(); p != nil && p.ChargeCount(reference) > 0 {
+		if p := h.Processor(); p != nil && p.ChargeCount(reference) > 0 {
 			return Charged
 		}
 		return Authorized
@@ -82,8 +82,8 @@ func (w *World) phase(ctx context.Context) Phase {
 	return After
 }
 
-// webhookCame looks at a request before the product does.
-func (w *World) webhookCame(r *http.Request, body []byte) {
+// recordWebhook looks at a request before the product does.
+func (h *Harness) recordWebhook(r *http.Request, body []byte) {
 	if !strings.HasPrefix(r.URL.Path, "/twilio/voice/") {
 		return
 	}
@@ -93,20 +93,20 @@ func (w *World) webhookCame(r *http.Request, body []byte) {
 	}
 	call := form.Get("CallSid")
 	if result := form.Get("Result"); result != "" {
-		w.truth.payEnded(call)
-		w.passed.add("result " + resultName(result, form))
-		if w.mode(string(twilio.ModeRepeats), string(twilio.ModeRepeatsAtOnce)) {
-			w.passed.add("result delivered-twice")
+		h.facts.payEnded(call)
+		h.coverage.add("result " + resultName(result, form))
+		if h.modeInForce(string(twilio.ModeRepeats), string(twilio.ModeRepeatsAtOnce)) {
+			h.coverage.add("result delivered-twice")
 		}
 		return
 	}
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/status"):
-		if w.truth.payEnded(call) {
-			w.passed.add("result no-post")
+		if h.facts.payEnded(call) {
+			h.coverage.add("result no-post")
 		}
-	case !strings.HasSuffix(r.URL.Path, "/fallback") && w.truth.payEnded(call):
-		w.passed.add("result fall-through")
+	case !strings.HasSuffix(r.URL.Path, "/fallback") && h.facts.payEnded(call):
+		h.coverage.add("result fall-through")
 	}
 }
 
@@ -140,37 +140,37 @@ func Results() []string {
 	}
 }
 
-// mode says whether one of Twilio's modes is in force.
-func (w *World) mode(names ...string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.ContainsFunc(names, func(n string) bool { return w.modes[n] })
+// modeInForce says whether one of Twilio's modes is in force.
+func (h *Harness) modeInForce(names ...string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(names, func(n string) bool { return h.modes[n] })
 }
 
-// webhookAnswered notes which of Twilio's modes has met an answer, and at which point.
-func (w *World) webhookAnswered(ctx context.Context, path string) {
-	w.mu.Lock()
+// recordWebhookFaults notes which of Twilio's modes has met an answer, and at which point.
+func (h *Harness) recordWebhookFaults(ctx context.Context, path string) {
+	h.mu.Lock()
 	var met []string
 	for _, m := range []twilio.Mode{twilio.ModeRepeats, twilio.ModeRepeatsAtOnce, twilio.ModeDropsNextReply} {
-		if w.modes[string(m)] {
+		if h.modes[string(m)] {
 			met = append(met, string(m))
 		}
 	}
 	document := strings.HasPrefix(path, "/twilio/") && !strings.HasSuffix(path, "/status")
 	if document {
-		delete(w.modes, string(twilio.ModeDropsNextReply)) // once
+		delete(h.modes, string(twilio.ModeDropsNextReply)) // once
 	}
-	w.mu.Unlock()
+	h.mu.Unlock()
 	for _, m := range met {
 		if document || m != string(twilio.ModeDropsNextReply) {
-			w.act(ctx, m)
+			h.recordFault(ctx, m)
 		}
 	}
 }
 
-// apiAsked looks at a request to Twilio's API: whether the text in it is true at this instant, and
+// recordAPIRequest looks at a request to Twilio's API: whether the text in it is true at this instant, and
 // whether it is answered wrongly.
-func (w *World) apiAsked(r *http.Request) {
+func (h *Harness) recordAPIRequest(r *http.Request) {
 	if r.Method != http.MethodPost {
 		return
 	}
@@ -180,64 +180,64 @@ func (w *World) apiAsked(r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if form, err := url.ParseQuery(string(body)); err == nil {
-		w.truth.texted(r.Context(), form.Get("Body"))
+		h.facts.texted(r.Context(), form.Get("Body"))
 	}
 	for _, m := range []twilio.Mode{twilio.ModeAPIDown, twilio.ModeAPIDropsReply} {
-		if w.mode(string(m)) {
-			w.act(r.Context(), string(m))
+		if h.modeInForce(string(m)) {
+			h.recordFault(r.Context(), string(m))
 		}
 	}
 }
 
 const maxBody = 64 << 10
 
-// processorAsked notes a request that the processor breaks on command.
-func (w *World) processorAsked(r *http.Request) {
-	w.mu.Lock()
-	words := strings.Fields(w.procFault)
+// recordProcessorRequest notes a request that the processor breaks on command.
+func (h *Harness) recordProcessorRequest(r *http.Request) {
+	h.mu.Lock()
+	words := strings.Fields(h.procFault)
 	confirm := strings.HasSuffix(r.URL.Path, "/confirm")
 	acts := len(words) > 0 && (words[0] == "down" || r.Method == http.MethodPost)
 	if acts && words[0] != "down" && !slices.Contains(words, "all") {
 		acts = confirm
 	}
 	if acts && slices.Contains(words, "once") {
-		w.procFault = ""
+		h.procFault = ""
 	}
-	w.mu.Unlock()
+	h.mu.Unlock()
 	if !acts {
 		return
 	}
-	at := w.phase(r.Context())
+	at := h.phase(r.Context())
 	if confirm && (words[0] == "slow" || words[0] == "charges-then-drops-the-reply") {
 		at = Charged // it is carried out, and nobody hears of it
 	}
-	w.passed.add(faultItem("processor-"+words[0], at))
+	h.coverage.add(faultItem("processor-"+words[0], at))
 }
 
-// movedTo notes what a move of the clock passes over.
-func (w *World) movedTo(from, to time.Time) {
-	zone := w.Zone()
+// recordClockMove notes what a move of the clock passes over.
+func (h *Harness) recordClockMove(from, to time.Time) {
+	zone := h.Zone()
 	_, before := from.In(zone).Zone()
 	_, after := to.In(zone).Zone()
 	if before != after {
-		w.passed.add("clock dst")
+		h.coverage.add("clock dst")
 	}
 	for day := from.In(zone); !day.After(to); day = day.AddDate(0, 0, 1) {
 		if day.Month() == time.February && day.Day() == 29 {
-			w.passed.add("clock leap-day")
+			h.coverage.add("clock leap-day")
 		}
 	}
 }
 
-// jumped notes a step that was entered, and in which language, and refuses a jump that nobody declared.
-func (w *World) jumped(lang string, from, to ivr.StepName) {
-	w.passed.add("step "+lang+" "+string(to), "jump "+lang+" "+string(from)+">"+string(to))
-	if from != to && from != "" && !w.declared(from, to) {
-		w.complain("a jump that is not declared: %s > %s", from, to)
+// recordJump notes a step that was entered, and in which language, and refuses a jump that nobody declared.
+func (h *Harness) recordJump(lang string, from, to ivr.StepName) {
+	h.coverage.add("step "+lang+" "+string(to), "jump "+lang+" "+string(from)+">"+string(to))
+	if from != to && from != "" && !h.declared(from, to) {
+		h.violate("a jump that is not declared: %s > %s", from, to)
 	}
 }
 
-func (w *World) declared(from, to ivr.StepName) bool {
+func (h *Harness) declared(from, to ivr.StepName) bool {
 	for _, s := range ivr.Conversation() {
 		if s.Name == from {
 			return slices.Contains(s.Exits(), to)
@@ -246,5 +246,5 @@ func (w *World) declared(from, to ivr.StepName) bool {
 	return false
 }
 
-// tokenizedNothing notes that Twilio's own connector met a processor that is down.
-func (w *World) tokenizedNothing() { w.act(context.Background(), "processor-down") }
+// recordTokenizeFailure notes that Twilio's own connector met a processor that is down.
+func (h *Harness) recordTokenizeFailure() { h.recordFault(context.Background(), "processor-down") }

@@ -1,0 +1,157 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// loadBalancer is the one public address: a load balancer before the replicas, which knows who lives.
+type loadBalancer struct {
+	h        *Harness
+	listener net.Listener
+	server   *http.Server
+	url      string
+
+	mu       sync.Mutex
+	next     int
+	wake     chan struct{} // closed, and made anew, when a replica came up
+	requests []string      // paths and queries of every request
+}
+
+// listen takes the address; requests are served once there is somebody to serve them.
+func (h *Harness) listenBalancer(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", orElse(h.cfg.HTTPAddr, "127.0.0.1:0"))
+	if err != nil {
+		return fmt.Errorf("the line's address: %w (is another program on it?)", err)
+	}
+	f := &loadBalancer{h: h, listener: listener, wake: make(chan struct{})}
+	f.url = strings.TrimSuffix(orElse(h.cfg.PublicURL, f.local()), "/")
+	h.balancer = f
+	return nil
+}
+
+// local is the address at which this machine reaches it, whatever it is called outside.
+func (b *loadBalancer) local() string {
+	at, ok := b.listener.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return "http://" + b.listener.Addr().String()
+	}
+	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
+}
+
+func (h *Harness) openBalancer(context.Context) error {
+	f := h.balancer
+	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = f.server.Serve(f.listener) }() // it ends with close
+	return nil
+}
+
+func (b *loadBalancer) close(ctx context.Context) error {
+	if b.server == nil {
+		return b.listener.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := b.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return b.server.Close()
+	} else if err != nil {
+		return fmt.Errorf("close the line: %w", err)
+	}
+	return nil
+}
+
+func (b *loadBalancer) wakeWaiting() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.wake)
+	b.wake = make(chan struct{})
+}
+
+// pick is the next living replica; with none it waits for one as a connection waits in a queue.
+func (b *loadBalancer) pick(ctx context.Context) *replica {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for {
+		b.mu.Lock()
+		wake, n := b.wake, b.next
+		b.next++
+		b.mu.Unlock()
+		b.h.mu.Lock()
+		for i := range b.h.serve {
+			if r := b.h.serve[(n+i)%len(b.h.serve)]; !r.dead {
+				b.h.mu.Unlock()
+				return r
+			}
+		}
+		b.h.mu.Unlock()
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if b.h.cfg.Pages != nil && !productPath(r.URL.Path) {
+		b.h.cfg.Pages.ServeHTTP(rw, r)
+		return
+	}
+	if r.URL.Path == "/readyz" && b.h.cfg.StartUnready && !b.h.ready.Load() {
+		http.Error(rw, "not ready yet", http.StatusServiceUnavailable)
+		return
+	}
+	b.record(r.URL.RequestURI())
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<20))
+	if err != nil {
+		http.Error(rw, "the request could not be read", http.StatusBadRequest)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	to := b.pick(r.Context())
+	if to == nil {
+		panic(http.ErrAbortHandler) // nobody lives: the connection is cut
+	}
+	b.h.recordWebhook(r, body)
+	to.handler.ServeHTTP(rw, r)
+	b.h.recordWebhookFaults(r.Context(), r.URL.Path)
+}
+
+// productPath says which paths are the product's own; the others are dev's pages.
+func productPath(path string) bool {
+	for _, p := range []string{"/twilio/", "/stripe/", "/console", "/healthz", "/readyz"} {
+		if strings.HasPrefix(path, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxKept bounds what a harness that runs for days keeps of its requests.
+const maxKept = 20_000
+
+// RequestedURIs are the paths and queries of every request that came from outside, as far back as they are kept.
+func (h *Harness) RequestedURIs() []string {
+	h.balancer.mu.Lock()
+	defer h.balancer.mu.Unlock()
+	return slices.Clone(h.balancer.requests)
+}
+
+func (b *loadBalancer) record(uri string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.requests) == maxKept {
+		b.requests = b.requests[maxKept/2:]
+	}
+	b.requests = append(b.requests, uri)
+}

@@ -1,0 +1,34 @@
+package harness
+
+import (
+	"context"
+	"time"
+)
+
+// Ready lets /readyz be answered by the replicas, in a harness that was opened with StartUnready.
+func (h *Harness) Ready() { h.ready.Store(true) }
+
+// URL is where this machine reaches the line.
+func (h *Harness) URL() string { return h.balancer.local() }
+
+// Tick does what a second of a running clock brings: keys in our own Redis age, billing's import
+// comes when 02:00 has passed, the stand-ins do what is due, and every planner ticks. While somebody
+// moves the clock, or a story is told, it does nothing.
+func (h *Harness) Tick(ctx context.Context) error {
+	if h.redis.own != nil {
+		h.redis.own.FastForward(time.Second)
+	}
+	if h.standing.Load() || !h.moving.TryLock() {
+		return nil
+	}
+	defer h.moving.Unlock()
+	now := h.clock.Now()
+	last := h.ticked
+	h.ticked = now
+	if !last.IsZero() && !h.nextImport(last).After(now) {
+		if err := h.importAsDue(ctx); err != nil {
+			return err
+		}
+	}
+	return h.tickAll(ctx)
+}

@@ -1,0 +1,175 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"duebell/lab/processor"
+	"duebell/lab/twilio"
+)
+
+const (
+	devSID   = twilio.DevAccountSID
+	devToken = twilio.DevAuthToken
+)
+
+// standIns is what lies beyond the line: the stand-ins, each replaced by a new one when the harness is
+// reset, and the bank connector's own address.
+type standIns struct {
+	h         *Harness
+	twilio    atomic.Pointer[twilio.Twilio]
+	processor atomic.Pointer[processor.Processor]
+	twilioURL string
+	stripeURL string
+	connector net.Listener
+	servers   []*http.Server
+}
+
+func (h *Harness) openStandIns(ctx context.Context) error {
+	o := &standIns{h: h, twilioURL: h.cfg.TwilioURL, stripeURL: h.cfg.StripeURL}
+	h.standIns = o
+	var err error
+	if o.connector, err = o.serve(ctx, h.cfg.ConnectorAddr, o.tokenizeBank); err != nil {
+		return fmt.Errorf("the connector's address: %w", err)
+	}
+	if o.stripeURL == "" {
+		l, err := o.serve(ctx, "", o.charge)
+		if err != nil {
+			return fmt.Errorf("the processor's address: %w", err)
+		}
+		o.stripeURL = "http://" + l.Addr().String()
+		o.newProcessor()
+	}
+	if o.twilioURL == "" {
+		l, err := o.serve(ctx, "", o.rest)
+		if err != nil {
+			return fmt.Errorf("the address for Twilio: %w", err)
+		}
+		o.twilioURL = "http://" + l.Addr().String()
+		return o.newTwilio()
+	}
+	return nil
+}
+
+func (s *standIns) serve(ctx context.Context, addr string, h http.HandlerFunc) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", orElse(addr, "127.0.0.1:0"))
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	s.servers = append(s.servers, server)
+	go func() { _ = server.Serve(l) }() // it ends with close
+	return l, nil
+}
+
+func (s *standIns) connectorAddr() string { return s.connector.Addr().String() }
+
+func (s *standIns) newProcessor() {
+	s.processor.Store(processor.New(processor.Config{
+		Now: s.h.clock.Now, APIKey: stripeKey, WebhookURL: s.h.balancer.url + "/stripe/events", WebhookSecret: webhookSecret,
+		AddBankingDays: s.h.addBankingDays,
+		Cards:          s.h.cfg.Cards, Banks: s.h.cfg.Banks,
+	}))
+}
+
+// addBankingDays is the bank's calendar: n banking days after a debit's own day, at the same hour.
+func (h *Harness) addBankingDays(t time.Time, n int) time.Time {
+	_, cal := h.Policy()
+	local := t.In(cal.Zone())
+	day := cal.AddBankingDays(cal.DateOf(t), n)
+	return time.Date(day.Year, day.Month, day.Day, local.Hour(), local.Minute(), local.Second(), 0, cal.Zone())
+}
+
+func (s *standIns) newTwilio() error {
+	w := s.h
+	t, err := twilio.New(twilio.Config{
+		PublicURL: w.balancer.url, Targets: []string{w.balancer.local()}, Seed: w.cfg.Seed, Numbers: []twilio.Number{{Phone: LineNumber}}, MessagingServiceSID: ServiceSID, OverridesRequired: true,
+		Connectors: map[string]twilio.Connector{
+			cardConnector: {Kind: twilio.Stripe},
+			bankConnector: {Kind: twilio.Generic, URL: "http://" + s.connectorAddr() + "/twilio/pay/bank", User: connectorUser, Password: w.password},
+		},
+		Tokenize: s.tokenizeCard, Now: w.clock.Now, OnPause: w.pause, OnSpoken: w.facts.spoken, PayExhausted: twilio.ExhaustedAction, PayHangupSilent: w.payHangupSilent,
+	})
+	if err != nil {
+		return err
+	}
+	s.twilio.Store(t)
+	return nil
+}
+
+// notListed is an error code that Twilio's pages do not name: a gateway that does not answer.
+const notListed = 64999
+
+// tokenizeCard is Twilio's Stripe connector.
+func (s *standIns) tokenizeCard(ctx context.Context, c twilio.Card) (string, error) {
+	if s.processor.Load() == nil {
+		return s.tokenizeAtExternal(ctx, c)
+	}
+	month, _ := strconv.Atoi(c.ExpMonth) // Pay has checked both
+	year, _ := strconv.Atoi(c.ExpYear)
+	token, err := s.processor.Load().Tokenize(processor.Card{
+		Number: c.Number, Month: month, Year: 2000 + year, Code: c.Code, PostalCode: c.PostalCode,
+	})
+	switch {
+	case errors.Is(err, processor.ErrNoAnswer):
+		s.h.recordTokenizeFailure()
+		return "", &twilio.ConnectorError{Code: "api_connection_error", Message: "the gateway does not answer", PayErrorCode: notListed}
+	case err != nil:
+		return "", &twilio.ConnectorError{Code: "card_declined", Message: "the gateway refused the card"}
+	}
+	return token, nil
+}
+
+// charge answers for the processor.
+func (s *standIns) charge(rw http.ResponseWriter, r *http.Request) {
+	s.h.recordProcessorRequest(r)
+	p := s.processor.Load()
+	if s.h.cfg.OnCharge != nil && r.Method != http.MethodGet {
+		defer s.h.cfg.OnCharge(p) // also when the answer breaks off
+	}
+	p.ServeHTTP(rw, r)
+}
+
+// rest answers for Twilio's API.
+func (s *standIns) rest(rw http.ResponseWriter, r *http.Request) {
+	s.h.recordAPIRequest(r)
+	s.killWorkersOn(r)
+	s.twilio.Load().Handler().ServeHTTP(rw, r)
+}
+
+// tokenizeBank answers at the connector's address, for the connector that is up now.
+func (s *standIns) tokenizeBank(rw http.ResponseWriter, r *http.Request) {
+	s.h.mu.Lock()
+	h := s.h.connector
+	s.h.mu.Unlock()
+	if h == nil {
+		panic(http.ErrAbortHandler)
+	}
+	h.ServeHTTP(rw, r)
+}
+
+// release lets go of every answer that is held.
+func (s *standIns) release() {
+	if p := s.processor.Load(); p != nil {
+		p.Close()
+	}
+}
+
+func (s *standIns) close(ctx context.Context) error {
+	if t := s.twilio.Load(); t != nil {
+		t.Close()
+	}
+	var err error
+	for _, server := range s.servers {
+		if e := server.Close(); e != nil && err == nil {
+			err = fmt.Errorf("close a stand-in: %w", e)
+		}
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"duebell/internal/app"
+	"duebell/lab/faults"
+)
+
+// workerHost is the machine that the work processes run on, with the way to the database that they share.
+type workerHost struct {
+	database *faults.Postgres
+	dead     *atomic.Bool // its power is gone: nothing that its processes still do or say gets out
+}
+
+func newWorkerHost(databaseURL string) (*workerHost, error) {
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("the database's address: %w", err)
+	}
+	base, err := faults.NewPostgres(u.Host)
+	if err != nil {
+		return nil, err
+	}
+	return &workerHost{database: base, dead: new(atomic.Bool)}, nil
+}
+
+// die ends it outright: no transaction of its processes is ever committed after this.
+func (m *workerHost) die() {
+	m.dead.Store(true)
+	m.database.Down()
+}
+
+// workerHost gives the worker host that stands now.
+func (h *Harness) workerHost() *workerHost {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.workers
+}
+
+// Deaths of a worker with a text in its hands.
+const (
+	KillAfterText  = "after-the-text"  // Twilio has it, and nobody has heard so
+	KillBeforeText = "before-the-text" // the request never arrived
+)
+
+// KillWorker lets every work process die outright at the next text that one of them creates. Others come
+// up in their place.
+func (h *Harness) KillWorker(how string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.killWorker = how
+}
+
+// killWorkersOn kills the workers if that was ordered and this request is their next text; it does not return then.
+func (s *standIns) killWorkersOn(r *http.Request) {
+	w := s.h
+	w.mu.Lock()
+	how := w.killWorker
+	if how == "" || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/Messages.json") {
+		w.mu.Unlock()
+		return
+	}
+	w.killWorker = ""
+	dead, old := w.workers, w.work
+	w.work = nil
+	w.mu.Unlock()
+	dead.die()
+	if how == KillAfterText {
+		s.twilio.Load().Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if err := w.replaceWorkers(context.WithoutCancel(r.Context()), len(old)); err != nil {
+		w.violate("no worker came up again: %v", err)
+	}
+	go func() {
+		for _, k := range old {
+			w.release(k)
+		}
+	}()
+	panic(http.ErrAbortHandler)
+}
+
+// replaceWorkers starts so many workers in a worker host of their own.
+func (h *Harness) replaceWorkers(ctx context.Context, many int) error {
+	next, err := newWorkerHost(h.cfg.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.workers, h.deadHosts = next, append(h.deadHosts, h.workers)
+	h.mu.Unlock()
+	var errs []error
+	for range many {
+		k, err := h.newWork(ctx)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		h.mu.Lock()
+		h.work = append(h.work, k)
+		h.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}
+
+// release frees what a dead process holds within this one. What it says of that is nobody's.
+func (h *Harness) release(k *app.Work) {
+	ctx, cancel := context.WithTimeout(context.Background(), workersPatience)
+	defer cancel()
+	_ = k.Stop(ctx) // it cannot end well: its database is gone
+}
