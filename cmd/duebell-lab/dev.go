@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/dev"
 )
 
@@ -28,7 +29,7 @@ type devCmd struct {
 // Run is the whole product on this machine, until a signal comes. On stdout it says when a call can be
 // placed, and nothing else.
 func (d *devCmd) Run(ctx context.Context, log *slog.Logger) error {
-	end, err := app.Traces(ctx, log, "duebell-dev")
+	end, err := telemetry.Traces(ctx, log, "duebell-dev")
 	if err != nil {
 		return err
 	}

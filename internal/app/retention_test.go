@@ -12,6 +12,7 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
+	"duebell/internal/telemetry"
 	"duebell/lab/testenv"
 	"duebell/store"
 )
@@ -41,7 +42,7 @@ func openEraser(t *testing.T) (*eraser, *pgxpool.Pool, *stopped) {
 	clock := &stopped{}
 	e := &eraser{
 		store: store.New(pool, nil, keys, keys, SystemClock{}), policy: policy, calendar: calendar, clock: clock,
-		machine: SystemClock{}, metrics: NewMetrics(), log: slog.New(slog.DiscardHandler),
+		machine: SystemClock{}, metrics: telemetry.NewMetrics(), log: slog.New(slog.DiscardHandler),
 	}
 	return e, pool, clock
 }
@@ -145,7 +146,7 @@ func TestD4Retention(t *testing.T) {
 					t.Errorf("the day %s: what must stay is gone", at.day)
 				}
 			}
-			if erased := value(t, e.metrics, "duebell_erased_total", nil); erased == 0 {
+			if erased := metric(t, e.metrics, "duebell_erased_total", nil); erased == 0 {
 				t.Error("nothing is counted as erased")
 			}
 		})

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 )
 
@@ -53,7 +53,7 @@ type observer struct {
 	harness       *harness.Harness
 	pool          *pgxpool.Pool
 	redis         *redis.Client
-	metrics       *app.Metrics
+	metrics       *telemetry.Metrics
 	log           *recorder
 	spansMade     *tracetest.InMemoryExporter // spans as the instrumentations make them
 	spansExported *tracetest.InMemoryExporter // and as they leave

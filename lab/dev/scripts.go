@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"sync"
 
-	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/script"
 	"duebell/lab/servers"
@@ -86,7 +86,7 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 		return err
 	}
 	h, err := harness.Open(ctx, harness.Config{
-		DatabaseURL: dsn, Policy: s.policy, Timing: parsed.Timing(), Metrics: app.NewMetrics(),
+		DatabaseURL: dsn, Policy: s.policy, Timing: parsed.Timing(), Metrics: telemetry.NewMetrics(),
 		Log: s.log.Handler().WithAttrs([]slog.Attr{slog.String("script", parsed.Name)}),
 	})
 	if err != nil {

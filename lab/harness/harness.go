@@ -16,6 +16,7 @@ import (
 	"duebell/internal/app"
 	"duebell/internal/policyfile"
 	"duebell/internal/seal"
+	"duebell/internal/telemetry"
 	"duebell/lab/faults"
 	"duebell/lab/processor"
 	"duebell/lab/samples"
@@ -32,8 +33,8 @@ type Config struct {
 	Timing      app.Timing
 	Policy      string // TOML; what scripts find where they say nothing themselves
 	Clock       *app.DomainClock
-	Log         slog.Handler // gets the product's log lines too; may be nil
-	Metrics     *app.Metrics // may be nil
+	Log         slog.Handler       // gets the product's log lines too; may be nil
+	Metrics     *telemetry.Metrics // may be nil
 
 	HTTPAddr      string // of the line; a free loopback port if empty
 	PublicURL     string // http:// and the address if empty
@@ -97,7 +98,7 @@ type Harness struct {
 	logs     *logs
 	facts    *factChecker
 	coverage *coverage
-	metrics  *app.Metrics
+	metrics  *telemetry.Metrics
 
 	moving        sync.Mutex // held while the clock moves
 	ticked        time.Time  // the last Tick, guarded by moving
@@ -146,7 +147,7 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 		h.standing.Store(true)
 	}
 	if h.metrics == nil {
-		h.metrics = app.NewMetrics()
+		h.metrics = telemetry.NewMetrics()
 	}
 	h.planning.Store(h.cfg.Reminders)
 	h.limits = h.cfg.Settings.SendLimits

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 )
 
 // place is somewhere that a secret may not be, with everything in it as text.
@@ -57,7 +58,7 @@ func (p *page) WriteHeader(int)     {}
 // like something keyed.
 var sampleValue = regexp.MustCompile(`(?m) [0-9.e+-]+$`)
 
-func metricsText(m *app.Metrics) string {
+func metricsText(m *telemetry.Metrics) string {
 	p := &page{header: http.Header{}}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
 	if err != nil {

@@ -1,13 +1,14 @@
-package app
+package telemetry
 
 import (
 	"duebell/notify"
 	"duebell/payments"
 )
 
-// beginAtNought shows those counters at nought of which the very first event is an alarm. Prometheus counts what is
-// added between two scrapes: a series that begins with 1 never rises, and its alarm would wait for the second.
-func (m *Metrics) beginAtNought() {
+// initAlarmCounters exports at 0 every counter whose first increment must alert. Prometheus compares two
+// scrapes: a series that first appears with the value 1 has not risen, and its alarm would wait for the second
+// event.
+func (m *Metrics) initAlarmCounters() {
 	for _, result := range []string{"validation-error", "other"} {
 		m.captures.WithLabelValues(result)
 	}

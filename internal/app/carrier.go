@@ -8,19 +8,20 @@ import (
 	"duebell/notify"
 )
 
-// texter carries texts by Twilio.
-type texter struct {
+// carrier sends texts and places calls through Twilio's API.
+type carrier struct {
 	client        *twilio.Client
-	from, service string
+	from, service string // the line's number, and the messaging service that sends instead of it
+	publicURL     string // below which the webhooks of calls lie
 }
 
 // SendSMS creates one text, once.
-func (t texter) SendSMS(ctx context.Context, to, body, statusCallback string) (sid, status string, err error) {
-	m := twilio.SMS{To: to, Body: body, StatusCallback: statusCallback, MessagingServiceSID: t.service}
-	if t.service == "" {
-		m.From = t.from
+func (c carrier) SendSMS(ctx context.Context, to, body, statusCallback string) (sid, status string, err error) {
+	m := twilio.SMS{To: to, Body: body, StatusCallback: statusCallback, MessagingServiceSID: c.service}
+	if c.service == "" {
+		m.From = c.from
 	}
-	sent, err := t.client.SendSMS(ctx, m)
+	sent, err := c.client.SendSMS(ctx, m)
 	if err != nil {
 		return "", "", sendError(err)
 	}
@@ -28,8 +29,8 @@ func (t texter) SendSMS(ctx context.Context, to, body, statusCallback string) (s
 }
 
 // FindSMS lists the texts to a number that were created in a stretch of time.
-func (t texter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
-	list, err := t.client.FindMessages(ctx, to, from)
+func (c carrier) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
+	list, err := c.client.FindMessages(ctx, to, from)
 	if err != nil {
 		return nil, sendError(err)
 	}
@@ -40,7 +41,7 @@ func (t texter) FindSMS(ctx context.Context, to string, from, until time.Time) (
 		}
 		found = append(found, notify.CarrierText{
 			SID: m.SID, Body: m.Body, Status: string(m.Status), Code: m.ErrorCode, Trouble: notify.Trouble(twilio.Explain(m.ErrorCode)),
-			Ours: (t.service != "" && m.ServiceSID == t.service) || (t.from != "" && m.From == t.from), CreatedAt: m.CreatedAt,
+			Ours: (c.service != "" && m.ServiceSID == c.service) || (c.from != "" && m.From == c.from), CreatedAt: m.CreatedAt,
 		})
 	}
 	return found, nil

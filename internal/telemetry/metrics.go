@@ -1,4 +1,4 @@
-package app
+package telemetry
 
 import (
 	"slices"
@@ -9,11 +9,13 @@ import (
 
 	"duebell/notify"
 	"duebell/payments"
+	"duebell/store"
 )
 
-// Metrics are what an operator watches. The names are a promise; docs/operating.md explains each, and a
-// test holds the two together. A label's values come from a closed list of our own words: never an
-// account, a number, a call or anything else that a caller brings (D3).
+// Metrics holds the metrics of one process. Their names never change, for dashboards and alerts depend on
+// them; docs/operating.md explains each, and a test keeps the two equal. The values of a label come from a
+// closed list of our own words: never an account, a number, a call or anything else that a caller brings
+// (D3: no personal data in metrics).
 type Metrics struct {
 	Registry *prometheus.Registry
 
@@ -27,7 +29,7 @@ type Metrics struct {
 
 	settled      *prometheus.CounterVec
 	oldestOpen   prometheus.Gauge
-	nudged       prometheus.Counter
+	requeued     prometheus.Counter
 	offersClosed *prometheus.CounterVec
 	toPerson     prometheus.Counter
 	events       *prometheus.CounterVec
@@ -56,10 +58,10 @@ type Metrics struct {
 	pools         *pools
 }
 
-// Times of requests that cross a network to somebody else.
-var outsideBuckets = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40}
+// requestBuckets are the histogram bounds, in seconds, of requests to Twilio and the processor.
+var requestBuckets = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40}
 
-// NewMetrics makes a registry of its own, so that two roles in one process do not meet.
+// NewMetrics returns metrics with a registry of their own, so that two roles in one process do not collide.
 func NewMetrics() *Metrics {
 	m := &Metrics{Registry: prometheus.NewRegistry(), pools: newPools()}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.pools)
@@ -67,7 +69,7 @@ func NewMetrics() *Metrics {
 	m.makePaymentMetrics()
 	m.makeTextMetrics()
 	m.makeStoreMetrics()
-	m.beginAtNought()
+	m.initAlarmCounters()
 	return m
 }
 
@@ -85,12 +87,12 @@ func (m *Metrics) makeCallMetrics() {
 func (m *Metrics) makePaymentMetrics() {
 	m.settled = m.counters("duebell_payments_settled_total", "Payment attempts that reached taken, declined, voided or returned, by method.", "method", "state")
 	m.oldestOpen = m.gauge("duebell_payments_oldest_open_seconds", "Age of the oldest open payment, from when it was due to be charged. Alarm at 300.")
-	m.nudged = m.counter("duebell_payments_nudged_total", "Due payments in nobody's hands that a sweeper put in line again.")
+	m.requeued = m.counter("duebell_payments_nudged_total", "Due payments without a lease for which a sweeper queued a job again.")
 	m.offersClosed = m.counters("duebell_offers_closed_total", "Offers that came to nothing: closed on the call, or by the sweeper after it.", "by")
 	m.toPerson = m.counter("duebell_payments_handed_to_person_total", "Payments unknown for so long that a person must find the evidence.")
 	m.events = m.counters("duebell_processor_events_total", "Events of the processor that were dealt with, by kind.", "kind")
 	m.gateway = m.counters("duebell_gateway_requests_total", "Requests to the processor, by operation and what they proved: ok, refused, later, lost, config, key-reused.", "op", "kind")
-	m.gatewayTime = m.times("duebell_gateway_seconds", "One request to the processor.", outsideBuckets, "op")
+	m.gatewayTime = m.times("duebell_gateway_seconds", "One request to the processor.", requestBuckets, "op")
 }
 
 func (m *Metrics) makeTextMetrics() {
@@ -104,7 +106,7 @@ func (m *Metrics) makeTextMetrics() {
 	m.textsIn = m.counters("duebell_texts_in_total", "Texts that came in, by what they ask for.", "class")
 	m.optOuts = m.counters("duebell_opt_outs_total", "Numbers whose owner wants no more texts or calls, by how they said so.", "source")
 	m.numberChecks = m.counters("duebell_number_checks_total", "Numbers looked up for having changed hands, by the answer: yes, no, no_data.", "answer")
-	m.twilioTime = m.times("duebell_twilio_seconds", "One request to Twilio's API.", outsideBuckets, "op")
+	m.twilioTime = m.times("duebell_twilio_seconds", "One request to Twilio's API.", requestBuckets, "op")
 }
 
 func (m *Metrics) makeStoreMetrics() {
@@ -146,17 +148,18 @@ func (m *Metrics) times(name, help string, buckets []float64, labels ...string) 
 	return h
 }
 
-// Turn counts one answered turn.
-func (m *Metrics) Turn(step, outcome string, seconds float64) {
+// TurnAnswered counts one voice webhook, by the step whose answer came in, and how long its answer took.
+func (m *Metrics) TurnAnswered(step, outcome string, took time.Duration) {
 	m.turns.WithLabelValues(step, outcome).Inc()
-	m.turnTime.WithLabelValues(outcome).Observe(seconds)
+	m.turnTime.WithLabelValues(outcome).Observe(took.Seconds())
 }
 
-// limitReached counts a limit of I5 or P3 that a caller has met.
-func (m *Metrics) limitReached(limit string) { m.limits.WithLabelValues(limit).Inc() }
+// LimitReached counts that a caller met a limit against guessing or card testing, by its key in the policy
+// (I5: tries are limited; P3: declines are limited).
+func (m *Metrics) LimitReached(limit string) { m.limits.WithLabelValues(limit).Inc() }
 
-// ticked counts a run of the sweepers and planners.
-func (m *Metrics) ticked(err error) {
+// TickDone counts one run of the sweepers and planners.
+func (m *Metrics) TickDone(err error) {
 	outcome := "ok"
 	if err != nil {
 		outcome = "error"
@@ -169,37 +172,61 @@ func (m *Metrics) Settled(a payments.Attempt) {
 	m.settled.WithLabelValues(string(a.Method), string(a.State)).Inc()
 }
 
-// NoticeEnded counts a text that reached a state it stays in.
+// NoticeEnded counts a text that reached a state, and why.
 func (m *Metrics) NoticeEnded(k notify.Kind, s notify.State, why string) {
 	m.texts.WithLabelValues(string(k), string(s), why).Inc()
 }
 
-// results are Twilio's words for what came of a capture. Any other word comes from outside, so that it
-// may not become a label.
-var results = []string{
+// NumbersChecked counts numbers looked up for having changed hands, by the answer.
+func (m *Metrics) NumbersChecked(answer string, n int) {
+	m.numberChecks.WithLabelValues(answer).Add(float64(n))
+}
+
+// Erased counts rows that were erased because their retention period was over, by what they held.
+func (m *Metrics) Erased(what string, n int) { m.erased.WithLabelValues(what).Add(float64(n)) }
+
+// Backlog is due work and who is locked out, as the store knows it at one instant. A zero instant means that
+// nothing is due.
+type Backlog struct {
+	OldestPayment time.Time // when the oldest open payment was due to be charged
+	OldestText    time.Time // when the oldest unsent text might go
+	SoftLocks     int
+	Texts         store.TextBacklog
+}
+
+// SetBacklog shows the backlog, with ages as of now.
+func (m *Metrics) SetBacklog(b Backlog, now time.Time) {
+	m.oldestOpen.Set(ageSeconds(b.OldestPayment, now))
+	m.textsOld.Set(ageSeconds(b.OldestText, now))
+	m.softLocks.Set(float64(b.SoftLocks))
+	m.setTexts(b.Texts, now)
+}
+
+// captureResults are the values of Twilio's Result. Any other word comes from outside and may not become a label.
+var captureResults = []string{
 	"success", "too-many-failed-attempts", "max-failed-attempts", "payment-connector-error", "caller-interrupted-with-star",
 	"caller-interrupted", "caller-hung-up", "transaction-cancelled", "validation-error", "internal-error",
 }
 
-// captured counts a capture that came back.
-func (m *Metrics) captured(result string) {
+// captureEnded counts a capture that came back.
+func (m *Metrics) captureEnded(result string) {
 	switch {
 	case result == "":
 		result = "none"
-	case !slices.Contains(results, result):
+	case !slices.Contains(captureResults, result):
 		result = "other"
 	}
 	m.captures.WithLabelValues(result).Inc()
 }
 
-// asked counts a request to somebody outside.
-func asked(count *prometheus.CounterVec, took *prometheus.HistogramVec, op, kind string, since time.Time) {
+// countRequest counts one request to Twilio or the processor and how long it took.
+func countRequest(count *prometheus.CounterVec, took *prometheus.HistogramVec, op, kind string, since time.Time) {
 	count.WithLabelValues(op, kind).Inc()
 	took.WithLabelValues(op).Observe(time.Since(since).Seconds())
 }
 
-// age is how long ago an instant was; no instant is no age.
-func age(since, now time.Time) float64 {
+// ageSeconds returns how long ago an instant was; 0 for the zero instant.
+func ageSeconds(since, now time.Time) float64 {
 	if since.IsZero() {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package app
+package telemetry
 
 import (
 	"context"
@@ -26,7 +26,7 @@ import (
 func receive(t *testing.T) (made, left *tracetest.InMemoryExporter) {
 	t.Helper()
 	made, left = tracetest.NewInMemoryExporter(), tracetest.NewInMemoryExporter()
-	shutdown := Trace(sdktrace.NewSimpleSpanProcessor(made), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(OnlyKnown(left))))
+	shutdown := ExportTo(sdktrace.NewSimpleSpanProcessor(made), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(Redact(left))))
 	t.Cleanup(func() {
 		otel.SetTracerProvider(noop.NewTracerProvider())
 		if err := shutdown(t.Context()); err != nil {
@@ -58,25 +58,25 @@ func names(spans tracetest.SpanStubs) map[string]int {
 func TestSpansKeepNoValues(t *testing.T) {
 	made, left := receive(t)
 	ctx, m := t.Context(), NewMetrics()
-	pool, err := openPool(ctx, testenv.Postgres(t), 2, m)
+	pool, err := openPool(t, testenv.Postgres(t), 2, m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	client, err := openRedis(testenv.Redis(t), m)
+	client, err := openRedis(t, testenv.Redis(t), m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 
 	r := mux.NewRouter()
-	r.Use(routeSpans)
+	r.Use(RouteNames)
 	r.HandleFunc("/turn/{n}", func(http.ResponseWriter, *http.Request) {}).Methods(http.MethodPost)
-	server := httptest.NewServer(requestSpans(r))
+	server := httptest.NewServer(Requests(r))
 	defer server.Close()
 
 	const secret = "zq7741"
-	ctx, turn := span(ctx, "turn") // statements are traced as part of something
+	ctx, turn := startSpan(ctx, "turn") // statements are traced as part of something
 	if _, err := pool.Exec(ctx, "-- name: FindNobody :exec\nSELECT $1::text", secret); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestSpansKeepNoValues(t *testing.T) {
 // What leaves of a span is a list of what may, and not of what may not.
 func TestOnlyKnownAttributesLeave(t *testing.T) {
 	_, left := receive(t)
-	_, s := span(t.Context(), "charge", attribute.String(attrAttempt, "key"), attribute.String("db.query.text", "SELECT"), attribute.Int("http.response.status_code", 200))
+	_, s := startSpan(t.Context(), "charge", attribute.String(attrAttempt, "key"), attribute.String("db.query.text", "SELECT"), attribute.Int("http.response.status_code", 200))
 	s.RecordError(errors.New("no such account: 712345678"))
 	s.SetStatus(codes.Error, "no such account: 712345678")
 	s.End()
@@ -174,7 +174,7 @@ func TestATurnIsASpan(t *testing.T) {
 	_, left := receive(t)
 	m := NewMetrics()
 	s := ivr.Session{Call: "CA1", Turn: 4, Step: ivr.AskZIP}
-	w := watchedTurns{stubTurner{next: ivr.Session{Step: ivr.TellStanding}}, m}
+	w := Turner(stubTurner{next: ivr.Session{Step: ivr.TellStanding}}, m)
 	if _, _, err := w.Turn(t.Context(), s, ivr.Input{Kind: ivr.Keyed, Keys: "02139"}); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func (stubGateway) Confirm(context.Context, string, string, payments.Charge) (pa
 func TestARequestToTheProcessorIsASpanAndACount(t *testing.T) {
 	_, left := receive(t)
 	m := NewMetrics()
-	_, err := watchedGateway{stubGateway{}, m}.Confirm(t.Context(), "key/confirm/1", "pi_1", payments.Charge{Token: "pm_secret", Reference: "123456789"})
+	_, err := Gateway(stubGateway{}, m).Confirm(t.Context(), "key/confirm/1", "pi_1", payments.Charge{Token: "pm_secret", Reference: "123456789"})
 	if _, ok := payments.AsGatewayError(err); !ok {
 		t.Fatal(err)
 	}
@@ -220,11 +220,11 @@ func TestARequestToTheProcessorIsASpanAndACount(t *testing.T) {
 func TestTracesAreOffByDefault(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
-	shutdown, err := Telemetry(t.Context(), "duebell-test")
+	shutdown, err := exportAsConfigured(t.Context(), "duebell-test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if traced() {
+	if tracing() {
 		t.Error("spans are made and nobody receives them")
 	}
 	if err := shutdown(t.Context()); err != nil {
@@ -241,15 +241,15 @@ func TestTracesGoWhereTheEnvironmentSays(t *testing.T) {
 	defer collector.Close()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	t.Setenv("OTEL_TRACES_SAMPLER_ARG", "1")
-	shutdown, err := Telemetry(t.Context(), "duebell-test")
+	shutdown, err := exportAsConfigured(t.Context(), "duebell-test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
-	if !traced() {
+	if !tracing() {
 		t.Error("no spans are made")
 	}
-	_, s := span(t.Context(), "charge")
+	_, s := startSpan(t.Context(), "charge")
 	s.End()
 	if err := shutdown(t.Context()); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package app
+package telemetry
 
 import (
 	"context"
@@ -14,11 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"duebell/lab/faults"
 	"duebell/lab/testenv"
 	"duebell/payments"
+	"duebell/store/sessions"
 )
 
 func TestStatementKind(t *testing.T) {
@@ -76,6 +79,27 @@ func value(t *testing.T, m *Metrics, name string, labels map[string]string) floa
 	return sum
 }
 
+// openPool opens a pool that counts its statements.
+func openPool(t *testing.T, dsn string, most int32, m *Metrics) (*pgxpool.Pool, error) {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	cfg.MaxConns, cfg.ConnConfig.Tracer = most, SQLTracer(m)
+	return pgxpool.NewWithConfig(t.Context(), cfg)
+}
+
+// openRedis opens a client that counts its commands.
+func openRedis(t *testing.T, address string, m *Metrics) (redis.UniversalClient, error) {
+	t.Helper()
+	client, err := sessions.Connect(address)
+	if err != nil {
+		return nil, err
+	}
+	return client, InstrumentRedis(client, m)
+}
+
 func statements(t *testing.T, m *Metrics) map[string]float64 {
 	t.Helper()
 	got := map[string]float64{}
@@ -88,7 +112,7 @@ func statements(t *testing.T, m *Metrics) map[string]float64 {
 // What the load test makes its baseline of: every round trip is counted, once.
 func TestStatementsAreCounted(t *testing.T) {
 	ctx, m := t.Context(), NewMetrics()
-	pool, err := openPool(ctx, testenv.Postgres(t), 2, m)
+	pool, err := openPool(t, testenv.Postgres(t), 2, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +162,7 @@ func TestLostCommitIsCounted(t *testing.T) {
 	}
 	defer proxy.Close()
 	u.Host = proxy.Addr()
-	pool, err := openPool(ctx, u.String(), 1, m)
+	pool, err := openPool(t, u.String(), 1, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +183,7 @@ func TestLostCommitIsCounted(t *testing.T) {
 // A COMMIT that the server has answered, or that never left, is not in doubt.
 func TestOnlyDoubtIsUnsure(t *testing.T) {
 	ctx, m := t.Context(), NewMetrics()
-	pool, err := openPool(ctx, testenv.Postgres(t), 1, m)
+	pool, err := openPool(t, testenv.Postgres(t), 1, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +219,7 @@ func TestOnlyDoubtIsUnsure(t *testing.T) {
 
 func TestRedisCommandsAreCounted(t *testing.T) {
 	ctx, m := t.Context(), NewMetrics()
-	client, err := openRedis(testenv.Redis(t), m)
+	client, err := openRedis(t, testenv.Redis(t), m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,12 +254,12 @@ func TestPoolsAreAddedUp(t *testing.T) {
 	dsn, address := testenv.Postgres(t), testenv.Redis(t)
 	var forget func()
 	for range 2 {
-		pool, err := openPool(ctx, dsn, 3, m)
+		pool, err := openPool(t, dsn, 3, m)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer pool.Close()
-		client, err := openRedis(address, m)
+		client, err := openRedis(t, address, m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +267,7 @@ func TestPoolsAreAddedUp(t *testing.T) {
 		if err := errors.Join(pool.Ping(ctx), client.Ping(ctx).Err()); err != nil {
 			t.Fatal(err)
 		}
-		forget = m.pools.watch("serve", pool, client)
+		forget = m.WatchPools("serve", pool, client)
 	}
 	serve := map[string]string{"role": "serve"}
 	if most := value(t, m, "duebell_db_connections_max", serve); most != 6 {
@@ -265,7 +289,7 @@ func TestPoolsAreAddedUp(t *testing.T) {
 func TestLabelsAreOurOwnWords(t *testing.T) {
 	m := NewMetrics()
 	for _, result := range []string{"success", "", "4242424242424242", "caller-hung-up"} {
-		m.captured(result)
+		m.captureEnded(result)
 	}
 	families, err := m.Registry.Gather()
 	if err != nil {
@@ -289,35 +313,35 @@ func TestLabelsAreOurOwnWords(t *testing.T) {
 
 func TestAge(t *testing.T) {
 	now := time.Date(2027, 2, 10, 15, 0, 0, 0, time.UTC)
-	if got := age(now.Add(-5*time.Minute), now); got != 300 {
+	if got := ageSeconds(now.Add(-5*time.Minute), now); got != 300 {
 		t.Errorf("%v, want 300", got)
 	}
-	if got := age(time.Time{}, now); got != 0 {
+	if got := ageSeconds(time.Time{}, now); got != 0 {
 		t.Errorf("nothing is due: %v, want 0", got)
 	}
 }
 
 func TestErrorLinesAreCounted(t *testing.T) {
 	m := NewMetrics()
-	d := Deps{Metrics: m, Log: slog.New(slog.DiscardHandler)}.withDefaults().withDefaults()
-	d.Log.Info("all is well")
-	d.Log.Error("mend this")
-	d.Log.With("a", 1).WithGroup("b").Error("and this")
+	log := CountErrors(CountErrors(slog.New(slog.DiscardHandler), m), m) // a second wrapping counts nothing twice
+	log.Info("all is well")
+	log.Error("mend this")
+	log.With("a", 1).WithGroup("b").Error("and this")
 	if n := value(t, m, "duebell_errors_logged_total", nil); n != 2 {
 		t.Errorf("%v lines counted, want 2", n)
 	}
 }
 
-// refusingBook stands for a store in which every write is refused.
-type refusingBook struct{ payments.CheckoutStore }
+// refusingStore stands for a store in which every write is refused.
+type refusingStore struct{ payments.CheckoutStore }
 
-func (refusingBook) Void(context.Context, string, time.Time) (payments.Attempt, error) {
+func (refusingStore) Void(context.Context, string, time.Time) (payments.Attempt, error) {
 	return payments.Attempt{}, payments.ErrTooLate
 }
 
 func TestOnlyWhatHappenedIsCounted(t *testing.T) {
 	m := NewMetrics()
-	if _, err := (watchedDesk{refusingBook{}, m}).Void(t.Context(), "key", time.Time{}); !errors.Is(err, payments.ErrTooLate) {
+	if _, err := CheckoutStore(refusingStore{}, m).Void(t.Context(), "key", time.Time{}); !errors.Is(err, payments.ErrTooLate) {
 		t.Fatal(err)
 	}
 	if n := value(t, m, "duebell_payments_settled_total", nil); n != 0 {
