@@ -138,7 +138,7 @@ func checkWrittenCopy(a payments.Authorization, m payments.Method) error {
 }
 
 // authorize writes everything that the consent makes true: state, evidence, written notice, jobs.
-// The partial unique index refuses a second open payment of the account (P1), whichever call
+// The partial unique index refuses a second open payment of the account (promise P1), whichever call
 // authorized first.
 func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payments.Authorization, at time.Time) (db.PaymentAttempt, error) {
 	notBefore := &at

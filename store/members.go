@@ -155,7 +155,7 @@ func subjectsOf(found, matched []candidate, stranger string) []string {
 
 // stranger returns the subject for a selector that no record is behind: a keyed hash of what was
 // keyed. People key a bank account or an SSN where they are asked for an account, and that may not
-// be stored (P4: no secret is kept).
+// be stored (promise P4: no secret is kept).
 func (p *Members) stranger(s billing.Selector) string {
 	_, mac := p.hash.MAC("stranger", string(s.Kind), s.Value)
 	return "stranger:" + strings.ToLower(base32.StdEncoding.EncodeToString(mac[:15]))
