@@ -258,7 +258,7 @@ func TestImportedAsOf(t *testing.T) {
 		t.Errorf("as of %v, want that of the bills, %v", at, opts.AsOf)
 	}
 	opts.AsOf = feedAt.Add(time.Second)
-	if _, err := o.store.Import(context.Background(), household, opts); err == nil || !strings.Contains(err.Error(), "of the future") {
+	if _, err := o.store.Import(context.Background(), household, opts); err == nil || !strings.Contains(err.Error(), "lies in the future") {
 		t.Errorf("files of the future: %v", err)
 	}
 }
