@@ -248,9 +248,9 @@ func readReceived(_ *parser, t *tokens) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = instant(s, time.UTC)
+	_, err = Instant(s, time.UTC)
 	return func(ctx context.Context, r *run) error {
-		want, err := instant(s, r.h.Zone())
+		want, err := Instant(s, r.h.Zone())
 		if err != nil {
 			return err
 		}

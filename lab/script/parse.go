@@ -125,7 +125,7 @@ func (p *parser) word(t *tokens) (action, error) {
 	}
 	w, known := vocabulary[name]
 	if !known {
-		return nil, fmt.Errorf("unknown word %q", name)
+		return nil, fmt.Errorf("unknown word %q%s", name, didYouMean(name))
 	}
 	p.script.words = append(p.script.words, name)
 	if first := t.peek(); first != "" {
@@ -136,7 +136,7 @@ func (p *parser) word(t *tokens) (action, error) {
 	}
 	do, err := w.read(p, t)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w (as in: %s)", name, err, w.usage)
+		return nil, fmt.Errorf("%s: %w; write: %s (for example: %s)", name, err, w.written(), w.example)
 	}
 	return do, nil
 }

@@ -25,9 +25,9 @@ func readDueMoved(_ *parser, t *tokens) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = instant(s, time.UTC)
+	_, err = Instant(s, time.UTC)
 	return func(ctx context.Context, r *run) error {
-		at, err := instant(s, r.h.Zone())
+		at, err := Instant(s, r.h.Zone())
 		if err != nil {
 			return err
 		}

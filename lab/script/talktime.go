@@ -93,7 +93,7 @@ func readWithin(_ *parser, t *tokens) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	most, err := span(s)
+	most, err := Span(s)
 	if err != nil {
 		return nil, err
 	}

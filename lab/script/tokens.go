@@ -93,7 +93,7 @@ func (t *tokens) times() (int, error) {
 // word takes the next token, which may not be in quotation marks.
 func (t *tokens) word(what string) (string, error) {
 	if !t.more() || t.list[t.next].quoted {
-		return "", fmt.Errorf("%s is missing", what)
+		return "", fmt.Errorf("missing: %s", what)
 	}
 	t.next++
 	return t.list[t.next-1].text, nil
@@ -111,7 +111,7 @@ func (t *tokens) quote() (string, error) {
 // text takes the next token, however it is written.
 func (t *tokens) text(what string) (string, error) {
 	if !t.more() {
-		return "", fmt.Errorf("%s is missing", what)
+		return "", fmt.Errorf("missing: %s", what)
 	}
 	t.next++
 	return t.list[t.next-1].text, nil

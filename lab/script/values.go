@@ -35,8 +35,8 @@ func formatCents(cents int64) string {
 	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
 }
 
-// span reads 3s, 20m, 2h or 4d.
-func span(s string) (time.Duration, error) {
+// Span reads a time span as scripts write it: 3s, 20m, 2h or 4d.
+func Span(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.Atoi(days)
 		if err == nil && n >= 0 {
@@ -50,8 +50,9 @@ func span(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// instant reads 2027-02-10T10:00, on the clocks of the line's zone; with an offset it is exact.
-func instant(s string, zone *time.Location) (time.Time, error) {
+// Instant reads an instant as scripts write it: 2027-02-10T10:00, on the clocks of the zone, or exactly with an
+// offset (RFC 3339).
+func Instant(s string, zone *time.Location) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at, nil
 	}
