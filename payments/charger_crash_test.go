@@ -9,20 +9,20 @@ import (
 	"duebell/payments"
 )
 
-// killed is what a process that dies at a seam leaves: nothing after that line has run.
+// crashed is the panic of a process that dies at a crash point: nothing after that line has run.
 type crashed struct{}
 
-// seams counts the places between two lines of a worker, and breaks one of them: the process dies
-// there, or what is done there is not heard of.
+// crashPoints counts the places between two lines of a worker and breaks the one whose number is crashAt: the process dies
+// there, or, with lose, the reply of what is done there is lost.
 type crashPoints struct {
-	passed, deadly int
-	lose           bool // instead of dying
+	passed, crashAt int
+	lose            bool
 }
 
 func (s *crashPoints) pass(err error) error {
 	s.passed++
 	switch {
-	case s.passed != s.deadly:
+	case s.passed != s.crashAt:
 		return nil
 	case s.lose:
 		return err
@@ -31,11 +31,11 @@ func (s *crashPoints) pass(err error) error {
 }
 
 var (
-	errBook = errors.New("the database did not answer")
-	errLost = &payments.GatewayError{Op: "any", Kind: payments.GatewayLost, Code: "no_answer"}
+	errStore = errors.New("the database did not answer")
+	errLost  = &payments.GatewayError{Op: "any", Kind: payments.GatewayLost, Code: "no_answer"}
 )
 
-// around does f between two seams.
+// crashAround runs f between two crash points.
 func crashAround[T any](s *crashPoints, broken error, f func() (T, error)) (T, error) {
 	var none T
 	if err := s.pass(broken); err != nil {
@@ -48,44 +48,44 @@ func crashAround[T any](s *crashPoints, broken error, f func() (T, error)) (T, e
 	return got, err
 }
 
-// mortalBook is the book of a worker that may die around each of its writes.
+// crashingStore is the store of a worker that may die around each of its writes.
 type crashingStore struct {
 	payments.ChargeStore
 	*crashPoints
 }
 
 func (m crashingStore) LeaseAttempt(ctx context.Context, key string, now, machineNow, until time.Time) (payments.ChargeLease, error) {
-	return crashAround(m.crashPoints, errBook, func() (payments.ChargeLease, error) {
+	return crashAround(m.crashPoints, errStore, func() (payments.ChargeLease, error) {
 		return m.ChargeStore.LeaseAttempt(ctx, key, now, machineNow, until)
 	})
 }
 
 func (m crashingStore) NewCreateKey(ctx context.Context, c payments.ChargeLease, now time.Time) (payments.ChargeLease, error) {
-	return crashAround(m.crashPoints, errBook, func() (payments.ChargeLease, error) { return m.ChargeStore.NewCreateKey(ctx, c, now) })
+	return crashAround(m.crashPoints, errStore, func() (payments.ChargeLease, error) { return m.ChargeStore.NewCreateKey(ctx, c, now) })
 }
 
 func (m crashingStore) RecordIntent(ctx context.Context, c payments.ChargeLease, id string) (payments.ChargeLease, error) {
-	return crashAround(m.crashPoints, errBook, func() (payments.ChargeLease, error) { return m.ChargeStore.RecordIntent(ctx, c, id) })
+	return crashAround(m.crashPoints, errStore, func() (payments.ChargeLease, error) { return m.ChargeStore.RecordIntent(ctx, c, id) })
 }
 
 func (m crashingStore) RecordConfirm(ctx context.Context, c payments.ChargeLease) (payments.ChargeLease, error) {
-	return crashAround(m.crashPoints, errBook, func() (payments.ChargeLease, error) { return m.ChargeStore.RecordConfirm(ctx, c) })
+	return crashAround(m.crashPoints, errStore, func() (payments.ChargeLease, error) { return m.ChargeStore.RecordConfirm(ctx, c) })
 }
 
 func (m crashingStore) Release(ctx context.Context, c payments.ChargeLease, next time.Time) error {
-	_, err := crashAround(m.crashPoints, errBook, func() (struct{}, error) { return struct{}{}, m.ChargeStore.Release(ctx, c, next) })
+	_, err := crashAround(m.crashPoints, errStore, func() (struct{}, error) { return struct{}{}, m.ChargeStore.Release(ctx, c, next) })
 	return err
 }
 
 func (m crashingStore) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
-	return crashAround(m.crashPoints, errBook, func() (payments.Attempt, error) { return m.ChargeStore.Take(ctx, c, at) })
+	return crashAround(m.crashPoints, errStore, func() (payments.Attempt, error) { return m.ChargeStore.Take(ctx, c, at) })
 }
 
 func (m crashingStore) Decline(ctx context.Context, c payments.ChargeLease, code string, at time.Time) (payments.Attempt, error) {
-	return crashAround(m.crashPoints, errBook, func() (payments.Attempt, error) { return m.ChargeStore.Decline(ctx, c, code, at) })
+	return crashAround(m.crashPoints, errStore, func() (payments.Attempt, error) { return m.ChargeStore.Decline(ctx, c, code, at) })
 }
 
-// mortalGateway may die, or lose what it sends or is answered, around each request.
+// crashingGateway may die around each request, or lose the request or its reply.
 type crashingGateway struct {
 	payments.Gateway
 	*crashPoints
@@ -107,39 +107,39 @@ func (m crashingGateway) Cancel(ctx context.Context, id string) (payments.Intent
 	return crashAround(m.crashPoints, errLost, func() (payments.Intent, error) { return m.Gateway.Cancel(ctx, id) })
 }
 
-// life is one payment's way, by what the processor does to it.
+// scenario is one payment's course, by what the processor does to it.
 type scenario struct {
 	name, token string
 	before      func(p *fixture, a payments.Attempt) // what happened before the worker that dies
 	fault       string                               // of the processor, while that worker is at it
 	want        payments.State
-	seams       int // there are at least so many lines to die at
+	points      int // it has at least so many crash points
 }
 
-var lives = []scenario{
-	{name: "card taken", token: visa, want: payments.Taken, seams: 10},
-	{name: "card declined", token: badCard, want: payments.Declined, seams: 12},
-	{name: "card wants its holder", token: askCard, want: payments.Declined, seams: 12},
-	{name: "bank taken", token: goodBank, want: payments.Taken, seams: 10},
-	{name: "bank declines", token: goodBank, fault: "declines", want: payments.Declined, seams: 12},
-	{name: "bank wants verification", token: goodBank, fault: "wants-verification", want: payments.Declined, seams: 12},
-	{name: "token unknown to the processor", token: "pm_never_made", want: payments.Declined, seams: 6},
-	{name: "confirm charges and breaks off", token: visa, fault: "charges-then-drops-the-reply once", want: payments.Taken, seams: 10},
-	{name: "confirm charges and says 500", token: goodBank, fault: "charges-then-500s once", want: payments.Taken, seams: 10},
-	{name: "create says 500", token: visa, fault: "500s once", want: payments.Taken, seams: 6},
-	{name: "create breaks off", token: visa, fault: "drops-create-reply", want: payments.Taken, seams: 6},
-	{name: "second worker after a 500 to the create", token: visa, want: payments.Taken, seams: 12,
+var scenarios = []scenario{
+	{name: "card taken", token: visa, want: payments.Taken, points: 10},
+	{name: "card declined", token: badCard, want: payments.Declined, points: 12},
+	{name: "card wants its holder", token: askCard, want: payments.Declined, points: 12},
+	{name: "bank taken", token: goodBank, want: payments.Taken, points: 10},
+	{name: "bank declines", token: goodBank, fault: "declines", want: payments.Declined, points: 12},
+	{name: "bank wants verification", token: goodBank, fault: "wants-verification", want: payments.Declined, points: 12},
+	{name: "token unknown to the processor", token: "pm_never_made", want: payments.Declined, points: 6},
+	{name: "confirm charges and breaks off", token: visa, fault: "charges-then-drops-the-reply once", want: payments.Taken, points: 10},
+	{name: "confirm charges and says 500", token: goodBank, fault: "charges-then-500s once", want: payments.Taken, points: 10},
+	{name: "create says 500", token: visa, fault: "500s once", want: payments.Taken, points: 6},
+	{name: "create breaks off", token: visa, fault: "drops-create-reply", want: payments.Taken, points: 6},
+	{name: "second worker after a 500 to the create", token: visa, want: payments.Taken, points: 12,
 		before: func(p *fixture, a payments.Attempt) {
 			p.setFault("500s once")
 			p.run(p.charger, a.Key)
 			p.advance(10 * time.Second)
 		}},
-	{name: "second worker after a confirm that never arrived", token: goodBank, want: payments.Taken, seams: 8,
+	{name: "second worker after a confirm that never arrived", token: goodBank, want: payments.Taken, points: 8,
 		before: func(p *fixture, a payments.Attempt) {
 			p.run(p.worker(p.store, confirmlessGateway{p.gateway}), a.Key)
 			p.advance(10 * time.Second)
 		}},
-	{name: "second worker after an action was asked for", token: goodBank, want: payments.Declined, seams: 8,
+	{name: "second worker after an action was asked for", token: goodBank, want: payments.Declined, points: 8,
 		before: func(p *fixture, a payments.Attempt) {
 			p.run(p.worker(p.store, confirmlessGateway{p.gateway}), a.Key)
 			if err := p.processor.Force(p.load(a.Key).IntentID, "requires_action"); err != nil {
@@ -149,30 +149,30 @@ var lives = []scenario{
 		}},
 }
 
-// unconfirming is a gateway whose confirms never arrive.
+// confirmlessGateway is a gateway whose confirms never arrive.
 type confirmlessGateway struct{ payments.Gateway }
 
 func (confirmlessGateway) Confirm(context.Context, string, string, payments.Charge) (payments.Intent, error) {
 	return payments.Intent{}, errLost
 }
 
-// TestP1KilledAtAnyLine: a worker dies, or does not hear what it has done, at every line in turn.
-// Another one comes when the lease has run out. Each payment is charged once or not at all, is booked
-// once or not at all, and comes to its right end.
-func TestP1KilledAtAnyLine(t *testing.T) {
-	for _, l := range lives {
+// TestCrashAtAnyLine (promise P1: money moves once): a worker dies, or loses a reply, at every line in turn. Another one
+// comes when the lease has run out. Each payment is charged once or not at all, is booked once or not at all, and reaches the
+// right final state.
+func TestCrashAtAnyLine(t *testing.T) {
+	for _, l := range scenarios {
 		t.Run(l.name, func(t *testing.T) {
 			p := newFixture(t)
 			for _, lose := range []bool{false, true} {
-				for deadly := 1; ; deadly++ {
-					s := &crashPoints{deadly: deadly, lose: lose}
+				for point := 1; ; point++ {
+					s := &crashPoints{crashAt: point, lose: lose}
 					p.crashedAt(l, s)
 					if t.Failed() {
-						t.Fatalf("line %d, instead of dying: %v", deadly, lose)
+						t.Fatalf("crash point %d, reply lost instead: %v", point, lose)
 					}
-					if s.passed < deadly {
-						if deadly <= l.seams {
-							t.Errorf("only %d lines to die at, want %d", deadly-1, l.seams)
+					if s.passed < point {
+						if point <= l.points {
+							t.Errorf("only %d crash points, want %d", point-1, l.points)
 						}
 						break
 					}
@@ -182,6 +182,7 @@ func TestP1KilledAtAnyLine(t *testing.T) {
 	}
 }
 
+// crashedAt runs one worker that breaks at the crash point, then sound ones until the attempt is final, and holds its end.
 func (p *fixture) crashedAt(l scenario, s *crashPoints) {
 	p.t.Helper()
 	a := p.mustAuthorize(l.token)
@@ -192,7 +193,7 @@ func (p *fixture) crashedAt(l scenario, s *crashPoints) {
 		p.setFault(l.fault)
 	}
 	runUntilCrash(p.worker(crashingStore{p.store, s}, crashingGateway{p.gateway, s}), a.Key)
-	for range 3 { // the lease runs out, then the looks of an unknown
+	for range 3 { // the lease runs out, then the look-ups of an unknown
 		p.advance(6 * time.Minute)
 		p.sweep()
 	}
@@ -201,7 +202,7 @@ func (p *fixture) crashedAt(l scenario, s *crashPoints) {
 	p.wantCleanup(a)
 }
 
-// runOrDie lets a worker that may die at it.
+// runUntilCrash runs a worker that may die on the way.
 func runUntilCrash(c *payments.Charger, key string) {
 	defer func() {
 		if r := recover(); r != nil && r != any(crashed{}) {
@@ -211,7 +212,7 @@ func runUntilCrash(c *payments.Charger, key string) {
 	_ = c.Run(context.Background(), key) // what it could not do is in the log; the row tells
 }
 
-// wantTidy holds what follows from an end: the token, the texts and the tasks.
+// wantCleanup holds what follows from a final state: token, texts, tasks and lease.
 func (p *fixture) wantCleanup(a payments.Attempt) {
 	p.t.Helper()
 	end := p.load(a.Key)
@@ -238,15 +239,15 @@ func (p *fixture) wantCleanup(a payments.Attempt) {
 	}
 }
 
-// TestP1DiesTwice: two workers one after another die at any two lines.
-func TestP1DiesTwice(t *testing.T) {
+// TestCrashTwice (promise P1: money moves once): two workers, one after another, die at any two lines.
+func TestCrashTwice(t *testing.T) {
 	p := newFixture(t)
 	for _, token := range []string{visa, badCard} {
 		for first := 1; first <= 10; first++ {
 			for second := 1; second <= 8; second++ {
 				a := p.mustAuthorize(token)
-				for i, deadly := range []int{first, second} {
-					s := &crashPoints{deadly: deadly, lose: (first+second)%2 == i}
+				for i, point := range []int{first, second} {
+					s := &crashPoints{crashAt: point, lose: (first+second)%2 == i}
 					runUntilCrash(p.worker(crashingStore{p.store, s}, crashingGateway{p.gateway, s}), a.Key)
 					p.advance(6 * time.Minute)
 				}
@@ -257,7 +258,7 @@ func TestP1DiesTwice(t *testing.T) {
 				}
 				p.wantState(a.Key, want)
 				if t.Failed() {
-					t.Fatalf("%s: died at lines %d and %d", token, first, second)
+					t.Fatalf("%s: died at crash points %d and %d", token, first, second)
 				}
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"duebell/payments"
 )
 
-// staged lets a test stand between the worker and the processor.
+// interceptedGateway lets a test do something before, after or instead of a create or confirm.
 type interceptedGateway struct {
 	payments.Gateway
 	create  func(send func() (payments.Intent, error)) (payments.Intent, error)
@@ -32,13 +32,14 @@ func (s *interceptedGateway) Confirm(ctx context.Context, key, id string, c paym
 	return s.confirm(send)
 }
 
-// both runs a test for a card and for a bank account.
+// forEachMethod runs a test for a card and for a bank account.
 func forEachMethod(t *testing.T, f func(t *testing.T, p *fixture, token string)) {
 	for _, token := range []string{visa, goodBank} {
 		t.Run(token, func(t *testing.T) { f(t, newFixture(t), token) })
 	}
 }
 
+// wantKeys holds how many create keys and confirm keys an attempt has used.
 func (p *fixture) wantKeys(a payments.Attempt, creates, confirms int) {
 	p.t.Helper()
 	p.wantRows("creates and confirms", `SELECT creates = $2 AND confirms = $3 FROM payment_attempts WHERE key = $1`, []any{a.Key, creates, confirms}, "true")
@@ -67,7 +68,7 @@ func (p *fixture) wantObjects(want int) {
 	}
 }
 
-// TestStored500UnderTheCreateKey: it would come back for ever, so a new key is taken.
+// TestStored500UnderTheCreateKey: the stored reply would be repeated for ever, so a new key is taken.
 func TestStored500UnderTheCreateKey(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -82,7 +83,8 @@ func TestStored500UnderTheCreateKey(t *testing.T) {
 	})
 }
 
-// TestCreateKeyGrowsOld: after 23 h the processor may have forgotten it. The stray object is never confirmed.
+// TestCreateKeyGrowsOld: after 23 h the processor may have forgotten the key, so a new one is taken. The first object is
+// never confirmed.
 func TestCreateKeyGrowsOld(t *testing.T) {
 	for _, c := range []struct {
 		age     time.Duration
@@ -201,7 +203,7 @@ func TestTokenWorksOnce(t *testing.T) {
 	p.wantErrorLines()
 }
 
-// TestProcessorDownForADay: the payment waits, a person is told once, and it counts as of its authorization.
+// TestProcessorDownForADay: the payment waits, one task is left for a person, and it counts as of its authorization (C6).
 func TestProcessorDownForADay(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -220,7 +222,7 @@ func TestProcessorDownForADay(t *testing.T) {
 	})
 }
 
-// TestCancelledWhileTheProcessorIsDown: nothing was submitted, so the caller may; nobody need look for it any more.
+// TestCancelledWhileTheProcessorIsDown: nothing was submitted, so the caller may cancel, and the person's task is done.
 func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(goodBank)
@@ -238,10 +240,10 @@ func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
 	p.wantState(a.Key, payments.Voided)
 }
 
-// TestWrongKey: our configuration is wrong. It alarms, and the payment is not lost.
+// TestWrongKey: with a wrong API key an alarm is logged, and the payment is taken once the key is right.
 func TestWrongKey(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
-		const alarm = "processor refuses our request: mend the configuration or the code"
+		const alarm = "the processor refuses our request: mend the configuration or the code"
 		wrong := p.worker(p.store, p.gatewayFor("sk_of_somebody_else"))
 		a := p.mustAuthorize(token)
 		p.run(wrong, a.Key)
@@ -261,7 +263,7 @@ func TestWrongKey(t *testing.T) {
 	})
 }
 
-// TestKeyReused: the create key was used with other content. It alarms, and is not taken for a refusal.
+// TestKeyReused: a create key that was used with other content alarms, and is not taken for a refusal.
 func TestKeyReused(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(visa)
@@ -270,13 +272,13 @@ func TestKeyReused(t *testing.T) {
 	}
 	p.run(p.charger, a.Key)
 	p.wantState(a.Key, payments.Authorized)
-	p.wantErrorLines("processor refuses our request: mend the configuration or the code")
+	p.wantErrorLines("the processor refuses our request: mend the configuration or the code")
 	p.advance(23 * time.Hour)
 	p.sweep()
 	p.wantState(a.Key, payments.Taken)
 }
 
-// TestManyWorkersAtOnce: the claim decides.
+// TestManyWorkersAtOnce: of many workers woken for one attempt one gets the lease, and it is charged once.
 func TestManyWorkersAtOnce(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
@@ -288,14 +290,14 @@ func TestManyWorkersAtOnce(t *testing.T) {
 			all.Wait()
 			p.wantState(a.Key, payments.Taken)
 			p.wantKeys(a, 1, 1)
-			p.wantRows("claims", `SELECT fence FROM payment_attempts WHERE key = $1`, []any{a.Key}, "1")
+			p.wantRows("leases", `SELECT fence FROM payment_attempts WHERE key = $1`, []any{a.Key}, "1")
 		}
 		p.wantObjects(10)
 	})
 }
 
-// TestSlowWorker: its lease ran out while the processor kept it waiting, and another one has finished.
-// What it comes back with is refused, and nothing is charged or booked twice.
+// TestSlowWorker: a worker's lease ran out while the processor kept it waiting, and another one has finished. What it comes
+// back with is refused, and nothing is charged or booked twice.
 func TestSlowWorker(t *testing.T) {
 	type send = func() (payments.Intent, error)
 	overtaken := func(p *fixture, key string, when string) *interceptedGateway {

@@ -9,23 +9,24 @@ import (
 	"duebell/payments"
 )
 
-// TestStateTable: whatever the processor says of its object, after a confirm whose reply was lost.
+// TestStateTable: whatever state the processor's object is in after a confirm whose reply was lost, the attempt ends as
+// twilio.md §13.2 has it.
 func TestStateTable(t *testing.T) {
-	const alarm = "processor says a word we do not know"
+	const alarm = "the processor reports a state that we do not know: look at the payment there"
 	for _, row := range []struct {
-		says string
-		card payments.State
-		bank payments.State
-		code string
-		what string // it is afterwards
-		rows []string
+		says   string
+		card   payments.State
+		bank   payments.State
+		code   string
+		object string // its state afterwards
+		alarms []string
 	}{
-		{says: "succeeded", card: payments.Taken, bank: payments.Taken, what: "succeeded"},
-		{says: "processing", card: payments.Unknown, bank: payments.Taken, what: "processing"},
-		{says: "requires_action", card: payments.Declined, bank: payments.Declined, what: "canceled"},
-		{says: "requires_payment_method", card: payments.Declined, bank: payments.Declined, code: "declined", what: "canceled"},
-		{says: "canceled", card: payments.Declined, bank: payments.Declined, code: "canceled", what: "canceled"},
-		{says: "requires_capture", card: payments.Unknown, bank: payments.Unknown, what: "other", rows: []string{alarm}},
+		{says: "succeeded", card: payments.Taken, bank: payments.Taken, object: "succeeded"},
+		{says: "processing", card: payments.Unknown, bank: payments.Taken, object: "processing"},
+		{says: "requires_action", card: payments.Declined, bank: payments.Declined, object: "canceled"},
+		{says: "requires_payment_method", card: payments.Declined, bank: payments.Declined, code: "declined", object: "canceled"},
+		{says: "canceled", card: payments.Declined, bank: payments.Declined, code: "canceled", object: "canceled"},
+		{says: "requires_capture", card: payments.Unknown, bank: payments.Unknown, object: "other", alarms: []string{alarm}},
 	} {
 		for token, want := range map[string]payments.State{visa: row.card, goodBank: row.bank} {
 			t.Run(row.says+" "+token, func(t *testing.T) {
@@ -48,17 +49,17 @@ func TestStateTable(t *testing.T) {
 					entries = []string{"payment|19800|" + startsAt.Format(time.RFC3339Nano)}
 				}
 				p.wantRows("ledger", `SELECT kind, cents, received_at FROM ledger`, nil, entries...)
-				p.wantErrorLines(row.rows...)
+				p.wantErrorLines(row.alarms...)
 				in, err := p.gateway.Retrieve(context.Background(), got.IntentID)
-				if err != nil || string(in.State) != row.what {
-					t.Errorf("the processor's object is %s (%v), want %s", in.State, err, row.what)
+				if err != nil || string(in.State) != row.object {
+					t.Errorf("the processor's object is %s (%v), want %s", in.State, err, row.object)
 				}
 			})
 		}
 	}
 }
 
-// unconfirmed is an attempt whose object exists, whose confirm never arrived, and of which we know no more.
+// unconfirmed returns an unknown attempt: its object exists, its confirm was counted and never arrived.
 func (p *fixture) unconfirmed(token string) payments.Attempt {
 	p.t.Helper()
 	a := p.mustAuthorize(token)
@@ -67,6 +68,7 @@ func (p *fixture) unconfirmed(token string) payments.Attempt {
 	return p.load(a.Key)
 }
 
+// force puts the processor's object into a state of its own words.
 func (p *fixture) force(a payments.Attempt, status string) {
 	p.t.Helper()
 	if err := p.processor.Force(p.load(a.Key).IntentID, status); err != nil {
@@ -74,7 +76,7 @@ func (p *fixture) force(a payments.Attempt, status string) {
 	}
 }
 
-// TestLooksOfAnUnknown: after 10 s, 1 min, 5 min and then every 15 min, and not a moment sooner.
+// TestLooksOfAnUnknown: an unknown outcome is looked up after 10 s, 1 min, 5 min and then every 15 min, and not sooner.
 func TestLooksOfAnUnknown(t *testing.T) {
 	p := newFixture(t)
 	a := p.unconfirmed(visa)
@@ -102,7 +104,7 @@ func TestLooksOfAnUnknown(t *testing.T) {
 	}
 }
 
-// counting counts what the processor is asked.
+// countingGateway counts creates and look-ups.
 type countingGateway struct {
 	payments.Gateway
 	n int
@@ -118,7 +120,7 @@ func (c *countingGateway) Retrieve(ctx context.Context, id string) (payments.Int
 	return c.Gateway.Retrieve(ctx, id)
 }
 
-// TestRunWhenThereIsNothingToDo: a nudge too many asks nobody and writes nothing.
+// TestRunWhenThereIsNothingToDo: a worker woken once too often asks nobody and writes nothing.
 func TestRunWhenThereIsNothingToDo(t *testing.T) {
 	p := newFixture(t)
 	ends := map[string]func() string{
@@ -167,8 +169,8 @@ func TestRunWhenThereIsNothingToDo(t *testing.T) {
 	}
 }
 
-// TestClaim: one worker at a time, not before the debit's day, and not before the next look.
-func TestClaim(t *testing.T) {
+// TestLeaseAttempt: one worker at a time, not before the debit's day, and not before the next look-up is due.
+func TestLeaseAttempt(t *testing.T) {
 	p := newFixture(t)
 	for _, c := range []struct {
 		name, set string
@@ -188,22 +190,22 @@ func TestClaim(t *testing.T) {
 			p.exec(`UPDATE payment_attempts SET `+c.set+` WHERE key = $1`, a.Key)
 			got, err := p.store.LeaseAttempt(context.Background(), a.Key, startsAt, startsAt, startsAt.Add(time.Minute))
 			if (err == nil) != c.want || err != nil && !errors.Is(err, payments.ErrNoSuchAttempt) {
-				t.Fatalf("claimed: %v, want %v", err, c.want)
+				t.Fatalf("leased: %v, want %v", err, c.want)
 			}
 			if err != nil {
 				return
 			}
 			if got.Fence != 1 || got.Token.Value != visa || !got.CreateSentAt.Equal(startsAt) {
-				t.Errorf("the claim: fence %d, create sent at %s", got.Fence, got.CreateSentAt)
+				t.Errorf("the lease: fence %d, create sent at %s", got.Fence, got.CreateSentAt)
 			}
 			if _, err := p.store.LeaseAttempt(context.Background(), a.Key, startsAt, startsAt, startsAt.Add(time.Minute)); !errors.Is(err, payments.ErrNoSuchAttempt) {
-				t.Errorf("a second claim: %v", err)
+				t.Errorf("a second lease: %v", err)
 			}
 		})
 	}
 }
 
-// TestFence: whatever a worker writes after another has taken over is refused.
+// TestFence: whatever a worker writes after another has leased the attempt is refused, and the row is unchanged.
 func TestFence(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -222,7 +224,7 @@ func TestFence(t *testing.T) {
 		for _, state := range []string{"authorized", "confirming"} {
 			t.Run(name+" "+state, func(t *testing.T) {
 				a := p.mustAuthorize(visa)
-				claim := func() payments.ChargeLease {
+				lease := func() payments.ChargeLease {
 					c, err := p.store.LeaseAttempt(ctx, a.Key, startsAt, p.machine.Now(), p.machine.Now().Add(time.Minute))
 					if err != nil {
 						t.Fatal(err)
@@ -230,14 +232,14 @@ func TestFence(t *testing.T) {
 					return c
 				}
 				if state == "confirming" {
-					if _, err := p.store.RecordIntent(ctx, claim(), "pi_"+a.Key); err != nil {
+					if _, err := p.store.RecordIntent(ctx, lease(), "pi_"+a.Key); err != nil {
 						t.Fatal(err)
 					}
 					p.machine.add(time.Minute)
 				}
-				late := claim()
+				late := lease()
 				p.machine.add(time.Minute)
-				claim()
+				lease()
 				before := p.queryOne(`SELECT to_jsonb(a) FROM payment_attempts a WHERE key = $1`, a.Key)
 				if err := write(late); !errors.Is(err, payments.ErrTooLate) {
 					t.Errorf("%v, want ErrTooLate", err)

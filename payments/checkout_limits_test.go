@@ -12,7 +12,7 @@ import (
 	"duebell/payments"
 )
 
-// past are attempts that were made before the one that is asked for.
+// pastAttempts are n attempts on the account that were made before the one that is asked for.
 type pastAttempts struct {
 	n      int
 	ago    time.Duration
@@ -21,7 +21,7 @@ type pastAttempts struct {
 	other  bool // on another account
 }
 
-// seed writes past attempts straight into the book.
+// seed inserts past attempts.
 func (p *fixture) seed(account string, s pastAttempts) {
 	p.t.Helper()
 	for range s.n {
@@ -52,8 +52,8 @@ const (
 	mine   = "+16175550199"
 )
 
-// TestLimits: one below each limit of I5 and P3 there is a capture, at the limit there is none; what
-// lies outside the window, or belongs to somebody else, does not count.
+// TestLimits: one below each limit of I5 (card testing) and P3 (captures a call) there is a capture, at the limit there is
+// none; what lies outside the window, or belongs to somebody else, does not count.
 func TestLimits(t *testing.T) {
 	day, hour := 24*time.Hour, time.Hour
 	for _, c := range []struct {
@@ -111,7 +111,7 @@ func TestLimits(t *testing.T) {
 func withheld(a *payments.Attempt) { a.Caller = "" }
 func bank(a *payments.Attempt)     { a.Method, a.BankType = payments.Bank, payments.Checking }
 
-// TestM8Duplicate: the same amount on the same account within 24 hours, unless it came to nothing.
+// TestM8Duplicate: a payment of the same amount on the same account within 24 hours is found, unless it came to nothing.
 func TestM8Duplicate(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -146,7 +146,7 @@ func TestM8Duplicate(t *testing.T) {
 	}
 }
 
-// TestVoid: as long as nothing was submitted, and once for all who ask.
+// TestVoid: a payment can be cancelled until a worker has it, and asking again returns it cancelled (E12: until submitted).
 func TestVoid(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
@@ -168,7 +168,7 @@ func TestVoid(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := p.checkout.Void(ctx, b.Key); !errors.Is(err, payments.ErrTooLate) {
-			t.Errorf("in a worker's hands: %v", err)
+			t.Errorf("leased by a worker: %v", err)
 		}
 		p.machine.add(time.Minute)
 		p.run(p.charger, b.Key)
@@ -179,7 +179,8 @@ func TestVoid(t *testing.T) {
 	})
 }
 
-// TestVoidOvertakesASlowWorker: its lease ran out before the object's id was stored, so it never confirms.
+// TestVoidOvertakesASlowWorker: a worker's lease ran out before it stored the object's id and the caller cancels, so the
+// worker never confirms.
 func TestVoidOvertakesASlowWorker(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -198,7 +199,7 @@ func TestVoidOvertakesASlowWorker(t *testing.T) {
 	})
 }
 
-// TestVoidRacesTheWorker: one of them wins, and what the caller hears is what happens.
+// TestVoidRacesTheWorker: caller and worker at once; one of them wins, and what the caller hears is what happens.
 func TestVoidRacesTheWorker(t *testing.T) {
 	p := newFixture(t)
 	wins := map[bool]int{}
@@ -222,8 +223,8 @@ func TestVoidRacesTheWorker(t *testing.T) {
 	t.Logf("cancelled %d times, charged %d times", wins[true], wins[false])
 }
 
-// TestFreeze: a capture said that it has charged. Until a person has looked there is no offer and no
-// consent on that account, and no other account suffers.
+// TestFreeze: after a capture that said it has charged there is no offer and no consent on that account until a person has
+// looked; other accounts are not affected.
 func TestFreeze(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
@@ -255,7 +256,7 @@ func TestFreeze(t *testing.T) {
 	})
 }
 
-// TestL3Heard: a failure that the caller has heard is nobody's task.
+// TestL3Heard: a failure that the caller has heard leaves no open task.
 func TestL3Heard(t *testing.T) {
 	p := newFixture(t)
 	for _, heard := range []bool{true, false} {
@@ -272,7 +273,7 @@ func TestL3Heard(t *testing.T) {
 	}
 }
 
-// TestTextResult: asked for on the call, before or after the outcome, the receipt goes once.
+// TestTextResult: a receipt asked for on the call, before or after the outcome, goes once.
 func TestTextResult(t *testing.T) {
 	for _, when := range []string{"before", "after"} {
 		t.Run(when, func(t *testing.T) {
@@ -296,5 +297,36 @@ func TestTextResult(t *testing.T) {
 			p.run(p.charger, a.Key)
 			p.wantRows("texts", `SELECT kind, number, by_request FROM notices`, nil, "payment_received|+16175550177|true")
 		})
+	}
+}
+
+// TestI5LimitAtTheConsent: fifty captures that one number has begun at once are no way around its limit. What is authorized
+// and not settled counts as if it were declined.
+func TestI5LimitAtTheConsent(t *testing.T) {
+	p := newFixture(t)
+	const cards, limit = 50, 10
+	var wg sync.WaitGroup
+	errs := make([]error, cards)
+	for i := range cards {
+		a := p.newAttempt(p.newAccount(), payments.Card)
+		a.Caller = mine
+		a, err := p.checkout.Offer(context.Background(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() { _, errs[i] = p.checkout.Authorize(context.Background(), p.authorization(a, "pm_card_visa")) })
+	}
+	wg.Wait()
+	taken := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			taken++
+		case !errors.Is(err, payments.ErrLimit):
+			t.Error(err)
+		}
+	}
+	if taken != limit {
+		t.Errorf("%d were authorized, not %d", taken, limit)
 	}
 }

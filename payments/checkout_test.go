@@ -19,7 +19,7 @@ import (
 	"duebell/payments"
 )
 
-// TestOfferTwice: a second delivery of the turn gets the first row, whatever it was told to write.
+// TestOfferTwice: a second delivery of the turn gets the first row; one that asks for something else is ErrKeyReused.
 func TestOfferTwice(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -50,7 +50,7 @@ func TestOfferTwice(t *testing.T) {
 	p.wantRows("offers", `SELECT key, state FROM payment_attempts`, nil, first.Key+"|offered")
 }
 
-// TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn.
+// TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn (P3: captures a call are limited).
 func TestOfferTwiceAtTheLimit(t *testing.T) {
 	p := newFixture(t)
 	ask := p.newAttempt(p.newAccount(), payments.Card)
@@ -68,7 +68,7 @@ func TestOfferTwiceAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestTokenize: only an offered row takes a token, once.
+// TestTokenize: only an offered row takes a token, once; a close erases it.
 func TestTokenize(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -89,7 +89,8 @@ func TestTokenize(t *testing.T) {
 	}
 }
 
-// TestAuthorize: one transaction holds the consent, its evidence, the written notice and the charge.
+// TestAuthorize: one transaction writes the consent, its evidence, the written notice and the charge job; again, it returns
+// the row.
 func TestAuthorize(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustOffer(p.newAccount(), token)
@@ -128,7 +129,7 @@ func TestAuthorize(t *testing.T) {
 	})
 }
 
-// wantHash makes the evidence's hash again from what is stored (E8).
+// wantHash computes the evidence's hash again from what is stored (E8: hash of all).
 func (p *fixture) wantHash(key string) {
 	p.t.Helper()
 	at := `replace(regexp_replace(to_char(%s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '\.?0+$', '') || 'Z', ' ', '')`
@@ -139,7 +140,7 @@ func (p *fixture) wantHash(key string) {
 	p.wantRows("hash of "+strings.Join(fields, " "), `SELECT encode(hash, 'hex') FROM payment_evidence WHERE key = $1`, []any{key}, hex.EncodeToString(sum[:]))
 }
 
-// TestE6NoDebitWithoutWrittenNotice: a debit that nobody is told of in writing is refused, and so is a text to nowhere.
+// TestE6NoDebitWithoutWrittenNotice: a debit without written notice is refused, and so is a text without a number.
 func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustOffer(p.newAccount(), goodBank)
@@ -156,9 +157,9 @@ func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
 	p.wantState(a.Key, payments.Tokenized)
 }
 
-// TestP1OneOpenPaymentAnAccount: of two calls that authorize at once exactly one wins; the other's
-// offer stays what it was, and nothing of it is kept.
-func TestP1OneOpenPaymentAnAccount(t *testing.T) {
+// TestOneOpenPaymentAnAccount (promise P1: money moves once): of two calls that authorize at once exactly one wins; the
+// other's offer stays what it was, and nothing of its consent is stored.
+func TestOneOpenPaymentAnAccount(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
 			account := p.newAccount()
@@ -191,8 +192,9 @@ func TestP1OneOpenPaymentAnAccount(t *testing.T) {
 	})
 }
 
-// TestP1CommitReplyLost: the consent is on record and its reply is not heard. Asking again tells.
-func TestP1CommitReplyLost(t *testing.T) {
+// TestCommitReplyLost (promise P1: money moves once): the COMMIT of the consent is done and its reply is lost. The same
+// call again tells so.
+func TestCommitReplyLost(t *testing.T) {
 	dsn, err := url.Parse(testenv.Postgres(t))
 	if err != nil {
 		t.Fatal(err)
@@ -223,9 +225,9 @@ func TestP1CommitReplyLost(t *testing.T) {
 			t.Errorf("jobs: %v", jobs)
 		}
 
-		lost = proxy.DropNextCommitReply("insert into ledger") // and the same when it is booked as taken
+		lost = proxy.DropNextCommitReply("insert into ledger") // and the same when it is recorded as taken
 		if err := p.charger.Run(context.Background(), a.Key); err == nil {
-			t.Error("the worker has not noticed")
+			t.Error("the worker did not notice the lost reply")
 		}
 		<-lost
 		p.advance(time.Hour)
@@ -234,8 +236,8 @@ func TestP1CommitReplyLost(t *testing.T) {
 	}
 }
 
-// TestClosedMeanwhile: a close is final. The consent that comes later hears that nothing was charged,
-// and a close that comes later than the consent is refused.
+// TestClosedMeanwhile: a close is final, so a consent that comes later is ErrClosed; a close that comes after the consent is
+// ErrTooLate.
 func TestClosedMeanwhile(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
@@ -262,7 +264,7 @@ func TestClosedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestConsentWithoutToken: the turn that held the token died before it was kept. Nothing was recorded.
+// TestConsentWithoutToken: the turn that held the token died before it was stored. The consent is refused.
 func TestConsentWithoutToken(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustOffer(p.newAccount(), visa)
@@ -274,7 +276,7 @@ func TestConsentWithoutToken(t *testing.T) {
 	p.wantState(a.Key, payments.Offered)
 }
 
-// TestL4ReferenceInUse: another one is drawn.
+// TestL4ReferenceInUse: a drawn reference that is in use is drawn again, five times at most.
 func TestL4ReferenceInUse(t *testing.T) {
 	p := newFixture(t)
 	draws := []int{17, 17, 17, 18}
@@ -299,8 +301,8 @@ func TestL4ReferenceInUse(t *testing.T) {
 	p.wantState(a.Key, payments.Offered)
 }
 
-// TestE6Letter: until the letter is posted nothing is charged, however long it takes; then not before
-// the banking day after it. Until then the payment can be cancelled.
+// TestE6Letter: until the letter is posted nothing is charged, however long it takes; then not before the banking day after
+// it. Until then the payment can be cancelled.
 func TestE6Letter(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -352,6 +354,7 @@ func TestE6Letter(t *testing.T) {
 	p.wantState(cancelled.Key, payments.Voided)
 }
 
+// wantOldestDue compares since when the oldest open attempt has been due; zero: none is.
 func (p *fixture) wantOldestDue(want time.Time) {
 	p.t.Helper()
 	if got, err := p.store.OldestDue(context.Background(), p.clock.Now()); err != nil || !got.Equal(want) {

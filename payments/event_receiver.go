@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +9,16 @@ import (
 	"time"
 )
 
-// Events takes the processor's events. An event is news, not truth: it makes us look, and what the
-// processor then says of its object decides. So events may come twice, late, and in any order.
-// Only a dispute is taken from the event itself, because the object does not show it.
+// EventReceiver applies the processor's events to our attempts. An event is news, not truth: it makes us look, and
+// what the processor then says of its object decides. So events may come twice, late, and in any order. Only a
+// dispute is taken from the event itself, because the object does not show it.
 //
-// News may meet a worker who has asked a moment before and writes a moment later. So what is told
-// here is either met by the state that the worker has written, or makes him look again.
+// An event may arrive while a worker holds an answer that is older than the event and has not written it yet. Either the
+// receiver finds the state that the worker has written, or it revokes the worker's lease, so that the worker has
+// to look again: no event is lost between the two.
+//
+// A crash anywhere in Receive leaves an event that was not answered: the processor delivers it again, and applying it
+// twice does no harm.
 type EventReceiver struct {
 	store   EventStore
 	gateway Gateway
@@ -21,31 +26,33 @@ type EventReceiver struct {
 	log     *slog.Logger
 }
 
-// EventBook is the events' part of the book of attempts.
+// EventStore keeps the attempts for EventReceiver; package store implements it.
 type EventStore interface {
 	AttemptByIntent(ctx context.Context, intentID string) (Attempt, error)
-	// LookNow lets the next worker look at an open attempt at once, and nudges one. Overtaken says that
-	// what a worker has in hand is no longer true: its claim ends. ErrTooLate: it was settled meanwhile.
-	LookUpNow(ctx context.Context, a Attempt, overtaken bool, now time.Time) error
+	// LookUpNow makes an open attempt due at once and wakes a worker. revokeLease ends the lease of the worker that
+	// holds it: the fence then refuses what that worker writes. ErrTooLate: the attempt was settled meanwhile.
+	LookUpNow(ctx context.Context, a Attempt, revokeLease bool, now time.Time) error
+	// Return writes the reversal, the text and the task of a taken attempt; on any other it does nothing.
 	Return(ctx context.Context, key, code string, at time.Time) error
-	// Contradict leaves a task: money has moved on an attempt that is on record as never charged.
+	// TaskForContradiction leaves a task: money has moved on an attempt that is on record as never charged.
 	TaskForContradiction(ctx context.Context, a Attempt, at time.Time) error
-	// NoteEvent writes down that an event has been dealt with.
+	// RecordEvent records that an event was dealt with; again, it does nothing.
 	RecordEvent(ctx context.Context, e Event, at time.Time) error
 }
 
-// ErrTooEarly says that an event overtook our own record: it is to be delivered again.
+// ErrTooEarly says that an event is ahead of our own record: the processor is to deliver it again.
 var ErrTooEarly = errors.New("payments: the event is ahead of our record")
 
-// NewEvents puts the receiver of events together.
-func NewEventReceiver(book EventStore, gateway Gateway, clock Clock, log *slog.Logger) *EventReceiver {
-	return &EventReceiver{store: book, gateway: gateway, clock: clock, log: log}
+// NewEventReceiver makes an EventReceiver.
+func NewEventReceiver(store EventStore, gateway Gateway, clock Clock, log *slog.Logger) *EventReceiver {
+	return &EventReceiver{store: store, gateway: gateway, clock: clock, log: log}
 }
 
-// Receive deals with one event whose signature was checked. An error asks for it to be delivered again.
+// Receive applies one event whose signature was checked, and records it. An error asks the processor to deliver the event
+// again.
 func (e *EventReceiver) Receive(ctx context.Context, ev Event) error {
 	err := e.apply(ctx, ev)
-	if errors.Is(err, ErrTooLate) { // settled between our look and our word: now it is met as it stands
+	if errors.Is(err, ErrTooLate) { // settled between our read and our write: now it is treated as it stands
 		err = e.apply(ctx, ev)
 	}
 	if err != nil {
@@ -54,10 +61,11 @@ func (e *EventReceiver) Receive(ctx context.Context, ev Event) error {
 	return e.store.RecordEvent(ctx, ev, e.clock.Now())
 }
 
+// apply does what the event asks for in the attempt's present state.
 func (e *EventReceiver) apply(ctx context.Context, ev Event) error {
 	a, err := e.store.AttemptByIntent(ctx, ev.IntentID)
 	switch {
-	case errors.Is(err, ErrNoSuchAttempt): // a stray object of a repeated create, or not ours
+	case errors.Is(err, ErrNoSuchAttempt): // an unused object of a repeated create, or not ours
 		e.log.Info("event of an object that is not ours", "event", ev.ID, "kind", string(ev.Kind))
 		return nil
 	case err != nil:
@@ -69,41 +77,43 @@ func (e *EventReceiver) apply(ctx context.Context, ev Event) error {
 	case a.State == Declined:
 		return e.handleDeclined(ctx, a, ev)
 	}
-	return nil // final: states only move forward
+	return nil // voided, returned and closed are final: states only move forward
 }
 
-// hasten has an open attempt looked at. A debit that the worker knows as filed may have come back
-// since: it may not be recorded as taken on the strength of an older answer.
+// lookUpOpen has an open attempt looked up at once. A debit that a worker has seen as filed may have come back
+// since: the lease is revoked, so that the worker cannot record it as taken on the strength of an older answer.
 func (e *EventReceiver) lookUpOpen(ctx context.Context, a Attempt, ev Event) error {
-	overtaken := a.Method == Bank && (ev.Kind == EventReturned || ev.Kind == EventCanceled)
-	if err := e.store.LookUpNow(ctx, a, overtaken, e.clock.Now()); err != nil {
+	revoke := a.Method == Bank && (ev.Kind == EventReturned || ev.Kind == EventCanceled)
+	if err := e.store.LookUpNow(ctx, a, revoke, e.clock.Now()); err != nil {
 		return fmt.Errorf("look at the attempt: %w", err)
 	}
+	// A dispute stands nowhere but in its event, so that must come again once the attempt is taken.
 	if ev.Kind == EventDisputed {
 		return ErrTooEarly
 	}
 	return nil
 }
 
-// takenBack returns a payment that bounced, if the processor's object says so too, or is disputed.
+// handleTaken returns a payment that is disputed, or that bounced if the processor's object says so too: an old
+// event sent again must not reopen a bill.
 func (e *EventReceiver) handleTaken(ctx context.Context, a Attempt, ev Event) error {
 	switch ev.Kind {
 	case EventDisputed:
-		return e.store.Return(ctx, a.Key, orElse(ev.Code, "disputed"), e.clock.Now())
+		return e.store.Return(ctx, a.Key, cmp.Or(ev.Code, "disputed"), e.clock.Now())
 	case EventReturned, EventCanceled:
 		intent, err := e.gateway.Retrieve(ctx, a.IntentID)
 		if err != nil {
 			return fmt.Errorf("look at the returned payment: %w", err)
 		}
 		if intent.State == IntentNoMethod || intent.State == IntentCanceled {
-			return e.store.Return(ctx, a.Key, orElse(ev.Code, orElse(intent.Code, "returned")), e.clock.Now())
+			return e.store.Return(ctx, a.Key, cmp.Or(ev.Code, intent.Code, "returned"), e.clock.Now())
 		}
 	}
 	return nil
 }
 
-// contradicted: declined is written only where no money can move any more. If the processor says
-// otherwise a person must know at once.
+// handleDeclined leaves a task if the processor's object says that money moved on a declined payment. Declined is
+// written only where no money can move any more, so this is a fault of ours or theirs, and a person must know at once.
 func (e *EventReceiver) handleDeclined(ctx context.Context, a Attempt, ev Event) error {
 	if ev.Kind != EventSettled && ev.Kind != EventProcessing && ev.Kind != EventDisputed {
 		return nil
@@ -113,7 +123,7 @@ func (e *EventReceiver) handleDeclined(ctx context.Context, a Attempt, ev Event)
 		return fmt.Errorf("look at the declined payment: %w", err)
 	}
 	if intent.State != IntentSucceeded && intent.State != IntentProcessing {
-		return nil // old news of a debit that came to nothing
+		return nil // an old event of a debit that came to nothing
 	}
 	e.log.Error("money has moved on a payment that is on record as declined", "attempt", a.Key, "event", ev.ID)
 	return e.store.TaskForContradiction(ctx, a, e.clock.Now())

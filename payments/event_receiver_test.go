@@ -12,6 +12,7 @@ import (
 	"duebell/payments"
 )
 
+// delivery chooses how the processor's stand-in delivers its events.
 func (p *fixture) delivery(d processor.Delivery) {
 	p.t.Helper()
 	if err := p.processor.SetDelivery(d); err != nil {
@@ -19,8 +20,8 @@ func (p *fixture) delivery(d processor.Delivery) {
 	}
 }
 
-// TestEventsInAnyOrder: however the processor's events come, the books are right in the end and
-// nothing is left to be delivered.
+// TestEventsInAnyOrder: however the processor's events come, states and ledger are right in the end and every event was
+// accepted.
 func TestEventsInAnyOrder(t *testing.T) {
 	ends := map[string]payments.State{
 		visa: payments.Taken, badCard: payments.Declined, goodBank: payments.Taken, emptyBank: payments.Returned,
@@ -57,7 +58,7 @@ func TestEventsInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestEventOfAnOpenAttempt: it makes us look at once; it decides nothing.
+// TestEventOfAnOpenAttempt: an event makes a worker look at once; it decides nothing itself.
 func TestEventOfAnOpenAttempt(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -67,7 +68,7 @@ func TestEventOfAnOpenAttempt(t *testing.T) {
 		p.jobs.take()
 		p.advance(time.Second) // its next look would be due after 10 s
 		if jobs := p.jobs.take(); len(jobs) != 1 || jobs[0] != a.Key {
-			t.Fatalf("nudged %v", jobs)
+			t.Fatalf("woken %v", jobs)
 		}
 		p.wantState(a.Key, payments.Unknown)
 		p.run(p.charger, a.Key)
@@ -75,8 +76,9 @@ func TestEventOfAnOpenAttempt(t *testing.T) {
 	})
 }
 
-// TestEventWhileAWorkerHasIt: the answer it waits for is good news already on its way; the worker stays in charge.
-func TestEventWhileAWorkerHasIt(t *testing.T) {
+// TestEventWhileLeased: the event of a success comes before the worker's own reply. The worker keeps its lease and records
+// the outcome.
+func TestEventWhileLeased(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
@@ -86,14 +88,14 @@ func TestEventWhileAWorkerHasIt(t *testing.T) {
 			return in, err
 		}}), a.Key)
 		p.wantState(a.Key, payments.Taken)
-		p.wantRows("claims", `SELECT fence FROM payment_attempts`, nil, "1")
+		p.wantRows("leases", `SELECT fence FROM payment_attempts`, nil, "1")
 		p.sweep()
 		p.wantState(a.Key, payments.Taken)
 	})
 }
 
-// TestBouncedBeforeItWasBooked: the worker holds "filed" in hand while the debit comes back, and the
-// event says so. It may not be booked as taken on the strength of the older answer.
+// TestBouncedBeforeItWasBooked: the debit comes back, with its event, while a worker holds the older answer "filed" and has
+// not written it. The worker's lease is revoked, so that it cannot record taken.
 func TestBouncedBeforeItWasBooked(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(emptyBank)
@@ -113,7 +115,7 @@ func TestBouncedBeforeItWasBooked(t *testing.T) {
 	p.wantRows("ledger", `SELECT kind FROM ledger`, nil)
 }
 
-// interrupted lets something happen just after an event has read its attempt.
+// interruptedEventStore runs then just after an event has read its attempt.
 type interruptedEventStore struct {
 	payments.EventStore
 	then func()
@@ -128,9 +130,9 @@ func (i *interruptedEventStore) AttemptByIntent(ctx context.Context, id string) 
 	return a, err
 }
 
-// TestTakenBetweenLookAndWord: the event found the attempt open and a worker writes "taken" before the
-// event can have it looked at. The news is not lost.
-func TestTakenBetweenLookAndWord(t *testing.T) {
+// TestTakenWhileTheEventIsApplied: the event read the attempt as open and a worker writes "taken" before the event can have
+// it looked at. The event is then applied to the taken attempt.
+func TestTakenWhileTheEventIsApplied(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
 	a := p.mustAuthorize(emptyBank)
@@ -138,24 +140,24 @@ func TestTakenBetweenLookAndWord(t *testing.T) {
 	p.setFault("charges-then-drops-the-reply once")
 	p.run(p.charger, a.Key)
 	p.advance(48 * time.Hour)
-	claim, err := p.store.LeaseAttempt(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
+	lease, err := p.store.LeaseAttempt(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	book := &interruptedEventStore{EventStore: p.store, then: func() {
-		if _, err := p.store.Take(ctx, claim, p.clock.Now()); err != nil {
+	interrupted := &interruptedEventStore{EventStore: p.store, then: func() {
+		if _, err := p.store.Take(ctx, lease, p.clock.Now()); err != nil {
 			t.Error(err)
 		}
 	}}
-	events := payments.NewEventReceiver(book, p.gateway, p.clock, p.log)
-	if err := events.Receive(ctx, payments.Event{ID: "evt_1", Kind: payments.EventReturned, IntentID: claim.IntentID, Code: "R01"}); err != nil {
+	events := payments.NewEventReceiver(interrupted, p.gateway, p.clock, p.log)
+	if err := events.Receive(ctx, payments.Event{ID: "evt_1", Kind: payments.EventReturned, IntentID: lease.IntentID, Code: "R01"}); err != nil {
 		t.Fatal(err)
 	}
 	p.wantState(a.Key, payments.Returned)
 }
 
-// TestReturn: the bill is open again as of its original due date, as if it had never been paid; the
-// member and a person are told (L5).
+// TestReturn: after a return the bill is open as of its original due date, as if it had never been paid; a text and a task
+// go out (L5: return = reversal).
 func TestReturn(t *testing.T) {
 	for name, back := range map[string]struct {
 		token, code string
@@ -212,7 +214,8 @@ func TestReturn(t *testing.T) {
 	}
 }
 
-// TestDisputeBeforeItWasBooked: it is to come again, because nothing but the event tells of it.
+// TestDisputeBeforeItWasBooked: a dispute of an attempt that is not recorded as taken yet is asked for again, because only the
+// event tells of it.
 func TestDisputeBeforeItWasBooked(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -235,7 +238,7 @@ func TestDisputeBeforeItWasBooked(t *testing.T) {
 	})
 }
 
-// TestEventsThatChangeNothing: replayed, old, or of an object that is nobody's.
+// TestEventsThatChangeNothing: events replayed, out of date, or of an object that is not ours.
 func TestEventsThatChangeNothing(t *testing.T) {
 	p := newFixture(t)
 	card, bad := p.mustAuthorize(visa), p.mustAuthorize(badCard)
@@ -251,7 +254,7 @@ func TestEventsThatChangeNothing(t *testing.T) {
 		{ID: "evt_3", Kind: payments.EventReturned, IntentID: p.load(card.Key).IntentID}, // the object says that it was paid
 		{ID: "evt_4", Kind: payments.EventCanceled, IntentID: p.load(card.Key).IntentID},
 		{ID: "evt_5", Kind: payments.EventReturned, IntentID: p.load(bad.Key).IntentID},
-		{ID: "evt_6", Kind: payments.EventProcessing, IntentID: p.load(bad.Key).IntentID}, // old news
+		{ID: "evt_6", Kind: payments.EventProcessing, IntentID: p.load(bad.Key).IntentID}, // out of date
 		{ID: "evt_7", Kind: payments.EventDisputed, IntentID: "pi_of_somebody_else"},
 		{ID: "evt_8", Kind: payments.EventOther},
 	} {
@@ -264,11 +267,11 @@ func TestEventsThatChangeNothing(t *testing.T) {
 	if jobs := p.jobs.take(); len(jobs) != 0 {
 		t.Errorf("jobs: %v", jobs)
 	}
-	p.wantRows("noted", `SELECT count(*) FROM processor_events WHERE id LIKE 'evt\__'`, nil, "8")
+	p.wantRows("recorded", `SELECT count(*) FROM processor_events WHERE id LIKE 'evt\__'`, nil, "8")
 	p.wantErrorLines()
 }
 
-// TestReturnWhileTheProcessorIsDown: the event comes again until we could look.
+// TestReturnWhileTheProcessorIsDown: the event is refused, and so comes again, until the object could be looked up.
 func TestReturnWhileTheProcessorIsDown(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(emptyBank)
@@ -282,7 +285,8 @@ func TestReturnWhileTheProcessorIsDown(t *testing.T) {
 	p.wantState(a.Key, payments.Returned)
 }
 
-// TestChargedAfterDecline cannot happen. If it does a person knows at once, and nothing is booked.
+// TestChargedAfterDecline: should the processor ever charge a declined payment, an alarm and a task tell a person, and nothing is
+// booked.
 func TestChargedAfterDecline(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(badCard)

@@ -31,8 +31,8 @@ import (
 )
 
 const (
-	apiKey    = "sk_test_till"
-	secret    = "whsec_till"
+	apiKey    = "sk_test_fixture"
+	secret    = "whsec_fixture"
 	visa      = "pm_card_visa"
 	badCard   = "pm_card_visa_chargeDeclined"
 	askCard   = "pm_card_authenticationRequired"
@@ -41,10 +41,10 @@ const (
 	anaPhone  = "+16175550101"
 )
 
-// tillAt is when the tests begin: a Wednesday morning in Boston.
+// startsAt is when the tests begin: a Wednesday morning in Boston.
 var startsAt = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 
-// hands is a clock that moves when it is told to.
+// manualClock stands until it is moved.
 type manualClock struct {
 	mu sync.Mutex
 	at time.Time
@@ -62,7 +62,7 @@ func (h *manualClock) add(d time.Duration) {
 	h.at = h.at.Add(d)
 }
 
-// nudges are the charge jobs that the store has put in line.
+// queuedJobs takes the place of River's client and keeps the attempt keys of the charge jobs that the store enqueues.
 type queuedJobs struct {
 	mu   sync.Mutex
 	keys []string
@@ -87,7 +87,7 @@ func (n *queuedJobs) take() []string {
 	return keys
 }
 
-// alarms keeps the lines logged at error level.
+// errorLog is a slog.Handler that keeps the messages logged at error level.
 type errorLog struct {
 	mu    sync.Mutex
 	lines []string
@@ -111,7 +111,7 @@ func (a *errorLog) take() []string {
 	return lines
 }
 
-// reporter is a testing.TB, or rapid's.
+// testReporter is what testing.TB and rapid.T have in common.
 type testReporter interface {
 	Helper()
 	Error(args ...any)
@@ -121,7 +121,7 @@ type testReporter interface {
 	Cleanup(f func())
 }
 
-// till is the payment core on a real database, before the stand-in of the processor over HTTP.
+// fixture is this package on a real database and the processor's stand-in over HTTP, with clocks that tests move.
 type fixture struct {
 	t              testReporter
 	pool           *pgxpool.Pool
@@ -144,7 +144,7 @@ type fixture struct {
 	accounts       int
 }
 
-// turns says which calls have a turn that is being answered.
+// fakeTurnLeases says which calls have a turn that is being answered, or fails.
 type fakeTurnLeases struct {
 	leased map[string]bool
 	err    error
@@ -154,6 +154,7 @@ func (l *fakeTurnLeases) Leased(_ context.Context, call string) (bool, error) {
 	return l.leased[call], l.err
 }
 
+// newFixture opens a fixture on a database of its own.
 func newFixture(t testing.TB) *fixture { return newFixtureAt(t, testenv.Postgres(t)) }
 
 func newFixtureAt(t testing.TB, dsn string) *fixture {
@@ -177,7 +178,7 @@ func newFixtureAt(t testing.TB, dsn string) *fixture {
 	}
 	p.store = store.New(pool, p.jobs, keys, keys, p.machine)
 	p.openProcessor()
-	p.checkout = payments.NewCheckout(p.store, p.clock, (&seededRand{Rand: rand.New(rand.NewPCG(1, 2))}).roll, p.policy).WithReplacementWindow(p.cal)
+	p.checkout = payments.NewCheckout(p.store, p.clock, (&seededRand{Rand: rand.New(rand.NewPCG(1, 2))}).intN, p.policy).WithReplacementWindow(p.cal)
 	p.charger = p.worker(p.store, p.gateway)
 	p.events = payments.NewEventReceiver(p.store, p.gateway, p.clock, p.log)
 	p.sweeper = payments.NewSweeper(p.store, p.turnLeases, p.clock, p.machine, p.policy, p.log)
@@ -219,20 +220,20 @@ func (p *fixture) webhook(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// dice give the same numbers in every run.
+// seededRand draws the same numbers in every run.
 type seededRand struct {
 	mu sync.Mutex
 	*rand.Rand
 }
 
-func (d *seededRand) roll(n int) int {
+func (d *seededRand) intN(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.IntN(n)
 }
 
-func (p *fixture) worker(book payments.ChargeStore, g payments.Gateway) *payments.Charger {
-	return payments.NewCharger(book, g, p.clock, p.machine, p.log, payments.ChargerOptions{})
+func (p *fixture) worker(store payments.ChargeStore, g payments.Gateway) *payments.Charger {
+	return payments.NewCharger(store, g, p.clock, p.machine, p.log, payments.ChargerOptions{})
 }
 
 func (p *fixture) exec(query string, args ...any) {
@@ -242,7 +243,7 @@ func (p *fixture) exec(query string, args ...any) {
 	}
 }
 
-// rows gives a query's rows, columns joined by bars.
+// query returns a query's rows, columns joined by bars.
 func (p *fixture) query(query string, args ...any) []string {
 	p.t.Helper()
 	rows, err := p.pool.Query(context.Background(), query, args...)
@@ -266,7 +267,7 @@ func (p *fixture) query(query string, args ...any) []string {
 	return list
 }
 
-// one is the only row of a query.
+// queryOne returns the only row of a query.
 func (p *fixture) queryOne(query string, args ...any) string {
 	p.t.Helper()
 	list := p.query(query, args...)
@@ -276,7 +277,7 @@ func (p *fixture) queryOne(query string, args ...any) string {
 	return list[0]
 }
 
-// want compares what a query finds, row by row.
+// wantRows compares a query's rows with the wanted ones, in order.
 func (p *fixture) wantRows(what, query string, args []any, rows ...string) {
 	p.t.Helper()
 	if got := p.query(query, args...); !slices.Equal(got, rows) {
@@ -284,7 +285,7 @@ func (p *fixture) wantRows(what, query string, args []any, rows ...string) {
 	}
 }
 
-// account is a new account that owes 198.00, due on the 23rd.
+// newAccount inserts an account that owes 198.00, due on the 23rd, and returns its number.
 func (p *fixture) newAccount() string {
 	p.t.Helper()
 	p.accounts++
@@ -294,7 +295,7 @@ func (p *fixture) newAccount() string {
 	return number
 }
 
-// attempt is what a caller who owes 198.00 is offered, in a call of its own.
+// newAttempt returns what a caller who owes 198.00 is offered, in a call of its own; nothing is stored.
 func (p *fixture) newAttempt(account string, m payments.Method) payments.Attempt {
 	p.calls++
 	a := payments.Attempt{
@@ -306,7 +307,7 @@ func (p *fixture) newAttempt(account string, m payments.Method) payments.Attempt
 	return a
 }
 
-// consent is the evidence to an offer: for cards the token comes with it, for banks the text.
+// authorization returns the consent to an offer: for cards with the token, for bank accounts with a written notice by text.
 func (p *fixture) authorization(a payments.Attempt, token string) payments.Authorization {
 	auth := payments.Authorization{
 		Key: a.Key, Copy: payments.NoCopy, TextTo: anaPhone,
@@ -322,7 +323,7 @@ func (p *fixture) authorization(a payments.Attempt, token string) payments.Autho
 	return auth
 }
 
-// offered is an offer on the desk; a bank's has its token.
+// mustOffer stores an offer; one for a bank account is tokenized too.
 func (p *fixture) mustOffer(account, token string) payments.Attempt {
 	p.t.Helper()
 	m := payments.Card
@@ -341,7 +342,7 @@ func (p *fixture) mustOffer(account, token string) payments.Attempt {
 	return a
 }
 
-// authorized is a consent on record, on an account of its own.
+// mustAuthorize stores an authorized attempt on an account of its own.
 func (p *fixture) mustAuthorize(token string) payments.Attempt {
 	p.t.Helper()
 	a := p.mustOffer(p.newAccount(), token)
@@ -359,7 +360,7 @@ func (p *fixture) run(c *payments.Charger, key string) {
 	}
 }
 
-// pass moves both clocks and the processor with them, which sends what it has to tell.
+// advance moves both clocks and the processor with them, which then delivers its events.
 func (p *fixture) advance(d time.Duration) {
 	p.t.Helper()
 	p.clock.add(d)
@@ -369,7 +370,7 @@ func (p *fixture) advance(d time.Duration) {
 	}
 }
 
-// sweep ticks, and lets a sound worker run whatever has been nudged until nothing is.
+// sweep runs the sweeper, then a sound worker for each attempt that was woken, until none is.
 func (p *fixture) sweep() {
 	p.t.Helper()
 	p.jobs.take()
@@ -383,7 +384,7 @@ func (p *fixture) sweep() {
 	}
 }
 
-// fault breaks the processor or mends it.
+// setFault breaks the processor's stand-in, or mends it ("up").
 func (p *fixture) setFault(words string) {
 	p.t.Helper()
 	if err := p.processor.SetFault(words); err != nil {
@@ -400,7 +401,7 @@ func (p *fixture) load(key string) payments.Attempt {
 	return a
 }
 
-// wantState holds the attempt's state, the ledger and what the processor has charged against each other.
+// wantState compares the attempt's state, the ledger and the processor's charges with the wanted state.
 func (p *fixture) wantState(key string, want payments.State) {
 	p.t.Helper()
 	a := p.load(key)
@@ -419,7 +420,7 @@ func (p *fixture) wantState(key string, want payments.State) {
 	}
 }
 
-// wantAlarms holds the lines logged at error level since the last look.
+// wantErrorLines compares the lines logged at error level since the last call.
 func (p *fixture) wantErrorLines(want ...string) {
 	p.t.Helper()
 	if got := p.errors.take(); !slices.Equal(got, want) {
@@ -427,7 +428,7 @@ func (p *fixture) wantErrorLines(want ...string) {
 	}
 }
 
-// oneTimeCard is a payment method that works once, as those of real captures do.
+// newOneTimeCard makes a payment method that works once, as those of real captures do.
 func (p *fixture) newOneTimeCard() string {
 	p.t.Helper()
 	form := strings.NewReader("type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2029&card[cvc]=123")
@@ -449,16 +450,16 @@ func (p *fixture) newOneTimeCard() string {
 	return made.ID
 }
 
-// objects are the processor's, charged or not.
+// objects returns how many objects the processor has, charged or not.
 func (p *fixture) objects() int {
 	p.t.Helper()
 	var all bytes.Buffer
 	if err := p.processor.Save(&all); err != nil {
 		p.t.Fatal(err)
 	}
-	var world struct{ Intents []json.RawMessage }
-	if err := json.Unmarshal(all.Bytes(), &world); err != nil {
+	var saved struct{ Intents []json.RawMessage }
+	if err := json.Unmarshal(all.Bytes(), &saved); err != nil {
 		p.t.Fatal(err)
 	}
-	return len(world.Intents)
+	return len(saved.Intents)
 }

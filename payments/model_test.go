@@ -15,7 +15,7 @@ import (
 	"duebell/payments"
 )
 
-// story is one account, and whatever callers, workers, the processor and time may do to it.
+// model is one account, and whatever callers, workers, the processor and time may do to it.
 type model struct {
 	*fixture
 	account string
@@ -23,9 +23,9 @@ type model struct {
 	tokens  map[string]string
 }
 
-// TestP1WhateverHappens: in any order of calls, charges, deaths, faults, events and delays no money
-// moves twice, none is lost, and the books say what the processor says.
-func TestP1WhateverHappens(t *testing.T) {
+// TestAnyOrder (promise P1: money moves once): in any order of calls, charges, crashes, faults, events and delays no money moves
+// twice, none is lost, and the ledger says what the processor says.
+func TestAnyOrder(t *testing.T) {
 	fewer(t, "rapid.checks", "25")
 	fewer(t, "rapid.steps", "60")
 	p := newFixture(t)
@@ -64,7 +64,7 @@ func fewer(t *testing.T, name, value string) {
 	t.Cleanup(func() { _ = f.Value.Set(f.DefValue) })
 }
 
-// some picks an attempt: mostly the one that is open, where there is one.
+// some picks an attempt: mostly the open one, where there is one.
 func (s *model) some(r *rapid.T) (payments.Attempt, bool) {
 	if len(s.known) == 0 {
 		return payments.Attempt{}, false
@@ -79,7 +79,7 @@ func (s *model) some(r *rapid.T) (payments.Attempt, bool) {
 	return s.load(rapid.SampledFrom(s.known).Draw(r, "attempt").Key), true
 }
 
-// pay is what most callers do.
+// pay offers and authorizes, as most callers do.
 func (s *model) pay(r *rapid.T) {
 	s.offer(r)
 	s.consentTo(r, s.known[len(s.known)-1])
@@ -88,7 +88,7 @@ func (s *model) pay(r *rapid.T) {
 func (s *model) offer(r *rapid.T) {
 	token := rapid.SampledFrom([]string{visa, goodBank, badCard, emptyBank, askCard}).Draw(r, "token")
 	a := s.mustOffer(s.account, token)
-	s.exec(`UPDATE payment_attempts SET offered_at = $2 WHERE key = $1`, a.Key, startsAt.AddDate(-1, 0, 0)) // the limits are not what is tried here
+	s.exec(`UPDATE payment_attempts SET offered_at = $2 WHERE key = $1`, a.Key, startsAt.AddDate(-1, 0, 0)) // the limits are not what is tested here
 	s.known, s.tokens[a.Key] = append(s.known, a), token
 }
 
@@ -98,7 +98,7 @@ func (s *model) authorize(r *rapid.T) {
 	}
 }
 
-// consentTo is refused exactly when another payment of the account is open.
+// consentTo authorizes an attempt, which is refused exactly when another one of the account is open.
 func (s *model) consentTo(r *rapid.T, a payments.Attempt) {
 	open := slices.ContainsFunc(s.known, func(o payments.Attempt) bool { return o.Key != a.Key && s.load(o.Key).State.Open() })
 	got, err := s.checkout.Authorize(context.Background(), s.authorization(a, s.tokens[a.Key]))
@@ -124,25 +124,25 @@ var processorFaults = []string{
 	"up", "up", "declines", "charges-then-drops-the-reply", "drops-create-reply", "500s", "charges-then-500s", "down", "too-many", "wants-verification",
 }
 
-// work runs one worker, who may die or go deaf at any line, with a processor that may be broken.
+// work runs one worker, which may die or lose a reply at any line, with a processor that may be broken.
 func (s *model) work(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
 		return
 	}
 	s.setFault(rapid.SampledFrom(processorFaults).Draw(r, "fault"))
-	m := &crashPoints{deadly: rapid.IntRange(0, 16).Draw(r, "line"), lose: rapid.Bool().Draw(r, "deaf")}
+	m := &crashPoints{crashAt: rapid.IntRange(0, 16).Draw(r, "crash point"), lose: rapid.Bool().Draw(r, "lose")}
 	runUntilCrash(s.worker(crashingStore{s.store, m}, crashingGateway{s.gateway, m}), a.Key)
 	s.setFault("up")
 }
 
-// overtake runs a worker who is so slow that his lease runs out in the middle, and another one takes over.
+// overtake runs a worker that is so slow that its lease runs out in the middle, and another one takes over.
 func (s *model) overtake(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
 		return
 	}
-	m := &crashPoints{deadly: rapid.IntRange(0, 12).Draw(r, "line"), lose: true}
+	m := &crashPoints{crashAt: rapid.IntRange(0, 12).Draw(r, "crash point"), lose: true}
 	other := func(send func() (payments.Intent, error)) (payments.Intent, error) {
 		s.advance(time.Minute)
 		runUntilCrash(s.worker(crashingStore{s.store, m}, crashingGateway{s.gateway, m}), a.Key)
@@ -196,7 +196,7 @@ func (s *model) events(r *rapid.T) {
 	s.delivery(rapid.SampledFrom([]processor.Delivery{processor.Normal, processor.Twice, processor.Reversed, processor.Withheld}).Draw(r, "delivery"))
 }
 
-// check holds what must be true at every moment.
+// check holds what must be true after every step.
 func (s *model) check(r *rapid.T) {
 	open, booked := 0, 0
 	for _, known := range s.known {
@@ -231,8 +231,8 @@ func (s *model) check(r *rapid.T) {
 	s.wantRows("the account's ledger", `SELECT coalesce(sum(cents), 0)::bigint FROM ledger WHERE account = $1`, []any{s.account}, fmt.Sprint(booked*19800))
 }
 
-// end mends everything and lets time pass: then nothing is open, and every charge that the processor
-// keeps is a payment that is on record as taken.
+// end repairs everything and lets time pass: then nothing is open, and every charge that the processor keeps is a payment that is
+// recorded as taken.
 func (s *model) end() {
 	s.setFault("up")
 	s.delivery(processor.Normal)
@@ -251,7 +251,7 @@ func (s *model) end() {
 	for _, known := range s.known {
 		a := s.load(known.Key)
 		if a.State.Open() {
-			s.t.Fatalf("still %s when everything is mended", a.State)
+			s.t.Fatalf("still %s when everything works again", a.State)
 		}
 		if (a.State == payments.Taken) != kept[a.Reference] {
 			s.t.Fatalf("%s, and the processor keeps the money: %v", a.State, kept[a.Reference])

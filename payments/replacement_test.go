@@ -8,10 +8,10 @@ import (
 	"duebell/payments"
 )
 
-// TestL3Hold: a payment that replaces one that failed behind the caller's back counts from the first, for
-// declined_hold_hours after they were told; where nothing came due in between, and for one who heard it, it
-// counts from its own consent.
-func TestL3Hold(t *testing.T) {
+// TestL3Replacement: a payment that replaces one whose failure the caller did not hear counts from the first, for
+// declined_hold_hours after the text; where nothing came due in between, and where the failure was heard, it counts from its own
+// consent.
+func TestL3Replacement(t *testing.T) {
 	boston, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +65,9 @@ func TestL3Hold(t *testing.T) {
 	}
 }
 
-// TestL3HoldGoesOn: what replaces the replacement counts from the first as well; switched off, nothing is held.
-func TestL3HoldGoesOn(t *testing.T) {
+// TestL3ReplacementOfAReplacement: what replaces the replacement counts from the first as well; with declined_hold_hours 0
+// nothing does.
+func TestL3ReplacementOfAReplacement(t *testing.T) {
 	for hours, held := range map[int]bool{24: true, 0: false} {
 		p := newFixture(t)
 		p.policy.DeclinedHoldHours = 24

@@ -23,20 +23,21 @@ type Resolution struct {
 	By        string // who looked
 }
 
-// ResolveBook is the resolver's part of the book of attempts.
+// ResolveStore keeps the attempts for Resolver; package store implements it.
 type ResolveStore interface {
 	ChargeStore
 	AttemptByReference(ctx context.Context, reference string) (Attempt, error)
-	// ClaimNow is Claim for a person: whenever the next look would be due. ErrNoSuchAttempt: a worker has it.
+	// LeaseForPerson is LeaseAttempt for a person: whenever the next look-up would be due, and only once the processor
+	// has an object. ErrNoSuchAttempt: a worker has leased it.
 	LeaseForPerson(ctx context.Context, key string, machineNow, leaseUntil time.Time) (ChargeLease, error)
 	RecordResolution(ctx context.Context, key string, r Resolution, at time.Time) error
 }
 
-// Resolver settles an unknown payment with evidence. The gateway is asked first, and what
-// contradicts it is refused: a person's word never beats the processor's own.
+// Resolver settles an unknown payment with a person's evidence (L3: only evidence ends it). The gateway is asked first,
+// and what contradicts it is refused: a person's word never beats the processor's own.
 //
-// The evidence is written before the outcome. If the process dies between the two the payment stays
-// unknown and its task open, and the same command does the rest.
+// The evidence is written before the outcome. If the process dies between the two, the payment stays unknown and its task
+// open; when the lease has run out the same command does the rest, and workers look it up meanwhile.
 type Resolver struct {
 	charger *Charger
 	store   ResolveStore
@@ -45,15 +46,16 @@ type Resolver struct {
 	machine Clock
 }
 
-// NewResolver puts a resolver together.
-func NewResolver(c *Charger, book ResolveStore, gateway Gateway, clock, machine Clock) *Resolver {
-	return &Resolver{charger: c, store: book, gateway: gateway, clock: clock, machine: machine}
+// NewResolver makes a Resolver. It writes outcomes through the charger, so that they are logged and counted alike.
+func NewResolver(c *Charger, store ResolveStore, gateway Gateway, clock, machine Clock) *Resolver {
+	return &Resolver{charger: c, store: store, gateway: gateway, clock: clock, machine: machine}
 }
 
 // ErrContradicted says that the processor says something else than the person.
 var ErrContradicted = errors.New("the processor contradicts this")
 
-// Resolve settles the payment with that reference and returns it as it then stands.
+// Resolve settles the payment with that reference and returns it as it then stands. Its errors are sentences for the
+// operator; the payment is unchanged when there is one.
 func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error) {
 	switch {
 	case res.Verdict != VerdictTaken && res.Verdict != VerdictNotCharged:
@@ -72,49 +74,51 @@ func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error)
 		return a, fmt.Errorf("payment %s has not reached the processor yet: let the worker charge it, or have the caller cancel it", res.Reference)
 	}
 	machineNow := r.machine.Now()
-	claim, err := r.store.LeaseForPerson(ctx, a.Key, machineNow, machineNow.Add(time.Minute))
+	lease, err := r.store.LeaseForPerson(ctx, a.Key, machineNow, machineNow.Add(time.Minute))
 	if err != nil {
-		return a, fmt.Errorf("a worker has this payment in hand, try again in a minute: %w", err)
+		return a, fmt.Errorf("a worker is looking this payment up, try again in a minute: %w", err)
 	}
-	if err := r.settle(ctx, claim, res); err != nil {
+	if err := r.settle(ctx, lease, res); err != nil {
 		return a, err
 	}
 	return r.store.AttemptByReference(ctx, res.Reference)
 }
 
-// settle asks the processor, makes sure, writes the evidence down and then the outcome.
-func (r *Resolver) settle(ctx context.Context, claim ChargeLease, res Resolution) error {
-	intent, err := r.gateway.Retrieve(ctx, claim.IntentID)
+// settle asks the processor, makes sure that nothing can still be charged, and writes the evidence and then the outcome.
+func (r *Resolver) settle(ctx context.Context, lease ChargeLease, res Resolution) error {
+	intent, err := r.gateway.Retrieve(ctx, lease.IntentID)
 	if err != nil {
-		return r.release(ctx, claim, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err))
+		return r.release(ctx, lease, fmt.Errorf("the processor must be asked first and does not answer, try again later: %w", err))
 	}
-	err = checkVerdict(claim.Attempt, intent, res.Verdict)
+	err = checkVerdict(lease.Attempt, intent, res.Verdict)
 	if err == nil && res.Verdict == VerdictNotCharged {
-		err = r.ensureCanceled(ctx, claim, intent)
+		err = r.ensureCanceled(ctx, lease, intent)
 	}
 	if err != nil {
-		return r.release(ctx, claim, err)
+		return r.release(ctx, lease, err)
 	}
-	if err := r.store.RecordResolution(ctx, claim.Key, res, r.clock.Now()); err != nil {
-		return r.release(ctx, claim, err)
+	if err := r.store.RecordResolution(ctx, lease.Key, res, r.clock.Now()); err != nil {
+		return r.release(ctx, lease, err)
 	}
+	// A crash here leaves evidence without outcome: the payment is still unknown, and the command may be repeated.
 	if res.Verdict == VerdictTaken {
-		return r.charger.recordTaken(ctx, claim)
+		return r.charger.recordTaken(ctx, lease)
 	}
-	return r.charger.recordDeclined(ctx, claim, "resolved")
+	return r.charger.recordDeclined(ctx, lease, "resolved")
 }
 
-// giveBack lets a worker look at once: what was refused here may be plain to see there.
-func (r *Resolver) release(ctx context.Context, claim ChargeLease, why error) error {
-	return errors.Join(why, r.store.Release(ctx, claim, r.clock.Now()))
+// release ends the lease, due at once: a worker may find plainly what was refused here. It returns why, and the store's
+// error if there is one.
+func (r *Resolver) release(ctx context.Context, lease ChargeLease, why error) error {
+	return errors.Join(why, r.store.Release(ctx, lease, r.clock.Now()))
 }
 
-// makeSure cancels an object that can still be confirmed. Only then was nothing charged.
-func (r *Resolver) ensureCanceled(ctx context.Context, claim ChargeLease, i Intent) error {
+// ensureCanceled cancels an object that can still be confirmed. Only then was nothing charged.
+func (r *Resolver) ensureCanceled(ctx context.Context, lease ChargeLease, i Intent) error {
 	if i.State == IntentCanceled || i.State == IntentNoMethod {
 		return nil
 	}
-	canceled, err := r.gateway.Cancel(ctx, claim.IntentID)
+	canceled, err := r.gateway.Cancel(ctx, lease.IntentID)
 	if g, ok := AsGatewayError(err); ok && g.Kind != GatewayRefused {
 		return fmt.Errorf("the processor must cancel it first and does not answer, try again later: %w", err)
 	}
@@ -124,7 +128,7 @@ func (r *Resolver) ensureCanceled(ctx context.Context, claim ChargeLease, i Inte
 	return nil
 }
 
-// contradiction compares a person's verdict with the processor's word.
+// checkVerdict returns ErrContradicted when the processor's object says the opposite of the person's verdict.
 func checkVerdict(a Attempt, i Intent, v Verdict) error {
 	charged := i.State == IntentSucceeded || (i.State == IntentProcessing && a.Method == Bank)
 	never := i.State == IntentCanceled || i.State == IntentNoMethod || i.State == IntentUnconfirmed || i.State == IntentNeedsAction

@@ -20,7 +20,8 @@ func (p *fixture) resolve(a payments.Attempt, v payments.Verdict) (payments.Atte
 	})
 }
 
-// stuck is a payment that has been unknown for so long that a person has it as a task.
+// unknownForADay returns a payment that has been unknown for so long that a person has it as a task. status is the
+// processor's state of its object.
 func (p *fixture) unknownForADay(token, status string) payments.Attempt {
 	p.t.Helper()
 	a := p.mustAuthorize(token)
@@ -39,7 +40,7 @@ func (p *fixture) unknownForADay(token, status string) payments.Attempt {
 	return p.load(a.Key)
 }
 
-// TestResolve: the processor is asked first. What it contradicts is refused, and nothing of it is kept.
+// TestResolve: the processor is asked first. A verdict that it contradicts is refused, and nothing of it is stored.
 func TestResolve(t *testing.T) {
 	for _, c := range []struct {
 		says    string
@@ -91,7 +92,7 @@ func TestResolve(t *testing.T) {
 				p.wantRows("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
 				return
 			}
-			p.sweep() // the watch goes on, and finds out by itself what can be found out
+			p.sweep() // workers go on looking, and find out by themselves what can be found out
 			if state := p.load(a.Key).State; state == payments.Unknown && c.says != "processing" {
 				t.Errorf("nobody looks at it any more: %s", state)
 			}
@@ -99,7 +100,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestResolveRefuses: what is missing, unknown, in somebody's hands or not to be asked about.
+// TestResolveRefuses: missing evidence, an unknown payment, one that a worker has leased, and a processor that is down.
 func TestResolveRefuses(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -131,17 +132,17 @@ func TestResolveRefuses(t *testing.T) {
 	p.wantRows("lease", `SELECT leased_until IS NULL, state FROM payment_attempts WHERE key = $1`, []any{a.Key}, "true|unknown")
 
 	p.advance(time.Hour)
-	claim, err := p.store.LeaseAttempt(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
+	lease, err := p.store.LeaseAttempt(ctx, a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.resolver(p.gateway).Resolve(ctx, good); err == nil || !strings.Contains(err.Error(), "a worker has this payment in hand") {
-		t.Errorf("in a worker's hands: %v", err)
+	if _, err := p.resolver(p.gateway).Resolve(ctx, good); err == nil || !strings.Contains(err.Error(), "a worker is looking this payment up") {
+		t.Errorf("leased by a worker: %v", err)
 	}
-	if err := p.store.Release(ctx, claim, p.clock.Now().Add(time.Hour)); err != nil {
+	if err := p.store.Release(ctx, lease, p.clock.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := p.resolver(p.gateway).Resolve(ctx, good); err != nil || got.State != payments.Taken { // whenever the next look is due
+	if got, err := p.resolver(p.gateway).Resolve(ctx, good); err != nil || got.State != payments.Taken { // whenever the next look-up is due
 		t.Errorf("%s, %v", got.State, err)
 	}
 }
@@ -151,17 +152,17 @@ func TestResolveNeverWithoutCancel(t *testing.T) {
 	p := newFixture(t)
 	a := p.unknownForADay(visa, "requires_confirmation")
 	res := payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictNotCharged, Evidence: "seen", By: "Pat"}
-	for deadly := 1; ; deadly++ {
-		s := &crashPoints{deadly: deadly, lose: true}
+	for point := 1; ; point++ {
+		s := &crashPoints{crashAt: point, lose: true}
 		_, err := p.resolver(crashingGateway{p.gateway, s}).Resolve(context.Background(), res)
-		if s.passed < deadly {
-			if deadly < 3 || err != nil {
-				t.Errorf("%d lines, %v", deadly-1, err)
+		if s.passed < point {
+			if point < 3 || err != nil {
+				t.Errorf("%d crash points, %v", point-1, err)
 			}
 			break
 		}
 		if err == nil || p.load(a.Key).State != payments.Unknown {
-			t.Errorf("line %d: %v, %s", deadly, err, p.load(a.Key).State)
+			t.Errorf("crash point %d: %v, %s", point, err, p.load(a.Key).State)
 		}
 		p.machine.add(time.Minute)
 	}
@@ -169,14 +170,14 @@ func TestResolveNeverWithoutCancel(t *testing.T) {
 	p.wantRows("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
 }
 
-// TestResolverDies at any of its writes: the watch goes on, and the same command does the rest.
-func TestResolverDies(t *testing.T) {
-	for deadly := 1; ; deadly++ {
+// TestResolverCrashes: the command dies around any of its writes. Workers go on looking, and the same command does the rest.
+func TestResolverCrashes(t *testing.T) {
+	for point := 1; ; point++ {
 		p := newFixture(t)
 		a := p.unknownForADay(visa, "processing")
-		s := &crashPoints{deadly: deadly}
-		book := crashingResolveStore{p.store, crashingStore{p.store, s}, s}
-		resolver := payments.NewResolver(p.worker(book, p.gateway), book, p.gateway, p.clock, p.machine)
+		s := &crashPoints{crashAt: point}
+		crashing := crashingResolveStore{p.store, crashingStore{p.store, s}, s}
+		resolver := payments.NewResolver(p.worker(crashing, p.gateway), crashing, p.gateway, p.clock, p.machine)
 		func() {
 			defer func() {
 				if r := recover(); r != nil && r != any(crashed{}) {
@@ -185,9 +186,9 @@ func TestResolverDies(t *testing.T) {
 			}()
 			_, _ = resolver.Resolve(context.Background(), payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictTaken, Evidence: "seen", By: "Pat"})
 		}()
-		if s.passed < deadly {
-			if deadly < 6 {
-				t.Errorf("only %d lines to die at", deadly-1)
+		if s.passed < point {
+			if point < 6 {
+				t.Errorf("only %d crash points", point-1)
 			}
 			return
 		}
@@ -195,31 +196,31 @@ func TestResolverDies(t *testing.T) {
 		p.wantRows("watched, or settled", `SELECT (SELECT state = 'taken' FROM payment_attempts) = (SELECT done_at IS NOT NULL FROM tasks)`, nil, "true")
 		if p.load(a.Key).State != payments.Taken {
 			if _, err := p.resolve(a, payments.VerdictTaken); err != nil {
-				t.Errorf("line %d: the same command again: %v", deadly, err)
+				t.Errorf("crash point %d: the same command again: %v", point, err)
 			}
 		}
 		p.wantRows("ledger", `SELECT kind, cents FROM ledger`, nil, "payment|19800")
 	}
 }
 
-// resolveBook is a person's book that may die around each write.
+// crashingResolveStore is the store of a Resolver that may die around each of its writes.
 type crashingResolveStore struct {
 	payments.ResolveStore
-	mortal crashingStore
+	charges crashingStore
 	*crashPoints
 }
 
 func (b crashingResolveStore) LeaseForPerson(ctx context.Context, key string, machineNow, until time.Time) (payments.ChargeLease, error) {
-	return crashAround(b.crashPoints, errBook, func() (payments.ChargeLease, error) {
+	return crashAround(b.crashPoints, errStore, func() (payments.ChargeLease, error) {
 		return b.ResolveStore.LeaseForPerson(ctx, key, machineNow, until)
 	})
 }
 
 func (b crashingResolveStore) RecordResolution(ctx context.Context, key string, r payments.Resolution, at time.Time) error {
-	_, err := crashAround(b.crashPoints, errBook, func() (struct{}, error) { return struct{}{}, b.ResolveStore.RecordResolution(ctx, key, r, at) })
+	_, err := crashAround(b.crashPoints, errStore, func() (struct{}, error) { return struct{}{}, b.ResolveStore.RecordResolution(ctx, key, r, at) })
 	return err
 }
 
 func (b crashingResolveStore) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
-	return b.mortal.Take(ctx, c, at)
+	return b.charges.Take(ctx, c, at)
 }

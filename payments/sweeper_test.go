@@ -10,13 +10,13 @@ import (
 	"duebell/payments"
 )
 
-// called writes down that a call has begun.
+// recordCall writes the row of a call that has begun.
 func (p *fixture) recordCall(call string) {
 	p.t.Helper()
 	p.exec(`INSERT INTO calls (call_sid, language, step, turn, started_at) VALUES ($1, 'en', 'take-money', 7, $2)`, call, p.clock.Now())
 }
 
-// tick runs the sweeper and gives what it has nudged.
+// sweepOnce runs the sweeper and returns the attempts that it woke a worker for.
 func (p *fixture) sweepOnce() []string {
 	p.t.Helper()
 	p.jobs.take()
@@ -26,13 +26,13 @@ func (p *fixture) sweepOnce() []string {
 	}
 	keys := p.jobs.take()
 	if n != len(keys) {
-		p.t.Errorf("it says that it nudged %d, and nudged %v", n, keys)
+		p.t.Errorf("it says that it woke %d, and woke %v", n, keys)
 	}
 	return keys
 }
 
-// TestStaleOffers: an offer or a token ends 60 s after the call, or after 30 minutes, and not a moment
-// sooner; not while a turn of its call is being answered, and never once it is authorized.
+// TestStaleOffers: an offer or a token is closed 60 s after the call, or after 30 minutes, and not sooner; not while a turn
+// of its call is being answered, and never once it is authorized.
 func TestStaleOffers(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ended, going, answered := p.mustOffer(p.newAccount(), token), p.mustOffer(p.newAccount(), token), p.mustOffer(p.newAccount(), token)
@@ -80,7 +80,7 @@ func TestStaleOffers(t *testing.T) {
 	})
 }
 
-// raced authorizes an offer after the sweeper has found it stale.
+// racingSweepStore runs then after the sweeper has read which offers are stale.
 type racingSweepStore struct {
 	payments.SweepStore
 	then func()
@@ -92,17 +92,18 @@ func (r racingSweepStore) StaleOffers(ctx context.Context, ended, offered time.T
 	return list, err
 }
 
-// TestAuthorizedWhileSwept: the consent wins, and the others that are stale are closed all the same.
+// TestAuthorizedWhileSwept: a consent that comes between the sweeper's read and its close wins, and the other stale offers
+// are closed all the same.
 func TestAuthorizedWhileSwept(t *testing.T) {
 	p := newFixture(t)
 	late, other := p.mustOffer(p.newAccount(), visa), p.mustOffer(p.newAccount(), visa)
 	p.advance(time.Hour)
-	book := racingSweepStore{p.store, func() {
+	sweepStore := racingSweepStore{p.store, func() {
 		if _, err := p.checkout.Authorize(context.Background(), p.authorization(late, visa)); err != nil {
 			t.Error(err)
 		}
 	}}
-	sweeper := payments.NewSweeper(book, p.turnLeases, p.clock, p.machine, p.policy, p.log)
+	sweeper := payments.NewSweeper(sweepStore, p.turnLeases, p.clock, p.machine, p.policy, p.log)
 	if _, err := sweeper.Tick(context.Background()); err != nil {
 		t.Error(err)
 	}
@@ -110,8 +111,8 @@ func TestAuthorizedWhileSwept(t *testing.T) {
 	p.wantState(other.Key, payments.Closed)
 }
 
-// TestNudges: every open attempt that is due and in nobody's hands, and no other one.
-func TestNudges(t *testing.T) {
+// TestWakeDue: a worker is woken for every open attempt that is due and not leased, and for no other one.
+func TestWakeDue(t *testing.T) {
 	p := newFixture(t)
 	due := []string{
 		p.mustAuthorize(visa).Key, // its job is lost
@@ -131,17 +132,18 @@ func TestNudges(t *testing.T) {
 	p.exec(`UPDATE payment_attempts SET next_look_at = $2 WHERE key = $1`, later.Key, p.clock.Now().Add(time.Microsecond))
 	p.exec(`UPDATE payment_attempts SET leased_until = $2 WHERE key = $1`, leased.Key, p.machine.Now().Add(time.Microsecond))
 	p.exec(`UPDATE payment_attempts SET not_before = NULL, awaits_letter = true WHERE key = $1`, letter.Key)
-	for range 2 { // a nudge changes nothing, so that the next tick does it again
+	for range 2 { // a wake-up changes no row, so that the next tick does it again
 		got := p.sweepOnce()
 		slices.Sort(got)
 		slices.Sort(due)
 		if !slices.Equal(got, due) {
-			t.Errorf("nudged %v, want %v", got, due)
+			t.Errorf("woken %v, want %v", got, due)
 		}
 	}
 }
 
-// TestUnknownTooLong: a person is told once, a day after it was due, and until evidence is there.
+// TestUnknownTooLong: one task is left for a person, a day after the attempt was due, and it is done once there is evidence
+// (L3: too old = a task).
 func TestUnknownTooLong(t *testing.T) {
 	p := newFixture(t)
 	a := p.unconfirmed(visa)
@@ -162,7 +164,8 @@ func TestUnknownTooLong(t *testing.T) {
 	tasks("payment-unknown|" + a.Account + "|false")
 }
 
-// TestOldTokens: a bank's token is erased after the window for returns (D2), a card's when it is charged.
+// TestOldTokens: a bank's token is erased after the return window (D2: one-time tokens are erased), a card's when it is
+// charged.
 func TestOldTokens(t *testing.T) {
 	p := newFixture(t)
 	debit, card := p.mustAuthorize(goodBank), p.mustAuthorize(visa)
@@ -181,21 +184,21 @@ func TestOldTokens(t *testing.T) {
 	p.wantState(debit.Key, payments.Taken)
 }
 
-// TestTickGoesOn: what cannot be done keeps nothing else from being done.
+// TestTickGoesOn: a part of the tick that fails keeps no other part from being done.
 func TestTickGoesOn(t *testing.T) {
 	p := newFixture(t)
 	offer := p.mustOffer(p.newAccount(), visa)
 	p.advance(time.Hour)
 	sweeper := payments.NewSweeper(failingSweepStore{p.store}, p.turnLeases, p.clock, p.machine, p.policy, p.log)
-	if _, err := sweeper.Tick(context.Background()); !errors.Is(err, errBook) {
-		t.Errorf("%v, want %v", err, errBook)
+	if _, err := sweeper.Tick(context.Background()); !errors.Is(err, errStore) {
+		t.Errorf("%v, want %v", err, errStore)
 	}
 	p.wantState(offer.Key, payments.Closed)
 }
 
-// deaf cannot nudge.
+// failingSweepStore cannot wake anybody.
 type failingSweepStore struct{ payments.SweepStore }
 
 func (failingSweepStore) WakeDue(context.Context, time.Time, time.Time) (int, error) {
-	return 0, errBook
+	return 0, errStore
 }

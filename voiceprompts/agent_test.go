@@ -1,36 +1,6 @@
 package voiceprompts
 
-import (
-	"fmt"
-	"path/filepath"
-	"strings"
-	"testing"
-)
-
-// What the person hears before taking a call, as it is heard.
-func TestGoldenOfAgents(t *testing.T) {
-	c := mustLoad(t)
-	sample := map[string]any{"Last": LastFour(Reference, "712345678"), "Language": "Spanish"}
-	var page strings.Builder
-	for _, key := range c.AgentKeys() {
-		counts := countsFor(c.messages[Reference].byKey[key])
-		for _, count := range counts {
-			args := map[string]any{}
-			for _, name := range c.Placeholders(key) {
-				if args[name] = sample[name]; name == countPlaceholder {
-					args[name] = count
-				}
-			}
-			said, err := c.Say(Reference, key, args)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&page, "%s\n\t%s\n", key, said)
-		}
-		page.WriteByte('\n')
-	}
-	compareGolden(t, filepath.Join("testdata", "agents.golden"), page.String())
-}
+import "testing"
 
 func TestNoMessageToAgentsIsUnused(t *testing.T) {
 	used := stringLiterals(t, "..")
@@ -41,7 +11,8 @@ func TestNoMessageToAgentsIsUnused(t *testing.T) {
 	}
 }
 
-// K4: a language is offered when callers can be served in it; what agents hear does not hold it up.
+// TestAgentsWordsAreNotTranslated: a language is offered when callers can be served in it (K4: every prompt exists); what agents
+// hear does not count.
 func TestAgentsWordsAreNotTranslated(t *testing.T) {
 	c := mustLoad(t)
 	if len(c.AgentKeys()) == 0 {

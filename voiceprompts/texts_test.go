@@ -21,10 +21,14 @@ func eachText(t *testing.T, check func(lang, key, text string)) {
 	}
 	for _, l := range c.Languages() {
 		for _, key := range c.Keys() {
-			if !voiceprompts.IsText(c, key) || c.Version(l.Tag, key) == "" {
+			if !c.IsText(key) || c.Version(l.Tag, key) == "" {
 				continue
 			}
-			said, err := c.Say(l.Tag, key, voiceprompts.SampleArgs(t, c, l.Tag, key, 1))
+			args, err := c.SampleArgs(l.Tag, key, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said, err := c.Say(l.Tag, key, args)
 			if err != nil {
 				t.Fatal(err)
 			}

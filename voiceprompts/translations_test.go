@@ -88,7 +88,7 @@ func TestSpanishIsWholeAndSoAreTheTexts(t *testing.T) {
 	c := mustLoad(t)
 	for _, l := range c.Languages() {
 		for _, key := range c.Keys() {
-			if c.Version(l.Tag, key) == "" && (l.Tag == "es" || IsText(c, key)) {
+			if c.Version(l.Tag, key) == "" && (l.Tag == "es" || c.IsText(key)) {
 				t.Errorf("%q is missing in %s", key, l.Name)
 			}
 		}
@@ -156,10 +156,10 @@ func TestAnchorWords(t *testing.T) {
 	}
 }
 
-// hear says a message with sample values, some of them changed.
+// spoken returns a message as text, with sample values, some of them changed.
 func spoken(t *testing.T, c *Catalog, lang, key string, changed map[string]any) string {
 	t.Helper()
-	args := SampleArgs(t, c, lang, key, 1)
+	args := sampleArgs(t, c, lang, key)
 	for name, value := range changed {
 		if _, wanted := args[name]; wanted {
 			args[name] = value
@@ -209,7 +209,7 @@ func TestSpanishFitsTogether(t *testing.T) {
 		{"Time": clock(17), "Day": day(11), "When": day(31)},
 	} {
 		for _, key := range c.messages["es"].keys {
-			if IsText(c, key) {
+			if c.IsText(key) {
 				continue
 			}
 			said := spoken(t, c, "es", key, changed)

@@ -1,9 +1,9 @@
-// Package seal keeps what must not be readable at rest: it seals columns and session values
-// with an AEAD, and makes the keyed HMACs under which verification answers are filed.
+// Package seal protects what must not be readable at rest: it encrypts columns and session values with an AEAD, and makes the
+// keyed HMACs as which verification answers are stored (design.md §4 (8)).
 //
-// It owns the key ring ("id:base64(32 bytes),…", newest first) and the two byte formats, so that
-// a key can be rotated while older values stay readable. It refuses to show a key or to open a
-// value under another context than the one it was sealed for; it knows nothing of what is sealed.
+// It owns the keys ("id:base64(32 bytes),…", newest first: DUEBELL_DATA_KEYS for sealing, DUEBELL_HASH_KEYS for HMACs) and the
+// two byte formats, so that a key can be rotated while older values stay readable. It refuses to show a key or to open a value
+// under another context than the one it was sealed for; it knows nothing of what is sealed.
 package seal
 
 import (
@@ -22,30 +22,31 @@ const (
 	hidden   = "***"
 )
 
-// Keys is a ring of keys, newest first: the newest seals, every one opens. The zero value has no
-// key and cannot seal. A Keys prints as ***, whatever the verb.
+// Keys is a list of keys, newest first: the newest seals, every one opens. The zero value has no key and cannot seal. A Keys prints
+// as ***, whatever the verb. It may be copied and used by many goroutines at once.
 type Keys struct {
 	// A pointer, because fmt follows it no deeper: a Keys inside an unexported field of another
 	// struct, where fmt cannot call our methods, prints an address and never a key.
 	ring *ring
 }
 
+// ring holds the keys by id.
 type ring struct {
 	newest key
 	byID   map[string]key
 	ids    []string
 }
 
-// key holds two subkeys, so that sealing and HMAC never use the same bytes even when one
-// variable feeds both.
+// key holds two keys derived from one secret, so that sealing and HMAC never use the same bytes even where both variables hold
+// the same secret.
 type key struct {
 	id   string
 	seal []byte
 	mac  []byte
 }
 
-// ParseKeys reads "id:base64(32 bytes),…", newest first. An error says which entry is wrong and
-// how, never what it holds.
+// ParseKeys returns the keys of "id:base64(32 bytes),…", newest first. An error says which entry is wrong and how, never what it
+// holds.
 func ParseKeys(s string) (Keys, error) {
 	r := &ring{byID: map[string]key{}}
 	if strings.TrimSpace(s) == "" {
@@ -66,6 +67,7 @@ func ParseKeys(s string) (Keys, error) {
 	return Keys{ring: r}, nil
 }
 
+// parseKey reads one entry and derives its two keys by HKDF.
 func parseKey(entry string) (key, error) {
 	id, encoded, ok := strings.Cut(entry, ":")
 	if !ok {
@@ -91,6 +93,7 @@ func parseKey(entry string) (key, error) {
 	return k, nil
 }
 
+// validID reports whether an id fits the byte format, which holds its length in one byte, and is safe in a log.
 func validID(id string) bool {
 	if id == "" || len(id) > maxKeyID {
 		return false
@@ -105,7 +108,7 @@ func validID(id string) bool {
 	return true
 }
 
-// IDs lists the key ids, newest first; doctor shows them.
+// IDs returns the key ids, newest first; doctor shows them.
 func (k Keys) IDs() []string {
 	if k.ring == nil {
 		return nil
@@ -113,11 +116,11 @@ func (k Keys) IDs() []string {
 	return append([]string(nil), k.ring.ids...)
 }
 
-// IsZero says whether the ring holds no key.
+// IsZero reports whether there is no key.
 func (k Keys) IsZero() bool { return k.ring == nil }
 
-// newest panics without keys: a ring that was never parsed is a wiring fault that the first test
-// meets, and sealing without a key must not be possible to overlook.
+// newest returns the key that seals. It panics without keys: Keys that were never parsed are a programming error that the first
+// test finds, and sealing without a key must not be possible to overlook.
 func (k Keys) newest() key {
 	if k.ring == nil {
 		panic("seal: no keys: ParseKeys was never called")

@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// ContentType is the Content-Type of every TwiML answer.
+// ContentType is the Content-Type header of every TwiML answer.
 const ContentType = "text/xml; charset=utf-8"
 
-// maxDocument is Twilio's limit of 64 kB (error 11750), read the narrow way.
+// maxDocument is Twilio's limit of 64 kB (error 11750), taken as 64,000 bytes.
 const maxDocument = 64_000
 
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
 
-// EmptyResponse is the document without verbs: the answer to a text or a status callback, and the
-// end of a whisper that connects the two sides. In a call it hangs up, so Encode refuses it.
+// EmptyResponse returns the document without verbs: the answer to a text or a status callback, and the end of a whisper that
+// connects the two sides. In a call it hangs up, so Encode refuses it.
 func EmptyResponse() []byte { return []byte(xmlHeader + "<Response></Response>") }
 
-// Encode writes the document, attributes in a fixed order, the same bytes for the same document.
-// It refuses what Twilio would reject or ignore and what breaks the rules of the flow. Its errors
-// name the element and the attribute, never the value.
+// Encode returns the document as XML: attributes in a fixed order, the same bytes for the same document, so that a repeated turn
+// can be answered byte for byte. It refuses what Twilio would reject or ignore and what breaks the rules of the flow (lint). Its
+// errors name the element and the attribute, never the value, which may be a secret or a sentence.
 func Encode(r Response) ([]byte, error) {
 	if err := lint(r.Verbs); err != nil {
 		return nil, fmt.Errorf("twiml: %w", err)
@@ -49,7 +49,7 @@ func Encode(r Response) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// encoder keeps the first fault; after it nothing more is written.
+// encoder writes elements and keeps the first error; after it nothing more is written, so callers need not check each step.
 type encoder struct {
 	xml *xml.Encoder
 	err error
@@ -67,6 +67,7 @@ func (e *encoder) token(t xml.Token) {
 	}
 }
 
+// element writes one element with its attributes and what inside writes; nil for an empty element.
 func (e *encoder) element(a *attrs, inside func()) {
 	start := xml.StartElement{Name: xml.Name{Local: a.element}, Attr: a.list}
 	e.token(start)
@@ -76,6 +77,7 @@ func (e *encoder) element(a *attrs, inside func()) {
 	e.token(start.End())
 }
 
+// text writes character data. where names the element in an error.
 func (e *encoder) text(where, s string) {
 	if !validXML(s) {
 		e.fail(where, "text holds a control character")
@@ -94,6 +96,7 @@ func (e *encoder) attrs(element string) *attrs { return &attrs{e: e, element: el
 
 func (a *attrs) fail(name, problem string) { a.e.fail(a.element+" "+name, problem) }
 
+// put writes an attribute whose value was checked.
 func (a *attrs) put(name, value string) {
 	if !validXML(value) {
 		a.fail(name, "holds a control character")
@@ -101,7 +104,7 @@ func (a *attrs) put(name, value string) {
 	a.list = append(a.list, xml.Attr{Name: xml.Name{Local: name}, Value: value})
 }
 
-// text leaves the attribute out when empty and otherwise wants the shape.
+// text writes a value of that shape; it leaves the attribute out when the value is empty.
 func (a *attrs) text(name, value string, shape *regexp.Regexp) {
 	if value == "" {
 		return
@@ -112,6 +115,7 @@ func (a *attrs) text(name, value string, shape *regexp.Regexp) {
 	a.put(name, value)
 }
 
+// optText is text for an attribute that may be set to an empty value.
 func (a *attrs) optText(name string, value Optional[string], shape *regexp.Regexp) {
 	if !value.set {
 		return
@@ -122,7 +126,7 @@ func (a *attrs) optText(name string, value Optional[string], shape *regexp.Regex
 	a.put(name, value.value)
 }
 
-// oneOf leaves the attribute out when empty and otherwise wants a known word.
+// oneOf writes one of the known words; it leaves the attribute out when the value is empty.
 func (a *attrs) oneOf(name, value string, known map[string]bool) {
 	if value == "" {
 		return
@@ -133,7 +137,7 @@ func (a *attrs) oneOf(name, value string, known map[string]bool) {
 	a.put(name, value)
 }
 
-// mustOneOf is for attributes that are always written.
+// mustOneOf is oneOf for an attribute that is always written.
 func (a *attrs) mustOneOf(name, value string, known map[string]bool) {
 	if value == "" {
 		a.fail(name, "is missing")
@@ -156,13 +160,14 @@ func (a *attrs) words(name string, values []string, known map[string]bool) {
 	a.put(name, strings.Join(values, " "))
 }
 
-// number leaves the attribute out when 0.
+// number writes a number within the limits; it leaves the attribute out when it is 0.
 func (a *attrs) number(name string, n, lowest, highest int) {
 	if n != 0 {
 		a.optNumber(name, Set(n), lowest, highest)
 	}
 }
 
+// optNumber is number for an attribute that may be set to 0.
 func (a *attrs) optNumber(name string, n Optional[int], lowest, highest int) {
 	if !n.set {
 		return
@@ -173,20 +178,21 @@ func (a *attrs) optNumber(name string, n Optional[int], lowest, highest int) {
 	a.put(name, strconv.Itoa(n.value))
 }
 
-// yes writes "true" or nothing: for attributes whose default is false.
+// flag writes "true" or nothing, for an attribute whose default is false.
 func (a *attrs) flag(name string, on bool) {
 	if on {
 		a.put(name, "true")
 	}
 }
 
+// optBool writes true or false, for an attribute whose default is not ours to rely on.
 func (a *attrs) optBool(name string, b Optional[bool]) {
 	if b.set {
 		a.put(name, strconv.FormatBool(b.value))
 	}
 }
 
-// voiceURL wants a URL as VoiceURL makes it, and leaves the attribute out when empty.
+// voiceURL writes a URL as VoiceURL makes it; it leaves the attribute out when the value is empty.
 func (a *attrs) voiceURL(name, value string) {
 	if value == "" {
 		return
@@ -197,6 +203,7 @@ func (a *attrs) voiceURL(name, value string) {
 	a.put(name, value)
 }
 
+// mustVoiceURL is voiceURL for an attribute that is always written.
 func (a *attrs) mustVoiceURL(name, value string) {
 	if value == "" {
 		a.fail(name, "is missing")

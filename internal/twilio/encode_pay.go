@@ -38,7 +38,7 @@ func (p Pay) encode(e *encoder) {
 	})
 }
 
-// check refuses combinations that Twilio would reject or ignore.
+// check refuses combinations that Twilio would reject or ignore, or fill with its own voice and words.
 func (p Pay) check(a *attrs) {
 	steps := bankSteps
 	switch p.Method {
@@ -55,16 +55,16 @@ func (p Pay) check(a *attrs) {
 			a.fail("paymentMethod", "takes no card attributes")
 		}
 	}
-	waits := false
+	hasProcessing := false
 	for _, prompt := range p.Prompts {
 		if !steps[string(prompt.For)] {
 			a.fail("paymentMethod", "has a Prompt for a field that it does not ask")
 		}
 		if prompt.For == StepProcessing && len(prompt.ErrorTypes) == 0 && len(prompt.Attempts) == 0 {
-			waits = true
+			hasProcessing = true
 		}
 	}
-	if !waits {
+	if !hasProcessing {
 		a.fail("Prompt", "for payment-processing is missing: a connector's retries would be silence")
 	}
 	names := map[string]bool{}
@@ -95,6 +95,7 @@ func (p Prompt) encode(e *encoder) {
 	e.element(a, func() { e.utterances("Prompt", p.Inside) })
 }
 
+// attempts writes the numbers of the attempts at which a Prompt is heard; without any it is heard at each.
 func (a *attrs) attempts(attempts []int) {
 	if len(attempts) == 0 {
 		return

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 )
 
+// Limits of Twilio's, or ours where its pages give none (twilio.md §3, §10).
 const (
 	maxSeconds = 600
 	maxLoop    = 1000
@@ -73,7 +74,7 @@ func (g Gather) encode(e *encoder) {
 	e.element(a, func() { e.utterances("Gather", g.Inside) })
 }
 
-// hints are phrases for the recogniser, separated by commas.
+// hints writes the phrases for the recogniser, separated by commas.
 func (a *attrs) hints(hints []string) {
 	if len(hints) == 0 {
 		return
@@ -89,6 +90,7 @@ func (a *attrs) hints(hints []string) {
 	a.put("hints", strings.Join(hints, ","))
 }
 
+// utterances writes what is heard inside a Gather or Prompt, and refuses what Twilio would not play there.
 func (e *encoder) utterances(parent string, inside []Utterance) {
 	for _, u := range inside {
 		switch u := u.(type) {
@@ -149,6 +151,7 @@ func (s Sip) encode(e *encoder) {
 	e.destination("Sip", s.Whisper, s.StatusCallback, s.StatusEvents, s.To)
 }
 
+// destination writes a Number or Sip. Without a whisper URL the callee is connected at once.
 func (e *encoder) destination(element, whisper, statusCallback string, events []string, to string) {
 	a := e.attrs(element)
 	if whisper != "" {

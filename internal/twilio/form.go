@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// VoiceRequest is a voice webhook, decoded: what a turn, a payment result, a transfer, a whisper,
-// a status callback or a fallback brings. It holds what the caller keyed and said, and may hold a
-// token: keep it sealed. fmt and slog print only what may be logged. The routing number, expiry,
-// security code and ZIP that Twilio repeats in a payment result have no field.
+// VoiceRequest is a decoded voice webhook: what a turn, a payment result, a transfer, a whisper, a status callback or a fallback
+// brings (twilio.md §1.5, §4.1). It holds what the caller keyed and said, and may hold a token: keep it sealed. fmt and slog
+// print only what may be logged. The routing number, expiry, security code and ZIP that Twilio repeats in a payment result
+// have no field.
 type VoiceRequest struct {
 	CallSid       string
 	ParentCallSid string
@@ -25,11 +25,11 @@ type VoiceRequest struct {
 	StirVerstat   string
 
 	Digits       string // the terminator left out
-	HasDigits    bool   // the field was there, if only empty
+	HasDigits    bool   // the field was there, even if empty
 	SpeechResult string
 	Confidence   string // may be absent
 
-	HasResult               bool // a payment result; without it the document ran on past the Pay
+	HasResult               bool // a payment result; without it the document went on after the Pay
 	Result                  PayResult
 	PaymentToken            string
 	ProfileID               string
@@ -39,7 +39,7 @@ type VoiceRequest struct {
 	BankAccountType         string
 	BankLast                string // trailing digits that Twilio shows, usually 2
 	ConnectorLast4          string // of the bank account, from our own connector
-	ConnectorAttempt        string // our attempt's reference, come back
+	ConnectorAttempt        string // our attempt's reference, sent out as a Parameter and returned
 	ConnectorBank           string
 	PaymentConfirmationCode string // only a misconfigured Pay that charged brings one
 	PaymentError            string
@@ -59,10 +59,10 @@ type VoiceRequest struct {
 	ErrorURL  string
 }
 
-// PayResult is the outcome of a Pay.
+// PayResult is the outcome of a Pay (twilio.md §2.2: what each proves).
 type PayResult string
 
-// Outcomes of a Pay. A success is a token in our hands, not a payment.
+// Outcomes of a Pay. A success means that we hold a token, not that money moved.
 const (
 	PaySuccess         PayResult = "success"
 	PayTooManyAttempts PayResult = "too-many-failed-attempts"
@@ -73,13 +73,14 @@ const (
 	PayInternalFault   PayResult = "internal-error"
 )
 
-// Older names of the same outcomes, handled in public code.
+// payResultAliases are older names of the same outcomes, seen in public code.
 var payResultAliases = map[string]PayResult{
 	"max-failed-attempts": PayTooManyAttempts,
 	"caller-interrupted":  PayStar,
 }
 
-// DecodeVoice reads a voice webhook's form. Fields it does not know are left behind.
+// DecodeVoice returns a voice webhook's form as a VoiceRequest. Fields that it does not know are dropped; it never fails, because
+// Twilio adds fields and values unannounced.
 func DecodeVoice(form url.Values) VoiceRequest {
 	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
 	v := VoiceRequest{
@@ -102,6 +103,7 @@ func DecodeVoice(form url.Values) VoiceRequest {
 	return v
 }
 
+// decodePay reads the fields of a payment result. Masks and free texts keep nothing but what may be spoken or logged.
 func (v *VoiceRequest) decodePay(get func(string) string) {
 	v.Result = PayResult(get("Result"))
 	if known, ok := payResultAliases[get("Result")]; ok {
@@ -117,8 +119,8 @@ func (v *VoiceRequest) decodePay(get func(string) string) {
 	v.PayErrorCode = parseNumber(get("PayErrorCode"), 0)
 }
 
-// Caller is the number that calls, in E.164, or empty when it is withheld or no telephone number.
-// Caller ID proves nothing about who calls.
+// Caller returns the number that calls, in E.164, or empty when it is withheld or no telephone number. It proves nothing about who
+// calls (I4: caller ID is a hint).
 func (v VoiceRequest) Caller() string {
 	if withheldNumbers[v.From] || !e164Shape.MatchString(v.From) {
 		return ""
@@ -126,14 +128,14 @@ func (v VoiceRequest) Caller() string {
 	return v.From
 }
 
-// withheld are the words that carriers put in place of a number, keyed on a telephone's letters:
+// withheldNumbers are the words that carriers put in place of a number, keyed on a telephone's letters:
 // RESTRICTED, BLOCKED, UNKNOWN, ANONYMOUS, UNAVAILABLE.
 var withheldNumbers = map[string]bool{
 	"+7378742833": true, "+2562533": true, "+8566696": true, "+266696687": true, "+86282452253": true,
 }
 
-// Attestation is the carrier's grade of the caller's number, A, B or C, or empty when it is not
-// vouched for. A diverted call's grade speaks of another leg and counts as none.
+// Attestation returns the carrier's grade of the caller's number, A, B or C, or empty when the carrier does not vouch for it (I4:
+// attestation A). A diverted call's grade is of another leg and counts as none.
 func (v VoiceRequest) Attestation() string {
 	switch grade, ok := strings.CutPrefix(v.StirVerstat, "TN-Validation-Passed-"); {
 	case !ok:
@@ -144,8 +146,8 @@ func (v VoiceRequest) Attestation() string {
 	return ""
 }
 
-// LastDigits are the digits to speak after "ending in": of the card, or of the bank account, where
-// our connector's four win over Twilio's two.
+// LastDigits returns the digits to speak after "ending in": of the card, or of the bank account, where our connector's four win
+// over Twilio's two (twilio.md §2.3).
 func (v VoiceRequest) LastDigits() string {
 	switch {
 	case v.CardLast4 != "":
@@ -156,7 +158,7 @@ func (v VoiceRequest) LastDigits() string {
 	return v.BankLast
 }
 
-// LogValue shows what may be logged: never keys, speech, tokens or free text of a gateway.
+// LogValue returns what may be logged: never keys, speech, tokens or free text of a gateway (twilio.md §2.4).
 func (v VoiceRequest) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("call", loggable(v.CallSid)), slog.String("status", loggable(v.CallStatus))}
 	add := func(name, value string) {
@@ -188,13 +190,13 @@ func (v VoiceRequest) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// String is LogValue as text.
+// String returns LogValue as text.
 func (v VoiceRequest) String() string { return v.LogValue().String() }
 
-// Format keeps every verb of fmt to what may be logged.
+// Format prints LogValue for every verb of fmt.
 func (v VoiceRequest) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String())) }
 
-// trailingDigits are the at most 4 digits at the end of a mask; masks differ in shape.
+// trailingDigits returns the at most 4 digits at the end of a mask. Masks differ in shape (twilio.md §12), so only their end is read.
 func trailingDigits(mask string) string {
 	i := len(mask)
 	for i > 0 && len(mask)-i < 4 && '0' <= mask[i-1] && mask[i-1] <= '9' {
@@ -203,10 +205,11 @@ func trailingDigits(mask string) string {
 	return mask[i:]
 }
 
+// longNumber is a run of four or more digits, also with spaces or hyphens between (D1: no run of four).
 var longNumber = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){3,}`)
 
-// maskNumbers takes the numbers out of a free text of Twilio's or a gateway's, which may quote what
-// was keyed. Twilio's own pay codes stay.
+// maskNumbers replaces the numbers in a free text of Twilio's or a gateway's, which may quote what was keyed, and cuts it at 200
+// characters. Twilio's own pay codes stay.
 func maskNumbers(s string) string {
 	s = longNumber.ReplaceAllStringFunc(s, func(n string) string {
 		if PayCode(parseNumber(n, 0)).known() {
@@ -220,7 +223,7 @@ func maskNumbers(s string) string {
 	return s
 }
 
-// number reads a small number; anything else is the fallback.
+// parseNumber reads a number of at most 9 digits; anything else is the fallback.
 func parseNumber(s string, fallback int) int {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 || len(s) > 9 {
@@ -229,6 +232,7 @@ func parseNumber(s string, fallback int) int {
 	return n
 }
 
+// last4 returns a number's last digits as logs show them, or empty where there is nothing before them to hide.
 func last4(number string) string {
 	digits := trailingDigits(number)
 	if digits == "" || len(number) <= len(digits) {
@@ -237,10 +241,10 @@ func last4(number string) string {
 	return "…" + digits
 }
 
-// printable shortens a word of Twilio's for a log line and keeps a run of digits in it from
-// showing; Twilio's identifiers (letters and 32 hex digits) are whole.
+// wordShape is a word or identifier of Twilio's (letters and 32 hex digits), or a small code.
 var wordShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$|^[0-9]{1,5}$`)
 
+// loggable returns a word of Twilio's for a log line; anything of another shape may hold digits that were keyed and is hidden.
 func loggable(s string) string {
 	if s == "" || wordShape.MatchString(s) {
 		return s

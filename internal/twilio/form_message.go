@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// MessageRequest is a messaging webhook, decoded: a text that arrived, or the status of one that we
-// sent. fmt and slog leave the body out.
+// MessageRequest is a decoded messaging webhook: a text that arrived, or the status of one that we sent. fmt and slog print
+// neither the body nor a whole number.
 type MessageRequest struct {
 	MessageSid string
 	ServiceSid string
@@ -21,10 +21,10 @@ type MessageRequest struct {
 	ErrorCode int
 }
 
-// MessageStatus is Twilio's word for where a text is.
+// MessageStatus is Twilio's word for how far a text has come (twilio.md §6).
 type MessageStatus string
 
-// Statuses of a text. "sent" may be the last one.
+// Statuses of a text. "sent" may be the last one: not every carrier reports delivery.
 const (
 	MessageAccepted    MessageStatus = "accepted"
 	MessageScheduled   MessageStatus = "scheduled"
@@ -38,8 +38,8 @@ const (
 	MessageRead        MessageStatus = "read"
 )
 
-// Rank orders the statuses so that one which overtook another never goes back: a status counts only
-// if its rank is higher. A word that is not known ranks 0.
+// Rank returns a status's place in the order. Callbacks overtake each other, so a status counts only if its rank is higher than
+// that of the last one. An unknown word ranks 0 and so never counts.
 func (s MessageStatus) Rank() int {
 	switch s {
 	case MessageAccepted, MessageScheduled:
@@ -58,7 +58,7 @@ func (s MessageStatus) Rank() int {
 	return 0
 }
 
-// DecodeMessage reads a messaging webhook's form.
+// DecodeMessage returns a messaging webhook's form as a MessageRequest.
 func DecodeMessage(form url.Values) MessageRequest {
 	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
 	m := MessageRequest{
@@ -72,7 +72,7 @@ func DecodeMessage(form url.Values) MessageRequest {
 	return m
 }
 
-// LogValue shows what may be logged: no body, numbers as their last 4.
+// LogValue returns what may be logged: no body, numbers as their last 4.
 func (m MessageRequest) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("message", loggable(m.MessageSid)), slog.String("from", last4(m.From)), slog.String("to", last4(m.To))}
 	if m.Status != "" {
@@ -84,8 +84,8 @@ func (m MessageRequest) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// String is LogValue as text.
+// String returns LogValue as text.
 func (m MessageRequest) String() string { return m.LogValue().String() }
 
-// Format keeps every verb of fmt to what may be logged.
+// Format prints LogValue for every verb of fmt.
 func (m MessageRequest) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(m.String())) }

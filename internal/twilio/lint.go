@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// lint holds the rules of the flow: what would leave the caller in silence, in a loop or cut off.
+// lint checks the order of the verbs (twilio.md §10, flow lint): whatever would leave the caller in silence, in a loop or cut off
+// is an error.
 func lint(verbs []Verb) error {
 	if len(verbs) == 0 {
 		return errors.New("an empty document hangs up; EmptyResponse is for where that is meant")
@@ -22,6 +23,7 @@ func lint(verbs []Verb) error {
 	return nil
 }
 
+// lintVerb checks the i-th verb and what follows it; next is nil at the end of the document.
 func lintVerb(i int, v, next Verb) error {
 	switch v := v.(type) {
 	case Say, Play, Pause:

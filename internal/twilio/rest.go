@@ -20,7 +20,7 @@ import (
 	messaging "github.com/twilio/twilio-go/rest/messaging/v1"
 )
 
-// ClientConfig is what a Client needs.
+// ClientConfig holds the settings of a Client.
 type ClientConfig struct {
 	AccountSID string
 	AuthToken  string
@@ -29,8 +29,8 @@ type ClientConfig struct {
 	Transport  http.RoundTripper // nil = one of its own
 }
 
-// Client talks to Twilio's REST API. Nothing is repeated by itself: creating a text or a call is
-// not idempotent, so the caller decides by the kind of the Error.
+// Client calls Twilio's REST API. It repeats nothing by itself: creating a text or a call is not idempotent (twilio.md §5, §6), so
+// whoever asked decides by the Error's Kind.
 type Client struct {
 	account   string
 	token     string
@@ -43,7 +43,7 @@ const (
 	defaultTimeout = 10 * time.Second
 	maxReply       = 4 << 20 // a page of texts is the largest reply
 
-	// originalHost carries Twilio's own host name to whatever stands in for it.
+	// originalHost is the header that tells a stand-in which of Twilio's hosts was meant.
 	originalHost = "X-Twilio-Host"
 )
 
@@ -52,7 +52,7 @@ var (
 	sidShape        = regexp.MustCompile(`^[A-Z]{2}[A-Za-z0-9]{4,64}$`)
 )
 
-// NewClient checks the configuration; it sends nothing. Its errors do not quote the credentials.
+// NewClient makes a Client and checks its settings; it sends nothing. Its errors do not quote the credentials.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	if !sidShape.MatchString(cfg.AccountSID) {
 		return nil, errors.New("twilio: the account SID is missing or has an odd shape")
@@ -85,17 +85,17 @@ func (c Client) String() string { return "twilio client of account " + loggable(
 // Format hides the token from every verb of fmt.
 func (c Client) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
 
-// services are twilio-go's, made for one request.
+// services are twilio-go's services, made for one request.
 type services struct {
 	api       *api.ApiService
 	messaging *messaging.ApiService
 	lookups   *lookups.ApiService
 }
 
-// do runs one request of twilio-go's under ctx. twilio-go knows no context, no time-out for a
-// client of one's own, follows redirects (and posts again on a 307), reads an edge and a region
-// from the environment, and loses the status of an answer that is not JSON. So each request gets
-// a client of its own, whose transport binds the context and takes down what happened.
+// do runs one request of twilio-go's under ctx and returns nil or an *Error. twilio-go takes no context, gives a client of one's
+// own no time-out, follows redirects (and posts again on a 307), reads an edge and a region from the environment, and loses the
+// status of an answer that is not JSON (twilio.md §9). So each request gets a client of its own, whose transport binds the context
+// and records what happened.
 func (c *Client) do(ctx context.Context, op string, call func(services) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -113,23 +113,24 @@ func (c *Client) do(ctx context.Context, op string, call func(services) error) e
 	return wire.outcome(op, call(services{api: api.NewApiService(h), messaging: messaging.NewApiService(h), lookups: lookups.NewApiService(h)}))
 }
 
-// wire carries one request and remembers what became of it.
+// exchange is the transport of one request. It records how far the request came, so that a failure can say what it proves.
 type exchange struct {
 	ctx  context.Context
 	base *url.URL
 	next http.RoundTripper
 
-	tried              bool        // handed to the next transport
+	tried              bool        // the request was handed to the next transport
 	connAsked, connGot atomic.Bool // that transport asked for a connection; it got one, so the request may have arrived
 	status             int         // 0 = no answer
 	retryAfter         string
 }
 
-// unsent is certain that nothing left us. A transport that traces nothing gives no such certainty.
+// neverSent reports whether it is certain that nothing was sent: no transport was asked, or it asked for a connection and got none.
+// A transport that traces nothing gives no such certainty, and then the request may have been carried out.
 func (w *exchange) neverSent() bool { return !w.tried || w.connAsked.Load() && !w.connGot.Load() }
 
-// RoundTrip sends the request, to the stand-in if one is set, and reads the whole answer, so that
-// connections are used again even where twilio-go forgets to close a body.
+// RoundTrip sends the request, to BaseURL if one is set, and reads the whole answer, so that the connection is used again even
+// where twilio-go forgets to close a body.
 func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.ctx.Err(); err != nil {
 		return nil, err

@@ -7,8 +7,8 @@ import (
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 )
 
-// Call is a call to place. All three URLs are VoiceURLs; the reference of the reason for the call
-// is in their paths, so that an unknown create can be recognised when they are requested.
+// Call is a call to place. All three URLs are as VoiceURL makes them; their paths hold our reference for the call, so that a call
+// whose create was not answered can be recognised when Twilio requests them (twilio.md §5).
 type Call struct {
 	To             string
 	From           string
@@ -19,14 +19,14 @@ type Call struct {
 	DetectMachine  bool // holds the TwiML for seconds; AnsweredBy tells
 }
 
-// Placed is what Twilio answered.
+// PlacedCall is Twilio's answer to a create.
 type PlacedCall struct {
 	SID    string
 	Status string
 }
 
-// PlaceCall asks Twilio to place a call, once. An Error of kind Unknown may ring: wait for its URLs
-// to be requested before dialing again.
+// PlaceCall asks Twilio to place a call, once, and returns its SID. After an Error of kind Unknown the telephone may ring: wait for
+// the call's URLs to be requested before dialing again.
 func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	const op = "place call"
 	if !e164Shape.MatchString(call.To) {

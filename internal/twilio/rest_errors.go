@@ -11,7 +11,7 @@ import (
 	"github.com/twilio/twilio-go/client"
 )
 
-// Kind says what a failed request proves.
+// ErrorKind is what a failed request proves.
 type ErrorKind string
 
 const (
@@ -28,8 +28,8 @@ const (
 	Misconfigured ErrorKind = "config"
 )
 
-// Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a
-// number, a text or a URL.
+// Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a telephone number, a text or a
+// URL.
 type Error struct {
 	Op         string
 	Kind       ErrorKind
@@ -37,10 +37,10 @@ type Error struct {
 	Status     int     // of HTTP, 0 if there was no answer
 	Trouble    Trouble // the code in our words
 	RetryAfter time.Duration
-	cause      error
+	cause      error // context.Canceled, context.DeadlineExceeded or nil
 }
 
-// Error implements error.
+// Error returns the operation, what the failure proves, and the code or status.
 func (e *Error) Error() string {
 	s := "twilio: " + e.Op + ": " + string(e.Kind)
 	if e.Code != 0 {
@@ -54,26 +54,26 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives context.Canceled or context.DeadlineExceeded where that ended the request. Other
-// causes are not kept: their texts quote URLs and numbers.
+// Unwrap returns context.Canceled or context.DeadlineExceeded where that ended the request. Other causes are not kept: their texts
+// quote URLs and numbers.
 func (e *Error) Unwrap() error { return e.cause }
 
-// LogValue is Error's fields.
+// LogValue returns the fields that may be logged.
 func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("op", e.Op), slog.String("kind", string(e.Kind)), slog.Int("code", e.Code), slog.Int("status", e.Status))
 }
 
-// MayRepeat says whether sending the same again cannot do it twice.
+// Retryable reports whether sending the same request again cannot do it twice.
 func (e *Error) Retryable() bool { return e.Kind == RateLimited || e.Kind == Unreachable }
 
-// AsError finds the client's error in err.
+// AsError returns the *Error in err's chain, and whether there is one.
 func AsError(err error) (*Error, bool) {
 	var e *Error
 	ok := errors.As(err, &e)
 	return e, ok
 }
 
-// outcome turns what twilio-go returned and what the wire saw into nil or an *Error.
+// outcome returns nil or an *Error, from what twilio-go returned and what the exchange recorded.
 func (w *exchange) outcome(op string, err error) error {
 	if own, ok := AsError(err); ok {
 		return own
@@ -93,6 +93,7 @@ func (w *exchange) outcome(op string, err error) error {
 	return e
 }
 
+// kind returns what the failure proves. In doubt it is Unknown: a create that is wrongly called refused would be sent twice.
 func (w *exchange) kind(e *Error) ErrorKind {
 	switch {
 	case e.Code == 20429, w.status == http.StatusTooManyRequests:
@@ -113,6 +114,7 @@ func (w *exchange) kind(e *Error) ErrorKind {
 	return Refused
 }
 
+// contextCause returns which end of the context ended the request, or nil.
 func contextCause(ctx context.Context, err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {
@@ -122,16 +124,17 @@ func contextCause(ctx context.Context, err error) error {
 	return ctx.Err()
 }
 
-// wrong is a request that is not sent because Twilio would refuse it, or worse.
+// errNotSent is the error of a request that is not sent because Twilio would refuse or misunderstand it.
 func errNotSent(op string, kind ErrorKind, trouble Trouble) error {
 	return &Error{Op: op, Kind: kind, Trouble: trouble}
 }
 
-// missing is an answer without what was asked for: what was done is not known.
+// errIncompleteReply is the error of an answer that lacks what was asked for: what was done is not known.
 func errIncompleteReply(op string, status int) error {
 	return &Error{Op: op, Kind: Unknown, Status: status}
 }
 
+// deref returns what p points to, or the zero value.
 func deref[T any](p *T) T {
 	var zero T
 	if p == nil {

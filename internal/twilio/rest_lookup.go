@@ -8,18 +8,18 @@ import (
 	lookups "github.com/twilio/twilio-go/rest/lookups/v2"
 )
 
-// Reassignment says whether a number has changed hands.
+// Reassignment is whether a number has got another owner (O5: numbers are checked for reassignment).
 type Reassignment string
 
-// The answers of Twilio's directory.
+// Answers of the reassigned numbers database, as Twilio gives them.
 const (
 	Reassigned    Reassignment = "yes"
 	NotReassigned Reassignment = "no"
 	NoData        Reassignment = "no_data" // nothing is known of this number
 )
 
-// Reassigned asks whether a number has been given to somebody else since a day on which it was known to
-// be its owner's. Twilio must have approved the account for it, and bills each question.
+// LookUpReassignment returns whether a number (E.164) has been given to somebody else since a day on which it was known to be its
+// owner's. Twilio must have approved the account for it, and bills each look-up.
 func (c *Client) LookUpReassignment(ctx context.Context, e164 string, since time.Time) (Reassignment, error) {
 	const op = "look up number"
 	if !e164Shape.MatchString(e164) { // twilio-go puts it into the path as it is

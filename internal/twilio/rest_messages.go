@@ -11,6 +11,7 @@ import (
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 )
 
+// Limits of Twilio's for a text and for the list of texts (twilio.md §6).
 const (
 	maxBodyRunes  = 1600
 	pageSize      = 100
@@ -19,7 +20,7 @@ const (
 	longValidity  = 10 * time.Hour
 )
 
-// SMS is a text to send, from a number of ours or by a messaging service.
+// SMS is a text to send, from a number of ours or by a messaging service: exactly one of the two is set.
 type SMS struct {
 	To                  string
 	From                string
@@ -29,13 +30,13 @@ type SMS struct {
 	ValidityPeriod      time.Duration // in Twilio's queue; 0 = Twilio's default, 10 hours
 }
 
-// Sent is what Twilio answered to a create.
+// SentMessage is Twilio's answer to a create.
 type SentMessage struct {
 	SID    string
 	Status MessageStatus
 }
 
-// Message is a text as Twilio has it.
+// Message is a text as Twilio stores it.
 type Message struct {
 	SID        string
 	To, From   string // From may still be empty for a text sent by a service
@@ -46,7 +47,8 @@ type Message struct {
 	CreatedAt  time.Time
 }
 
-// SendSMS asks Twilio to send a text, once. An Error of kind Unknown may have been sent.
+// SendSMS asks Twilio to send a text, once, and returns its SID. After an Error of kind Unknown it may have been sent: look with
+// FindMessages before sending again.
 func (c *Client) SendSMS(ctx context.Context, m SMS) (SentMessage, error) {
 	const op = "send text"
 	if err := m.check(op); err != nil {
@@ -79,6 +81,7 @@ func (c *Client) SendSMS(ctx context.Context, m SMS) (SentMessage, error) {
 	return sent, nil
 }
 
+// check refuses a text that Twilio would refuse, before it is sent.
 func (m SMS) check(op string) error {
 	callback, err := url.Parse(m.StatusCallback)
 	switch {
@@ -94,7 +97,7 @@ func (m SMS) check(op string) error {
 	return nil
 }
 
-// FetchMessage looks a text up.
+// FetchMessage returns a text by its SID.
 func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) {
 	const op = "fetch text"
 	if !sidShape.MatchString(sid) { // twilio-go puts it into the path as it is
@@ -117,9 +120,9 @@ func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) 
 	return found, nil
 }
 
-// FindMessages lists the texts to a number that Twilio created at or after an instant, to settle a
-// create whose answer was lost: match body and sender. All pages are read, because the list has a
-// filter and an order by the day of sending only, which a text still queued has not.
+// FindMessages returns the texts to a number (E.164) that Twilio created at or after an instant, to find out about a create whose
+// answer was lost: compare body and sender (twilio.md §6). All pages are read, because Twilio filters and orders by the day of
+// sending only, which a text still queued does not have yet. More than can be read is an Error of kind Unknown, never a short list.
 func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) ([]Message, error) {
 	const op = "find texts"
 	if !e164Shape.MatchString(to) {
@@ -153,6 +156,7 @@ func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) (
 	return nil, errIncompleteReply(op, http.StatusOK) // more than we read: "not found" would be a guess
 }
 
+// nextPage returns the two values of a list's address of the next page; both empty on the last.
 func nextPage(uri *string) (token, page string) {
 	u, err := url.Parse(deref(uri))
 	if err != nil {
@@ -161,6 +165,7 @@ func nextPage(uri *string) (token, page string) {
 	return u.Query().Get("PageToken"), u.Query().Get("Page")
 }
 
+// message reads twilio-go's record. An instant that does not parse is zero.
 func message(m *api.ApiV2010Message) Message {
 	created, err := mail.ParseDate(deref(m.DateCreated)) // RFC 2822
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	messaging "github.com/twilio/twilio-go/rest/messaging/v1"
 )
 
-// ErrNoSuchNumber is a telephone number that the account does not have.
+// ErrNoSuchNumber says that the account does not have a telephone number.
 var ErrNoSuchNumber = errors.New("twilio: the account has no such number")
 
-// PhoneNumber is a number of the account's as Twilio has it set up.
+// PhoneNumber is a number of the account as it is set up at Twilio.
 type PhoneNumber struct {
 	SID              string
 	E164             string
@@ -26,7 +26,7 @@ type PhoneNumber struct {
 	VoiceApplicationSID, SMSApplicationSID, TrunkSID string
 }
 
-// NumberWebhooks are the URLs of a number. The voice ones are VoiceURLs.
+// NumberWebhooks are the URLs to set on a number. The voice ones are as VoiceURL makes them.
 type NumberWebhooks struct {
 	Voice         string
 	VoiceFallback string
@@ -34,7 +34,7 @@ type NumberWebhooks struct {
 	SMS           string
 }
 
-// Service is a messaging service as Twilio has it set up.
+// MessagingService is a messaging service as it is set up at Twilio.
 type MessagingService struct {
 	SID            string
 	InboundURL     string
@@ -44,7 +44,7 @@ type MessagingService struct {
 	SmartEncoding  bool // Twilio changes quotes and dashes, so a stored body differs from the one sent
 }
 
-// FetchNumber looks a number of the account's up, or says ErrNoSuchNumber.
+// FetchNumber returns a number of the account, given in E.164, or ErrNoSuchNumber.
 func (c *Client) FetchNumber(ctx context.Context, e164 string) (PhoneNumber, error) {
 	const op = "fetch number"
 	if !e164Shape.MatchString(e164) {
@@ -73,7 +73,7 @@ func (c *Client) FetchNumber(ctx context.Context, e164 string) (PhoneNumber, err
 	return found, nil
 }
 
-// SetNumberWebhooks points a number at us.
+// SetNumberWebhooks sets a number's webhooks, all by POST, and returns the number as it then is.
 func (c *Client) SetNumberWebhooks(ctx context.Context, sid string, hooks NumberWebhooks) (PhoneNumber, error) {
 	const op = "set number webhooks"
 	if !sidShape.MatchString(sid) {
@@ -106,6 +106,7 @@ func (c *Client) SetNumberWebhooks(ctx context.Context, sid string, hooks Number
 	return set, nil
 }
 
+// phoneNumber reads twilio-go's record, whose fields may all be missing.
 func phoneNumber(n *api.ApiV2010IncomingPhoneNumber) PhoneNumber {
 	return PhoneNumber{
 		SID: deref(n.Sid), E164: deref(n.PhoneNumber),
@@ -115,14 +116,15 @@ func phoneNumber(n *api.ApiV2010IncomingPhoneNumber) PhoneNumber {
 	}
 }
 
-// FetchService looks a messaging service up.
+// FetchService returns a messaging service of the account.
 func (c *Client) FetchService(ctx context.Context, sid string) (MessagingService, error) {
 	return c.service(ctx, "fetch messaging service", sid, func(s services) (*messaging.MessagingV1Service, error) {
 		return s.messaging.FetchService(sid)
 	})
 }
 
-// SetServiceWebhooks points a messaging service at us, whatever its numbers say for themselves.
+// SetServiceWebhooks sets a messaging service's webhooks, by POST and over those of its numbers, and returns the service as it then
+// is.
 func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status string) (MessagingService, error) {
 	params := (&messaging.UpdateServiceParams{}).SetInboundRequestUrl(inbound).SetInboundMethod(http.MethodPost).
 		SetStatusCallback(status).SetUseInboundWebhookOnNumber(false)
@@ -131,6 +133,7 @@ func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status st
 	})
 }
 
+// service runs one request about a messaging service and reads its answer.
 func (c *Client) service(ctx context.Context, op, sid string, call func(services) (*messaging.MessagingV1Service, error)) (MessagingService, error) {
 	if !sidShape.MatchString(sid) {
 		return MessagingService{}, errNotSent(op, Misconfigured, AccountTrouble)

@@ -14,7 +14,7 @@ const (
 	gsmExtension = "\f^{}\\[~]|€"
 )
 
-// gsmWidths holds the units of each character; 0 for one that GSM-7 lacks.
+// gsmWidths maps each character to its units: 1 or 2; 0 for one that GSM-7 lacks.
 var gsmWidths = func() map[rune]int {
 	widths := map[rune]int{}
 	for _, r := range gsmBasic {
@@ -26,9 +26,9 @@ var gsmWidths = func() map[rune]int {
 	return widths
 }()
 
-// Segments measures a text exactly as given: its encoding, its length in units of that encoding,
-// and how many segments it is sent and paid as. One character outside GSM-7 turns the whole text
-// into UCS-2. A pair of units (escape or surrogate) never straddles two segments.
+// Segments returns the encoding of a text exactly as given, its length in units of that encoding, and how many segments it is
+// sent and paid as (N7: one GSM-7 segment in English). One character outside GSM-7 turns the whole text into UCS-2. A pair of
+// units (escape or surrogate) never straddles two segments.
 func Segments(text string) (encoding string, units, segments int) {
 	encoding, single, multi := GSM7, 160, 153
 	width := gsmWidth
@@ -48,6 +48,7 @@ func Segments(text string) (encoding string, units, segments int) {
 	case units <= single:
 		return encoding, units, 1
 	}
+	// Longer texts lose units of each segment to the header that joins them: 153 and 67 are left.
 	segments, filled := 1, 0
 	for _, r := range text {
 		w := width(r)

@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// ErrSignature is a request that Twilio did not sign, or not like this.
+// ErrSignature says that a request's signature is missing, or not Twilio's for this URL and body.
 var ErrSignature = errors.New("twilio: the request's signature is missing or wrong")
 
 const (
@@ -24,15 +24,15 @@ const (
 	formType        = "application/x-www-form-urlencoded"
 )
 
-// Validator checks that a request comes from Twilio. There is no switch that turns it off. A right
-// signature is no protection against a replay: Twilio signs no time, so handlers are idempotent.
+// Validator checks that a request comes from Twilio (twilio.md §4.5). There is no switch that turns it off. A right signature is
+// no protection against a replay: Twilio signs no time, so handlers are idempotent.
 type Validator struct {
 	tokens    []string
 	publicURL string
 }
 
-// NewValidator takes the public URL that Twilio was given and the account's auth tokens: the
-// primary one and, during a rotation, the next one. Empty tokens are left out.
+// NewValidator makes a Validator for the public URL that Twilio was given and the account's auth tokens: the primary one and,
+// during a rotation, the next one. Empty tokens are ignored; without any it fails.
 func NewValidator(publicURL string, tokens ...string) (*Validator, error) {
 	v := &Validator{publicURL: strings.TrimRight(publicURL, "/")}
 	for _, t := range tokens {
@@ -55,9 +55,9 @@ func (v Validator) String() string { return "twilio validator for " + v.publicUR
 // Format hides the tokens from every verb of fmt.
 func (v Validator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String())) }
 
-// Verify checks the signature over the public URL, the request's own path and query, and the body.
-// The host comes from our configuration and never from the request: behind a proxy the request's
-// is another one, and before one it is whatever the sender says.
+// Verify returns nil if the signature is Twilio's over the public URL, the request's own path and query, and the body, else
+// ErrSignature. The host comes from our configuration and never from the request: behind a proxy the request's is another one,
+// and without one it is whatever the sender says.
 func (v *Validator) Verify(r *http.Request, body []byte) error {
 	signatures := r.Header.Values(signatureHeader)
 	if len(signatures) != 1 || signatures[0] == "" || !strings.HasPrefix(r.RequestURI, "/") {
@@ -77,16 +77,17 @@ func (v *Validator) Verify(r *http.Request, body []byte) error {
 	return ErrSignature
 }
 
+// sign returns Twilio's signature of a message under a token.
 func sign(token, message string) string {
 	mac := hmac.New(sha1.New, []byte(token))
 	mac.Write([]byte(message))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// signedFields is what the signature covers besides the URL: the fields of a form, names sorted by
-// bytes, each distinct value behind its name, blank ones included. Any other body is covered by a
-// hash in the query, which the signature of the URL covers in turn: without that hash the body
-// would be unsigned under a right signature.
+// signedFields returns what the signature covers besides the URL: the fields of a form, names sorted by bytes, each distinct
+// value after its name, blank ones included. (twilio-go signs only the first value of a repeated field, so an unsigned second
+// one would pass.) Any other body is covered by a hash in the query, which the signature of the URL covers in turn: without
+// that hash the body would be unsigned under a right signature.
 func signedFields(r *http.Request, body []byte) (string, error) {
 	if r.Method != http.MethodPost {
 		if len(body) > 0 || r.Method != http.MethodGet {
@@ -119,6 +120,7 @@ func isForm(r *http.Request) bool {
 	return err == nil && kind == formType
 }
 
+// checkBodyHash compares the body with bodySHA256 of the query.
 func checkBodyHash(requestURI string, body []byte) error {
 	_, query, _ := strings.Cut(requestURI, "?")
 	values, err := parseForm([]byte(query))
@@ -132,8 +134,8 @@ func checkBodyHash(requestURI string, body []byte) error {
 	return nil
 }
 
-// parseForm decodes a form. Unlike url.ParseQuery it takes a raw semicolon for an ordinary
-// character, as Twilio does.
+// parseForm decodes a form. Unlike url.ParseQuery it takes a raw semicolon as an ordinary character, as Twilio does: what is
+// signed and what is decoded must not differ.
 func parseForm(body []byte) (url.Values, error) {
 	form := url.Values{}
 	for pair := range strings.SplitSeq(string(body), "&") {
@@ -153,8 +155,8 @@ func parseForm(body []byte) (url.Values, error) {
 	return form, nil
 }
 
-// signedURLs are the spellings of the URL that Twilio may have signed: it cuts credentials and
-// fragment, and for voice over https the port too; SDKs accept the default port added.
+// signedURLs returns the spellings of the URL that Twilio may have signed: it cuts credentials and fragment, and for voice over
+// https the port too; its SDKs accept the default port added (twilio.md §4.5, §12).
 func signedURLs(full string) []string {
 	full, _, _ = strings.Cut(full, "#")
 	scheme, rest, _ := strings.Cut(full, "://")

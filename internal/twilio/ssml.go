@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxSpeech is Twilio's limit of text in one Say.
+// maxSpeech is Twilio's limit of text in one Say, in characters (twilio.md §3).
 const maxSpeech = 4096
 
 const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
@@ -23,6 +23,7 @@ type ssmlElement struct {
 	noText   bool
 }
 
+// ssml is the allow-list by element name: Amazon Polly's elements as Twilio takes them (twilio.md §10).
 var ssml = map[string]ssmlElement{
 	"": {children: wordSet("break emphasis lang p phoneme prosody s say-as sub w")}, // the Say itself
 	"break": {noText: true, attrs: map[string]*regexp.Regexp{
@@ -62,11 +63,12 @@ var ssml = map[string]ssmlElement{
 	},
 }
 
+// oneWord returns the shape of exactly one of the listed words.
 func oneWord(list string) *regexp.Regexp {
 	return regexp.MustCompile(`^(` + strings.Join(strings.Fields(list), "|") + `)$`)
 }
 
-// speech writes the fragment inside a Say.
+// speech writes a fragment inside a Say, or fails.
 func (e *encoder) speech(fragment string) {
 	if e.err != nil {
 		return
@@ -81,9 +83,8 @@ func (e *encoder) speech(fragment string) {
 	}
 }
 
-// parseSpeech reads a fragment strictly and gives back what is to be written: only elements and
-// attributes of the allow-list, nested as Twilio takes them, white space folded to single spaces.
-// Its errors name elements and attributes, never the words.
+// parseSpeech reads a fragment strictly and returns what is to be written: only elements and attributes of the allow-list,
+// nested as Twilio takes them, white space folded to single spaces. Its errors name elements and attributes, never the words.
 func parseSpeech(fragment string) ([]xml.Token, error) {
 	if !utf8.ValidString(fragment) {
 		return nil, errors.New("speech is not UTF-8")
@@ -111,6 +112,7 @@ func parseSpeech(fragment string) ([]xml.Token, error) {
 	return p.tokens, nil
 }
 
+// speechParser collects the tokens of a fragment.
 type speechParser struct {
 	open    []string // names of the open elements, "" for the Say itself
 	tokens  []xml.Token
@@ -118,6 +120,7 @@ type speechParser struct {
 	audible bool
 }
 
+// token checks one token against the allow-list and keeps it.
 func (p *speechParser) token(t xml.Token) error {
 	parent := p.open[len(p.open)-1]
 	switch t := t.(type) {
@@ -150,6 +153,7 @@ func (p *speechParser) token(t xml.Token) error {
 	return nil
 }
 
+// cleanStart returns a start element with plain names, or an error if element, attribute or value is not on the allow-list.
 func cleanStart(parent string, t xml.StartElement) (xml.StartElement, error) {
 	name := t.Name.Local
 	allowed, known := ssml[name]

@@ -8,6 +8,7 @@ import (
 // Values that Twilio takes. Where its documentation and its SDK disagree, only what both name is
 // sent; the bank and postal errors of a Prompt are the exception, because nothing else covers them.
 
+// wordSet returns the set of the words in a list separated by white space.
 func wordSet(s string) map[string]bool {
 	set := map[string]bool{}
 	for w := range strings.FieldsSeq(s) {
@@ -51,8 +52,8 @@ var (
 	oneKeyShape    = regexp.MustCompile(`^[0-9#*]?$`)
 )
 
-// validXML refuses what XML cannot carry and what has no business in a spoken or keyed value:
-// encoding/xml would turn it into U+FFFD without a word.
+// validXML reports whether s holds nothing that XML cannot carry or that has no place in a spoken or keyed value. encoding/xml
+// would turn such characters into U+FFFD without an error.
 func validXML(s string) bool {
 	for _, r := range s {
 		// U+FFFD is what broken UTF-8 reads as; in a text of ours it is the trace of an earlier fault.

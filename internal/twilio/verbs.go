@@ -1,6 +1,6 @@
 package twilio
 
-// The TwiML elements that this product uses, one type each. A field's zero value leaves the
+// The TwiML elements that duebell uses, one type each (twilio.md §1 to §3, §10). A field's zero value leaves the
 // attribute out, except where the comment says that it is always written; attributes that may be
 // set to an empty or zero value are Optional. Methods are always POST.
 
@@ -10,7 +10,7 @@ type Optional[T any] struct {
 	set   bool
 }
 
-// Set gives an optional attribute a value.
+// Set returns an optional attribute with a value.
 func Set[T any](v T) Optional[T] { return Optional[T]{value: v, set: true} }
 
 // Verb is an element that may stand in a Response.
@@ -22,10 +22,10 @@ type Utterance interface {
 	utterance()
 }
 
-// Response is a whole document.
+// Response is a whole TwiML document; Encode writes it.
 type Response struct{ Verbs []Verb }
 
-// Say speaks a trusted fragment: text with SSML elements, XML-escaped, as voiceprompts makes it.
+// Say speaks a trusted fragment: text with SSML elements, XML-escaped, as voiceprompts makes it. Encode checks it all the same.
 type Say struct {
 	Voice    string
 	Language string
@@ -40,7 +40,7 @@ type Play struct {
 	URL    string
 }
 
-// Pause is silence.
+// Pause is silence of whole seconds.
 type Pause struct{ Seconds int }
 
 // GatherInput is what a Gather listens for.
@@ -53,8 +53,8 @@ const (
 	KeysAndSpeech GatherInput = "dtmf speech"
 )
 
-// Gather asks for keys or speech. Its default action would be the current document, an endless
-// loop, so Action is required; without input Twilio goes on to the next verb, so one must follow.
+// Gather asks for keys or speech (twilio.md §3). Twilio's default action is the current document, an endless loop, so Action is
+// required; without input Twilio goes on to the next verb, so one must follow.
 type Gather struct {
 	Input               GatherInput
 	Action              string
@@ -69,8 +69,8 @@ type Gather struct {
 	Inside              []Utterance
 }
 
-// TokenType says how long the token of a Pay lives. Twilio's default, a reusable one, is not
-// offered: it would leave a lasting credential.
+// TokenType is how long the token of a Pay lives. Twilio's default, a reusable one, is not offered: it would leave a lasting
+// credential (P3: cards are one-time only).
 type TokenType string
 
 // Token types.
@@ -88,7 +88,7 @@ const (
 	PayBank PayMethod = "ach-debit"
 )
 
-// BankAccountType is the kind of account; a Pay does not ask for it.
+// BankAccountType is the kind of bank account; a Pay does not ask the caller for it, so the call must have.
 type BankAccountType string
 
 // Bank account types.
@@ -98,9 +98,9 @@ const (
 	CommercialChecking BankAccountType = "commercial-checking"
 )
 
-// Pay captures a card or bank account and hands back a token. It cannot move money: without a
-// charge Twilio tokenizes, and this type has no way to ask for one. A Redirect to the same URL as
-// Action must follow, because exhausted attempts arrive either way.
+// Pay captures a card or bank account and hands back a token. It cannot move money: without chargeAmount Twilio tokenizes, and
+// this type has no such field (twilio.md §2.1 (1)). A Redirect to the same URL as Action must follow, because exhausted
+// attempts arrive either way (§2.1 (4)).
 type Pay struct {
 	Connector           string    // always written
 	TokenType           TokenType // always written
@@ -111,7 +111,7 @@ type Pay struct {
 	Timeout             int    // seconds to the next key
 	MaxAttempts         int
 	SecurityCode        Optional[bool]
-	PostalCode          Optional[bool] // a literal code is not offered: it is a secret (P4)
+	PostalCode          Optional[bool] // a literal code is not offered: it is a secret (D1)
 	MinPostalCodeLength int
 	ValidCardTypes      []string // without it Twilio refuses Discover
 	Language            string
@@ -143,11 +143,10 @@ type Prompt struct {
 	Inside                []Utterance
 }
 
-// Parameter travels through Twilio to the connector, and back from a connector that returns it.
+// Parameter is handed by Twilio to the connector; a connector that returns it sends it back to us as PayConnector_<name>.
 type Parameter struct{ Name, Value string }
 
-// Dial connects the caller to a person. Action is required: without it a failed transfer runs on
-// to the end of the document.
+// Dial connects the caller to a person. Action is required: without it a failed transfer would end the call in silence.
 type Dial struct {
 	Action         string
 	Timeout        int // seconds of ringing

@@ -17,11 +17,11 @@ const (
 	BusinessSavings  AccountType = "business-savings"
 )
 
-// Business says whether a company holds the account: its debits are of another class (E1).
+// Business reports whether a company holds the account: its debits are of another class (E1: CCD, never TEL).
 func (t AccountType) Business() bool { return t == BusinessChecking || t == BusinessSavings }
 
-// accountTypes are the words for account_type: ours, and those of the capture's own
-// attribute. None means consumer checking, as at the capture and at the processor.
+// accountTypes are the words for account_type: ours, and those of <Pay>'s bankAccountType. None means consumer checking, as at
+// <Pay> and at the processor.
 var accountTypes = map[string]AccountType{
 	"":                    Checking,
 	"checking":            Checking,
@@ -33,8 +33,8 @@ var accountTypes = map[string]AccountType{
 	"commercial-savings":  BusinessSavings,
 }
 
-// BankAccount is what the caller has keyed. However it is printed, logged or marshalled,
-// it shows nothing (D1, P4).
+// BankAccount is what the caller has keyed. However it is printed, logged or marshalled, it shows nothing (D1: secrets in no
+// log).
 type BankAccount struct {
 	Routing string
 	Account string
@@ -59,4 +59,5 @@ func (BankAccount) LogValue() slog.Value { return slog.StringValue(hidden) }
 // MarshalText hides the account from encoders.
 func (BankAccount) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
+// digitsOnly reports whether s is ASCII digits and nothing else.
 func digitsOnly(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

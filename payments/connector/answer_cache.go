@@ -8,12 +8,11 @@ import (
 const (
 	// keepAnswers is how long an answer is kept for a repeat; repeats come within a minute.
 	keepAnswers = 15 * time.Minute
-	// maxAnswers bounds the memory of answers.
+	// maxAnswers bounds the cache.
 	maxAnswers = 4096
 )
 
-// job is the work for one transaction_id. Its fields besides done are read after done is
-// closed.
+// job is the work for one transaction_id. The fields below done are written before done is closed and read after it.
 type job struct {
 	id    string
 	begun time.Time
@@ -24,18 +23,18 @@ type job struct {
 	last4, bank string
 }
 
-// answers remembers what each transaction_id was answered, so that a repeat gets the first
-// answer again, also one whose work is still going on. It holds no bank number.
+// answerCache holds what each transaction_id was answered, so that a repeat gets the first answer again, also one whose work is
+// still going on. It holds tokens and last digits, no bank number.
 type answerCache struct {
 	mu    sync.Mutex
 	byID  map[string]*job
-	order []*job // by begun
+	order []*job // oldest first
 }
 
 func newAnswerCache() *answerCache { return &answerCache{byID: make(map[string]*job)} }
 
-// begin finds the job of a transaction_id, or starts one. It fails when the memory is full
-// of work that is not done.
+// startOrJoin returns the job of a transaction_id, and starts one if there is none. It returns false when the cache is full of
+// jobs that are not done: then Twilio's repeat may find room.
 func (a *answerCache) startOrJoin(id string, now time.Time, start func(*job)) (*job, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,7 +51,8 @@ func (a *answerCache) startOrJoin(id string, now time.Time, start func(*job)) (*
 	return j, true
 }
 
-// makeRoom forgets old answers. The lock is held.
+// evict drops answers that are too old or too many, oldest first, and reports whether there is room for one more. A job that
+// is not done is never dropped. The lock is held.
 func (a *answerCache) evict(now time.Time) bool {
 	for len(a.order) > 0 {
 		oldest := a.order[0]
@@ -71,7 +71,7 @@ func (a *answerCache) evict(now time.Time) bool {
 	return true
 }
 
-// end makes the answer known. One that proves nothing is not kept: the repeat asks again.
+// finish publishes the answer to whoever waits. One that proves nothing is not kept: the repeat asks the processor again.
 func (a *answerCache) finish(j *job) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -81,6 +81,7 @@ func (a *answerCache) finish(j *job) {
 	close(j.done)
 }
 
+// forget drops a job, unless a later one of the same transaction_id has taken its place. The lock is held.
 func (a *answerCache) forget(j *job) {
 	if a.byID[j.id] == j {
 		delete(a.byID, j.id)

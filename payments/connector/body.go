@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// form is what the connector takes from a request.
+// form is what the connector takes from a request; everything else in it is skipped.
 type form struct {
 	method, transaction string
 	routing, account    string
@@ -21,13 +21,14 @@ var (
 	errMalformed = errors.New("connector: the body cannot be read")
 )
 
+// maxDepth bounds how deep a value that we skip may be nested.
 const maxDepth = 8
 
-// decode reads the body name by name. At the first name of a card field it stops: the value
-// behind it is not read, and nothing read before is kept. Values of names that mean nothing
-// to us are passed over. Errors never hold any part of the body.
+// decode reads the body member by member and returns its form. At the first name of a card field it stops with errCard: the
+// value after it is not read, and nothing read before is kept. Values of names that mean nothing to us are skipped. Any other
+// fault is errMalformed. Errors never hold any part of the body.
 func decode(body io.Reader) (form, error) {
-	d := json.NewDecoder(oneByteReader{body})
+	d := json.NewDecoder(oneByteReader{body}) // a buffered reader would hold the card number before its name was seen
 	d.UseNumber()
 	var f form
 	err := readObject(d, 0, func(name string) (*string, bool) {
@@ -66,8 +67,8 @@ func decode(body io.Reader) (form, error) {
 	return f, nil
 }
 
-// object reads the members of the next value, which must be an object. field says where a
-// member's text goes, or that the member is the object of parameters.
+// readObject reads the members of the next value, which must be an object. field returns where a member's text goes, or true
+// for the member that holds the parameters; parameter returns where a parameter's text goes. nil means skip.
 func readObject(d *json.Decoder, depth int, field func(string) (*string, bool), parameter func(string) *string) error {
 	t, err := d.Token()
 	if err == nil && t == nil && depth > 0 {
@@ -102,7 +103,7 @@ func readObject(d *json.Decoder, depth int, field func(string) (*string, bool), 
 	return readClosing(d)
 }
 
-// memberName reads a name and stops everything if it is a card's.
+// memberName reads the next member's name, or fails with errCard if it is a card field's.
 func memberName(d *json.Decoder) (string, error) {
 	t, err := d.Token()
 	name, ok := t.(string)
@@ -115,8 +116,8 @@ func memberName(d *json.Decoder) (string, error) {
 	return name, nil
 }
 
-// text reads a string; numbers are refused, for they have lost their leading zeros. null is
-// as good as absent.
+// readString reads a string. Numbers are refused, because they have lost their leading zeros (E11: leading zeros kept). null
+// counts as absent.
 func readString(d *json.Decoder, into *string) error {
 	t, err := d.Token()
 	if err != nil {
@@ -132,7 +133,7 @@ func readString(d *json.Decoder, into *string) error {
 	return errMalformed
 }
 
-// pass reads over a value of any kind, looking at the names inside.
+// skipValue reads over a value of any kind, checking the names inside.
 func skipValue(d *json.Decoder, depth int) error {
 	if depth > maxDepth {
 		return errMalformed
@@ -163,6 +164,7 @@ func skipValue(d *json.Decoder, depth int) error {
 	return nil
 }
 
+// readClosing reads the end of an object or list.
 func readClosing(d *json.Decoder) error {
 	if _, err := d.Token(); err != nil {
 		return errMalformed
@@ -178,7 +180,8 @@ var cardNames = map[string]bool{
 	"expirationyear": true, "expirationdate": true, "postalcode": true, "zip": true, "zipcode": true,
 }
 
-// cardField says whether a name is that of a card field, however it is written.
+// cardField reports whether a name is that of a card field, however it is written (Card_Number, cvv2). A bank's request that
+// happens to hold such a name is refused too: that costs a payment, the other way would cost our PCI scope.
 func cardField(name string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) {
@@ -189,20 +192,19 @@ func cardField(name string) bool {
 	return cardNames[plain] || strings.Contains(plain, "card")
 }
 
-// reference says whether s can be a transaction_id: it becomes the processor's idempotency key.
+// validTransactionID reports whether s can be a transaction_id: it becomes the processor's idempotency key.
 func validTransactionID(s string) bool {
 	return s != "" && len(s) <= 200 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// attemptLike says whether s can be the opaque reference that we sent out ourselves.
+// validAttemptReference reports whether s can be the opaque reference that we sent out ourselves; empty can.
 func validAttemptReference(s string) bool {
 	return len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool {
 		return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_')
 	})
 }
 
-// sips gives the decoder one byte at a time, so that it holds nothing beyond the name at
-// which it stops.
+// oneByteReader gives the decoder one byte at a time, so that it holds nothing beyond the name at which it stops.
 type oneByteReader struct{ r io.Reader }
 
 func (s oneByteReader) Read(p []byte) (int, error) {

@@ -1,19 +1,18 @@
-// Package connector is the bank connector: a room with one door, POST /twilio/pay/bank,
-// through which the phone company hands over the bank account that a caller has keyed, and
-// gets the processor's token for it. It runs apart from everything else.
+// Package connector is the bank connector: a server with one path, POST /twilio/pay/bank, at which Twilio hands over the
+// bank account that a caller has keyed, and gets the processor's token for it (twilio.md §2.5). It runs apart from everything
+// else.
 //
-// It owns the way of a bank number from that request to the processor, in memory only. It
-// refuses card data unread, keeps no number (not in a log, an error, a reply or its memory
-// of answers), and imports nothing of ours: the processor is a Tokenizer, the check of
-// routing numbers a function. What it writes down is the outcome of a request and the time
-// it took.
+// It owns the way of a bank number from that request to the processor, in memory only. It refuses card data unread, keeps no
+// number (not in a log, an error, a reply or its cache of answers), and imports nothing of ours: the processor is a Tokenizer,
+// the check of routing numbers a function. What it logs is the outcome of a request and the time it took.
 //
-// What may go wrong, line by line: the phone company asks up to five times with the same
-// transaction_id when it gets no answer in ten seconds, and must get the first answer
-// again. The memory of answers gives it while this process lives; across replicas and
-// restarts the transaction_id, which is also the processor's idempotency key, makes the
-// same token. A processor slower than our patience is answered for with an error, while the
-// work goes on for the repeat to find.
+// What may go wrong:
+//   - Twilio gets no answer within ten seconds. It asks up to five times with the same transaction_id and must get the first
+//     answer again. The cache gives it while this process lives; across replicas and restarts the transaction_id, which is
+//     also the processor's idempotency key, makes the same token.
+//   - The processor is slower than Patience. The request is answered with an error; the work goes on, and the repeat finds its
+//     answer.
+//   - The process dies. Nothing is stored, so nothing is left behind but perhaps an unused token at the processor.
 package connector
 
 import (
@@ -27,41 +26,39 @@ import (
 	"time"
 )
 
-// Path is the only path.
+// Path is the only path that the connector serves.
 const Path = "/twilio/pay/bank"
 
-// Tokenizer makes the processor's payment method for a bank account. The same key and
-// account give the same token.
+// Tokenizer makes the processor's payment method for a bank account and returns its token, the account's last four and the
+// bank's name (empty where unknown). The same key and account give the same token.
 type Tokenizer interface {
 	BankPaymentMethod(ctx context.Context, idempotencyKey string, b BankAccount) (token, last4, bank string, err error)
 }
 
-// ErrRefused is how a Tokenizer says that the processor understood and does not take the
-// account; asking again is of no use.
+// ErrRefused is returned by a Tokenizer when the processor understood and does not take the account; asking again is of no
+// use.
 var ErrRefused = errors.New("connector: the processor does not take this account")
 
-// Config is what the connector needs.
+// Config holds the settings of the connector.
 type Config struct {
-	// User and Password are what the phone company sends by HTTP Basic. While one of them is
-	// empty nobody is let in.
+	// User and Password are what Twilio sends by HTTP Basic. While one of them is empty every request is refused.
 	User, Password string
 	Tokenizer      Tokenizer
-	// CheckRouting says "ok", or why a routing number cannot be one (E10).
+	// CheckRouting returns "ok", or why a routing number cannot be one (E10: routing number checks).
 	CheckRouting func(string) string
-	// Now is the machine's clock.
+	// Now is the machine's clock: only durations are taken from it.
 	Now func() time.Time
 	Log *slog.Logger
-	// Patience is how long a request waits for the processor. Default: 9 s, one less than
-	// the phone company waits.
+	// Patience is how long a request waits for the processor. Default: 9 s, one less than Twilio waits.
 	Patience time.Duration
-	// WorkFor is how long the work goes on behind an impatient answer. Default: one minute.
+	// WorkFor is how long the work goes on after a request was answered without it. Default: one minute.
 	WorkFor time.Duration
 }
 
+// maxBody is far more than Twilio sends, and small enough to be read byte by byte.
 const maxBody = 16 << 10
 
-// outcome is the one word that is written down about a request; in a refusal it is also the
-// error_code.
+// outcome is the one word that is logged about a request; in a refusal it is also the error_code.
 type outcome string
 
 const (
@@ -81,7 +78,7 @@ const (
 	tooBusy       outcome = "busy"
 )
 
-// reply is the body that the phone company reads. All four names are always there.
+// reply is the body that Twilio reads. All four names are always there, null or empty where they say nothing.
 type reply struct {
 	Token      *string           `json:"token_id"`
 	Code       *string           `json:"error_code"`
@@ -89,14 +86,15 @@ type reply struct {
 	Parameters map[string]string `json:"parameters"`
 }
 
+// handler serves Path. User and password are kept as hashes, for comparing in constant time.
 type handler struct {
-	cfg     Config
-	user    [sha256.Size]byte
-	pass    [sha256.Size]byte
-	answers *answerCache
+	cfg          Config
+	userHash     [sha256.Size]byte
+	passwordHash [sha256.Size]byte
+	cache        *answerCache
 }
 
-// Handler is the door.
+// Handler returns the connector's HTTP handler. Any path but Path is a 404, any method but POST a 405.
 func Handler(cfg Config) http.Handler {
 	if cfg.Patience == 0 {
 		cfg.Patience = 9 * time.Second
@@ -108,15 +106,15 @@ func Handler(cfg Config) http.Handler {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &handler{
-		cfg: cfg, answers: newAnswerCache(),
-		user: sha256.Sum256([]byte(cfg.User)), pass: sha256.Sum256([]byte(cfg.Password)),
+		cfg: cfg, cache: newAnswerCache(),
+		userHash: sha256.Sum256([]byte(cfg.User)), passwordHash: sha256.Sum256([]byte(cfg.Password)),
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST "+Path, h)
 	return mux
 }
 
-// ServeHTTP answers one request. It does not ask for a content type: some senders give none.
+// ServeHTTP answers one request. It does not ask for a content type: Twilio documents none (twilio.md §2.5).
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.cfg.Now()
 	if !h.authenticated(r) {
@@ -138,19 +136,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.logOutcome(out, start)
 }
 
-// knows compares in constant time, digests so that lengths do not show either.
+// authenticated compares user and password in constant time, as hashes so that lengths do not show either.
 func (h *handler) authenticated(r *http.Request) bool {
 	user, pass, ok := r.BasicAuth()
 	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(pass))
-	same := subtle.ConstantTimeCompare(u[:], h.user[:]) & subtle.ConstantTimeCompare(p[:], h.pass[:])
+	same := subtle.ConstantTimeCompare(u[:], h.userHash[:]) & subtle.ConstantTimeCompare(p[:], h.passwordHash[:])
 	return ok && same == 1 && h.cfg.User != "" && h.cfg.Password != ""
 }
 
-// note is all that is ever written down.
+// logOutcome writes the only log line of a request: never a field of it.
 func (h *handler) logOutcome(out outcome, start time.Time) {
 	level := slog.LevelInfo
 	switch out {
-	case cardData: // somebody has wired a card capture to this door
+	case cardData: // a card capture is configured to send here: cards belong to Twilio's Stripe connector
 		level = slog.LevelError
 	case unavailable, processorSlow, tooBusy, unauthorized:
 		level = slog.LevelWarn
@@ -158,6 +156,8 @@ func (h *handler) logOutcome(out outcome, start time.Time) {
 	h.cfg.Log.Log(context.Background(), level, "bank connector", "outcome", string(out), "ms", h.cfg.Now().Sub(start).Milliseconds())
 }
 
+// answer decodes and checks the request, has the account tokenized, and returns the reply. Each transaction_id is worked on
+// once, whoever asks how often; a repeat waits for the same job.
 func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply) {
 	patience := time.NewTimer(h.cfg.Patience)
 	defer patience.Stop()
@@ -172,7 +172,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply
 	if out != tokenized {
 		return failureReply(out, f.attempt)
 	}
-	j, ok := h.answers.startOrJoin(f.transaction, h.cfg.Now(), func(j *job) { go h.tokenize(r.Context(), j, f.transaction, account) })
+	j, ok := h.cache.startOrJoin(f.transaction, h.cfg.Now(), func(j *job) { go h.tokenize(r.Context(), j, f.transaction, account) })
 	if !ok {
 		return failureReply(tooBusy, f.attempt)
 	}
@@ -187,7 +187,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply
 	return tokenized, successReply(j, f.attempt)
 }
 
-// check looks at the fields before the processor sees any.
+// validate checks the fields before the processor sees any, and returns the account with the outcome tokenized, or why not.
 func (h *handler) validate(f form) (BankAccount, outcome) {
 	kind, known := accountTypes[f.accountType]
 	switch {
@@ -197,7 +197,7 @@ func (h *handler) validate(f form) (BankAccount, outcome) {
 		return BankAccount{}, badReference
 	case h.cfg.CheckRouting(f.routing) != "ok":
 		return BankAccount{}, badRouting
-	case len(f.account) < 4 || len(f.account) > 17 || !digitsOnly(f.account): // E11
+	case len(f.account) < 4 || len(f.account) > 17 || !digitsOnly(f.account): // E11: 4 to 17 digits
 		return BankAccount{}, badAccount
 	case !known:
 		return BankAccount{}, badType
@@ -207,7 +207,7 @@ func (h *handler) validate(f form) (BankAccount, outcome) {
 	return BankAccount{Routing: f.routing, Account: f.account, Type: kind, Holder: f.holder}, tokenized
 }
 
-// work asks the processor, whether or not the request that began it still waits.
+// tokenize asks the processor, whether or not the request that began it still waits, and finishes the job.
 func (h *handler) tokenize(ctx context.Context, j *job, transaction string, b BankAccount) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.WorkFor)
 	defer cancel()
@@ -223,9 +223,10 @@ func (h *handler) tokenize(ctx context.Context, j *job, transaction string, b Ba
 	default: // nothing is known: the repeat asks again under the same key
 		j.out = unavailable
 	}
-	h.answers.finish(j)
+	h.cache.finish(j)
 }
 
+// successReply is the answer to a token. Its parameters come back to the call as PayConnector_last4 and so on.
 func successReply(j *job, attempt string) reply {
 	r := reply{Token: &j.token, Parameters: map[string]string{"last4": j.last4}}
 	if j.bank != "" {
@@ -237,7 +238,7 @@ func successReply(j *job, attempt string) reply {
 	return r
 }
 
-// fail is the answer to what was not done: the token's key stays, and stays empty.
+// failureReply is the answer to what was not done: token_id is there and null, error_code is the outcome.
 func failureReply(out outcome, attempt string) (outcome, reply) {
 	code, message := string(out), messages[out]
 	r := reply{Code: &code, Message: &message, Parameters: map[string]string{}}
@@ -247,6 +248,7 @@ func failureReply(out outcome, attempt string) (outcome, reply) {
 	return out, r
 }
 
+// messages are the error_message of each outcome: sentences for whoever reads Twilio's log, without any field.
 var messages = map[outcome]string{
 	cardData:      "this connector takes bank accounts only",
 	malformed:     "the request cannot be read",

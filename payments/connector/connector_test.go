@@ -20,8 +20,8 @@ import (
 	"duebell/payments/connector"
 )
 
-// processor is a Tokenizer that remembers what it was asked.
-type processor struct {
+// fakeTokenizer keeps what it was asked, and answers late or with an error if told so.
+type fakeTokenizer struct {
 	mu    sync.Mutex
 	keys  []string
 	asked []connector.BankAccount
@@ -30,7 +30,7 @@ type processor struct {
 	bank  string
 }
 
-func (p *processor) BankPaymentMethod(ctx context.Context, key string, b connector.BankAccount) (token, last4, bank string, err error) {
+func (p *fakeTokenizer) BankPaymentMethod(ctx context.Context, key string, b connector.BankAccount) (token, last4, bank string, err error) {
 	p.mu.Lock()
 	p.keys, p.asked = append(p.keys, key), append(p.asked, b)
 	wait, err, bank := p.wait, p.err, p.bank
@@ -48,33 +48,33 @@ func (p *processor) BankPaymentMethod(ctx context.Context, key string, b connect
 	return "pm_" + key, b.Account[len(b.Account)-4:], bank, nil
 }
 
-func (p *processor) count() int {
+func (p *fakeTokenizer) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.keys)
 }
 
-type rig struct {
-	*processor
+type fixture struct {
+	*fakeTokenizer
 	handler http.Handler
 	log     *bytes.Buffer
 }
 
-func newRig() *rig {
-	r := &rig{processor: &processor{}, log: &bytes.Buffer{}}
+func newFixture() *fixture {
+	r := &fixture{fakeTokenizer: &fakeTokenizer{}, log: &bytes.Buffer{}}
 	r.restart()
 	return r
 }
 
-// restart forgets everything but the log and the processor.
-func (r *rig) restart() {
+// restart makes a new connector on the same log and processor.
+func (r *fixture) restart() {
 	r.handler = connector.Handler(connector.Config{
-		User: "twilio", Password: "open sesame", Tokenizer: r.processor, CheckRouting: billing.CheckRouting,
+		User: "twilio", Password: "open sesame", Tokenizer: r.fakeTokenizer, CheckRouting: billing.CheckRouting,
 		Now: time.Now, Log: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
 
-// answer is what the phone company sees.
+// answer is what Twilio sees.
 type answer struct {
 	Status     int
 	Token      string            `json:"token_id"`
@@ -84,7 +84,7 @@ type answer struct {
 	raw        string
 }
 
-func (r *rig) post(t *testing.T, body string) answer {
+func (r *fixture) post(t *testing.T, body string) answer {
 	t.Helper()
 	req := httptest.NewRequest(http.MethodPost, connector.Path, strings.NewReader(body))
 	req.SetBasicAuth("twilio", "open sesame")
@@ -128,8 +128,9 @@ func body(change map[string]string) string {
 	return string(out)
 }
 
+// TestTokenizes: a good request gives the token, and comes to the processor whole.
 func TestTokenizes(t *testing.T) {
-	r := newRig()
+	r := newFixture()
 	r.bank = "First Bank"
 	got := r.post(t, body(nil))
 	want := map[string]string{"last4": "6789", "bank": "First Bank", "attempt": "A1"}
@@ -145,6 +146,7 @@ func TestTokenizes(t *testing.T) {
 	}
 }
 
+// TestRefuses: a request with a wrong field is refused with its code, and the processor is not asked.
 func TestRefuses(t *testing.T) {
 	tests := map[string]struct {
 		change map[string]string
@@ -161,7 +163,7 @@ func TestRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newRig()
+			r := newFixture()
 			got := r.post(t, body(tt.change))
 			if got.Status != 200 || got.Code != tt.code || got.Token != "" || !strings.Contains(got.raw, `"token_id":null`) || got.Parameters["attempt"] != "A1" {
 				t.Errorf("answer %s", got.raw)
@@ -173,18 +175,18 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-func TestAccountNumbersFrom4To17Digits(t *testing.T) { // E11
+func TestE11AccountNumbersOf4To17Digits(t *testing.T) {
 	for _, number := range []string{"1234", "12345678901234567", "0001"} {
-		r := newRig()
+		r := newFixture()
 		if got := r.post(t, body(map[string]string{"bankaccountnumber": number})); got.Code != "" {
 			t.Errorf("%d digits: %s", len(number), got.raw)
 		}
 	}
 }
 
-func TestRoutingNumbers(t *testing.T) { // E10
+func TestE10RoutingNumbers(t *testing.T) {
 	for i, row := range vectors.CSV(t, "routing_numbers.csv") {
-		r := newRig()
+		r := newFixture()
 		got := r.post(t, body(map[string]string{"routingnumber": row["input"]}))
 		if valid := got.Code == ""; fmt.Sprint(valid) != row["valid"] {
 			t.Errorf("row %d (%s): answer %s", i+2, row["reason"], got.raw)
@@ -192,6 +194,7 @@ func TestRoutingNumbers(t *testing.T) { // E10
 	}
 }
 
+// TestCardDataIsRefused: wherever a card field stands, the request is refused and an alarm is logged.
 func TestCardDataIsRefused(t *testing.T) {
 	for _, card := range []string{
 		`"cardnumber":"4242424242424242"`, `"cvv":"123"`, `"expiry_month":"12"`, `"expiry_year":"29"`, `"postal_code":"02139"`, `"cardnumber":null`,
@@ -201,7 +204,7 @@ func TestCardDataIsRefused(t *testing.T) {
 			strings.TrimSuffix(body(nil), `}`) + `,` + card + `}`,
 			strings.Replace(body(nil), `"parameters":{`, `"parameters":{`+card+`,`, 1),
 		} {
-			r := newRig()
+			r := newFixture()
 			got := r.post(t, whole)
 			if got.Status != 400 || got.Code != "card-data-refused" || got.Token != "" || r.count() != 0 {
 				t.Errorf("%s: %s", card, got.raw)
@@ -213,8 +216,9 @@ func TestCardDataIsRefused(t *testing.T) {
 	}
 }
 
-func TestOnlyTheOneDoorForTheOneUser(t *testing.T) {
-	r := newRig()
+// TestOnePathForOneUser: every other path, method, user and password is refused, also when none is configured.
+func TestOnePathForOneUser(t *testing.T) {
+	r := newFixture()
 	try := func(h http.Handler, verb, path, user, pass string) int {
 		req := httptest.NewRequest(verb, path, strings.NewReader(body(nil)))
 		if user != "" || pass != "" {
@@ -241,7 +245,7 @@ func TestOnlyTheOneDoorForTheOneUser(t *testing.T) {
 			t.Errorf("%s %s as %q: %d, want %d", tt.verb, tt.path, tt.user, got, tt.want)
 		}
 	}
-	open := connector.Handler(connector.Config{Tokenizer: r.processor, CheckRouting: billing.CheckRouting, Now: time.Now})
+	open := connector.Handler(connector.Config{Tokenizer: r.fakeTokenizer, CheckRouting: billing.CheckRouting, Now: time.Now})
 	if got := try(open, "POST", connector.Path, "", ""); got != 401 {
 		t.Errorf("without a password configured: %d", got)
 	}
@@ -255,7 +259,7 @@ func TestOnlyTheOneDoorForTheOneUser(t *testing.T) {
 }
 
 func TestSizeIsLimited(t *testing.T) {
-	r := newRig()
+	r := newFixture()
 	if got := r.post(t, body(map[string]string{"method": strings.Repeat("x", 20<<10)})); got.Status != 400 || got.Code != "malformed" {
 		t.Errorf("answer %.100s", got.raw)
 	}

@@ -11,8 +11,9 @@ import (
 	"duebell/payments/connector"
 )
 
+// TestRepeatGetsTheFirstAnswer: also after a restart, by the processor's idempotency key.
 func TestRepeatGetsTheFirstAnswer(t *testing.T) {
-	r := newRig()
+	r := newFixture()
 	first := r.post(t, body(nil))
 	again := r.post(t, body(nil))
 	if again.Token != first.Token || r.count() != 1 {
@@ -28,8 +29,9 @@ func TestRepeatGetsTheFirstAnswer(t *testing.T) {
 	}
 }
 
-func TestRepeatAfterNoAnswerAsksAgainAndAfterRefusalDoesNot(t *testing.T) {
-	r := newRig()
+// TestRepeatAfterFailure: the processor is asked again when it gave no answer, and not again when it refused.
+func TestRepeatAfterFailure(t *testing.T) {
+	r := newFixture()
 	r.err = errors.New("connection lost")
 	if got := r.post(t, body(nil)); got.Code != "processor-unavailable" {
 		t.Fatalf("answer %s", got.raw)
@@ -49,9 +51,10 @@ func TestRepeatAfterNoAnswerAsksAgainAndAfterRefusalDoesNot(t *testing.T) {
 	}
 }
 
-func TestAtTheSameTimeOneToken(t *testing.T) {
+// TestConcurrentRepeats: five requests at the same time make one token.
+func TestConcurrentRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig()
+		r := newFixture()
 		r.wait = make(chan struct{})
 		answers := make([]answer, 5)
 		var all sync.WaitGroup
@@ -72,9 +75,10 @@ func TestAtTheSameTimeOneToken(t *testing.T) {
 	})
 }
 
-func TestSlowProcessorIsAnsweredForInTimeAndFoundByTheRepeat(t *testing.T) {
+// TestSlowProcessor: the request is answered after 9 s, and the repeat finds the work done meanwhile.
+func TestSlowProcessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig()
+		r := newFixture()
 		r.wait = make(chan struct{})
 		start := time.Now()
 		got := r.post(t, body(nil))
@@ -90,9 +94,10 @@ func TestSlowProcessorIsAnsweredForInTimeAndFoundByTheRepeat(t *testing.T) {
 	})
 }
 
+// TestProcessorThatNeverAnswers: one job at a time, until it gives up after a minute.
 func TestProcessorThatNeverAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig()
+		r := newFixture()
 		r.wait = make(chan struct{})
 		for range 5 {
 			if got := r.post(t, body(nil)); got.Code != "processor-slow" {
@@ -111,9 +116,10 @@ func TestProcessorThatNeverAnswers(t *testing.T) {
 	})
 }
 
-func TestMemoryIsBoundedByNumberAndAge(t *testing.T) {
+// TestAnswerCacheIsBounded: by number and by age.
+func TestAnswerCacheIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig()
+		r := newFixture()
 		r.post(t, body(nil))
 		time.Sleep(16 * time.Minute)
 		r.post(t, body(map[string]string{"transaction_id": "T2"}))
@@ -127,7 +133,7 @@ func TestMemoryIsBoundedByNumberAndAge(t *testing.T) {
 		before := r.count()
 		r.post(t, body(nil))
 		if r.count() != before+1 {
-			t.Error("the memory is larger than it should be")
+			t.Error("the cache is larger than it should be")
 		}
 	})
 }

@@ -17,11 +17,11 @@ import (
 // instants are the times and durations of log lines.
 var instants = regexp.MustCompile(`time=\S+|"time":"[^"]*"|"ms":[0-9.]+`)
 
-// TestCanary looks for the numbers, and every run of four of their digits, in everything
-// that leaves the connector but the processor's request.
-func TestCanary(t *testing.T) { // P4, D1
+// TestNoNumberLeavesTheConnector looks for every run of four digits of the numbers in everything that leaves the connector but
+// the processor's request (D1: no run of four).
+func TestNoNumberLeavesTheConnector(t *testing.T) {
 	const routing, account, holder, card = "325181015", "77390428661", "Zebulon Quax", "4929718203647583"
-	r := newRig()
+	r := newFixture()
 	asked := func(change map[string]string) string {
 		return body(mergeInto(map[string]string{"routingnumber": routing, "bankaccountnumber": account, "holder_name": holder}, change))
 	}
@@ -63,8 +63,9 @@ func TestCanary(t *testing.T) { // P4, D1
 	}
 }
 
+// TestLogsOutcomeAndTimeOnly: the one log line holds nothing else.
 func TestLogsOutcomeAndTimeOnly(t *testing.T) {
-	r := newRig()
+	r := newFixture()
 	r.post(t, body(nil))
 	var line map[string]any
 	if err := json.Unmarshal(r.log.Bytes(), &line); err != nil {

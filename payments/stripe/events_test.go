@@ -13,11 +13,11 @@ import (
 )
 
 func TestEvents(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	pay := func(key string, c payments.Charge) string {
 		in := r.create(key+"/create", c)
 		if _, err := r.Confirm(t.Context(), key+"/confirm/1", in.ID, c); err != nil {
-			failed(t, err, payments.GatewayRefused)
+			wantGatewayError(t, err, payments.GatewayRefused)
 		}
 		return in.ID
 	}
@@ -30,10 +30,10 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.advance(48 * time.Hour)
-	if err := r.far.Dispute(settled); err != nil {
+	if err := r.processor.Dispute(settled); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.far.Dispute(card); err != nil {
+	if err := r.processor.Dispute(card); err != nil {
 		t.Fatal(err)
 	}
 	r.advance(time.Second)
@@ -50,7 +50,7 @@ func TestEvents(t *testing.T) {
 		{Kind: payments.EventDisputed, IntentID: settled, Code: "R10", Created: end},
 		{Kind: payments.EventDisputed, IntentID: card, Code: "fraudulent", Created: end},
 	}
-	got := r.mail.take(t)
+	got := r.events.take(t)
 	ids := make(map[string]bool)
 	for i := range got {
 		ids[got[i].ID] = true
@@ -65,13 +65,13 @@ func TestEvents(t *testing.T) {
 }
 
 func TestEventsThatAreNotTheProcessors(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	in := r.create("a/create", r.charge(payments.Card, "pm_card_visa"))
 	if _, err := r.Cancel(t.Context(), in.ID); err != nil {
 		t.Fatal(err)
 	}
 	r.advance(0)
-	good := r.mail.items[0]
+	good := r.events.deliveries[0]
 	if _, err := stripe.ParseEvent(good.payload, good.header, secret); err != nil {
 		t.Fatalf("the good one, long before the machine's clock: %v", err)
 	}

@@ -18,11 +18,11 @@ import (
 )
 
 func TestLostCreateReplyIsFoundUnderTheSameKey(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	c := r.charge(payments.Card, "pm_card_visa")
-	r.fault("drops-create-reply")
+	r.setFault("drops-create-reply")
 	_, err := r.Create(t.Context(), "a/create", c)
-	failed(t, err, payments.GatewayLost)
+	wantGatewayError(t, err, payments.GatewayLost)
 	first := r.create("a/create", c)
 	if again := r.create("a/create", c); again != first {
 		t.Errorf("another object: %+v and %+v", first, again)
@@ -32,39 +32,41 @@ func TestLostCreateReplyIsFoundUnderTheSameKey(t *testing.T) {
 func TestLostConfirmReplyIsKnownByTheObject(t *testing.T) {
 	for _, fault := range []string{"charges-then-drops-the-reply", "charges-then-500s"} {
 		t.Run(fault, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			c := r.charge(payments.Card, "pm_card_visa")
 			in := r.create("a/create", c)
-			r.fault(fault)
+			r.setFault(fault)
 			_, err := r.Confirm(t.Context(), "a/confirm/1", in.ID, c)
-			failed(t, err, payments.GatewayLost)
+			wantGatewayError(t, err, payments.GatewayLost)
 			if got, err := r.Retrieve(t.Context(), in.ID); err != nil || got.State != payments.IntentSucceeded {
 				t.Errorf("looked up: %+v, %v", got, err)
 			}
-			if n := r.far.ChargeCount(reference); n != 1 {
+			if n := r.processor.ChargeCount(reference); n != 1 {
 				t.Errorf("%d charges", n)
 			}
 		})
 	}
 }
 
+// TestStored500IsFlagged: a 500 repeated under the same key is marked Replayed, and another key works.
 func TestStored500IsFlagged(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	c := r.charge(payments.Card, "pm_card_visa")
-	r.fault("500s once")
+	r.setFault("500s once")
 	_, err := r.Create(t.Context(), "a/create", c)
-	if e := failed(t, err, payments.GatewayLost); e.Replayed {
+	if e := wantGatewayError(t, err, payments.GatewayLost); e.Replayed {
 		t.Error("the first 500 counts as replayed")
 	}
 	_, err = r.Create(t.Context(), "a/create", c)
-	if e := failed(t, err, payments.GatewayLost); !e.Replayed {
+	if e := wantGatewayError(t, err, payments.GatewayLost); !e.Replayed {
 		t.Error("the stored 500 does not count as replayed")
 	}
 	r.create("a/create/2", c)
 }
 
+// TestWhatFailuresProve: each failure gets the kind that says whether the request may have been carried out.
 func TestWhatFailuresProve(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	c := r.charge(payments.Card, "pm_card_visa")
 	in := r.create("a/create", c)
 	more := c
@@ -104,9 +106,9 @@ func TestWhatFailuresProve(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r.fault(tt.fault)
-			defer r.fault("up")
-			e := failed(t, tt.do(t.Context()), tt.kind)
+			r.setFault(tt.fault)
+			defer r.setFault("up")
+			e := wantGatewayError(t, tt.do(t.Context()), tt.kind)
 			if e.Code != tt.code {
 				t.Errorf("code %s, want %s", e.Code, tt.code)
 			}
@@ -114,8 +116,9 @@ func TestWhatFailuresProve(t *testing.T) {
 	}
 }
 
+// TestUsedTokenIsRefused: a payment method without a customer works once.
 func TestUsedTokenIsRefused(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	token, _, _, err := stripe.NewTokenizer(stripe.Config{Key: apiKey, URL: r.url}).BankPaymentMethod(t.Context(), "tx", account("000123456789"))
 	if err != nil {
 		t.Fatal(err)
@@ -126,33 +129,33 @@ func TestUsedTokenIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.Confirm(t.Context(), "a/confirm/2", stray.ID, c)
-	if e := failed(t, err, payments.GatewayRefused); e.Code != "payment_method_used" {
+	if e := wantGatewayError(t, err, payments.GatewayRefused); e.Code != "payment_method_used" {
 		t.Errorf("confirm of a stray object: %v", e)
 	}
 	_, err = r.Create(t.Context(), "b/create", c)
-	if e := failed(t, err, payments.GatewayRefused); e.Code != "payment_method_used" {
+	if e := wantGatewayError(t, err, payments.GatewayRefused); e.Code != "payment_method_used" {
 		t.Errorf("create: %v", e)
 	}
-	if n := r.far.ChargeCount(reference); n != 1 {
+	if n := r.processor.ChargeCount(reference); n != 1 {
 		t.Errorf("%d charges", n)
 	}
 }
 
-// A slow answer ends in our own time-out: the outcome is unknown, the key is in use until
-// the processor is done, and the object tells.
+// TestSlowAnswerTimesOut: a slow answer ends in our own time-out. The outcome is then unknown, the key is in use until the
+// processor is done, and the object tells.
 func TestSlowAnswerTimesOut(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	hasty := stripe.New(stripe.Config{Key: apiKey, URL: r.url, Timeout: 100 * time.Millisecond})
 	c := r.charge(payments.Card, "pm_card_visa")
 	in := r.create("a/create", c)
-	r.fault("slow 20s")
+	r.setFault("slow 20s")
 	_, err := hasty.Confirm(t.Context(), "a/confirm/1", in.ID, c)
-	e := failed(t, err, payments.GatewayLost)
+	e := wantGatewayError(t, err, payments.GatewayLost)
 	if !errors.Is(e, context.DeadlineExceeded) {
 		t.Errorf("cause %v", e.Err)
 	}
 	_, err = hasty.Confirm(t.Context(), "a/confirm/1", in.ID, c)
-	if e := failed(t, err, payments.GatewayLost); e.Code != "idempotency_key_in_use" {
+	if e := wantGatewayError(t, err, payments.GatewayLost); e.Code != "idempotency_key_in_use" {
 		t.Errorf("the same key meanwhile: %v", e)
 	}
 	if got, err := r.Retrieve(t.Context(), in.ID); err != nil || got.State != payments.IntentSucceeded {
@@ -161,7 +164,7 @@ func TestSlowAnswerTimesOut(t *testing.T) {
 }
 
 func TestPhoneOrderIsMarkedAtConfirmOnly(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	c := r.charge(payments.Card, "pm_card_authenticationRequired")
 	c.PhoneOrder = true
 	in := r.create("a/create", c)
@@ -178,15 +181,15 @@ func TestPhoneOrderIsMarkedAtConfirmOnly(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	if err := r.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	failed(t, stripe.New(stripe.Config{Key: "sk_test_other", URL: r.url}).Check(t.Context()), payments.GatewayConfig)
+	wantGatewayError(t, stripe.New(stripe.Config{Key: "sk_test_other", URL: r.url}).Check(t.Context()), payments.GatewayConfig)
 }
 
-// far answers every request in one way, and counts them.
-func far(t *testing.T, status int, header, body string) (url string, count *atomic.Int64) {
+// answerAlways serves the same answer to every request and counts the requests.
+func answerAlways(t *testing.T, status int, header, body string) (url string, count *atomic.Int64) {
 	t.Helper()
 	count = new(atomic.Int64)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -201,7 +204,7 @@ func far(t *testing.T, status int, header, body string) (url string, count *atom
 	return srv.URL, count
 }
 
-// What is no answer of Stripe's proves nothing, and one call is one request.
+// TestStrangeAnswersProveNothing: an answer that is not Stripe's is GatewayLost, and one call is one request.
 func TestStrangeAnswersProveNothing(t *testing.T) {
 	tests := map[string]struct {
 		status       int
@@ -219,10 +222,10 @@ func TestStrangeAnswersProveNothing(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			url, count := far(t, tt.status, tt.header, tt.body)
+			url, count := answerAlways(t, tt.status, tt.header, tt.body)
 			g := stripe.New(stripe.Config{Key: apiKey, URL: url})
 			_, err := g.Confirm(t.Context(), "a/confirm/1", "pi_1", payments.Charge{Method: payments.Card})
-			failed(t, err, payments.GatewayLost)
+			wantGatewayError(t, err, payments.GatewayLost)
 			if n := count.Load(); n != 1 {
 				t.Errorf("%d requests", n)
 			}
@@ -230,11 +233,12 @@ func TestStrangeAnswersProveNothing(t *testing.T) {
 	}
 }
 
-func TestErrorsHoldNoProseAndNoSecret(t *testing.T) {
+// TestErrorsHoldNoTextOfStripe: neither Stripe's message nor a secret or number of its reply (promise P4: no secret is shown).
+func TestErrorsHoldNoTextOfStripe(t *testing.T) {
 	const prose = "Your card 4242424242424242 was declined, dear Zebulon"
-	url, _ := far(t, 402, "", `{"error":{"type":"card_error","code":"card_declined","decline_code":"lost_card","message":"`+prose+`",
+	url, _ := answerAlways(t, 402, "", `{"error":{"type":"card_error","code":"card_declined","decline_code":"lost_card","message":"`+prose+`",
 		"payment_intent":{"id":"pi_1","object":"payment_intent","client_secret":"pi_1_secret_abcdef","status":"requires_payment_method"}}}`)
-	page, _ := far(t, 500, "", prose+" pi_1_secret_abcdef")
+	page, _ := answerAlways(t, 500, "", prose+" pi_1_secret_abcdef")
 	g, p := stripe.New(stripe.Config{Key: apiKey, URL: url}), stripe.New(stripe.Config{Key: apiKey, URL: page})
 	tok := stripe.NewTokenizer(stripe.Config{Key: apiKey, URL: url})
 	_, err1 := g.Confirm(t.Context(), "k", "pi_1", payments.Charge{Method: payments.Card})
@@ -254,7 +258,7 @@ func TestErrorsHoldNoProseAndNoSecret(t *testing.T) {
 			}
 		}
 	}
-	if e := failed(t, err1, payments.GatewayRefused); e.Code != "lost_card" {
+	if e := wantGatewayError(t, err1, payments.GatewayRefused); e.Code != "lost_card" {
 		t.Errorf("code %s", e.Code)
 	}
 	if !errors.Is(err3, connector.ErrRefused) {

@@ -10,62 +10,61 @@ import (
 	"duebell/payments"
 )
 
-// TestStateTable goes through the rows of the state table: what the processor's object says,
-// and how the gateway gives it to the charger.
+// TestStateTable: each row of the state table (twilio.md §13.2), as the gateway returns it to the Charger.
 func TestStateTable(t *testing.T) {
 	const card, bank = "pm_card_visa", "pm_usBankAccount_success"
-	force := func(status string) func(*rig, string, payments.Charge) {
-		return func(r *rig, id string, _ payments.Charge) {
-			if err := r.far.Force(id, status); err != nil {
+	force := func(status string) func(*fixture, string, payments.Charge) {
+		return func(r *fixture, id string, _ payments.Charge) {
+			if err := r.processor.Force(id, status); err != nil {
 				r.t.Fatal(err)
 			}
 		}
 	}
-	confirm := func(r *rig, id string, c payments.Charge) {
+	confirm := func(r *fixture, id string, c payments.Charge) {
 		if _, err := r.Confirm(r.t.Context(), "a/confirm/1", id, c); err != nil {
-			failed(r.t, err, payments.GatewayRefused)
+			wantGatewayError(r.t, err, payments.GatewayRefused)
 		}
 	}
-	cancel := func(r *rig, id string, _ payments.Charge) {
+	cancel := func(r *fixture, id string, _ payments.Charge) {
 		if _, err := r.Cancel(r.t.Context(), id); err != nil {
 			r.t.Fatal(err)
 		}
 	}
-	softly := func(r *rig, id string, c payments.Charge) { confirmSoftly(r, id, c.Method) }
-	later := func(r *rig, id string, c payments.Charge) { confirm(r, id, c); r.advance(48 * time.Hour) }
+	wait := func(r *fixture, id string, c payments.Charge) { confirmAndWait(r, id, c.Method) }
+	later := func(r *fixture, id string, c payments.Charge) { confirm(r, id, c); r.advance(48 * time.Hour) }
 	tests := map[string]struct {
 		method payments.Method
 		token  string
 		fault  string
-		do     func(*rig, string, payments.Charge)
+		do     func(*fixture, string, payments.Charge)
 		want   payments.Intent
 	}{
 		"card succeeded":               {payments.Card, card, "up", confirm, payments.Intent{State: payments.IntentSucceeded}},
 		"card processing":              {payments.Card, card, "up", force("processing"), payments.Intent{State: payments.IntentProcessing}},
-		"card requires confirmation":   {payments.Card, card, "up", func(*rig, string, payments.Charge) {}, payments.Intent{State: payments.IntentUnconfirmed}},
-		"card requires action":         {payments.Card, "pm_card_authenticationRequired", "up", softly, payments.Intent{State: payments.IntentNeedsAction, Code: "authentication_required"}},
+		"card requires confirmation":   {payments.Card, card, "up", func(*fixture, string, payments.Charge) {}, payments.Intent{State: payments.IntentUnconfirmed}},
+		"card requires action":         {payments.Card, "pm_card_authenticationRequired", "up", wait, payments.Intent{State: payments.IntentNeedsAction, Code: "authentication_required"}},
 		"card declined":                {payments.Card, "pm_card_visa_chargeDeclined", "up", confirm, payments.Intent{State: payments.IntentNoMethod, Code: "card_declined"}},
 		"card without funds":           {payments.Card, "pm_card_visa_chargeDeclinedInsufficientFunds", "up", confirm, payments.Intent{State: payments.IntentNoMethod, Code: "insufficient_funds"}},
 		"card expired":                 {payments.Card, "pm_card_chargeDeclinedExpiredCard", "up", confirm, payments.Intent{State: payments.IntentNoMethod, Code: "expired_card"}},
 		"card wants 3-D Secure":        {payments.Card, "pm_card_authenticationRequired", "up", confirm, payments.Intent{State: payments.IntentNoMethod, Code: "authentication_required"}},
 		"card cancelled":               {payments.Card, card, "up", cancel, payments.Intent{State: payments.IntentCanceled}},
-		"card, a word we do not know":  {payments.Card, card, "up", force("requires_capture"), payments.Intent{State: payments.IntentOther}},
+		"card, a state we do not know": {payments.Card, card, "up", force("requires_capture"), payments.Intent{State: payments.IntentOther}},
 		"bank settled":                 {payments.Bank, bank, "up", later, payments.Intent{State: payments.IntentSucceeded}},
 		"bank filed":                   {payments.Bank, bank, "up", confirm, payments.Intent{State: payments.IntentProcessing}},
-		"bank requires confirmation":   {payments.Bank, bank, "up", func(*rig, string, payments.Charge) {}, payments.Intent{State: payments.IntentUnconfirmed}},
-		"bank requires action":         {payments.Bank, bank, "wants-verification", softly, payments.Intent{State: payments.IntentNeedsAction, Code: payments.CodeWantsVerification}},
+		"bank requires confirmation":   {payments.Bank, bank, "up", func(*fixture, string, payments.Charge) {}, payments.Intent{State: payments.IntentUnconfirmed}},
+		"bank requires action":         {payments.Bank, bank, "wants-verification", wait, payments.Intent{State: payments.IntentNeedsAction, Code: payments.CodeWantsVerification}},
 		"bank wants verification":      {payments.Bank, bank, "wants-verification", confirm, payments.Intent{State: payments.IntentNoMethod, Code: payments.CodeWantsVerification}},
 		"bank declined":                {payments.Bank, bank, "declines", confirm, payments.Intent{State: payments.IntentNoMethod, Code: "payment_method_bank_account_blocked"}},
 		"bank returned: closed":        {payments.Bank, "pm_usBankAccount_accountClosed", "up", later, payments.Intent{State: payments.IntentNoMethod, Code: "R02"}},
 		"bank returned: no account":    {payments.Bank, "pm_usBankAccount_noAccount", "up", later, payments.Intent{State: payments.IntentNoMethod, Code: "R03"}},
 		"bank returned: without funds": {payments.Bank, "pm_usBankAccount_insufficientFunds", "up", later, payments.Intent{State: payments.IntentNoMethod, Code: "R01"}},
 		"bank cancelled":               {payments.Bank, bank, "up", cancel, payments.Intent{State: payments.IntentCanceled}},
-		"bank, a word we do not know":  {payments.Bank, bank, "up", force("lost_in_thought"), payments.Intent{State: payments.IntentOther}},
+		"bank, a state we do not know": {payments.Bank, bank, "up", force("lost_in_thought"), payments.Intent{State: payments.IntentOther}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			r.fault(tt.fault)
+			r := newFixture(t)
+			r.setFault(tt.fault)
 			c := r.charge(tt.method, tt.token)
 			in := r.create("a/create", c)
 			tt.do(r, in.ID, c)
@@ -81,9 +80,9 @@ func TestStateTable(t *testing.T) {
 	}
 }
 
-// confirmSoftly confirms without asking for failure, as no one here does: only so an object
-// comes to requires_action.
-func confirmSoftly(r *rig, id string, m payments.Method) {
+// confirmAndWait confirms without error_on_requires_action, which the gateway never does: only so an object comes to
+// requires_action.
+func confirmAndWait(r *fixture, id string, m payments.Method) {
 	r.t.Helper()
 	fields := url.Values{}
 	if m == payments.Bank {
@@ -100,10 +99,11 @@ func confirmSoftly(r *rig, id string, m payments.Method) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		r.t.Fatalf("confirm softly: %d", res.StatusCode)
+		r.t.Fatalf("confirm and wait: %d", res.StatusCode)
 	}
 }
 
+// TestDeclinedConfirmDescribesTheObject: the error of a declined confirm holds the object, and cancelling it charges nothing.
 func TestDeclinedConfirmDescribesTheObject(t *testing.T) {
 	tests := map[string]struct {
 		method payments.Method
@@ -117,12 +117,12 @@ func TestDeclinedConfirmDescribesTheObject(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			c := r.charge(tt.method, tt.token)
 			in := r.create("a/create", c)
-			r.fault(tt.fault)
+			r.setFault(tt.fault)
 			_, err := r.Confirm(t.Context(), "a/confirm/1", in.ID, c)
-			e := failed(t, err, payments.GatewayRefused)
+			e := wantGatewayError(t, err, payments.GatewayRefused)
 			want := payments.Intent{ID: in.ID, State: payments.IntentNoMethod, Code: tt.code}
 			if e.Intent == nil || *e.Intent != want || e.Code != tt.code {
 				t.Errorf("error %v with %+v, want %+v", e, e.Intent, want)
@@ -130,15 +130,15 @@ func TestDeclinedConfirmDescribesTheObject(t *testing.T) {
 			if got, err := r.Cancel(t.Context(), in.ID); err != nil || got.State != payments.IntentCanceled {
 				t.Errorf("cancel afterwards: %+v, %v", got, err)
 			}
-			if n := r.far.ChargeCount(reference); n != 0 {
+			if n := r.processor.ChargeCount(reference); n != 0 {
 				t.Errorf("%d charges", n)
 			}
 		})
 	}
 }
 
-// A confirm that comes when the object has moved on is refused, and the object says how it
-// stands: paid, filed, or without a payment method after a decline.
+// TestLateConfirmSaysHowTheObjectStands: a confirm that comes when the object has moved on is refused, and the error holds the
+// object: paid, filed, or without a payment method after a decline.
 func TestLateConfirmSaysHowTheObjectStands(t *testing.T) {
 	tests := map[string]struct {
 		method payments.Method
@@ -151,24 +151,25 @@ func TestLateConfirmSaysHowTheObjectStands(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			c := r.charge(tt.method, tt.token)
 			in := r.create("a/create", c)
 			_, _ = r.Confirm(t.Context(), "a/confirm/1", in.ID, c) // its outcome is the row's
 			_, err := r.Confirm(t.Context(), "a/confirm/2", in.ID, c)
-			e := failed(t, err, payments.GatewayRefused)
+			e := wantGatewayError(t, err, payments.GatewayRefused)
 			if e.Intent == nil || e.Intent.State != tt.want {
 				t.Errorf("error %v with %+v", e, e.Intent)
 			}
-			if n := r.far.ChargeCount(reference); n > 1 {
+			if n := r.processor.ChargeCount(reference); n > 1 {
 				t.Errorf("%d charges", n)
 			}
 		})
 	}
 }
 
+// TestCancel: cancelling twice is no error; a paid object cannot be cancelled.
 func TestCancel(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	c := r.charge(payments.Card, "pm_card_visa")
 	in := r.create("a/create", c)
 	for range 2 { // cancelled before is cancelled
@@ -181,7 +182,7 @@ func TestCancel(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := r.Cancel(t.Context(), paid.ID)
-	if e := failed(t, err, payments.GatewayRefused); e.Intent == nil || e.Intent.State != payments.IntentSucceeded {
+	if e := wantGatewayError(t, err, payments.GatewayRefused); e.Intent == nil || e.Intent.State != payments.IntentSucceeded {
 		t.Errorf("cancel of a paid one: %v with %+v", e, e.Intent)
 	}
 }

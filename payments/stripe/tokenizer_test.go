@@ -27,7 +27,7 @@ func TestTokenizer(t *testing.T) {
 	}
 	for kind, want := range tests {
 		t.Run(string(kind), func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			b := account("000123456789")
 			b.Type = kind
 			tok := stripe.NewTokenizer(stripe.Config{Key: apiKey, URL: r.url})
@@ -48,16 +48,16 @@ func TestTokenizer(t *testing.T) {
 }
 
 func TestTokenizerTellsRefusedFromUnknown(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	tok := stripe.NewTokenizer(stripe.Config{Key: apiKey, URL: r.url})
 	if _, _, _, err := tok.BankPaymentMethod(t.Context(), "tx1", account("55555")); !errors.Is(err, connector.ErrRefused) {
 		t.Errorf("an account that is none: %v", err)
 	}
-	r.fault("down")
+	r.setFault("down")
 	if _, _, _, err := tok.BankPaymentMethod(t.Context(), "tx2", account("000123456789")); err == nil || errors.Is(err, connector.ErrRefused) {
 		t.Errorf("processor down: %v", err)
 	}
-	r.fault("500s once")
+	r.setFault("500s once")
 	if _, _, _, err := tok.BankPaymentMethod(t.Context(), "tx3", account("000123456789")); err == nil || errors.Is(err, connector.ErrRefused) {
 		t.Errorf("a 500: %v", err)
 	}
@@ -77,7 +77,7 @@ type made struct {
 	} `json:"us_bank_account"`
 }
 
-func (r *rig) method(token string) made {
+func (r *fixture) method(token string) made {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.url+"/v1/payment_methods/"+token, strings.NewReader(""))
 	if err != nil {
@@ -99,7 +99,7 @@ func (r *rig) method(token string) made {
 // TestConnectorWithTheProcessor goes the whole way of a bank number: the phone company's
 // request, the connector, stripe-go, the processor; with a slow processor and a restart.
 func TestConnectorWithTheProcessor(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	door := func(patience time.Duration) http.Handler {
 		return connector.Handler(connector.Config{
 			User: "u", Password: "p", CheckRouting: func(string) string { return "ok" }, Now: r.Now, Patience: patience,
@@ -121,14 +121,14 @@ func TestConnectorWithTheProcessor(t *testing.T) {
 		}
 		return a.Token, a.Code
 	}
-	r.fault("slow 20s all")
+	r.setFault("slow 20s all")
 	hasty := door(50 * time.Millisecond)
 	if _, code := ask(hasty); code != "processor-slow" {
 		t.Errorf("a slow processor: %s", code)
 	}
 	r.awaitHeld()
 	r.advance(20 * time.Second)
-	r.fault("up")
+	r.setFault("up")
 	first, code := ask(door(time.Minute)) // another replica: the processor's key finds it
 	if code != "" {
 		t.Fatalf("another replica: %s", code)

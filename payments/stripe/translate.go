@@ -10,7 +10,7 @@ import (
 	"duebell/payments"
 )
 
-// states are Stripe's statuses in our words; any other is IntentOther, which is an alarm.
+// intentStates are Stripe's statuses as IntentStates; any other is IntentOther, which alarms and decides nothing.
 var intentStates = map[stripego.PaymentIntentStatus]payments.IntentState{
 	stripego.PaymentIntentStatusRequiresConfirmation:  payments.IntentUnconfirmed,
 	stripego.PaymentIntentStatusProcessing:            payments.IntentProcessing,
@@ -20,7 +20,7 @@ var intentStates = map[stripego.PaymentIntentStatus]payments.IntentState{
 	stripego.PaymentIntentStatusCanceled:              payments.IntentCanceled,
 }
 
-// intentOf says in our words how the object stands.
+// intentOf returns Stripe's object as an Intent: its state, and why a payment failed or what it waits for.
 func intentOf(pi *stripego.PaymentIntent) payments.Intent {
 	state, known := intentStates[pi.Status]
 	if !known {
@@ -38,12 +38,13 @@ func intentOf(pi *stripego.PaymentIntent) payments.Intent {
 	return intent
 }
 
+// isBankDebit reports whether the object was made for a bank account.
 func isBankDebit(pi *stripego.PaymentIntent) bool {
 	return slices.Equal(pi.PaymentMethodTypes, []string{methodTypes[payments.Bank]})
 }
 
-// bankCodes are the codes of the ACH network for Stripe's words, older and newer ones. Where
-// a word stands for several codes the commonest is given.
+// bankCodes are the ACH network's return codes for Stripe's decline codes, older and newer ones. Where one stands for several
+// network codes, the most frequent is given; Stripe publishes no table of its own.
 var bankCodes = map[string]string{
 	"insufficient_funds":           "R01",
 	"account_closed":               "R02",
@@ -56,10 +57,11 @@ var bankCodes = map[string]string{
 	"bank_account_frozen":          "R16",
 }
 
+// achCode is the shape of a return code: R01 to R85.
 var achCode = regexp.MustCompile(`^R\d\d$`)
 
-// reason is the short code of a failed payment: the network's for a bank debit, the card
-// issuer's word for a card, where there is one.
+// failureCode returns the short code of a failed payment: the network's for a bank debit, the card issuer's for a card
+// where there is one, else Stripe's. network is what networkCode found, or empty.
 func failureCode(e *stripego.Error, bank bool, network string) string {
 	code, issuer := string(e.Code), string(e.DeclineCode)
 	if bank {
@@ -81,7 +83,7 @@ func failureCode(e *stripego.Error, bank bool, network string) string {
 	return issuer
 }
 
-// networkCode reads the code of the bank network, which stripe-go has no field for.
+// networkCode reads the bank network's code from the raw answer: stripe-go has no field for it.
 func networkCode(pi *stripego.PaymentIntent) string {
 	if pi.LastResponse == nil {
 		return ""
@@ -89,6 +91,7 @@ func networkCode(pi *stripego.PaymentIntent) string {
 	return networkCodeIn(pi.LastResponse.RawJSON)
 }
 
+// networkCodeIn reads it from a PaymentIntent as JSON; empty when there is none.
 func networkCodeIn(raw []byte) string {
 	var shown struct {
 		Error struct {
@@ -96,7 +99,7 @@ func networkCodeIn(raw []byte) string {
 		} `json:"last_payment_error"`
 	}
 	if json.Unmarshal(raw, &shown) != nil {
-		return "" // what is read beside the object decides nothing
+		return "" // the code is for people; the object's state decides without it
 	}
 	return shown.Error.Network
 }

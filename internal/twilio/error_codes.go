@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Trouble is what an error of Twilio's means to us, in one word.
+// Trouble is what an error code of Twilio's means to us, in one word. Package notify uses the same words.
 type Trouble string
 
 // Troubles. Other is for codes that we do not know: Twilio warns that codes change.
@@ -19,7 +19,7 @@ const (
 	Other           Trouble = "other"
 )
 
-// troubles are the codes that we know, of a create or of a delivery.
+// codesByTrouble are the codes that we know, of a create or of a delivery.
 var codesByTrouble = map[Trouble][]int{
 	TryLater: {
 		20429,        // too many requests at once
@@ -56,12 +56,12 @@ var troubleOfCode = func() map[int]Trouble {
 	return byCode
 }()
 
-// Troubles lists them, the unknown one with the others.
+// Troubles returns every Trouble, Other included: for tests that want to see each of them happen.
 func Troubles() []Trouble {
 	return append(slices.Sorted(maps.Keys(codesByTrouble)), Other)
 }
 
-// Explain puts an error code of a create or of a delivery into our words.
+// Explain returns what an error code of a create or of a delivery means; "" for 0, Other for one that we do not know.
 func Explain(code int) Trouble {
 	if t, known := troubleOfCode[code]; known {
 		return t
@@ -69,7 +69,7 @@ func Explain(code int) Trouble {
 	return Other
 }
 
-// PayCode is an error code of a Pay.
+// PayCode is an error code of a Pay (twilio.md §1.7).
 type PayCode int
 
 // Codes of a Pay.
@@ -84,6 +84,7 @@ const (
 	PayRealCardInTest    PayCode = 64022
 )
 
+// known reports whether the code is one of ours; its digits may then be logged.
 func (c PayCode) known() bool {
 	switch c {
 	case PayUnknownConnector, PayCannotTokenize, PayCannotCharge, PayCardRejected,
@@ -93,6 +94,6 @@ func (c PayCode) known() bool {
 	return false
 }
 
-// Ours says whether the code means that our configuration or document is wrong: then no other card
-// helps, Pay is not offered again, and somebody is called.
+// Ours reports whether the code means that our configuration or document is wrong (twilio.md §2.2). Then no other card helps: Pay
+// is not offered again, a person takes over, and an alarm goes out.
 func (c PayCode) Ours() bool { return c.known() && c != PayCardRejected && c != PaySessionStarted }

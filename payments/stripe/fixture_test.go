@@ -23,64 +23,64 @@ const (
 	reference = "123456782"
 )
 
-// rig is a gateway, the stand-in it speaks to over HTTP, and a clock for both.
-type rig struct {
+// fixture is a gateway, the processor's stand-in that it speaks to over HTTP, and a clock for both.
+type fixture struct {
 	*stripe.Gateway
-	t    *testing.T
-	far  *processor.Processor
-	url  string
-	mail *mail
+	t         *testing.T
+	processor *processor.Processor
+	url       string
+	events    *eventLog
 
 	mu  sync.Mutex
 	now time.Time
 }
 
-func newRig(t *testing.T) *rig {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	r := &rig{t: t, now: time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC), mail: &mail{}}
-	hook := httptest.NewServer(r.mail)
+	r := &fixture{t: t, now: time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC), events: &eventLog{}}
+	hook := httptest.NewServer(r.events)
 	t.Cleanup(hook.Close)
-	r.far = processor.New(processor.Config{
+	r.processor = processor.New(processor.Config{
 		Now: r.Now, APIKey: apiKey, WebhookURL: hook.URL, WebhookSecret: secret, MOTO: true, Log: slog.New(slog.DiscardHandler),
 	})
-	srv := httptest.NewServer(r.far)
+	srv := httptest.NewServer(r.processor)
 	t.Cleanup(srv.Close)
-	t.Cleanup(r.far.Close)
+	t.Cleanup(r.processor.Close)
 	r.url = srv.URL
 	r.Gateway = stripe.New(stripe.Config{Key: apiKey, URL: srv.URL})
 	return r
 }
 
-func (r *rig) Now() time.Time {
+func (r *fixture) Now() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.now
 }
 
-func (r *rig) advance(d time.Duration) {
+func (r *fixture) advance(d time.Duration) {
 	r.t.Helper()
 	r.mu.Lock()
 	r.now = r.now.Add(d)
 	r.mu.Unlock()
-	if err := r.far.Advance(r.t.Context(), r.Now()); err != nil {
+	if err := r.processor.Advance(r.t.Context(), r.Now()); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-func (r *rig) fault(words string) {
+func (r *fixture) setFault(words string) {
 	r.t.Helper()
-	if err := r.far.SetFault(words); err != nil {
+	if err := r.processor.SetFault(words); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 // awaitHeld waits, by yielding to the processor's goroutines, until an answer is held.
-func (r *rig) awaitHeld() {
+func (r *fixture) awaitHeld() {
 	r.t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for range 5000 {
-		if r.far.Held() > 0 {
+		if r.processor.Held() > 0 {
 			return
 		}
 		<-tick.C
@@ -88,12 +88,12 @@ func (r *rig) awaitHeld() {
 	r.t.Fatal("no answer is held")
 }
 
-// charge is what the tests ask for: 198.00 by card or bank.
-func (r *rig) charge(m payments.Method, token string) payments.Charge {
+// charge returns what the tests ask for: 198.00 by card or bank.
+func (r *fixture) charge(m payments.Method, token string) payments.Charge {
 	return payments.Charge{Reference: reference, Cents: 19800, Method: m, Token: token, AcceptedAt: r.Now()}
 }
 
-func (r *rig) create(key string, c payments.Charge) payments.Intent {
+func (r *fixture) create(key string, c payments.Charge) payments.Intent {
 	r.t.Helper()
 	in, err := r.Create(r.t.Context(), key, c)
 	if err != nil {
@@ -105,8 +105,8 @@ func (r *rig) create(key string, c payments.Charge) payments.Intent {
 	return in
 }
 
-// failed wants a GatewayError of the kind.
-func failed(t *testing.T, err error, kind payments.GatewayKind) *payments.GatewayError {
+// wantGatewayError fails the test unless err is a GatewayError of that kind, and returns it.
+func wantGatewayError(t *testing.T, err error, kind payments.GatewayKind) *payments.GatewayError {
 	t.Helper()
 	e, ok := payments.AsGatewayError(err)
 	if !ok {
@@ -118,42 +118,42 @@ func failed(t *testing.T, err error, kind payments.GatewayKind) *payments.Gatewa
 	return e
 }
 
-// mail keeps the events as they came.
-type mail struct {
-	mu    sync.Mutex
-	items []item
+// eventLog is the webhook that keeps the stand-in's events as they came.
+type eventLog struct {
+	mu         sync.Mutex
+	deliveries []delivery
 }
 
-type item struct {
+type delivery struct {
 	payload []byte
 	header  string
 }
 
-func (m *mail) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+func (m *eventLog) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	payload, _ := io.ReadAll(r.Body)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.items = append(m.items, item{payload, r.Header.Get("Stripe-Signature")})
+	m.deliveries = append(m.deliveries, delivery{payload, r.Header.Get("Stripe-Signature")})
 }
 
-// take gives the events that came, read, and forgets them.
-func (m *mail) take(t *testing.T) []payments.Event {
+// take returns the events that came, parsed, and empties the log.
+func (m *eventLog) take(t *testing.T) []payments.Event {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []payments.Event
-	for _, i := range m.items {
+	for _, i := range m.deliveries {
 		e, err := stripe.ParseEvent(i.payload, i.header, secret)
 		if err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, e)
 	}
-	m.items = nil
+	m.deliveries = nil
 	return out
 }
 
-// sign is the test's own signature of a payload, by Stripe's scheme.
+// sign signs a payload by Stripe's scheme, without stripe-go.
 func sign(payload string) string {
 	const at = "1800000000"
 	mac := hmac.New(sha256.New, []byte(secret))
