@@ -3,8 +3,6 @@ package harness
 import (
 	"context"
 	"fmt"
-
-	"duebell/internal/app"
 )
 
 // backlogSQL counts what is due by the domain's clock and what somebody has in hand by the machine's.
@@ -48,7 +46,7 @@ func (h *Harness) backlog(ctx context.Context) (backlog, error) {
 	if down {
 		return u, nil
 	}
-	args := named{"now": h.clock.Now(), "machine": app.SystemClock{}.Now()}
+	args := named{"now": h.clock.Now(), "machine": h.machine.Now()}
 	err := h.pool.QueryRow(ctx, backlogSQL, args.pgx()).Scan(&u.jobs, &u.charging, &u.charges, &u.sending, &u.texts)
 	if err != nil {
 		return u, err

@@ -57,6 +57,7 @@ func (h *Harness) Until(ctx context.Context, at time.Time) error {
 		if next.After(at) {
 			break
 		}
+		h.noteProgress()
 		h.clock.Set(next)
 		if imports {
 			if err := h.importAsDue(ctx); err != nil {
@@ -183,19 +184,16 @@ func (h *Harness) ProcessDue(ctx context.Context) error {
 	return h.processDue(ctx)
 }
 
-// settlePatience bounds how long things may take by the machine's clock.
-const settlePatience = 45 * time.Second
-
 // maxFailedTicks is how many failing ticks in a row an outage that is over explains.
 const maxFailedTicks = 40
 
-// processDue ticks until a whole round has found nothing left undone.
+// processDue ticks until a whole round has found no backlog. It gives up only when nothing moves any more.
 func (h *Harness) processDue(ctx context.Context) error {
-	bounded, cancel := context.WithTimeout(ctx, settlePatience)
-	defer cancel()
+	stall := newStallTimer(movement{})
+	defer stall.timer.Stop()
 	broken := 0
 	for {
-		if err := h.tickAll(bounded); err != nil {
+		if err := h.tickAll(ctx); err != nil {
 			// After an outage each connection of a pool is found dead once.
 			if broken++; broken > maxFailedTicks {
 				return err
@@ -203,36 +201,45 @@ func (h *Harness) processDue(ctx context.Context) error {
 			continue
 		}
 		broken = 0
-		left, err := h.backlog(bounded)
+		left, err := h.backlog(ctx)
 		if err != nil {
-			return fmt.Errorf("what is left undone: %w", err)
+			return fmt.Errorf("count the backlog: %w", err)
 		}
 		if left == (backlog{}) {
 			return nil
 		}
-		if err := h.awaitProgress(bounded, left); err != nil {
-			return err
+		if err := h.awaitWorkers(ctx, left, stall); err != nil {
+			return fmt.Errorf("the backlog does not shrink: %s: %w", left, err)
 		}
 	}
 }
 
-// awaitProgress waits until nobody is at work any more. Workers tell nobody when they are done; the rows
-// do, and so they are looked at.
-func (h *Harness) awaitProgress(ctx context.Context, left backlog) error {
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
+// movement is what must change while due work is being done.
+type movement struct {
+	left     backlog
+	requests int64 // Progress
+}
+
+// awaitWorkers waits until no worker holds anything any more. Workers tell nobody when they are done; their rows
+// do, and so these are polled.
+func (h *Harness) awaitWorkers(ctx context.Context, left backlog, stall *stallTimer[movement]) error {
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
 	for {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return fmt.Errorf("still undone after %v: %s: %w", settlePatience, left, context.Cause(ctx))
+		if err := stall.check(ctx, movement{left, h.Progress()}); err != nil {
+			return err
 		}
 		if !left.inProgress() {
 			return nil
 		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 		var err error
-		if left, err = h.backlog(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("what is left undone: %w", err)
+		if left, err = h.backlog(ctx); err != nil {
+			return fmt.Errorf("count the backlog: %w", err)
 		}
 	}
 }

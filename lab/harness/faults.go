@@ -74,8 +74,12 @@ func (h *Harness) RedisDown(ctx context.Context) {
 func (h *Harness) RedisUp() {
 	h.redis.proxy.Up()
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	wasDown := h.redisDown
 	h.redisDown = false
+	h.mu.Unlock()
+	if wasDown {
+		h.machine.expire(h.cfg.Timing.Lease) // of a turn whose end Redis never heard
+	}
 }
 
 // DatabaseDown cuts the database off from every role until DatabaseUp.

@@ -51,16 +51,10 @@ type Config struct {
 	OnCharge     func(*processor.Processor) // told after each request to our own processor; may be nil
 }
 
-// DefaultTiming is short enough for scripts and long enough for a machine with every core busy.
+// DefaultTiming is short where a script waits in vain and long where a machine with every core busy needs it.
 var DefaultTiming = app.Timing{
 	Lease: 3 * time.Second, Wait: 2 * time.Second, Budget: 2400 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, FetchCooldown: 5 * time.Millisecond,
-}
-
-// ShortLeaseTiming is for worlds in which processes are killed and Redis is gone: their leases run out soon.
-var ShortLeaseTiming = app.Timing{
-	Lease: 600 * time.Millisecond, Wait: 450 * time.Millisecond, Budget: 500 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, FetchCooldown: 5 * time.Millisecond,
+	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: time.Minute, FetchCooldown: 10 * time.Millisecond,
 }
 
 // DefaultPolicy is the policy of scripts: people can be reached.
@@ -68,14 +62,13 @@ const DefaultPolicy = `agent_dial = "+16175550190"`
 
 // The line's own numbers and names in every harness.
 const (
-	LineNumber     = "+18776236765"
-	ServiceSID     = "MGdev00000000000000000000000000000"
-	cardConnector  = "stripe_card"
-	bankConnector  = "duebell_bank"
-	connectorUser  = "twilio"
-	stripeKey      = "sk_test_dev"
-	webhookSecret  = "whsec_dev"
-	connectorParts = 18
+	LineNumber    = "+18776236765"
+	ServiceSID    = "MGdev00000000000000000000000000000"
+	cardConnector = "stripe_card"
+	bankConnector = "duebell_bank"
+	connectorUser = "twilio"
+	stripeKey     = "sk_test_dev"
+	webhookSecret = "whsec_dev"
 )
 
 // Harness is the line and everything around it. Its methods may be used by many goroutines, but a
@@ -83,6 +76,7 @@ const (
 type Harness struct {
 	cfg      Config
 	clock    *app.DomainClock
+	machine  *machineClock
 	data     seal.Keys
 	hash     seal.Keys
 	password string // of the connector
@@ -107,6 +101,7 @@ type Harness struct {
 	refusedEvents atomic.Int64  // events that were tried and not taken
 	closed        chan struct{} // closed with the harness
 	closing       sync.Once
+	progress      atomic.Int64
 
 	mu              sync.Mutex
 	policy          billing.Policy
@@ -131,7 +126,7 @@ type Harness struct {
 
 // Open builds a harness and starts it. The database must be migrated; nobody is in it yet.
 func Open(ctx context.Context, cfg Config) (*Harness, error) {
-	h := &Harness{cfg: cfg, clock: cfg.Clock, logs: newLogs(cfg.Log), coverage: newCoverage(), metrics: cfg.Metrics, modes: map[string]bool{}, closed: make(chan struct{})}
+	h := &Harness{cfg: cfg, clock: cfg.Clock, machine: &machineClock{}, logs: newLogs(cfg.Log), coverage: newCoverage(), metrics: cfg.Metrics, modes: map[string]bool{}, closed: make(chan struct{})}
 	if h.cfg.Replicas == 0 {
 		h.cfg.Replicas = 1
 	}
@@ -154,7 +149,7 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 	steps := []func(context.Context) error{h.makeKeys, h.openStores, h.listenBalancer, h.readPolicy, h.openStandIns, h.openBalancer, h.openRoles}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("open harness: %h", err), h.Close(ctx))
+			return nil, errors.Join(fmt.Errorf("open harness: %w", err), h.Close(ctx))
 		}
 	}
 	return h, nil
@@ -183,7 +178,7 @@ func (h *Harness) setPolicy(text string) error {
 
 // SetPolicy puts a policy in force, given as TOML over the harness's own, and starts every role anew.
 func (h *Harness) SetPolicy(ctx context.Context, text string) error {
-	if err := h.setPolicy(merge(h.cfg.Policy, text)); err != nil {
+	if err := h.setPolicy(MergePolicy(h.cfg.Policy, text)); err != nil {
 		return err
 	}
 	return h.Restart(ctx)

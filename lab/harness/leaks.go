@@ -106,55 +106,59 @@ func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
+// readableColumns are the columns that hold words, by table. Numbers, instants and truth values hold nothing that
+// was keyed.
+const readableColumns = `
+SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relkind = 'r' AND c.relname = ANY ($1) AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+  AND (format_type(a.atttypid, NULL) IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'date') OR format_type(a.atttypid, NULL) LIKE '%[]')
+ORDER BY 1, 2`
+
+// column is one column of a table, with its type in PostgreSQL's words.
+type column struct{ Table, Name, Type string }
+
+// query reads the column's values as text.
+func (c column) query() string {
+	value := pgx.Identifier{c.Name}.Sanitize()
+	if c.Type == "bytea" {
+		value = "encode(" + value + ", 'escape')"
+	} else {
+		value += "::text"
+	}
+	return "SELECT DISTINCT coalesce(" + value + ", '') FROM " + pgx.Identifier{c.Table}.Sanitize()
+}
+
+// tableText reads every readable column of the product's tables, in one round trip.
 func (h *Harness) tableText(ctx context.Context) ([]place, error) {
 	tables, err := h.productTables(ctx)
 	if err != nil {
 		return nil, err
 	}
+	columns, err := rowsOf[column](ctx, h, readableColumns, tables)
+	if err != nil {
+		return nil, fmt.Errorf("search the database: %w", err)
+	}
+	batch := &pgx.Batch{}
+	for _, c := range columns {
+		batch.Queue(c.query())
+	}
+	results := h.pool.SendBatch(ctx, batch)
+	defer results.Close()
 	var all []place
-	for _, table := range tables {
-		rows, err := h.pool.Query(ctx, `SELECT column_name, data_type FROM information_schema.columns
-			WHERE table_schema = 'public' AND table_name = $1`, table)
+	for _, c := range columns {
+		rows, err := results.Query()
 		if err != nil {
 			return nil, fmt.Errorf("search the database: %w", err)
 		}
-		columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Name, Type string }])
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return nil, fmt.Errorf("search the database: %w", err)
 		}
-		for _, c := range columns {
-			found, err := h.columnText(ctx, table, c.Name, c.Type)
-			if err != nil {
-				return nil, err
-			}
-			for _, text := range found {
-				all = append(all, place{"the database, " + table + "." + c.Name, text})
-			}
+		for _, text := range found {
+			all = append(all, place{"the database, " + c.Table + "." + c.Name, text})
 		}
 	}
 	return all, nil
-}
-
-// columnText reads a column of words. Numbers, instants and truth values hold nothing that was keyed.
-func (h *Harness) columnText(ctx context.Context, table, column, kind string) ([]string, error) {
-	value := pgx.Identifier{column}.Sanitize()
-	switch {
-	case kind == "bytea":
-		value = "encode(" + value + ", 'escape')"
-	case slices.Contains([]string{"text", "character varying", "json", "jsonb", "ARRAY", "date"}, kind):
-		value += "::text"
-	default:
-		return nil, nil
-	}
-	rows, err := h.pool.Query(ctx, "SELECT DISTINCT coalesce("+value+", '') FROM "+pgx.Identifier{table}.Sanitize())
-	if err != nil {
-		return nil, fmt.Errorf("search the database: %w", err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("search the database: %w", err)
-	}
-	return found, nil
 }
 
 // Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken,

@@ -77,10 +77,9 @@ func (b *loadBalancer) wakeWaiting() {
 	b.wake = make(chan struct{})
 }
 
-// pick is the next living replica; with none it waits for one as a connection waits in a queue.
+// pick returns the next live replica. With none it waits for one, as a connection waits in a queue, for as long as
+// the client does; nil when the client has gone.
 func (b *loadBalancer) pick(ctx context.Context) *replica {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
 	for {
 		b.mu.Lock()
 		wake, n := b.wake, b.next
@@ -112,6 +111,7 @@ func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.record(r.URL.RequestURI())
+	b.h.noteProgress()
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<20))
 	if err != nil {
 		http.Error(rw, "the request could not be read", http.StatusBadRequest)

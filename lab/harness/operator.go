@@ -13,7 +13,6 @@ import (
 
 	"duebell/billing/feed"
 	"duebell/handoff"
-	"duebell/internal/app"
 	"duebell/lab/twilio"
 	"duebell/payments"
 	"duebell/payments/stripe"
@@ -58,7 +57,7 @@ func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	}
 	cfg := h.config(h.cfg.DatabaseURL, h.redis.straight)
 	gateway := stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
-	machine := app.SystemClock{}
+	machine := h.machine
 	charger := payments.NewCharger(h.store, gateway, h.clock, machine, slog.New(h.logs), payments.ChargerOptions{})
 	_, err = payments.NewResolver(charger, h.store, gateway, h.clock, machine).Resolve(ctx, payments.Resolution{
 		Reference: p.Reference, Verdict: payments.Verdict(verdict), Evidence: "the script says so", By: "script",
@@ -201,8 +200,9 @@ func (h *Harness) Reconcile(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// merge puts settings in the place of those of the same name, and the others after them.
-func merge(base, text string) string {
+// MergePolicy returns base with the settings of text in the place of those of the same name, and the others after
+// them. Both are TOML with one setting a line.
+func MergePolicy(base, text string) string {
 	names := map[string]bool{}
 	for line := range strings.SplitSeq(text, "\n") {
 		if name, _, ok := strings.Cut(line, "="); ok {

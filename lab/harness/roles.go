@@ -42,7 +42,7 @@ func (h *Harness) config(database, redis string) app.Config {
 }
 
 func (h *Harness) deps() app.Deps {
-	return app.Deps{Clock: h.clock, Log: slog.New(h.logs), Metrics: h.metrics}
+	return app.Deps{Clock: h.clock, Machine: h.machine, Log: slog.New(h.logs), Metrics: h.metrics}
 }
 
 // openRoles starts the replicas of serve and work, and the connector.
@@ -77,7 +77,7 @@ func (h *Harness) newReplica(ctx context.Context) (*replica, error) {
 		Jumped:       h.recordJump,
 	}
 	var err error
-	r.serve, err = app.NewServe(ctx, h.config(through(h.cfg.DatabaseURL, h.database.Addr()), h.redis.address()), d)
+	r.serve, err = app.NewServe(ctx, h.config(patient(through(h.cfg.DatabaseURL, h.database.Addr())), h.redis.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open serve: %w", err)
 	}
@@ -89,7 +89,7 @@ func (h *Harness) newWork(ctx context.Context) (*app.Work, error) {
 	shop := h.workerHost()
 	d := h.deps()
 	d.Log = slog.New(h.logs.silencedBy(shop.dead))
-	work, err := app.NewWork(ctx, h.config(through(h.cfg.DatabaseURL, shop.database.Addr()), h.redis.address()), d)
+	work, err := app.NewWork(ctx, h.config(patient(through(h.cfg.DatabaseURL, shop.database.Addr())), h.redis.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open work: %w", err)
 	}
@@ -185,6 +185,7 @@ func (h *Harness) replaceReplica(ctx context.Context, r *replica) {
 		}
 	}
 	h.mu.Unlock()
+	h.machine.expire(h.cfg.Timing.Lease) // of the turn that died with it
 	h.balancer.wakeWaiting()
 	if err := r.serve.Close(); err != nil {
 		slog.New(h.logs).Warn("a killed process did not end cleanly", "error", err)

@@ -128,6 +128,7 @@ func (s *standIns) tokenizeCard(ctx context.Context, c twilio.Card) (string, err
 
 // charge answers for the processor.
 func (s *standIns) charge(rw http.ResponseWriter, r *http.Request) {
+	s.h.noteProgress()
 	s.h.recordProcessorRequest(r)
 	p := s.processor.Load()
 	if s.h.cfg.OnCharge != nil && r.Method != http.MethodGet {
@@ -138,6 +139,7 @@ func (s *standIns) charge(rw http.ResponseWriter, r *http.Request) {
 
 // rest answers for Twilio's API.
 func (s *standIns) rest(rw http.ResponseWriter, r *http.Request) {
+	s.h.noteProgress()
 	s.h.recordAPIRequest(r)
 	s.killWorkersOn(r)
 	s.twilio.Load().Handler().ServeHTTP(rw, r)

@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
-	"duebell/internal/app"
 	"duebell/internal/seal"
 	"duebell/lab/faults"
 	"duebell/store"
@@ -65,18 +64,31 @@ func (h *Harness) openStores(ctx context.Context) error {
 	if h.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	h.store = store.New(h.pool, nil, h.data, h.hash, app.SystemClock{})
+	h.store = store.New(h.pool, nil, h.data, h.hash, h.machine)
 	h.redis, err = openRedis(h.cfg.RedisURL)
 	return err
 }
 
-// through is the address of a store with the proxy's in place of its own.
+// through returns the address of a store with the proxy's in place of its own.
 func through(address, proxy string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return address // openStores has refused it
 	}
 	u.Host = proxy
+	return u.String()
+}
+
+// patient returns a database's address with a time-out for connections that a machine with every core busy keeps,
+// unless it says one itself. A database that a script takes away refuses at once, whatever stands here.
+func patient(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Query().Has("connect_timeout") {
+		return address
+	}
+	q := u.Query()
+	q.Set("connect_timeout", "60")
+	u.RawQuery = q.Encode()
 	return u.String()
 }
 

@@ -61,27 +61,28 @@ func (h *Harness) KillWorker(how string) {
 
 // killWorkersOn kills the workers if that was ordered and this request is their next text; it does not return then.
 func (s *standIns) killWorkersOn(r *http.Request) {
-	w := s.h
-	w.mu.Lock()
-	how := w.killWorker
+	h := s.h
+	h.mu.Lock()
+	how := h.killWorker
 	if how == "" || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/Messages.json") {
-		w.mu.Unlock()
+		h.mu.Unlock()
 		return
 	}
-	w.killWorker = ""
-	dead, old := w.workers, w.work
-	w.work = nil
-	w.mu.Unlock()
+	h.killWorker = ""
+	dead, old := h.workers, h.work
+	h.work = nil
+	h.mu.Unlock()
 	dead.die()
+	h.machine.expire(h.cfg.Timing.Text) // of the texts that it had claimed
 	if how == KillAfterText {
 		s.twilio.Load().Handler().ServeHTTP(httptest.NewRecorder(), r)
 	}
-	if err := w.replaceWorkers(context.WithoutCancel(r.Context()), len(old)); err != nil {
-		w.violate("no worker came up again: %v", err)
+	if err := h.replaceWorkers(context.WithoutCancel(r.Context()), len(old)); err != nil {
+		h.violate("no worker came up again: %v", err)
 	}
 	go func() {
 		for _, k := range old {
-			w.release(k)
+			h.release(k)
 		}
 	}()
 	panic(http.ErrAbortHandler)

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"duebell/billing/feed"
 	"duebell/lab/harness"
@@ -26,7 +28,7 @@ type Result struct {
 type Options struct {
 	Out   io.Writer                         // gets the conversation as it goes; may be nil
 	Files func(name string) ([]byte, error) // the files beside the script
-	Keep  bool                              // play against what is there: no reset
+	Fresh bool                              // the harness was opened for this script alone, with Script.Config: there is nothing to reset
 	Lang  string                            // tell it in another language than the one it is written in
 }
 
@@ -53,13 +55,20 @@ type run struct {
 	logsExpected    []string
 	secrets         []string
 	lines           []string
-	logged          int // log lines looked at
+	logged          int          // log lines looked at
+	steps           atomic.Int64 // that have ended, for watch
 }
 
 // Run plays a script against a harness, from the beginning: the harness is reset.
 func Run(ctx context.Context, w *harness.Harness, s Script, opts Options) Result {
 	r := &run{h: w, opts: opts, script: s, expectedTexts: map[string]bool{}, expectedCharges: map[string]bool{}, handledCalls: map[string]bool{}, saidBefore: map[string]string{}}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go r.watch(ctx, cancel)
 	err := r.play(ctx)
+	if err != nil && ctx.Err() != nil { // the cause says more than "context canceled"
+		err = errors.Join(context.Cause(ctx), err)
+	}
 	result := Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Coverage: w.Coverage()}
 	for _, c := range r.calls {
 		result.TalkTimes = append(result.TalkTimes, c.talkTime)
@@ -68,19 +77,14 @@ func Run(ctx context.Context, w *harness.Harness, s Script, opts Options) Result
 }
 
 func (r *run) play(ctx context.Context) error {
-	if !r.opts.Keep {
-		if err := r.h.Reset(ctx); err != nil {
+	if !r.opts.Fresh {
+		if err := r.begin(ctx); err != nil {
 			return err
-		}
-		r.h.StopClock(harness.DefaultStart)
-	}
-	if r.script.Policy != "" {
-		if err := r.h.SetPolicy(ctx, r.script.Policy); err != nil {
-			return fmt.Errorf("%s: %w", r.script.Name, err)
 		}
 	}
 	for _, s := range r.script.steps {
 		err := s.do(ctx, r)
+		r.steps.Add(1)
 		r.appendTranscript()
 		if err = errors.Join(err, r.whenErr, r.violations()); err != nil {
 			return fmt.Errorf("%s:%d: %s\n%w", r.script.Name, s.line, s.text, err)
@@ -90,6 +94,43 @@ func (r *run) play(ctx context.Context) error {
 		return fmt.Errorf("%s: at the end: %w", r.script.Name, err)
 	}
 	return nil
+}
+
+// begin empties the harness and puts the script's policy in force.
+func (r *run) begin(ctx context.Context) error {
+	if err := r.h.Reset(ctx); err != nil {
+		return err
+	}
+	r.h.StopClock(harness.DefaultStart)
+	if r.script.Policy == "" {
+		return nil
+	}
+	if err := r.h.SetPolicy(ctx, r.script.Policy); err != nil {
+		return fmt.Errorf("%s: %w", r.script.Name, err)
+	}
+	return nil
+}
+
+// watch cancels the script when nothing has moved for harness.StallLimit: no step ended, no request came.
+func (r *run) watch(ctx context.Context, stalled context.CancelCauseFunc) {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	last, still := int64(-1), time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		if now := r.h.Progress() + r.steps.Load(); now != last {
+			last, still = now, 0
+			continue
+		}
+		if still += time.Second; still >= harness.StallLimit {
+			stalled(fmt.Errorf("given up: nothing has moved for %v", harness.StallLimit))
+			return
+		}
+	}
 }
 
 // appendTranscript adds what has newly happened in the calls to the transcript.
