@@ -14,14 +14,14 @@ import (
 	"duebell/internal/app"
 )
 
-// place is somewhere that a secret may not be, with everything in it as text.
+// place is one place in which a secret may not be, with everything that lies in it as text.
 type place struct {
 	name string
 	text string
 }
 
-// places gathers every text that the product leaves behind (P4): logs, addresses, metrics, Redis, and
-// the columns of the database. What is sealed is not readable, and is searched for all the same.
+// places returns everything that the product leaves behind (P4: no secret is kept): logs, addresses, metrics,
+// Redis, and the columns of the database. Sealed values are not readable, and are searched all the same.
 func (h *Harness) places(ctx context.Context) ([]place, error) {
 	var all []place
 	for _, l := range h.Logs() {
@@ -44,19 +44,23 @@ func (h *Harness) places(ctx context.Context) ([]place, error) {
 	return slices.Concat(all, redis, tables), nil
 }
 
-// page is an answer kept in memory.
+// page is an HTTP answer kept in memory.
 type page struct {
 	bytes.Buffer
 	header http.Header
 }
 
+// Header returns the answer's header.
 func (p *page) Header() http.Header { return p.header }
-func (p *page) WriteHeader(int)     {}
+
+// WriteHeader drops the status: only the text is searched.
+func (p *page) WriteHeader(int) {}
 
 // sampleValue is the number at the end of a metric's line: counts and bytes, any of which may look
 // like something keyed.
 var sampleValue = regexp.MustCompile(`(?m) [0-9.e+-]+$`)
 
+// metricsText returns the page of metrics without the numbers, any of which may look like something keyed.
 func metricsText(m *app.Metrics) string {
 	p := &page{header: http.Header{}}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
@@ -67,6 +71,8 @@ func metricsText(m *app.Metrics) string {
 	return sampleValue.ReplaceAllString(p.String(), "")
 }
 
+// redisText returns every key and every value. A type of value that nobody looks into is an error, so that a new
+// one cannot hide a secret.
 func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	var all []place
 	keys := h.redis.client.Scan(ctx, 0, "*", 1000).Iterator()
@@ -161,8 +167,8 @@ func (h *Harness) tableText(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
-// Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken,
-// and names the places. A short one counts only where it stands by itself.
+// Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken, and returns
+// the names of the places. A short secret counts only where it stands by itself.
 func (h *Harness) Leaks(ctx context.Context, secrets []string) ([]string, error) {
 	all, err := h.places(ctx)
 	if err != nil {
@@ -179,9 +185,10 @@ func (h *Harness) Leaks(ctx context.Context, secrets []string) ([]string, error)
 	return found, nil
 }
 
-// shortSecret is the length below which digits occur by chance, in a hash or a number.
+// shortSecret is the length, in digits, below which a secret occurs by chance in a hash or a number.
 const shortSecret = 8
 
+// holds says whether a text holds a secret; a short one only as a word of its own.
 func holds(text, secret string) bool {
 	for from := 0; ; {
 		i := strings.Index(text[from:], secret)
@@ -196,6 +203,7 @@ func holds(text, secret string) bool {
 	}
 }
 
+// alnum says whether a letter or digit stands at i, or the point of a number.
 func alnum(s string, i int) bool {
 	if i < 0 || i >= len(s) {
 		return false
@@ -207,4 +215,5 @@ func alnum(s string, i int) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
+// digit says whether a digit stands at i; outside of the text none does.
 func digit(s string, i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }

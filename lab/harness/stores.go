@@ -16,7 +16,7 @@ import (
 	"duebell/store"
 )
 
-// makeKeys draws keys for a harness that was given none.
+// makeKeys reads the keys of the settings, and draws those that are not given.
 func (h *Harness) makeKeys(context.Context) error {
 	s := &h.cfg.Settings
 	for _, k := range []*string{&s.DataKeys, &s.HashKeys} {
@@ -38,13 +38,14 @@ func (h *Harness) makeKeys(context.Context) error {
 	return nil
 }
 
+// newKey returns a key as DUEBELL_DATA_KEYS has it.
 func newKey() string {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // it never fails
 	return "dev:" + base64.StdEncoding.EncodeToString(raw)
 }
 
-// openStores puts a switch before each store, and opens a way past it for the checks.
+// openStores puts a switch before each store, and opens connections past the switches for the checks of scripts.
 func (h *Harness) openStores(ctx context.Context) error {
 	u, err := url.Parse(h.cfg.DatabaseURL)
 	if err != nil || u.Host == "" {
@@ -100,6 +101,7 @@ type redisStore struct {
 	own      *miniredis.Miniredis
 }
 
+// openRedis uses the Redis at an address, or starts one in this process.
 func openRedis(address string) (*redisStore, error) {
 	c := &redisStore{straight: address}
 	if address == "" {
@@ -120,8 +122,10 @@ func openRedis(address string) (*redisStore, error) {
 	return c, nil
 }
 
+// address returns the URL by which the roles reach it, through the switch.
 func (r *redisStore) address() string { return through(r.straight, r.proxy.Addr()) }
 
+// close ends the switch, and the Redis if it is ours.
 func (r *redisStore) close() {
 	_ = r.client.Close() // nothing can be done about it, and nothing is lost
 	r.proxy.Close()

@@ -15,13 +15,13 @@ import (
 	"duebell/lab/harness"
 )
 
-// Result is what became of a story.
+// Result is what became of a script.
 type Result struct {
 	Name       string
-	Err        error          // nil: everything was as told
-	Transcript string         // what was said, pressed and asked, so far
-	Coverage   map[string]int // what was really passed, by the names of the coverage table
-	TalkTimes  []TalkTime     // of every call
+	Err        error          // nil when everything was as told
+	Transcript string         // what was said and pressed, one line each, and warnings of the log
+	Coverage   map[string]int // harness.Coverage at the end
+	TalkTimes  []TalkTime     // one a call, in the order of the calls
 }
 
 // Options are what a run needs besides the harness.
@@ -32,7 +32,7 @@ type Options struct {
 	Lang  string                            // tell it in another language than the one it is written in
 }
 
-// run is a story being told.
+// run is one script while it is played.
 type run struct {
 	h       *harness.Harness
 	opts    Options
@@ -59,7 +59,8 @@ type run struct {
 	steps           atomic.Int64 // that have ended, for watch
 }
 
-// Run plays a script against a harness, from the beginning: the harness is reset.
+// Run plays a script on a harness. Unless Options.Fresh is set the harness is reset first. It never hangs for good:
+// when nothing has moved for harness.StallLimit it gives up.
 func Run(ctx context.Context, w *harness.Harness, s Script, opts Options) Result {
 	r := &run{h: w, opts: opts, script: s, expectedTexts: map[string]bool{}, expectedCharges: map[string]bool{}, handledCalls: map[string]bool{}, saidBefore: map[string]string{}}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -76,6 +77,7 @@ func Run(ctx context.Context, w *harness.Harness, s Script, opts Options) Result
 	return result
 }
 
+// play does the words one after another. After each it looks for what must not happen in any script.
 func (r *run) play(ctx context.Context) error {
 	if !r.opts.Fresh {
 		if err := r.begin(ctx); err != nil {
@@ -133,7 +135,8 @@ func (r *run) watch(ctx context.Context, stalled context.CancelCauseFunc) {
 	}
 }
 
-// appendTranscript adds what has newly happened in the calls to the transcript.
+// appendTranscript adds what has newly happened in the calls to the transcript, and warnings of the log, for
+// whoever reads why a script failed.
 func (r *run) appendTranscript() {
 	for _, c := range r.calls {
 		all := c.Transcript()
@@ -157,7 +160,7 @@ func (r *run) appendTranscript() {
 	r.logged = len(logs)
 }
 
-// violations are the things that no story expects, as soon as they happen.
+// violations returns what must not happen in any script, as soon as it happens.
 func (r *run) violations() error {
 	var errs []error
 	for _, c := range r.h.Violations() {
@@ -166,7 +169,7 @@ func (r *run) violations() error {
 	return errors.Join(errs...)
 }
 
-// finish mends the harness, lets everything happen that is due, and looks for what nobody expected.
+// finish ends outages, hangs up, lets everything happen that is due, and then fails on what no word has expected.
 func (r *run) finish(ctx context.Context) error {
 	r.h.RedisUp()
 	r.h.DatabaseUp()
@@ -188,12 +191,12 @@ func (r *run) finish(ctx context.Context) error {
 		r.h.Cover("secret keyed")
 	}
 	for _, place := range leaks {
-		errs = append(errs, fmt.Errorf("a secret of the caller's lies in %s", place))
+		errs = append(errs, fmt.Errorf("a secret that the caller keyed or said lies in %s (P4: no secret is kept)", place))
 	}
 	return errors.Join(errs...)
 }
 
-// whensLeft are words that waited for something that was never heard.
+// whensLeft fails when a word still waits for something that was never heard.
 func (r *run) whensLeft() error {
 	if len(r.whens) > 0 {
 		return fmt.Errorf("%q was never heard when it was waited for", r.whens[0].heard)
@@ -201,8 +204,7 @@ func (r *run) whensLeft() error {
 	return nil
 }
 
-// checkLog are lines logged at error level that the story did not expect, and those that it
-// expected and that did not come.
+// checkLog fails on lines logged as errors that no word has expected, and on expected lines that did not come.
 func (r *run) checkLog() error {
 	var errs []error
 	came := map[string]bool{}
@@ -214,7 +216,7 @@ func (r *run) checkLog() error {
 			}
 		}
 		if l.Level >= slog.LevelError && !expected {
-			errs = append(errs, fmt.Errorf("logged as an error: %s", l.Text))
+			errs = append(errs, fmt.Errorf("logged as an error, and no word logs expects it: %s", l.Text))
 		}
 	}
 	for _, p := range r.logsExpected {
@@ -225,9 +227,10 @@ func (r *run) checkLog() error {
 	return errors.Join(errs...)
 }
 
+// importFile imports a file that lies beside the script.
 func (r *run) importFile(ctx context.Context, name string) error {
 	if r.opts.Files == nil {
-		return fmt.Errorf("import %s: there are no files beside this script", name)
+		return fmt.Errorf("import %s: this script was given without the files beside it", name)
 	}
 	text, err := r.opts.Files(name)
 	if err != nil {

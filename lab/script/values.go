@@ -14,7 +14,7 @@ var (
 	phoneForm   = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 )
 
-// parseCents reads 198.00.
+// parseCents reads an amount as 198.00 and returns cents.
 func parseCents(s string) (int64, error) {
 	if !moneyForm.MatchString(s) {
 		return 0, fmt.Errorf("%q is no amount of the form 198.00", s)
@@ -26,7 +26,7 @@ func parseCents(s string) (int64, error) {
 	return n, nil
 }
 
-// formatCents writes what cents reads.
+// formatCents writes what parseCents reads.
 func formatCents(cents int64) string {
 	sign := ""
 	if cents < 0 {
@@ -64,6 +64,7 @@ func Instant(s string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no instant such as 2027-02-10T10:00", s)
 }
 
+// takeAccount takes an account number: nine digits, the first a 7.
 func takeAccount(t *tokens) (string, error) {
 	s, err := t.word("an account number")
 	if err == nil && !accountForm.MatchString(s) {
@@ -72,6 +73,7 @@ func takeAccount(t *tokens) (string, error) {
 	return s, err
 }
 
+// takePhone takes a phone number in E.164.
 func takePhone(t *tokens) (string, error) {
 	s, err := t.word("a phone number")
 	if err == nil && !phoneForm.MatchString(s) {
@@ -80,6 +82,7 @@ func takePhone(t *tokens) (string, error) {
 	return s, err
 }
 
+// takeAmount takes an amount and returns cents.
 func takeAmount(t *tokens) (int64, error) {
 	s, err := t.word("an amount")
 	if err != nil {

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"duebell/lab/harness"
+	"duebell/lab/twilio"
 )
 
+// readClock sets the clock. After the first call it can only be moved forward, by other words.
 func readClock(p *parser, t *tokens) (action, error) {
 	s, err := t.word("an instant")
 	if err != nil {
@@ -30,6 +32,7 @@ func readClock(p *parser, t *tokens) (action, error) {
 	}, nil
 }
 
+// readAccount imports one account.
 func readAccount(_ *parser, t *tokens) (action, error) {
 	fields, err := takeAccountFields(t)
 	return func(ctx context.Context, r *run) error {
@@ -37,7 +40,8 @@ func readAccount(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// takeAccountFields is an account number and what is said of it.
+// takeAccountFields takes an account number and the fields behind it, up to the next word of the language. "owes"
+// is a field here and a word elsewhere.
 func takeAccountFields(t *tokens) ([]string, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -61,6 +65,7 @@ func takeAccountFields(t *tokens) ([]string, error) {
 	return fields, nil
 }
 
+// readImport stops billing's import or imports a file beside the script.
 func readImport(p *parser, t *tokens) (action, error) {
 	what, err := t.oneOf("stale", "file")
 	if err != nil {
@@ -77,6 +82,7 @@ func readImport(p *parser, t *tokens) (action, error) {
 	return func(ctx context.Context, r *run) error { return r.importFile(ctx, name) }, nil
 }
 
+// readProcessor breaks the processor, or mends it.
 func readProcessor(_ *parser, t *tokens) (action, error) {
 	words, err := t.oneOf("up", "declines", "slow", "down", "charges-then-drops-the-reply", "drops-create-reply", "500s",
 		"charges-then-500s", "wants-verification", "too-many", "events")
@@ -106,6 +112,7 @@ func readProcessor(_ *parser, t *tokens) (action, error) {
 	return func(_ context.Context, r *run) error { return r.h.SetProcessor(words) }, nil
 }
 
+// readTwilio breaks Twilio, or mends it.
 func readTwilio(_ *parser, t *tokens) (action, error) {
 	mode, err := t.oneOf("normal", "repeats-every-webhook", "repeats-at-once", "drops-next-reply", "api-down",
 		"api-accepts-then-drops-the-reply", "api-rate-limits", "callbacks-out-of-order", "callbacks-twice", "callbacks-lost",
@@ -123,6 +130,7 @@ func readTwilio(_ *parser, t *tokens) (action, error) {
 	return func(_ context.Context, r *run) error { return r.h.SetTwilio(mode) }, nil
 }
 
+// readRedis empties Redis, takes it away or brings it back.
 func readRedis(_ *parser, t *tokens) (action, error) {
 	what, err := t.oneOf("empty", "down", "up")
 	return func(ctx context.Context, r *run) error {
@@ -138,6 +146,7 @@ func readRedis(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readDatabase takes the database away, brings it back, or loses the reply to the next COMMIT of serve or work.
 func readDatabase(_ *parser, t *tokens) (action, error) {
 	what, err := t.oneOf("down", "up", "drops-next-commit-reply")
 	role := harness.RoleServe
@@ -157,7 +166,7 @@ func readDatabase(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readWhen arms a word for the moment at which a caller hears something, also in the middle of a hold.
+// readWhen keeps a word for the moment at which a caller hears something, also in the middle of a hold.
 func readWhen(p *parser, t *tokens) (action, error) {
 	heard, err := t.quote()
 	if err != nil {
@@ -170,6 +179,7 @@ func readWhen(p *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readAdvance moves the clock forward by a span.
 func readAdvance(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("how long")
 	if err != nil {
@@ -179,6 +189,7 @@ func readAdvance(_ *parser, t *tokens) (action, error) {
 	return func(ctx context.Context, r *run) error { return r.h.Advance(ctx, d) }, err
 }
 
+// readUntil moves the clock forward to an instant.
 func readUntil(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("an instant")
 	if err != nil {
@@ -194,11 +205,13 @@ func readUntil(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readDispute lets the payer take the newest payment on an account back.
 func readDispute(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	return func(ctx context.Context, r *run) error { return r.h.Dispute(ctx, number) }, err
 }
 
+// readResolve settles the newest payment on an account with evidence.
 func readResolve(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -208,16 +221,21 @@ func readResolve(_ *parser, t *tokens) (action, error) {
 	return func(ctx context.Context, r *run) error { return r.h.Resolve(ctx, number, how) }, err
 }
 
+// readTextOutcome sets what becomes of texts to a number.
 func readTextOutcome(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
 	if err != nil {
 		return nil, err
 	}
-	outcome, err := t.oneOf("delivered", "undelivered", "failed", "refused")
-	return func(_ context.Context, r *run) error { return r.h.TextOutcome(number, outcome) }, err
+	final, err := t.oneOf("delivered", "undelivered", "failed", "refused")
+	outcome := twilio.Outcome{Final: final}
+	if final == "refused" { // by the carrier: the number has opted out there
+		outcome = twilio.Outcome{CreateError: 21610}
+	}
+	return func(_ context.Context, r *run) error { return r.h.SetTextOutcome(number, outcome) }, err
 }
 
-// takeConfidence reads what the recogniser is said to have given.
+// takeConfidence takes how sure the recogniser was, or nil when the script does not say.
 func takeConfidence(t *tokens) (*float64, error) {
 	if !t.skip("confidence") {
 		return nil, nil
