@@ -230,9 +230,11 @@ type movement struct {
 }
 
 // awaitWorkers waits until no worker holds anything any more. Workers tell nobody when they are done; their rows
-// do, and so these are polled.
+// do, and so these are polled: often at first, then less and less, for each look costs the database.
 func (h *Harness) awaitWorkers(ctx context.Context, left backlog, stall *stallTimer[movement]) error {
-	poll := time.NewTicker(2 * time.Millisecond)
+	const shortest, longest = 2 * time.Millisecond, 25 * time.Millisecond
+	pause := shortest
+	poll := time.NewTimer(pause)
 	defer poll.Stop()
 	for {
 		if err := stall.check(ctx, movement{left, h.Progress()}); err != nil {
@@ -243,6 +245,8 @@ func (h *Harness) awaitWorkers(ctx context.Context, left backlog, stall *stallTi
 		}
 		select {
 		case <-poll.C:
+			pause = min(pause*3/2, longest)
+			poll.Reset(pause)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

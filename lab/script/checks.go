@@ -144,6 +144,11 @@ func noTexts(ctx context.Context, r *run) error {
 	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
 	}
+	return r.anyTexts()
+}
+
+// anyTexts fails when there is a text that no word has expected.
+func (r *run) anyTexts() error {
 	if list := r.unexpectedTexts(); len(list) > 0 {
 		return fmt.Errorf("no text was expected, but there is:%s", listTexts(list))
 	}
@@ -164,6 +169,9 @@ func readCharged(_ *parser, t *tokens) (action, error) {
 	method, err := t.oneOf("card", "bank")
 	company := t.skip("CCD") // a business account is never debited as a person's, nor the other way round (E1)
 	return func(ctx context.Context, r *run) error {
+		if err := r.h.ProcessDue(ctx); err != nil {
+			return err
+		}
 		list, err := r.unexpectedCharges(ctx)
 		if err != nil {
 			return err
@@ -178,11 +186,8 @@ func readCharged(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// unexpectedCharges returns the charges that no word has expected so far, once everything due is done.
+// unexpectedCharges returns the charges that no word has expected so far.
 func (r *run) unexpectedCharges(ctx context.Context) ([]harness.Charge, error) {
-	if err := r.h.ProcessDue(ctx); err != nil {
-		return nil, err
-	}
 	all, err := r.h.Charges(ctx)
 	var list []harness.Charge
 	for _, c := range all {
@@ -207,6 +212,14 @@ func listCharges(list []harness.Charge) string {
 
 // chargedNothing fails when something was charged that no word has expected.
 func chargedNothing(ctx context.Context, r *run) error {
+	if err := r.h.ProcessDue(ctx); err != nil {
+		return err
+	}
+	return r.anyCharges(ctx)
+}
+
+// anyCharges fails when there is a charge that no word has expected.
+func (r *run) anyCharges(ctx context.Context) error {
 	list, err := r.unexpectedCharges(ctx)
 	if err == nil && len(list) > 0 {
 		err = fmt.Errorf("nothing should have been charged, but there is:%s", listCharges(list))

@@ -93,6 +93,11 @@ func noCalls(ctx context.Context, r *run) error {
 	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
 	}
+	return r.anyCalls()
+}
+
+// anyCalls fails when there is a call of ours that no word was said of.
+func (r *run) anyCalls() error {
 	var list []string
 	for _, c := range r.unhandledCalls() {
 		list = append(list, "\n  to "+c.To)

@@ -183,7 +183,7 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	r.appendTranscript()
 	errs := []error{r.violations(), r.whensLeft(), r.checkLog()}
-	errs = append(errs, noTexts(ctx, r), noCalls(ctx, r), chargedNothing(ctx, r), r.h.Reconcile(ctx))
+	errs = append(errs, r.anyTexts(), r.anyCalls(), r.anyCharges(ctx), r.h.Reconcile(ctx))
 	errs = append(errs, r.h.CoverTexts(ctx))
 	leaks, err := r.h.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
 	errs = append(errs, err)
