@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 )
 
 type connectorCmd struct {
@@ -17,12 +18,12 @@ func (c *connectorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	end, err := app.Traces(ctx, log, "duebell-connector")
+	end, err := telemetry.Traces(ctx, log, "duebell-connector")
 	if err != nil {
 		return err
 	}
 	defer end()
-	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: app.NewMetrics()}
+	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: telemetry.NewMetrics()}
 	return app.Listen(ctx, log,
 		app.Listener{Name: "bank connector", Addr: cfg.ConnectorAddr, Handler: app.ConnectorHandler(cfg, d)},
 		app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics), Optional: true})

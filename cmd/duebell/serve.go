@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 )
 
 type serveCmd struct {
@@ -17,12 +18,12 @@ func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	end, err := app.Traces(ctx, log, "duebell-serve")
+	end, err := telemetry.Traces(ctx, log, "duebell-serve")
 	if err != nil {
 		return err
 	}
 	defer end()
-	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: app.NewMetrics()}
+	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: telemetry.NewMetrics()}
 	serve, err := app.NewServe(ctx, cfg, d)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 )
 
 type workCmd struct {
@@ -23,12 +24,12 @@ func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	cfg.Reminders = true
-	end, err := app.Traces(ctx, log, "duebell-work")
+	end, err := telemetry.Traces(ctx, log, "duebell-work")
 	if err != nil {
 		return err
 	}
 	defer end()
-	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: app.NewMetrics()}
+	d := app.Deps{Clock: cfg.Clock(), Log: log, Metrics: telemetry.NewMetrics()}
 	work, err := app.NewWork(ctx, cfg, d)
 	if err != nil {
 		return err

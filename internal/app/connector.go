@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"duebell/billing"
+	"duebell/internal/telemetry"
 	"duebell/payments/connector"
 	"duebell/payments/stripe"
 )
@@ -13,8 +14,8 @@ func ConnectorHandler(cfg Config, d Deps) http.Handler {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults()
 	tokenizer := stripe.NewTokenizer(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
-	return requestSpans(connector.Handler(connector.Config{
+	return telemetry.Requests(connector.Handler(connector.Config{
 		User: cfg.ConnectorUser, Password: cfg.ConnectorPassword, CheckRouting: billing.CheckRouting, Now: d.Machine.Now, Log: d.Log,
-		Tokenizer: watchedTokenizer{tokenizer, d.Metrics},
+		Tokenizer: telemetry.Tokenizer(tokenizer, d.Metrics),
 	}))
 }

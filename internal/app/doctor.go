@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"duebell/internal/telemetry"
 	"duebell/internal/twilio"
 	"duebell/payments/stripe"
 	"duebell/store"
@@ -56,7 +57,7 @@ func finding(what string, err error, mend string) Finding {
 }
 
 func checkRedis(ctx context.Context, cfg Config) error {
-	client, err := openRedis(cfg.RedisURL, NewMetrics())
+	client, err := openRedis(cfg.RedisURL, telemetry.NewMetrics())
 	if err != nil {
 		return err
 	}

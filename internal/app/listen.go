@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"duebell/internal/telemetry"
 )
 
 // Listener is one address and what answers there.
@@ -65,7 +67,7 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 }
 
 // OpsHandler answers on the private address: metrics and profiles.
-func OpsHandler(m *Metrics) http.Handler {
+func OpsHandler(m *telemetry.Metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -8,6 +8,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"duebell/billing"
+	"duebell/internal/telemetry"
 	"duebell/internal/twilio"
 	"duebell/notify"
 	"duebell/payments"
@@ -27,7 +28,7 @@ type numberChecker struct {
 	check    *notify.NumberChecker
 	calendar *billing.Calendar
 	clock    payments.Clock // domain
-	metrics  *Metrics
+	metrics  *telemetry.Metrics
 	log      *slog.Logger
 }
 
@@ -36,10 +37,7 @@ func (n *numberChecker) Timeout(*river.Job[checkJob]) time.Duration { return dai
 
 // Work looks up what is due. What it leaves is taken up by the next job.
 func (n *numberChecker) Work(ctx context.Context, _ *river.Job[checkJob]) error {
-	ctx, sp := span(ctx, "check numbers")
-	err := n.tick(ctx)
-	ended(sp, err)
-	if err != nil {
+	if err := telemetry.Job(ctx, "check numbers", n.tick); err != nil {
 		n.log.Warn("not every number was looked up; the next run goes on", "error", err)
 	}
 	return nil
@@ -53,7 +51,7 @@ func (n *numberChecker) tick(ctx context.Context) error {
 	}
 	sum, err := n.check.Run(ctx)
 	for answer, count := range sum {
-		n.metrics.numberChecks.WithLabelValues(string(answer)).Add(float64(count))
+		n.metrics.NumbersChecked(string(answer), count)
 	}
 	if err != nil {
 		return err

@@ -12,11 +12,13 @@ import (
 	"duebell/lab/testenv"
 )
 
+const manualPath = "../../docs/operating.md"
+
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
 // An operator copies these under pressure: each runs on the schema as it is.
 func TestTheManualsStatementsRun(t *testing.T) {
-	text, err := os.ReadFile(manualsPath)
+	text, err := os.ReadFile(manualPath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,7 @@ func TestTheManualsStatementsRun(t *testing.T) {
 
 // The sizes that the manual tells are the sizes that there are.
 func TestTheManualsSizes(t *testing.T) {
-	text, err := os.ReadFile(manualsPath)
+	text, err := os.ReadFile(manualPath)
 	if err != nil {
 		t.Fatal(err)
 	}

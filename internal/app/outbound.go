@@ -27,8 +27,8 @@ func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine n
 }
 
 // FetchSMS asks for one text.
-func (t texter) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
-	m, err := t.client.FetchMessage(ctx, sid)
+func (c carrier) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
+	m, err := c.client.FetchMessage(ctx, sid)
 	if err != nil {
 		return notify.CarrierText{}, sendError(err)
 	}
@@ -37,30 +37,20 @@ func (t texter) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, e
 	}, nil
 }
 
-// FetchSMS asks for one text, watched.
-func (w watchedTexter) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
-	ctx, done := w.begin(ctx, "fetch-text")
-	found, err := w.texter.FetchSMS(ctx, sid)
-	done(err)
-	return found, err
-}
-
 // ringSeconds is how long a phone rings that the line calls. Voicemail takes most calls before that.
 const ringSeconds = 30
 
-// Dial places one call by Twilio, watched. Its webhooks carry the reference; who answers is found out
-// before anything is said.
-func (w watchedTexter) Dial(ctx context.Context, to, reference string) (string, error) {
-	ctx, done := w.begin(ctx, "place-call")
-	document, fallback, status := webhook.OutboundURLs(w.publicURL, reference)
-	placed, err := w.texter.client.PlaceCall(ctx, twilio.Call{
-		To: to, From: w.texter.from, URL: document, FallbackURL: fallback, StatusCallback: status, RingSeconds: ringSeconds, DetectMachine: true,
+// Dial places one call and returns its SID. Its webhooks carry the reference; whether a person or a machine
+// answered is found out before anything is said.
+func (c carrier) Dial(ctx context.Context, to, reference string) (string, error) {
+	document, fallback, status := webhook.OutboundURLs(c.publicURL, reference)
+	placed, err := c.client.PlaceCall(ctx, twilio.Call{
+		To: to, From: c.from, URL: document, FallbackURL: fallback, StatusCallback: status, RingSeconds: ringSeconds, DetectMachine: true,
 	})
 	if err != nil {
-		err = sendError(err)
+		return "", sendError(err)
 	}
-	done(err)
-	return placed.SID, err
+	return placed.SID, nil
 }
 
 // outbound is where the webhooks of placed calls ask, or nothing where none are placed.

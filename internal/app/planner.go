@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"duebell/billing"
+	"duebell/internal/telemetry"
 	"duebell/notify"
 	"duebell/voiceprompts"
 )
@@ -36,10 +37,7 @@ func (w *planWorker) Timeout(*river.Job[planJob]) time.Duration { return planTim
 
 // Work plans if it is due. A failure is logged and not tried again by River: the next job does that.
 func (w *planWorker) Work(ctx context.Context, _ *river.Job[planJob]) error {
-	ctx, sp := span(ctx, "plan")
-	err := w.work.PlanReminders(ctx)
-	ended(sp, err)
-	if err != nil {
+	if err := telemetry.Job(ctx, "plan", w.work.PlanReminders); err != nil {
 		w.log.Warn("reminders were not all planned; the next run goes on", "error", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"duebell/billing"
+	"duebell/internal/telemetry"
 	"duebell/payments"
 	"duebell/store"
 )
@@ -33,7 +34,7 @@ type eraser struct {
 	calendar *billing.Calendar
 	clock    payments.Clock // domain
 	machine  payments.Clock
-	metrics  *Metrics
+	metrics  *telemetry.Metrics
 	log      *slog.Logger
 }
 
@@ -42,10 +43,7 @@ func (e *eraser) Timeout(*river.Job[eraseJob]) time.Duration { return dailyTimeo
 
 // Work erases if that is due. A failure is logged and not tried again by River: the next job does that.
 func (e *eraser) Work(ctx context.Context, _ *river.Job[eraseJob]) error {
-	ctx, sp := span(ctx, "erase")
-	err := e.tick(ctx)
-	ended(sp, err)
-	if err != nil {
+	if err := telemetry.Job(ctx, "erase", e.tick); err != nil {
 		e.log.Warn("not everything old was erased; the next run goes on", "error", err)
 	}
 	return nil
@@ -63,7 +61,7 @@ func (e *eraser) tick(ctx context.Context) error {
 	}
 	erased, err := e.store.Erase(ctx, horizons(e.policy, e.calendar, now), e.rest())
 	for what, n := range erased {
-		e.metrics.erased.WithLabelValues(what).Add(float64(n))
+		e.metrics.Erased(what, int(n))
 	}
 	if err != nil {
 		return fmt.Errorf("erase: %w", err)

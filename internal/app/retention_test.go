@@ -12,6 +12,7 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/seal"
+	"duebell/internal/telemetry"
 	"duebell/lab/testenv"
 	"duebell/store"
 )
@@ -41,7 +42,7 @@ func openEraser(t *testing.T) (*eraser, *pgxpool.Pool, *stopped) {
 	clock := &stopped{}
 	e := &eraser{
 		store: store.New(pool, nil, keys, keys, SystemClock{}), policy: policy, calendar: calendar, clock: clock,
-		machine: SystemClock{}, metrics: NewMetrics(), log: slog.New(slog.DiscardHandler),
+		machine: SystemClock{}, metrics: telemetry.NewMetrics(), log: slog.New(slog.DiscardHandler),
 	}
 	return e, pool, clock
 }
@@ -117,7 +118,7 @@ func TestD4Retention(t *testing.T) {
 			key: "ledger_years", year: 7,
 			plant: payment + `INSERT INTO ledger (account, kind, cents, reference, attempt_key, received_at, recorded_at)
 				VALUES ('712345678', 'payment', 19800, '123456782', 'k1', $1, $1);
-				DELETE FROM unposted;
+				DELETE FROM unposted_entries;
 				INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ('712345678', '2027-02-01', 0, 20000), ('712345678', '2027-02-01', 1, 19800)`,
 			gone: `SELECT (SELECT count(*) FROM ledger) + (SELECT count(*) FROM bills) + (SELECT count(*) FROM payment_attempts)`,
 			kept: `SELECT count(*) FROM accounts`,
@@ -145,7 +146,7 @@ func TestD4Retention(t *testing.T) {
 					t.Errorf("the day %s: what must stay is gone", at.day)
 				}
 			}
-			if erased := value(t, e.metrics, "duebell_erased_total", nil); erased == 0 {
+			if erased := metric(t, e.metrics, "duebell_erased_total", nil); erased == 0 {
 				t.Error("nothing is counted as erased")
 			}
 		})

@@ -17,6 +17,7 @@ import (
 
 	"duebell/billing"
 	"duebell/handoff"
+	"duebell/internal/telemetry"
 	"duebell/internal/twilio"
 	"duebell/ivr"
 	"duebell/ivr/webhook"
@@ -57,7 +58,7 @@ func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
 	if s.redis, err = openRedis(cfg.RedisURL, d.Metrics); err != nil {
 		return nil, err
 	}
-	s.forget = d.Metrics.pools.watch("serve", s.pool, s.redis)
+	s.forget = d.Metrics.WatchPools("serve", s.pool, s.redis)
 	jobs, err := openJobs(s.pool, &river.Config{Logger: d.Log})
 	if err != nil {
 		return nil, err
@@ -85,16 +86,16 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
-	people := s.store.Members(s.cfg.Policy, calendar).TellLimits(d.Metrics.limitReached)
-	inbox := notify.NewInbox(watchedInbox{s.store, d.Metrics}, s.cfg.Policy, calendar, d.Clock, d.Log)
+	people := s.store.Members(s.cfg.Policy, calendar).TellLimits(d.Metrics.LimitReached)
+	inbox := notify.NewInbox(telemetry.InboundStore(s.store, d.Metrics), s.cfg.Policy, calendar, d.Clock, d.Log)
 	if s.cfg.calls() {
 		inbox.WithCallBacks()
 	}
 	texts := callTexts{s.store, inbox}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members:  watchedMembers{people, d.Metrics},
-		Checkout: payments.NewCheckout(watchedDesk{s.store, d.Metrics}, d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.limitReached).WithReplacementWindow(calendar),
-		Logbook:  watchedLogbook{s.store, d.Metrics}, Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Members:  telemetry.Members(people, d.Metrics),
+		Checkout: payments.NewCheckout(telemetry.CheckoutStore(s.store, d.Metrics), d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.LimitReached).WithReplacementWindow(calendar),
+		Logbook:  telemetry.Milestones(s.store, d.Metrics), Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
@@ -103,10 +104,10 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	timing := webhook.DefaultTiming
 	timing.Lease, timing.Wait, timing.Budget, timing.FailureDelay = s.cfg.Timing.Lease, s.cfg.Timing.Wait, s.cfg.Timing.Budget, s.cfg.Timing.FailureDelay
 	s.voice, err = webhook.New(webhook.Config{
-		Engine: watchedTurns{s.Engine, d.Metrics}, Sessions: s.sessions, Calls: s.store, Outbound: s.outbound(), Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
+		Engine: telemetry.Turner(s.Engine, d.Metrics), Sessions: s.sessions, Calls: s.store, Outbound: s.outbound(), Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
 		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOvers: people,
-		Measure: d.Metrics.measureTurn,
+		Measure: d.Metrics.TurnAnswered,
 		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})
 	if err != nil {
@@ -118,17 +119,17 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 
 func (s *Serve) routes(validator *twilio.Validator, inbox *notify.Inbox, d Deps) {
 	r := mux.NewRouter().SkipClean(true)
-	r.Use(routeSpans)
+	r.Use(telemetry.RouteNames)
 	s.voice.Register(r)
 	deliveries := notify.NewDeliveryTracker(s.store, d.Clock, d.Log, d.Metrics.NoticeEnded)
 	r.Handle(notifyhook.IncomingPath, notifyhook.Incoming(validator, inbox, d.Log)).Methods(http.MethodPost)
 	r.Handle(notifyhook.StatusPath, notifyhook.Status(validator, deliveries, d.Log)).Methods(http.MethodPost)
-	gateway := watchedGateway{stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway}), d.Metrics}
-	events := payments.NewEventReceiver(watchedEvents{s.store, d.Metrics}, gateway, d.Clock, d.Log)
+	gateway := telemetry.Gateway(stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway}), d.Metrics)
+	events := payments.NewEventReceiver(telemetry.EventStore(s.store, d.Metrics), gateway, d.Clock, d.Log)
 	r.Handle("/stripe/events", stripeEvents(events, s.cfg.StripeWebhookSecret, d.Log)).Methods(http.MethodPost)
 	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }).Methods(http.MethodGet)
 	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet)
-	s.handler = requestSpans(r)
+	s.handler = telemetry.Requests(r)
 }
 
 // Handler answers everything that comes from outside.

@@ -9,11 +9,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"duebell/internal/telemetry"
 	"duebell/store/sessions"
 )
 
@@ -22,7 +22,7 @@ import (
 const connectTimeout = 2 * time.Second
 
 // openPool opens the database. Nothing is sent yet: a database that is down is met when it is used.
-func openPool(ctx context.Context, dsn string, most int32, m *Metrics) (*pgxpool.Pool, error) {
+func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -30,10 +30,15 @@ func openPool(ctx context.Context, dsn string, most int32, m *Metrics) (*pgxpool
 	if !strings.Contains(dsn, "pool_max_conns") { // the address may say how many
 		cfg.MaxConns = most
 	}
+<<<<<<< HEAD
 	cfg.ConnConfig.Tracer = sqlTracer(m)
 	if !strings.Contains(dsn, "connect_timeout") {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
+=======
+	cfg.ConnConfig.Tracer = telemetry.SQLTracer(m)
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+>>>>>>> house
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -42,18 +47,12 @@ func openPool(ctx context.Context, dsn string, most int32, m *Metrics) (*pgxpool
 }
 
 // openRedis opens one node, or a cluster when several addresses are given.
-func openRedis(urls string, m *Metrics) (redis.UniversalClient, error) {
+func openRedis(urls string, m *telemetry.Metrics) (redis.UniversalClient, error) {
 	client, err := sessions.Connect(urls)
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	client.AddHook(commandCounter{m.redisCommands})
-	if traced() {
-		if err := redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false), redisotel.WithCallerEnabled(false)); err != nil {
-			return nil, fmt.Errorf("trace Redis: %w", err)
-		}
-	}
-	return client, nil
+	return client, telemetry.InstrumentRedis(client, m)
 }
 
 // clientID draws letters only, so that no run of digits in it can look like a secret.

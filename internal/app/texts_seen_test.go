@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"duebell/billing"
+	"duebell/internal/telemetry"
 	"duebell/ivr"
 	"duebell/notify"
 	"duebell/payments"
@@ -24,17 +25,17 @@ func TestTextsAreSeen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.metrics.textsSeen(seen, clock.at)
+		e.metrics.SetBacklog(telemetry.Backlog{Texts: seen}, clock.at)
 		for what, n := range map[string]float64{
-			"first":     value(t, e.metrics, "duebell_texts_due", map[string]string{"line": "first"}),
-			"reminders": value(t, e.metrics, "duebell_texts_due", map[string]string{"line": "reminders"}),
-			"oldest":    value(t, e.metrics, "duebell_reminders_oldest_due_seconds", nil),
-			"2m":        value(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "2m"}),
-			"10m":       value(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "10m"}),
-			"1h":        value(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "1h"}),
-			"over":      value(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "over"}),
-			"carrier":   value(t, e.metrics, "duebell_texts_stopped", map[string]string{"by": "carrier", "kind": "due_soon"}),
-			"operator":  value(t, e.metrics, "duebell_texts_stopped", map[string]string{"by": "operator", "kind": "past_due"}),
+			"first":     metric(t, e.metrics, "duebell_texts_due", map[string]string{"line": "first"}),
+			"reminders": metric(t, e.metrics, "duebell_texts_due", map[string]string{"line": "reminders"}),
+			"oldest":    metric(t, e.metrics, "duebell_reminders_oldest_due_seconds", nil),
+			"2m":        metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "2m"}),
+			"10m":       metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "10m"}),
+			"1h":        metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "1h"}),
+			"over":      metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "over"}),
+			"carrier":   metric(t, e.metrics, "duebell_texts_stopped", map[string]string{"by": "carrier", "kind": "due_soon"}),
+			"operator":  metric(t, e.metrics, "duebell_texts_stopped", map[string]string{"by": "operator", "kind": "past_due"}),
 		} {
 			if n != want[what] {
 				t.Errorf("%s: %s is %v, want %v", when, what, n, want[what])
@@ -51,9 +52,9 @@ func TestTextsAreSeen(t *testing.T) {
 		('r6', '+16175550106', 'due_soon', 'en', '2027-02-10', 'unknown', $1, $1, $1::timestamptz - interval '3 minutes', NULL),
 		('r7', '+16175550107', 'due_soon', 'en', '2027-02-10', 'unknown', $1, $1, $1::timestamptz - interval '1 hour', NULL),
 		('r8', '+16175550108', 'due_soon', 'en', '2027-02-10', 'unknown', $1, $1, $1::timestamptz - interval '1 day', NULL);
-		INSERT INTO campaigns (kind, paused_at, by_whom) VALUES ('due_soon', $1, 'carrier'), ('past_due', $1, 'D. Palmer'), ('due_today', NULL, 'carrier')`, clock.at)
+		INSERT INTO paused_kinds (kind, paused_at, why, by_whom) VALUES ('due_soon', $1, '', 'carrier'), ('past_due', $1, '', 'D. Palmer')`, clock.at)
 	look("in trouble", map[string]float64{"first": 1, "reminders": 2, "oldest": 7200, "2m": 1, "10m": 1, "1h": 1, "over": 1, "carrier": 1, "operator": 1})
-	plant(t, pool, `UPDATE notices SET state = 'sent'; UPDATE campaigns SET paused_at = NULL`, clock.at)
+	plant(t, pool, `UPDATE notices SET state = 'sent'; DELETE FROM paused_kinds`, clock.at)
 	look("afterwards", nil)
 }
 
@@ -61,7 +62,7 @@ func TestTextsAreSeen(t *testing.T) {
 func TestWhatComesInIsCounted(t *testing.T) {
 	e, _, clock := openEraser(t)
 	clock.at = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
-	inbox := notify.NewInbox(watchedInbox{e.store, e.metrics}, e.policy, e.calendar, clock, slog.New(slog.DiscardHandler))
+	inbox := notify.NewInbox(telemetry.InboundStore(e.store, e.metrics), e.policy, e.calendar, clock, slog.New(slog.DiscardHandler))
 	for sid, text := range map[string]string{"SM1": "alto", "SM2": "no more", "SM3": "help me", "SM4": "what"} {
 		for range 2 { // Twilio says it twice
 			if err := inbox.Receive(t.Context(), notify.Incoming{SID: sid, From: "+16175550101", Body: text}); err != nil {
@@ -73,12 +74,12 @@ func TestWhatComesInIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for class, want := range map[string]float64{"opt_out": 2, "help": 1, "none": 1} {
-		if got := value(t, e.metrics, "duebell_texts_in_total", map[string]string{"class": class}); got != want {
+		if got := metric(t, e.metrics, "duebell_texts_in_total", map[string]string{"class": class}); got != want {
 			t.Errorf("%v texts of class %s, want %v", got, class, want)
 		}
 	}
 	for source, want := range map[string]float64{"text": 1, "key": 1} {
-		if got := value(t, e.metrics, "duebell_opt_outs_total", map[string]string{"source": source}); got != want {
+		if got := metric(t, e.metrics, "duebell_opt_outs_total", map[string]string{"source": source}); got != want {
 			t.Errorf("%v opt-outs by %s, want %v", got, source, want)
 		}
 	}
@@ -95,11 +96,11 @@ func (spentBook) LimitCounts(context.Context, payments.Attempt, time.Time) (paym
 func TestI5LimitsAlarm(t *testing.T) {
 	e, pool, clock := openEraser(t)
 	clock.at = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
-	desk := payments.NewCheckout(spentBook{}, clock, nil, e.policy).OnLimitReached(e.metrics.limitReached)
+	desk := payments.NewCheckout(spentBook{}, clock, nil, e.policy).OnLimitReached(e.metrics.LimitReached)
 	if _, err := desk.Offer(t.Context(), payments.Attempt{Caller: "+16175550101", Method: payments.Card}); !errors.Is(err, payments.ErrLimit) {
 		t.Fatal(err)
 	}
-	people := e.store.Members(e.policy, e.calendar).TellLimits(e.metrics.limitReached)
+	people := e.store.Members(e.policy, e.calendar).TellLimits(e.metrics.LimitReached)
 	guess := func(account, call string, turn int) {
 		t.Helper()
 		claim := ivr.Claim{Selector: billing.Selector{Kind: billing.SelectAccount, Value: account}, BirthDate: "1980-04-12", ZIP: "02139"}
@@ -119,8 +120,33 @@ func TestI5LimitsAlarm(t *testing.T) {
 		keys[f.Tag.Get("toml")] = true
 	}
 	for _, limit := range []string{"declines_per_caller_day", "id_tries_per_account_day", "id_accounts_per_caller_day"} {
-		if n := value(t, e.metrics, "duebell_limits_reached_total", map[string]string{"limit": limit}); n != 1 || !keys[limit] {
+		if n := metric(t, e.metrics, "duebell_limits_reached_total", map[string]string{"limit": limit}); n != 1 || !keys[limit] {
 			t.Errorf("%s was met %v times; a key of the policy: %t", limit, n, keys[limit])
 		}
 	}
+}
+
+// metric returns the value of one metric as a scrape shows it, summed over the labels not named; 0 for none.
+func metric(t *testing.T, m *telemetry.Metrics, name string, labels map[string]string) float64 {
+	t.Helper()
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+	next:
+		for _, one := range f.GetMetric() {
+			for _, l := range one.GetLabel() {
+				if want, asked := labels[l.GetName()]; asked && want != l.GetValue() {
+					continue next
+				}
+			}
+			sum += one.GetCounter().GetValue() + one.GetGauge().GetValue()
+		}
+	}
+	return sum
 }

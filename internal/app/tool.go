@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"duebell/internal/telemetry"
 	"duebell/payments"
 	"duebell/payments/stripe"
 	"duebell/store"
@@ -28,7 +29,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 		return nil, err
 	}
 	cfg.Timing = cfg.Timing.withDefaults()
-	pool, err := openPool(ctx, cfg.DatabaseURL, 4, NewMetrics())
+	pool, err := openPool(ctx, cfg.DatabaseURL, 4, telemetry.NewMetrics())
 	if err != nil {
 		return nil, err
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"github.com/riverqueue/river"
-	"go.opentelemetry.io/otel/attribute"
 
 	"duebell/billing"
+	"duebell/internal/telemetry"
 	"duebell/internal/twilio"
 	"duebell/ivr"
 	"duebell/notify"
@@ -56,7 +56,7 @@ type Work struct {
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 	clock   payments.Clock // domain
-	metrics *Metrics
+	metrics *telemetry.Metrics
 	forget  func() // stops the metrics of the pools
 }
 
@@ -65,7 +65,7 @@ type Deps struct {
 	Clock   payments.Clock // domain
 	Machine payments.Clock
 	Log     *slog.Logger
-	Metrics *Metrics
+	Metrics *telemetry.Metrics
 	Rand    func(n int) int // a number in [0, n); nil = the machine's
 
 	Hooks Hooks
@@ -87,7 +87,7 @@ func (d Deps) withDefaults() Deps {
 		d.Clock = d.Machine
 	}
 	if d.Metrics == nil {
-		d.Metrics = NewMetrics()
+		d.Metrics = telemetry.NewMetrics()
 	}
 	if d.Rand == nil {
 		d.Rand = rand.IntN
@@ -95,9 +95,7 @@ func (d Deps) withDefaults() Deps {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	if _, counted := d.Log.Handler().(errorCounter); !counted {
-		d.Log = slog.New(errorCounter{d.Log.Handler(), d.Metrics})
-	}
+	d.Log = telemetry.CountErrors(d.Log, d.Metrics)
 	return d
 }
 
@@ -113,7 +111,7 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	if w.redis, err = openRedis(cfg.RedisURL, d.Metrics); err != nil {
 		return nil, err
 	}
-	w.forget = d.Metrics.pools.watch("work", w.pool, w.redis)
+	w.forget = d.Metrics.WatchPools("work", w.pool, w.redis)
 	calendar, err := billing.NewCalendar(cfg.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("calendar: %w", err)
@@ -161,8 +159,8 @@ func queue(workers int, t Timing) river.QueueConfig {
 
 // build readies what the jobs and the ticks do.
 func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts *voiceprompts.Catalog, d Deps) error {
-	gateway := watchedGateway{stripe.New(stripe.Config{Key: w.cfg.StripeAPIKey, URL: w.cfg.StripeAPIURL, Timeout: w.cfg.Timing.Gateway}), d.Metrics}
-	charger := payments.NewCharger(watchedCharges{w.Store}, gateway, d.Clock, d.Machine, d.Log, payments.ChargerOptions{
+	gateway := telemetry.Gateway(stripe.New(stripe.Config{Key: w.cfg.StripeAPIKey, URL: w.cfg.StripeAPIURL, Timeout: w.cfg.Timing.Gateway}), d.Metrics)
+	charger := payments.NewCharger(telemetry.ChargeStore(w.Store), gateway, d.Clock, d.Machine, d.Log, payments.ChargerOptions{
 		PhoneOrder: w.cfg.Policy.StripeMOTO, Settled: d.Metrics.Settled,
 	})
 	client, err := twilio.NewClient(twilio.ClientConfig{AccountSID: w.cfg.TwilioAccountSID, AuthToken: w.cfg.TwilioAuthToken, BaseURL: w.cfg.TwilioAPIURL})
@@ -171,20 +169,20 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	}
 	rules := newRules(w.cfg.Policy, calendar, prompts)
 	w.planner = notify.NewPlanner(w.Store, rules, d.Log, notify.PlannerOptions{})
-	carrier := watchedTexter{texter{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID}, w.cfg.PublicURL, d.Metrics}
+	twilioAPI := telemetry.Carrier(carrier{client: client, from: w.cfg.TwilioPhoneNumber, service: w.cfg.TwilioMessagingServiceSID, publicURL: w.cfg.PublicURL}, d.Metrics)
 	options := notify.SenderOptions{
 		StatusCallback: notifyhook.StatusURL(w.cfg.PublicURL), Lease: w.cfg.Timing.Text, Ended: d.Metrics.NoticeEnded, AtOnce: textsAtOnce,
-		Pace: pacer(w.cfg, w.redis, w.Store, d.Machine, calendar), Poller: carrier,
+		Pace: pacer(w.cfg, w.redis, w.Store, d.Machine, calendar), Poller: twilioAPI,
 	}
 	if w.cfg.calls() {
-		options.Dialer = carrier
+		options.Dialer = twilioAPI
 	}
-	w.courier = notify.NewSender(watchedNotices{w.Store}, carrier, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
-	w.sweeper = payments.NewSweeper(watchedSweeps{w.Store, d.Metrics}, sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
+	w.courier = notify.NewSender(telemetry.NoticeStore(w.Store), twilioAPI, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
+	w.sweeper = payments.NewSweeper(telemetry.SweepStore(w.Store, d.Metrics), sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
 	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
-	inbox := notify.NewInbox(watchedInbox{w.Store, d.Metrics}, w.cfg.Policy, calendar, d.Clock, d.Log)
+	inbox := notify.NewInbox(telemetry.InboundStore(w.Store, d.Metrics), w.cfg.Policy, calendar, d.Clock, d.Log)
 	river.AddWorker(workers, &numberChecker{
 		store: w.Store, calendar: calendar, clock: d.Clock, metrics: d.Metrics, log: d.Log,
 		check: notify.NewNumberChecker(w.Store, inbox, directory{client}, w.cfg.Policy, d.Clock, d.Log),
@@ -234,7 +232,7 @@ func (w *Work) Tick(ctx context.Context) error {
 	_, sweep := w.sweeper.Tick(ctx)
 	_, texts := w.courier.Tick(ctx)
 	err := errors.Join(sweep, texts, w.measure(ctx))
-	w.metrics.ticked(err)
+	w.metrics.TickDone(err)
 	return err
 }
 
@@ -244,14 +242,11 @@ func (w *Work) measure(ctx context.Context) error {
 	payment, err1 := w.Store.OldestDue(ctx, now)
 	text, err2 := w.Store.OldestDueNotice(ctx, now)
 	locks, err3 := w.Store.SoftLocks(ctx, now)
-	seen, err4 := w.Store.TextBacklog(ctx, now)
+	texts, err4 := w.Store.TextBacklog(ctx, now)
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("measure what is due: %w", err)
 	}
-	w.metrics.oldestOpen.Set(age(payment, now))
-	w.metrics.textsOld.Set(age(text, now))
-	w.metrics.softLocks.Set(float64(locks))
-	w.metrics.textsSeen(seen, now)
+	w.metrics.SetBacklog(telemetry.Backlog{OldestPayment: payment, OldestText: text, SoftLocks: locks, Texts: texts}, now)
 	return nil
 }
 
@@ -281,9 +276,7 @@ type chargeWorker struct {
 
 // Work brings one attempt forward.
 func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]) error {
-	ctx, sp := span(ctx, "charge", attribute.String(attrAttempt, job.Args.Key))
-	err := w.charger.Run(ctx, job.Args.Key)
-	ended(sp, err)
+	err := telemetry.ChargeJob(ctx, job.Args.Key, func(ctx context.Context) error { return w.charger.Run(ctx, job.Args.Key) })
 	if err != nil {
 		w.log.Warn("a charge did not get on; the sweeper nudges it again", "attempt", job.Args.Key, "error", err)
 	}
@@ -302,13 +295,7 @@ func (w *noticeWorker) Work(ctx context.Context, job *river.Job[store.NoticeJob]
 	if len(ids) == 0 {
 		return nil
 	}
-	about := attribute.Int(attrBatch, len(ids))
-	if len(ids) == 1 {
-		about = attribute.Int64(attrNotice, ids[0])
-	}
-	ctx, sp := span(ctx, "text", about)
-	err := w.courier.Send(ctx, ids...)
-	ended(sp, err)
+	err := telemetry.NoticeJob(ctx, ids, func(ctx context.Context) error { return w.courier.Send(ctx, ids...) })
 	if err != nil {
 		w.log.Warn("texts did not get on; the tick nudges them again", "first", ids[0], "count", len(ids), "error", err)
 	}

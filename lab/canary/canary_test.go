@@ -19,7 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"duebell/billing/feed"
-	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/processor"
 	"duebell/lab/script"
@@ -137,10 +137,10 @@ func observe(t *testing.T) *observer {
 	t.Helper()
 	ctx := t.Context()
 	e := &observer{
-		metrics: app.NewMetrics(), log: newRecorder(), spansMade: tracetest.NewInMemoryExporter(), spansExported: tracetest.NewInMemoryExporter(),
+		metrics: telemetry.NewMetrics(), log: newRecorder(), spansMade: tracetest.NewInMemoryExporter(), spansExported: tracetest.NewInMemoryExporter(),
 		seen: map[place]bool{},
 	}
-	shutdown := app.Trace(sdktrace.NewSimpleSpanProcessor(e.spansMade), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(app.OnlyKnown(e.spansExported))))
+	shutdown := telemetry.ExportTo(sdktrace.NewSimpleSpanProcessor(e.spansMade), sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(telemetry.Redact(e.spansExported))))
 	t.Cleanup(func() {
 		otel.SetTracerProvider(noop.NewTracerProvider())
 		if err := shutdown(context.WithoutCancel(ctx)); err != nil {
@@ -267,7 +267,7 @@ func (o *observer) checkPlantedAreFound(t *testing.T) {
 			s.End()
 			return nil
 		}},
-		{"metric duebell_turns_total", func() error { o.metrics.Turn("ask-zip", bankRouting[:5], 1); return nil }},
+		{"metric duebell_turns_total", func() error { o.metrics.TurnAnswered("ask-zip", bankRouting[:5], time.Second); return nil }},
 		{"Redis key", func() error { return o.redis.Set(ctx, "typed:"+bankAccount, 1, time.Minute).Err() }},
 		{"Redis value call lang", func() error { return o.redis.HSet(ctx, "call:{planted}", "lang", born[2:6]).Err() }},
 		{"Redis value typed list 0", func() error { return o.redis.RPush(ctx, "typed", "expires "+cardExpiry).Err() }},

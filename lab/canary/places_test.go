@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 )
 
@@ -65,7 +65,7 @@ type observer struct {
 	harness       *harness.Harness
 	pool          *pgxpool.Pool
 	redis         *redis.Client
-	metrics       *app.Metrics
+	metrics       *telemetry.Metrics
 	log           *recorder
 	spansMade     *tracetest.InMemoryExporter // spans as the instrumentations make them
 	spansExported *tracetest.InMemoryExporter // and as they leave

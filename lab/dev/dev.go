@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/phone"
 	"duebell/lab/samples"
@@ -47,7 +48,7 @@ type dev struct {
 	ownPolicy bool   // the policy file is dev's own, because DUEBELL_POLICY named none
 	policy    string // TOML
 	clock     *app.DomainClock
-	metrics   *app.Metrics
+	metrics   *telemetry.Metrics
 	server    *servers.Server
 	harness   *harness.Harness
 	phone     *phone.Phone
@@ -64,7 +65,7 @@ type dev struct {
 // Run runs dev from its start until ctx ends. What it has started is gone when it returns; an end that ctx asked
 // for is no error.
 func Run(ctx context.Context, o Options) error {
-	d := &dev{Options: o, folder: stateFolder(o.Dir), metrics: app.NewMetrics()}
+	d := &dev{Options: o, folder: stateFolder(o.Dir), metrics: telemetry.NewMetrics()}
 	err := d.start(ctx)
 	if err == nil {
 		err = d.live(ctx)

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"sync"
 
-	"duebell/internal/app"
+	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 	"duebell/lab/script"
 	"duebell/lab/servers"
@@ -85,8 +85,13 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 	if err := store.Migrate(ctx, dsn); err != nil {
 		return err
 	}
+<<<<<<< HEAD
 	h, err := harness.Open(ctx, parsed.Config(harness.Config{
 		DatabaseURL: dsn, Policy: s.policy, Metrics: app.NewMetrics(),
+=======
+	h, err := harness.Open(ctx, harness.Config{
+		DatabaseURL: dsn, Policy: s.policy, Timing: parsed.Timing(), Metrics: telemetry.NewMetrics(),
+>>>>>>> house
 		Log: s.log.Handler().WithAttrs([]slog.Attr{slog.String("script", parsed.Name)}),
 	}))
 	if err != nil {

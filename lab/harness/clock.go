@@ -240,7 +240,7 @@ func (h *Harness) awaitWorkers(ctx context.Context, left backlog, stall *stallTi
 		if err := stall.check(ctx, movement{left, h.Progress()}); err != nil {
 			return err
 		}
-		if !left.inProgress() {
+		if !left.inProgress() && h.hasWorkers() {
 			return nil
 		}
 		select {
@@ -255,6 +255,13 @@ func (h *Harness) awaitWorkers(ctx context.Context, left backlog, stall *stallTi
 			return fmt.Errorf("count the backlog: %w", err)
 		}
 	}
+}
+
+// hasWorkers says whether anybody is there to do due work: while killed workers are replaced nobody is.
+func (h *Harness) hasWorkers() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.work) > 0
 }
 
 // tickAll tells the processor the time, plans reminders, ticks every replica of work at once, and then lets Twilio

@@ -16,6 +16,7 @@ import (
 	"duebell/internal/app"
 	"duebell/internal/policyfile"
 	"duebell/internal/seal"
+	"duebell/internal/telemetry"
 	"duebell/lab/faults"
 	"duebell/lab/processor"
 	"duebell/lab/samples"
@@ -26,6 +27,7 @@ import (
 
 // Config says which stores a harness uses and what it plays. Its zero value, with a DatabaseURL, serves a test.
 type Config struct {
+<<<<<<< HEAD
 	DatabaseURL string           // a migrated database of its own
 	RedisURL    string           // a Redis database of its own; empty: one within this process
 	Replicas    int              // of serve, and of work; 1 if zero
@@ -34,6 +36,16 @@ type Config struct {
 	Clock       *app.DomainClock // one that stands at DefaultStart if nil
 	Log         slog.Handler     // gets the product's log lines too; may be nil
 	Metrics     *app.Metrics     // may be nil
+=======
+	DatabaseURL string // a migrated database of its own
+	RedisURL    string // a Redis database of its own; empty: one within this process
+	Replicas    int    // of serve, and of work; 1 if zero
+	Timing      app.Timing
+	Policy      string // TOML; what scripts find where they say nothing themselves
+	Clock       *app.DomainClock
+	Log         slog.Handler       // gets the product's log lines too; may be nil
+	Metrics     *telemetry.Metrics // may be nil
+>>>>>>> house
 
 	HTTPAddr      string       // of the line; a free loopback port if empty
 	PublicURL     string       // http:// and the address if empty
@@ -91,7 +103,7 @@ type Harness struct {
 	logs     *logs
 	facts    *factChecker
 	coverage *coverage
-	metrics  *app.Metrics
+	metrics  *telemetry.Metrics
 
 	moving        sync.Mutex // held while the clock moves
 	ticked        time.Time  // the last Tick, guarded by moving
@@ -142,7 +154,7 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 		h.standing.Store(true)
 	}
 	if h.metrics == nil {
-		h.metrics = app.NewMetrics()
+		h.metrics = telemetry.NewMetrics()
 	}
 	h.planning.Store(h.cfg.Reminders)
 	h.limits = h.cfg.Settings.SendLimits

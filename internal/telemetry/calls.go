@@ -1,0 +1,77 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"duebell/ivr"
+	"duebell/ivr/webhook"
+)
+
+// Turner returns an engine that makes a span of every turn and counts the captures that come back.
+func Turner(t webhook.Turner, m *Metrics) webhook.Turner { return tracedTurner{t, m} }
+
+type tracedTurner struct {
+	webhook.Turner
+	metrics *Metrics
+}
+
+// Turn runs one turn. What the caller keyed or said stays out of the span.
+func (t tracedTurner) Turn(ctx context.Context, s ivr.Session, in ivr.Input) (next ivr.Session, r ivr.Reply, err error) {
+	ctx, sp := startSpan(ctx, "turn", attribute.String(attrCall, s.Call), attribute.Int(attrTurn, s.Turn),
+		attribute.String(attrStep, string(s.Step)), attribute.String(attrInput, string(in.Kind)))
+	outcome := "panicked"
+	defer func() {
+		sp.SetAttributes(attribute.String(attrOutcome, outcome), attribute.String(attrNextStep, string(next.Step)))
+		endSpan(sp, err)
+	}()
+	switch {
+	case in.Capture != nil:
+		t.metrics.captureEnded(in.Capture.Result)
+	case s.Step == ivr.TakeMoney && in.Kind == ivr.Silent: // <Pay> ended without calling its action URL
+		t.metrics.captureEnded("")
+	}
+	next, r, err = t.Turner.Turn(ctx, s, in)
+	if outcome = "answered"; err != nil {
+		outcome = "failed"
+	}
+	return next, r, err
+}
+
+// Members returns members that count how each try to prove an identity ended.
+func Members(members ivr.Members, m *Metrics) ivr.Members { return countedMembers{members, m} }
+
+type countedMembers struct {
+	ivr.Members
+	metrics *Metrics
+}
+
+// Verify looks a member up once and compares what was keyed.
+func (c countedMembers) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, error) {
+	got, err := c.Members.Verify(ctx, try)
+	outcome := "verified"
+	switch {
+	case errors.Is(err, ivr.ErrNotVerified):
+		outcome = "refused"
+	case err != nil:
+		outcome = "error"
+	}
+	c.metrics.verifications.WithLabelValues(outcome).Inc()
+	return got, err
+}
+
+// Milestones returns milestones that count hand-overs by their reason, a word of the conversation's own.
+func Milestones(l ivr.Logbook, m *Metrics) ivr.Logbook { return countedMilestones{l, m} }
+
+type countedMilestones struct {
+	ivr.Logbook
+	metrics *Metrics
+}
+
+// HandOff records that a caller is on the way to a person.
+func (c countedMilestones) HandOff(ctx context.Context, h ivr.HandOff) error {
+	c.metrics.handoffs.WithLabelValues(h.Reason).Inc()
+	return c.Logbook.HandOff(ctx, h)
+}
