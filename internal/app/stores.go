@@ -30,15 +30,10 @@ func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics)
 	if !strings.Contains(dsn, "pool_max_conns") { // the address may say how many
 		cfg.MaxConns = most
 	}
-<<<<<<< HEAD
-	cfg.ConnConfig.Tracer = sqlTracer(m)
+	cfg.ConnConfig.Tracer = telemetry.SQLTracer(m)
 	if !strings.Contains(dsn, "connect_timeout") {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
-=======
-	cfg.ConnConfig.Tracer = telemetry.SQLTracer(m)
-	cfg.ConnConfig.ConnectTimeout = connectTimeout
->>>>>>> house
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"duebell/internal/app"
 	"duebell/internal/telemetry"
 	"duebell/lab/harness"
 )

@@ -85,13 +85,8 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 	if err := store.Migrate(ctx, dsn); err != nil {
 		return err
 	}
-<<<<<<< HEAD
 	h, err := harness.Open(ctx, parsed.Config(harness.Config{
-		DatabaseURL: dsn, Policy: s.policy, Metrics: app.NewMetrics(),
-=======
-	h, err := harness.Open(ctx, harness.Config{
-		DatabaseURL: dsn, Policy: s.policy, Timing: parsed.Timing(), Metrics: telemetry.NewMetrics(),
->>>>>>> house
+		DatabaseURL: dsn, Policy: s.policy, Metrics: telemetry.NewMetrics(),
 		Log: s.log.Handler().WithAttrs([]slog.Attr{slog.String("script", parsed.Name)}),
 	}))
 	if err != nil {

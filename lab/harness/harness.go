@@ -27,25 +27,14 @@ import (
 
 // Config says which stores a harness uses and what it plays. Its zero value, with a DatabaseURL, serves a test.
 type Config struct {
-<<<<<<< HEAD
-	DatabaseURL string           // a migrated database of its own
-	RedisURL    string           // a Redis database of its own; empty: one within this process
-	Replicas    int              // of serve, and of work; 1 if zero
-	Timing      app.Timing       // DefaultTiming if zero
-	Policy      string           // TOML; DefaultPolicy if empty
-	Clock       *app.DomainClock // one that stands at DefaultStart if nil
-	Log         slog.Handler     // gets the product's log lines too; may be nil
-	Metrics     *app.Metrics     // may be nil
-=======
-	DatabaseURL string // a migrated database of its own
-	RedisURL    string // a Redis database of its own; empty: one within this process
-	Replicas    int    // of serve, and of work; 1 if zero
-	Timing      app.Timing
-	Policy      string // TOML; what scripts find where they say nothing themselves
-	Clock       *app.DomainClock
+	DatabaseURL string             // a migrated database of its own
+	RedisURL    string             // a Redis database of its own; empty: one within this process
+	Replicas    int                // of serve, and of work; 1 if zero
+	Timing      app.Timing         // DefaultTiming if zero
+	Policy      string             // TOML; DefaultPolicy if empty
+	Clock       *app.DomainClock   // one that stands at DefaultStart if nil
 	Log         slog.Handler       // gets the product's log lines too; may be nil
 	Metrics     *telemetry.Metrics // may be nil
->>>>>>> house
 
 	HTTPAddr      string       // of the line; a free loopback port if empty
 	PublicURL     string       // http:// and the address if empty

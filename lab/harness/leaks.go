@@ -61,12 +61,8 @@ func (p *page) WriteHeader(int) {}
 // like something keyed.
 var sampleValue = regexp.MustCompile(`(?m) [0-9.e+-]+$`)
 
-<<<<<<< HEAD
 // metricsText returns the page of metrics without the numbers, any of which may look like something keyed.
-func metricsText(m *app.Metrics) string {
-=======
 func metricsText(m *telemetry.Metrics) string {
->>>>>>> house
 	p := &page{header: http.Header{}}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
 	if err != nil {
