@@ -156,18 +156,17 @@ func playStory(t *testing.T, s script.Script, replicas int, lang string) playedS
 
 func runScript(t *testing.T, s script.Script, replicas int, lang string) script.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	w, err := harness.Open(ctx, harness.Config{
-		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas, Timing: s.Timing(),
-	})
+	ctx := t.Context()
+	h, err := harness.Open(ctx, s.Config(harness.Config{
+		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas,
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.Close(context.WithoutCancel(ctx)); err != nil {
+		if err := h.Close(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
 		}
 	})
-	return script.Run(ctx, w, s, script.Options{Lang: lang, Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(callsDir, name)) }})
+	return script.Run(ctx, h, s, script.Options{Fresh: true, Lang: lang, Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(callsDir, name)) }})
 }
