@@ -60,6 +60,7 @@ func redirect() twilio.Redirect { return twilio.Redirect{URL: turn7} }
 
 func doc(verbs ...twilio.Verb) twilio.Response { return twilio.Response{Verbs: verbs} }
 
+// TestGolden: a document of each kind, byte for byte as in testdata/twiml.
 func TestGolden(t *testing.T) {
 	documents := map[string]twilio.Response{
 		"menu": doc(
@@ -149,6 +150,7 @@ func TestPayWorksAgainstALoopbackStandIn(t *testing.T) {
 	}
 }
 
+// TestEncodeRefuses: what Twilio would reject or ignore is an error that names element and attribute.
 func TestEncodeRefuses(t *testing.T) {
 	gather := func(change func(*twilio.Gather)) twilio.Response {
 		g := twilio.Gather{Input: twilio.Keys, Action: turn7}
@@ -337,6 +339,7 @@ func TestNothingCanAskTwilioToCharge(t *testing.T) {
 	}
 }
 
+// TestErrorsDoNotQuoteTheWords: what was to be said may be an amount or a name (D1).
 func TestErrorsDoNotQuoteTheWords(t *testing.T) {
 	for _, d := range []twilio.Response{
 		doc(say("secret 4111 & more")),
