@@ -243,7 +243,7 @@ func TestRedisIsDownAndComesBack(t *testing.T) {
 	})
 }
 
-// With neither session nor milestone to read, the caller is asked to wait, and then led to a person.
+// With neither session nor milestone to read, the caller is asked to wait, and goes on once one can be read.
 func TestSessionAndDatabaseAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, inMemory(&memory{}), nil)
