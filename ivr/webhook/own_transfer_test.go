@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,10 +36,11 @@ func atStep(t *testing.T, s ivr.Session) func(*webhook.Config) {
 	}
 }
 
-// busy: somebody else is at the turn, and does not come to an end.
+// busy has another delivery hold the lease for good; waiting for it is soon over.
 func busy(lang, step string) func(*webhook.Config) {
 	return func(c *webhook.Config) {
 		c.Sessions = oneLease{webhook.TurnLease{Outcome: webhook.Busy, Lang: lang, Step: step}}
+		c.Timing.Wait = 40 * time.Millisecond
 	}
 }
 

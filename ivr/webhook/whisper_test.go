@@ -3,7 +3,6 @@ package webhook_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -26,8 +25,6 @@ import (
 	standin "duebell/lab/twilio"
 	"duebell/voiceprompts"
 )
-
-var updateWhispers = flag.Bool("update-whispers", false, "write the golden whispers anew")
 
 const (
 	whisperPublic = "https://pay.example.org"
@@ -52,13 +49,13 @@ type handOffStore struct {
 	down     bool
 }
 
-var errDeskDown = errors.New("the database is down")
+var errDatabaseDown = errors.New("the database is down")
 
 func (d *handOffStore) RecordHandOff(_ context.Context, h ivr.HandOff) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
-		return errDeskDown
+		return errDatabaseDown
 	}
 	d.recorded = append(d.recorded, h)
 	return nil
@@ -70,7 +67,7 @@ func (d *handOffStore) HandOffContext(_ context.Context, ref string, _ time.Time
 	c, known := d.callers[ref]
 	switch {
 	case d.down:
-		return c, errDeskDown
+		return c, errDatabaseDown
 	case !known:
 		return c, handoff.ErrUnknownRef
 	}
@@ -81,7 +78,7 @@ func (d *handOffStore) AcceptHandOff(_ context.Context, ref string, _ time.Time)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
-		return errDeskDown
+		return errDatabaseDown
 	}
 	if _, known := d.callers[ref]; !known {
 		return handoff.ErrUnknownRef
@@ -94,7 +91,7 @@ func (d *handOffStore) EndHandOff(_ context.Context, call string, turn int, o ha
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
-		return false, errDeskDown
+		return false, errDatabaseDown
 	}
 	d.over = append(d.over, strings.Join([]string{call, string(rune('0' + turn)), string(o)}, " "))
 	return d.took, nil
@@ -168,8 +165,8 @@ func openWhisper(t *testing.T, change ...func(*webhook.Config)) *whisperLine {
 	}
 	policy := billing.DefaultPolicy()
 	policy.AgentDial = "+16175550190"
-	// Machine time is small, in proportion: nothing here takes long but the one that never answers.
-	timing := webhook.Timing{Lease: time.Second, Wait: 40 * time.Millisecond, Budget: 50 * time.Millisecond, Note: 5 * time.Second, Work: 5 * time.Second}
+	// Long times, so that a loaded machine changes nothing; but a failed verification is answered at once.
+	timing := webhook.Timing{Lease: time.Minute, Wait: time.Minute, Budget: time.Minute, Note: time.Minute, Work: time.Minute}
 	cfg := webhook.Config{
 		Engine: l.engine, Sessions: oneLease{webhook.TurnLease{Outcome: webhook.Acquired}}, Calls: lastMilestones{}, Validator: validator,
 		Prompts: whisperCatalog(t), Policy: policy, PublicURL: whisperPublic, CardConnector: "cards", BankConnector: "banks",
@@ -221,7 +218,7 @@ func whisperGolden(t *testing.T, name, doc string) {
 		t.Errorf("Twilio would not take it: %s", problem)
 	}
 	file, shown := filepath.Join("testdata", "whisper", name+".xml"), strings.ReplaceAll(doc, "><", ">\n<")+"\n"
-	if *updateWhispers {
+	if *update {
 		if err := os.WriteFile(file, []byte(shown), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -237,7 +234,7 @@ func whisperGolden(t *testing.T, name, doc string) {
 
 // H3, H5: what the person hears, as Twilio gets it, and what each key does. The words are said again
 // once, to whoever is silent (the second question of the same document) or presses something else.
-func TestWhisper(t *testing.T) {
+func TestWhisperGolden(t *testing.T) {
 	down := func(d *handOffStore) { d.down = true }
 	tests := []struct {
 		name, path, keys string
