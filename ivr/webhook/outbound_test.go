@@ -158,8 +158,8 @@ func TestSessionLostWithoutATrace(t *testing.T) {
 	}
 }
 
-// TestNewsOfACall: every word reaches the book, the end also the calls; Twilio asks again what was not noted.
-func TestNewsOfACall(t *testing.T) {
+// TestStatusOfAPlacedCall: every status reaches the store, the end also the call's row; Twilio is asked to send again what was not recorded.
+func TestStatusOfAPlacedCall(t *testing.T) {
 	l, calls := openOutbound(t)
 	for _, status := range []string{"initiated", "ringing", "in-progress", "completed"} {
 		if got := l.post(outURL+"/status", "CallStatus", status); got.status != 204 {
@@ -170,7 +170,7 @@ func TestNewsOfACall(t *testing.T) {
 	if diff := cmp.Diff(want, calls.progress); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if l.ledger.ended["CA1"] != 1 {
+	if l.callStore.ended["CA1"] != 1 {
 		t.Error("its end was not noted")
 	}
 	if got := l.post("/twilio/voice/out/aaaaaaaaaaaaaaaaaaaaaaaa/status", "CallStatus", "completed"); got.status != 204 {

@@ -84,6 +84,7 @@ func replies() map[string]ivr.Reply {
 	}
 }
 
+// Replies of every kind as TwiML, compared with golden files.
 func TestRenderGolden(t *testing.T) {
 	c, s := catalog(t), settings(t)
 	for name, reply := range replies() {
@@ -126,6 +127,7 @@ func indent(doc string) string {
 	return captureWords.ReplaceAllString(lines, "$1…")
 }
 
+// A reply that Twilio could not carry out is an error and not a document.
 func TestRenderRefuses(t *testing.T) {
 	broken := place
 	broken.Next = publicURL + "/twilio/voice/turn/8" // without the connection overrides
@@ -152,6 +154,7 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
+// A voice of the policy replaces the catalog's, together with its language.
 func TestChosenVoices(t *testing.T) {
 	policy := billing.DefaultPolicy()
 	policy.Voices = map[string]string{"en": "Google.en-GB-Neural2-A"}
@@ -166,6 +169,7 @@ func TestChosenVoices(t *testing.T) {
 	}
 }
 
+// V4: after the first silence the capture's time-out is doubled, too.
 func TestASlowCallerHasMoreTimeForTheCapture(t *testing.T) {
 	at := place
 	at.Slow = true // V4

@@ -53,6 +53,7 @@ func fill(v reflect.Value, n int) int {
 	return n + 1
 }
 
+// The session that other tests store has a value in every field.
 func TestFillLeavesNothingEmpty(t *testing.T) {
 	v := reflect.ValueOf(fullSession())
 	for i := range v.NumField() {
