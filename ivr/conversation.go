@@ -329,7 +329,7 @@ func conversation() []Step {
 			Then:    bookCallback, LeadsTo: []StepName{CallbackNumber, GoOn},
 		},
 		{
-			Name: GoOn, // H2: never a dead end: back to the question that the caller came from
+			Name: GoOn,             // H2: never a dead end: back to the question that the caller came from
 			Then: returnFromPerson, // LeadsTo is filled in by Conversation: every question
 		},
 		{
