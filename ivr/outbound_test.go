@@ -207,13 +207,13 @@ func TestN10NoMoreCalls(t *testing.T) {
 	c.at(Goodbye, "We will not call this number with reminders any more")
 	c.over()
 	if !slices.Equal(c.refusals.said, []string{"+16175550101 CA1/1"}) {
-		t.Errorf("noted %v", c.refusals.said)
+		t.Errorf("recorded %v", c.refusals.said)
 	}
 	c = placeCall(t, Placed{For: Reminder, Lang: "en"}, nil)
 	c.refusals.err = errors.New("the database is down")
 	c.press("7")
 	if strings.Contains(c.said(), "will not call") {
-		t.Errorf("promised what was not noted: %q", c.said())
+		t.Errorf("promised what was not recorded: %q", c.said())
 	}
 }
 
@@ -223,6 +223,6 @@ func TestN10OnlyWhereItIsOffered(t *testing.T) {
 	c.press("7")
 	c.at(CalledBack)
 	if len(c.refusals.said) != 0 {
-		t.Errorf("noted %v", c.refusals.said)
+		t.Errorf("recorded %v", c.refusals.said)
 	}
 }

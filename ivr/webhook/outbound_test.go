@@ -90,7 +90,7 @@ func TestACallThatWePlaced(t *testing.T) {
 	}
 	l.says("turn 1", turnPath(1), "Digits", "1")
 	if got := calls.answered[0]; got != theirCall+" CA1" {
-		t.Errorf("noted %q", got)
+		t.Errorf("recorded %q", got)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestStatusOfAPlacedCall(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if l.callStore.ended["CA1"] != 1 {
-		t.Error("its end was not noted")
+		t.Error("its end was not recorded")
 	}
 	if got := l.post("/twilio/voice/out/aaaaaaaaaaaaaaaaaaaaaaaa/status", "CallStatus", "completed"); got.status != 204 {
 		t.Errorf("of a call that is not ours: %d", got.status)
@@ -201,7 +201,7 @@ func TestWhoMayPostAboutCallsOfOurs(t *testing.T) {
 		}
 	}
 	if len(calls.answered)+len(calls.progress) != 0 {
-		t.Error("something was noted")
+		t.Error("something was recorded")
 	}
 }
 

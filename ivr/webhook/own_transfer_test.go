@@ -142,7 +142,7 @@ func TestWithoutHandOffsNothingIsWhispered(t *testing.T) {
 	}
 }
 
-// H5: what became of a transfer is noted for the turn that made it. The key that the person pressed counts
+// H5: what became of a transfer is recorded for the turn that made it. The key that the person pressed counts
 // where Twilio does not say that the two sides were connected.
 func TestTheEndOfATransfer(t *testing.T) {
 	tests := []struct {

@@ -46,7 +46,7 @@ func fill(v reflect.Value, n int) int {
 		v.SetBool(true)
 	case reflect.Float64:
 		v.SetFloat(float64(n) + 0.5)
-	case reflect.Func: // filled in by the desk, and never kept
+	case reflect.Func: // filled in by payments.Checkout, and never stored
 	default:
 		panic("a session with a " + v.Kind().String())
 	}

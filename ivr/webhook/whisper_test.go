@@ -95,10 +95,10 @@ func (d *handOffStore) EndHandOff(_ context.Context, call string, turn int, o ha
 }
 
 // oneLease keeps one session and gives it to everybody, or to nobody.
-type oneLease struct{ claim webhook.TurnLease }
+type oneLease struct{ lease webhook.TurnLease }
 
 func (p oneLease) Acquire(context.Context, webhook.Delivery) (webhook.TurnLease, error) {
-	return p.claim, nil
+	return p.lease, nil
 }
 func (oneLease) Finish(_ context.Context, _ webhook.Delivery, d webhook.TurnResult) (webhook.Answer, bool, error) {
 	return d.Answer, true, nil

@@ -93,7 +93,7 @@ func (d *fixture) acquire(t webhook.Delivery) webhook.TurnLease {
 func (d *fixture) wants(t webhook.Delivery, want webhook.TurnLease) {
 	d.t.Helper()
 	if diff := cmp.Diff(want, d.acquire(t)); diff != "" {
-		d.t.Errorf("claim of turn %d, slot %d: %s", t.Turn, t.Slot, diff)
+		d.t.Errorf("lease of turn %d, slot %d: %s", t.Turn, t.Slot, diff)
 	}
 }
 
@@ -109,7 +109,7 @@ func (d *fixture) finish(t webhook.Delivery, name string) (string, bool) {
 	return string(a.Body), kept
 }
 
-// answered runs a turn from claim to end.
+// answered runs a turn from lease to end.
 func (d *fixture) answered(turn int, name string) {
 	d.t.Helper()
 	t := d.delivery(turn, 0, "input "+name)

@@ -28,7 +28,7 @@ func TestRedisOutOfReach(t *testing.T) {
 	ctx := context.Background()
 	delivery := d.delivery(1, 0, "key 1")
 	if _, err := d.Acquire(ctx, delivery); err == nil {
-		t.Error("claimed without Redis")
+		t.Error("acquired a lease without Redis")
 	}
 	if _, _, err := d.Finish(ctx, delivery, webhook.TurnResult{}); err == nil || errors.Is(err, webhook.ErrSuperseded) {
 		t.Errorf("finish: %v", err)
@@ -100,7 +100,7 @@ func TestARedisThatIsSilent(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	if _, err := d.Acquire(ctx, d.delivery(0, 0, "arrival")); err == nil {
-		t.Error("claimed from a Redis that says nothing")
+		t.Error("acquired a lease from a Redis that does not answer")
 	}
 	if took := time.Since(began); took > 500*time.Millisecond {
 		t.Errorf("waited %v", took)

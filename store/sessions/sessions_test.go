@@ -134,9 +134,9 @@ func TestEveryURLKeepsItsAnswer(t *testing.T) {
 		if n := d.redis.Exists(ctx, "call:{CA9}").Val(); n != 0 {
 			t.Error("another call exists")
 		}
-		elsewhere := d.delivery(3, 0, "")
-		elsewhere.Call = "CA9"
-		put(elsewhere, "moment", "moment")
+		otherCall := d.delivery(3, 0, "")
+		otherCall.Call = "CA9"
+		put(otherCall, "moment", "moment")
 		if n := d.redis.Exists(ctx, "call:{CA9}").Val(); n != 0 {
 			t.Error("a moment's answer made a call that nothing is known of")
 		}
