@@ -38,9 +38,9 @@ func (s *Store) RecordHandOff(ctx context.Context, h ivr.HandOff) error {
 	})
 }
 
-// HandOffContext returns what the person hears of a caller (H3), by the reference in the whisper's
-// address, or handoff.ErrUnknownRef. The bill's state is told of proven identities only, and left
-// out when it cannot be read: the person still gets the rest.
+// HandOffContext is what the person hears of a caller, by the reference in the whisper's address, or
+// handoff.ErrUnknownRef. The bill's state is told of proven identities only, and left out where it
+// cannot be read: the person still has the rest.
 func (p *Members) HandOffContext(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error) {
 	r, err := p.q.HandOffByRef(ctx, ref)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -91,8 +91,7 @@ func billState(s billing.Standing) handoff.BillState {
 	return handoff.BillClear
 }
 
-// AcceptHandOff records that the person took the call by key (H5). The first time counts;
-// handoff.ErrUnknownRef: no such transfer.
+// AcceptHandOff notes that the person took the call, or says handoff.ErrUnknownRef. The first time counts.
 func (s *Store) AcceptHandOff(ctx context.Context, ref string, at time.Time) error {
 	n, err := s.q.AcceptHandOff(ctx, db.AcceptHandOffParams{Ref: ref, At: &at})
 	if err != nil {
@@ -116,9 +115,8 @@ func (s *Store) HandOffAccepted(ctx context.Context, call string, turn int) (boo
 	return yes, nil
 }
 
-// EndHandOff records what became of the transfer that a turn made, and returns whether a person
-// took the call. The first report counts. Of a transfer that was never recorded (the database was
-// down) nothing is stored, and o decides.
+// EndHandOff notes what became of the transfer that a turn made, and says whether a person took the
+// call. The first news counts; a transfer that was never recorded is nobody's.
 func (s *Store) EndHandOff(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error) {
 	accepted, err := s.q.EndHandOff(ctx, db.EndHandOffParams{CallSid: call, Turn: int32(turn), Outcome: string(o), At: &at}) //nolint:gosec // a turn is small
 	if errors.Is(err, pgx.ErrNoRows) {
