@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// Charger brings authorized attempts to an outcome (design.md §5, twilio.md §13.2). The row is the truth, a job only wakes
-// a worker: running it twice, late or never for one wake-up does no harm, because the lease decides.
+// Charger brings authorized attempts to an outcome (design.md §5, twilio.md §13.2). The row is the
+// truth, a job only wakes a worker: running it twice, late or never for one wake-up does no harm,
+// because the lease decides.
 //
-// What a crash, or a lost reply, leaves behind at each line, and who repairs it. "The next worker" comes when the lease
-// has run out (60 s by the machine's clock): the Sweeper wakes one every 30 s for what is due and not leased.
+// What a crash, or a lost reply, leaves behind at each line, and who repairs it. "The next worker"
+// comes when the lease has run out (60 s by the machine's clock): the Sweeper wakes one every 30 s
+// for what is due and not leased.
 //
 //	LeaseAttempt    before COMMIT nothing happened. After it the attempt is leased to nobody alive until the lease
 //	                runs out. The first lease also starts the create key's life.
@@ -31,8 +33,9 @@ import (
 //	                final state and writes it; after COMMIT only log line and metric are lost.
 //	Release         the lease runs out instead, and the next look-up comes then.
 //
-// A worker that was slow rather than dead comes back after another has leased the attempt: every write names the
-// fence of its lease and is refused with ErrTooLate, and its requests meet the same object under keys of their own.
+// A worker that was slow rather than dead comes back after another has leased the attempt: every
+// write names the fence of its lease and is refused with ErrTooLate, and its requests meet the same
+// object under keys of their own.
 type Charger struct {
 	store   ChargeStore
 	gateway Gateway
@@ -44,19 +47,20 @@ type Charger struct {
 
 // ChargerOptions are the settings of a Charger. Zero values get the defaults.
 type ChargerOptions struct {
-	// Lease is how long a worker may hold an attempt, by the machine's clock; default 60 s. It is longer than a
-	// job may run (45 s), so a worker that loses its lease is one that was stopped.
+	// Lease is how long a worker may hold an attempt, by the machine's clock; default 60 s. It is
+	// longer than a job may run (45 s), so a worker that loses its lease is one that was stopped.
 	Lease      time.Duration
 	PhoneOrder bool // policy stripe_moto
 	// Settled is called with every attempt that reached an outcome, after its COMMIT; for metrics.
 	Settled func(a Attempt)
 }
 
-// ChargeStore keeps the attempts for Charger; package store implements it. Every write names the lease's fence and fails
-// with ErrTooLate when another worker has leased the attempt since. now and at are the domain's, machineNow and
-// leaseUntil the machine's.
+// ChargeStore keeps the attempts for Charger; package store implements it. Every write names the
+// lease's fence and fails with ErrTooLate when another worker has leased the attempt since. now and
+// at are the domain's, machineNow and leaseUntil the machine's.
 type ChargeStore interface {
-	// LeaseAttempt leases an open attempt that is due and not leased; ErrNoSuchAttempt when there is none such.
+	// LeaseAttempt leases an open attempt that is due and not leased; ErrNoSuchAttempt when there
+	// is none such.
 	LeaseAttempt(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (ChargeLease, error)
 	// NewCreateKey counts a fresh create key and starts its life.
 	NewCreateKey(ctx context.Context, c ChargeLease, now time.Time) (ChargeLease, error)
@@ -64,7 +68,8 @@ type ChargeStore interface {
 	RecordIntent(ctx context.Context, c ChargeLease, intentID string) (ChargeLease, error)
 	// RecordConfirm counts a further confirm.
 	RecordConfirm(ctx context.Context, c ChargeLease) (ChargeLease, error)
-	// Release ends the lease; an attempt whose object exists becomes unknown. nextLook is when it is due again.
+	// Release ends the lease; an attempt whose object exists becomes unknown. nextLook is when it
+	// is due again.
 	Release(ctx context.Context, c ChargeLease, nextLook time.Time) error
 	Take(ctx context.Context, c ChargeLease, at time.Time) (Attempt, error)
 	Decline(ctx context.Context, c ChargeLease, code string, at time.Time) (Attempt, error)
@@ -81,8 +86,8 @@ type ChargeLease struct {
 	CreateSentAt time.Time // when the create key in use was first sent
 }
 
-// createKeyLifetime is how long a create key is trusted. The processor may forget keys once they are 24 h old; then the same
-// key would make a second object (twilio.md §13.1).
+// createKeyLifetime is how long a create key is trusted. The processor may forget keys once they
+// are 24 h old; then the same key would make a second object (twilio.md §13.1).
 const createKeyLifetime = 23 * time.Hour
 
 // NewCharger makes a Charger. clock is the domain's, machine is the one that leases are measured by.
@@ -96,9 +101,9 @@ func NewCharger(store ChargeStore, gateway Gateway, clock, machine Clock, log *s
 	return &Charger{store: store, gateway: gateway, clock: clock, machine: machine, log: log, opts: opts}
 }
 
-// Run brings one attempt as far as it goes now. It returns nil when there is nothing to do: another worker has leased it, it
-// is not due, or it is settled. An error is one of our own store; the lease then runs out and the sweeper wakes another
-// worker.
+// Run brings one attempt as far as it goes now. It returns nil when there is nothing to do: another
+// worker has leased it, it is not due, or it is settled. An error is one of our own store; the
+// lease then runs out and the sweeper wakes another worker.
 func (c *Charger) Run(ctx context.Context, key string) error {
 	machineNow := c.machine.Now()
 	lease, err := c.store.LeaseAttempt(ctx, key, c.clock.Now(), machineNow, machineNow.Add(c.opts.Lease))
@@ -121,8 +126,8 @@ func (c *Charger) Run(ctx context.Context, key string) error {
 	return err
 }
 
-// advance creates, confirms or looks up, whichever is next, and returns the processor's object. The lease that it leaves in
-// *lease holds what was stored on the way.
+// advance creates, confirms or looks up, whichever is next, and returns the processor's object. The
+// lease that it leaves in *lease holds what was stored on the way.
 func (c *Charger) advance(ctx context.Context, lease *ChargeLease) (Intent, error) {
 	if lease.IntentID == "" {
 		if err := c.create(ctx, lease); err != nil {
@@ -130,13 +135,14 @@ func (c *Charger) advance(ctx context.Context, lease *ChargeLease) (Intent, erro
 		}
 		return c.confirm(ctx, *lease) // counted by RecordIntent, so a crash before or after it looks the same
 	}
-	// An earlier worker stored the id. Whether its confirm was sent or arrived, only the object knows.
+	// An earlier worker stored the id. Whether its confirm was sent or arrived, only the object
+	// knows.
 	intent, err := c.gateway.Retrieve(ctx, lease.IntentID)
 	if err != nil || intent.State != IntentUnconfirmed {
 		return intent, err
 	}
-	// It waits for a confirm: the next one goes under the next key, counted before it is sent. Under the old key the
-	// processor would repeat its stored reply, a stored 500 included.
+	// It waits for a confirm: the next one goes under the next key, counted before it is sent.
+	// Under the old key the processor would repeat its stored reply, a stored 500 included.
 	next, err := c.store.RecordConfirm(ctx, *lease)
 	if err != nil {
 		return Intent{}, err
@@ -145,8 +151,8 @@ func (c *Charger) advance(ctx context.Context, lease *ChargeLease) (Intent, erro
 	return c.confirm(ctx, next)
 }
 
-// create makes the unconfirmed object and stores its id. A crash between the two leaves an object that nobody
-// confirms: no money has moved.
+// create makes the unconfirmed object and stores its id. A crash between the two leaves an object
+// that nobody confirms: no money has moved.
 func (c *Charger) create(ctx context.Context, lease *ChargeLease) error {
 	if c.clock.Now().Sub(lease.CreateSentAt) >= createKeyLifetime {
 		if err := c.renewCreateKey(ctx, lease); err != nil {
@@ -155,7 +161,8 @@ func (c *Charger) create(ctx context.Context, lease *ChargeLease) error {
 	}
 	intent, err := c.gateway.Create(ctx, createKey(*lease), c.charge(*lease))
 	if g, ok := AsGatewayError(err); ok && g.Replayed && g.Kind == GatewayLost {
-		// A stored 500 would be repeated for ever. If an object was made all the same, it stays unconfirmed.
+		// A stored 500 would be repeated for ever. If an object was made all the same, it stays
+		// unconfirmed.
 		if err := c.renewCreateKey(ctx, lease); err != nil {
 			return err
 		}
@@ -172,7 +179,8 @@ func (c *Charger) create(ctx context.Context, lease *ChargeLease) error {
 	return nil
 }
 
-// renewCreateKey stores the new key's number before the key is used, so that no later worker uses it as the old one.
+// renewCreateKey stores the new key's number before the key is used, so that no later worker uses
+// it as the old one.
 func (c *Charger) renewCreateKey(ctx context.Context, lease *ChargeLease) error {
 	next, err := c.store.NewCreateKey(ctx, *lease, c.clock.Now())
 	if err != nil {
@@ -182,8 +190,9 @@ func (c *Charger) renewCreateKey(ctx context.Context, lease *ChargeLease) error 
 	return nil
 }
 
-// confirm asks for the money under the key of the last counted confirm and returns the object. A refusal is no outcome by
-// itself: an earlier confirm may have been carried out, so the object is taken from the refusal or looked up.
+// confirm asks for the money under the key of the last counted confirm and returns the object. A
+// refusal is no outcome by itself: an earlier confirm may have been carried out, so the object is
+// taken from the refusal or looked up.
 func (c *Charger) confirm(ctx context.Context, lease ChargeLease) (Intent, error) {
 	intent, err := c.gateway.Confirm(ctx, fmt.Sprintf("%s/confirm/%d", lease.Key, lease.Confirms), lease.IntentID, c.charge(lease))
 	if g, ok := AsGatewayError(err); ok && g.Kind == GatewayRefused {
@@ -195,7 +204,8 @@ func (c *Charger) confirm(ctx context.Context, lease ChargeLease) (Intent, error
 	return intent, err
 }
 
-// createKey returns the idempotency key of the create: the attempt's key and a number, never token, call or time.
+// createKey returns the idempotency key of the create: the attempt's key and a number, never token,
+// call or time.
 func createKey(lease ChargeLease) string {
 	if lease.Creates <= 1 {
 		return lease.Key + "/create"
@@ -203,8 +213,8 @@ func createKey(lease ChargeLease) string {
 	return fmt.Sprintf("%s/create/%d", lease.Key, lease.Creates)
 }
 
-// charge returns what the processor is told. It is the same for each create and confirm of an attempt: under a used key,
-// other parameters would be an error.
+// charge returns what the processor is told. It is the same for each create and confirm of an
+// attempt: under a used key, other parameters would be an error.
 func (c *Charger) charge(lease ChargeLease) Charge {
 	return Charge{
 		Reference:  lease.Reference,
@@ -216,8 +226,8 @@ func (c *Charger) charge(lease ChargeLease) Charge {
 	}
 }
 
-// settle writes what the processor's object proves (the state table of twilio.md §13.2). "Never charged" is written only
-// for a final state, or after a successful cancel.
+// settle writes what the processor's object proves (the state table of twilio.md §13.2). "Never
+// charged" is written only for a final state, or after a successful cancel.
 func (c *Charger) settle(ctx context.Context, lease ChargeLease, i Intent) error {
 	switch i.State {
 	case IntentSucceeded:
@@ -245,8 +255,9 @@ func (c *Charger) settle(ctx context.Context, lease ChargeLease, i Intent) error
 	}
 }
 
-// cancelAndSettle cancels an object whose bank wants something that a phone call cannot give. The attempt is declined only
-// once it is cancelled; if it was charged in between, that is what is settled.
+// cancelAndSettle cancels an object whose bank wants something that a phone call cannot give. The
+// attempt is declined only once it is cancelled; if it was charged in between, that is what is
+// settled.
 func (c *Charger) cancelAndSettle(ctx context.Context, lease ChargeLease, asked Intent) error {
 	now, err := c.gateway.Cancel(ctx, lease.IntentID)
 	switch {
@@ -255,16 +266,19 @@ func (c *Charger) cancelAndSettle(ctx context.Context, lease ChargeLease, asked 
 	case now.State == IntentNeedsAction:
 		return c.releaseUntilNextLook(ctx, lease)
 	case now.State == IntentCanceled:
-		// A crash before the next line leaves "canceled" to the next worker: declined too, under that code.
+		// A crash before the next line leaves "canceled" to the next worker: declined too, under
+		// that code.
 		return c.recordDeclined(ctx, lease, actionCode(lease, asked))
 	}
 	return c.settle(ctx, lease, now)
 }
 
-// CodeWantsVerification is the code of a bank debit that the bank wants verified first, which a call cannot do.
+// CodeWantsVerification is the code of a bank debit that the bank wants verified first, which a
+// call cannot do.
 const CodeWantsVerification = "wants_verification"
 
-// actionCode names what the payer's bank asked for: an account to be verified, or a card holder to be authenticated.
+// actionCode names what the payer's bank asked for: an account to be verified, or a card holder to
+// be authenticated.
 func actionCode(lease ChargeLease, i Intent) string {
 	if lease.Method == Bank {
 		return CodeWantsVerification
@@ -283,7 +297,8 @@ func (c *Charger) recordTaken(ctx context.Context, lease ChargeLease) error {
 	return nil
 }
 
-// recordDeclined writes that nothing was charged, with the text and task for a caller who does not hear it (L3).
+// recordDeclined writes that nothing was charged, with the text and task for a caller who does not
+// hear it (L3).
 func (c *Charger) recordDeclined(ctx context.Context, lease ChargeLease, code string) error {
 	a, err := c.store.Decline(ctx, lease, cmp.Or(code, "declined"), c.clock.Now())
 	if err != nil {
@@ -294,16 +309,16 @@ func (c *Charger) recordDeclined(ctx context.Context, lease ChargeLease, code st
 	return nil
 }
 
-// cancelDeclined cancels a declined object at the processor. Nothing depends on it: the payment method was named at create
-// only and is used up, so a late confirm finds none.
+// cancelDeclined cancels a declined object at the processor. Nothing depends on it: the payment
+// method was named at create only and is used up, so a late confirm finds none.
 func (c *Charger) cancelDeclined(ctx context.Context, lease ChargeLease) {
 	if _, err := c.gateway.Cancel(ctx, lease.IntentID); err != nil {
 		c.log.Warn("a declined payment could not be cancelled at the processor; nothing was charged", "attempt", lease.Key, "error", err)
 	}
 }
 
-// handleGatewayError writes what a failed request proves. Only a refused create proves "never charged"; everything else is
-// looked at again later. An error of our own store is returned.
+// handleGatewayError writes what a failed request proves. Only a refused create proves "never
+// charged"; everything else is looked at again later. An error of our own store is returned.
 func (c *Charger) handleGatewayError(ctx context.Context, lease ChargeLease, err error) error {
 	g, ok := AsGatewayError(err)
 	if !ok {
@@ -315,7 +330,7 @@ func (c *Charger) handleGatewayError(ctx context.Context, lease ChargeLease, err
 			return c.recordDeclined(ctx, lease, g.Code)
 		}
 	case GatewayConfig, GatewayKeyReused:
-		c.log.Error("the processor refuses our request: mend the configuration or the code", "op", g.Op, "kind", string(g.Kind), "code", g.Code)
+		c.log.Error("the processor refuses our request: check the API key and the account there; the payment waits", "op", g.Op, "kind", string(g.Kind), "code", g.Code)
 	default:
 		c.log.Warn("the processor gave no answer: it is asked again", "op", g.Op, "attempt", lease.Key, "kind", string(g.Kind))
 	}
@@ -325,13 +340,14 @@ func (c *Charger) handleGatewayError(ctx context.Context, lease ChargeLease, err
 // releaseTimeout bounds the one write of a worker that is being stopped.
 const releaseTimeout = 5 * time.Second
 
-// lookAfter is how long an unknown outcome waits for its next look-up; the last one repeats (design.md §5 (4)).
+// lookAfter is how long an unknown outcome waits for its next look-up; the last one repeats
+// (design.md §5 (4)).
 var lookAfter = []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
 
 // releaseUntilNextLook ends the lease and makes the attempt due again after the next of lookAfter.
 func (c *Charger) releaseUntilNextLook(ctx context.Context, lease ChargeLease) error {
-	// A worker that is told to stop still releases what it holds: otherwise a restart would leave the payment
-	// waiting for its lease to run out.
+	// A worker that is told to stop still releases what it holds: otherwise a restart would leave
+	// the payment waiting for its lease to run out.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	next := c.clock.Now().Add(lookAfter[min(lease.Looks, len(lookAfter)-1)])

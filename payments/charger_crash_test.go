@@ -12,8 +12,8 @@ import (
 // crashed is the panic of a process that dies at a crash point: nothing after that line has run.
 type crashed struct{}
 
-// crashPoints counts the places between two lines of a worker and breaks the one whose number is crashAt: the process dies
-// there, or, with lose, the reply of what is done there is lost.
+// crashPoints counts the places between two lines of a worker and breaks the one whose number is
+// crashAt: the process dies there, or, with lose, the reply of what is done there is lost.
 type crashPoints struct {
 	passed, crashAt int
 	lose            bool
@@ -156,9 +156,9 @@ func (confirmlessGateway) Confirm(context.Context, string, string, payments.Char
 	return payments.Intent{}, errLost
 }
 
-// TestCrashAtAnyLine (promise P1: money moves once): a worker dies, or loses a reply, at every line in turn. Another one
-// comes when the lease has run out. Each payment is charged once or not at all, is booked once or not at all, and reaches the
-// right final state.
+// TestCrashAtAnyLine (promise P1: money moves once): a worker dies, or loses a reply, at every line
+// in turn. Another one comes when the lease has run out. Each payment is charged once or not at
+// all, is booked once or not at all, and reaches the right final state.
 func TestCrashAtAnyLine(t *testing.T) {
 	for _, l := range scenarios {
 		t.Run(l.name, func(t *testing.T) {
@@ -182,7 +182,8 @@ func TestCrashAtAnyLine(t *testing.T) {
 	}
 }
 
-// crashedAt runs one worker that breaks at the crash point, then sound ones until the attempt is final, and holds its end.
+// crashedAt runs one worker that breaks at the crash point, then sound ones until the attempt is
+// final, and holds its end.
 func (p *fixture) crashedAt(l scenario, s *crashPoints) {
 	p.t.Helper()
 	a := p.mustAuthorize(l.token)
@@ -239,7 +240,8 @@ func (p *fixture) wantCleanup(a payments.Attempt) {
 	}
 }
 
-// TestCrashTwice (promise P1: money moves once): two workers, one after another, die at any two lines.
+// TestCrashTwice (promise P1: money moves once): two workers, one after another, die at any two
+// lines.
 func TestCrashTwice(t *testing.T) {
 	p := newFixture(t)
 	for _, token := range []string{visa, badCard} {

@@ -83,8 +83,8 @@ func TestStored500UnderTheCreateKey(t *testing.T) {
 	})
 }
 
-// TestCreateKeyGrowsOld: after 23 h the processor may have forgotten the key, so a new one is taken. The first object is
-// never confirmed.
+// TestCreateKeyGrowsOld: after 23 h the processor may have forgotten the key, so a new one is
+// taken. The first object is never confirmed.
 func TestCreateKeyGrowsOld(t *testing.T) {
 	for _, c := range []struct {
 		age     time.Duration
@@ -203,7 +203,8 @@ func TestTokenWorksOnce(t *testing.T) {
 	p.wantErrorLines()
 }
 
-// TestProcessorDownForADay: the payment waits, one task is left for a person, and it counts as of its authorization (C6).
+// TestProcessorDownForADay: the payment waits, one task is left for a person, and it counts as of
+// its authorization (C6).
 func TestProcessorDownForADay(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -222,7 +223,8 @@ func TestProcessorDownForADay(t *testing.T) {
 	})
 }
 
-// TestCancelledWhileTheProcessorIsDown: nothing was submitted, so the caller may cancel, and the person's task is done.
+// TestCancelledWhileTheProcessorIsDown: nothing was submitted, so the caller may cancel, and the
+// person's task is done.
 func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(goodBank)
@@ -240,10 +242,11 @@ func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
 	p.wantState(a.Key, payments.Voided)
 }
 
-// TestWrongKey: with a wrong API key an alarm is logged, and the payment is taken once the key is right.
+// TestWrongKey: with a wrong API key an alarm is logged, and the payment is taken once the key is
+// right.
 func TestWrongKey(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
-		const alarm = "the processor refuses our request: mend the configuration or the code"
+		const alarm = "the processor refuses our request: check the API key and the account there; the payment waits"
 		wrong := p.worker(p.store, p.gatewayFor("sk_of_somebody_else"))
 		a := p.mustAuthorize(token)
 		p.run(wrong, a.Key)
@@ -263,7 +266,8 @@ func TestWrongKey(t *testing.T) {
 	})
 }
 
-// TestKeyReused: a create key that was used with other content alarms, and is not taken for a refusal.
+// TestKeyReused: a create key that was used with other content alarms, and is not taken for a
+// refusal.
 func TestKeyReused(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(visa)
@@ -272,13 +276,14 @@ func TestKeyReused(t *testing.T) {
 	}
 	p.run(p.charger, a.Key)
 	p.wantState(a.Key, payments.Authorized)
-	p.wantErrorLines("the processor refuses our request: mend the configuration or the code")
+	p.wantErrorLines("the processor refuses our request: check the API key and the account there; the payment waits")
 	p.advance(23 * time.Hour)
 	p.sweep()
 	p.wantState(a.Key, payments.Taken)
 }
 
-// TestManyWorkersAtOnce: of many workers woken for one attempt one gets the lease, and it is charged once.
+// TestManyWorkersAtOnce: of many workers woken for one attempt one gets the lease, and it is
+// charged once.
 func TestManyWorkersAtOnce(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
@@ -296,8 +301,8 @@ func TestManyWorkersAtOnce(t *testing.T) {
 	})
 }
 
-// TestSlowWorker: a worker's lease ran out while the processor kept it waiting, and another one has finished. What it comes
-// back with is refused, and nothing is charged or booked twice.
+// TestSlowWorker: a worker's lease ran out while the processor kept it waiting, and another one has
+// finished. What it comes back with is refused, and nothing is charged or booked twice.
 func TestSlowWorker(t *testing.T) {
 	type send = func() (payments.Intent, error)
 	overtaken := func(p *fixture, key string, when string) *interceptedGateway {

@@ -9,8 +9,8 @@ import (
 	"duebell/payments"
 )
 
-// TestStateTable: whatever state the processor's object is in after a confirm whose reply was lost, the attempt ends as
-// twilio.md §13.2 has it.
+// TestStateTable: whatever state the processor's object is in after a confirm whose reply was lost,
+// the attempt ends as twilio.md §13.2 has it.
 func TestStateTable(t *testing.T) {
 	const alarm = "the processor reports a state that we do not know: look at the payment there"
 	for _, row := range []struct {
@@ -59,7 +59,8 @@ func TestStateTable(t *testing.T) {
 	}
 }
 
-// unconfirmed returns an unknown attempt: its object exists, its confirm was counted and never arrived.
+// unconfirmed returns an unknown attempt: its object exists, its confirm was counted and never
+// arrived.
 func (p *fixture) unconfirmed(token string) payments.Attempt {
 	p.t.Helper()
 	a := p.mustAuthorize(token)
@@ -76,7 +77,8 @@ func (p *fixture) force(a payments.Attempt, status string) {
 	}
 }
 
-// TestLooksOfAnUnknown: an unknown outcome is looked up after 10 s, 1 min, 5 min and then every 15 min, and not sooner.
+// TestLooksOfAnUnknown: an unknown outcome is looked up after 10 s, 1 min, 5 min and then every 15
+// min, and not sooner.
 func TestLooksOfAnUnknown(t *testing.T) {
 	p := newFixture(t)
 	a := p.unconfirmed(visa)
@@ -169,7 +171,8 @@ func TestRunWhenThereIsNothingToDo(t *testing.T) {
 	}
 }
 
-// TestLeaseAttempt: one worker at a time, not before the debit's day, and not before the next look-up is due.
+// TestLeaseAttempt: one worker at a time, not before the debit's day, and not before the next
+// look-up is due.
 func TestLeaseAttempt(t *testing.T) {
 	p := newFixture(t)
 	for _, c := range []struct {
@@ -205,7 +208,8 @@ func TestLeaseAttempt(t *testing.T) {
 	}
 }
 
-// TestFence: whatever a worker writes after another has leased the attempt is refused, and the row is unchanged.
+// TestFence: whatever a worker writes after another has leased the attempt is refused, and the row
+// is unchanged.
 func TestFence(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()

@@ -32,24 +32,25 @@ type Checkout struct {
 	limitReached func(limit string)
 }
 
-// CheckoutStore keeps the attempts for Checkout. Package store implements it on PostgreSQL; each method is
-// one transaction, and at is the domain's instant that it writes.
+// CheckoutStore keeps the attempts for Checkout. Package store implements it on PostgreSQL; each
+// method is one transaction, and at is the domain's instant that it writes.
 type CheckoutStore interface {
-	// Offer inserts the offered row, or returns the row that the same call and turn have already written.
+	// Offer inserts the offered row, or returns the row that the same call and turn have already
+	// written.
 	Offer(ctx context.Context, a Attempt) (Attempt, error)
 	// Tokenize seals the token onto an offered row. ErrClosed when the row was closed meanwhile.
 	Tokenize(ctx context.Context, key string, t Token, at time.Time) (Attempt, error)
-	// Authorize asks allowed within its transaction, while nobody else authorizes for the same caller; the
-	// error of allowed is returned and nothing is written.
+	// Authorize asks allowed within its transaction, while nobody else authorizes for the same
+	// caller; the error of allowed is returned and nothing is written.
 	Authorize(ctx context.Context, a Authorization, allowed func(LimitCounts, Attempt) error, at time.Time) (Attempt, error)
 	Attempt(ctx context.Context, key string) (Attempt, error)
 	OpenAttempt(ctx context.Context, account string) (Attempt, error)
-	// SameAmount lists payments of that amount on the account that were authorized since then and not declined,
-	// voided or returned, newest first.
+	// SameAmount lists payments of that amount on the account that were authorized since then and
+	// not declined, voided or returned, newest first.
 	SameAmount(ctx context.Context, account string, cents billing.Money, since time.Time) ([]Attempt, error)
 	LimitCounts(ctx context.Context, a Attempt, at time.Time) (LimitCounts, error)
-	// UnheardFailures lists, oldest first, the payments on an attempt's account that were declined since that instant
-	// without the caller hearing so.
+	// UnheardFailures lists, oldest first, the payments on an attempt's account that were declined
+	// since that instant without the caller hearing so.
 	UnheardFailures(ctx context.Context, key string, since time.Time) ([]UnheardFailure, error)
 	Freeze(ctx context.Context, key string, at time.Time) error
 	CloseOffer(ctx context.Context, key string, at time.Time) error
@@ -67,7 +68,8 @@ type Token struct {
 // String hides the token from anything that prints.
 func (Token) String() string { return "***" }
 
-// WrittenCopy is how the written notice of a bank debit goes (E6: written confirmation before settlement).
+// WrittenCopy is how the written notice of a bank debit goes (E6: written confirmation before
+// settlement).
 type WrittenCopy string
 
 const (
@@ -106,8 +108,8 @@ type Authorization struct {
 	CountsFrom time.Time
 }
 
-// LimitCounts are the counts that I5 and P3 limit, taken around one attempt: of its call, its account and its
-// caller's number, within the last day (withheld numbers: hour).
+// LimitCounts are the counts that I5 and P3 limit, taken around one attempt: of its call, its
+// account and its caller's number, within the last day (withheld numbers: hour).
 type LimitCounts struct {
 	CapturesCall, DeclinesAccount, DeclinesCaller, DeclinesWithheld int
 	GuestPaysCaller, BanksAccount, BanksCaller                      int
@@ -115,22 +117,23 @@ type LimitCounts struct {
 	Frozen                                                          bool
 }
 
-// NewCheckout makes a Checkout. rand returns a number in [0, n); it draws keys and references, so it must be
-// unpredictable in production.
+// NewCheckout makes a Checkout. rand returns a number in [0, n); it draws keys and references, so
+// it must be unpredictable in production.
 func NewCheckout(store CheckoutStore, clock Clock, rand func(n int) int, policy billing.Policy) *Checkout {
 	return &Checkout{store: store, clock: clock, rand: rand, policy: policy, limitReached: func(string) {}}
 }
 
-// OnLimitReached has f called with the policy key of every limit that a payment meets, and returns the Checkout.
-// Whoever meets limits again and again may be testing stolen cards (I5: alarm past a limit).
+// OnLimitReached has f called with the policy key of every limit that a payment meets, and returns
+// the Checkout. Whoever meets limits again and again may be testing stolen cards (I5: alarm past a
+// limit).
 func (c *Checkout) OnLimitReached(f func(limit string)) *Checkout {
 	c.limitReached = f
 	return c
 }
 
-// Offer writes down what the caller is about to be asked for, before the capture is spoken, and returns the
-// row. The same call and turn again gets the first row; with another amount or account it is ErrKeyReused.
-// ErrLimit and ErrFrozen mean that no capture may be spoken.
+// Offer writes down what the caller is about to be asked for, before the capture is spoken, and
+// returns the row. The same call and turn again gets the first row; with another amount or account
+// it is ErrKeyReused. ErrLimit and ErrFrozen mean that no capture may be spoken.
 func (c *Checkout) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 	now := c.clock.Now()
 	limits, err := c.store.LimitCounts(ctx, a, now)
@@ -148,16 +151,17 @@ func (c *Checkout) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 	if err != nil {
 		return Attempt{}, err
 	}
-	// A turn delivered twice asks for the same; anything else would charge what the caller did not hear.
+	// A turn delivered twice asks for the same; anything else would charge what the caller did not
+	// hear.
 	if got.Account != a.Account || got.Cents != a.Cents || got.Fee != a.Fee || got.Method != a.Method || got.BankType != a.BankType {
 		return Attempt{}, fmt.Errorf("offer, turn %d: %w", a.Turn, ErrKeyReused)
 	}
 	return got, nil
 }
 
-// checkLimits refuses an attempt that is past one of the limits that keep the line from testing stolen cards and
-// accounts (I5: declines, guests, new banks; P3: captures a call). Withheld numbers have no limit of one caller, only
-// the pooled one.
+// checkLimits refuses an attempt that is past one of the limits that keep the line from testing
+// stolen cards and accounts (I5: declines, guests, new banks; P3: captures a call). Withheld
+// numbers have no limit of one caller, only the pooled one.
 func (c *Checkout) checkLimits(l LimitCounts, a Attempt) error {
 	p := c.policy
 	known, bank := a.Caller != "", a.Method == Bank
@@ -180,14 +184,14 @@ func (c *Checkout) checkLimits(l LimitCounts, a Attempt) error {
 	return nil
 }
 
-// Tokenize keeps the token, sealed, on the offered row and returns the row. ErrClosed when the offer was closed
-// meanwhile.
+// Tokenize keeps the token, sealed, on the offered row and returns the row. ErrClosed when the
+// offer was closed meanwhile.
 func (c *Checkout) Tokenize(ctx context.Context, key string, t Token) (Attempt, error) {
 	return c.store.Tokenize(ctx, key, t, c.clock.Now())
 }
 
-// Authorize records the consent and returns the authorized attempt. From its commit on the member has paid in
-// time (C6: received = authorized).
+// Authorize records the consent and returns the authorized attempt. From its commit on the member
+// has paid in time (C6: received = authorized).
 //
 //	ErrAccountOpen  another payment on the account is open; this one was not taken.
 //	ErrClosed       the offer was closed before the consent came; nothing was charged.
@@ -216,7 +220,8 @@ func (c *Checkout) Authorize(ctx context.Context, a Authorization) (Attempt, err
 	return Attempt{}, ErrReferenceInUse
 }
 
-// Attempt returns the attempt as it stands, or ErrNoSuchAttempt. On hold, a call asks it for the outcome.
+// Attempt returns the attempt as it stands, or ErrNoSuchAttempt. On hold, a call asks it for the
+// outcome.
 func (c *Checkout) Attempt(ctx context.Context, key string) (Attempt, error) {
 	return c.store.Attempt(ctx, key)
 }
@@ -226,14 +231,14 @@ func (c *Checkout) OpenAttempt(ctx context.Context, account string) (Attempt, er
 	return c.store.OpenAttempt(ctx, account)
 }
 
-// Duplicate returns the newest earlier payment of the same amount within the duplicate window, and whether there is
-// one (M8: name it and ask again).
+// Duplicate returns the newest earlier payment of the same amount within the duplicate window, and
+// whether there is one (M8: name it and ask again).
 func (c *Checkout) Duplicate(ctx context.Context, account string, cents billing.Money) (Attempt, bool, error) {
 	return c.duplicate(ctx, account, cents, func(Attempt) bool { return true })
 }
 
-// DuplicateFrom is Duplicate for a guest: only payments made from the same number are compared (M8: guests learn
-// nothing of others).
+// DuplicateFrom is Duplicate for a guest: only payments made from the same number are compared (M8:
+// guests learn nothing of others).
 func (c *Checkout) DuplicateFrom(ctx context.Context, account string, cents billing.Money, caller string) (Attempt, bool, error) {
 	return c.duplicate(ctx, account, cents, func(a Attempt) bool { return a.Caller == caller })
 }
@@ -257,30 +262,33 @@ func (c *Checkout) CloseOffer(ctx context.Context, key string) error {
 	return c.store.CloseOffer(ctx, key, c.clock.Now())
 }
 
-// Void cancels an authorized payment that has not been submitted and returns it; one that is voided already is
-// returned as it is. ErrTooLate when it was submitted, or a worker holds it (E12: then only the bank can stop it).
+// Void cancels an authorized payment that has not been submitted and returns it; one that is voided
+// already is returned as it is. ErrTooLate when it was submitted, or a worker holds it (E12: then
+// only the bank can stop it).
 func (c *Checkout) Void(ctx context.Context, key string) (Attempt, error) {
 	return c.store.Void(ctx, key, c.clock.Now())
 }
 
-// Freeze stops all payments of the attempt's account and leaves a task: a capture said that it has charged, which it
-// never may (twilio.md §2.2). A person has to look before anything else is taken.
+// Freeze stops all payments of the attempt's account and leaves a task: a capture said that it has
+// charged, which it never may (twilio.md §2.2). A person has to look before anything else is taken.
 func (c *Checkout) Freeze(ctx context.Context, key string) error {
 	return c.store.Freeze(ctx, key, c.clock.Now())
 }
 
-// MarkHeard records that the caller heard the outcome, so that a failure need not be texted (L3: only unheard ones).
+// MarkHeard records that the caller heard the outcome, so that a failure need not be texted (L3:
+// only unheard ones).
 func (c *Checkout) MarkHeard(ctx context.Context, key string) error {
 	return c.store.MarkHeard(ctx, key, c.clock.Now())
 }
 
-// TextResult has the receipt or the failure texted to number (E.164), which the caller asked for on this call.
+// TextResult has the receipt or the failure texted to number (E.164), which the caller asked for on
+// this call.
 func (c *Checkout) TextResult(ctx context.Context, key, number string) error {
 	return c.store.TextResult(ctx, key, number, c.clock.Now())
 }
 
-// newKey draws an attempt's key: 26 random letters that say nothing about payer or amount. About 122 bits, so two
-// attempts never share the processor's idempotency keys.
+// newKey draws an attempt's key: 26 random letters that say nothing about payer or amount. About
+// 122 bits, so two attempts never share the processor's idempotency keys.
 func (c *Checkout) newKey() string {
 	const letters = "abcdefghijklmnopqrstuvwxyz"
 	b := make([]byte, 26)

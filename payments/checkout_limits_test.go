@@ -52,8 +52,9 @@ const (
 	mine   = "+16175550199"
 )
 
-// TestLimits: one below each limit of I5 (card testing) and P3 (captures a call) there is a capture, at the limit there is
-// none; what lies outside the window, or belongs to somebody else, does not count.
+// TestLimits: one below each limit of I5 (card testing) and P3 (captures a call) there is a
+// capture, at the limit there is none; what lies outside the window, or belongs to somebody else,
+// does not count.
 func TestLimits(t *testing.T) {
 	day, hour := 24*time.Hour, time.Hour
 	for _, c := range []struct {
@@ -111,7 +112,8 @@ func TestLimits(t *testing.T) {
 func withheld(a *payments.Attempt) { a.Caller = "" }
 func bank(a *payments.Attempt)     { a.Method, a.BankType = payments.Bank, payments.Checking }
 
-// TestM8Duplicate: a payment of the same amount on the same account within 24 hours is found, unless it came to nothing.
+// TestM8Duplicate: a payment of the same amount on the same account within 24 hours is found,
+// unless it came to nothing.
 func TestM8Duplicate(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -146,7 +148,8 @@ func TestM8Duplicate(t *testing.T) {
 	}
 }
 
-// TestVoid: a payment can be cancelled until a worker has it, and asking again returns it cancelled (E12: until submitted).
+// TestVoid: a payment can be cancelled until a worker has it, and asking again returns it cancelled
+// (E12: until submitted).
 func TestVoid(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
@@ -179,8 +182,8 @@ func TestVoid(t *testing.T) {
 	})
 }
 
-// TestVoidOvertakesASlowWorker: a worker's lease ran out before it stored the object's id and the caller cancels, so the
-// worker never confirms.
+// TestVoidOvertakesASlowWorker: a worker's lease ran out before it stored the object's id and the
+// caller cancels, so the worker never confirms.
 func TestVoidOvertakesASlowWorker(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -199,7 +202,8 @@ func TestVoidOvertakesASlowWorker(t *testing.T) {
 	})
 }
 
-// TestVoidRacesTheWorker: caller and worker at once; one of them wins, and what the caller hears is what happens.
+// TestVoidRacesTheWorker: caller and worker at once; one of them wins, and what the caller hears is
+// what happens.
 func TestVoidRacesTheWorker(t *testing.T) {
 	p := newFixture(t)
 	wins := map[bool]int{}
@@ -223,8 +227,8 @@ func TestVoidRacesTheWorker(t *testing.T) {
 	t.Logf("cancelled %d times, charged %d times", wins[true], wins[false])
 }
 
-// TestFreeze: after a capture that said it has charged there is no offer and no consent on that account until a person has
-// looked; other accounts are not affected.
+// TestFreeze: after a capture that said it has charged there is no offer and no consent on that
+// account until a person has looked; other accounts are not affected.
 func TestFreeze(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
@@ -300,8 +304,8 @@ func TestTextResult(t *testing.T) {
 	}
 }
 
-// TestI5LimitAtTheConsent: fifty captures that one number has begun at once are no way around its limit. What is authorized
-// and not settled counts as if it were declined.
+// TestI5LimitAtTheConsent: fifty captures that one number has begun at once are no way around its
+// limit. What is authorized and not settled counts as if it were declined.
 func TestI5LimitAtTheConsent(t *testing.T) {
 	p := newFixture(t)
 	const cards, limit = 50, 10

@@ -19,7 +19,8 @@ import (
 	"duebell/payments"
 )
 
-// TestOfferTwice: a second delivery of the turn gets the first row; one that asks for something else is ErrKeyReused.
+// TestOfferTwice: a second delivery of the turn gets the first row; one that asks for something
+// else is ErrKeyReused.
 func TestOfferTwice(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -50,7 +51,8 @@ func TestOfferTwice(t *testing.T) {
 	p.wantRows("offers", `SELECT key, state FROM payment_attempts`, nil, first.Key+"|offered")
 }
 
-// TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn (P3: captures a call are limited).
+// TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn (P3: captures a
+// call are limited).
 func TestOfferTwiceAtTheLimit(t *testing.T) {
 	p := newFixture(t)
 	ask := p.newAttempt(p.newAccount(), payments.Card)
@@ -89,8 +91,8 @@ func TestTokenize(t *testing.T) {
 	}
 }
 
-// TestAuthorize: one transaction writes the consent, its evidence, the written notice and the charge job; again, it returns
-// the row.
+// TestAuthorize: one transaction writes the consent, its evidence, the written notice and the
+// charge job; again, it returns the row.
 func TestAuthorize(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustOffer(p.newAccount(), token)
@@ -140,7 +142,8 @@ func (p *fixture) wantHash(key string) {
 	p.wantRows("hash of "+strings.Join(fields, " "), `SELECT encode(hash, 'hex') FROM payment_evidence WHERE key = $1`, []any{key}, hex.EncodeToString(sum[:]))
 }
 
-// TestE6NoDebitWithoutWrittenNotice: a debit without written notice is refused, and so is a text without a number.
+// TestE6NoDebitWithoutWrittenNotice: a debit without written notice is refused, and so is a text
+// without a number.
 func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustOffer(p.newAccount(), goodBank)
@@ -157,8 +160,8 @@ func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
 	p.wantState(a.Key, payments.Tokenized)
 }
 
-// TestOneOpenPaymentAnAccount (promise P1: money moves once): of two calls that authorize at once exactly one wins; the
-// other's offer stays what it was, and nothing of its consent is stored.
+// TestOneOpenPaymentAnAccount (promise P1: money moves once): of two calls that authorize at once
+// exactly one wins; the other's offer stays what it was, and nothing of its consent is stored.
 func TestOneOpenPaymentAnAccount(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
@@ -192,8 +195,8 @@ func TestOneOpenPaymentAnAccount(t *testing.T) {
 	})
 }
 
-// TestCommitReplyLost (promise P1: money moves once): the COMMIT of the consent is done and its reply is lost. The same
-// call again tells so.
+// TestCommitReplyLost (promise P1: money moves once): the COMMIT of the consent is done and its
+// reply is lost. The same call again tells so.
 func TestCommitReplyLost(t *testing.T) {
 	dsn, err := url.Parse(testenv.Postgres(t))
 	if err != nil {
@@ -236,8 +239,8 @@ func TestCommitReplyLost(t *testing.T) {
 	}
 }
 
-// TestClosedMeanwhile: a close is final, so a consent that comes later is ErrClosed; a close that comes after the consent is
-// ErrTooLate.
+// TestClosedMeanwhile: a close is final, so a consent that comes later is ErrClosed; a close that
+// comes after the consent is ErrTooLate.
 func TestClosedMeanwhile(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
@@ -264,7 +267,8 @@ func TestClosedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestConsentWithoutToken: the turn that held the token died before it was stored. The consent is refused.
+// TestConsentWithoutToken: the turn that held the token died before it was stored. The consent is
+// refused.
 func TestConsentWithoutToken(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustOffer(p.newAccount(), visa)
@@ -280,11 +284,11 @@ func TestConsentWithoutToken(t *testing.T) {
 func TestL4ReferenceInUse(t *testing.T) {
 	p := newFixture(t)
 	draws := []int{17, 17, 17, 18}
-	desk := payments.NewCheckout(p.store, p.clock, func(int) int { n := draws[0]; draws = draws[1:]; return n }, p.policy)
+	checkout := payments.NewCheckout(p.store, p.clock, func(int) int { n := draws[0]; draws = draws[1:]; return n }, p.policy)
 	var got []string
 	for range 2 {
 		a := p.mustOffer(p.newAccount(), visa)
-		done, err := desk.Authorize(context.Background(), p.authorization(a, visa))
+		done, err := checkout.Authorize(context.Background(), p.authorization(a, visa))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,8 +305,8 @@ func TestL4ReferenceInUse(t *testing.T) {
 	p.wantState(a.Key, payments.Offered)
 }
 
-// TestE6Letter: until the letter is posted nothing is charged, however long it takes; then not before the banking day after
-// it. Until then the payment can be cancelled.
+// TestE6Letter: until the letter is posted nothing is charged, however long it takes; then not
+// before the banking day after it. Until then the payment can be cancelled.
 func TestE6Letter(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()

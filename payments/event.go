@@ -17,9 +17,9 @@ const (
 	EventOther      EventKind = "other"    // nothing that we act on
 )
 
-// Event is one message of the processor about one of its objects. It may come twice, late and in any order,
-// and it may be an old one sent again by somebody who recorded it: it is a reason to look the object up, never a
-// fact to book.
+// Event is one message of the processor about one of its objects. It may come twice, late and in
+// any order, and it may be an old one sent again by somebody who recorded it: it is a reason to
+// look the object up, never a fact to book.
 type Event struct {
 	ID       string // the processor's; two deliveries of one event share it
 	Kind     EventKind

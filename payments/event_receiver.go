@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// EventReceiver applies the processor's events to our attempts. An event is news, not truth: it makes us look, and
-// what the processor then says of its object decides. So events may come twice, late, and in any order. Only a
-// dispute is taken from the event itself, because the object does not show it.
+// EventReceiver applies the processor's events to our attempts. An event is news, not truth: it
+// makes us look, and what the processor then says of its object decides. So events may come twice,
+// late, and in any order. Only a dispute is taken from the event itself, because the object does
+// not show it.
 //
-// An event may arrive while a worker holds an answer that is older than the event and has not written it yet. Either the
-// receiver finds the state that the worker has written, or it revokes the worker's lease, so that the worker has
-// to look again: no event is lost between the two.
+// An event may arrive while a worker holds an answer that is older than the event and has not
+// written it yet. Either the receiver finds the state that the worker has written, or it revokes
+// the worker's lease, so that the worker has to look again: no event is lost between the two.
 //
-// A crash anywhere in Receive leaves an event that was not answered: the processor delivers it again, and applying it
-// twice does no harm.
+// A crash anywhere in Receive leaves an event that was not answered: the processor delivers it
+// again, and applying it twice does no harm.
 type EventReceiver struct {
 	store   EventStore
 	gateway Gateway
@@ -29,12 +30,15 @@ type EventReceiver struct {
 // EventStore keeps the attempts for EventReceiver; package store implements it.
 type EventStore interface {
 	AttemptByIntent(ctx context.Context, intentID string) (Attempt, error)
-	// LookUpNow makes an open attempt due at once and wakes a worker. revokeLease ends the lease of the worker that
-	// holds it: the fence then refuses what that worker writes. ErrTooLate: the attempt was settled meanwhile.
+	// LookUpNow makes an open attempt due at once and wakes a worker. revokeLease ends the lease of
+	// the worker that holds it: the fence then refuses what that worker writes. ErrTooLate: the
+	// attempt was settled meanwhile.
 	LookUpNow(ctx context.Context, a Attempt, revokeLease bool, now time.Time) error
-	// Return writes the reversal, the text and the task of a taken attempt; on any other it does nothing.
+	// Return writes the reversal, the text and the task of a taken attempt; on any other it does
+	// nothing.
 	Return(ctx context.Context, key, code string, at time.Time) error
-	// TaskForContradiction leaves a task: money has moved on an attempt that is on record as never charged.
+	// TaskForContradiction leaves a task: money has moved on an attempt that is on record as never
+	// charged.
 	TaskForContradiction(ctx context.Context, a Attempt, at time.Time) error
 	// RecordEvent records that an event was dealt with; again, it does nothing.
 	RecordEvent(ctx context.Context, e Event, at time.Time) error
@@ -48,8 +52,8 @@ func NewEventReceiver(store EventStore, gateway Gateway, clock Clock, log *slog.
 	return &EventReceiver{store: store, gateway: gateway, clock: clock, log: log}
 }
 
-// Receive applies one event whose signature was checked, and records it. An error asks the processor to deliver the event
-// again.
+// Receive applies one event whose signature was checked, and records it. An error asks the
+// processor to deliver the event again.
 func (e *EventReceiver) Receive(ctx context.Context, ev Event) error {
 	err := e.apply(ctx, ev)
 	if errors.Is(err, ErrTooLate) { // settled between our read and our write: now it is treated as it stands
@@ -80,8 +84,9 @@ func (e *EventReceiver) apply(ctx context.Context, ev Event) error {
 	return nil // voided, returned and closed are final: states only move forward
 }
 
-// lookUpOpen has an open attempt looked up at once. A debit that a worker has seen as filed may have come back
-// since: the lease is revoked, so that the worker cannot record it as taken on the strength of an older answer.
+// lookUpOpen has an open attempt looked up at once. A debit that a worker has seen as filed may
+// have come back since: the lease is revoked, so that the worker cannot record it as taken on the
+// strength of an older answer.
 func (e *EventReceiver) lookUpOpen(ctx context.Context, a Attempt, ev Event) error {
 	revoke := a.Method == Bank && (ev.Kind == EventReturned || ev.Kind == EventCanceled)
 	if err := e.store.LookUpNow(ctx, a, revoke, e.clock.Now()); err != nil {
@@ -94,8 +99,8 @@ func (e *EventReceiver) lookUpOpen(ctx context.Context, a Attempt, ev Event) err
 	return nil
 }
 
-// handleTaken returns a payment that is disputed, or that bounced if the processor's object says so too: an old
-// event sent again must not reopen a bill.
+// handleTaken returns a payment that is disputed, or that bounced if the processor's object says so
+// too: an old event sent again must not reopen a bill.
 func (e *EventReceiver) handleTaken(ctx context.Context, a Attempt, ev Event) error {
 	switch ev.Kind {
 	case EventDisputed:
@@ -112,8 +117,9 @@ func (e *EventReceiver) handleTaken(ctx context.Context, a Attempt, ev Event) er
 	return nil
 }
 
-// handleDeclined leaves a task if the processor's object says that money moved on a declined payment. Declined is
-// written only where no money can move any more, so this is a fault of ours or theirs, and a person must know at once.
+// handleDeclined leaves a task if the processor's object says that money moved on a declined
+// payment. Declined is written only where no money can move any more, so this is a fault of ours or
+// theirs, and a person must know at once.
 func (e *EventReceiver) handleDeclined(ctx context.Context, a Attempt, ev Event) error {
 	if ev.Kind != EventSettled && ev.Kind != EventProcessing && ev.Kind != EventDisputed {
 		return nil

@@ -20,8 +20,8 @@ func (p *fixture) delivery(d processor.Delivery) {
 	}
 }
 
-// TestEventsInAnyOrder: however the processor's events come, states and ledger are right in the end and every event was
-// accepted.
+// TestEventsInAnyOrder: however the processor's events come, states and ledger are right in the end
+// and every event was accepted.
 func TestEventsInAnyOrder(t *testing.T) {
 	ends := map[string]payments.State{
 		visa: payments.Taken, badCard: payments.Declined, goodBank: payments.Taken, emptyBank: payments.Returned,
@@ -76,8 +76,8 @@ func TestEventOfAnOpenAttempt(t *testing.T) {
 	})
 }
 
-// TestEventWhileLeased: the event of a success comes before the worker's own reply. The worker keeps its lease and records
-// the outcome.
+// TestEventWhileLeased: the event of a success comes before the worker's own reply. The worker
+// keeps its lease and records the outcome.
 func TestEventWhileLeased(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -94,8 +94,9 @@ func TestEventWhileLeased(t *testing.T) {
 	})
 }
 
-// TestBouncedBeforeItWasBooked: the debit comes back, with its event, while a worker holds the older answer "filed" and has
-// not written it. The worker's lease is revoked, so that it cannot record taken.
+// TestBouncedBeforeItWasBooked: the debit comes back, with its event, while a worker holds the
+// older answer "filed" and has not written it. The worker's lease is revoked, so that it cannot
+// record taken.
 func TestBouncedBeforeItWasBooked(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(emptyBank)
@@ -130,8 +131,8 @@ func (i *interruptedEventStore) AttemptByIntent(ctx context.Context, id string) 
 	return a, err
 }
 
-// TestTakenWhileTheEventIsApplied: the event read the attempt as open and a worker writes "taken" before the event can have
-// it looked at. The event is then applied to the taken attempt.
+// TestTakenWhileTheEventIsApplied: the event read the attempt as open and a worker writes "taken"
+// before the event can have it looked at. The event is then applied to the taken attempt.
 func TestTakenWhileTheEventIsApplied(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -156,8 +157,8 @@ func TestTakenWhileTheEventIsApplied(t *testing.T) {
 	p.wantState(a.Key, payments.Returned)
 }
 
-// TestReturn: after a return the bill is open as of its original due date, as if it had never been paid; a text and a task
-// go out (L5: return = reversal).
+// TestReturn: after a return the bill is open as of its original due date, as if it had never been
+// paid; a text and a task go out (L5: return = reversal).
 func TestReturn(t *testing.T) {
 	for name, back := range map[string]struct {
 		token, code string
@@ -214,8 +215,8 @@ func TestReturn(t *testing.T) {
 	}
 }
 
-// TestDisputeBeforeItWasBooked: a dispute of an attempt that is not recorded as taken yet is asked for again, because only the
-// event tells of it.
+// TestDisputeBeforeItWasBooked: a dispute of an attempt that is not recorded as taken yet is asked
+// for again, because only the event tells of it.
 func TestDisputeBeforeItWasBooked(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
@@ -271,7 +272,8 @@ func TestEventsThatChangeNothing(t *testing.T) {
 	p.wantErrorLines()
 }
 
-// TestReturnWhileTheProcessorIsDown: the event is refused, and so comes again, until the object could be looked up.
+// TestReturnWhileTheProcessorIsDown: the event is refused, and so comes again, until the object
+// could be looked up.
 func TestReturnWhileTheProcessorIsDown(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(emptyBank)
@@ -285,8 +287,8 @@ func TestReturnWhileTheProcessorIsDown(t *testing.T) {
 	p.wantState(a.Key, payments.Returned)
 }
 
-// TestChargedAfterDecline: should the processor ever charge a declined payment, an alarm and a task tell a person, and nothing is
-// booked.
+// TestChargedAfterDecline: should the processor ever charge a declined payment, an alarm and a task
+// tell a person, and nothing is booked.
 func TestChargedAfterDecline(t *testing.T) {
 	p := newFixture(t)
 	a := p.mustAuthorize(badCard)

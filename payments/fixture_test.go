@@ -62,7 +62,8 @@ func (h *manualClock) add(d time.Duration) {
 	h.at = h.at.Add(d)
 }
 
-// queuedJobs takes the place of River's client and keeps the attempt keys of the charge jobs that the store enqueues.
+// queuedJobs takes the place of River's client and keeps the attempt keys of the charge jobs that
+// the store enqueues.
 type queuedJobs struct {
 	mu   sync.Mutex
 	keys []string
@@ -121,7 +122,8 @@ type testReporter interface {
 	Cleanup(f func())
 }
 
-// fixture is this package on a real database and the processor's stand-in over HTTP, with clocks that tests move.
+// fixture is this package on a real database and the processor's stand-in over HTTP, with clocks
+// that tests move.
 type fixture struct {
 	t              testReporter
 	pool           *pgxpool.Pool
@@ -295,7 +297,8 @@ func (p *fixture) newAccount() string {
 	return number
 }
 
-// newAttempt returns what a caller who owes 198.00 is offered, in a call of its own; nothing is stored.
+// newAttempt returns what a caller who owes 198.00 is offered, in a call of its own; nothing is
+// stored.
 func (p *fixture) newAttempt(account string, m payments.Method) payments.Attempt {
 	p.calls++
 	a := payments.Attempt{
@@ -307,7 +310,8 @@ func (p *fixture) newAttempt(account string, m payments.Method) payments.Attempt
 	return a
 }
 
-// authorization returns the consent to an offer: for cards with the token, for bank accounts with a written notice by text.
+// authorization returns the consent to an offer: for cards with the token, for bank accounts with a
+// written notice by text.
 func (p *fixture) authorization(a payments.Attempt, token string) payments.Authorization {
 	auth := payments.Authorization{
 		Key: a.Key, Copy: payments.NoCopy, TextTo: anaPhone,
@@ -384,7 +388,7 @@ func (p *fixture) sweep() {
 	}
 }
 
-// setFault breaks the processor's stand-in, or mends it ("up").
+// setFault breaks the processor's stand-in, or repairs it ("up").
 func (p *fixture) setFault(words string) {
 	p.t.Helper()
 	if err := p.processor.SetFault(words); err != nil {
@@ -401,7 +405,8 @@ func (p *fixture) load(key string) payments.Attempt {
 	return a
 }
 
-// wantState compares the attempt's state, the ledger and the processor's charges with the wanted state.
+// wantState compares the attempt's state, the ledger and the processor's charges with the wanted
+// state.
 func (p *fixture) wantState(key string, want payments.State) {
 	p.t.Helper()
 	a := p.load(key)

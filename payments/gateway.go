@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// Gateway is the card and bank processor as the charge needs it: an object is created unconfirmed, then
-// confirmed, looked up by its id, or cancelled (design.md §5, twilio.md §13). Every method fails with a
-// *GatewayError; any other error is a bug. Implementations repeat nothing by themselves: whether a request may be
-// sent again is the Charger's decision.
+// Gateway is the card and bank processor as the charge needs it: an object is created unconfirmed,
+// then confirmed, looked up by its id, or cancelled (design.md §5, twilio.md §13). Every method
+// fails with a *GatewayError; any other error is a bug. Implementations repeat nothing by
+// themselves: whether a request may be sent again is the Charger's decision.
 type Gateway interface {
-	// Create makes the unconfirmed object under the idempotency key. The same key and content give the same
-	// object, as long as the processor remembers the key (24 h). No money moves.
+	// Create makes the unconfirmed object under the idempotency key. The same key and content give
+	// the same object, as long as the processor remembers the key (24 h). No money moves.
 	Create(ctx context.Context, key string, c Charge) (Intent, error)
-	// Confirm asks for the money under the idempotency key. The object is charged at most once, however many
-	// confirms arrive.
+	// Confirm asks for the money under the idempotency key. The object is charged at most once,
+	// however many confirms arrive.
 	Confirm(ctx context.Context, key, id string, c Charge) (Intent, error)
 	// Retrieve looks the object up by its id, the only look-up that is never behind.
 	Retrieve(ctx context.Context, id string) (Intent, error)
-	// Cancel makes sure that no money will move, or says why it cannot. It returns the object as it then stands.
+	// Cancel makes sure that no money will move, or says why it cannot. It returns the object as it
+	// then stands.
 	Cancel(ctx context.Context, id string) (Intent, error)
 }
 
@@ -62,15 +63,18 @@ const (
 	GatewayLost GatewayKind = "lost"
 	// GatewayRefused: the processor understood and refused; nothing was done. Code says why.
 	GatewayRefused GatewayKind = "refused"
-	// GatewayLater: not processed (429, connection refused before sending): the same request may be sent later.
+	// GatewayLater: not processed (429, connection refused before sending): the same request may be
+	// sent later.
 	GatewayLater GatewayKind = "later"
 	// GatewayConfig: our API key or our request is wrong: alarm. Nothing was done.
 	GatewayConfig GatewayKind = "config"
-	// GatewayKeyReused: the idempotency key was used with other parameters: our bug, alarm. Nothing was done.
+	// GatewayKeyReused: the idempotency key was used with other parameters: our bug, alarm. Nothing
+	// was done.
 	GatewayKeyReused GatewayKind = "key-reused"
 )
 
-// GatewayError is a failed request to the processor. It holds no secret and nothing of the processor's text.
+// GatewayError is a failed request to the processor. It holds no secret and nothing of the
+// processor's text.
 type GatewayError struct {
 	Op       string // create, confirm, retrieve, cancel, tokenize, check
 	Kind     GatewayKind

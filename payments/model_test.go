@@ -23,8 +23,9 @@ type model struct {
 	tokens  map[string]string
 }
 
-// TestAnyOrder (promise P1: money moves once): in any order of calls, charges, crashes, faults, events and delays no money moves
-// twice, none is lost, and the ledger says what the processor says.
+// TestAnyOrder (promise P1: money moves once): in any order of calls, charges, crashes, faults,
+// events and delays no money moves twice, none is lost, and the ledger says what the processor
+// says.
 func TestAnyOrder(t *testing.T) {
 	fewer(t, "rapid.checks", "25")
 	fewer(t, "rapid.steps", "60")
@@ -124,7 +125,8 @@ var processorFaults = []string{
 	"up", "up", "declines", "charges-then-drops-the-reply", "drops-create-reply", "500s", "charges-then-500s", "down", "too-many", "wants-verification",
 }
 
-// work runs one worker, which may die or lose a reply at any line, with a processor that may be broken.
+// work runs one worker, which may die or lose a reply at any line, with a processor that may be
+// broken.
 func (s *model) work(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
@@ -136,7 +138,8 @@ func (s *model) work(r *rapid.T) {
 	s.setFault("up")
 }
 
-// overtake runs a worker that is so slow that its lease runs out in the middle, and another one takes over.
+// overtake runs a worker that is so slow that its lease runs out in the middle, and another one
+// takes over.
 func (s *model) overtake(r *rapid.T) {
 	a, ok := s.some(r)
 	if !ok {
@@ -231,8 +234,8 @@ func (s *model) check(r *rapid.T) {
 	s.wantRows("the account's ledger", `SELECT coalesce(sum(cents), 0)::bigint FROM ledger WHERE account = $1`, []any{s.account}, fmt.Sprint(booked*19800))
 }
 
-// end repairs everything and lets time pass: then nothing is open, and every charge that the processor keeps is a payment that is
-// recorded as taken.
+// end repairs everything and lets time pass: then nothing is open, and every charge that the
+// processor keeps is a payment that is recorded as taken.
 func (s *model) end() {
 	s.setFault("up")
 	s.delivery(processor.Normal)

@@ -16,20 +16,22 @@ type UnheardFailure struct {
 	Kind       billing.Kind
 }
 
-// maxNoticeDelay is how long after a failure its text may go at the latest. It only bounds the look-up of failures:
-// the hold itself is counted from the text.
+// maxNoticeDelay is how long after a failure its text may go at the latest. It only bounds the
+// look-up of failures: the hold itself is counted from the text.
 const maxNoticeDelay = 48 * time.Hour
 
-// WithReplacementWindow makes a payment that replaces a failed one count as received when the first was, and returns the
-// Checkout (L3: in time for declined_hold_hours after the failure text). It needs the calendar: only where a bill came
-// due in between does it matter, and only there does the ledger say so.
+// WithReplacementWindow makes a payment that replaces a failed one count as received when the first
+// was, and returns the Checkout (L3: in time for declined_hold_hours after the failure text). It
+// needs the calendar: only where a bill came due in between does it matter, and only there does the
+// ledger say so.
 func (c *Checkout) WithReplacementWindow(cal *billing.Calendar) *Checkout {
 	c.calendar = cal
 	return c
 }
 
-// countsFrom returns since when a payment that is authorized now counts as received: the instant of one whose caller was
-// asked to wait, was in time, and learned afterwards that it had failed. Zero: it counts from now, as any other.
+// countsFrom returns since when a payment that is authorized now counts as received: the instant of
+// one whose caller was asked to wait, was in time, and learned afterwards that it had failed. Zero:
+// it counts from now, as any other.
 func (c *Checkout) countsFrom(ctx context.Context, key string, now time.Time) (time.Time, error) {
 	hold := c.policy.DeclinedHoldHours.Duration()
 	if c.calendar == nil || hold <= 0 {
@@ -42,8 +44,9 @@ func (c *Checkout) countsFrom(ctx context.Context, key string, now time.Time) (t
 	return oldestHeldInstant(failures, now, hold, c.calendar), nil
 }
 
-// oldestHeldInstant returns the instant of the oldest failure that still holds and with which the money meets a due
-// instant that it misses without; zero when there is none. Failures come oldest first.
+// oldestHeldInstant returns the instant of the oldest failure that still holds and with which the
+// money meets a due instant that it misses without; zero when there is none. Failures come oldest
+// first.
 func oldestHeldInstant(failures []UnheardFailure, now time.Time, hold time.Duration, cal *billing.Calendar) time.Time {
 	for _, f := range failures {
 		if !now.After(f.ToldAt.Add(hold)) && cal.FellDue(f.Kind, f.Account, f.CountsFrom, now) {

@@ -8,9 +8,9 @@ import (
 	"duebell/payments"
 )
 
-// TestL3Replacement: a payment that replaces one whose failure the caller did not hear counts from the first, for
-// declined_hold_hours after the text; where nothing came due in between, and where the failure was heard, it counts from its own
-// consent.
+// TestL3Replacement: a payment that replaces one whose failure the caller did not hear counts from
+// the first, for declined_hold_hours after the text; where nothing came due in between, and where
+// the failure was heard, it counts from its own consent.
 func TestL3Replacement(t *testing.T) {
 	boston, err := time.LoadLocation("America/New_York")
 	if err != nil {
@@ -65,8 +65,8 @@ func TestL3Replacement(t *testing.T) {
 	}
 }
 
-// TestL3ReplacementOfAReplacement: what replaces the replacement counts from the first as well; with declined_hold_hours 0
-// nothing does.
+// TestL3ReplacementOfAReplacement: what replaces the replacement counts from the first as well;
+// with declined_hold_hours 0 nothing does.
 func TestL3ReplacementOfAReplacement(t *testing.T) {
 	for hours, held := range map[int]bool{24: true, 0: false} {
 		p := newFixture(t)

@@ -27,17 +27,19 @@ type Resolution struct {
 type ResolveStore interface {
 	ChargeStore
 	AttemptByReference(ctx context.Context, reference string) (Attempt, error)
-	// LeaseForPerson is LeaseAttempt for a person: whenever the next look-up would be due, and only once the processor
-	// has an object. ErrNoSuchAttempt: a worker has leased it.
+	// LeaseForPerson is LeaseAttempt for a person: whenever the next look-up would be due, and only
+	// once the processor has an object. ErrNoSuchAttempt: a worker has leased it.
 	LeaseForPerson(ctx context.Context, key string, machineNow, leaseUntil time.Time) (ChargeLease, error)
 	RecordResolution(ctx context.Context, key string, r Resolution, at time.Time) error
 }
 
-// Resolver settles an unknown payment with a person's evidence (L3: only evidence ends it). The gateway is asked first,
-// and what contradicts it is refused: a person's word never beats the processor's own.
+// Resolver settles an unknown payment with a person's evidence (L3: only evidence ends it). The
+// gateway is asked first, and what contradicts it is refused: a person's word never beats the
+// processor's own.
 //
-// The evidence is written before the outcome. If the process dies between the two, the payment stays unknown and its task
-// open; when the lease has run out the same command does the rest, and workers look it up meanwhile.
+// The evidence is written before the outcome. If the process dies between the two, the payment
+// stays unknown and its task open; when the lease has run out the same command does the rest, and
+// workers look it up meanwhile.
 type Resolver struct {
 	charger *Charger
 	store   ResolveStore
@@ -46,7 +48,8 @@ type Resolver struct {
 	machine Clock
 }
 
-// NewResolver makes a Resolver. It writes outcomes through the charger, so that they are logged and counted alike.
+// NewResolver makes a Resolver. It writes outcomes through the charger, so that they are logged and
+// counted alike.
 func NewResolver(c *Charger, store ResolveStore, gateway Gateway, clock, machine Clock) *Resolver {
 	return &Resolver{charger: c, store: store, gateway: gateway, clock: clock, machine: machine}
 }
@@ -54,8 +57,8 @@ func NewResolver(c *Charger, store ResolveStore, gateway Gateway, clock, machine
 // ErrContradicted says that the processor says something else than the person.
 var ErrContradicted = errors.New("the processor contradicts this")
 
-// Resolve settles the payment with that reference and returns it as it then stands. Its errors are sentences for the
-// operator; the payment is unchanged when there is one.
+// Resolve settles the payment with that reference and returns it as it then stands. Its errors are
+// sentences for the operator; the payment is unchanged when there is one.
 func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error) {
 	switch {
 	case res.Verdict != VerdictTaken && res.Verdict != VerdictNotCharged:
@@ -84,7 +87,8 @@ func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error)
 	return r.store.AttemptByReference(ctx, res.Reference)
 }
 
-// settle asks the processor, makes sure that nothing can still be charged, and writes the evidence and then the outcome.
+// settle asks the processor, makes sure that nothing can still be charged, and writes the evidence
+// and then the outcome.
 func (r *Resolver) settle(ctx context.Context, lease ChargeLease, res Resolution) error {
 	intent, err := r.gateway.Retrieve(ctx, lease.IntentID)
 	if err != nil {
@@ -100,15 +104,16 @@ func (r *Resolver) settle(ctx context.Context, lease ChargeLease, res Resolution
 	if err := r.store.RecordResolution(ctx, lease.Key, res, r.clock.Now()); err != nil {
 		return r.release(ctx, lease, err)
 	}
-	// A crash here leaves evidence without outcome: the payment is still unknown, and the command may be repeated.
+	// A crash here leaves evidence without outcome: the payment is still unknown, and the command
+	// may be repeated.
 	if res.Verdict == VerdictTaken {
 		return r.charger.recordTaken(ctx, lease)
 	}
 	return r.charger.recordDeclined(ctx, lease, "resolved")
 }
 
-// release ends the lease, due at once: a worker may find plainly what was refused here. It returns why, and the store's
-// error if there is one.
+// release ends the lease, due at once: a worker may find plainly what was refused here. It returns
+// why, and the store's error if there is one.
 func (r *Resolver) release(ctx context.Context, lease ChargeLease, why error) error {
 	return errors.Join(why, r.store.Release(ctx, lease, r.clock.Now()))
 }
@@ -128,7 +133,8 @@ func (r *Resolver) ensureCanceled(ctx context.Context, lease ChargeLease, i Inte
 	return nil
 }
 
-// checkVerdict returns ErrContradicted when the processor's object says the opposite of the person's verdict.
+// checkVerdict returns ErrContradicted when the processor's object says the opposite of the
+// person's verdict.
 func checkVerdict(a Attempt, i Intent, v Verdict) error {
 	charged := i.State == IntentSucceeded || (i.State == IntentProcessing && a.Method == Bank)
 	never := i.State == IntentCanceled || i.State == IntentNoMethod || i.State == IntentUnconfirmed || i.State == IntentNeedsAction

@@ -20,8 +20,8 @@ func (p *fixture) resolve(a payments.Attempt, v payments.Verdict) (payments.Atte
 	})
 }
 
-// unknownForADay returns a payment that has been unknown for so long that a person has it as a task. status is the
-// processor's state of its object.
+// unknownForADay returns a payment that has been unknown for so long that a person has it as a
+// task. status is the processor's state of its object.
 func (p *fixture) unknownForADay(token, status string) payments.Attempt {
 	p.t.Helper()
 	a := p.mustAuthorize(token)
@@ -40,7 +40,8 @@ func (p *fixture) unknownForADay(token, status string) payments.Attempt {
 	return p.load(a.Key)
 }
 
-// TestResolve: the processor is asked first. A verdict that it contradicts is refused, and nothing of it is stored.
+// TestResolve: the processor is asked first. A verdict that it contradicts is refused, and nothing
+// of it is stored.
 func TestResolve(t *testing.T) {
 	for _, c := range []struct {
 		says    string
@@ -100,7 +101,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestResolveRefuses: missing evidence, an unknown payment, one that a worker has leased, and a processor that is down.
+// TestResolveRefuses: missing evidence, an unknown payment, one that a worker has leased, and a
+// processor that is down.
 func TestResolveRefuses(t *testing.T) {
 	p := newFixture(t)
 	ctx := context.Background()
@@ -147,7 +149,8 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-// TestResolveNeverWithoutCancel: not charged is recorded only once the processor has cancelled, or said so itself.
+// TestResolveNeverWithoutCancel: not charged is recorded only once the processor has cancelled, or
+// said so itself.
 func TestResolveNeverWithoutCancel(t *testing.T) {
 	p := newFixture(t)
 	a := p.unknownForADay(visa, "requires_confirmation")
@@ -170,7 +173,8 @@ func TestResolveNeverWithoutCancel(t *testing.T) {
 	p.wantRows("evidence", `SELECT count(*) FROM payment_resolutions`, nil, "1")
 }
 
-// TestResolverCrashes: the command dies around any of its writes. Workers go on looking, and the same command does the rest.
+// TestResolverCrashes: the command dies around any of its writes. Workers go on looking, and the
+// same command does the rest.
 func TestResolverCrashes(t *testing.T) {
 	for point := 1; ; point++ {
 		p := newFixture(t)

@@ -10,9 +10,10 @@ import (
 	"duebell/billing"
 )
 
-// Sweeper picks up what crashed processes and lost jobs leave behind: it wakes a worker for every open attempt that is due
-// and not leased, closes offers that came to nothing, hands to a person what stays unknown, and erases tokens that
-// nobody needs any more. It runs every 30 s on every worker process, whatever River says of its jobs.
+// Sweeper picks up what crashed processes and lost jobs leave behind: it wakes a worker for every
+// open attempt that is due and not leased, closes offers that came to nothing, hands to a person
+// what stays unknown, and erases tokens that nobody needs any more. It runs every 30 s on every
+// worker process, whatever River says of its jobs.
 type Sweeper struct {
 	store   SweepStore
 	turns   TurnLeases
@@ -22,10 +23,12 @@ type Sweeper struct {
 	log     *slog.Logger
 }
 
-// SweepStore keeps the attempts for Sweeper; package store implements it. The counts are of attempts changed.
+// SweepStore keeps the attempts for Sweeper; package store implements it. The counts are of
+// attempts changed.
 type SweepStore interface {
-	// WakeDue enqueues a wake-up job for every open attempt that is due by now and whose lease is over by machineNow. It
-	// changes no attempt, so the next tick does it again until a worker has been there.
+	// WakeDue enqueues a wake-up job for every open attempt that is due by now and whose lease is
+	// over by machineNow. It changes no attempt, so the next tick does it again until a worker has
+	// been there.
 	WakeDue(ctx context.Context, now, machineNow time.Time) (int, error)
 	StaleOffers(ctx context.Context, endedBefore, offeredBefore time.Time) ([]StaleOffer, error)
 	CloseOffer(ctx context.Context, key string, at time.Time) error
@@ -43,8 +46,8 @@ type TurnLeases interface {
 // StaleOffer is an offer whose call is over, or that is half an hour old.
 type StaleOffer struct{ Key, Call string }
 
-// When offers are stale (design.md §5 (1); twilio.md §2.2). The call's end alone closes nothing: an assent posted just
-// before a hang-up may reach another replica later.
+// When offers are stale (design.md §5 (1); twilio.md §2.2). The call's end alone closes nothing: an
+// assent posted just before a hang-up may reach another replica later.
 const (
 	offerLife           = 30 * time.Minute
 	offerGraceAfterCall = time.Minute
@@ -55,8 +58,9 @@ func NewSweeper(store SweepStore, turns TurnLeases, clock, machine Clock, policy
 	return &Sweeper{store: store, turns: turns, clock: clock, machine: machine, policy: policy, log: log}
 }
 
-// Tick does what is due now and returns for how many attempts it woke a worker. Running it twice, or on every replica at
-// once, does no harm. A part that fails keeps no other part from being done; the errors are joined.
+// Tick does what is due now and returns for how many attempts it woke a worker. Running it twice,
+// or on every replica at once, does no harm. A part that fails keeps no other part from being done;
+// the errors are joined.
 func (s *Sweeper) Tick(ctx context.Context) (int, error) {
 	now := s.clock.Now()
 	var errs []error
@@ -80,8 +84,9 @@ func (s *Sweeper) Tick(ctx context.Context) (int, error) {
 	return woken, errors.Join(errs...)
 }
 
-// closeStale closes offers and tokens that promise nothing. A turn that is being answered may be about to authorize its
-// attempt, so nothing of that call is closed meanwhile; while leases cannot be asked for, nothing is closed at all.
+// closeStale closes offers and tokens that promise nothing. A turn that is being answered may be
+// about to authorize its attempt, so nothing of that call is closed meanwhile; while leases cannot
+// be asked for, nothing is closed at all.
 func (s *Sweeper) closeStale(ctx context.Context, now time.Time) error {
 	stale, err := s.store.StaleOffers(ctx, now.Add(-offerGraceAfterCall), now.Add(-offerLife))
 	if err != nil {

@@ -31,8 +31,8 @@ func (p *fixture) sweepOnce() []string {
 	return keys
 }
 
-// TestStaleOffers: an offer or a token is closed 60 s after the call, or after 30 minutes, and not sooner; not while a turn
-// of its call is being answered, and never once it is authorized.
+// TestStaleOffers: an offer or a token is closed 60 s after the call, or after 30 minutes, and not
+// sooner; not while a turn of its call is being answered, and never once it is authorized.
 func TestStaleOffers(t *testing.T) {
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ended, going, answered := p.mustOffer(p.newAccount(), token), p.mustOffer(p.newAccount(), token), p.mustOffer(p.newAccount(), token)
@@ -92,8 +92,8 @@ func (r racingSweepStore) StaleOffers(ctx context.Context, ended, offered time.T
 	return list, err
 }
 
-// TestAuthorizedWhileSwept: a consent that comes between the sweeper's read and its close wins, and the other stale offers
-// are closed all the same.
+// TestAuthorizedWhileSwept: a consent that comes between the sweeper's read and its close wins, and
+// the other stale offers are closed all the same.
 func TestAuthorizedWhileSwept(t *testing.T) {
 	p := newFixture(t)
 	late, other := p.mustOffer(p.newAccount(), visa), p.mustOffer(p.newAccount(), visa)
@@ -111,7 +111,8 @@ func TestAuthorizedWhileSwept(t *testing.T) {
 	p.wantState(other.Key, payments.Closed)
 }
 
-// TestWakeDue: a worker is woken for every open attempt that is due and not leased, and for no other one.
+// TestWakeDue: a worker is woken for every open attempt that is due and not leased, and for no
+// other one.
 func TestWakeDue(t *testing.T) {
 	p := newFixture(t)
 	due := []string{
@@ -142,8 +143,8 @@ func TestWakeDue(t *testing.T) {
 	}
 }
 
-// TestUnknownTooLong: one task is left for a person, a day after the attempt was due, and it is done once there is evidence
-// (L3: too old = a task).
+// TestUnknownTooLong: one task is left for a person, a day after the attempt was due, and it is
+// done once there is evidence (L3: too old = a task).
 func TestUnknownTooLong(t *testing.T) {
 	p := newFixture(t)
 	a := p.unconfirmed(visa)
@@ -164,8 +165,8 @@ func TestUnknownTooLong(t *testing.T) {
 	tasks("payment-unknown|" + a.Account + "|false")
 }
 
-// TestOldTokens: a bank's token is erased after the return window (D2: one-time tokens are erased), a card's when it is
-// charged.
+// TestOldTokens: a bank's token is erased after the return window (D2: one-time tokens are erased),
+// a card's when it is charged.
 func TestOldTokens(t *testing.T) {
 	p := newFixture(t)
 	debit, card := p.mustAuthorize(goodBank), p.mustAuthorize(visa)

@@ -16,7 +16,7 @@ type AccountTotals struct {
 
 // AccountTotals returns the totals by account. An account that does not exist has empty ones.
 func (s *Store) AccountTotals(ctx context.Context, accounts []string) (map[string]AccountTotals, error) {
-	bills, err := s.q.BilledTo(ctx, accounts)
+	bills, err := s.q.BillsOfAccounts(ctx, accounts)
 	if err != nil {
 		return nil, fmt.Errorf("read bills: %w", err)
 	}

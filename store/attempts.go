@@ -113,7 +113,7 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed
 // limitsNow counts what I5 bounds, one authorization of a caller after the other.
 func limitsNow(ctx context.Context, q *db.Queries, of payments.Attempt, at time.Time) (payments.LimitCounts, error) {
 	if of.Caller != "" {
-		if err := q.OneCallerAtATime(ctx, of.Caller); err != nil {
+		if err := q.LockCaller(ctx, of.Caller); err != nil {
 			return payments.LimitCounts{}, err
 		}
 	}
@@ -140,7 +140,7 @@ func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payme
 	switch {
 	case violates(err, "one_open_attempt_an_account"):
 		return row, payments.ErrAccountOpen
-	case violates(err, "payment_attempts_reference_key"):
+	case violates(err, "one_attempt_a_reference"):
 		return row, payments.ErrReferenceInUse
 	case errors.Is(err, pgx.ErrNoRows):
 		return row, payments.ErrTooLate

@@ -20,7 +20,7 @@ const failureGrace = 30 * time.Second
 
 // LeaseAttempt leases an attempt that is due to one worker. ErrNoSuchAttempt: nothing to do.
 func (s *Store) LeaseAttempt(ctx context.Context, key string, now, machineNow, leaseUntil time.Time) (payments.ChargeLease, error) {
-	row, err := s.q.ClaimAttempt(ctx, db.ClaimAttemptParams{Key: key, Now: &now, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
+	row, err := s.q.LeaseAttempt(ctx, db.LeaseAttemptParams{Key: key, Now: &now, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return payments.ChargeLease{}, payments.ErrNoSuchAttempt
 	}
@@ -32,7 +32,7 @@ func (s *Store) LeaseAttempt(ctx context.Context, key string, now, machineNow, l
 
 // LeaseForPerson leases an open attempt to a person with evidence, whenever its next look-up would be due.
 func (s *Store) LeaseForPerson(ctx context.Context, key string, machineNow, leaseUntil time.Time) (payments.ChargeLease, error) {
-	row, err := s.q.ClaimForPerson(ctx, db.ClaimForPersonParams{Key: key, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
+	row, err := s.q.LeaseForPerson(ctx, db.LeaseForPersonParams{Key: key, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return payments.ChargeLease{}, payments.ErrNoSuchAttempt
 	}
@@ -268,7 +268,7 @@ func (s *Store) AttemptByIntent(ctx context.Context, intentID string) (payments.
 // of the worker that holds it. ErrTooLate: it was settled meanwhile.
 func (s *Store) LookUpNow(ctx context.Context, a payments.Attempt, revokeLease bool, now time.Time) error {
 	return s.inTx(ctx, "look now", func(q *db.Queries, tx pgx.Tx) error {
-		n, err := q.LookAtOnce(ctx, db.LookAtOnceParams{IntentID: &a.IntentID, Overtaken: revokeLease, Now: &now})
+		n, err := q.LookUpNow(ctx, db.LookUpNowParams{IntentID: &a.IntentID, Overtaken: revokeLease, Now: &now})
 		if err != nil {
 			return err
 		}

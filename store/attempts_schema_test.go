@@ -117,7 +117,7 @@ func TestSchemaRefusesImpossibleAttempts(t *testing.T) {
 	}
 	p.exec(insertAttempt("k", "authorized", nil))
 	p.refused("a second attempt of a turn", "one_attempt_a_turn", insertAttempt("l", "offered", change{"call_sid": "'CAk'"}))
-	p.refused("a second use of a reference", "payment_attempts_reference_key", insertAttempt("l", "declined", nil))
+	p.refused("a second use of a reference", "one_attempt_a_reference", insertAttempt("l", "declined", nil))
 	for _, state := range open {
 		p.refused("a second open payment, "+state, "one_open_attempt_an_account", insertAttempt("l", state, change{"reference": "'100000017'"}))
 		p.exec(insertAttempt("other"+state, state, change{

@@ -20,7 +20,7 @@ func (s *Store) Milestone(ctx context.Context, m ivr.Milestone) error {
 	if m.HandedOver {
 		over = m.At
 	}
-	err := s.q.KeepMilestone(ctx, db.KeepMilestoneParams{
+	err := s.q.SaveMilestone(ctx, db.SaveMilestoneParams{
 		CallSid: m.Call, Caller: ptr(m.Caller), Called: ptr(m.Called), Language: m.Lang, LanguageKnown: m.LangKnown, Step: string(m.Step),
 		Turn: int32(m.Turn), MemberID: ptr(m.Member.ID), Account: ptr(m.Account), //nolint:gosec // a turn is small
 		VerifiedAt: when(m.Member.VerifiedAt), AttemptKey: ptr(m.Attempt), HandedOverAt: when(over), StartedAt: m.StartedAt,

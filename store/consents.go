@@ -29,14 +29,16 @@ func (s *Store) Textable(ctx context.Context, number string, basis []string) (bo
 
 // GrantConsent records consent for payment texts. It lifts no suppression.
 func (s *Store) GrantConsent(ctx context.Context, c notify.Consent, at time.Time) error {
-	if err := grantConsent(ctx, s.q, c, at); err != nil {
+	return grantConsent(ctx, s.q, notify.SMS, c, at)
+}
+
+// grantConsent records consent to payment texts or reminder calls. A consent in force stays the first one.
+func grantConsent(ctx context.Context, q *db.Queries, channel notify.Channel, c notify.Consent, at time.Time) error {
+	err := q.GrantConsent(ctx, db.GrantConsentParams{Number: c.Number, Channel: string(channel), Source: string(c.Source), Wording: c.Words, At: at})
+	if err != nil {
 		return fmt.Errorf("record consent: %w", err)
 	}
 	return nil
-}
-
-func grantConsent(ctx context.Context, q *db.Queries, c notify.Consent, at time.Time) error {
-	return q.GrantConsent(ctx, db.GrantConsentParams{Number: c.Number, Source: string(c.Source), Wording: c.Words, At: at})
 }
 
 // ExportConsents writes who has agreed to texts and calls: what is in force, in the form in which

@@ -36,7 +36,7 @@ func TestEveryErrorClass(t *testing.T) {
 			p.pass(16 * time.Minute)
 			got := nothing
 			for _, row := range p.lines(`SELECT 'number suppressed: ' || source FROM suppressions
-				UNION ALL SELECT 'stopped ' || kind FROM campaigns WHERE paused_at IS NOT NULL
+				UNION ALL SELECT 'stopped ' || kind FROM paused_kinds
 				UNION ALL SELECT 'sent again' FROM notices WHERE retries = 1 AND state = 'accepted'`) {
 				got = strings.TrimPrefix(got+", "+row, nothing+", ")
 			}

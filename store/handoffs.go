@@ -42,7 +42,7 @@ func (s *Store) HandOff(ctx context.Context, h ivr.HandOff) error {
 // handoff.ErrUnknownRef. The bill's state is told of proven identities only, and left out where it
 // cannot be read: the person still has the rest.
 func (p *Members) HandOver(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error) {
-	r, err := p.q.HandOverByRef(ctx, ref)
+	r, err := p.q.HandOffByRef(ctx, ref)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return handoff.CallerContext{}, handoff.ErrUnknownRef
 	}
@@ -92,7 +92,7 @@ func billState(s billing.Standing) handoff.BillState {
 
 // Accept notes that the person took the call, or says handoff.ErrUnknownRef. The first time counts.
 func (s *Store) Accept(ctx context.Context, ref string, at time.Time) error {
-	n, err := s.q.AcceptHandOver(ctx, db.AcceptHandOverParams{Ref: ref, At: &at})
+	n, err := s.q.AcceptHandOff(ctx, db.AcceptHandOffParams{Ref: ref, At: &at})
 	if err != nil {
 		return fmt.Errorf("note that a person took the call: %w", err)
 	}
@@ -117,7 +117,7 @@ func (s *Store) Accepted(ctx context.Context, call string, turn int) (bool, erro
 // TransferOver notes what became of the transfer that a turn made, and says whether a person took the
 // call. The first news counts; a transfer that was never recorded is nobody's.
 func (s *Store) TransferOver(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error) {
-	accepted, err := s.q.EndHandOver(ctx, db.EndHandOverParams{CallSid: call, Turn: int32(turn), Outcome: string(o), At: &at}) //nolint:gosec // a turn is small
+	accepted, err := s.q.EndHandOff(ctx, db.EndHandOffParams{CallSid: call, Turn: int32(turn), Outcome: string(o), At: &at}) //nolint:gosec // a turn is small
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o == handoff.Accepted, nil
 	}
@@ -142,11 +142,11 @@ func (s *Store) Book(ctx context.Context, b ivr.Booking) error {
 // HandOffs lists hand-overs and call-backs in the order in which people should see to them.
 func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handoff.Request, error) {
 	limit := int32(min(max(most, 1), 100_000))
-	booked, err := s.q.Callbacks(ctx, db.CallbacksParams{OnlyOpen: onlyOpen, Most: limit})
+	booked, err := s.q.Callbacks(ctx, db.CallbacksParams{OnlyOpen: onlyOpen, MaxRows: limit})
 	if err != nil {
 		return nil, fmt.Errorf("list call-backs: %w", err)
 	}
-	sent, err := s.q.HandOvers(ctx, db.HandOversParams{OnlyOpen: onlyOpen, Most: limit})
+	sent, err := s.q.HandOffs(ctx, db.HandOffsParams{OnlyOpen: onlyOpen, MaxRows: limit})
 	if err != nil {
 		return nil, fmt.Errorf("list hand-overs: %w", err)
 	}
@@ -173,7 +173,7 @@ func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handof
 func (s *Store) HandOffDone(ctx context.Context, id int64, at time.Time) (time.Time, error) {
 	done, err := s.q.CallbackDone(ctx, db.CallbackDoneParams{ID: id, At: &at})
 	if errors.Is(err, pgx.ErrNoRows) {
-		done, err = s.q.HandOverDone(ctx, db.HandOverDoneParams{ID: id, At: &at})
+		done, err = s.q.HandOffDone(ctx, db.HandOffDoneParams{ID: id, At: &at})
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, handoff.ErrNoRequest

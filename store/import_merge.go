@@ -29,11 +29,11 @@ func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, e
 	sum.ConsentsGiven = m.doAt("give consents", q.MergeConsents)
 	sum.ConsentsWithdrawn = m.doAt("end consents", q.EndConsents)
 
-	m.do("compare payments with the ledger", q.GiveMeanings)
+	m.do("compare payments with the ledger", q.ClassifyPayments)
 	sum.Mismatches = m.do("count mismatches", q.CountMismatches)
 	m.doAt("raise tasks for mismatches", q.RaiseMismatches) // before they are booked: afterwards all look repeated
-	im.changed(&sum, feed.Payments, m.doAt("book payments", q.MergeBooked))
-	sum.Foreign = m.doAt("count foreign payments", q.MergeForeign)
+	im.changed(&sum, feed.Payments, m.doAt("book payments", q.MergeBookedPayments))
+	sum.Foreign = m.doAt("count foreign payments", q.MergeForeignEntries)
 	sum.Echoes = m.do("match echoes", q.MergeEchoes)
 
 	m.do("record the run", func(ctx context.Context) (int64, error) { return q.InsertImportRun(ctx, im.run()) })
@@ -67,13 +67,13 @@ func (im *importing) run() db.InsertImportRunParams {
 // there is any at all, they are the error.
 func (im *importing) check(ctx context.Context, q *db.Queries) error {
 	m := &statements{ctx: ctx}
-	m.do("look for members that come twice", q.FindTwiceMembers)
-	m.do("look for accounts that come twice", q.FindTwiceAccounts)
-	m.do("look for bills that come twice", q.FindTwiceBills)
-	m.do("look for payments that come twice", q.FindTwicePayments)
-	m.do("look for accounts without member", q.FindUnknownMembers)
-	m.do("look for bills without account", q.FindUnknownBilled)
-	m.do("look for payments without account", q.FindUnknownPaid)
+	m.do("look for members that come twice", q.FindRepeatedMembers)
+	m.do("look for accounts that come twice", q.FindRepeatedAccounts)
+	m.do("look for bills that come twice", q.FindRepeatedBills)
+	m.do("look for payments that come twice", q.FindRepeatedPayments)
+	m.do("look for accounts without member", q.FindAccountsWithoutMember)
+	m.do("look for bills without account", q.FindBillsWithoutAccount)
+	m.do("look for payments without account", q.FindPaymentsWithoutAccount)
 	m.do("look for bills that changed", q.FindChangedBills)
 	m.do("look for payments that changed", q.FindChangedPayments)
 	if m.err != nil {

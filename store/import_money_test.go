@@ -31,7 +31,7 @@ func (o *office) returned(reference string) {
 }
 
 const (
-	meanings = "SELECT external_id, meaning FROM booked ORDER BY 1"
+	meanings = "SELECT external_id, meaning FROM booked_payments ORDER BY 1"
 	counted  = "SELECT account, sum(cents)::bigint FROM ledger GROUP BY 1 ORDER BY 1"
 )
 
@@ -56,7 +56,7 @@ func TestEchoesAreMatchedAndNeverCountedTwice(t *testing.T) {
 	}
 	o.expect(meanings, "A|echo", "B|mismatch", "C|echo", "D|echo", "E|mismatch", "F|mismatch", "G|foreign", "H|foreign")
 	o.expect(counted, "712345678|19800", "712345686|0", "778901234|0")
-	o.expect("SELECT count(*) FROM unposted", "0")
+	o.expect("SELECT count(*) FROM unposted_entries", "0")
 	o.expect("SELECT kind, account, detail FROM tasks ORDER BY id",
 		"import-mismatch|712345678|payment B of the billing system names our reference 100000009, but no entry of ours under it waits for this account and amount",
 		"import-mismatch|712345678|payment E of the billing system names our reference 100000009, but no entry of ours under it waits for this account and amount",
@@ -77,7 +77,7 @@ func TestAnEchoWithAnotherAmountOrAccountIsAMismatch(t *testing.T) {
 			o.mustLoad(csvOf(feed.Payments, row))
 			o.expect(meanings, "A|mismatch")
 			o.expect(counted, "712345678|19800")
-			o.expect("SELECT count(*) FROM unposted", "1")
+			o.expect("SELECT count(*) FROM unposted_entries", "1")
 		})
 	}
 }
@@ -106,7 +106,7 @@ func TestAMismatchCanBeMended(t *testing.T) {
 	}
 	o.expect(meanings, "A|echo", "B|echo", "C|foreign")
 	o.expect(counted, "712345678|19800", "712345686|3150", "778901234|8820")
-	o.expect("SELECT count(*) FROM unposted", "0")
+	o.expect("SELECT count(*) FROM unposted_entries", "0")
 }
 
 func TestConsentsFromBilling(t *testing.T) {

@@ -142,7 +142,7 @@ func TestImportLoadsAllFourKindsInAnyOrder(t *testing.T) {
 		"778901234|2027-03-01T00:00:00Z|0|8820|true|2027-05-01T03:59:59Z")
 	o.expect("SELECT account, kind, cents, external_id, received_at, recorded_at FROM ledger",
 		"712345678|foreign|5000|WEB-1|2027-02-10T02:15:00Z|2027-02-10T15:00:00Z")
-	o.expect("SELECT external_id, account, cents, channel, our_reference, meaning FROM booked", "WEB-1|712345678|5000|web|<nil>|foreign")
+	o.expect("SELECT external_id, account, cents, channel, our_reference, meaning FROM booked_payments", "WEB-1|712345678|5000|web|<nil>|foreign")
 	o.expect("SELECT number, channel, purpose, source, ended_at FROM consents", "+16175550101|sms|payments|application|<nil>")
 	o.expect("SELECT as_of, members, accounts, bills, payments FROM import_runs", "2027-02-10T15:00:00Z|2|3|3|1")
 }
@@ -155,7 +155,7 @@ func TestImportFilesAnswersAsHashes(t *testing.T) {
 		t.Helper()
 		var keyID string
 		var mac []byte
-		err := o.pool.QueryRow(context.Background(), "SELECT key_id, mac FROM answers WHERE member_id = $1 AND kind = $2", member, kind).Scan(&keyID, &mac)
+		err := o.pool.QueryRow(context.Background(), "SELECT key_id, mac FROM verification_answers WHERE member_id = $1 AND kind = $2", member, kind).Scan(&keyID, &mac)
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
@@ -170,13 +170,13 @@ func TestImportFilesAnswersAsHashes(t *testing.T) {
 	check("100200300405", "zip", "02110", true)
 	check("100200300405", "invoice", "90001234", true)
 	check("100200300405", "invoice-previous", "90001188", true)
-	o.expect("SELECT count(*) FROM answers WHERE member_id = '100200300405'", "3")
+	o.expect("SELECT count(*) FROM verification_answers WHERE member_id = '100200300405'", "3")
 
 	// The next month's invoice moves up; an answer that billing dropped is gone.
 	sum := o.mustLoad(csvOf(feed.Members, "100200300405,Harbor Bakery,,,false,en,,none,,,,90001300,90001234"))
 	check("100200300405", "invoice", "90001300", true)
 	check("100200300405", "invoice-previous", "90001234", true)
-	o.expect("SELECT kind FROM answers WHERE member_id = '100200300405' ORDER BY 1", "invoice", "invoice-previous")
+	o.expect("SELECT kind FROM verification_answers WHERE member_id = '100200300405' ORDER BY 1", "invoice", "invoice-previous")
 	if sum.Answers != 3 || sum.Changed[feed.Members] != 0 {
 		t.Errorf("answers %d, members %d changed, want 3 and 0", sum.Answers, sum.Changed[feed.Members])
 	}
@@ -185,7 +185,7 @@ func TestImportFilesAnswersAsHashes(t *testing.T) {
 // dump is everything an import may touch, runs aside.
 func (o *office) dump() []string {
 	var all []string
-	for _, table := range []string{"members", "answers", "accounts", "bills", "ledger", "booked", "consents", "tasks", "unposted"} {
+	for _, table := range []string{"members", "verification_answers", "accounts", "bills", "ledger", "booked_payments", "consents", "tasks", "unposted_entries"} {
 		all = append(all, o.rows("SELECT '"+table+"', xmin, t::text FROM "+table+" t ORDER BY t::text")...)
 	}
 	return all

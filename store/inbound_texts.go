@@ -71,13 +71,13 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 		if err := q.LiftSuppressions(ctx, db.LiftSuppressionsParams{Number: number, At: &at, Words: ptr(e.Lift.Words)}); err != nil {
 			return err
 		}
-		if err := grantConsent(ctx, q, *e.Lift, at); err != nil {
+		if err := grantConsent(ctx, q, notify.SMS, *e.Lift, at); err != nil {
 			return err
 		}
 	}
 	if e.Calls != nil {
-		if err := q.GrantCalls(ctx, db.GrantCallsParams{Number: number, Source: string(e.Calls.Source), Wording: e.Calls.Words, At: at}); err != nil {
-			return fmt.Errorf("record consent to calls: %w", err)
+		if err := grantConsent(ctx, q, notify.Voice, *e.Calls, at); err != nil {
+			return err
 		}
 	}
 	if e.Detach {
@@ -86,7 +86,7 @@ func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number s
 		}
 	}
 	if e.Task != nil {
-		if err := q.InsertInboundTask(ctx, db.InsertInboundTaskParams{
+		if err := q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{
 			Kind: e.Task.Kind, Detail: e.Task.Detail, At: at, DueAt: when(e.Task.Due),
 		}); err != nil {
 			return err
@@ -156,10 +156,10 @@ func detach(ctx context.Context, q *db.Queries, number string, why *notify.Task,
 	if why != nil {
 		cause = why.Detail
 	}
-	if err := q.NoteDetached(ctx, db.NoteDetachedParams{Number: number, Cause: cause, At: at}); err != nil {
+	if err := q.RecordDetached(ctx, db.RecordDetachedParams{Number: number, Cause: cause, At: at}); err != nil {
 		return fmt.Errorf("detach a number: %w", err)
 	}
-	if err := q.DetachNumber(ctx, &number); err != nil {
+	if err := q.RemoveNumber(ctx, &number); err != nil {
 		return fmt.Errorf("detach a number: %w", err)
 	}
 	return nil

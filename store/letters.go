@@ -122,7 +122,7 @@ func post(ctx context.Context, q *db.Queries, keys []string, on billing.Date, ca
 	if err != nil {
 		return LettersSummary{}, err
 	}
-	released, err := q.SetLetterDay(ctx, db.SetLetterDayParams{NotBefore: &debit, Keys: keys})
+	released, err := q.SetDebitDay(ctx, db.SetDebitDayParams{NotBefore: &debit, Keys: keys})
 	return LettersSummary{Recorded: int(recorded), Released: int(released)}, err
 }
 

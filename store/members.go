@@ -43,7 +43,7 @@ const candidates = 8
 
 type candidate struct {
 	member  ivr.Member
-	answers map[string]db.AnswersForRow
+	answers map[string]db.CandidateAnswersRow
 }
 
 // Verify looks up once for all factors. Whatever is wrong, the same statements run, the same number
@@ -53,7 +53,7 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 	var got ivr.Verified
 	several := false
 	err := p.inTx(ctx, "verify", func(q *db.Queries, _ pgx.Tx) error {
-		rows, err := q.AnswersFor(ctx, db.AnswersForParams{Kind: string(try.Claim.Selector.Kind), Value: try.Claim.Selector.Value})
+		rows, err := q.CandidateAnswers(ctx, db.CandidateAnswersParams{Kind: string(try.Claim.Selector.Kind), Value: try.Claim.Selector.Value})
 		if err != nil {
 			return err
 		}
@@ -86,11 +86,11 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 	return got, nil
 }
 
-func gather(rows []db.AnswersForRow) []candidate {
+func gather(rows []db.CandidateAnswersRow) []candidate {
 	var list []candidate
 	for _, r := range rows {
 		if len(list) == 0 || list[len(list)-1].member.ID != r.MemberID {
-			list = append(list, candidate{member: ivr.Member{ID: r.MemberID, Name: r.Name, Phone: r.Phone}, answers: map[string]db.AnswersForRow{}})
+			list = append(list, candidate{member: ivr.Member{ID: r.MemberID, Name: r.Name, Phone: r.Phone}, answers: map[string]db.CandidateAnswersRow{}})
 		}
 		list[len(list)-1].answers[r.Kind] = r
 	}
@@ -121,7 +121,7 @@ func (p *Members) compare(found []candidate, c ivr.Claim) []candidate {
 }
 
 // nobody stands in for a record that does not exist, so that its comparison costs the same.
-var nobody = db.AnswersForRow{MemberID: "000000000000", Mac: make([]byte, 32)}
+var nobody = db.CandidateAnswersRow{MemberID: "000000000000", Mac: make([]byte, 32)}
 
 func (p *Members) check(who candidate, kind, answer string) bool {
 	on, known := who.answers[kind]
@@ -164,7 +164,7 @@ func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, 
 	if err != nil {
 		return false, err
 	}
-	counts, err := q.FailuresOf(ctx, db.FailuresOfParams{DayAgo: dayAgo, At: try.At, Subjects: subjects})
+	counts, err := q.SubjectFailures(ctx, db.SubjectFailuresParams{DayAgo: dayAgo, At: try.At, Subjects: subjects})
 	if err != nil {
 		return false, err
 	}

@@ -13,10 +13,10 @@ import (
 // over a member, a kind and what was keyed. (The statements are counted where there is a database.)
 func TestI1EqualComparisons(t *testing.T) {
 	household := func(members int, kinds ...string) []candidate {
-		var rows []db.AnswersForRow
+		var rows []db.CandidateAnswersRow
 		for m := range members {
 			for _, kind := range kinds {
-				rows = append(rows, db.AnswersForRow{MemberID: fmt.Sprintf("1002003004%02d", m), Kind: kind, KeyID: "k1", Mac: make([]byte, 32)})
+				rows = append(rows, db.CandidateAnswersRow{MemberID: fmt.Sprintf("1002003004%02d", m), Kind: kind, KeyID: "k1", Mac: make([]byte, 32)})
 			}
 		}
 		return gather(rows)

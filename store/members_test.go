@@ -102,7 +102,7 @@ func (l *lobby) member(id, name, phone, account string, answers ...string) {
 	for _, a := range answers {
 		kind, answer, _ := strings.Cut(a, " ")
 		keyID, mac := l.hash.MAC(id, kind, answer)
-		l.exec(`INSERT INTO answers (member_id, kind, key_id, mac) VALUES ($1, $2, $3, $4)`, id, kind, keyID, mac)
+		l.exec(`INSERT INTO verification_answers (member_id, kind, key_id, mac) VALUES ($1, $2, $3, $4)`, id, kind, keyID, mac)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // finds them claimed.
 func (s *Store) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) (got []notify.ClaimedNotice, err error) {
 	err = s.inTx(ctx, "take notices", func(q *db.Queries, tx pgx.Tx) error {
-		if err := q.EachByItsKey(ctx); err != nil {
+		if err := q.UseIndexesForClaim(ctx); err != nil {
 			return err
 		}
 		if err := q.LockNumbersOf(ctx, ids); err != nil {
@@ -100,7 +100,7 @@ func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows 
 		return nil, err
 	}
 	send := db.ClaimNoticesParams{Now: &at.Now, LeaseUntil: &at.LeaseUntil}
-	var wait db.PutNoticesOffParams
+	var wait db.PostponeNoticesParams
 	for i, v := range verdicts {
 		row := rows[i].Notice
 		switch v.Action {
@@ -120,7 +120,7 @@ func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows 
 		}
 	}
 	if len(wait.Ids) > 0 {
-		if err := q.PutNoticesOff(ctx, wait); err != nil {
+		if err := q.PostponeNotices(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -140,7 +140,7 @@ func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows 
 
 // dropUntrue ends the reasons that do not hold any more.
 func dropUntrue(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, verdicts []notify.Decision) error {
-	var p db.DropUntrueParams
+	var p db.DropUntrueReasonsParams
 	for i, v := range verdicts {
 		for _, u := range v.Dropped {
 			p.Ids, p.Accounts, p.Whys = append(p.Ids, rows[i].Notice.ID), append(p.Accounts, u.Account), append(p.Whys, u.Why)
@@ -150,7 +150,7 @@ func dropUntrue(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, ve
 	if len(p.Ids) == 0 {
 		return nil
 	}
-	return q.DropUntrue(ctx, p)
+	return q.DropUntrueReasons(ctx, p)
 }
 
 // endNotice ends a notice of which nothing has left. One that was created once and not found again
@@ -160,7 +160,7 @@ func (s *Store) endNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.
 	if err != nil {
 		return err
 	}
-	if err := q.DropReasons(ctx, db.DropReasonsParams{ID: row.ID, Why: &why}); err != nil {
+	if err := q.DropAllReasons(ctx, db.DropAllReasonsParams{ID: row.ID, Why: &why}); err != nil {
 		return err
 	}
 	return s.afterEnd(ctx, q, tx, ended, "", at)
@@ -170,7 +170,7 @@ func (s *Store) endNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.
 func takeAgain(ctx context.Context, q *db.Queries, unsure, known []int64, at notify.ClaimTime) (claims []notify.ClaimedNotice, err error) {
 	var looks, polls []db.Notice
 	if len(unsure) > 0 {
-		looks, err = q.ClaimLooks(ctx, db.ClaimLooksParams{Ids: unsure, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
+		looks, err = q.ClaimLookups(ctx, db.ClaimLookupsParams{Ids: unsure, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
 	}
 	if err == nil && len(known) > 0 {
 		polls, err = q.ClaimPolls(ctx, db.ClaimPollsParams{Ids: known, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})

@@ -33,7 +33,7 @@ const (
 
 // nudgeDue puts in line what is due, each kind within its share, and notes that its job is on its way.
 func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify.EnqueueRequest) (int, error) {
-	looks, err := q.DueLooks(ctx, db.DueLooksParams{Now: &n.Now, MachineNow: &n.MachineNow})
+	looks, err := q.DueLookups(ctx, db.DueLookupsParams{Now: &n.Now, MachineNow: &n.MachineNow})
 	if err != nil {
 		return 0, err
 	}
@@ -56,7 +56,7 @@ func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify
 	if err != nil {
 		return 0, err
 	}
-	if err := q.NoteNudged(ctx, db.NoteNudgedParams{Again: &n.RequeueAfter, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
+	if err := q.MarkQueued(ctx, db.MarkQueuedParams{Again: &n.RequeueAfter, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
 		return 0, err
 	}
 	line := append(first, probe...)
@@ -80,7 +80,7 @@ func due(ctx context.Context, q *db.Queries, n notify.EnqueueRequest, most int, 
 	if most <= 0 {
 		return nil, nil
 	}
-	return q.DueNotices(ctx, db.DueNoticesParams{Kinds: names(kinds), Now: n.Now, MachineNow: n.MachineNow, Most: int32(most)}) //nolint:gosec // G115: some thousands
+	return q.DueNotices(ctx, db.DueNoticesParams{Kinds: names(kinds), Now: n.Now, MachineNow: n.MachineNow, MaxRows: int32(most)}) //nolint:gosec // G115: some thousands
 }
 
 func names(kinds []notify.Kind) []string {
@@ -108,7 +108,7 @@ func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, batch int
 
 // PostponePoll says when a text is asked for again; zero: no more.
 func (s *Store) PostponePoll(ctx context.Context, c notify.ClaimedNotice, again time.Time) error {
-	if err := s.q.PostponePoll(ctx, db.PutPollOffParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
+	if err := s.q.PostponePoll(ctx, db.PostponePollParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
 		return fmt.Errorf("put poll off: %w", err)
 	}
 	return nil

@@ -202,7 +202,7 @@ func TestKindsTakeTurns(t *testing.T) {
 	if got := kinds(); len(got) != 0 { // no more are in line than may be, and those in line are not put there again
 		t.Errorf("the second tick: %v", got)
 	}
-	p.exec(`UPDATE notices SET state = 'accepted' WHERE nudged_until IS NOT NULL AND kind <> 'payment_received'`)
+	p.exec(`UPDATE notices SET state = 'accepted' WHERE queued_until IS NOT NULL AND kind <> 'payment_received'`)
 	if diff := cmp.Diff(map[string]int{"due_soon": 24, "past_due": 6}, kinds()); diff != "" {
 		t.Errorf("the third tick (-want +got):\n%s", diff)
 	}
@@ -210,7 +210,7 @@ func TestKindsTakeTurns(t *testing.T) {
 	if got := kinds(); got["payment_received"] != 3 { // their jobs were lost
 		t.Errorf("after the time of a job: %v", got)
 	}
-	p.exec(`INSERT INTO campaigns (kind, paused_at, why) VALUES ('due_soon', $1, 'by hand')`, postAt)
+	p.exec(`INSERT INTO paused_kinds (kind, paused_at, why, by_whom) VALUES ('due_soon', $1, 'by hand', 'operator')`, postAt)
 	n.MachineNow = n.MachineNow.Add(time.Minute)
 	n.RequeueAfter = n.MachineNow.Add(10 * time.Second)
 	if got := kinds(); got["due_soon"] != 0 || got["past_due"] != 6 {
@@ -226,7 +226,7 @@ func TestFilteredStopsItsKind(t *testing.T) {
 	p.work()
 	p.reportCode(1, "undelivered", notify.CarrierFiltered, 30007)
 	p.reportCode(1, "undelivered", notify.CarrierFiltered, 30007)
-	if got := p.one(`SELECT kind, by_whom, probe_at IS NULL FROM campaigns WHERE paused_at IS NOT NULL`); got != "payment_received|carrier|true" {
+	if got := p.one(`SELECT kind, by_whom, probe_at IS NULL FROM paused_kinds`); got != "payment_received|carrier|true" {
 		t.Errorf("stopped: %s", got)
 	}
 	if got := p.one(`SELECT kind, detail FROM tasks`); got != "texts-stopped|payment_received: filtered by a carrier, code 30007" {
@@ -242,7 +242,7 @@ func TestFilteredStopsItsKind(t *testing.T) {
 	p.receive("SM1", ana, "ayuda")
 	p.work()
 	p.wantSent(2)
-	p.exec(`UPDATE campaigns SET paused_at = NULL`) // by hand
+	p.exec(`DELETE FROM paused_kinds`) // by hand
 	p.pass(10 * time.Minute)
 	p.wantSent(3)
 }
@@ -266,7 +266,7 @@ func TestAccountTroubleStopsEverything(t *testing.T) {
 	p.carrier.before = always(broken)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
-	if got := p.one(`SELECT kind, why, probe_at FROM campaigns WHERE paused_at IS NOT NULL`); got != "*|account or sender refused, code 20003|2027-02-10T15:05:00Z" {
+	if got := p.one(`SELECT kind, why, probe_at FROM paused_kinds`); got != "*|account or sender refused, code 20003|2027-02-10T15:05:00Z" {
 		t.Errorf("stopped: %s", got)
 	}
 	if got := p.one(`SELECT kind FROM tasks`); got != "texts-stopped" {
@@ -285,7 +285,7 @@ func TestAccountTroubleStopsEverything(t *testing.T) {
 	}
 	p.carrier.before = nil
 	p.pass(2 * time.Minute)
-	if got := p.one(`SELECT count(*) FROM campaigns WHERE paused_at IS NOT NULL`); got != "0" {
+	if got := p.one(`SELECT count(*) FROM paused_kinds`); got != "0" {
 		t.Error("still stopped after a text went through")
 	}
 	p.pass(time.Minute)
@@ -305,7 +305,7 @@ func TestAbroadIsNoAccountTrouble(t *testing.T) {
 	p.receive("SM1", "+442071838750", "ayuda")
 	p.work()
 	p.wantState(notify.HelpReply, notify.Failed)
-	if got := p.one(`SELECT count(*) FROM campaigns WHERE paused_at IS NOT NULL`); got != "0" {
+	if got := p.one(`SELECT count(*) FROM paused_kinds`); got != "0" {
 		t.Error("everything is stopped")
 	}
 }

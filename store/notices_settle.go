@@ -20,12 +20,12 @@ func (s *Store) RecordNotice(ctx context.Context, c notify.ClaimedNotice, r noti
 		var err error
 		switch {
 		case r.State == notify.Planned && r.NotSent:
-			rows, err = q.ReplanNotice(ctx, db.ReplanNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.RetryAt, Why: ptr(r.Why), ErrorCode: code})
+			rows, err = q.ReplanUnsent(ctx, db.ReplanUnsentParams{ID: c.ID, Fence: c.Fence, Again: r.RetryAt, Why: ptr(r.Why), ErrorCode: code})
 			if err == nil && rows > 0 && c.Channel == notify.SMS {
 				err = pause(ctx, q, string(c.Kind), r.Code, r.Trouble, at)
 			}
 		case r.State == notify.Planned:
-			rows, err = q.ResendNotice(ctx, db.ResendNoticeParams{ID: c.ID, Fence: c.Fence, Again: r.RetryAt, Why: ptr(r.Why)})
+			rows, err = q.ReplanNotFound(ctx, db.ReplanNotFoundParams{ID: c.ID, Fence: c.Fence, Again: r.RetryAt, Why: ptr(r.Why)})
 		case r.State == notify.Unknown:
 			return doubtNotice(ctx, q, c, r, at)
 		case r.State == notify.Failed, r.State == notify.Suppressed:
@@ -45,11 +45,11 @@ func overtaken(rows int64, err error) error {
 }
 
 func doubtNotice(ctx context.Context, q *db.Queries, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
-	p := db.DoubtNoticeParams{ID: c.ID, Fence: c.Fence, NextLookAt: when(r.RetryAt), Why: ptr(r.Why)}
+	p := db.MarkUnknownParams{ID: c.ID, Fence: c.Fence, NextLookAt: when(r.RetryAt), Why: ptr(r.Why)}
 	if r.LookupMissed {
 		p.Looked = 1
 	}
-	if err := overtaken(q.DoubtNotice(ctx, p)); err != nil {
+	if err := overtaken(q.MarkUnknown(ctx, p)); err != nil {
 		return err
 	}
 	if !r.NeedsReview {
@@ -71,14 +71,14 @@ func (s *Store) failNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, c noti
 
 // RecordReports writes the carrier's word. It names no fence: a text that exists, exists.
 func (s *Store) RecordReports(ctx context.Context, list []notify.DeliveryReport, at time.Time) (got []notify.ReportResult, err error) {
-	p := db.ReportNoticesParams{At: &at}
+	p := db.RecordReportsParams{At: &at}
 	for _, r := range list {
 		p.Refs, p.MessageSids, p.States = append(p.Refs, r.Reference), append(p.MessageSids, r.SID), append(p.States, string(r.State))
 		p.Whys, p.PollAts = append(p.Whys, r.Why), append(p.PollAts, r.PollAt)
 		p.ErrorCodes = append(p.ErrorCodes, int32(r.Code)) //nolint:gosec // G115: a carrier's error code has five digits
 	}
 	err = s.inTx(ctx, "report notices", func(q *db.Queries, tx pgx.Tx) error {
-		if err := q.EachByItsKey(ctx); err != nil {
+		if err := q.UseIndexesForClaim(ctx); err != nil {
 			return err
 		}
 		rows, err := q.RecordReports(ctx, p)
@@ -164,12 +164,12 @@ func (s *Store) afterEnd(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.N
 // SimilarTexts reads what a look-up could mistake for the text of a claim.
 func (s *Store) SimilarTexts(ctx context.Context, c notify.ClaimedNotice) (notify.Similar, error) {
 	const lately = 48 * time.Hour // a text's row may be planned long before it goes
-	known, err := s.q.KnownMessages(ctx, db.KnownMessagesParams{Number: c.Number, ID: c.ID, Since: c.TriedAt.Add(-lately)})
+	known, err := s.q.KnownSIDs(ctx, db.KnownSIDsParams{Number: c.Number, ID: c.ID, Since: c.TriedAt.Add(-lately)})
 	if err != nil {
 		return notify.Similar{}, fmt.Errorf("read siblings: %w", err)
 	}
 	since, until := c.TriedAt.Add(-notify.LookupSpan), c.TriedAt.Add(notify.LookupSpan)
-	twins, err := s.q.CountTwins(ctx, db.CountTwinsParams{Number: c.Number, Body: &c.Body, ID: c.ID, Since: &since, Until: &until})
+	twins, err := s.q.CountSimilarInDoubt(ctx, db.CountSimilarInDoubtParams{Number: c.Number, Body: &c.Body, ID: c.ID, Since: &since, Until: &until})
 	if err != nil {
 		return notify.Similar{}, fmt.Errorf("read siblings: %w", err)
 	}
@@ -180,7 +180,7 @@ func (s *Store) SimilarTexts(ctx context.Context, c notify.ClaimedNotice) (notif
 func (s *Store) EnqueueDue(ctx context.Context, n notify.EnqueueRequest) (notify.EnqueueResult, error) {
 	var got notify.EnqueueResult
 	err := s.inTx(ctx, "nudge notices", func(q *db.Queries, tx pgx.Tx) error {
-		expired, err := q.ExpireNotices(ctx, &n.MachineNow)
+		expired, err := q.ExpireClaims(ctx, &n.MachineNow)
 		if err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func (s *Store) EnqueueDue(ctx context.Context, n notify.EnqueueRequest) (notify
 		}
 		for _, row := range overdue {
 			got.Dropped = append(got.Dropped, notify.Kind(row.Kind))
-			if err := q.DropReasons(ctx, db.DropReasonsParams{ID: row.ID, Why: &why}); err != nil {
+			if err := q.DropAllReasons(ctx, db.DropAllReasonsParams{ID: row.ID, Why: &why}); err != nil {
 				return err
 			}
 			if err := s.afterEnd(ctx, q, tx, row, "", n.Now); err != nil {

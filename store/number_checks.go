@@ -11,7 +11,7 @@ import (
 
 // NumbersToCheck are numbers that we text or call and of which nothing was heard since before.
 func (s *Store) NumbersToCheck(ctx context.Context, after string, before time.Time, most int) ([]notify.KnownNumber, error) {
-	rows, err := s.q.NumbersToCheck(ctx, db.NumbersToCheckParams{After: after, Before: before, Most: int32(most)}) //nolint:gosec // G115: hundreds
+	rows, err := s.q.NumbersToCheck(ctx, db.NumbersToCheckParams{After: after, Before: before, MaxRows: int32(most)}) //nolint:gosec // G115: hundreds
 	if err != nil {
 		return nil, fmt.Errorf("read numbers to check: %w", err)
 	}
@@ -24,7 +24,7 @@ func (s *Store) NumbersToCheck(ctx context.Context, after string, before time.Ti
 
 // RecordCheck records a look-up.
 func (s *Store) RecordCheck(ctx context.Context, k notify.KnownNumber, at time.Time) error {
-	if err := s.q.RecordCheck(ctx, db.NoteCheckedParams{Number: k.Number, At: at, VerifiedAt: k.Verified}); err != nil {
+	if err := s.q.RecordCheck(ctx, db.RecordCheckParams{Number: k.Number, At: at, VerifiedAt: k.Verified}); err != nil {
 		return fmt.Errorf("note a look-up: %w", err)
 	}
 	return nil

@@ -19,13 +19,13 @@ type PausedKind struct {
 
 // PausedKinds lists the kinds that are paused now.
 func (s *Store) PausedKinds(ctx context.Context) ([]PausedKind, error) {
-	rows, err := s.q.PausedCampaigns(ctx)
+	rows, err := s.q.PausedKinds(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read paused kinds: %w", err)
 	}
 	list := make([]PausedKind, len(rows))
 	for i, r := range rows {
-		list[i] = PausedKind{Kind: notify.Kind(r.Kind), Since: val(r.PausedAt), Why: r.Why, By: r.ByWhom}
+		list[i] = PausedKind{Kind: notify.Kind(r.Kind), Since: r.PausedAt, Why: r.Why, By: r.ByWhom}
 	}
 	return list, nil
 }
@@ -33,7 +33,7 @@ func (s *Store) PausedKinds(ctx context.Context) ([]PausedKind, error) {
 // PauseKind stops sending a kind until somebody resumes it; false: it was paused already. Every claim reads the
 // pause, so texts that are already queued wait as well.
 func (s *Store) PauseKind(ctx context.Context, k notify.Kind, why string, at time.Time) (bool, error) {
-	n, err := s.q.PauseKind(ctx, db.PauseKindParams{Kind: string(k), At: &at, Why: why, ByWhom: "operator"})
+	n, err := s.q.PauseKind(ctx, db.PauseKindParams{Kind: string(k), At: at, Why: why, ByWhom: "operator"})
 	if err != nil {
 		return false, fmt.Errorf("pause %s: %w", k, err)
 	}
@@ -42,7 +42,7 @@ func (s *Store) PauseKind(ctx context.Context, k notify.Kind, why string, at tim
 
 // ResumeKind lets a kind be sent again; false: it was not paused.
 func (s *Store) ResumeKind(ctx context.Context, k notify.Kind) (bool, error) {
-	n, err := s.q.ResumeCampaign(ctx, string(k))
+	n, err := s.q.ResumeKind(ctx, string(k))
 	if err != nil {
 		return false, fmt.Errorf("resume %s: %w", k, err)
 	}
@@ -60,7 +60,7 @@ func (s *Store) EndProbe(ctx context.Context) error {
 // paused returns whether a notice must wait because its kind is paused, and whether it is the probe: while every
 // kind is paused because the carrier refused our account, one text at a time may go to find out whether it still does.
 func paused(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (stopped, probe bool, err error) {
-	stops, err := q.PausedFor(ctx, db.PausedForParams{Now: &now, Kind: row.Kind})
+	stops, err := q.PausesOf(ctx, db.PausesOfParams{Now: &now, Kind: row.Kind})
 	if err != nil || len(stops) == 0 {
 		return false, false, err
 	}
@@ -68,7 +68,6 @@ func paused(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (s
 		return true, false, nil
 	}
 	next := now.Add(notify.ProbeEvery)
-	// The row moves probe_at on, so of two workers only one takes the probe.
 	taken, err := q.TakeProbe(ctx, db.TakeProbeParams{Next: &next, Now: &now})
 	return taken == 0, taken > 0, err
 }
@@ -79,9 +78,9 @@ func pause(ctx context.Context, q *db.Queries, kind string, code int, t notify.T
 	if p == nil {
 		return nil
 	}
-	fresh, err := q.PauseKind(ctx, db.PauseKindParams{Kind: string(p.Kind), At: &at, Why: p.Why, ByWhom: p.By, ProbeAt: when(p.ProbeAt)})
+	fresh, err := q.PauseKind(ctx, db.PauseKindParams{Kind: string(p.Kind), At: at, Why: p.Why, ByWhom: p.By, ProbeAt: when(p.ProbeAt)})
 	if err != nil || fresh == 0 {
 		return err
 	}
-	return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: at})
+	return q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: at})
 }

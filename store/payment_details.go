@@ -25,7 +25,7 @@ type PaymentFilter struct {
 // operator's eyes.
 func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.Attempt, error) {
 	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{
-		Since: f.Since, State: string(f.State), Account: f.Account, Most: int32(min(f.Limit, 1_000_000)), //nolint:gosec // bounded
+		Since: f.Since, State: string(f.State), Account: f.Account, MaxRows: int32(min(f.Limit, 1_000_000)), //nolint:gosec // bounded
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list payments: %w", err)

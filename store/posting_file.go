@@ -47,7 +47,7 @@ func writePosting(ctx context.Context, q *db.Queries, out *csv.Writer, at time.T
 		return totals, fmt.Errorf("write the header: %w", err)
 	}
 	for after := int64(0); ; {
-		page, err := q.UnpostedPage(ctx, after)
+		page, err := q.UnpostedEntries(ctx, after)
 		if err != nil {
 			return totals, fmt.Errorf("read entries: %w", err)
 		}

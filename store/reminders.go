@@ -79,7 +79,7 @@ func (s *Store) NextPage(ctx context.Context, after string, members int) (notify
 // ReadPage gives a stretch of numbers to f in one transaction.
 func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.PlanPage) error) error {
 	return s.inTx(ctx, "page of reminders", func(q *db.Queries, _ pgx.Tx) error {
-		if err := q.ReadByKey(ctx); err != nil {
+		if err := q.UseIndexesForPage(ctx); err != nil {
 			return err
 		}
 		return f(&planPage{q: q, page: page, refs: &s.refs})
@@ -88,7 +88,7 @@ func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.Pl
 
 // AccountsWithoutNumber are the accounts of members without a number.
 func (s *Store) AccountsWithoutNumber(ctx context.Context, after string, most int) ([]notify.AccountFacts, error) {
-	rows, err := s.q.AccountsWithoutNumber(ctx, db.NumberlessAccountsParams{After: after, Most: int32(most)}) //nolint:gosec // G115: thousands
+	rows, err := s.q.AccountsWithoutNumber(ctx, db.AccountsWithoutNumberParams{After: after, MaxRows: int32(most)}) //nolint:gosec // G115: thousands
 	if err != nil {
 		return nil, fmt.Errorf("read accounts without a number: %w", err)
 	}
@@ -172,7 +172,7 @@ func (p *planPage) PriorReasons(ctx context.Context, numbers []string, since bil
 }
 
 func saidTo(ctx context.Context, q *db.Queries, numbers []string, since billing.Month) (map[string][]notify.PriorReason, error) {
-	rows, err := q.SaidTo(ctx, db.SaidToParams{Numbers: numbers, Since: monthUTC(since)})
+	rows, err := q.ReasonsOfNumbers(ctx, db.ReasonsOfNumbersParams{Numbers: numbers, Since: monthUTC(since)})
 	if err != nil {
 		return nil, fmt.Errorf("read what was said: %w", err)
 	}
@@ -234,7 +234,7 @@ func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string
 // households reads all that the reminders to some numbers rest on, to the last cent: what a claim looks
 // at (N2). Whether texts may go to the numbers the claim knows already.
 func households(ctx context.Context, q *db.Queries, numbers []string, now time.Time) (map[string]*notify.Recipient, error) {
-	rows, err := q.NumbersAccounts(ctx, numbers)
+	rows, err := q.AccountsOfNumbers(ctx, numbers)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts of numbers: %w", err)
 	}

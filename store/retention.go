@@ -68,46 +68,46 @@ func (s *Store) erasers(h Horizons) []eraser {
 		}}
 	}
 	words := eraser{"text words", func(ctx context.Context) (int64, int64, error) {
-		r, err := s.q.EraseTextWords(ctx, db.EraseTextWordsParams{Before: h.TextWords, Most: eraseBite})
+		r, err := s.q.EraseTextWords(ctx, db.EraseTextWordsParams{Before: h.TextWords, MaxRows: eraseBite})
 		return r.Seen, r.Erased, err
 	}}
 	return []eraser{
 		words,
 		rows("words of texts that came in", func(ctx context.Context) (int64, error) {
-			return s.q.EraseInboundWords(ctx, db.EraseInboundWordsParams{Before: h.TextWords, Most: eraseBite})
+			return s.q.EraseInboundWords(ctx, db.EraseInboundWordsParams{Before: h.TextWords, MaxRows: eraseBite})
 		}),
 		rows("texts that came in", func(ctx context.Context) (int64, error) {
-			return s.q.EraseInboundTexts(ctx, db.EraseInboundTextsParams{Before: h.CallEvents, Most: eraseBite})
+			return s.q.EraseInboundTexts(ctx, db.EraseInboundTextsParams{Before: h.CallEvents, MaxRows: eraseBite})
 		}),
 		rows("hand-overs", func(ctx context.Context) (int64, error) {
-			return s.q.EraseHandoffs(ctx, db.EraseHandoffsParams{Before: h.CallEvents, Most: eraseBite})
+			return s.q.EraseHandoffs(ctx, db.EraseHandoffsParams{Before: h.CallEvents, MaxRows: eraseBite})
 		}),
 		rows("call-backs", func(ctx context.Context) (int64, error) {
-			return s.q.EraseCallbacks(ctx, db.EraseCallbacksParams{Before: h.CallEvents, Most: eraseBite})
+			return s.q.EraseCallbacks(ctx, db.EraseCallbacksParams{Before: h.CallEvents, MaxRows: eraseBite})
 		}),
 		rows("calls", func(ctx context.Context) (int64, error) {
-			return s.q.EraseCalls(ctx, db.EraseCallsParams{Before: h.CallEvents, Most: eraseBite})
+			return s.q.EraseCalls(ctx, db.EraseCallsParams{Before: h.CallEvents, MaxRows: eraseBite})
 		}),
 		rows("tasks", func(ctx context.Context) (int64, error) {
-			return s.q.EraseDoneTasks(ctx, db.EraseDoneTasksParams{Before: when(h.CallEvents), Most: eraseBite})
+			return s.q.EraseDoneTasks(ctx, db.EraseDoneTasksParams{Before: when(h.CallEvents), MaxRows: eraseBite})
 		}),
 		rows("verifications", func(ctx context.Context) (int64, error) {
-			return s.q.EraseVerifications(ctx, db.EraseVerificationsParams{Before: h.FailedIDs, Most: eraseBite})
+			return s.q.EraseVerifications(ctx, db.EraseVerificationsParams{Before: h.FailedIDs, MaxRows: eraseBite})
 		}),
 		rows("soft locks", func(ctx context.Context) (int64, error) {
-			return s.q.EraseSoftLocks(ctx, db.EraseSoftLocksParams{Before: h.FailedIDs, Most: eraseBite})
+			return s.q.EraseSoftLocks(ctx, db.EraseSoftLocksParams{Before: h.FailedIDs, MaxRows: eraseBite})
 		}),
 		rows("events of the processor", func(ctx context.Context) (int64, error) {
-			return s.q.EraseEvents(ctx, db.EraseEventsParams{Before: h.Webhooks, Most: eraseBite})
+			return s.q.EraseEvents(ctx, db.EraseEventsParams{Before: h.Webhooks, MaxRows: eraseBite})
 		}),
 		rows("evidence", func(ctx context.Context) (int64, error) {
-			return s.q.EraseEvidence(ctx, db.EraseEvidenceParams{Before: h.Evidence, Most: eraseBite})
+			return s.q.EraseEvidence(ctx, db.EraseEvidenceParams{Before: h.Evidence, MaxRows: eraseBite})
 		}),
 		rows("consents", func(ctx context.Context) (int64, error) {
-			return s.q.EraseConsents(ctx, db.EraseConsentsParams{Before: when(h.Consents), Most: eraseBite})
+			return s.q.EraseConsents(ctx, db.EraseConsentsParams{Before: when(h.Consents), MaxRows: eraseBite})
 		}),
 		rows("suppressions", func(ctx context.Context) (int64, error) {
-			return s.q.EraseSuppressions(ctx, db.EraseSuppressionsParams{Before: when(h.Consents), Most: eraseBite})
+			return s.q.EraseSuppressions(ctx, db.EraseSuppressionsParams{Before: when(h.Consents), MaxRows: eraseBite})
 		}),
 	}
 }
@@ -117,7 +117,7 @@ func (s *Store) eraseMoney(ctx context.Context, h Horizons, rest func(context.Co
 	done := Erased{}
 	for after := ""; ; {
 		page, err := s.q.AccountsWithHistory(ctx, db.AccountsWithHistoryParams{
-			After: after, Most: accountsBite, FirstMonth: monthUTC(h.FirstMonth), Before: h.Ledger,
+			After: after, MaxRows: accountsBite, FirstMonth: monthUTC(h.FirstMonth), Before: h.Ledger,
 		})
 		if err != nil {
 			return done, fmt.Errorf("find accounts with old books: %w", err)
@@ -150,14 +150,14 @@ func (s *Store) eraseBooks(ctx context.Context, accounts []string, h Horizons, d
 		if err := q.LockImport(ctx, importLock); err != nil {
 			return fmt.Errorf("wait for an import: %w", err)
 		}
-		_, err := q.CloseBooks(ctx, db.CloseBooksParams{Accounts: accounts, FirstMonth: monthUTC(h.FirstMonth), Before: h.Ledger})
+		_, err := q.ClosePeriods(ctx, db.ClosePeriodsParams{Accounts: accounts, FirstMonth: monthUTC(h.FirstMonth), Before: h.Ledger})
 		if err != nil {
 			return fmt.Errorf("close books: %w", err)
 		}
 		for _, e := range []struct {
 			what  string
 			erase func(context.Context, []string) (int64, error)
-		}{{"ledger", q.EraseLedger}, {"booked payments", q.EraseBooked}, {"bills", q.EraseBills}} {
+		}{{"ledger", q.EraseLedger}, {"booked payments", q.EraseBookedPayments}, {"bills", q.EraseBills}} {
 			n, err := e.erase(ctx, accounts)
 			if err != nil {
 				return fmt.Errorf("erase %s: %w", e.what, err)

@@ -59,7 +59,7 @@ func TestClosedBooks(t *testing.T) {
 		o.expect(`SELECT account, min(coverage_month)::text FROM bills GROUP BY 1 ORDER BY 1`,
 			"712345678|2027-05-01", "712345686|2027-03-01", "778901234|2027-03-01")
 		o.expect(`SELECT account, count(*) FROM ledger GROUP BY 1 ORDER BY 1`, "712345686|1", "778901234|1")
-		o.expect(`SELECT external_id FROM booked`, "WEB-2")
+		o.expect(`SELECT external_id FROM booked_payments`, "WEB-2")
 		if t.Failed() {
 			t.Fatal("when it was " + when)
 		}

@@ -22,7 +22,7 @@ type TextBacklog struct {
 
 // TextBacklog counts the texts that are due at now, lists those in doubt, and names the paused kinds.
 func (s *Store) TextBacklog(ctx context.Context, now time.Time) (TextBacklog, error) {
-	due, err := s.q.TextsDue(ctx, db.TextsDueParams{Now: now, First: names(notify.FirstKinds()), Reminders: names(notify.CappedKinds()), Most: countedTo})
+	due, err := s.q.TextsDue(ctx, db.TextsDueParams{Now: now, First: names(notify.FirstKinds()), Reminders: names(notify.CappedKinds()), MaxRows: countedTo})
 	if err != nil {
 		return TextBacklog{}, fmt.Errorf("count due texts: %w", err)
 	}
@@ -30,7 +30,7 @@ func (s *Store) TextBacklog(ctx context.Context, now time.Time) (TextBacklog, er
 	if seen.UnknownSince, err = s.q.UnknownTexts(ctx, countedTo); err != nil {
 		return TextBacklog{}, fmt.Errorf("read texts in doubt: %w", err)
 	}
-	stopped, err := s.q.Stopped(ctx)
+	stopped, err := s.q.PausedKinds(ctx)
 	if err != nil {
 		return TextBacklog{}, fmt.Errorf("read what is stopped: %w", err)
 	}

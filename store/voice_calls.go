@@ -72,7 +72,7 @@ func (s *Store) placed(ctx context.Context, call string) (ivr.PlacedFor, error) 
 
 // NumbersToCall are the numbers that have agreed to reminder calls and cannot be texted.
 func (s *Store) NumbersToCall(ctx context.Context, after string, most int) ([]string, error) {
-	numbers, err := s.q.NumbersToCall(ctx, db.NumbersToCallParams{After: after, Most: int32(most)}) //nolint:gosec // G115: hundreds
+	numbers, err := s.q.NumbersToCall(ctx, db.NumbersToCallParams{After: after, MaxRows: int32(most)}) //nolint:gosec // G115: hundreds
 	if err != nil {
 		return nil, fmt.Errorf("read numbers to call: %w", err)
 	}
@@ -123,7 +123,7 @@ func (s *Store) afterCall(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.
 		if t == "" { // no answer of the carrier's, twice
 			return s.answerCall(ctx, q, tx, row, notify.CallBusy, at)
 		}
-		return q.InsertInboundTask(ctx, db.InsertInboundTaskParams{Kind: "call-back-failed", Detail: "text " + val(row.Cause), At: at})
+		return q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{Kind: "call-back-failed", Detail: "text " + val(row.Cause), At: at})
 	}
 	return nil
 }

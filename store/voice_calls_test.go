@@ -245,7 +245,7 @@ func TestACallThatCannotBePlaced(t *testing.T) {
 	if got := p.one(`SELECT count(*) FROM suppressions`); got != "0" {
 		t.Error("texts to a number that texted us are switched off")
 	}
-	if got := p.one(`SELECT count(*) FROM campaigns WHERE paused_at IS NOT NULL`); got != "0" {
+	if got := p.one(`SELECT count(*) FROM paused_kinds`); got != "0" {
 		t.Error("texts are stopped by a call")
 	}
 }

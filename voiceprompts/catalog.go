@@ -20,8 +20,8 @@ import (
 //go:embed messages
 var embedded embed.FS
 
-// Catalog holds every message of every language. It does not change after Load
-// and may be used from any number of goroutines.
+// Catalog holds every message of every language. It does not change after Load and may be used by
+// any number of goroutines.
 type Catalog struct {
 	keys      []string // of the reference language, in the order of its files
 	agent     []string // the same of what agents hear
@@ -33,7 +33,7 @@ type Catalog struct {
 // language of callers waits for it to be translated.
 const agentFile = "agent.toml"
 
-// messageSet is what one language can say.
+// messageSet holds the messages of one language.
 type messageSet struct {
 	localizer *i18n.Localizer
 	keys      []string
@@ -41,9 +41,9 @@ type messageSet struct {
 	byKey     map[string]message
 }
 
-// Load reads the messages that are built into the program. It fails on anything
-// that would otherwise be found out by a caller: a sentence Twilio cannot speak, a
-// key that English does not have, a translation with other placeholders.
+// Load returns the catalog of the messages that are built into the program. It fails on anything
+// that a caller would otherwise be the first to notice: a sentence that Twilio cannot speak, a key
+// that English does not have, a translation with other placeholders.
 func Load() (*Catalog, error) {
 	root, err := fs.Sub(embedded, "messages")
 	if err != nil {
@@ -52,7 +52,7 @@ func Load() (*Catalog, error) {
 	return load(root)
 }
 
-// load reads <language>/*.toml below root.
+// load reads <language>/*.toml below root and checks the languages against English.
 func load(root fs.FS) (*Catalog, error) {
 	c := &Catalog{messages: map[string]*messageSet{}}
 	folders, err := fs.ReadDir(root, ".")
@@ -83,7 +83,7 @@ func load(root fs.FS) (*Catalog, error) {
 	return c, nil
 }
 
-// loadLanguage reads all files of one language.
+// loadLanguage reads all message files of one language. A key that stands in two files is an error.
 func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	at := slices.IndexFunc(languages, func(l Language) bool { return l.Tag == tag })
 	if at < 0 {
@@ -97,7 +97,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One bundle a language: a bundle of several would quietly answer in English.
+	// One bundle a language: a bundle of several would answer in English where a message is missing.
 	bundle := i18n.NewBundle(parsed)
 	set := &messageSet{localizer: i18n.NewLocalizer(bundle, parsed.String()), byKey: map[string]message{}}
 	for _, file := range files {
@@ -126,7 +126,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	return set, nil
 }
 
-// agrees checks that a language says what the reference says, with the same
+// checkAgainst returns an error if a language has a message that the reference lacks, or other
 // placeholders. Keys may be missing: then the language is not complete.
 func (s *messageSet) checkAgainst(reference *messageSet) error {
 	for _, key := range slices.Concat(s.keys, s.agent) {
@@ -141,10 +141,10 @@ func (s *messageSet) checkAgainst(reference *messageSet) error {
 	return nil
 }
 
-// Say fills in a message. A Speech argument goes in as it is, a string or an int
-// is escaped. A key that the language lacks, an argument that is missing and one
-// that is not used are errors: all three are slips of ours, and a sentence with a
-// hole in it must not be spoken.
+// Say returns a message with its placeholders filled. A Speech argument goes in as it is, a string
+// or an int is escaped. A key that the language lacks, an argument that is missing and one that is
+// not used are errors: all three are mistakes of ours, and an incomplete sentence must not be
+// spoken.
 func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
 	set, ok := c.messages[lang]
 	if !ok {
@@ -169,8 +169,8 @@ func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
 	return Speech(said), nil
 }
 
-// fill checks the arguments against the placeholders and escapes them. Errors name
-// arguments and never show their values.
+// fill returns the arguments, escaped, by placeholder. Errors name arguments and never show their
+// values, which may be secrets.
 func (m message) fill(args map[string]any) (map[string]string, error) {
 	for name := range args {
 		if !slices.Contains(m.placeholders, name) {
@@ -204,26 +204,26 @@ func (m message) fill(args map[string]any) (map[string]string, error) {
 	return values, nil
 }
 
-// Facts are the facts that a message states, from its English description: owes,
-// due, in-flight, paid, not-charged, unknown. A message without facts has none.
+// Facts returns the facts that a message states, from its English description: owes, due,
+// in-flight, paid, not-charged, unknown. Most messages state none.
 func (c *Catalog) Facts(key string) []string {
 	return slices.Clone(c.messages[Reference].byKey[key].facts)
 }
 
-// Keys are the keys of all messages that callers hear or read, in the order of the English files.
+// Keys returns the keys of all messages that callers hear or read, in the order of the English files.
 func (c *Catalog) Keys() []string { return slices.Clone(c.keys) }
 
-// AgentKeys are the keys of what only agents hear.
+// AgentKeys returns the keys of what only agents hear.
 func (c *Catalog) AgentKeys() []string { return slices.Clone(c.agent) }
 
-// Placeholders are the names of the arguments that a message wants, sorted.
+// Placeholders returns the names of the arguments that a message needs, sorted.
 func (c *Catalog) Placeholders(key string) []string {
 	return slices.Clone(c.messages[Reference].byKey[key].placeholders)
 }
 
-// Version names the exact wording of a message in a language. It goes with the
-// evidence of an assent (E8): another wording has another version. It is empty for
-// a message that does not exist.
+// Version returns a name of the exact wording of a message in a language, with a hash of all its
+// forms. It is stored with the evidence of an assent (E8: text version): another wording has
+// another version. It is empty for a message that the language lacks.
 func (c *Catalog) Version(lang, key string) string {
 	set, ok := c.messages[lang]
 	if !ok {

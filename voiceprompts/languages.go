@@ -10,14 +10,15 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Reference is the language in which every message is first written. What it
-// defines is what every other language has to define.
+// Reference is the language in which every message is first written. Every other language is
+// complete when it has all of its messages.
 const Reference = "en"
 
-// languageFile says, beside a language's messages, how Twilio speaks and hears it.
+// languageFile is the file of each language's folder that says how Twilio speaks and hears it: the
+// fields of Language.
 const languageFile = "language.toml"
 
-// Language is one language of the line and how Twilio speaks and hears it.
+// Language is one language of the line, and how Twilio speaks and hears it.
 type Language struct {
 	Tag            string `toml:"-"` // "en": the folder under messages, and the word in the policy file
 	Order          int    // in which languages are listed (K1)
@@ -31,9 +32,11 @@ type Language struct {
 	Complete       bool   `toml:"-"` // computed: every message exists, and money, dates and times can be read aloud
 }
 
-// languages are those that have a folder, in their order.
+// languages are all that have a folder, by Order.
 var languages = mustLanguages(embedded)
 
+// mustLanguages reads every language file, and panics where one is wrong: they are embedded, so the
+// first test finds it.
 func mustLanguages(files fs.FS) []Language {
 	found, err := fs.Glob(files, path.Join("messages", "*", languageFile))
 	if err != nil {
@@ -55,10 +58,10 @@ func mustLanguages(files fs.FS) []Language {
 	return all
 }
 
-// Languages are all languages that the line knows of, offered or not.
+// Languages returns all languages that have a folder, offered or not, by Order.
 func (c *Catalog) Languages() []Language { return slices.Clone(c.languages) }
 
-// Language finds one of Languages by its tag.
+// Language returns one of Languages by its tag, and whether there is one.
 func (c *Catalog) Language(tag string) (Language, bool) {
 	for _, l := range c.languages {
 		if l.Tag == tag {
@@ -68,9 +71,9 @@ func (c *Catalog) Language(tag string) (Language, bool) {
 	return Language{}, false
 }
 
-// InForce are the languages to offer, in the policy's order: those in which every
-// message exists and which are marked as reviewed (K4). It is never empty: until
-// theirs is in force, callers get English.
+// Offered returns the languages to offer, in the policy's order: those in which every message
+// exists and which are marked as reviewed (K4: complete and approved). It is never empty: until
+// theirs is offered, callers get English.
 func (c *Catalog) Offered(policyLanguages []string) []Language {
 	var offered []Language
 	for _, tag := range policyLanguages {
@@ -87,8 +90,8 @@ func (c *Catalog) Offered(policyLanguages []string) []Language {
 	return offered
 }
 
-// complete says whether a caller could be served in a language from the first
-// word to the last.
+// complete reports whether a caller could be served in a language from the first word to the last:
+// every message exists, and money, dates and times can be read aloud.
 func (c *Catalog) complete(tag string) bool {
 	own, ok := c.messages[tag]
 	if _, reads := readings[tag]; !ok || !reads {

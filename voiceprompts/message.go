@@ -13,7 +13,7 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
 
-// message is one entry of a message file, checked.
+// message is one checked entry of a message file.
 type message struct {
 	key          string
 	file         string
@@ -26,8 +26,8 @@ type message struct {
 // countPlaceholder chooses the form of a message that has plurals.
 const countPlaceholder = "Count"
 
-// knownFacts are the facts a prompt may state (promise P2: nothing said to a
-// caller is untrue). Each has a query of its own in scripts and load runs.
+// knownFacts are the facts that a prompt may state (promise P2: nothing said is untrue). Scripts
+// and load runs have a query for each.
 var knownFacts = []string{"owes", "due", "in-flight", "paid", "not-charged", "unknown"}
 
 var (
@@ -35,8 +35,8 @@ var (
 	placeholderPattern = regexp.MustCompile(`\{\{\.([A-Z][A-Za-z0-9]*)\}\}`)
 )
 
-// readFile reads one message file, in the order in which it is written. Nothing in
-// it is ignored: a misspelt field would be a sentence never spoken.
+// readFile returns the messages of one file, in the order in which they are written. An unknown
+// field is an error: misspelt, it would be a sentence that is never spoken.
 func readFile(root fs.FS, file string) ([]message, error) {
 	text, err := fs.ReadFile(root, file)
 	if err != nil {
@@ -68,7 +68,7 @@ func readFile(root fs.FS, file string) ([]message, error) {
 	return messages, nil
 }
 
-// newMessage checks one entry.
+// newMessage checks one entry and joins its lines.
 func newMessage(key string, forms *i18n.Message) (message, error) {
 	if !keyPattern.MatchString(key) {
 		return message{}, errors.New("a key is lower-case words joined by hyphens")
@@ -102,13 +102,13 @@ func newMessage(key string, forms *i18n.Message) (message, error) {
 	return m, err
 }
 
-// formFields are the plural forms of a message, in CLDR's order.
+// formFields returns the plural forms of a message, in CLDR's order.
 func (m message) formFields() []*string {
 	f := m.forms
 	return []*string{&f.Zero, &f.One, &f.Two, &f.Few, &f.Many, &f.Other}
 }
 
-// wordings are the texts of all forms, empty ones included.
+// wordings returns the texts of all forms, empty ones included.
 func (m message) wordings() []string {
 	var texts []string
 	for _, form := range m.formFields() {
@@ -117,9 +117,9 @@ func (m message) wordings() []string {
 	return texts
 }
 
-// placeholdersOf names the placeholders of a template and checks that Twilio can
-// speak it once they are filled. Templates hold {{.Name}} and nothing cleverer: a
-// translator must be able to move every part of a sentence.
+// placeholdersOf returns the placeholders of a template, and an error unless Twilio can speak it
+// once they are filled. A template holds {{.Name}} and no other template syntax: a translator must
+// be able to move every part of a sentence.
 func placeholdersOf(template string) ([]string, error) {
 	var names []string
 	for _, match := range placeholderPattern.FindAllStringSubmatch(template, -1) {
@@ -137,7 +137,7 @@ func placeholdersOf(template string) ([]string, error) {
 	return names, nil
 }
 
-// factsOf reads "says: owes, due." at the start of a description.
+// factsOf returns the facts of a description that begins "says: owes, due."
 func factsOf(description string) ([]string, error) {
 	rest, says := strings.CutPrefix(description, "says:")
 	if !says {

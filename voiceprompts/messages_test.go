@@ -96,7 +96,7 @@ func compareGolden(t *testing.T, path, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s is stale; look at the change and run go test ./voiceprompts -update (-want +got):\n%s", path, diff)
+		t.Errorf("%s is stale; look at the change and run duebell-lab prompts refresh (-want +got):\n%s", path, diff)
 	}
 }
 

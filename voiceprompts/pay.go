@@ -2,8 +2,8 @@ package voiceprompts
 
 import "slices"
 
-// PayPrompt is one prompt of a <Pay>: when Twilio speaks it, and which message it
-// is. The words in it are Twilio's, because there is no other party to tell.
+// PayPrompt is one prompt of a <Pay>: when Twilio speaks it, and which message it is (twilio.md
+// §1.3). Its field, card and error names are Twilio's.
 type PayPrompt struct {
 	For         string   // the field
 	Attempts    []int    // empty = every attempt
@@ -13,24 +13,24 @@ type PayPrompt struct {
 	Key         string   // of the message
 }
 
-// Pay is told to ask a field three times. Twilio's pages leave open whether an error
-// prompt counts the attempt that failed or the one that begins, and whether its
-// limit counts tries or repeats; the split below leaves no attempt without a
-// prompt, and none with two, whichever it is.
+// A <Pay> of ours asks for a field three times. Twilio's pages leave open whether an error prompt
+// counts the attempt that failed or the one that begins, and whether its limit counts tries or
+// repeats (twilio.md §12); whichever it is, these two lists leave no attempt without a prompt and
+// none with two.
 var (
 	earlierAttempts = []int{1, 2}
 	lastAttempts    = []int{3, 4}
 )
 
-// The security code is on the front of an American Express card and on the back of
-// all others. Every other card that Pay knows is listed, accepted by us or not: a
-// code without a prompt would be asked in Twilio's own voice and language.
+// The security code is on the front of an American Express card and on the back of all others.
+// Every other card that <Pay> knows is listed, accepted by us or not: without a prompt the code
+// would be asked for in Twilio's own voice and language.
 var (
 	codeOnBack  = []string{"visa", "mastercard", "discover", "maestro", "jcb", "diners-club", "optima", "enroute"}
 	codeOnFront = []string{"amex"}
 )
 
-// CardPrompts are all prompts of a card payment: every field and every error.
+// CardPrompts returns all prompts of a card payment: every field and every error.
 func CardPrompts() []PayPrompt {
 	return slices.Concat(
 		[]PayPrompt{
@@ -72,8 +72,9 @@ func codePrompts(cards []string, first, timeout, invalid, final string) []PayPro
 	}
 }
 
-// BankPrompts are all prompts of a bank payment. Both numbers are keyed twice,
-// because their checks let some slips through (E10, E11).
+// BankPrompts returns all prompts of a bank payment. Both numbers are keyed twice: the routing
+// number's check misses some swaps (E10: keyed twice, never read back), and the account number has
+// no check (E11).
 func BankPrompts() []PayPrompt {
 	return []PayPrompt{
 		{For: "bank-routing-number", Key: "pay-routing"},

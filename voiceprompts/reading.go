@@ -14,12 +14,13 @@ import (
 	"duebell/billing"
 )
 
-// readingFile holds, beside a language's messages, how it says money, dates and times.
+// readingFile is the file of each language's folder that says how money, dates and times are read
+// aloud.
 const readingFile = "reading.toml"
 
-// reading reads money, dates and times aloud in one language, from its file. Numbers stay digits,
-// because the voice knows how to say them; words around them carry the grammar (V6). In its patterns
-// {{.Name}} stands for a value.
+// reading is how one language reads money, dates and times aloud: the fields of its readingFile.
+// Numbers stay digits, because the voice knows how to say them; the words around them carry the
+// grammar (V6: words around digits). In its patterns {{.Name}} stands for a value.
 type reading struct {
 	Months   []string
 	Weekdays []string // from Sunday
@@ -29,16 +30,19 @@ type reading struct {
 	Time     []timeOfDay
 }
 
-// timeOfDay says the times of one part of the day.
+// timeOfDay is how the times of one part of the day are said.
 type timeOfDay struct {
 	From, Until billing.LocalTime // both inclusive, to the minute
 	Says        string
 	WithMinutes string `toml:"with_minutes"` // empty: Says does for every minute
 }
 
-// readings by language. A language without one is not complete, so it is not offered.
+// readings holds each language's reading. A language without one is not complete, so it is not
+// offered.
 var readings = mustLoadReadings(embedded)
 
+// mustLoadReadings reads every readingFile, and panics where one is wrong: they are embedded, so
+// the first test finds it.
 func mustLoadReadings(files fs.FS) map[string]*reading {
 	all := map[string]*reading{}
 	found, err := fs.Glob(files, path.Join("messages", "*", readingFile))
@@ -55,6 +59,7 @@ func mustLoadReadings(files fs.FS) map[string]*reading {
 	return all
 }
 
+// loadReading reads and checks one file. An unknown field is an error.
 func loadReading(files fs.FS, file string) (*reading, error) {
 	var r reading
 	meta, err := toml.DecodeFS(files, file, &r)
@@ -67,7 +72,8 @@ func loadReading(files fs.FS, file string) (*reading, error) {
 	return &r, r.check()
 }
 
-// check finds what would otherwise be found out by a caller.
+// check returns everything that a caller would otherwise be the first to notice: a missing month, a
+// pattern without its value, a minute of the day that no line covers.
 func (r *reading) check() error {
 	var errs []error
 	if len(r.Months) != 12 || len(r.Weekdays) != 7 || (len(r.Days) != 31 && len(r.Days) != 0) {
@@ -92,7 +98,7 @@ func (r *reading) check() error {
 	return errors.Join(errs...)
 }
 
-// fill puts values in the place of names: name, value, name, value …
+// fill returns a pattern with values in the place of names: name, value, name, value …
 func fill(pattern string, values ...string) string {
 	pairs := make([]string, len(values))
 	for i, v := range values {
@@ -104,7 +110,7 @@ func fill(pattern string, values ...string) string {
 	return strings.NewReplacer(pairs...).Replace(pattern)
 }
 
-// money says an amount; exact says the cents even when there are none.
+// money returns an amount in words; exact adds the cents even when there are none.
 func (r *reading) money(dollars, cents int64, exact bool) string {
 	d, c := withPlural(r.Money.Dollar, r.Money.Dollars, dollars), withPlural(r.Money.Cent, r.Money.Cents, cents)
 	switch {
@@ -117,6 +123,7 @@ func (r *reading) money(dollars, cents int64, exact bool) string {
 	}
 }
 
+// withPlural returns the form for one, or the form for many with the number.
 func withPlural(one, many string, n int64) string {
 	if n == 1 {
 		return one
@@ -124,6 +131,7 @@ func withPlural(one, many string, n int64) string {
 	return fill(many, "N", strconv.FormatInt(n, 10))
 }
 
+// date returns a date by one of the patterns of Date.
 func (r *reading) date(pattern string, d billing.Date) string {
 	day := strconv.Itoa(d.Day)
 	if len(r.Days) > 0 {
@@ -134,7 +142,7 @@ func (r *reading) date(pattern string, d billing.Date) string {
 
 func (r *reading) month(m time.Month) string { return r.Months[m-1] }
 
-// timeOfDay says a wall time by the first line of the file that holds.
+// timeOfDay returns a wall time by the first line of the file that covers it; empty when none does.
 func (r *reading) timeOfDay(hour, minute int) string {
 	for _, t := range r.Time {
 		at := billing.LocalTime(hour*3600 + minute*60)

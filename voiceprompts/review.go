@@ -11,7 +11,8 @@ import (
 
 // This file is for people who review the words: translators and supervisors. Nothing of it is spoken.
 
-// Template returns a message as it stands in a language's files, placeholders and all; empty where the language does not have it.
+// Template returns a message as it stands in a language's files, placeholders and all; empty where
+// the language does not have it.
 func (c *Catalog) Template(lang, key string) string {
 	set, ok := c.messages[lang]
 	if !ok {
@@ -37,9 +38,10 @@ func (c *Catalog) IsText(key string) bool {
 	return c.messages[Reference].byKey[key].file == textsFile
 }
 
-// ReadAloud returns every message of every language as it is heard or read, filled with sample values: one page a language
-// ("en.golden") and one with what agents hear ("agents.golden"), by file name. The pages are kept in voiceprompts/testdata, where
-// a reviewer sees what a change of words does; a test compares them, and whoever changes words writes them anew.
+// ReadAloud returns every message of every language as it is heard or read, filled with sample
+// values: one page a language ("en.golden") and one with what agents hear ("agents.golden"), by
+// file name. The pages are kept in voiceprompts/testdata, where a reviewer sees what a change of
+// words does; a test compares them, and whoever changes words writes them anew.
 func (c *Catalog) ReadAloud() (map[string]string, error) {
 	pages := map[string]string{}
 	for lang, set := range c.messages {
@@ -54,8 +56,8 @@ func (c *Catalog) ReadAloud() (map[string]string, error) {
 	return pages, err
 }
 
-// readAloud writes one page: each key and, below it, what is said; a message with plurals twice. files puts a heading where
-// another message file begins.
+// readAloud writes one page: each key and, below it, what is said; a message with plurals twice.
+// files puts a heading where another message file begins.
 func (c *Catalog) readAloud(lang string, keys []string, files bool) (string, error) {
 	var page strings.Builder
 	file := ""
@@ -85,9 +87,10 @@ func (c *Catalog) readAloud(lang string, keys []string, files bool) (string, err
 	return page.String(), nil
 }
 
-// SampleArgs returns arguments for all placeholders of a message: what a caller of a sample member would hear; for a text the
-// longest that each placeholder can get (N7: texts have a length). A placeholder without sample is shown in brackets, and so are
-// all in a language whose money and dates cannot be read aloud yet.
+// SampleArgs returns arguments for all placeholders of a message: what a caller of a sample member
+// would hear; for a text the longest that each placeholder can get (N7: texts have a length). A
+// placeholder without sample is shown in brackets, and so are all in a language whose money and
+// dates cannot be read aloud yet.
 func (c *Catalog) SampleArgs(lang, key string, count int) (map[string]any, error) {
 	samples := c.spokenSamples(lang)
 	switch {
@@ -119,7 +122,8 @@ func (c *Catalog) SampleArgs(lang, key string, count int) (map[string]any, error
 	return args, nil
 }
 
-// spokenSamples returns a sample for each placeholder of what is spoken; nil where a language has no readings.
+// spokenSamples returns a sample for each placeholder of what is spoken; nil where a language has
+// no readings.
 func (c *Catalog) spokenSamples(lang string) map[string]any {
 	if _, reads := readings[lang]; !reads {
 		return nil
@@ -148,8 +152,8 @@ func (c *Catalog) spokenSamples(lang string) map[string]any {
 	return samples
 }
 
-// textSamples returns the longest value that each placeholder of a text can get (rules.md, section 10). The pieces are messages
-// themselves; one that the language lacks is an error.
+// textSamples returns the longest value that each placeholder of a text can get (rules.md, section
+// 10). The pieces are messages themselves; one that the language lacks is an error.
 func (c *Catalog) textSamples(lang string) (map[string]any, error) {
 	var failed error
 	longest := func(args map[string]any, keys ...string) string {

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Speech is a trusted fragment: text and the SSML elements that Twilio's Say
-// accepts, already escaped. Only this package makes it out of foreign text.
+// Speech is a trusted fragment: text and the SSML elements that Twilio's <Say> accepts, already
+// escaped. Only Escape and Say make it out of text from outside.
 type Speech string
 
-// ssml is the allow-list of elements inside Say, each with its attributes. Anything
-// else would be spoken aloud or dropped by Twilio, so a message that uses it is refused.
+// ssml is the allow-list of elements inside <Say>, each with its attributes (twilio.md §10). Twilio
+// would speak anything else aloud or drop it, so a message that uses it is refused at start.
 var ssml = map[string][]string{
 	"break":    {"strength", "time"},
 	"emphasis": {"level"},
@@ -28,20 +28,21 @@ var ssml = map[string][]string{
 	"w":        {"role"},
 }
 
-// apart lists the elements that separate words; the others sit inside a sentence.
+// wordBreaks are the elements that separate words; the others stand inside a sentence.
 var wordBreaks = []string{"break", "p", "s"}
 
-// Text is what is heard, as text: tags stripped, entities decoded, spaces folded.
+// Text returns what is heard, as text: tags stripped, entities decoded, spaces folded. It is what a
+// text message holds, what evidence stores and what scripts compare.
 func (s Speech) Text() string {
 	text, err := spokenText(string(s))
-	if err != nil { // not made by this package; show it as it is rather than hide a part of it
+	if err != nil { // not made by this package: show it whole rather than hide a part of it
 		return strings.Join(strings.Fields(string(s)), " ")
 	}
 	return text
 }
 
-// Plain turns foreign text, such as a name, into a fragment that says just that.
-// Control characters are refused: they break the document that carries them.
+// Escape returns text from outside, such as a name, as a fragment that says just that. Control
+// characters are an error: they would break the document that carries them.
 func Escape(text string) (Speech, error) {
 	for _, r := range text {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\uFFFE' || r == '\uFFFF' {
@@ -51,10 +52,10 @@ func Escape(text string) (Speech, error) {
 	return Speech(escape.Replace(text)), nil
 }
 
-// escape covers attribute values too, although placeholders are refused there.
+// escape covers attribute values too, although placeholders are refused in them.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
-// heard walks a fragment, refuses what Say would not take, and returns the words.
+// spokenText returns the words of a fragment, and an error if <Say> would not take it.
 func spokenText(fragment string) (string, error) {
 	dec := xml.NewDecoder(strings.NewReader("<Say>" + fragment + "</Say>"))
 	var words strings.Builder
@@ -92,8 +93,7 @@ func spokenText(fragment string) (string, error) {
 				words.WriteByte(' ')
 			}
 			depth--
-			// Text behind the closing tag of the wrapper would mean that the
-			// fragment closed it by itself.
+			// Text after the closing tag of the wrapper means that the fragment closed it by itself.
 			if depth == 0 && int(dec.InputOffset()) != len("<Say>"+fragment+"</Say>") {
 				return "", errors.New("read speech: a closing tag too many")
 			}
@@ -107,7 +107,7 @@ func spokenText(fragment string) (string, error) {
 	}
 }
 
-// allowed checks one element against the allow-list.
+// checkElement checks one element against the allow-list.
 func checkElement(e xml.StartElement) error {
 	attributes, ok := ssml[e.Name.Local]
 	if !ok || e.Name.Space != "" {
@@ -125,6 +125,7 @@ func checkElement(e xml.StartElement) error {
 	return nil
 }
 
+// attribute returns an attribute's value, or empty.
 func attribute(e xml.StartElement, name string) string {
 	for _, a := range e.Attr {
 		if a.Name.Local == name {

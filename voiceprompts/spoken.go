@@ -8,7 +8,8 @@ import (
 	"duebell/billing"
 )
 
-// readerOf falls back to English, as the line does for a language not in force (K4).
+// readingFor returns a language's reading, or English where it has none, as the line does for a
+// language that is not offered (K4).
 func readingFor(lang string) *reading {
 	if r, ok := readings[lang]; ok {
 		return r
@@ -16,12 +17,12 @@ func readingFor(lang string) *reading {
 	return readings[Reference]
 }
 
-// Money says an amount as one would in passing: "198 dollars", "198 dollars and 50
-// cents", "37 cents". The sign is not spoken; the sentence around it names a credit.
+// Money returns an amount in cents as people say it: "198 dollars", "198 dollars and 50 cents", "37
+// cents". The sign is not spoken; the sentence around it names a credit.
 func Money(lang string, cents int64) Speech { return money(lang, cents, false) }
 
-// MoneyExact says an amount before money depends on it, always with its cents: "198
-// dollars and 0 cents", "37 cents" (M7).
+// MoneyExact returns an amount in cents as it is read back before money depends on it, always with
+// its cents: "198 dollars and 0 cents", "37 cents" (M7: read the amount back).
 func MoneyExact(lang string, cents int64) Speech { return money(lang, cents, true) }
 
 func money(lang string, cents int64, exact bool) Speech {
@@ -32,36 +33,37 @@ func money(lang string, cents int64, exact bool) Speech {
 	return Speech(readingFor(lang).money(dollars, rest, exact))
 }
 
-// Day says a date with its weekday: "Tuesday, February 23rd". In Spanish the article is
-// part of it: "el martes 23 de febrero".
+// Day returns a date with its weekday: "Tuesday, February 23rd". In Spanish the article is part of
+// it: "el martes 23 de febrero".
 func Day(lang string, d billing.Date) Speech {
 	return Speech(readingFor(lang).date(readingFor(lang).Date.Day, d))
 }
 
-// ShortDay says a date without its weekday: "February 23rd".
+// ShortDay returns a date without its weekday: "February 23rd".
 func ShortDay(lang string, d billing.Date) Speech {
 	return Speech(readingFor(lang).date(readingFor(lang).Date.Short, d))
 }
 
-// FullDay says a date with weekday and year, for terms that are kept as evidence
-// (E3): "Tuesday, February 23rd, 2027".
+// FullDay returns a date with weekday and year, for terms that are kept as evidence (E3: terms name
+// today's date): "Tuesday, February 23rd, 2027".
 func FullDay(lang string, d billing.Date) Speech {
 	return Speech(readingFor(lang).date(readingFor(lang).Date.Full, d))
 }
 
-// MonthName says the name of a month, as in "your bill for April coverage" (C9).
+// MonthName returns the name of a month, as in "your bill for April coverage" (C9: never "March
+// premium").
 func MonthName(lang string, m time.Month) Speech { return Speech(readingFor(lang).month(m)) }
 
-// TimeOfDay says the wall time that t shows in its own zone: "5 p.m.", "3:15 p.m."
-// Seconds are not spoken. In Spanish the article, which depends on the hour, is
-// part of it: "las 5 de la tarde".
+// TimeOfDay returns the wall time that t shows in its own zone: "5 p.m.", "3:15 p.m." Seconds are
+// not spoken. In Spanish the article, which depends on the hour, is part of it: "las 5 de la
+// tarde".
 func TimeOfDay(lang string, t time.Time) Speech {
 	return Speech(readingFor(lang).timeOfDay(t.Hour(), t.Minute()))
 }
 
-// Digits reads a number one digit at a time in threes, with a breath between (V6,
-// L4). A last digit that would stand alone joins the group before it. What is not a
-// digit is left out.
+// Digits returns a number read one digit at a time in groups of three, with a pause of 300 ms
+// between (V6: in threes; L4: spoken in threes). A last digit that would stand alone joins the
+// group before it. What is not a digit is left out.
 func Digits(_ string, s string) Speech {
 	digits := onlyDigits(s)
 	var groups []string
@@ -75,8 +77,9 @@ func Digits(_ string, s string) Speech {
 	return Speech(strings.Join(groups, ` <break time="300ms"/> `))
 }
 
-// LastFour reads the end of an account or card number one digit at a time. Masks
-// before it are dropped, and a mask that shows less is read as far as it goes.
+// LastFour returns the last four digits of an account or card number, read one at a time. A mask
+// before them is dropped; of a mask that shows fewer, those are read (twilio.md §1.5: a bank
+// account shows two).
 func LastFour(_ string, s string) Speech {
 	tail := strings.TrimSpace(s)
 	start := len(tail)
@@ -89,8 +92,8 @@ func LastFour(_ string, s string) Speech {
 	return Speech(sayAs("digits", tail[start:]))
 }
 
-// Phone reads a phone number. A North American one is read as it is dialled from
-// anywhere, "1-877-623-6765"; short and foreign ones digit by digit.
+// Phone returns a phone number (E.164) as it is read aloud: a North American one as it is dialled
+// from anywhere, "1-877-623-6765"; short and foreign ones digit by digit.
 func Phone(lang string, e164 string) Speech {
 	national, ok := strings.CutPrefix(e164, "+1")
 	if !ok || len(national) != 10 || onlyDigits(national) != national {
@@ -99,6 +102,7 @@ func Phone(lang string, e164 string) Speech {
 	return Speech(sayAs("telephone", fmt.Sprintf("1-%s-%s-%s", national[:3], national[3:6], national[6:])))
 }
 
+// sayAs returns a <say-as> element: the voice then reads the text as digits or as a telephone number.
 func sayAs(kind, text string) string {
 	return `<say-as interpret-as="` + kind + `">` + text + `</say-as>`
 }

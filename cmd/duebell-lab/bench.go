@@ -18,7 +18,18 @@ type benchCmd struct {
 	Reminders benchRemindersCmd `cmd:"" help:"Every account is reminded; one line of JSON, with what River does in the same run when it does nothing."`
 	Import    benchImportCmd    `cmd:"" help:"Members, accounts and bills are imported; one line of JSON, with PostgreSQL's own COPY in the same run."`
 	Planner   benchPlannerCmd   `cmd:"" hidden:"" help:"Plan once; a part of bench reminders."`
-	Worker    benchWorkerCmd    `cmd:"" hidden:"" help:"A worker whose clock is ahead; a part of bench reminders."`
+}
+
+// Help is shown below the flags.
+func (*benchCmd) Help() string {
+	return `Real duebell processes on a private PostgreSQL and Redis, loopback only; nothing is left afterwards.
+
+  duebell-lab bench calls --rate 20 --duration 20s
+  duebell-lab bench reminders --accounts 5000 --faults
+  duebell-lab bench import --accounts 50000
+
+stdout gets one line of JSON. It exits with 1 when a sum does not hold (a text sent twice, a charge without a
+confirmation), never because of a time.`
 }
 
 type benchCallsCmd struct {
@@ -82,18 +93,4 @@ func (b *benchPlannerCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(plan)
-}
-
-type benchWorkerCmd struct {
-	app.Settings
-	Ahead time.Duration `help:"How far its domain clock is ahead."`
-}
-
-// Run works until a signal comes.
-func (b *benchWorkerCmd) Run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := b.Read(app.NeedDatabase, app.NeedRedis, app.NeedTwilio, app.NeedPublic, app.NeedProcessor, app.NeedDataKeys, app.NeedHashKeys)
-	if err != nil {
-		return err
-	}
-	return bench.WorkAhead(ctx, cfg, log, b.Ahead)
 }

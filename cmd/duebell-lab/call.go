@@ -14,6 +14,17 @@ type callCmd struct {
 	Control string   `env:"DUEBELL_DEV_CONTROL" help:"The dev to play them against; otherwise the one that runs in this folder."`
 }
 
+// Help is shown below the flags.
+func (*callCmd) Help() string {
+	return `A script is a text file, one story of a call; docs/scripts.md has its words. It plays in dev's own process on a
+database, a Redis, stand-ins and a clock of its own: dev's calls, payments and time stay as they are.
+
+  duebell-lab call ivr/testdata/calls/pays-the-whole-bill-by-card.call
+  duebell-lab call story.call       # copied from the phone's page: "Show the script"
+
+It exits with 1 when a script failed, and says at which line and what was heard instead.`
+}
+
 // Run plays the scripts one after another and prints the conversations.
 func (c *callCmd) Run(ctx context.Context) error {
 	control, err := dev.ControlURL(c.Control, devFolder)

@@ -15,6 +15,17 @@ type clockCmd struct {
 	Until   clockUntilCmd   `cmd:"" help:"Move the clock forward to an instant, such as 2027-02-20T10:00."`
 }
 
+// Help is shown below the flags.
+func (*clockCmd) Help() string {
+	return `Everything due on the way is done: imports at 02:00, reminders, charges, returns. The clock does not go back.
+
+  duebell-lab clock
+  duebell-lab clock advance 2h
+  duebell-lab clock until 2027-02-23T16:55
+
+Commands of duebell in a shell that has read .duebell/dev.env go by this clock; read it again after a move.`
+}
+
 type clockShowCmd struct{}
 
 // Run prints dev's time.

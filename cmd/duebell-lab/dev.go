@@ -26,6 +26,18 @@ type devCmd struct {
 	PolicyFile    string `name:"policy" env:"DUEBELL_POLICY" help:"TOML file with the operator's settings; dev's own lets 0 reach a person."`
 }
 
+// Help is shown below the flags.
+func (*devCmd) Help() string {
+	return `State is kept in .duebell of the working directory, and every setting of the running dev in .duebell/dev.env.
+
+  duebell-lab dev
+  duebell-lab dev --fresh
+  DUEBELL_HTTP_ADDR=127.0.0.1:8090 DUEBELL_NOW=2027-02-10T10:00:00-05:00 duebell-lab dev
+  set -a; . .duebell/dev.env; set +a; psql "$DATABASE_URL"; duebell payments list
+
+Ctrl-C ends it and everything that it has started.`
+}
+
 // Run is the whole product on this machine, until a signal comes. On stdout it says when a call can be
 // placed, and nothing else.
 func (d *devCmd) Run(ctx context.Context, log *slog.Logger) error {

@@ -118,7 +118,7 @@ func TestD4Retention(t *testing.T) {
 			key: "ledger_years", year: 7,
 			plant: payment + `INSERT INTO ledger (account, kind, cents, reference, attempt_key, received_at, recorded_at)
 				VALUES ('712345678', 'payment', 19800, '123456782', 'k1', $1, $1);
-				DELETE FROM unposted;
+				DELETE FROM unposted_entries;
 				INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ('712345678', '2027-02-01', 0, 20000), ('712345678', '2027-02-01', 1, 19800)`,
 			gone: `SELECT (SELECT count(*) FROM ledger) + (SELECT count(*) FROM bills) + (SELECT count(*) FROM payment_attempts)`,
 			kept: `SELECT count(*) FROM accounts`,

@@ -52,9 +52,9 @@ func TestTextsAreSeen(t *testing.T) {
 		('r6', '+16175550106', 'due_soon', 'en', '2027-02-10', 'unknown', $1, $1, $1::timestamptz - interval '3 minutes', NULL),
 		('r7', '+16175550107', 'due_soon', 'en', '2027-02-10', 'unknown', $1, $1, $1::timestamptz - interval '1 hour', NULL),
 		('r8', '+16175550108', 'due_soon', 'en', '2027-02-10', 'unknown', $1, $1, $1::timestamptz - interval '1 day', NULL);
-		INSERT INTO campaigns (kind, paused_at, by_whom) VALUES ('due_soon', $1, 'carrier'), ('past_due', $1, 'D. Palmer'), ('due_today', NULL, 'carrier')`, clock.at)
+		INSERT INTO paused_kinds (kind, paused_at, why, by_whom) VALUES ('due_soon', $1, '', 'carrier'), ('past_due', $1, '', 'D. Palmer')`, clock.at)
 	look("in trouble", map[string]float64{"first": 1, "reminders": 2, "oldest": 7200, "2m": 1, "10m": 1, "1h": 1, "over": 1, "carrier": 1, "operator": 1})
-	plant(t, pool, `UPDATE notices SET state = 'sent'; UPDATE campaigns SET paused_at = NULL`, clock.at)
+	plant(t, pool, `UPDATE notices SET state = 'sent'; DELETE FROM paused_kinds`, clock.at)
 	look("afterwards", nil)
 }
 

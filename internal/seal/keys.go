@@ -1,9 +1,11 @@
-// Package seal protects what must not be readable at rest: it encrypts columns and session values with an AEAD, and makes the
-// keyed HMACs as which verification answers are stored (design.md §4 (8)).
+// Package seal protects what must not be readable at rest: it encrypts columns and session values
+// with an AEAD, and makes the keyed HMACs as which verification answers are stored (design.md §4
+// (8)).
 //
-// It owns the keys ("id:base64(32 bytes),…", newest first: DUEBELL_DATA_KEYS for sealing, DUEBELL_HASH_KEYS for HMACs) and the
-// two byte formats, so that a key can be rotated while older values stay readable. It refuses to show a key or to open a value
-// under another context than the one it was sealed for; it knows nothing of what is sealed.
+// It owns the keys ("id:base64(32 bytes),…", newest first: DUEBELL_DATA_KEYS for sealing,
+// DUEBELL_HASH_KEYS for HMACs) and the two byte formats, so that a key can be rotated while older
+// values stay readable. It refuses to show a key or to open a value under another context than the
+// one it was sealed for; it knows nothing of what is sealed.
 package seal
 
 import (
@@ -22,8 +24,9 @@ const (
 	hidden   = "***"
 )
 
-// Keys is a list of keys, newest first: the newest seals, every one opens. The zero value has no key and cannot seal. A Keys prints
-// as ***, whatever the verb. It may be copied and used by many goroutines at once.
+// Keys is a list of keys, newest first: the newest seals, every one opens. The zero value has no
+// key and cannot seal. A Keys prints as ***, whatever the verb. It may be copied and used by many
+// goroutines at once.
 type Keys struct {
 	// A pointer, because fmt follows it no deeper: a Keys inside an unexported field of another
 	// struct, where fmt cannot call our methods, prints an address and never a key.
@@ -37,16 +40,16 @@ type ring struct {
 	ids    []string
 }
 
-// key holds two keys derived from one secret, so that sealing and HMAC never use the same bytes even where both variables hold
-// the same secret.
+// key holds two keys derived from one secret, so that sealing and HMAC never use the same bytes
+// even where both variables hold the same secret.
 type key struct {
 	id   string
 	seal []byte
 	mac  []byte
 }
 
-// ParseKeys returns the keys of "id:base64(32 bytes),…", newest first. An error says which entry is wrong and how, never what it
-// holds.
+// ParseKeys returns the keys of "id:base64(32 bytes),…", newest first. An error says which entry is
+// wrong and how, never what it holds.
 func ParseKeys(s string) (Keys, error) {
 	r := &ring{byID: map[string]key{}}
 	if strings.TrimSpace(s) == "" {
@@ -93,7 +96,8 @@ func parseKey(entry string) (key, error) {
 	return k, nil
 }
 
-// validID reports whether an id fits the byte format, which holds its length in one byte, and is safe in a log.
+// validID reports whether an id fits the byte format, which holds its length in one byte, and is
+// safe in a log.
 func validID(id string) bool {
 	if id == "" || len(id) > maxKeyID {
 		return false
@@ -119,8 +123,9 @@ func (k Keys) IDs() []string {
 // IsZero reports whether there is no key.
 func (k Keys) IsZero() bool { return k.ring == nil }
 
-// newest returns the key that seals. It panics without keys: Keys that were never parsed are a programming error that the first
-// test finds, and sealing without a key must not be possible to overlook.
+// newest returns the key that seals. It panics without keys: Keys that were never parsed are a
+// programming error that the first test finds, and sealing without a key must not be possible to
+// overlook.
 func (k Keys) newest() key {
 	if k.ring == nil {
 		panic("seal: no keys: ParseKeys was never called")

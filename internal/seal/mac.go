@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// MAC returns the HMAC-SHA256 of the parts under the newest key, and that key's id to be stored beside it. The encoding is
-// unambiguous: ("ab", "c") and ("a", "bc") differ.
+// MAC returns the HMAC-SHA256 of the parts under the newest key, and that key's id to be stored
+// beside it. The encoding is unambiguous: ("ab", "c") and ("a", "bc") differ.
 func (k Keys) MAC(parts ...string) (keyID string, mac []byte) {
 	newest := k.newest()
 	return newest.id, sum(newest, parts)
@@ -22,9 +22,9 @@ func (k Keys) MACWith(keyID string, parts ...string) ([]byte, error) {
 	return sum(used, parts), nil
 }
 
-// CheckMAC reports whether mac is the HMAC of the parts under the key of that id, in constant time. It does the same work for an
-// unknown key id or a missing mac as for a wrong one, so that the time taken tells nobody whether an answer is on file (I1: one
-// failure for every cause).
+// CheckMAC reports whether mac is the HMAC of the parts under the key of that id, in constant time.
+// It does the same work for an unknown key id or a missing mac as for a wrong one, so that the time
+// taken tells nobody whether an answer is on file (I1: one failure for every cause).
 func (k Keys) CheckMAC(keyID string, mac []byte, parts ...string) bool {
 	used, known := k.byID(keyID)
 	if !known {

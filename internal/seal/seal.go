@@ -9,7 +9,8 @@ import (
 
 // Errors of Open and MACWith.
 var (
-	// ErrNoSuchKey: the value names a key that we do not have: it was removed too early, or is another environment's.
+	// ErrNoSuchKey: the value names a key that we do not have: it was removed too early, or is
+	// another environment's.
 	ErrNoSuchKey = errors.New("seal: sealed under a key that is not in the configuration: put it back behind the newer ones")
 	// ErrChanged: the value was altered, cut, or sealed for another context.
 	ErrChanged = errors.New("seal: the sealed value does not open")
@@ -19,8 +20,9 @@ var (
 // Everything before the nonce and the context are authenticated.
 const formatV1 = 1
 
-// Seal returns plain encrypted under the newest key. The context says where the value belongs (for example "payment-token:" and the
-// attempt's key): the value opens only under the same context, so a row's secret copied into another row does not open there.
+// Seal returns plain encrypted under the newest key. The context says where the value belongs (for
+// example "payment-token:" and the attempt's key): the value opens only under the same context, so
+// a row's secret copied into another row does not open there.
 func (k Keys) Seal(plain []byte, context string) []byte {
 	newest := k.newest()
 	header := append([]byte{formatV1, byte(len(newest.id))}, newest.id...) //nolint:gosec // G115: ParseKeys bounds an id's length
@@ -31,7 +33,8 @@ func (k Keys) Seal(plain []byte, context string) []byte {
 	return aead.Seal(sealed, nil, plain, associated(header, context))
 }
 
-// Open returns what Seal encrypted, whichever of the keys sealed it. Its errors tell nothing of the content.
+// Open returns what Seal encrypted, whichever of the keys sealed it. Its errors tell nothing of the
+// content.
 func (k Keys) Open(sealed []byte, context string) ([]byte, error) {
 	header, body, err := split(sealed)
 	if err != nil {
@@ -48,7 +51,8 @@ func (k Keys) Open(sealed []byte, context string) ([]byte, error) {
 	return plain, nil
 }
 
-// KeyID returns the id of the key that sealed a value, for finding rows that `duebell keys rotate` has still to seal anew.
+// KeyID returns the id of the key that sealed a value, for finding rows that `duebell keys rotate`
+// has still to seal anew.
 func KeyID(sealed []byte) (string, error) {
 	header, _, err := split(sealed)
 	if err != nil {
@@ -69,8 +73,8 @@ func split(sealed []byte) (header, body []byte, err error) {
 	return sealed[:end], sealed[end:], nil
 }
 
-// associated returns what the AEAD authenticates besides the content. The header carries its own length, so header and context
-// cannot be taken for one another.
+// associated returns what the AEAD authenticates besides the content. The header carries its own
+// length, so header and context cannot be taken for one another.
 func associated(header []byte, context string) []byte {
 	return append(append(make([]byte, 0, len(header)+len(context)), header...), context...)
 }

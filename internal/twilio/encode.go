@@ -18,14 +18,17 @@ const maxDocument = 64_000
 
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
 
-// EmptyResponse returns the document without verbs: the answer to a text or a status callback, and the end of a whisper that
-// connects the two sides. In a call it hangs up, so Encode refuses it.
+// EmptyResponse returns the document without verbs: the answer to a text or a status callback, and
+// the end of a whisper that connects the two sides. In a call it hangs up, so Encode refuses it.
 func EmptyResponse() []byte { return []byte(xmlHeader + "<Response></Response>") }
 
-// Encode returns the document as XML: attributes in a fixed order, the same bytes for the same document, so that a repeated turn
-// can be answered byte for byte. It refuses what Twilio would reject or ignore and what breaks the rules of the flow (lint). Its
-// errors name the element and the attribute, never the value, which may be a secret or a sentence.
+// Encode returns the document as XML: attributes in a fixed order, the same bytes for the same
+// document, so that a repeated turn can be answered byte for byte. It refuses what Twilio would
+// reject or ignore and what breaks the rules of the flow (lint). Its errors name the element and
+// the attribute, never the value, which may be a secret or a sentence.
 func Encode(r Response) ([]byte, error) {
+	// First the order of the verbs, then each verb as it is written: the first error of either is
+	// returned.
 	if err := lint(r.Verbs); err != nil {
 		return nil, fmt.Errorf("twiml: %w", err)
 	}
@@ -49,7 +52,8 @@ func Encode(r Response) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// encoder writes elements and keeps the first error; after it nothing more is written, so callers need not check each step.
+// encoder writes elements and keeps the first error; after it nothing more is written, so callers
+// need not check each step.
 type encoder struct {
 	xml *xml.Encoder
 	err error

@@ -38,7 +38,8 @@ func (p Pay) encode(e *encoder) {
 	})
 }
 
-// check refuses combinations that Twilio would reject or ignore, or fill with its own voice and words.
+// check refuses combinations that Twilio would reject or ignore, or fill with its own voice and
+// words.
 func (p Pay) check(a *attrs) {
 	steps := bankSteps
 	switch p.Method {
@@ -56,6 +57,7 @@ func (p Pay) check(a *attrs) {
 		}
 	}
 	hasProcessing := false
+	// The wait while the token is made needs words that fit every attempt and error.
 	for _, prompt := range p.Prompts {
 		if !steps[string(prompt.For)] {
 			a.fail("paymentMethod", "has a Prompt for a field that it does not ask")
@@ -67,6 +69,7 @@ func (p Pay) check(a *attrs) {
 	if !hasProcessing {
 		a.fail("Prompt", "for payment-processing is missing: a connector's retries would be silence")
 	}
+	// Of two parameters with one name the connector would get one, by chance.
 	names := map[string]bool{}
 	for _, parameter := range p.Parameters {
 		if names[parameter.Name] {
@@ -95,7 +98,8 @@ func (p Prompt) encode(e *encoder) {
 	e.element(a, func() { e.utterances("Prompt", p.Inside) })
 }
 
-// attempts writes the numbers of the attempts at which a Prompt is heard; without any it is heard at each.
+// attempts writes the numbers of the attempts at which a Prompt is heard; without any it is heard
+// at each.
 func (a *attrs) attempts(attempts []int) {
 	if len(attempts) == 0 {
 		return

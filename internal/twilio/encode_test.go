@@ -60,6 +60,7 @@ func redirect() twilio.Redirect { return twilio.Redirect{URL: turn7} }
 
 func doc(verbs ...twilio.Verb) twilio.Response { return twilio.Response{Verbs: verbs} }
 
+// TestGolden: a document of each kind, byte for byte as in testdata/twiml.
 func TestGolden(t *testing.T) {
 	documents := map[string]twilio.Response{
 		"menu": doc(
@@ -108,7 +109,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Error(diff)
+				t.Errorf("%s is stale; look at the change, and if it is meant: duebell-lab prompts refresh (-want +got)\n%s", file, diff)
 			}
 			for range 20 { // the same document, the same bytes: a redelivered webhook is answered byte for byte
 				if again, _ := twilio.Encode(d); string(again) != string(got) {
@@ -149,6 +150,7 @@ func TestPayWorksAgainstALoopbackStandIn(t *testing.T) {
 	}
 }
 
+// TestEncodeRefuses: what Twilio would reject or ignore is an error that names element and attribute.
 func TestEncodeRefuses(t *testing.T) {
 	gather := func(change func(*twilio.Gather)) twilio.Response {
 		g := twilio.Gather{Input: twilio.Keys, Action: turn7}
@@ -337,6 +339,7 @@ func TestNothingCanAskTwilioToCharge(t *testing.T) {
 	}
 }
 
+// TestErrorsDoNotQuoteTheWords: what was to be said may be an amount or a name (D1).
 func TestErrorsDoNotQuoteTheWords(t *testing.T) {
 	for _, d := range []twilio.Response{
 		doc(say("secret 4111 & more")),

@@ -63,6 +63,8 @@ func (g Gather) encode(e *encoder) {
 	a.hints(g.Hints)
 	a.flag("actionOnEmptyResult", g.ActionOnEmptyResult)
 	a.text("speechModel", g.SpeechModel, nameShape)
+	// Twilio ignores attributes of the input that it does not listen for: the turn would then
+	// behave otherwise than written.
 	switch {
 	case !keys && (g.FinishOnKey.set || g.NumDigits != 0):
 		a.fail("input", "takes no keys, so finishOnKey and numDigits would be ignored")
@@ -90,7 +92,8 @@ func (a *attrs) hints(hints []string) {
 	a.put("hints", strings.Join(hints, ","))
 }
 
-// utterances writes what is heard inside a Gather or Prompt, and refuses what Twilio would not play there.
+// utterances writes what is heard inside a Gather or Prompt, and refuses what Twilio would not play
+// there.
 func (e *encoder) utterances(parent string, inside []Utterance) {
 	for _, u := range inside {
 		switch u := u.(type) {
@@ -119,6 +122,7 @@ func (d Dial) encode(e *encoder) {
 	a.number("timeLimit", d.TimeLimit, 1, 24*3600)
 	a.text("callerId", d.CallerID, e164Shape)
 	a.flag("answerOnBridge", d.AnswerOnBridge)
+	// Numbers ring together and the first to answer gets the call; a Sip is rung alone.
 	for _, to := range d.To {
 		_, number := to.(Number)
 		_, sip := to.(Sip)

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Trouble is what an error code of Twilio's means to us, in one word. Package notify uses the same words.
+// Trouble is what an error code of Twilio's means to us, in one word. Package notify uses the same
+// words.
 type Trouble string
 
 // Troubles. Other is for codes that we do not know: Twilio warns that codes change.
@@ -61,7 +62,8 @@ func Troubles() []Trouble {
 	return append(slices.Sorted(maps.Keys(codesByTrouble)), Other)
 }
 
-// Explain returns what an error code of a create or of a delivery means; "" for 0, Other for one that we do not know.
+// Explain returns what an error code of a create or of a delivery means; "" for 0, Other for one
+// that we do not know.
 func Explain(code int) Trouble {
 	if t, known := troubleOfCode[code]; known {
 		return t
@@ -94,6 +96,6 @@ func (c PayCode) known() bool {
 	return false
 }
 
-// Ours reports whether the code means that our configuration or document is wrong (twilio.md §2.2). Then no other card helps: Pay
-// is not offered again, a person takes over, and an alarm goes out.
+// Ours reports whether the code means that our configuration or document is wrong (twilio.md §2.2).
+// Then no other card helps: Pay is not offered again, a person takes over, and an alarm goes out.
 func (c PayCode) Ours() bool { return c.known() && c != PayCardRejected && c != PaySessionStarted }

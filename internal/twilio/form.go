@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// VoiceRequest is a decoded voice webhook: what a turn, a payment result, a transfer, a whisper, a status callback or a fallback
-// brings (twilio.md §1.5, §4.1). It holds what the caller keyed and said, and may hold a token: keep it sealed. fmt and slog
-// print only what may be logged. The routing number, expiry, security code and ZIP that Twilio repeats in a payment result
-// have no field.
+// VoiceRequest is a decoded voice webhook: what a turn, a payment result, a transfer, a whisper, a
+// status callback or a fallback brings (twilio.md §1.5, §4.1). It holds what the caller keyed and
+// said, and may hold a token: keep it sealed. fmt and slog print only what may be logged. The
+// routing number, expiry, security code and ZIP that Twilio repeats in a payment result have no
+// field.
 type VoiceRequest struct {
 	CallSid       string
 	ParentCallSid string
@@ -79,8 +80,8 @@ var payResultAliases = map[string]PayResult{
 	"caller-interrupted":  PayStar,
 }
 
-// DecodeVoice returns a voice webhook's form as a VoiceRequest. Fields that it does not know are dropped; it never fails, because
-// Twilio adds fields and values unannounced.
+// DecodeVoice returns a voice webhook's form as a VoiceRequest. Fields that it does not know are
+// dropped; it never fails, because Twilio adds fields and values unannounced.
 func DecodeVoice(form url.Values) VoiceRequest {
 	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
 	v := VoiceRequest{
@@ -97,13 +98,16 @@ func DecodeVoice(form url.Values) VoiceRequest {
 
 		ErrorCode: get("ErrorCode"), ErrorURL: get("ErrorUrl"),
 	}
+	// A POST without Result is the fall-through after a Pay, or no Pay at all: its payment fields
+	// would mean nothing.
 	if v.HasResult = form.Has("Result"); v.HasResult {
 		v.decodePay(get)
 	}
 	return v
 }
 
-// decodePay reads the fields of a payment result. Masks and free texts keep nothing but what may be spoken or logged.
+// decodePay reads the fields of a payment result. Masks and free texts keep nothing but what may be
+// spoken or logged.
 func (v *VoiceRequest) decodePay(get func(string) string) {
 	v.Result = PayResult(get("Result"))
 	if known, ok := payResultAliases[get("Result")]; ok {
@@ -119,8 +123,8 @@ func (v *VoiceRequest) decodePay(get func(string) string) {
 	v.PayErrorCode = parseNumber(get("PayErrorCode"), 0)
 }
 
-// Caller returns the number that calls, in E.164, or empty when it is withheld or no telephone number. It proves nothing about who
-// calls (I4: caller ID is a hint).
+// Caller returns the number that calls, in E.164, or empty when it is withheld or no telephone
+// number. It proves nothing about who calls (I4: caller ID is a hint).
 func (v VoiceRequest) Caller() string {
 	if withheldNumbers[v.From] || !e164Shape.MatchString(v.From) {
 		return ""
@@ -128,14 +132,15 @@ func (v VoiceRequest) Caller() string {
 	return v.From
 }
 
-// withheldNumbers are the words that carriers put in place of a number, keyed on a telephone's letters:
-// RESTRICTED, BLOCKED, UNKNOWN, ANONYMOUS, UNAVAILABLE.
+// withheldNumbers are the words that carriers put in place of a number, keyed on a telephone's
+// letters: RESTRICTED, BLOCKED, UNKNOWN, ANONYMOUS, UNAVAILABLE.
 var withheldNumbers = map[string]bool{
 	"+7378742833": true, "+2562533": true, "+8566696": true, "+266696687": true, "+86282452253": true,
 }
 
-// Attestation returns the carrier's grade of the caller's number, A, B or C, or empty when the carrier does not vouch for it (I4:
-// attestation A). A diverted call's grade is of another leg and counts as none.
+// Attestation returns the carrier's grade of the caller's number, A, B or C, or empty when the
+// carrier does not vouch for it (I4: attestation A). A diverted call's grade is of another leg and
+// counts as none.
 func (v VoiceRequest) Attestation() string {
 	switch grade, ok := strings.CutPrefix(v.StirVerstat, "TN-Validation-Passed-"); {
 	case !ok:
@@ -146,8 +151,8 @@ func (v VoiceRequest) Attestation() string {
 	return ""
 }
 
-// LastDigits returns the digits to speak after "ending in": of the card, or of the bank account, where our connector's four win
-// over Twilio's two (twilio.md §2.3).
+// LastDigits returns the digits to speak after "ending in": of the card, or of the bank account,
+// where our connector's four win over Twilio's two (twilio.md §2.3).
 func (v VoiceRequest) LastDigits() string {
 	switch {
 	case v.CardLast4 != "":
@@ -158,7 +163,8 @@ func (v VoiceRequest) LastDigits() string {
 	return v.BankLast
 }
 
-// LogValue returns what may be logged: never keys, speech, tokens or free text of a gateway (twilio.md §2.4).
+// LogValue returns what may be logged: never keys, speech, tokens or free text of a gateway
+// (twilio.md §2.4).
 func (v VoiceRequest) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("call", loggable(v.CallSid)), slog.String("status", loggable(v.CallStatus))}
 	add := func(name, value string) {
@@ -196,7 +202,8 @@ func (v VoiceRequest) String() string { return v.LogValue().String() }
 // Format prints LogValue for every verb of fmt.
 func (v VoiceRequest) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String())) }
 
-// trailingDigits returns the at most 4 digits at the end of a mask. Masks differ in shape (twilio.md §12), so only their end is read.
+// trailingDigits returns the at most 4 digits at the end of a mask. Masks differ in shape
+// (twilio.md §12), so only their end is read.
 func trailingDigits(mask string) string {
 	i := len(mask)
 	for i > 0 && len(mask)-i < 4 && '0' <= mask[i-1] && mask[i-1] <= '9' {
@@ -205,11 +212,12 @@ func trailingDigits(mask string) string {
 	return mask[i:]
 }
 
-// longNumber is a run of four or more digits, also with spaces or hyphens between (D1: no run of four).
+// longNumber is a run of four or more digits, also with spaces or hyphens between (D1: no run of
+// four).
 var longNumber = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){3,}`)
 
-// maskNumbers replaces the numbers in a free text of Twilio's or a gateway's, which may quote what was keyed, and cuts it at 200
-// characters. Twilio's own pay codes stay.
+// maskNumbers replaces the numbers in a free text of Twilio's or a gateway's, which may quote what
+// was keyed, and cuts it at 200 characters. Twilio's own pay codes stay.
 func maskNumbers(s string) string {
 	s = longNumber.ReplaceAllStringFunc(s, func(n string) string {
 		if PayCode(parseNumber(n, 0)).known() {
@@ -232,7 +240,8 @@ func parseNumber(s string, fallback int) int {
 	return n
 }
 
-// last4 returns a number's last digits as logs show them, or empty where there is nothing before them to hide.
+// last4 returns a number's last digits as logs show them, or empty where there is nothing before
+// them to hide.
 func last4(number string) string {
 	digits := trailingDigits(number)
 	if digits == "" || len(number) <= len(digits) {
@@ -244,7 +253,8 @@ func last4(number string) string {
 // wordShape is a word or identifier of Twilio's (letters and 32 hex digits), or a small code.
 var wordShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$|^[0-9]{1,5}$`)
 
-// loggable returns a word of Twilio's for a log line; anything of another shape may hold digits that were keyed and is hidden.
+// loggable returns a word of Twilio's for a log line; anything of another shape may hold digits
+// that were keyed and is hidden.
 func loggable(s string) string {
 	if s == "" || wordShape.MatchString(s) {
 		return s

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// MessageRequest is a decoded messaging webhook: a text that arrived, or the status of one that we sent. fmt and slog print
-// neither the body nor a whole number.
+// MessageRequest is a decoded messaging webhook: a text that arrived, or the status of one that we
+// sent. fmt and slog print neither the body nor a whole number.
 type MessageRequest struct {
 	MessageSid string
 	ServiceSid string
@@ -38,8 +38,9 @@ const (
 	MessageRead        MessageStatus = "read"
 )
 
-// Rank returns a status's place in the order. Callbacks overtake each other, so a status counts only if its rank is higher than
-// that of the last one. An unknown word ranks 0 and so never counts.
+// Rank returns a status's place in the order. Callbacks overtake each other, so a status counts
+// only if its rank is higher than that of the last one. An unknown word ranks 0 and so never
+// counts.
 func (s MessageStatus) Rank() int {
 	switch s {
 	case MessageAccepted, MessageScheduled:

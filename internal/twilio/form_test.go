@@ -137,6 +137,8 @@ func dropTime(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
+// TestVoiceRequestShowsNoSecret: printed with any verb or logged, a request shows no key, speech or
+// token (D1).
 func TestVoiceRequestShowsNoSecret(t *testing.T) {
 	form := url.Values{"CallSid": {"CA00000000000000000000000000000001"}, "From": {"+16175550101"}, "To": {"+18776236765"}, "CallStatus": {"in-progress"}, "Result": {"success"}}
 	for i, name := range secretFields {
@@ -155,7 +157,8 @@ func TestVoiceRequestShowsNoSecret(t *testing.T) {
 	}
 }
 
-// What nobody may keep has no field, not even for a sealed session.
+// TestDroppedFieldsAreInNothingThatIsKept: what nobody may keep has no field, not even for a sealed
+// session.
 func TestDroppedFieldsAreInNothingThatIsKept(t *testing.T) {
 	form := url.Values{"Result": {"success"}, "BankRoutingNumber": {"CANARY"}, "ExpirationDate": {"CANARY"}, "SecurityCode": {"CANARY"}, "PaymentCardPostalCode": {"CANARY"}}
 	kept, err := json.Marshal(twilio.DecodeVoice(form))
@@ -184,6 +187,7 @@ func TestDecodeMessage(t *testing.T) {
 	}
 }
 
+// TestMessageStatusRank: a status never goes back.
 func TestMessageStatusRank(t *testing.T) {
 	order := []twilio.MessageStatus{"new-word", twilio.MessageAccepted, twilio.MessageQueued, twilio.MessageSending, twilio.MessageSent, twilio.MessageDelivered, twilio.MessageRead}
 	for i := 1; i < len(order); i++ {

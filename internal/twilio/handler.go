@@ -10,13 +10,14 @@ import (
 // MaxBody is the largest webhook body that is read, in bytes. Twilio's are a few kB.
 const MaxBody = 64 << 10
 
-// droppedFields are parts of a payment result that Twilio repeats in clear and that nobody here needs (twilio.md §2.1 (9)). They
-// are dropped right after the check of the signature, which covers them: no session, stored input or log ever holds them (D1:
-// secrets).
+// droppedFields are parts of a payment result that Twilio repeats in clear and that nobody here
+// needs (twilio.md §2.1 (9)). They are dropped right after the check of the signature, which covers
+// them: no session, stored input or log ever holds them (D1: secrets).
 var droppedFields = []string{"BankRoutingNumber", "ExpirationDate", "SecurityCode", "PaymentCardPostalCode"}
 
-// Handle returns a handler that calls h with the form of each request that Twilio signed, without the fields that nobody may
-// keep. A missing or wrong signature is a 403; h never sees the raw body. The body is read once and no further than MaxBody.
+// Handle returns a handler that calls h with the form of each request that Twilio signed, without
+// the fields that nobody may keep. A missing or wrong signature is a 403; h never sees the raw
+// body. The body is read once and no further than MaxBody.
 func (v *Validator) Handle(h func(w http.ResponseWriter, r *http.Request, form url.Values)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get(signatureHeader) == "" { // before anything is read
@@ -50,6 +51,8 @@ func (v *Validator) Handle(h func(w http.ResponseWriter, r *http.Request, form u
 		for _, name := range droppedFields {
 			form.Del(name)
 		}
+		// The raw body still holds the dropped fields: it goes, and the request cannot be parsed
+		// again.
 		clear(body)
 		r.Body, r.Form, r.PostForm = http.NoBody, nil, nil
 		h(w, r, form)

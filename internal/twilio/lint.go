@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// lint checks the order of the verbs (twilio.md §10, flow lint): whatever would leave the caller in silence, in a loop or cut off
-// is an error.
+// lint checks the order of the verbs (twilio.md §10, flow lint): whatever would leave the caller in
+// silence, in a loop or cut off is an error.
 func lint(verbs []Verb) error {
 	if len(verbs) == 0 {
 		return errors.New("an empty document hangs up; EmptyResponse is for where that is meant")
@@ -32,7 +32,8 @@ func lintVerb(i int, v, next Verb) error {
 			return errors.New("nothing follows a Gather: silence would end the call")
 		}
 	case Pay:
-		// Exhausted attempts post to the action or run on to the next verb: both must reach the same turn.
+		// Exhausted attempts post to the action or run on to the next verb: both must reach the
+		// same turn.
 		if after, ok := next.(Redirect); !ok || after.URL != v.Action {
 			return errors.New("a Redirect to the action of a Pay must follow it")
 		}

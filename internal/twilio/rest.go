@@ -29,8 +29,8 @@ type ClientConfig struct {
 	Transport  http.RoundTripper // nil = one of its own
 }
 
-// Client calls Twilio's REST API. It repeats nothing by itself: creating a text or a call is not idempotent (twilio.md §5, §6), so
-// whoever asked decides by the Error's Kind.
+// Client calls Twilio's REST API. It repeats nothing by itself: creating a text or a call is not
+// idempotent (twilio.md §5, §6), so whoever asked decides by the Error's Kind.
 type Client struct {
 	account   string
 	token     string
@@ -52,7 +52,8 @@ var (
 	sidShape        = regexp.MustCompile(`^[A-Z]{2}[A-Za-z0-9]{4,64}$`)
 )
 
-// NewClient makes a Client and checks its settings; it sends nothing. Its errors do not quote the credentials.
+// NewClient makes a Client and checks its settings; it sends nothing. Its errors do not quote the
+// credentials.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	if !sidShape.MatchString(cfg.AccountSID) {
 		return nil, errors.New("twilio: the account SID is missing or has an odd shape")
@@ -92,9 +93,10 @@ type services struct {
 	lookups   *lookups.ApiService
 }
 
-// do runs one request of twilio-go's under ctx and returns nil or an *Error. twilio-go takes no context, gives a client of one's
-// own no time-out, follows redirects (and posts again on a 307), reads an edge and a region from the environment, and loses the
-// status of an answer that is not JSON (twilio.md §9). So each request gets a client of its own, whose transport binds the context
+// do runs one request of twilio-go's under ctx and returns nil or an *Error. twilio-go takes no
+// context, gives a client of one's own no time-out, follows redirects (and posts again on a 307),
+// reads an edge and a region from the environment, and loses the status of an answer that is not
+// JSON (twilio.md §9). So each request gets a client of its own, whose transport binds the context
 // and records what happened.
 func (c *Client) do(ctx context.Context, op string, call func(services) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
@@ -113,7 +115,8 @@ func (c *Client) do(ctx context.Context, op string, call func(services) error) e
 	return wire.outcome(op, call(services{api: api.NewApiService(h), messaging: messaging.NewApiService(h), lookups: lookups.NewApiService(h)}))
 }
 
-// exchange is the transport of one request. It records how far the request came, so that a failure can say what it proves.
+// exchange is the transport of one request. It records how far the request came, so that a failure
+// can say what it proves.
 type exchange struct {
 	ctx  context.Context
 	base *url.URL
@@ -125,12 +128,13 @@ type exchange struct {
 	retryAfter         string
 }
 
-// neverSent reports whether it is certain that nothing was sent: no transport was asked, or it asked for a connection and got none.
-// A transport that traces nothing gives no such certainty, and then the request may have been carried out.
+// neverSent reports whether it is certain that nothing was sent: no transport was asked, or it
+// asked for a connection and got none. A transport that traces nothing gives no such certainty, and
+// then the request may have been carried out.
 func (w *exchange) neverSent() bool { return !w.tried || w.connAsked.Load() && !w.connGot.Load() }
 
-// RoundTrip sends the request, to BaseURL if one is set, and reads the whole answer, so that the connection is used again even
-// where twilio-go forgets to close a body.
+// RoundTrip sends the request, to BaseURL if one is set, and reads the whole answer, so that the
+// connection is used again even where twilio-go forgets to close a body.
 func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.ctx.Err(); err != nil {
 		return nil, err

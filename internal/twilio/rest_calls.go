@@ -7,8 +7,9 @@ import (
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 )
 
-// Call is a call to place. All three URLs are as VoiceURL makes them; their paths hold our reference for the call, so that a call
-// whose create was not answered can be recognised when Twilio requests them (twilio.md §5).
+// Call is a call to place. All three URLs are as VoiceURL makes them; their paths hold our
+// reference for the call, so that a call whose create was not answered can be recognised when
+// Twilio requests them (twilio.md §5).
 type Call struct {
 	To             string
 	From           string
@@ -25,8 +26,8 @@ type PlacedCall struct {
 	Status string
 }
 
-// PlaceCall asks Twilio to place a call, once, and returns its SID. After an Error of kind Unknown the telephone may ring: wait for
-// the call's URLs to be requested before dialing again.
+// PlaceCall asks Twilio to place a call, once, and returns its SID. After an Error of kind Unknown
+// the telephone may ring: wait for the call's URLs to be requested before dialing again.
 func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	const op = "place call"
 	if !e164Shape.MatchString(call.To) {
@@ -48,6 +49,8 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	if call.RingSeconds != 0 {
 		params.SetTimeout(call.RingSeconds)
 	}
+	// Synchronous detection: the TwiML waits for its result, and AnsweredBy comes with the first
+	// request.
 	if call.DetectMachine {
 		params.SetMachineDetection("Enable")
 	}

@@ -28,8 +28,8 @@ const (
 	Misconfigured ErrorKind = "config"
 )
 
-// Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a telephone number, a text or a
-// URL.
+// Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a
+// telephone number, a text or a URL.
 type Error struct {
 	Op         string
 	Kind       ErrorKind
@@ -54,8 +54,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap returns context.Canceled or context.DeadlineExceeded where that ended the request. Other causes are not kept: their texts
-// quote URLs and numbers.
+// Unwrap returns context.Canceled or context.DeadlineExceeded where that ended the request. Other
+// causes are not kept: their texts quote URLs and numbers.
 func (e *Error) Unwrap() error { return e.cause }
 
 // LogValue returns the fields that may be logged.
@@ -75,6 +75,8 @@ func AsError(err error) (*Error, bool) {
 
 // outcome returns nil or an *Error, from what twilio-go returned and what the exchange recorded.
 func (w *exchange) outcome(op string, err error) error {
+	// An error of our own (not sent, or an answer without what was asked for) says already what it
+	// proves.
 	if own, ok := AsError(err); ok {
 		return own
 	}
@@ -93,7 +95,8 @@ func (w *exchange) outcome(op string, err error) error {
 	return e
 }
 
-// kind returns what the failure proves. In doubt it is Unknown: a create that is wrongly called refused would be sent twice.
+// kind returns what the failure proves. In doubt it is Unknown: a create that is wrongly called
+// refused would be sent twice.
 func (w *exchange) kind(e *Error) ErrorKind {
 	switch {
 	case e.Code == 20429, w.status == http.StatusTooManyRequests:
@@ -124,12 +127,14 @@ func contextCause(ctx context.Context, err error) error {
 	return ctx.Err()
 }
 
-// errNotSent is the error of a request that is not sent because Twilio would refuse or misunderstand it.
+// errNotSent is the error of a request that is not sent because Twilio would refuse or
+// misunderstand it.
 func errNotSent(op string, kind ErrorKind, trouble Trouble) error {
 	return &Error{Op: op, Kind: kind, Trouble: trouble}
 }
 
-// errIncompleteReply is the error of an answer that lacks what was asked for: what was done is not known.
+// errIncompleteReply is the error of an answer that lacks what was asked for: what was done is not
+// known.
 func errIncompleteReply(op string, status int) error {
 	return &Error{Op: op, Kind: Unknown, Status: status}
 }

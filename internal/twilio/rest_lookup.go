@@ -18,8 +18,9 @@ const (
 	NoData        Reassignment = "no_data" // nothing is known of this number
 )
 
-// LookUpReassignment returns whether a number (E.164) has been given to somebody else since a day on which it was known to be its
-// owner's. Twilio must have approved the account for it, and bills each look-up.
+// LookUpReassignment returns whether a number (E.164) has been given to somebody else since a day
+// on which it was known to be its owner's. Twilio must have approved the account for it, and bills
+// each look-up.
 func (c *Client) LookUpReassignment(ctx context.Context, e164 string, since time.Time) (Reassignment, error) {
 	const op = "look up number"
 	if !e164Shape.MatchString(e164) { // twilio-go puts it into the path as it is

@@ -20,7 +20,8 @@ const (
 	longValidity  = 10 * time.Hour
 )
 
-// SMS is a text to send, from a number of ours or by a messaging service: exactly one of the two is set.
+// SMS is a text to send, from a number of ours or by a messaging service: exactly one of the two is
+// set.
 type SMS struct {
 	To                  string
 	From                string
@@ -47,8 +48,8 @@ type Message struct {
 	CreatedAt  time.Time
 }
 
-// SendSMS asks Twilio to send a text, once, and returns its SID. After an Error of kind Unknown it may have been sent: look with
-// FindMessages before sending again.
+// SendSMS asks Twilio to send a text, once, and returns its SID. After an Error of kind Unknown it
+// may have been sent: look with FindMessages before sending again.
 func (c *Client) SendSMS(ctx context.Context, m SMS) (SentMessage, error) {
 	const op = "send text"
 	if err := m.check(op); err != nil {
@@ -120,9 +121,10 @@ func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) 
 	return found, nil
 }
 
-// FindMessages returns the texts to a number (E.164) that Twilio created at or after an instant, to find out about a create whose
-// answer was lost: compare body and sender (twilio.md §6). All pages are read, because Twilio filters and orders by the day of
-// sending only, which a text still queued does not have yet. More than can be read is an Error of kind Unknown, never a short list.
+// FindMessages returns the texts to a number (E.164) that Twilio created at or after an instant, to
+// find out about a create whose answer was lost: compare body and sender (twilio.md §6). All pages
+// are read, because Twilio filters and orders by the day of sending only, which a text still queued
+// does not have yet. More than can be read is an Error of kind Unknown, never a short list.
 func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) ([]Message, error) {
 	const op = "find texts"
 	if !e164Shape.MatchString(to) {

@@ -124,6 +124,7 @@ func TestFindMessages(t *testing.T) {
 	}
 }
 
+// TestFindMessagesDoesNotGuess: an answer that is not a whole list is an error, never an empty list.
 func TestFindMessagesDoesNotGuess(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
 		"no list":           reply(200, `{}`),

@@ -123,8 +123,8 @@ func (c *Client) FetchService(ctx context.Context, sid string) (MessagingService
 	})
 }
 
-// SetServiceWebhooks sets a messaging service's webhooks, by POST and over those of its numbers, and returns the service as it then
-// is.
+// SetServiceWebhooks sets a messaging service's webhooks, by POST and over those of its numbers,
+// and returns the service as it then is.
 func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status string) (MessagingService, error) {
 	params := (&messaging.UpdateServiceParams{}).SetInboundRequestUrl(inbound).SetInboundMethod(http.MethodPost).
 		SetStatusCallback(status).SetUseInboundWebhookOnNumber(false)

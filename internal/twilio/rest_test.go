@@ -158,6 +158,8 @@ func TestSendSMSRefusesBeforeSending(t *testing.T) {
 	}
 }
 
+// TestErrorKinds: each answer, or lack of one, gets the kind that says whether the request may have
+// been carried out.
 func TestErrorKinds(t *testing.T) {
 	twilioError := func(status, code int) func(http.ResponseWriter, *http.Request) {
 		return reply(status, fmt.Sprintf(`{"code":%d,"message":"The 'To' number +16175550101 is bad","more_info":"x","status":%d}`, code, status))
@@ -244,7 +246,8 @@ func TestNothingListens(t *testing.T) {
 	}
 }
 
-// A transport that tells nothing of connections gives no certainty that nothing was sent.
+// TestFailureOfASilentTransportIsUnknown: a transport that tells nothing of connections gives no
+// certainty that nothing was sent.
 func TestFailureOfASilentTransportIsUnknown(t *testing.T) {
 	c, err := twilio.NewClient(twilio.ClientConfig{AccountSID: account, AuthToken: token, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("broken")
@@ -299,6 +302,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
+// TestTheEnvironmentChangesNothing: twilio-go would read an edge and a region from it.
 func TestTheEnvironmentChangesNothing(t *testing.T) {
 	t.Setenv("TWILIO_EDGE", "dublin")
 	t.Setenv("TWILIO_REGION", "ie1")

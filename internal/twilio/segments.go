@@ -26,9 +26,10 @@ var gsmWidths = func() map[rune]int {
 	return widths
 }()
 
-// Segments returns the encoding of a text exactly as given, its length in units of that encoding, and how many segments it is
-// sent and paid as (N7: one GSM-7 segment in English). One character outside GSM-7 turns the whole text into UCS-2. A pair of
-// units (escape or surrogate) never straddles two segments.
+// Segments returns the encoding of a text exactly as given, its length in units of that encoding,
+// and how many segments it is sent and paid as (N7: one GSM-7 segment in English). One character
+// outside GSM-7 turns the whole text into UCS-2. A pair of units (escape or surrogate) never
+// straddles two segments.
 func Segments(text string) (encoding string, units, segments int) {
 	encoding, single, multi := GSM7, 160, 153
 	width := gsmWidth

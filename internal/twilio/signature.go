@@ -24,15 +24,17 @@ const (
 	formType        = "application/x-www-form-urlencoded"
 )
 
-// Validator checks that a request comes from Twilio (twilio.md §4.5). There is no switch that turns it off. A right signature is
-// no protection against a replay: Twilio signs no time, so handlers are idempotent.
+// Validator checks that a request comes from Twilio (twilio.md §4.5). There is no switch that turns
+// it off. A right signature is no protection against a replay: Twilio signs no time, so handlers
+// are idempotent.
 type Validator struct {
 	tokens    []string
 	publicURL string
 }
 
-// NewValidator makes a Validator for the public URL that Twilio was given and the account's auth tokens: the primary one and,
-// during a rotation, the next one. Empty tokens are ignored; without any it fails.
+// NewValidator makes a Validator for the public URL that Twilio was given and the account's auth
+// tokens: the primary one and, during a rotation, the next one. Empty tokens are ignored; without
+// any it fails.
 func NewValidator(publicURL string, tokens ...string) (*Validator, error) {
 	v := &Validator{publicURL: strings.TrimRight(publicURL, "/")}
 	for _, t := range tokens {
@@ -55,11 +57,13 @@ func (v Validator) String() string { return "twilio validator for " + v.publicUR
 // Format hides the tokens from every verb of fmt.
 func (v Validator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String())) }
 
-// Verify returns nil if the signature is Twilio's over the public URL, the request's own path and query, and the body, else
-// ErrSignature. The host comes from our configuration and never from the request: behind a proxy the request's is another one,
-// and without one it is whatever the sender says.
+// Verify returns nil if the signature is Twilio's over the public URL, the request's own path and
+// query, and the body, else ErrSignature. The host comes from our configuration and never from the
+// request: behind a proxy the request's is another one, and without one it is whatever the sender
+// says.
 func (v *Validator) Verify(r *http.Request, body []byte) error {
 	signatures := r.Header.Values(signatureHeader)
+	// Twilio sends exactly one signature.
 	if len(signatures) != 1 || signatures[0] == "" || !strings.HasPrefix(r.RequestURI, "/") {
 		return ErrSignature
 	}
@@ -67,6 +71,8 @@ func (v *Validator) Verify(r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
+	// Each spelling of the URL under each token: one match suffices. A wrong signature costs a few
+	// HMACs.
 	for _, signed := range signedURLs(v.publicURL + r.RequestURI) {
 		for _, token := range v.tokens {
 			if hmac.Equal([]byte(sign(token, signed+fields)), []byte(signatures[0])) {
@@ -84,11 +90,13 @@ func sign(token, message string) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// signedFields returns what the signature covers besides the URL: the fields of a form, names sorted by bytes, each distinct
-// value after its name, blank ones included. (twilio-go signs only the first value of a repeated field, so an unsigned second
-// one would pass.) Any other body is covered by a hash in the query, which the signature of the URL covers in turn: without
-// that hash the body would be unsigned under a right signature.
+// signedFields returns what the signature covers besides the URL: the fields of a form, names
+// sorted by bytes, each distinct value after its name, blank ones included. (twilio-go signs only
+// the first value of a repeated field, so an unsigned second one would pass.) Any other body is
+// covered by a hash in the query, which the signature of the URL covers in turn: without that hash
+// the body would be unsigned under a right signature.
 func signedFields(r *http.Request, body []byte) (string, error) {
+	// A GET has no body to sign; a method that Twilio does not use is refused.
 	if r.Method != http.MethodPost {
 		if len(body) > 0 || r.Method != http.MethodGet {
 			return "", ErrSignature
@@ -134,8 +142,8 @@ func checkBodyHash(requestURI string, body []byte) error {
 	return nil
 }
 
-// parseForm decodes a form. Unlike url.ParseQuery it takes a raw semicolon as an ordinary character, as Twilio does: what is
-// signed and what is decoded must not differ.
+// parseForm decodes a form. Unlike url.ParseQuery it takes a raw semicolon as an ordinary
+// character, as Twilio does: what is signed and what is decoded must not differ.
 func parseForm(body []byte) (url.Values, error) {
 	form := url.Values{}
 	for pair := range strings.SplitSeq(string(body), "&") {
@@ -155,8 +163,9 @@ func parseForm(body []byte) (url.Values, error) {
 	return form, nil
 }
 
-// signedURLs returns the spellings of the URL that Twilio may have signed: it cuts credentials and fragment, and for voice over
-// https the port too; its SDKs accept the default port added (twilio.md §4.5, §12).
+// signedURLs returns the spellings of the URL that Twilio may have signed: it cuts credentials and
+// fragment, and for voice over https the port too; its SDKs accept the default port added
+// (twilio.md §4.5, §12).
 func signedURLs(full string) []string {
 	full, _, _ = strings.Cut(full, "#")
 	scheme, rest, _ := strings.Cut(full, "://")
@@ -165,6 +174,8 @@ func signedURLs(full string) []string {
 		host, path = rest[:i], rest[i:]
 	}
 	host = host[strings.LastIndexByte(host, '@')+1:]
+	// Without the port, and with the scheme's default port: both are tried besides the URL as it is
+	// configured.
 	bare := host
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') { // an IPv6 host has colons of its own
 		bare = host[:i]

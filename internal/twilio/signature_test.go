@@ -198,6 +198,8 @@ func TestHandleReadsNoMoreThanTheLimit(t *testing.T) {
 	}
 }
 
+// TestHandleHidesTheRawBody: the handler gets the form without the dropped fields, and no body to
+// parse again.
 func TestHandleHidesTheRawBody(t *testing.T) {
 	for _, v := range vectors(t) {
 		if v.Name != "form-post-pay-action" {

@@ -23,7 +23,8 @@ type ssmlElement struct {
 	noText   bool
 }
 
-// ssml is the allow-list by element name: Amazon Polly's elements as Twilio takes them (twilio.md §10).
+// ssml is the allow-list by element name: Amazon Polly's elements as Twilio takes them (twilio.md
+// §10).
 var ssml = map[string]ssmlElement{
 	"": {children: wordSet("break emphasis lang p phoneme prosody s say-as sub w")}, // the Say itself
 	"break": {noText: true, attrs: map[string]*regexp.Regexp{
@@ -83,14 +84,15 @@ func (e *encoder) speech(fragment string) {
 	}
 }
 
-// parseSpeech reads a fragment strictly and returns what is to be written: only elements and attributes of the allow-list,
-// nested as Twilio takes them, white space folded to single spaces. Its errors name elements and attributes, never the words.
+// parseSpeech reads a fragment strictly and returns what is to be written: only elements and
+// attributes of the allow-list, nested as Twilio takes them, white space folded to single spaces.
+// Its errors name elements and attributes, never the words.
 func parseSpeech(fragment string) ([]xml.Token, error) {
 	if !utf8.ValidString(fragment) {
 		return nil, errors.New("speech is not UTF-8")
 	}
 	d := xml.NewDecoder(strings.NewReader(fragment))
-	p := speechParser{open: []string{""}}
+	p := speechParser{open: []string{""}} // "" stands for the Say around the fragment
 	for {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -153,7 +155,8 @@ func (p *speechParser) token(t xml.Token) error {
 	return nil
 }
 
-// cleanStart returns a start element with plain names, or an error if element, attribute or value is not on the allow-list.
+// cleanStart returns a start element with plain names, or an error if element, attribute or value
+// is not on the allow-list.
 func cleanStart(parent string, t xml.StartElement) (xml.StartElement, error) {
 	name := t.Name.Local
 	allowed, known := ssml[name]

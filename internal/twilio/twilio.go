@@ -1,12 +1,12 @@
-// Package twilio is our side of Twilio: it writes TwiML, checks webhook signatures, decodes webhook forms, calls the REST API,
-// and puts Twilio's error codes into our words. What Twilio does is written down in docs/twilio.md, whose sections the comments
-// name.
+// Package twilio is our side of Twilio: it writes TwiML, checks webhook signatures, decodes webhook
+// forms, calls the REST API, and puts Twilio's error codes into our words. What Twilio does is
+// written down in docs/twilio.md, whose sections the comments name.
 //
 // It owns every fact about Twilio's formats and their faults, and no other package imports
 // twilio-go. It refuses to know what is said or paid: callers hand it finished speech, URLs and
 // numbers. It refuses, too, what could go wrong later in the call: TwiML that Twilio would reject
-// or ignore does not get out of Encode, the fields of a payment result that nobody may keep do
-// not get out of the form decoder, and a REST outcome that is not known is never called a failure.
+// or ignore does not get out of Encode, the fields of a payment result that nobody may keep do not
+// get out of the form decoder, and a REST outcome that is not known is never called a failure.
 package twilio
 
 import (
@@ -16,20 +16,22 @@ import (
 	"strings"
 )
 
-// Overrides are the connection overrides that end every voice URL we give to Twilio (twilio.md §4.2): ct and rt are the connect
-// and read time-outs in milliseconds, rc the number of retries, rp what is retried. Without them Twilio asks once more only when
-// the connection fails; with them a turn whose replica was killed is asked for a second time within Twilio's 15 seconds. The
-// fragment never reaches us and is not signed.
+// Overrides are the connection overrides that end every voice URL we give to Twilio (twilio.md
+// §4.2): ct and rt are the connect and read time-outs in milliseconds, rc the number of retries, rp
+// what is retried. Without them Twilio asks once more only when the connection fails; with them a
+// turn whose replica was killed is asked for a second time within Twilio's 15 seconds. The fragment
+// never reaches us and is not signed.
 const Overrides = "#ct=2000&rt=6500&rc=1&rp=ct,rt,5xx"
 
-// VoiceURL returns the URL of a voice webhook as Twilio is to be given it: base is the public URL, path begins with a slash, and
-// the connection overrides follow.
+// VoiceURL returns the URL of a voice webhook as Twilio is to be given it: base is the public URL,
+// path begins with a slash, and the connection overrides follow.
 func VoiceURL(base, path string) string {
 	return strings.TrimRight(base, "/") + path + Overrides
 }
 
-// checkVoiceURL returns an error unless s is as VoiceURL makes it. A query is refused because a voice URL carries a turn or an
-// opaque reference in its path and nothing else: what is in a URL is in every access log (D1: no secret in a URL).
+// checkVoiceURL returns an error unless s is as VoiceURL makes it. A query is refused because a
+// voice URL carries a turn or an opaque reference in its path and nothing else: what is in a URL is
+// in every access log (D1: no secret in a URL).
 func checkVoiceURL(s string) error {
 	bare, ok := strings.CutSuffix(s, Overrides)
 	if !ok {
@@ -47,8 +49,8 @@ func checkVoiceURL(s string) error {
 	return nil
 }
 
-// secureOrLoopback reports whether Twilio would take the URL where it insists on https. A loopback address belongs to the
-// stand-in of dev and tests, which takes http.
+// secureOrLoopback reports whether Twilio would take the URL where it insists on https. A loopback
+// address belongs to the stand-in of dev and tests, which takes http.
 func secureOrLoopback(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil {

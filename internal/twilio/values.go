@@ -52,11 +52,12 @@ var (
 	oneKeyShape    = regexp.MustCompile(`^[0-9#*]?$`)
 )
 
-// validXML reports whether s holds nothing that XML cannot carry or that has no place in a spoken or keyed value. encoding/xml
-// would turn such characters into U+FFFD without an error.
+// validXML reports whether s holds nothing that XML cannot carry or that has no place in a spoken
+// or keyed value. encoding/xml would turn such characters into U+FFFD without an error.
 func validXML(s string) bool {
 	for _, r := range s {
-		// U+FFFD is what broken UTF-8 reads as; in a text of ours it is the trace of an earlier fault.
+		// U+FFFD is what broken UTF-8 reads as; in a text of ours it is the trace of an earlier
+		// fault.
 		if r < 0x20 || 0x7F <= r && r <= 0x9F || 0xFFFD <= r && r <= 0xFFFF {
 			return false
 		}

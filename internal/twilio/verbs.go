@@ -1,8 +1,8 @@
 package twilio
 
-// The TwiML elements that duebell uses, one type each (twilio.md §1 to §3, §10). A field's zero value leaves the
-// attribute out, except where the comment says that it is always written; attributes that may be
-// set to an empty or zero value are Optional. Methods are always POST.
+// The TwiML elements that duebell uses, one type each (twilio.md §1 to §3, §10). A field's zero
+// value leaves the attribute out, except where the comment says that it is always written;
+// attributes that may be set to an empty or zero value are Optional. Methods are always POST.
 
 // Optional is an attribute that can be left out, or set to any value, the empty one included.
 type Optional[T any] struct {
@@ -25,7 +25,8 @@ type Utterance interface {
 // Response is a whole TwiML document; Encode writes it.
 type Response struct{ Verbs []Verb }
 
-// Say speaks a trusted fragment: text with SSML elements, XML-escaped, as voiceprompts makes it. Encode checks it all the same.
+// Say speaks a trusted fragment: text with SSML elements, XML-escaped, as voiceprompts makes it.
+// Encode checks it all the same.
 type Say struct {
 	Voice    string
 	Language string
@@ -53,8 +54,9 @@ const (
 	KeysAndSpeech GatherInput = "dtmf speech"
 )
 
-// Gather asks for keys or speech (twilio.md §3). Twilio's default action is the current document, an endless loop, so Action is
-// required; without input Twilio goes on to the next verb, so one must follow.
+// Gather asks for keys or speech (twilio.md §3). Twilio's default action is the current document,
+// an endless loop, so Action is required; without input Twilio goes on to the next verb, so one
+// must follow.
 type Gather struct {
 	Input               GatherInput
 	Action              string
@@ -69,8 +71,8 @@ type Gather struct {
 	Inside              []Utterance
 }
 
-// TokenType is how long the token of a Pay lives. Twilio's default, a reusable one, is not offered: it would leave a lasting
-// credential (P3: cards are one-time only).
+// TokenType is how long the token of a Pay lives. Twilio's default, a reusable one, is not offered:
+// it would leave a lasting credential (P3: cards are one-time only).
 type TokenType string
 
 // Token types.
@@ -88,7 +90,8 @@ const (
 	PayBank PayMethod = "ach-debit"
 )
 
-// BankAccountType is the kind of bank account; a Pay does not ask the caller for it, so the call must have.
+// BankAccountType is the kind of bank account; a Pay does not ask the caller for it, so the call
+// must have.
 type BankAccountType string
 
 // Bank account types.
@@ -98,9 +101,9 @@ const (
 	CommercialChecking BankAccountType = "commercial-checking"
 )
 
-// Pay captures a card or bank account and hands back a token. It cannot move money: without chargeAmount Twilio tokenizes, and
-// this type has no such field (twilio.md §2.1 (1)). A Redirect to the same URL as Action must follow, because exhausted
-// attempts arrive either way (§2.1 (4)).
+// Pay captures a card or bank account and hands back a token. It cannot move money: without
+// chargeAmount Twilio tokenizes, and this type has no such field (twilio.md §2.1 (1)). A Redirect
+// to the same URL as Action must follow, because exhausted attempts arrive either way (§2.1 (4)).
 type Pay struct {
 	Connector           string    // always written
 	TokenType           TokenType // always written
@@ -143,10 +146,12 @@ type Prompt struct {
 	Inside                []Utterance
 }
 
-// Parameter is handed by Twilio to the connector; a connector that returns it sends it back to us as PayConnector_<name>.
+// Parameter is handed by Twilio to the connector; a connector that returns it sends it back to us
+// as PayConnector_<name>.
 type Parameter struct{ Name, Value string }
 
-// Dial connects the caller to a person. Action is required: without it a failed transfer would end the call in silence.
+// Dial connects the caller to a person. Action is required: without it a failed transfer would end
+// the call in silence.
 type Dial struct {
 	Action         string
 	Timeout        int // seconds of ringing

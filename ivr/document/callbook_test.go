@@ -44,7 +44,7 @@ func TestThePageIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(have, got) {
-		t.Error("docs/call.md is stale: go test ./ivr/document -update")
+		t.Error("docs/call.md is stale: duebell-lab prompts refresh")
 	}
 }
 

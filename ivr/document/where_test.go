@@ -42,7 +42,7 @@ func TestWhereEachPromptIsSpokenIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(have) != string(got) {
-		t.Error(spokenFile + " is stale: go test ./ivr/document -update")
+		t.Error(spokenFile + " is stale: duebell-lab prompts refresh")
 	}
 }
 

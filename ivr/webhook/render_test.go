@@ -105,7 +105,7 @@ func TestRenderGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), shown); diff != "" {
-				t.Error(diff)
+				t.Errorf("%s is stale; look at the change, and if it is meant: duebell-lab prompts refresh (-want +got)\n%s", file, diff)
 			}
 			for _, problem := range standin.CheckVoice(got, true) {
 				t.Errorf("Twilio would not take it: %s", problem)

@@ -15,28 +15,30 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/app"
+	"duebell/lab/servers"
 	"duebell/lab/servers/child"
 	"duebell/notify"
 	"duebell/store"
 )
 
-// The roles of a run that are processes of their own: this very binary, asked to plan once and end, or
-// to be a worker whose clock is ahead.
+// The roles of a run are processes of their own, so that their memory can be told apart: `duebell work`, and for
+// planning this very binary, asked to plan once and end, because no command of the product plans a part of the
+// members, or writes a plan and ends.
 
-// Plan is what planning once has come to.
+// Plan is the result of planning once.
 type Plan struct {
 	Seconds float64 `json:"seconds"`
 	Texts   int     `json:"texts"`
 	PeakMB  int     `json:"peak_mb"` // told by itself: a parent's memory counts as a child's until it has become another program
 }
 
-// slice is a book that ends after so many members.
+// slice is a store whose members end after so many.
 type slice struct {
 	notify.PlanStore
 	left int
 }
 
-// NextPage is the next stretch of numbers, as long as it lies in the slice.
+// NextPage returns the next page of numbers, as long as it lies in the slice; after that an empty one.
 func (s *slice) NextPage(ctx context.Context, after string, members int) (notify.Page, error) {
 	if s.left <= 0 {
 		return notify.Page{}, nil
@@ -46,8 +48,8 @@ func (s *slice) NextPage(ctx context.Context, after string, members int) (notify
 	return s.PlanStore.NextPage(ctx, after, members)
 }
 
-// PlanOnce plans everybody's reminders once, or those of the first so many members, and says how long that
-// took.
+// PlanOnce plans everybody's reminders once, or those of the first so many members if members is not 0, and returns
+// how long that took.
 func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int) (Plan, error) {
 	pool, err := openPool(ctx, cfg.DatabaseURL)
 	if err != nil {
@@ -66,27 +68,6 @@ func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int
 	began := time.Now()
 	sum, err := planner.Run(ctx, clock.Now())
 	return Plan{Seconds: time.Since(began).Seconds(), Texts: sum.Texts, PeakMB: peakMB(os.Getpid())}, err
-}
-
-// Ahead is a clock that is ahead of the machine's.
-type Ahead time.Duration
-
-// Now is the machine's time and that much.
-func (a Ahead) Now() time.Time { return time.Now().Add(time.Duration(a)) }
-
-// WorkAhead is a worker whose domain clock is ahead, until ctx ends.
-func WorkAhead(ctx context.Context, cfg app.Config, log *slog.Logger, ahead time.Duration) error {
-	work, err := app.NewWork(ctx, cfg, app.Deps{Log: log, Clock: Ahead(ahead)})
-	if err != nil {
-		return err
-	}
-	if err := work.Start(ctx); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer cancel()
-	return work.Stop(stopping)
 }
 
 // writePolicy makes every bill due in three days, so that each account is to be reminded now, at
@@ -126,14 +107,14 @@ func (b *reminderBench) plan(ctx context.Context) error {
 	return nil
 }
 
-// worker starts a worker whose clock is ahead.
+// worker starts `duebell work` with its clock ahead of the machine's.
 func (b *reminderBench) worker(ahead time.Duration) (*child.Child, error) {
-	self, err := os.Executable()
+	product, err := servers.Program("duebell")
 	if err != nil {
 		return nil, err
 	}
 	return child.Start(child.Spec{
-		Path: self, Args: []string{"bench", "worker", "--ahead", ahead.String()}, Env: b.env(), Dir: b.stores.dir, Output: b.o.Log,
-		OnOurDeath: syscall.SIGKILL,
+		Path: product, Args: []string{"work"}, Env: append(b.env(), "DUEBELL_CLOCK_SHIFT="+ahead.String(), "DUEBELL_OPS_ADDR=127.0.0.1:0"),
+		Dir: b.stores.dir, Output: b.o.Log, OnOurDeath: syscall.SIGKILL,
 	})
 }

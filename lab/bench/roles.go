@@ -46,10 +46,11 @@ func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
 	}
 	ports := make([]string, 3)
 	for i := range ports {
-		var err error
-		if ports[i], err = freePort(ctx); err != nil {
+		port, err := servers.FreePort(ctx)
+		if err != nil {
 			return r, err
 		}
+		ports[i] = strconv.Itoa(port)
 	}
 	r.public, r.serveOps = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
 	product, err := servers.Program("duebell")

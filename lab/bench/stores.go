@@ -4,25 +4,18 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"duebell/billing"
 	"duebell/billing/feed"
 	"duebell/internal/app"
 	"duebell/internal/seal"
 	"duebell/lab/servers"
-	"duebell/lab/servers/child"
 	"duebell/store"
 )
 
@@ -30,7 +23,7 @@ import (
 type stores struct {
 	dir      string
 	postgres *servers.Server
-	redis    *child.Child
+	redis    *servers.Redis
 	dsn      string
 	redisURL string
 	dataKeys string
@@ -55,7 +48,11 @@ func openStores(ctx context.Context, log io.Writer) (s *stores, err error) {
 	if err := store.Migrate(ctx, s.dsn); err != nil {
 		return s, err
 	}
-	return s, s.startRedis(ctx)
+	if s.redis, err = servers.StartRedis(ctx, s.dir, log); err != nil {
+		return s, err
+	}
+	s.redisURL = s.redis.URL()
+	return s, nil
 }
 
 // settings are those of PostgreSQL that a figure rests on.
@@ -70,34 +67,9 @@ func (s *stores) settings(ctx context.Context) (text string, err error) {
 	return text, err
 }
 
-func (s *stores) startRedis(ctx context.Context) error {
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		return errors.New("the benchmark needs redis-server: apt-get install redis-server")
-	}
-	port, err := freePort(ctx)
-	if err != nil {
-		return err
-	}
-	s.redis, err = child.Start(child.Spec{
-		Path: program, Args: []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, Dir: s.dir, OnOurDeath: syscall.SIGKILL,
-	})
-	if err != nil {
-		return err
-	}
-	s.redisURL = "redis://127.0.0.1:" + port + "/0"
-	options, err := redis.ParseURL(s.redisURL)
-	if err != nil {
-		return err
-	}
-	client := redis.NewClient(options)
-	defer client.Close()
-	return retry(ctx, func() error { return client.Ping(ctx).Err() })
-}
-
 func (s *stores) close() {
 	if s.redis != nil {
-		s.redis.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 5 * time.Second})
+		s.redis.Stop()
 	}
 	if s.postgres != nil {
 		s.postgres.Stop()
@@ -193,16 +165,6 @@ func newKey() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	return "bench:" + base64.StdEncoding.EncodeToString(b[:])
-}
-
-func freePort(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // retry asks until it works or half a minute is over.

@@ -3,7 +3,9 @@ package dev_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	postgres "duebell/lab/servers"
 )
 
 var (
@@ -23,11 +27,28 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	os.Exit(withReadyCluster(m))
+}
+
+// withReadyCluster runs the tests with a PostgreSQL cluster to copy: each of the devs would make one of its own.
+func withReadyCluster(m *testing.M) int {
+	dir, err := os.MkdirTemp(inMemory(), "duebell-dev-test-")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		err = os.Chmod(dir, 0o711) // PostgreSQL's user must come through
+	}
+	if err == nil {
+		err = postgres.SetReadyCluster(context.Background(), dir, os.Stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	code := m.Run()
 	if binaries != "" {
 		_ = os.RemoveAll(binaries)
 	}
-	os.Exit(code)
+	return code
 }
 
 // programs is the folder with duebell and duebell-lab as they are built for people.
@@ -107,7 +128,7 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(programs(t), program), args...)
 	cmd.Dir = dir
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "DUEBELL_") && !strings.HasPrefix(v, "TWILIO_") && !strings.HasPrefix(v, "STRIPE_") {
+		if strings.HasPrefix(v, postgres.ReadyClusterVar+"=") || !strings.HasPrefix(v, "DUEBELL_") && !strings.HasPrefix(v, "TWILIO_") && !strings.HasPrefix(v, "STRIPE_") {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}

@@ -111,8 +111,8 @@ func TestPeopleInABrowser(t *testing.T) {
 	p.shows("people", "accepted")
 
 	// Whoever does not press 1 does not take the call, and the caller goes on.
-	p.do(chromedp.SetValue(chromedp.ID("agent"), "declined"), chromedp.Click(chromedp.Search(`//button[text()="Let it be so"]`)))
-	p.shows("trouble-says", "So it is.")
+	p.do(chromedp.SetValue(chromedp.ID("agent"), "declined"), chromedp.Click(chromedp.Search(`//button[text()="Apply"]`)))
+	p.shows("trouble-says", "Applied.")
 	p.dial("+15085550103", false)
 	p.hear("balance")
 	p.press("0")

@@ -1,10 +1,14 @@
 package dev_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"duebell/lab/dev"
 )
 
 func TestPayingByCardInABrowser(t *testing.T) {
@@ -94,8 +98,8 @@ func TestTheRestOfThePhone(t *testing.T) {
 	p.shows("texts", "sent to the line")
 	p.shows("texts", "Twilio's own answer")
 	p.do(chromedp.SetValue(chromedp.ID("trouble-database"), "down"), chromedp.SetValue(chromedp.ID("agent"), "busy"),
-		chromedp.Click(chromedp.Search(`//button[text()="Let it be so"]`)))
-	p.shows("trouble-says", "So it is.")
+		chromedp.Click(chromedp.Search(`//button[text()="Apply"]`)))
+	p.shows("trouble-says", "Applied.")
 	p.do(chromedp.Click(chromedp.ID("dial")))
 	p.hear("for English")
 	p.accessible("without a database")
@@ -132,5 +136,68 @@ func TestSpeakingAloud(t *testing.T) {
 	}
 	if got := get(p, chromedp.Evaluate[string](`document.getElementById("log").getAttribute("aria-live")`)); got != "off" {
 		t.Errorf("a screen reader speaks at the same time: %s", got)
+	}
+}
+
+// What somebody has tried by hand is shown as a script, attestation and receipt included, and that script passes as
+// it stands: a supervisor's first one.
+func TestTheScriptOfThePagePassesAtTheFirstTry(t *testing.T) {
+	t.Parallel()
+	r := run(t, nil)
+	p := open(t, r)
+	p.accessible("before a script")
+
+	// A member pays by card from the number on file, which the carrier has signed.
+	p.dial("+16175550101", true)
+	p.choose(p.hear("for English"), "English")
+	p.choose(p.hear("balance"), "balance")
+	p.hear("date of birth")
+	p.keys("04121980#")
+	p.hear("ZIP code")
+	p.do(chromedp.Focus(chromedp.ID("keypad")))
+	for _, digit := range "02139#" { // on the keyboard, one by one
+		p.do(chromedp.KeyEvent(string(digit)))
+	}
+	p.choose(p.hear("more than one account"), "all")
+	p.choose(p.hear("for a card"), "card")
+	p.choose(p.hear("if that is right"), "if that is right")
+	p.payByCard()
+	p.payByCard()
+	p.hangUp()
+
+	// Another one asks for a person, who hangs up; then two banking days pass, and somebody has enough of texts.
+	p.dial("+14135550102", false)
+	p.hear("oprima 2")
+	p.press("2")
+	p.hear("saldo")
+	p.press("0")
+	p.shows("ask", "You are talking to a person.")
+	p.do(chromedp.Click(chromedp.ID("person")))
+	p.shows("ask", "The call is over")
+	p.do(chromedp.Click(chromedp.Search(`//button[@data-move="banking-days"]`)))
+	p.shows("clock-says", "The clock has moved.")
+	p.do(chromedp.SetValue(chromedp.ID("text-from"), "+16175550101"), chromedp.SendKeys(chromedp.ID("text-body"), "STOP\r"))
+	p.shows("texts", "sent to the line")
+
+	p.do(chromedp.Click(chromedp.ID("story-show")))
+	p.shows("story-says", "everything so far")
+	p.accessible("with a script")
+	text := get(p, chromedp.Evaluate[string](`document.getElementById("story").value`))
+	for _, words := range []string{"attested A", "\nreceipt\n", "pay-card 4242424242424242 12/34 123 02139", "charged 712345678 198.00 card", "owes 712345678 0.00", "text-from"} {
+		if !strings.Contains(text, words) {
+			t.Errorf("the script lacks %q", words)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "story.call")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	control, err := dev.ControlURL("", r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := dev.Play(t.Context(), control, file, &out); err != nil {
+		t.Errorf("%v\n%s\nthe script:\n%s", err, &out, text)
 	}
 }

@@ -31,6 +31,14 @@ func (e *environment) Rows(ctx context.Context) (harness.Rows, error) {
 	return e.h.Rows(ctx, shownRows)
 }
 
+// Charges returns what the processor charged; nothing where somebody else's is used.
+func (e *environment) Charges(ctx context.Context) ([]harness.Charge, error) {
+	if e.h.Processor() == nil {
+		return nil, nil
+	}
+	return e.h.Charges(ctx)
+}
+
 // Trouble breaks a part or mends it, by the words of scripts.
 func (e *environment) Trouble(ctx context.Context, part, word string) error {
 	switch part + " " + word {

@@ -16,11 +16,7 @@ import (
 // folder is a place for dev's state that the database server's user can enter, on memory where there is some.
 func folder(t *testing.T) string {
 	t.Helper()
-	base := "/dev/shm"
-	if st, err := os.Stat(base); err != nil || !st.IsDir() {
-		base = os.TempDir()
-	}
-	dir, err := os.MkdirTemp(base, "duebell-dev-test-")
+	dir, err := os.MkdirTemp(inMemory(), "duebell-dev-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +29,14 @@ func folder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// inMemory is a folder in memory where there is such a place.
+func inMemory() string {
+	if st, err := os.Stat("/dev/shm"); err == nil && st.IsDir() {
+		return "/dev/shm"
+	}
+	return os.TempDir()
 }
 
 // quiet logs what is worth a warning, with the test's output.

@@ -17,7 +17,7 @@ SELECT
       AND (next_look_at IS NULL OR next_look_at <= @now) AND (leased_until IS NULL OR leased_until <= @machine)),
   (SELECT count(*) FROM notices WHERE state IN ('claimed', 'unknown', 'accepted', 'sent') AND leased_until > @machine),
   (SELECT count(*) FROM notices WHERE (state = 'planned' AND not_before <= @now
-          AND NOT EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', notices.kind) AND c.paused_at IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM paused_kinds c WHERE c.kind IN ('*', notices.kind)
               AND (c.probe_at IS NULL OR c.probe_at > @now OR notices.channel <> 'sms'))) -- where one text may try, all of them count until it has
       OR ((state = 'unknown' AND next_look_at <= @now OR poll_at <= @now) AND (leased_until IS NULL OR leased_until <= @machine)))`
 

@@ -69,6 +69,11 @@ func (p *Phone) dial(r *http.Request) (any, error) {
 	}
 	c := &activeCall{sid: newSID(), from: from, busy: true}
 	p.keep(c)
+	attested := ""
+	if req.Attestation != "" {
+		attested = " attested " + req.Attestation
+	}
+	p.tell("call from %s%s", from, attested)
 	go p.place(line, c, req.Attestation)
 	return map[string]string{"sid": c.sid}, nil
 }
@@ -183,7 +188,11 @@ func (p *Phone) act(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	found := before(call)
 	err = do(p.ctx, call, req)
+	if taken(err) {
+		p.tellAct(call, name, req, found)
+	}
 	c.end(err)
 	if err := explain(err); err != nil {
 		return nil, err
@@ -196,7 +205,12 @@ func (p *Phone) hangUp(c *activeCall) error {
 	if !placed {
 		return nil
 	}
-	return explain(call.HangUp(p.ctx))
+	found := before(call)
+	err := call.HangUp(p.ctx)
+	if taken(err) {
+		p.tellAct(call, "hang-up", actRequest{}, found)
+	}
+	return explain(err)
 }
 
 // explain turns the stand-in's answer into words for the page. What the product did wrong stands in the

@@ -35,6 +35,8 @@ type Environment interface {
 	Until(ctx context.Context, at time.Time) error
 	// Rows reads what is in the database now.
 	Rows(ctx context.Context) (harness.Rows, error)
+	// Charges returns what the processor charged, oldest first.
+	Charges(ctx context.Context) ([]harness.Charge, error)
 	// Trouble breaks a part of the world, or mends it, by the words of the scripts.
 	Trouble(ctx context.Context, part, word string) error
 }
@@ -62,6 +64,8 @@ type Phone struct {
 	order    []string          // SIDs, oldest first
 	troubles map[string]string // what was last set, by part
 	sent     []sentText        // from here to the line, oldest first
+
+	recorder recorder // has a lock of its own
 }
 
 //go:embed web
@@ -86,6 +90,7 @@ func New(cfg Config) (*Phone, error) {
 	mux.HandleFunc("GET /phone", p.showPage)
 	mux.Handle("GET /phone/static/", http.StripPrefix("/phone/static/", http.FileServerFS(static)))
 	mux.HandleFunc("GET /phone/api/state", p.state)
+	mux.HandleFunc("GET /phone/api/story", p.showStory)
 	post := func(pattern string, act func(r *http.Request) (any, error)) {
 		mux.HandleFunc("POST /phone/api/"+pattern, func(w http.ResponseWriter, r *http.Request) { answer(w, r, act) })
 	}
@@ -96,6 +101,7 @@ func New(cfg Config) (*Phone, error) {
 	post("clock", p.moveClock)
 	post("trouble", p.trouble)
 	post("agent", p.agent)
+	p.recorder.begin(cfg.Environment.Now())
 	p.handler = onlyHere(http.NewCrossOriginProtection().Handler(mux))
 	return p, nil
 }
@@ -112,6 +118,7 @@ func (p *Phone) Reset() {
 	defer p.mu.Unlock()
 	clear(p.troubles)
 	p.sent = nil
+	p.recorder.begin(p.cfg.Environment.Now())
 }
 
 // Close lets calls that are at work end.

@@ -48,6 +48,8 @@ func (s *stage) Until(_ context.Context, at time.Time) error {
 
 func (s *stage) Rows(context.Context) (harness.Rows, error) { return s.rows, s.err }
 
+func (s *stage) Charges(context.Context) ([]harness.Charge, error) { return nil, s.err }
+
 func (s *stage) Trouble(_ context.Context, part, word string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -408,7 +410,7 @@ func TestOnlyThisMachine(t *testing.T) {
 			t.Errorf("%s: %d, want %d", c.name, res.StatusCode, c.want)
 		}
 	}
-	p, err := phone.New(phone.Config{Line: func() *twilio.Twilio { return nil }})
+	p, err := phone.New(phone.Config{Line: func() *twilio.Twilio { return nil }, Environment: &stage{}})
 	if err != nil {
 		t.Fatal(err)
 	}

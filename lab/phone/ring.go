@@ -45,12 +45,18 @@ func (p *Phone) pickUp(r *http.Request) (any, error) {
 	case "machine":
 		by = "machine_start"
 	case "busy":
+		p.tell("busy %s", call.To)
 		return nil, explain(call.NotAnswered(p.ctx, "busy"))
 	default:
 		return nil, refuse(http.StatusNotFound, "A call cannot be answered so.")
 	}
 	c := &activeCall{sid: call.SID, from: call.To, busy: true}
 	p.keep(c)
+	machine := ""
+	if by != "human" {
+		machine = " machine"
+	}
+	p.tell("answer %s%s", call.To, machine)
 	go func() {
 		err := call.Answer(p.ctx, by)
 		c.mu.Lock()

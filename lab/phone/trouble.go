@@ -63,6 +63,7 @@ func (p *Phone) trouble(r *http.Request) (any, error) {
 	if err := p.cfg.Environment.Trouble(p.ctx, req.Part, req.Word); err != nil {
 		return nil, fmt.Errorf("set trouble: %w", err)
 	}
+	p.tell("%s %s", req.Part, req.Word)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.troubles[req.Part] = req.Word
@@ -81,6 +82,9 @@ var agents = map[string]twilio.AgentPlan{
 	"answered": {Keys: []string{"1"}}, "declined": {}, "busy": {Outcome: "busy"}, "no-answer": {Outcome: "no-answer"},
 }
 
+// dialWords are the same in the words of scripts.
+var dialWords = map[string]string{"answered": "accepts", "declined": "declines", "busy": "busy", "no-answer": "no-answer"}
+
 // agent sets what happens when the line rings a person.
 func (p *Phone) agent(r *http.Request) (any, error) {
 	req, err := read[agentRequest](r)
@@ -96,6 +100,10 @@ func (p *Phone) agent(r *http.Request) (any, error) {
 		return nil, err
 	}
 	line.SetAgent(plan)
+	p.tell("dial %s", dialWords[req.Outcome])
+	p.recorder.mu.Lock()
+	p.recorder.agents = true
+	p.recorder.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.troubles["agent"] = req.Outcome
@@ -128,6 +136,7 @@ func (p *Phone) text(r *http.Request) (any, error) {
 	if err := explain(line.TextFrom(p.ctx, from, body)); err != nil {
 		return nil, err
 	}
+	p.tell("text-from %s %q", from, body)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent = append(p.sent, sentText{from, body, p.cfg.Environment.Now()})
@@ -161,6 +170,7 @@ func (p *Phone) moveClock(r *http.Request) (any, error) {
 	if err := p.cfg.Environment.Until(p.ctx, at); err != nil {
 		return nil, fmt.Errorf("move the clock: %w", err)
 	}
+	p.tellClock(at)
 	return nil, nil
 }
 

@@ -56,7 +56,7 @@ func TestTheREADMEShowsARealCall(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("the README's transcript is stale: go test ./lab/script -run README -update")
+		t.Fatal("the README's transcript is stale: duebell-lab prompts refresh")
 	}
 	if err := os.WriteFile(readme, []byte(fresh), 0o600); err != nil {
 		t.Fatal(err)

@@ -20,26 +20,26 @@ import (
 // ErrInUse means that a living duebell has the cluster running.
 var ErrInUse = errors.New("another duebell is running on this folder; stop it first")
 
-// home is the folder of one cluster, locked for us:
+// cluster is the folder of one PostgreSQL cluster, locked for us:
 //
 //	lock       held while a duebell uses the cluster
-//	elsewhere  only where the server's user cannot come in here: the folder that holds the rest
+//	moved-to   only where the server's user cannot come in here: names the folder that holds the rest
 //	data/      PostgreSQL's own
 //	password   of the superuser
-type home struct {
-	asked string // what the caller named; lock and elsewhere lie here
+type cluster struct {
+	asked string // what the caller named; lock and moved-to lie here
 	path  string // where data and password lie; mostly the same
 	lock  *os.File
 }
 
-func (h *home) data() string     { return filepath.Join(h.path, "data") }
-func (h *home) password() string { return filepath.Join(h.path, "password") }
+func (c *cluster) data() string     { return filepath.Join(c.path, "data") }
+func (c *cluster) password() string { return filepath.Join(c.path, "password") }
 
-// Close gives the folder free.
-func (h *home) Close() { _ = h.lock.Close() } // closing an flock'd file always releases it
+// Close releases the lock on the folder.
+func (c *cluster) Close() { _ = c.lock.Close() } // closing an flock'd file always releases it
 
-// open locks dir for us and finds where its data is or will be.
-func open(dir string) (*home, error) {
+// openCluster locks dir for us and finds where its data is or will be; ErrInUse when somebody else holds it.
+func openCluster(dir string) (*cluster, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("private PostgreSQL: %w", err)
@@ -64,11 +64,11 @@ func open(dir string) (*home, error) {
 		}
 		return nil, fmt.Errorf("private PostgreSQL: lock %s: %w", dir, err)
 	}
-	h := &home{asked: dir, path: dir, lock: lock}
-	if other, ok := h.elsewhere(); ok {
-		h.path = other
+	c := &cluster{asked: dir, path: dir, lock: lock}
+	if other, ok := c.movedTo(); ok {
+		c.path = other
 	}
-	return h, nil
+	return c, nil
 }
 
 // InUse says whether a running duebell holds the cluster in dir, without touching anything. A folder that is not
@@ -83,8 +83,8 @@ func InUse(dir string) bool {
 }
 
 // major is the version of PostgreSQL that made the data, 0 when there is none yet.
-func (h *home) major() int {
-	text, err := os.ReadFile(filepath.Join(h.data(), "PG_VERSION"))
+func (c *cluster) major() int {
+	text, err := os.ReadFile(filepath.Join(c.data(), "PG_VERSION"))
 	if err != nil {
 		return 0
 	}
@@ -92,13 +92,25 @@ func (h *home) major() int {
 	return n
 }
 
+// prepare finds PostgreSQL's programs and the user that they run as (nil: ourselves), and makes sure that this user
+// can live in the folder.
+func (c *cluster) prepare(ctx context.Context, log io.Writer) (bin install, as *child.Account, err error) {
+	if bin, err = find(ctx, c.major(), log); err != nil {
+		return bin, nil, fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	if as, err = c.account(); err != nil { // after find: installing PostgreSQL makes the user
+		return bin, nil, err
+	}
+	return bin, as, c.giveToServer(ctx, bin, as, log)
+}
+
 // account is the user that the server has to run as: ourselves, unless we are root, whom PostgreSQL
 // refuses; then whoever owns the data, else postgres, else nobody.
-func (h *home) account() (*child.Account, error) {
+func (c *cluster) account() (*child.Account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
-	if st, err := os.Stat(h.data()); err == nil {
+	if st, err := os.Stat(c.data()); err == nil {
 		if owner, ok := st.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 {
 			return &child.Account{UID: owner.Uid, GID: owner.Gid}, nil
 		}
@@ -118,10 +130,10 @@ func (h *home) account() (*child.Account, error) {
 		"neither a user postgres nor nobody; start as a plain user")
 }
 
-// settle makes sure that the server's user can live in the folder, and moves to another one where it
+// giveToServer makes sure that the server's user can live in the folder, and moves to another one where it
 // cannot (a checkout under /root, or on a file system without owners).
-func (h *home) settle(ctx context.Context, bin install, as *child.Account, log io.Writer) error {
-	err := giveTo(ctx, h.path, bin, as)
+func (c *cluster) giveToServer(ctx context.Context, bin install, as *child.Account, log io.Writer) error {
+	err := giveTo(ctx, c.path, bin, as)
 	if err == nil {
 		return nil
 	}
@@ -131,12 +143,12 @@ func (h *home) settle(ctx context.Context, bin install, as *child.Account, log i
 	if as == nil {
 		return fmt.Errorf("private PostgreSQL: the folder cannot be used: %w", err)
 	}
-	fmt.Fprintf(log, "The database server's user (id %d) cannot work in %s, so its data lies elsewhere: ", as.UID, h.path)
+	fmt.Fprintf(log, "The database server's user (id %d) cannot work in %s, so its data lies in another folder: ", as.UID, c.path)
 	for _, base := range []string{"/var/lib", os.TempDir()} {
 		var other string
-		if other, err = h.moveTo(ctx, base, bin, as); err == nil {
+		if other, err = c.moveTo(ctx, base, bin, as); err == nil {
 			fmt.Fprintln(log, other)
-			h.path = other
+			c.path = other
 			return nil
 		}
 	}
@@ -159,36 +171,36 @@ func giveTo(ctx context.Context, dir string, bin install, as *child.Account) err
 	return child.Run(ctx, spec)
 }
 
-// elsewhere is the other folder noted in this one, if it is still there.
-func (h *home) elsewhere() (string, bool) {
-	text, err := os.ReadFile(h.note())
+// movedTo returns the folder that holds the data instead of this one, if it is noted and still there.
+func (c *cluster) movedTo() (string, bool) {
+	text, err := os.ReadFile(c.note())
 	if err != nil {
 		return "", false
 	}
 	other := strings.TrimSpace(string(text))
 	// The note lies in our own folder; the name is checked all the same before it is believed.
-	if !strings.HasPrefix(filepath.Base(other), h.prefix()) {
+	if !strings.HasPrefix(filepath.Base(other), c.prefix()) {
 		return "", false
 	}
 	st, err := os.Stat(other)
 	return other, err == nil && st.IsDir()
 }
 
-func (h *home) note() string { return filepath.Join(h.asked, "elsewhere") }
+func (c *cluster) note() string { return filepath.Join(c.asked, "moved-to") }
 
-// prefix names the folders elsewhere that belong to this one.
-func (h *home) prefix() string {
-	sum := sha256.Sum256([]byte(h.asked))
+// prefix begins the names of the folders in other places that belong to this one.
+func (c *cluster) prefix() string {
+	sum := sha256.Sum256([]byte(c.asked))
 	return fmt.Sprintf("duebell-pg-%x-", sum[:6])
 }
 
 // moveTo makes a folder under base and notes it. One made earlier that no note names any more belonged
 // to a folder that has been removed since, and so has its data.
-func (h *home) moveTo(ctx context.Context, base string, bin install, as *child.Account) (string, error) {
-	if err := removeMatching(base, h.prefix()); err != nil {
+func (c *cluster) moveTo(ctx context.Context, base string, bin install, as *child.Account) (string, error) {
+	if err := removeMatching(base, c.prefix()); err != nil {
 		return "", err
 	}
-	other, err := os.MkdirTemp(base, h.prefix())
+	other, err := os.MkdirTemp(base, c.prefix())
 	if err != nil {
 		return "", fmt.Errorf("another folder: %w", err)
 	}
@@ -196,7 +208,7 @@ func (h *home) moveTo(ctx context.Context, base string, bin install, as *child.A
 		_ = os.RemoveAll(other) // nothing is in it
 		return "", err
 	}
-	if err := os.WriteFile(h.note(), []byte(other+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(c.note(), []byte(other+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("note the other folder: %w", err)
 	}
 	return other, nil
@@ -221,20 +233,20 @@ func Remove(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	h, err := open(dir)
+	c, err := openCluster(dir)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	if err := stopOrphan(h.data()); err != nil {
+	defer c.Close()
+	if err := stopOrphan(c.data()); err != nil {
 		return err
 	}
 	for _, base := range []string{"/var/lib", os.TempDir()} {
-		if err := removeMatching(base, h.prefix()); err != nil {
+		if err := removeMatching(base, c.prefix()); err != nil {
 			return err
 		}
 	}
-	if err := os.RemoveAll(h.asked); err != nil {
+	if err := os.RemoveAll(c.asked); err != nil {
 		return fmt.Errorf("private PostgreSQL: %w", err)
 	}
 	return nil

@@ -10,24 +10,21 @@ import (
 )
 
 // scratch is the folder in which our servers live, in memory where there is such a place, and the
-// janitor that clears it when we are gone: a shell that waits for the end of its input. A test process
+// cleaner that clears it when we are gone: a shell that waits for the end of its input. A test process
 // has no last line that always runs (a time-out, a panic, a kill), but its pipes are always closed.
 type scratch struct {
 	dir      string
 	lifeline io.Closer
-	janitor  *exec.Cmd
+	cleaner  *exec.Cmd
 }
 
-// Names inside the folder, which the janitor knows too.
-const (
-	pgFolder = "pg"
-	redisPid = "redis.pid"
-)
+// pgFolder is PostgreSQL's, inside the folder; the cleaner knows it and servers.RedisPidFile too.
+const pgFolder = "pg"
 
-// The janitor also ends servers that the kernel did not end with us (it does so on Linux only).
+// The cleaner also ends servers that the kernel did not end with us (it does so on Linux only).
 // Both remove their pid files when they go, which tells more than their numbers: in a container without
 // init the number of a dead process stays.
-const janitor = `cat >/dev/null
+const cleaner = `cat >/dev/null
 cd "$0" || exit 0
 end() {
 	pid=$(head -n 1 "$1" 2>/dev/null) && [ -n "$pid" ] || return
@@ -52,26 +49,26 @@ func newScratch() (*scratch, error) {
 	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // G302: see above
 		return nil, errors.Join(fmt.Errorf("test environment: a folder: %w", err), os.RemoveAll(dir))
 	}
-	s := &scratch{dir: dir, janitor: exec.Command("/bin/sh", "-c", janitor, dir)} //nolint:gosec // G204: a fixed script
+	s := &scratch{dir: dir, cleaner: exec.Command("/bin/sh", "-c", cleaner, dir)} //nolint:gosec // G204: a fixed script
 	// A group of its own, so that a Ctrl-C does not end it before its work. It holds none of our
 	// output: go test waits until all of that is closed.
-	s.janitor.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	s.lifeline, err = s.janitor.StdinPipe()
+	s.cleaner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.lifeline, err = s.cleaner.StdinPipe()
 	if err == nil {
-		err = s.janitor.Start()
+		err = s.cleaner.Start()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("test environment: the janitor: %w", err), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("test environment: the cleaner: %w", err), os.RemoveAll(dir))
 	}
 	return s, nil
 }
 
-// clear has the janitor do its work now, and waits for it.
+// clear has the cleaner do its work now, and waits for it.
 func (s *scratch) clear() error {
 	if err := s.lifeline.Close(); err != nil {
 		return fmt.Errorf("test environment: clear up: %w", err)
 	}
-	if err := s.janitor.Wait(); err != nil {
+	if err := s.cleaner.Wait(); err != nil {
 		return fmt.Errorf("test environment: clear up: %w", err)
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 type Services struct {
 	scratch  *scratch
 	server   *servers.Server // nil when it was given
-	redis    *runningRedis   // nil when it was given
+	redis    *servers.Redis  // nil when it was given
 	postgres *postgres
 	env      []string
 }
@@ -25,6 +25,9 @@ func Up(ctx context.Context, log io.Writer) (*Services, error) {
 	s := &Services{}
 	var err error
 	if s.scratch, err = newScratch(); err != nil {
+		return s, err
+	}
+	if err = servers.SetReadyCluster(ctx, s.scratch.dir, log); err != nil {
 		return s, err
 	}
 	admin := os.Getenv(PostgresVar)
@@ -39,12 +42,13 @@ func Up(ctx context.Context, log io.Writer) (*Services, error) {
 	}
 	address := os.Getenv(RedisVar)
 	if address == "" {
-		if s.redis, err = startRedis(ctx, s.scratch, log); err != nil {
+		if s.redis, err = servers.StartRedis(ctx, s.scratch.dir, log); err != nil {
 			return s, err
 		}
-		address = s.redis.address
+		address = s.redis.URL()
 	}
-	s.env = []string{PostgresVar + "=" + admin, templateVar + "=" + s.postgres.template, RedisVar + "=" + address}
+	s.env = []string{PostgresVar + "=" + admin, templateVar + "=" + s.postgres.template, RedisVar + "=" + address,
+		servers.ReadyClusterVar + "=" + os.Getenv(servers.ReadyClusterVar)}
 	return s, nil
 }
 
@@ -60,7 +64,7 @@ func (s *Services) Down() error {
 		problems = append(problems, s.postgres.end(ctx))
 	}
 	if s.redis != nil {
-		s.redis.stop()
+		s.redis.Stop()
 	}
 	if s.server != nil {
 		s.server.Stop()

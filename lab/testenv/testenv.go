@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"duebell/lab/servers"
 )
 
 // The variables that name servers instead of having them started.
@@ -111,12 +113,12 @@ var (
 			if err != nil {
 				return nil, err
 			}
-			server, err := startRedis(ctx, s, os.Stderr)
+			server, err := servers.StartRedis(ctx, s.dir, os.Stderr)
 			if err != nil {
 				return nil, err
 			}
-			address = server.address
+			address = server.URL()
 		}
-		return meet(ctx, address)
+		return connectRedis(ctx, address)
 	})
 )

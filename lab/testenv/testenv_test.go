@@ -108,7 +108,7 @@ func TestRedisDatabasesComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := *r
-	small.databases = 3 // 0 is the book's: two are left
+	small.databases = 3 // 0 holds the record: two are left
 	var taken []int
 	for range 2 {
 		n, _, err := small.take(t.Context())

@@ -17,11 +17,12 @@ const (
 	BusinessSavings  AccountType = "business-savings"
 )
 
-// Business reports whether a company holds the account: its debits are of another class (E1: CCD, never TEL).
+// Business reports whether a company holds the account: its debits are of another class (E1: CCD,
+// never TEL).
 func (t AccountType) Business() bool { return t == BusinessChecking || t == BusinessSavings }
 
-// accountTypes are the words for account_type: ours, and those of <Pay>'s bankAccountType. None means consumer checking, as at
-// <Pay> and at the processor.
+// accountTypes are the words for account_type: ours, and those of <Pay>'s bankAccountType. None
+// means consumer checking, as at <Pay> and at the processor.
 var accountTypes = map[string]AccountType{
 	"":                    Checking,
 	"checking":            Checking,
@@ -33,8 +34,8 @@ var accountTypes = map[string]AccountType{
 	"commercial-savings":  BusinessSavings,
 }
 
-// BankAccount is what the caller has keyed. However it is printed, logged or marshalled, it shows nothing (D1: secrets in no
-// log).
+// BankAccount is what the caller has keyed. However it is printed, logged or marshalled, it shows
+// nothing (D1: secrets in no log).
 type BankAccount struct {
 	Routing string
 	Account string

@@ -24,9 +24,10 @@ var (
 // maxDepth bounds how deep a value that we skip may be nested.
 const maxDepth = 8
 
-// decode reads the body member by member and returns its form. At the first name of a card field it stops with errCard: the
-// value after it is not read, and nothing read before is kept. Values of names that mean nothing to us are skipped. Any other
-// fault is errMalformed. Errors never hold any part of the body.
+// decode reads the body member by member and returns its form. At the first name of a card field it
+// stops with errCard: the value after it is not read, and nothing read before is kept. Values of
+// names that mean nothing to us are skipped. Any other fault is errMalformed. Errors never hold any
+// part of the body.
 func decode(body io.Reader) (form, error) {
 	d := json.NewDecoder(oneByteReader{body}) // a buffered reader would hold the card number before its name was seen
 	d.UseNumber()
@@ -67,8 +68,9 @@ func decode(body io.Reader) (form, error) {
 	return f, nil
 }
 
-// readObject reads the members of the next value, which must be an object. field returns where a member's text goes, or true
-// for the member that holds the parameters; parameter returns where a parameter's text goes. nil means skip.
+// readObject reads the members of the next value, which must be an object. field returns where a
+// member's text goes, or true for the member that holds the parameters; parameter returns where a
+// parameter's text goes. nil means skip.
 func readObject(d *json.Decoder, depth int, field func(string) (*string, bool), parameter func(string) *string) error {
 	t, err := d.Token()
 	if err == nil && t == nil && depth > 0 {
@@ -116,8 +118,8 @@ func memberName(d *json.Decoder) (string, error) {
 	return name, nil
 }
 
-// readString reads a string. Numbers are refused, because they have lost their leading zeros (E11: leading zeros kept). null
-// counts as absent.
+// readString reads a string. Numbers are refused, because they have lost their leading zeros (E11:
+// leading zeros kept). null counts as absent.
 func readString(d *json.Decoder, into *string) error {
 	t, err := d.Token()
 	if err != nil {
@@ -180,8 +182,9 @@ var cardNames = map[string]bool{
 	"expirationyear": true, "expirationdate": true, "postalcode": true, "zip": true, "zipcode": true,
 }
 
-// cardField reports whether a name is that of a card field, however it is written (Card_Number, cvv2). A bank's request that
-// happens to hold such a name is refused too: that costs a payment, the other way would cost our PCI scope.
+// cardField reports whether a name is that of a card field, however it is written (Card_Number,
+// cvv2). A bank's request that happens to hold such a name is refused too: that costs a payment,
+// the other way would cost our PCI scope.
 func cardField(name string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) {
@@ -192,19 +195,22 @@ func cardField(name string) bool {
 	return cardNames[plain] || strings.Contains(plain, "card")
 }
 
-// validTransactionID reports whether s can be a transaction_id: it becomes the processor's idempotency key.
+// validTransactionID reports whether s can be a transaction_id: it becomes the processor's
+// idempotency key.
 func validTransactionID(s string) bool {
 	return s != "" && len(s) <= 200 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// validAttemptReference reports whether s can be the opaque reference that we sent out ourselves; empty can.
+// validAttemptReference reports whether s can be the opaque reference that we sent out ourselves;
+// empty can.
 func validAttemptReference(s string) bool {
 	return len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool {
 		return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_')
 	})
 }
 
-// oneByteReader gives the decoder one byte at a time, so that it holds nothing beyond the name at which it stops.
+// oneByteReader gives the decoder one byte at a time, so that it holds nothing beyond the name at
+// which it stops.
 type oneByteReader struct{ r io.Reader }
 
 func (s oneByteReader) Read(p []byte) (int, error) {

@@ -78,8 +78,8 @@ func TestCardFieldsStayUnread(t *testing.T) {
 	}
 }
 
-// FuzzDecode: a body with the name of a card field anywhere never gives a form, an error gives an empty form, and what is given
-// was in the body as text.
+// FuzzDecode: a body with the name of a card field anywhere never gives a form, an error gives an
+// empty form, and what is given was in the body as text.
 func FuzzDecode(f *testing.F) {
 	f.Add(`{"method":"tokenize","transaction_id":"T1","bankaccountnumber":"000123456789","routingnumber":"110000000","parameters":{"attempt":"A1"}}`)
 	f.Add(`{"a":{"cardnumber":"1"}}`)

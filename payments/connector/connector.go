@@ -1,10 +1,11 @@
-// Package connector is the bank connector: a server with one path, POST /twilio/pay/bank, at which Twilio hands over the
-// bank account that a caller has keyed, and gets the processor's token for it (twilio.md §2.5). It runs apart from everything
-// else.
+// Package connector is the bank connector: a server with one path, POST /twilio/pay/bank, at which
+// Twilio hands over the bank account that a caller has keyed, and gets the processor's token for it
+// (twilio.md §2.5). It runs apart from everything else.
 //
-// It owns the way of a bank number from that request to the processor, in memory only. It refuses card data unread, keeps no
-// number (not in a log, an error, a reply or its cache of answers), and imports nothing of ours: the processor is a Tokenizer,
-// the check of routing numbers a function. What it logs is the outcome of a request and the time it took.
+// It owns the way of a bank number from that request to the processor, in memory only. It refuses
+// card data unread, keeps no number (not in a log, an error, a reply or its cache of answers), and
+// imports nothing of ours: the processor is a Tokenizer, the check of routing numbers a function.
+// What it logs is the outcome of a request and the time it took.
 //
 // What may go wrong:
 //   - Twilio gets no answer within ten seconds. It asks up to five times with the same transaction_id and must get the first
@@ -29,19 +30,21 @@ import (
 // Path is the only path that the connector serves.
 const Path = "/twilio/pay/bank"
 
-// Tokenizer makes the processor's payment method for a bank account and returns its token, the account's last four and the
-// bank's name (empty where unknown). The same key and account give the same token.
+// Tokenizer makes the processor's payment method for a bank account and returns its token, the
+// account's last four and the bank's name (empty where unknown). The same key and account give the
+// same token.
 type Tokenizer interface {
 	BankPaymentMethod(ctx context.Context, idempotencyKey string, b BankAccount) (token, last4, bank string, err error)
 }
 
-// ErrRefused is returned by a Tokenizer when the processor understood and does not take the account; asking again is of no
-// use.
+// ErrRefused is returned by a Tokenizer when the processor understood and does not take the
+// account; asking again is of no use.
 var ErrRefused = errors.New("connector: the processor does not take this account")
 
 // Config holds the settings of the connector.
 type Config struct {
-	// User and Password are what Twilio sends by HTTP Basic. While one of them is empty every request is refused.
+	// User and Password are what Twilio sends by HTTP Basic. While one of them is empty every
+	// request is refused.
 	User, Password string
 	Tokenizer      Tokenizer
 	// CheckRouting returns "ok", or why a routing number cannot be one (E10: routing number checks).
@@ -51,9 +54,11 @@ type Config struct {
 	// Now is the machine's clock: only durations are taken from it.
 	Now func() time.Time
 	Log *slog.Logger
-	// Patience is how long a request waits for the processor. Default: 9 s, one less than Twilio waits.
+	// Patience is how long a request waits for the processor. Default: 9 s, one less than Twilio
+	// waits.
 	Patience time.Duration
-	// WorkFor is how long the work goes on after a request was answered without it. Default: one minute.
+	// WorkFor is how long the work goes on after a request was answered without it. Default: one
+	// minute.
 	WorkFor time.Duration
 }
 
@@ -80,7 +85,8 @@ const (
 	tooBusy       outcome = "busy"
 )
 
-// reply is the body that Twilio reads. All four names are always there, null or empty where they say nothing.
+// reply is the body that Twilio reads. All four names are always there, null or empty where they
+// say nothing.
 type reply struct {
 	Token      *string           `json:"token_id"`
 	Code       *string           `json:"error_code"`
@@ -96,7 +102,8 @@ type handler struct {
 	cache        *answerCache
 }
 
-// Handler returns the connector's HTTP handler. Any path but Path is a 404, any method but POST a 405.
+// Handler returns the connector's HTTP handler. Any path but Path is a 404, any method but POST a
+// 405.
 func Handler(cfg Config) http.Handler {
 	if cfg.Patience == 0 {
 		cfg.Patience = 9 * time.Second
@@ -122,7 +129,8 @@ func Handler(cfg Config) http.Handler {
 	return mux
 }
 
-// ServeHTTP answers one request. It does not ask for a content type: Twilio documents none (twilio.md §2.5).
+// ServeHTTP answers one request. It does not ask for a content type: Twilio documents none
+// (twilio.md §2.5).
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.cfg.Now()
 	if !h.authenticated(r) {
@@ -144,7 +152,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.logOutcome(out, start)
 }
 
-// authenticated compares user and password in constant time, as hashes so that lengths do not show either.
+// authenticated compares user and password in constant time, as hashes so that lengths do not show
+// either.
 func (h *handler) authenticated(r *http.Request) bool {
 	user, pass, ok := r.BasicAuth()
 	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(pass))
@@ -164,8 +173,8 @@ func (h *handler) logOutcome(out outcome, start time.Time) {
 	h.cfg.Log.Log(context.Background(), level, "bank connector", "outcome", string(out), "ms", h.cfg.Now().Sub(start).Milliseconds())
 }
 
-// answer decodes and checks the request, has the account tokenized, and returns the reply. Each transaction_id is worked on
-// once, whoever asks how often; a repeat waits for the same job.
+// answer decodes and checks the request, has the account tokenized, and returns the reply. Each
+// transaction_id is worked on once, whoever asks how often; a repeat waits for the same job.
 func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply) {
 	patience := time.NewTimer(h.cfg.Patience)
 	defer patience.Stop()
@@ -195,7 +204,8 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply
 	return tokenized, successReply(j, f.attempt)
 }
 
-// validate checks the fields before the processor sees any, and returns the account with the outcome tokenized, or why not.
+// validate checks the fields before the processor sees any, and returns the account with the
+// outcome tokenized, or why not.
 func (h *handler) validate(f form) (BankAccount, outcome) {
 	kind, known := accountTypes[f.accountType]
 	switch {
@@ -215,7 +225,8 @@ func (h *handler) validate(f form) (BankAccount, outcome) {
 	return BankAccount{Routing: f.routing, Account: f.account, Type: kind, Holder: f.holder}, tokenized
 }
 
-// tokenize asks the processor, whether or not the request that began it still waits, and finishes the job.
+// tokenize asks the processor, whether or not the request that began it still waits, and finishes
+// the job.
 func (h *handler) tokenize(ctx context.Context, j *job, transaction string, b BankAccount) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.WorkFor)
 	defer cancel()
@@ -234,7 +245,8 @@ func (h *handler) tokenize(ctx context.Context, j *job, transaction string, b Ba
 	h.cache.finish(j)
 }
 
-// successReply is the answer to a token. Its parameters come back to the call as PayConnector_last4 and so on.
+// successReply is the answer to a token. Its parameters come back to the call as PayConnector_last4
+// and so on.
 func successReply(j *job, attempt string) reply {
 	r := reply{Token: &j.token, Parameters: map[string]string{"last4": j.last4}}
 	if j.bank != "" {
@@ -246,7 +258,8 @@ func successReply(j *job, attempt string) reply {
 	return r
 }
 
-// failureReply is the answer to what was not done: token_id is there and null, error_code is the outcome.
+// failureReply is the answer to what was not done: token_id is there and null, error_code is the
+// outcome.
 func failureReply(out outcome, attempt string) (outcome, reply) {
 	code, message := string(out), messages[out]
 	r := reply{Code: &code, Message: &message, Parameters: map[string]string{}}
@@ -256,7 +269,8 @@ func failureReply(out outcome, attempt string) (outcome, reply) {
 	return out, r
 }
 
-// messages are the error_message of each outcome: sentences for whoever reads Twilio's log, without any field.
+// messages are the error_message of each outcome: sentences for whoever reads Twilio's log, without
+// any field.
 var messages = map[outcome]string{
 	cardData:      "this connector takes bank accounts only",
 	malformed:     "the request cannot be read",

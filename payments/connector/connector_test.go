@@ -216,7 +216,8 @@ func TestCardDataIsRefused(t *testing.T) {
 	}
 }
 
-// TestOnePathForOneUser: every other path, method, user and password is refused, also when none is configured.
+// TestOnePathForOneUser: every other path, method, user and password is refused, also when none is
+// configured.
 func TestOnePathForOneUser(t *testing.T) {
 	r := newFixture()
 	try := func(h http.Handler, verb, path, user, pass string) int {

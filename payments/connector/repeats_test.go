@@ -29,7 +29,8 @@ func TestRepeatGetsTheFirstAnswer(t *testing.T) {
 	}
 }
 
-// TestRepeatAfterFailure: the processor is asked again when it gave no answer, and not again when it refused.
+// TestRepeatAfterFailure: the processor is asked again when it gave no answer, and not again when
+// it refused.
 func TestRepeatAfterFailure(t *testing.T) {
 	r := newFixture()
 	r.err = errors.New("connection lost")

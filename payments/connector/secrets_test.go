@@ -17,8 +17,8 @@ import (
 // instants are the times and durations of log lines.
 var instants = regexp.MustCompile(`time=\S+|"time":"[^"]*"|"ms":[0-9.]+`)
 
-// TestNoNumberLeavesTheConnector looks for every run of four digits of the numbers in everything that leaves the connector but
-// the processor's request (D1: no run of four).
+// TestNoNumberLeavesTheConnector looks for every run of four digits of the numbers in everything
+// that leaves the connector but the processor's request (D1: no run of four).
 func TestNoNumberLeavesTheConnector(t *testing.T) {
 	const routing, account, holder, card = "325181015", "77390428661", "Zebulon Quax", "4929718203647583"
 	r := newFixture()

@@ -14,12 +14,13 @@ import (
 	"duebell/payments"
 )
 
-// codeMethodUsed is the code of a payment method that has paid, or tried to, before: without a customer it works once
-// (twilio.md §13.1). A new capture is needed.
+// codeMethodUsed is the code of a payment method that has paid, or tried to, before: without a
+// customer it works once (twilio.md §13.1). A new capture is needed.
 const codeMethodUsed = "payment_method_used"
 
-// gatewayError returns what a failed request proves. Of stripe-go's error it keeps the status, the type, the code and the
-// request's id: its text is the whole reply, with client secrets in it (promise P4: no secret is kept or shown).
+// gatewayError returns what a failed request proves. Of stripe-go's error it keeps the status, the
+// type, the code and the request's id: its text is the whole reply, with client secrets in it
+// (promise P4: no secret is kept or shown).
 func gatewayError(op string, err error) *payments.GatewayError {
 	var e *stripego.Error
 	if !errors.As(err, &e) {
@@ -43,8 +44,9 @@ func gatewayError(op string, err error) *payments.GatewayError {
 	return out
 }
 
-// kindOf returns what Stripe's error proves. It reads the status before the type, and the code before both where it says
-// more. In doubt it must not be GatewayRefused: a refused create is recorded as never charged.
+// kindOf returns what Stripe's error proves. It reads the status before the type, and the code
+// before both where it says more. In doubt it must not be GatewayRefused: a refused create is
+// recorded as never charged.
 func kindOf(e *stripego.Error) payments.GatewayKind {
 	switch {
 	case e.Code == stripego.ErrorCodeIdempotencyKeyInUse, e.HTTPStatusCode == http.StatusConflict:
@@ -65,15 +67,16 @@ func kindOf(e *stripego.Error) payments.GatewayKind {
 	return payments.GatewayRefused
 }
 
-// configErrorCodes are codes of requests that no payer can make good: our key, our parameters, our account.
+// configErrorCodes are codes of requests that no payer can make good: our key, our parameters, our
+// account.
 var configErrorCodes = []stripego.ErrorCode{
 	stripego.ErrorCodeAPIKeyExpired, stripego.ErrorCodeSecretKeyRequired, stripego.ErrorCodeURLInvalid,
 	stripego.ErrorCodeTestmodeChargesOnly, stripego.ErrorCodePaymentIntentInvalidParameter,
 	stripego.ErrorCodePaymentMethodUnactivated, stripego.ErrorCodeTLSVersionUnsupported,
 }
 
-// isConfigError reports whether an invalid request is a mistake of ours. One without a code is, but for a used payment
-// method.
+// isConfigError reports whether an invalid request is a mistake of ours. One without a code is, but
+// for a used payment method.
 func isConfigError(e *stripego.Error) bool {
 	if e.Code == "" {
 		return !methodWasUsed(e)
@@ -81,8 +84,8 @@ func isConfigError(e *stripego.Error) bool {
 	return slices.Contains(configErrorCodes, e.Code) || strings.HasPrefix(string(e.Code), "parameter_")
 }
 
-// methodWasUsed recognises, by its words, the one refusal that has no code and is no mistake of ours. If Stripe changes the
-// words it counts as a mistake of ours: an alarm, and still no charge.
+// methodWasUsed recognises, by its words, the one refusal that has no code and is no mistake of
+// ours. If Stripe changes the words it counts as a mistake of ours: an alarm, and still no charge.
 func methodWasUsed(e *stripego.Error) bool {
 	return e.Code == "" && strings.Contains(e.Msg, "may not be used again")
 }
@@ -102,8 +105,8 @@ func codeOf(e *stripego.Error) string {
 	return "status_" + fmt.Sprint(e.HTTPStatusCode)
 }
 
-// transportKind returns GatewayLater for a request that was certainly not sent, GatewayLost for any other: only a connection
-// that could not be made proves that nothing was sent.
+// transportKind returns GatewayLater for a request that was certainly not sent, GatewayLost for any
+// other: only a connection that could not be made proves that nothing was sent.
 func transportKind(err error) payments.GatewayKind {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
@@ -112,7 +115,8 @@ func transportKind(err error) payments.GatewayKind {
 	return payments.GatewayLost
 }
 
-// transportCause returns an error that keeps what callers ask errors about (cancelled, timed out), and no text of a reply.
+// transportCause returns an error that keeps what callers ask errors about (cancelled, timed out),
+// and no text of a reply.
 func transportCause(err error) error {
 	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, cause) {

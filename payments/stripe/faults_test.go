@@ -48,7 +48,8 @@ func TestLostConfirmReplyIsKnownByTheObject(t *testing.T) {
 	}
 }
 
-// TestStored500IsFlagged: a 500 repeated under the same key is marked Replayed, and another key works.
+// TestStored500IsFlagged: a 500 repeated under the same key is marked Replayed, and another key
+// works.
 func TestStored500IsFlagged(t *testing.T) {
 	r := newFixture(t)
 	c := r.charge(payments.Card, "pm_card_visa")
@@ -64,7 +65,8 @@ func TestStored500IsFlagged(t *testing.T) {
 	r.create("a/create/2", c)
 }
 
-// TestWhatFailuresProve: each failure gets the kind that says whether the request may have been carried out.
+// TestWhatFailuresProve: each failure gets the kind that says whether the request may have been
+// carried out.
 func TestWhatFailuresProve(t *testing.T) {
 	r := newFixture(t)
 	c := r.charge(payments.Card, "pm_card_visa")
@@ -141,8 +143,8 @@ func TestUsedTokenIsRefused(t *testing.T) {
 	}
 }
 
-// TestSlowAnswerTimesOut: a slow answer ends in our own time-out. The outcome is then unknown, the key is in use until the
-// processor is done, and the object tells.
+// TestSlowAnswerTimesOut: a slow answer ends in our own time-out. The outcome is then unknown, the
+// key is in use until the processor is done, and the object tells.
 func TestSlowAnswerTimesOut(t *testing.T) {
 	r := newFixture(t)
 	hasty := stripe.New(stripe.Config{Key: apiKey, URL: r.url, Timeout: 100 * time.Millisecond})
@@ -204,7 +206,8 @@ func answerAlways(t *testing.T, status int, header, body string) (url string, co
 	return srv.URL, count
 }
 
-// TestStrangeAnswersProveNothing: an answer that is not Stripe's is GatewayLost, and one call is one request.
+// TestStrangeAnswersProveNothing: an answer that is not Stripe's is GatewayLost, and one call is
+// one request.
 func TestStrangeAnswersProveNothing(t *testing.T) {
 	tests := map[string]struct {
 		status       int
@@ -233,7 +236,8 @@ func TestStrangeAnswersProveNothing(t *testing.T) {
 	}
 }
 
-// TestErrorsHoldNoTextOfStripe: neither Stripe's message nor a secret or number of its reply (promise P4: no secret is shown).
+// TestErrorsHoldNoTextOfStripe: neither Stripe's message nor a secret or number of its reply
+// (promise P4: no secret is shown).
 func TestErrorsHoldNoTextOfStripe(t *testing.T) {
 	const prose = "Your card 4242424242424242 was declined, dear Zebulon"
 	url, _ := answerAlways(t, 402, "", `{"error":{"type":"card_error","code":"card_declined","decline_code":"lost_card","message":"`+prose+`",

@@ -1,9 +1,10 @@
-// Package stripe implements payments.Gateway on Stripe with stripe-go, makes the bank payment methods for the connector,
-// and reads Stripe's events.
+// Package stripe implements payments.Gateway on Stripe with stripe-go, makes the bank payment
+// methods for the connector, and reads Stripe's events.
 //
-// It owns the translation: what a status, an error or an event of Stripe's proves, in the words of package payments. It
-// refuses to decide anything from that, to repeat a request by itself, and to let Stripe's messages, a client secret or a
-// number into an error or a log: an error names the operation, what it proves and a short code.
+// It owns the translation: what a status, an error or an event of Stripe's proves, in the words of
+// package payments. It refuses to decide anything from that, to repeat a request by itself, and to
+// let Stripe's messages, a client secret or a number into an error or a log: an error names the
+// operation, what it proves and a short code.
 //
 // The order of the calls is the Charger's. What it relies on here (twilio.md §13.1, §13.2):
 //   - The object is created unconfirmed under its own key, and the payment method is named once, at create: a confirm that
@@ -40,11 +41,13 @@ type Gateway struct {
 
 var _ payments.Gateway = (*Gateway)(nil)
 
-// defaultTimeout leaves room for a create and a confirm in one job of 45 s (design.md §5 (3)); stripe-go would wait 80 s.
+// defaultTimeout leaves room for a create and a confirm in one job of 45 s (design.md §5 (3));
+// stripe-go would wait 80 s.
 const defaultTimeout = 20 * time.Second
 
-// New makes a Gateway. It turns off three defaults of stripe-go: repeating a request twice by itself (whether a request may
-// be repeated is the Charger's decision), printing errors with their bodies to standard error, and sending telemetry.
+// New makes a Gateway. It turns off three defaults of stripe-go: repeating a request twice by
+// itself (whether a request may be repeated is the Charger's decision), printing errors with their
+// bodies to standard error, and sending telemetry.
 func New(cfg Config) *Gateway {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
@@ -66,8 +69,8 @@ func New(cfg Config) *Gateway {
 	}
 }
 
-// httpClient returns a client that never follows a redirect: a payment is not to be posted anywhere else. It has no
-// time-out of its own, because each request has one.
+// httpClient returns a client that never follows a redirect: a payment is not to be posted anywhere
+// else. It has no time-out of its own, because each request has one.
 func httpClient(given *http.Client) *http.Client {
 	var c http.Client
 	if given != nil {
@@ -81,8 +84,8 @@ func httpClient(given *http.Client) *http.Client {
 	return &c
 }
 
-// Create makes the unconfirmed PaymentIntent under key, without customer and for this one use. A charge without token or
-// with an unknown method is a GatewayConfig error and is not sent.
+// Create makes the unconfirmed PaymentIntent under key, without customer and for this one use. A
+// charge without token or with an unknown method is a GatewayConfig error and is not sent.
 func (g *Gateway) Create(ctx context.Context, key string, c payments.Charge) (payments.Intent, error) {
 	kind, ok := methodTypes[c.Method]
 	if !ok || c.Token == "" {
@@ -101,8 +104,8 @@ func (g *Gateway) Create(ctx context.Context, key string, c payments.Charge) (pa
 	})
 }
 
-// Confirm asks for the money under key. A decline is a GatewayRefused with the Intent filled in; so is a confirm of an
-// object that has moved on, and then the Intent says how it stands.
+// Confirm asks for the money under key. A decline is a GatewayRefused with the Intent filled in; so
+// is a confirm of an object that has moved on, and then the Intent says how it stands.
 func (g *Gateway) Confirm(ctx context.Context, key, id string, c payments.Charge) (payments.Intent, error) {
 	p := &stripego.PaymentIntentConfirmParams{ErrorOnRequiresAction: stripego.Bool(true)}
 	switch {
@@ -133,11 +136,11 @@ func (g *Gateway) Retrieve(ctx context.Context, id string) (payments.Intent, err
 	})
 }
 
-// Cancel makes sure that no money will move, and returns the object. One that was cancelled before is no error; one that
-// cannot be cancelled is a GatewayRefused whose Intent says how it stands.
+// Cancel makes sure that no money will move, and returns the object. One that was cancelled before
+// is no error; one that cannot be cancelled is a GatewayRefused whose Intent says how it stands.
 func (g *Gateway) Cancel(ctx context.Context, id string) (payments.Intent, error) {
-	// stripe-go draws a key for each request. That is right here: a stored 500 under a fixed key would keep the object
-	// from ever being cancelled, and cancelling twice does no harm.
+	// stripe-go draws a key for each request. That is right here: a stored 500 under a fixed key
+	// would keep the object from ever being cancelled, and cancelling twice does no harm.
 	intent, err := g.call(ctx, opCancel, id, func(ctx context.Context) (*stripego.PaymentIntent, error) {
 		return g.client.V1PaymentIntents.Cancel(ctx, id, nil)
 	})
@@ -147,8 +150,8 @@ func (g *Gateway) Cancel(ctx context.Context, id string) (payments.Intent, error
 	return intent, err
 }
 
-// Check asks Stripe for the account behind the key and returns an error unless Stripe answers, knows the key, and lets the
-// account charge. It is for doctor.
+// Check asks Stripe for the account behind the key and returns an error unless Stripe answers,
+// knows the key, and lets the account charge. It is for doctor.
 func (g *Gateway) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -172,8 +175,8 @@ const (
 	opToken    = "tokenize"
 )
 
-// call does one request within the time-out and returns its object. A success that does not show the object asked for (a
-// proxy's page, another object) proves nothing, so it is GatewayLost.
+// call does one request within the time-out and returns its object. A success that does not show
+// the object asked for (a proxy's page, another object) proves nothing, so it is GatewayLost.
 func (g *Gateway) call(ctx context.Context, op, id string, do func(context.Context) (*stripego.PaymentIntent, error)) (payments.Intent, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -187,7 +190,8 @@ func (g *Gateway) call(ctx context.Context, op, id string, do func(context.Conte
 	return intentOf(pi), nil
 }
 
-// methodTypes are the payment_method_types of a PaymentIntent: exactly one, because with none a confirm may want a return_url.
+// methodTypes are the payment_method_types of a PaymentIntent: exactly one, because with none a
+// confirm may want a return_url.
 var methodTypes = map[payments.Method]string{
 	payments.Card: string(stripego.PaymentMethodTypeCard),
 	payments.Bank: string(stripego.PaymentMethodTypeUSBankAccount),

@@ -10,7 +10,8 @@ import (
 	"duebell/payments"
 )
 
-// TestStateTable: each row of the state table (twilio.md §13.2), as the gateway returns it to the Charger.
+// TestStateTable: each row of the state table (twilio.md §13.2), as the gateway returns it to the
+// Charger.
 func TestStateTable(t *testing.T) {
 	const card, bank = "pm_card_visa", "pm_usBankAccount_success"
 	force := func(status string) func(*fixture, string, payments.Charge) {
@@ -80,8 +81,8 @@ func TestStateTable(t *testing.T) {
 	}
 }
 
-// confirmAndWait confirms without error_on_requires_action, which the gateway never does: only so an object comes to
-// requires_action.
+// confirmAndWait confirms without error_on_requires_action, which the gateway never does: only so
+// an object comes to requires_action.
 func confirmAndWait(r *fixture, id string, m payments.Method) {
 	r.t.Helper()
 	fields := url.Values{}
@@ -103,7 +104,8 @@ func confirmAndWait(r *fixture, id string, m payments.Method) {
 	}
 }
 
-// TestDeclinedConfirmDescribesTheObject: the error of a declined confirm holds the object, and cancelling it charges nothing.
+// TestDeclinedConfirmDescribesTheObject: the error of a declined confirm holds the object, and
+// cancelling it charges nothing.
 func TestDeclinedConfirmDescribesTheObject(t *testing.T) {
 	tests := map[string]struct {
 		method payments.Method
@@ -137,8 +139,9 @@ func TestDeclinedConfirmDescribesTheObject(t *testing.T) {
 	}
 }
 
-// TestLateConfirmSaysHowTheObjectStands: a confirm that comes when the object has moved on is refused, and the error holds the
-// object: paid, filed, or without a payment method after a decline.
+// TestLateConfirmSaysHowTheObjectStands: a confirm that comes when the object has moved on is
+// refused, and the error holds the object: paid, filed, or without a payment method after a
+// decline.
 func TestLateConfirmSaysHowTheObjectStands(t *testing.T) {
 	tests := map[string]struct {
 		method payments.Method

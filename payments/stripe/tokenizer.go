@@ -18,10 +18,11 @@ var _ connector.Tokenizer = Tokenizer{}
 // NewTokenizer makes a Tokenizer with the settings of a Gateway.
 func NewTokenizer(cfg Config) Tokenizer { return Tokenizer{New(cfg)} }
 
-// BankPaymentMethod makes the payment method under the key and returns its id, the account's last four and the bank's name,
-// where Stripe shows them. A business account is made as a company's: its debits are filed as CCD, a consumer's never are
-// (E1: entry class). A 500 that Stripe has stored under the key would be repeated for ever; then a second key is used, which
-// is harmless, because a payment method moves no money.
+// BankPaymentMethod makes the payment method under the key and returns its id, the account's last
+// four and the bank's name, where Stripe shows them. A business account is made as a company's: its
+// debits are filed as CCD, a consumer's never are (E1: entry class). A 500 that Stripe has stored
+// under the key would be repeated for ever; then a second key is used, which is harmless, because a
+// payment method moves no money.
 func (t Tokenizer) BankPaymentMethod(ctx context.Context, idempotencyKey string, b connector.BankAccount) (token, last4, bank string, err error) {
 	pm, err := t.create(ctx, idempotencyKey, b)
 	if e, ok := payments.AsGatewayError(err); ok && e.Kind == payments.GatewayLost && e.Replayed {
@@ -39,7 +40,8 @@ func (t Tokenizer) BankPaymentMethod(ctx context.Context, idempotencyKey string,
 	return pm.ID, pm.USBankAccount.Last4, pm.USBankAccount.BankName, nil
 }
 
-// create makes the payment method under one key. The holder's name is required by Stripe (twilio.md §13.1).
+// create makes the payment method under one key. The holder's name is required by Stripe (twilio.md
+// §13.1).
 func (t Tokenizer) create(ctx context.Context, key string, b connector.BankAccount) (*stripego.PaymentMethod, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.gateway.timeout)
 	defer cancel()

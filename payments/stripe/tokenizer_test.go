@@ -96,11 +96,11 @@ func (r *fixture) method(token string) made {
 	return m
 }
 
-// TestConnectorWithTheProcessor goes the whole way of a bank number: the phone company's
+// TestConnectorWithTheProcessor goes the whole way of a bank number: Twilio's
 // request, the connector, stripe-go, the processor; with a slow processor and a restart.
 func TestConnectorWithTheProcessor(t *testing.T) {
 	r := newFixture(t)
-	door := func(patience time.Duration) http.Handler {
+	connect := func(patience time.Duration) http.Handler {
 		return connector.Handler(connector.Config{
 			User: "u", Password: "p", CheckRouting: func(string) string { return "ok" }, Now: r.Now, Patience: patience,
 			Tokenizer: stripe.NewTokenizer(stripe.Config{Key: apiKey, URL: r.url}),
@@ -122,18 +122,18 @@ func TestConnectorWithTheProcessor(t *testing.T) {
 		return a.Token, a.Code
 	}
 	r.setFault("slow 20s all")
-	hasty := door(50 * time.Millisecond)
+	hasty := connect(50 * time.Millisecond)
 	if _, code := ask(hasty); code != "processor-slow" {
 		t.Errorf("a slow processor: %s", code)
 	}
 	r.awaitHeld()
 	r.advance(20 * time.Second)
 	r.setFault("up")
-	first, code := ask(door(time.Minute)) // another replica: the processor's key finds it
+	first, code := ask(connect(time.Minute)) // another replica: the processor's key finds it
 	if code != "" {
 		t.Fatalf("another replica: %s", code)
 	}
-	if again, code := ask(door(time.Minute)); again != first {
+	if again, code := ask(connect(time.Minute)); again != first {
 		t.Errorf("after a restart: %q, not %q (%s)", again, first, code)
 	}
 	c := r.charge(payments.Bank, first)

@@ -10,7 +10,8 @@ import (
 	"duebell/payments"
 )
 
-// intentStates are Stripe's statuses as IntentStates; any other is IntentOther, which alarms and decides nothing.
+// intentStates are Stripe's statuses as IntentStates; any other is IntentOther, which alarms and
+// decides nothing.
 var intentStates = map[stripego.PaymentIntentStatus]payments.IntentState{
 	stripego.PaymentIntentStatusRequiresConfirmation:  payments.IntentUnconfirmed,
 	stripego.PaymentIntentStatusProcessing:            payments.IntentProcessing,
@@ -20,7 +21,8 @@ var intentStates = map[stripego.PaymentIntentStatus]payments.IntentState{
 	stripego.PaymentIntentStatusCanceled:              payments.IntentCanceled,
 }
 
-// intentOf returns Stripe's object as an Intent: its state, and why a payment failed or what it waits for.
+// intentOf returns Stripe's object as an Intent: its state, and why a payment failed or what it
+// waits for.
 func intentOf(pi *stripego.PaymentIntent) payments.Intent {
 	state, known := intentStates[pi.Status]
 	if !known {
@@ -43,8 +45,9 @@ func isBankDebit(pi *stripego.PaymentIntent) bool {
 	return slices.Equal(pi.PaymentMethodTypes, []string{methodTypes[payments.Bank]})
 }
 
-// bankCodes are the ACH network's return codes for Stripe's decline codes, older and newer ones. Where one stands for several
-// network codes, the most frequent is given; Stripe publishes no table of its own.
+// bankCodes are the ACH network's return codes for Stripe's decline codes, older and newer ones.
+// Where one stands for several network codes, the most frequent is given; Stripe publishes no table
+// of its own.
 var bankCodes = map[string]string{
 	"insufficient_funds":           "R01",
 	"account_closed":               "R02",
@@ -60,8 +63,9 @@ var bankCodes = map[string]string{
 // achCode is the shape of a return code: R01 to R85.
 var achCode = regexp.MustCompile(`^R\d\d$`)
 
-// failureCode returns the short code of a failed payment: the network's for a bank debit, the card issuer's for a card
-// where there is one, else Stripe's. network is what networkCode found, or empty.
+// failureCode returns the short code of a failed payment: the network's for a bank debit, the card
+// issuer's for a card where there is one, else Stripe's. network is what networkCode found, or
+// empty.
 func failureCode(e *stripego.Error, bank bool, network string) string {
 	code, issuer := string(e.Code), string(e.DeclineCode)
 	if bank {

@@ -10,6 +10,23 @@ import (
 	"time"
 )
 
+const callsInProgress = `-- name: CallsInProgress :one
+SELECT count(*) FROM (
+    SELECT c.call_sid AS call FROM calls c WHERE c.ended_at IS NULL AND c.started_at > $1
+    UNION
+    SELECT coalesce(n.message_sid, n.reference) FROM notices n
+    WHERE n.channel = 'voice' AND n.state IN ('claimed', 'unknown', 'accepted', 'sent') AND n.tried_at > $1
+) busy
+`
+
+// How many calls of either direction have not ended; one whose end was never reported counts until @since only.
+func (q *Queries) CallsInProgress(ctx context.Context, since time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, callsInProgress, since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const droppedCall = `-- name: DroppedCall :one
 SELECT c.call_sid, c.caller, c.called, c.language, c.language_known, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
        c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
@@ -61,9 +78,9 @@ type DroppedCallRow struct {
 	MemberPhone   *string
 }
 
-// I7: the newest call of a number, about the same member or the same guest's account, that owes news of the payment
-// begun in it. It broke off since then; if it was gone on with in a later call, and ended there with good-bye, it is
-// settled. Or it ended with the outcome not known (L3), and neither a text nor a call has told it since.
+// I7: the newest earlier call of a number, about the same member or the same guest's account, that owes its caller news of
+// the payment begun in it. Either it broke off since an instant, and no later call about it ended with good-bye; or it ended
+// with the outcome unknown (L3: the outcome is told later), and neither a text nor a call has told it since.
 func (q *Queries) DroppedCall(ctx context.Context, arg DroppedCallParams) (DroppedCallRow, error) {
 	row := q.db.QueryRow(ctx, droppedCall,
 		arg.Caller,
@@ -104,59 +121,9 @@ type EndCallParams struct {
 	CallSid string
 }
 
-// Twilio may say it twice, and in any order with other news: the first end counts.
+// Twilio may report the end twice and out of order: the first report counts.
 func (q *Queries) EndCall(ctx context.Context, arg EndCallParams) error {
 	_, err := q.db.Exec(ctx, endCall, arg.At, arg.CallSid)
-	return err
-}
-
-const keepMilestone = `-- name: KeepMilestone :exec
-
-INSERT INTO calls (call_sid, caller, called, language, language_known, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at, noted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-ON CONFLICT (call_sid) DO UPDATE
-SET caller = excluded.caller, called = excluded.called, language = excluded.language, language_known = excluded.language_known, step = excluded.step, turn = excluded.turn,
-    member_id = excluded.member_id, account = excluded.account, verified_at = excluded.verified_at, attempt_key = excluded.attempt_key,
-    handed_over_at = coalesce(calls.handed_over_at, excluded.handed_over_at), noted_at = excluded.noted_at
-WHERE calls.turn <= excluded.turn
-`
-
-type KeepMilestoneParams struct {
-	CallSid       string
-	Caller        *string
-	Called        *string
-	Language      string
-	LanguageKnown bool
-	Step          string
-	Turn          int32
-	MemberID      *string
-	Account       *string
-	VerifiedAt    *time.Time
-	AttemptKey    *string
-	HandedOverAt  *time.Time
-	StartedAt     time.Time
-	NotedAt       *time.Time
-}
-
-// Milestones of calls.
-// A milestone is a snapshot. One that comes late, from a turn that was taken over, never sets the call back.
-func (q *Queries) KeepMilestone(ctx context.Context, arg KeepMilestoneParams) error {
-	_, err := q.db.Exec(ctx, keepMilestone,
-		arg.CallSid,
-		arg.Caller,
-		arg.Called,
-		arg.Language,
-		arg.LanguageKnown,
-		arg.Step,
-		arg.Turn,
-		arg.MemberID,
-		arg.Account,
-		arg.VerifiedAt,
-		arg.AttemptKey,
-		arg.HandedOverAt,
-		arg.StartedAt,
-		arg.NotedAt,
-	)
 	return err
 }
 
@@ -197,6 +164,7 @@ type LastMilestoneRow struct {
 	MemberPhone   *string
 }
 
+// The last milestone of a call, with the name and number that its member has now.
 func (q *Queries) LastMilestone(ctx context.Context, callSid string) (LastMilestoneRow, error) {
 	row := q.db.QueryRow(ctx, lastMilestone, callSid)
 	var i LastMilestoneRow
@@ -218,4 +186,55 @@ func (q *Queries) LastMilestone(ctx context.Context, callSid string) (LastMilest
 		&i.MemberPhone,
 	)
 	return i, err
+}
+
+const saveMilestone = `-- name: SaveMilestone :exec
+
+INSERT INTO calls (call_sid, caller, called, language, language_known, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at, noted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (call_sid) DO UPDATE
+SET caller = excluded.caller, called = excluded.called, language = excluded.language, language_known = excluded.language_known, step = excluded.step, turn = excluded.turn,
+    member_id = excluded.member_id, account = excluded.account, verified_at = excluded.verified_at, attempt_key = excluded.attempt_key,
+    handed_over_at = coalesce(calls.handed_over_at, excluded.handed_over_at), noted_at = excluded.noted_at
+WHERE calls.turn <= excluded.turn
+`
+
+type SaveMilestoneParams struct {
+	CallSid       string
+	Caller        *string
+	Called        *string
+	Language      string
+	LanguageKnown bool
+	Step          string
+	Turn          int32
+	MemberID      *string
+	Account       *string
+	VerifiedAt    *time.Time
+	AttemptKey    *string
+	HandedOverAt  *time.Time
+	StartedAt     time.Time
+	NotedAt       *time.Time
+}
+
+// Calls and their milestones.
+// A milestone is a snapshot. One of an earlier turn, late from a turn that another process took over, changes nothing, so
+// it is safe to run again.
+func (q *Queries) SaveMilestone(ctx context.Context, arg SaveMilestoneParams) error {
+	_, err := q.db.Exec(ctx, saveMilestone,
+		arg.CallSid,
+		arg.Caller,
+		arg.Called,
+		arg.Language,
+		arg.LanguageKnown,
+		arg.Step,
+		arg.Turn,
+		arg.MemberID,
+		arg.Account,
+		arg.VerifiedAt,
+		arg.AttemptKey,
+		arg.HandedOverAt,
+		arg.StartedAt,
+		arg.NotedAt,
+	)
+	return err
 }

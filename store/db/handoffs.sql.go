@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-const acceptHandOver = `-- name: AcceptHandOver :execrows
+const acceptHandOff = `-- name: AcceptHandOff :execrows
 UPDATE handoffs SET accepted_at = coalesce(accepted_at, $1)
 FROM handoff_refs r
 WHERE r.ref = $2 AND handoffs.id = r.handoff_id
 `
 
-type AcceptHandOverParams struct {
+type AcceptHandOffParams struct {
 	At  *time.Time
 	Ref string
 }
 
 // Pressed twice, or delivered twice: the first counts.
-func (q *Queries) AcceptHandOver(ctx context.Context, arg AcceptHandOverParams) (int64, error) {
-	result, err := q.db.Exec(ctx, acceptHandOver, arg.At, arg.Ref)
+func (q *Queries) AcceptHandOff(ctx context.Context, arg AcceptHandOffParams) (int64, error) {
+	result, err := q.db.Exec(ctx, acceptHandOff, arg.At, arg.Ref)
 	if err != nil {
 		return 0, err
 	}
@@ -49,6 +49,7 @@ type BookCallbackParams struct {
 	At        time.Time
 }
 
+// H2: one appointment a turn; again it writes nothing.
 func (q *Queries) BookCallback(ctx context.Context, arg BookCallbackParams) error {
 	_, err := q.db.Exec(ctx, bookCallback,
 		arg.CallSid,
@@ -74,7 +75,7 @@ type CallbackDoneParams struct {
 	ID int64
 }
 
-// The first time counts; an unknown number gives no row.
+// The first time counts; an unknown id returns no row.
 func (q *Queries) CallbackDone(ctx context.Context, arg CallbackDoneParams) (*time.Time, error) {
 	row := q.db.QueryRow(ctx, callbackDone, arg.At, arg.ID)
 	var done_at *time.Time
@@ -92,7 +93,7 @@ LIMIT $2
 
 type CallbacksParams struct {
 	OnlyOpen bool
-	Most     int32
+	MaxRows  int32
 }
 
 type CallbacksRow struct {
@@ -108,9 +109,9 @@ type CallbacksRow struct {
 	DoneAt    *time.Time
 }
 
-// What is open first, by priority; then the newest.
+// Open call-backs first, by deadline and slot; then the newest.
 func (q *Queries) Callbacks(ctx context.Context, arg CallbacksParams) ([]CallbacksRow, error) {
-	rows, err := q.db.Query(ctx, callbacks, arg.OnlyOpen, arg.Most)
+	rows, err := q.db.Query(ctx, callbacks, arg.OnlyOpen, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ func (q *Queries) Callbacks(ctx context.Context, arg CallbacksParams) ([]Callbac
 	return items, nil
 }
 
-const endHandOver = `-- name: EndHandOver :one
+const endHandOff = `-- name: EndHandOff :one
 UPDATE handoffs
 SET outcome = coalesce(outcome, CASE WHEN accepted_at IS NULL THEN $1::text ELSE 'accepted' END),
     ended_at = coalesce(ended_at, $2)
@@ -148,16 +149,16 @@ WHERE call_sid = $3 AND turn = $4
 RETURNING (outcome = 'accepted')::boolean AS accepted
 `
 
-type EndHandOverParams struct {
+type EndHandOffParams struct {
 	Outcome string
 	At      *time.Time
 	CallSid string
 	Turn    int32
 }
 
-// A key pressed in the whisper says more than what the carrier calls the end of the leg. The first end counts.
-func (q *Queries) EndHandOver(ctx context.Context, arg EndHandOverParams) (bool, error) {
-	row := q.db.QueryRow(ctx, endHandOver,
+// What became of a transfer. A key pressed in the whisper wins over the carrier's word for the end of the leg.
+func (q *Queries) EndHandOff(ctx context.Context, arg EndHandOffParams) (bool, error) {
+	row := q.db.QueryRow(ctx, endHandOff,
 		arg.Outcome,
 		arg.At,
 		arg.CallSid,
@@ -168,7 +169,7 @@ func (q *Queries) EndHandOver(ctx context.Context, arg EndHandOverParams) (bool,
 	return accepted, err
 }
 
-const handOverByRef = `-- name: HandOverByRef :one
+const handOffByRef = `-- name: HandOffByRef :one
 SELECT h.tier, h.verified, h.account, h.account_last4, h.language, h.doing, h.payment, h.tries_left,
        coalesce(a.state, '') AS attempt_state,
        EXISTS (
@@ -181,7 +182,7 @@ LEFT JOIN payment_attempts a ON a.key = h.attempt_key
 WHERE r.ref = $1
 `
 
-type HandOverByRefRow struct {
+type HandOffByRefRow struct {
 	Tier         *string
 	Verified     bool
 	Account      *string
@@ -194,11 +195,11 @@ type HandOverByRefRow struct {
 	PaymentOpen  bool
 }
 
-// The money is told as it is now: a payment that was open when the caller was sent on may be settled, and nothing
-// that was written down then may hide one that is open.
-func (q *Queries) HandOverByRef(ctx context.Context, ref string) (HandOverByRefRow, error) {
-	row := q.db.QueryRow(ctx, handOverByRef, ref)
-	var i HandOverByRefRow
+// What the whisper says. The money is told as it is now: a payment that was open when the caller was transferred may be
+// settled, and no older state may hide an open one.
+func (q *Queries) HandOffByRef(ctx context.Context, ref string) (HandOffByRefRow, error) {
+	row := q.db.QueryRow(ctx, handOffByRef, ref)
+	var i HandOffByRefRow
 	err := row.Scan(
 		&i.Tier,
 		&i.Verified,
@@ -214,23 +215,24 @@ func (q *Queries) HandOverByRef(ctx context.Context, ref string) (HandOverByRefR
 	return i, err
 }
 
-const handOverDone = `-- name: HandOverDone :one
+const handOffDone = `-- name: HandOffDone :one
 UPDATE handoffs SET done_at = coalesce(done_at, $1) WHERE id = $2 RETURNING done_at
 `
 
-type HandOverDoneParams struct {
+type HandOffDoneParams struct {
 	At *time.Time
 	ID int64
 }
 
-func (q *Queries) HandOverDone(ctx context.Context, arg HandOverDoneParams) (*time.Time, error) {
-	row := q.db.QueryRow(ctx, handOverDone, arg.At, arg.ID)
+// The first time counts; an unknown id returns no row.
+func (q *Queries) HandOffDone(ctx context.Context, arg HandOffDoneParams) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, handOffDone, arg.At, arg.ID)
 	var done_at *time.Time
 	err := row.Scan(&done_at)
 	return done_at, err
 }
 
-const handOvers = `-- name: HandOvers :many
+const handOffs = `-- name: HandOffs :many
 SELECT h.id, h.reason, h.account, h.language, h.at, h.tier, h.doing, h.payment, h.outcome, h.done_at, c.caller,
        unmet.unmet::boolean AS unmet
 FROM handoffs h
@@ -245,12 +247,12 @@ ORDER BY NOT unmet.unmet, CASE WHEN unmet.unmet THEN h.at END, h.at DESC, h.id
 LIMIT $2
 `
 
-type HandOversParams struct {
+type HandOffsParams struct {
 	OnlyOpen bool
-	Most     int32
+	MaxRows  int32
 }
 
-type HandOversRow struct {
+type HandOffsRow struct {
 	ID       int64
 	Reason   string
 	Account  *string
@@ -265,17 +267,17 @@ type HandOversRow struct {
 	Unmet    bool
 }
 
-// One is open when nobody took the call, nobody has seen to it since, no call-back was promised in its place, and the
-// caller was not sent on once more: then that one counts.
-func (q *Queries) HandOvers(ctx context.Context, arg HandOversParams) ([]HandOversRow, error) {
-	rows, err := q.db.Query(ctx, handOvers, arg.OnlyOpen, arg.Most)
+// Transfers, the open ones first. One is open when nobody took the call, nobody has seen to it since, no call-back was
+// promised in its place, and the caller was not transferred once more: then that one counts.
+func (q *Queries) HandOffs(ctx context.Context, arg HandOffsParams) ([]HandOffsRow, error) {
+	rows, err := q.db.Query(ctx, handOffs, arg.OnlyOpen, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []HandOversRow{}
+	items := []HandOffsRow{}
 	for rows.Next() {
-		var i HandOversRow
+		var i HandOffsRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.Reason,
@@ -309,6 +311,7 @@ type KeepHandOffRefParams struct {
 	HandoffID int64
 }
 
+// A whisper reference; each one that a turn drew leads to its one transfer.
 func (q *Queries) KeepHandOffRef(ctx context.Context, arg KeepHandOffRefParams) error {
 	_, err := q.db.Exec(ctx, keepHandOffRef, arg.Ref, arg.HandoffID)
 	return err
@@ -324,7 +327,8 @@ type NoteHandedOverParams struct {
 	CallSid string
 }
 
-// Hand-overs to a person, and call-backs.
+// Transfers to a person, and call-backs. A webhook that is delivered twice changes nothing: the first report counts.
+// The call was handed over, for its milestone.
 func (q *Queries) NoteHandedOver(ctx context.Context, arg NoteHandedOverParams) error {
 	_, err := q.db.Exec(ctx, noteHandedOver, arg.At, arg.CallSid)
 	return err
@@ -356,7 +360,7 @@ type RecordHandOffParams struct {
 	TriesLeft    *int32
 }
 
-// A turn that is answered twice hands over once.
+// One transfer a turn: a turn that is delivered twice gets the first row's id.
 func (q *Queries) RecordHandOff(ctx context.Context, arg RecordHandOffParams) (int64, error) {
 	row := q.db.QueryRow(ctx, recordHandOff,
 		arg.CallSid,
@@ -388,6 +392,7 @@ type WasAcceptedParams struct {
 	Turn    int32
 }
 
+// Whether a person took the call that a turn transferred; no row: it transferred none.
 func (q *Queries) WasAccepted(ctx context.Context, arg WasAcceptedParams) (bool, error) {
 	row := q.db.QueryRow(ctx, wasAccepted, arg.CallSid, arg.Turn)
 	var accepted bool

@@ -10,43 +10,37 @@ import (
 	"time"
 )
 
-const billedTo = `-- name: BilledTo :many
-SELECT DISTINCT ON (account, coverage_month) account, coverage_month, billed_cents FROM bills
-WHERE account = ANY ($1::text[]) ORDER BY account, coverage_month, revision DESC
+const classifyPayments = `-- name: ClassifyPayments :execrows
+UPDATE stage_payments s
+SET meaning = CASE WHEN s.our_reference IS NULL THEN 'foreign' WHEN m.ledger_id IS NULL THEN 'mismatch' ELSE 'echo' END,
+    ledger_id = m.ledger_id
+FROM (SELECT p.external_id, e.ledger_id
+      FROM stage_payments p
+      LEFT JOIN (SELECT c.external_id, l.id AS ledger_id, row_number() OVER (PARTITION BY l.id ORDER BY c.file, c.line) AS nth
+                 FROM unposted_entries u JOIN ledger l ON l.id = u.ledger_id
+                 JOIN stage_payments c ON c.our_reference = l.reference AND c.account = l.account AND c.cents = l.cents) e
+        ON e.external_id = p.external_id AND e.nth = 1
+      LEFT JOIN booked_payments b ON b.external_id = p.external_id
+      WHERE b.external_id IS NULL OR b.meaning = 'mismatch') m
+WHERE m.external_id = s.external_id
 `
 
-type BilledToRow struct {
-	Account       string
-	CoverageMonth time.Time
-	BilledCents   int64
-}
-
-// The newest revision of every bill of these accounts (B5).
-func (q *Queries) BilledTo(ctx context.Context, accounts []string) ([]BilledToRow, error) {
-	rows, err := q.db.Query(ctx, billedTo, accounts)
+// B7: money that names a reference of ours echoes our own entry, and each entry is echoed once; any other claim on one is a
+// mismatch. Rows that are booked already keep a null meaning and are left alone, mismatches aside: the entry that they name
+// may exist by now.
+func (q *Queries) ClassifyPayments(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, classifyPayments)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	defer rows.Close()
-	items := []BilledToRow{}
-	for rows.Next() {
-		var i BilledToRow
-		if err := rows.Scan(&i.Account, &i.CoverageMonth, &i.BilledCents); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return result.RowsAffected(), nil
 }
 
 const countMismatches = `-- name: CountMismatches :one
 SELECT count(*) FROM stage_payments WHERE meaning = 'mismatch'
 `
 
-// All that this delivery leaves unmatched, repeated ones included: the alarm lasts until someone has mended it.
+// Everything that this delivery leaves unmatched, repeated rows included: the alarm lasts until somebody has mended it.
 func (q *Queries) CountMismatches(ctx context.Context) (int64, error) {
 	row := q.db.QueryRow(ctx, countMismatches)
 	var count int64
@@ -55,13 +49,13 @@ func (q *Queries) CountMismatches(ctx context.Context) (int64, error) {
 }
 
 const dropAnswers = `-- name: DropAnswers :execrows
-DELETE FROM answers a USING stage_members s
+DELETE FROM verification_answers a USING stage_members s
 WHERE a.member_id = s.member_id
   AND CASE a.kind WHEN 'birth-date' THEN s.birth_mac WHEN 'zip' THEN s.zip_mac WHEN 'ssn4' THEN s.ssn4_mac
                   WHEN 'invoice' THEN s.invoice_mac ELSE s.previous_mac END IS NULL
 `
 
-// An answer that billing no longer has opens nothing any more.
+// An answer that billing no longer has proves nothing any more.
 func (q *Queries) DropAnswers(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, dropAnswers)
 	if err != nil {
@@ -78,9 +72,42 @@ WHERE c.channel = 'sms' AND c.purpose = 'payments' AND c.ended_at IS NULL AND c.
                   WHERE m.phone = c.number AND s.member_id IS NULL)
 `
 
-// A consent that rests on billing's word ends when every member with that number is in this delivery without it.
+// A consent that rests on billing's word ends when every member with that number is delivered without it.
 func (q *Queries) EndConsents(ctx context.Context, at time.Time) (int64, error) {
 	result, err := q.db.Exec(ctx, endConsents, at)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const findAccountsWithoutMember = `-- name: FindAccountsWithoutMember :execrows
+INSERT INTO stage_problems (file, line, column_name, reason)
+SELECT a.file, a.line, 'member_id', 'unknown-member' FROM stage_accounts a
+WHERE a.sound
+  AND NOT EXISTS (SELECT 1 FROM stage_members s WHERE s.member_id = a.member_id)
+  AND NOT EXISTS (SELECT 1 FROM members m WHERE m.member_id = a.member_id)
+`
+
+// Accounts whose member is neither in the files nor in the database.
+func (q *Queries) FindAccountsWithoutMember(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, findAccountsWithoutMember)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const findBillsWithoutAccount = `-- name: FindBillsWithoutAccount :execrows
+INSERT INTO stage_problems (file, line, column_name, reason)
+SELECT b.file, b.line, 'account', 'unknown-account' FROM stage_bills b
+WHERE NOT EXISTS (SELECT 1 FROM stage_accounts s WHERE s.account = b.account)
+  AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account = b.account)
+`
+
+// Bills whose account is neither in the files nor in the database.
+func (q *Queries) FindBillsWithoutAccount(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, findBillsWithoutAccount)
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +121,7 @@ FROM stage_bills s JOIN bills b USING (account, coverage_month, revision)
 WHERE s.sound AND (s.billed_cents, s.first_bill, s.grace_ends_at) IS DISTINCT FROM (b.billed_cents, b.first_bill, b.grace_ends_at)
 `
 
-// B5: a bill is what was billed then; a change is a new revision.
+// B5: a bill is never changed; a change is a new revision.
 func (q *Queries) FindChangedBills(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, findChangedBills)
 	if err != nil {
@@ -106,13 +133,13 @@ func (q *Queries) FindChangedBills(ctx context.Context) (int64, error) {
 const findChangedPayments = `-- name: FindChangedPayments :execrows
 INSERT INTO stage_problems (file, line, column_name, reason)
 SELECT s.file, s.line, 'external_id', 'payment-changed'
-FROM stage_payments s JOIN booked b USING (external_id)
+FROM stage_payments s JOIN booked_payments b USING (external_id)
 WHERE s.sound AND b.meaning <> 'mismatch'
   AND (s.account, s.cents, s.received_at, s.channel, s.our_reference)
       IS DISTINCT FROM (b.account, b.cents, b.received_at, b.channel, b.our_reference)
 `
 
-// What has been booked is booked. Only what was never counted (a mismatch) may be sent again, corrected.
+// A booked payment is never changed. Only one that was never counted (a mismatch) may be sent again, corrected.
 func (q *Queries) FindChangedPayments(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, findChangedPayments)
 	if err != nil {
@@ -121,7 +148,24 @@ func (q *Queries) FindChangedPayments(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
-const findTwiceAccounts = `-- name: FindTwiceAccounts :execrows
+const findPaymentsWithoutAccount = `-- name: FindPaymentsWithoutAccount :execrows
+INSERT INTO stage_problems (file, line, column_name, reason)
+SELECT p.file, p.line, 'account', 'unknown-account' FROM stage_payments p
+WHERE p.sound
+  AND NOT EXISTS (SELECT 1 FROM stage_accounts s WHERE s.account = p.account)
+  AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account = p.account)
+`
+
+// Payments whose account is neither in the files nor in the database.
+func (q *Queries) FindPaymentsWithoutAccount(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, findPaymentsWithoutAccount)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const findRepeatedAccounts = `-- name: FindRepeatedAccounts :execrows
 INSERT INTO stage_problems (file, line, column_name, reason, other_file, other_line)
 SELECT s.file, s.line, 'account', 'twice', s.first_file, s.first_line
 FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
@@ -131,15 +175,16 @@ FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS
 WHERE s.nth > 1
 `
 
-func (q *Queries) FindTwiceAccounts(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, findTwiceAccounts)
+// As FindRepeatedMembers.
+func (q *Queries) FindRepeatedAccounts(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, findRepeatedAccounts)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const findTwiceBills = `-- name: FindTwiceBills :execrows
+const findRepeatedBills = `-- name: FindRepeatedBills :execrows
 INSERT INTO stage_problems (file, line, column_name, reason, other_file, other_line)
 SELECT s.file, s.line, 'revision', 'twice', s.first_file, s.first_line
 FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
@@ -150,15 +195,16 @@ FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS
 WHERE s.nth > 1
 `
 
-func (q *Queries) FindTwiceBills(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, findTwiceBills)
+// As FindRepeatedMembers.
+func (q *Queries) FindRepeatedBills(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, findRepeatedBills)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const findTwiceMembers = `-- name: FindTwiceMembers :execrows
+const findRepeatedMembers = `-- name: FindRepeatedMembers :execrows
 INSERT INTO stage_problems (file, line, column_name, reason, other_file, other_line)
 SELECT s.file, s.line, 'member_id', 'twice', s.first_file, s.first_line
 FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
@@ -168,15 +214,16 @@ FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS
 WHERE s.nth > 1
 `
 
-func (q *Queries) FindTwiceMembers(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, findTwiceMembers)
+// Keys that stand twice in the files. The first row is right, the others are problems that name it.
+func (q *Queries) FindRepeatedMembers(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, findRepeatedMembers)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const findTwicePayments = `-- name: FindTwicePayments :execrows
+const findRepeatedPayments = `-- name: FindRepeatedPayments :execrows
 INSERT INTO stage_problems (file, line, column_name, reason, other_file, other_line)
 SELECT s.file, s.line, 'external_id', 'twice', s.first_file, s.first_line
 FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS first_file, first_value(line) OVER w AS first_line
@@ -186,81 +233,9 @@ FROM (SELECT file, line, row_number() OVER w AS nth, first_value(file) OVER w AS
 WHERE s.nth > 1
 `
 
-func (q *Queries) FindTwicePayments(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, findTwicePayments)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const findUnknownBilled = `-- name: FindUnknownBilled :execrows
-INSERT INTO stage_problems (file, line, column_name, reason)
-SELECT b.file, b.line, 'account', 'unknown-account' FROM stage_bills b
-WHERE NOT EXISTS (SELECT 1 FROM stage_accounts s WHERE s.account = b.account)
-  AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account = b.account)
-`
-
-func (q *Queries) FindUnknownBilled(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, findUnknownBilled)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const findUnknownMembers = `-- name: FindUnknownMembers :execrows
-INSERT INTO stage_problems (file, line, column_name, reason)
-SELECT a.file, a.line, 'member_id', 'unknown-member' FROM stage_accounts a
-WHERE a.sound
-  AND NOT EXISTS (SELECT 1 FROM stage_members s WHERE s.member_id = a.member_id)
-  AND NOT EXISTS (SELECT 1 FROM members m WHERE m.member_id = a.member_id)
-`
-
-func (q *Queries) FindUnknownMembers(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, findUnknownMembers)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const findUnknownPaid = `-- name: FindUnknownPaid :execrows
-INSERT INTO stage_problems (file, line, column_name, reason)
-SELECT p.file, p.line, 'account', 'unknown-account' FROM stage_payments p
-WHERE p.sound
-  AND NOT EXISTS (SELECT 1 FROM stage_accounts s WHERE s.account = p.account)
-  AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account = p.account)
-`
-
-func (q *Queries) FindUnknownPaid(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, findUnknownPaid)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const giveMeanings = `-- name: GiveMeanings :execrows
-UPDATE stage_payments s
-SET meaning = CASE WHEN s.our_reference IS NULL THEN 'foreign' WHEN m.ledger_id IS NULL THEN 'mismatch' ELSE 'echo' END,
-    ledger_id = m.ledger_id
-FROM (SELECT p.external_id, e.ledger_id
-      FROM stage_payments p
-      LEFT JOIN (SELECT c.external_id, l.id AS ledger_id, row_number() OVER (PARTITION BY l.id ORDER BY c.file, c.line) AS nth
-                 FROM unposted u JOIN ledger l ON l.id = u.ledger_id
-                 JOIN stage_payments c ON c.our_reference = l.reference AND c.account = l.account AND c.cents = l.cents) e
-        ON e.external_id = p.external_id AND e.nth = 1
-      LEFT JOIN booked b ON b.external_id = p.external_id
-      WHERE b.external_id IS NULL OR b.meaning = 'mismatch') m
-WHERE m.external_id = s.external_id
-`
-
-// B7: money with a reference of ours echoes our own entry, and each entry is echoed once; any other claim on
-// one is a mismatch. Rows that are booked already keep a null meaning and are left alone, mismatches aside:
-// the entry they name may exist by now.
-func (q *Queries) GiveMeanings(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, giveMeanings)
+// As FindRepeatedMembers.
+func (q *Queries) FindRepeatedPayments(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, findRepeatedPayments)
 	if err != nil {
 		return 0, err
 	}
@@ -282,6 +257,7 @@ type InsertImportRunParams struct {
 	Payments *int32
 }
 
+// The run itself, last: an import that failed leaves none.
 func (q *Queries) InsertImportRun(ctx context.Context, arg InsertImportRunParams) (int64, error) {
 	row := q.db.QueryRow(ctx, insertImportRun,
 		arg.AsOf,
@@ -297,10 +273,10 @@ func (q *Queries) InsertImportRun(ctx context.Context, arg InsertImportRunParams
 }
 
 const leaveOutClosedBills = `-- name: LeaveOutClosedBills :execrows
-DELETE FROM stage_bills s USING closed_books c WHERE c.account = s.account AND s.coverage_month < c.first_month
+DELETE FROM stage_bills s USING closed_periods c WHERE c.account = s.account AND s.coverage_month < c.first_month
 `
 
-// D4: what was erased stays erased, also when it is delivered once more.
+// D4: what was erased stays erased when it is delivered once more.
 func (q *Queries) LeaveOutClosedBills(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, leaveOutClosedBills)
 	if err != nil {
@@ -310,9 +286,10 @@ func (q *Queries) LeaveOutClosedBills(ctx context.Context) (int64, error) {
 }
 
 const leaveOutClosedPayments = `-- name: LeaveOutClosedPayments :execrows
-DELETE FROM stage_payments s USING closed_books c WHERE c.account = s.account AND s.received_at < c.since
+DELETE FROM stage_payments s USING closed_periods c WHERE c.account = s.account AND s.received_at < c.since
 `
 
+// As LeaveOutClosedBills.
 func (q *Queries) LeaveOutClosedPayments(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, leaveOutClosedPayments)
 	if err != nil {
@@ -326,9 +303,9 @@ const lockImport = `-- name: LockImport :exec
 SELECT pg_advisory_xact_lock($1)
 `
 
-// Merging a staged import. Every statement runs in one transaction, after the checks and only if they found
-// nothing; every WHERE compares first, so that the same files a second time change nothing.
-// One import at a time: what one has checked must still hold when it merges.
+// Merging a staged import. All statements run in one transaction, after the checks and only if they found nothing; every
+// UPDATE compares first, so the same files a second time change nothing.
+// One import at a time: what it has checked must still hold when it merges.
 func (q *Queries) LockImport(ctx context.Context, lock int64) error {
 	_, err := q.db.Exec(ctx, lockImport, lock)
 	return err
@@ -354,16 +331,17 @@ func (q *Queries) MergeAccounts(ctx context.Context) (int64, error) {
 }
 
 const mergeAnswers = `-- name: MergeAnswers :execrows
-INSERT INTO answers (member_id, kind, key_id, mac)
+INSERT INTO verification_answers (member_id, kind, key_id, mac)
 SELECT s.member_id, v.kind, s.key_id, v.mac
 FROM stage_members s
 CROSS JOIN LATERAL (VALUES ('birth-date', s.birth_mac), ('zip', s.zip_mac), ('ssn4', s.ssn4_mac),
                            ('invoice', s.invoice_mac), ('invoice-previous', s.previous_mac)) v (kind, mac)
 WHERE v.mac IS NOT NULL
 ON CONFLICT (member_id, kind) DO UPDATE SET key_id = excluded.key_id, mac = excluded.mac
-WHERE (answers.key_id, answers.mac) IS DISTINCT FROM (excluded.key_id, excluded.mac)
+WHERE (verification_answers.key_id, verification_answers.mac) IS DISTINCT FROM (excluded.key_id, excluded.mac)
 `
 
+// Answers on file that are new, or lie under another hash key.
 func (q *Queries) MergeAnswers(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, mergeAnswers)
 	if err != nil {
@@ -378,6 +356,7 @@ SELECT account, coverage_month, revision, billed_cents, first_bill, grace_ends_a
 ON CONFLICT (account, coverage_month, revision) DO NOTHING
 `
 
+// New revisions; what is there stays as it is.
 func (q *Queries) MergeBills(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, mergeBills)
 	if err != nil {
@@ -386,19 +365,20 @@ func (q *Queries) MergeBills(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
-const mergeBooked = `-- name: MergeBooked :execrows
-INSERT INTO booked (external_id, account, cents, received_at, channel, our_reference, meaning, loaded_at)
+const mergeBookedPayments = `-- name: MergeBookedPayments :execrows
+INSERT INTO booked_payments (external_id, account, cents, received_at, channel, our_reference, meaning, loaded_at)
 SELECT external_id, account, cents, received_at, channel, our_reference, meaning, $1 FROM stage_payments
 WHERE meaning IS NOT NULL
 ON CONFLICT (external_id) DO UPDATE
 SET account = excluded.account, cents = excluded.cents, received_at = excluded.received_at, channel = excluded.channel,
     our_reference = excluded.our_reference, meaning = excluded.meaning, loaded_at = excluded.loaded_at
-WHERE (booked.account, booked.cents, booked.received_at, booked.channel, booked.our_reference, booked.meaning)
+WHERE (booked_payments.account, booked_payments.cents, booked_payments.received_at, booked_payments.channel, booked_payments.our_reference, booked_payments.meaning)
       IS DISTINCT FROM (excluded.account, excluded.cents, excluded.received_at, excluded.channel, excluded.our_reference, excluded.meaning)
 `
 
-func (q *Queries) MergeBooked(ctx context.Context, at time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, mergeBooked, at)
+// What billing has booked; rows that changed nothing are not written.
+func (q *Queries) MergeBookedPayments(ctx context.Context, at time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, mergeBookedPayments, at)
 	if err != nil {
 		return 0, err
 	}
@@ -415,8 +395,8 @@ GROUP BY s.phone
 ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING
 `
 
-// O1: a mobile number given on the application, or an opt-in, is consent, once. A consent that has ended stays
-// ended, whatever billing says: only the person brings it back. Suppressions are not touched.
+// O1: a mobile number given on the application, or an opt-in, is consent, once. A consent that has ended stays ended,
+// whatever billing says: only its owner brings it back. Suppressions are not touched.
 func (q *Queries) MergeConsents(ctx context.Context, at time.Time) (int64, error) {
 	result, err := q.db.Exec(ctx, mergeConsents, at)
 	if err != nil {
@@ -426,9 +406,10 @@ func (q *Queries) MergeConsents(ctx context.Context, at time.Time) (int64, error
 }
 
 const mergeEchoes = `-- name: MergeEchoes :execrows
-DELETE FROM unposted u USING stage_payments s WHERE s.meaning = 'echo' AND u.ledger_id = s.ledger_id
+DELETE FROM unposted_entries u USING stage_payments s WHERE s.meaning = 'echo' AND u.ledger_id = s.ledger_id
 `
 
+// An echo takes its entry off the posting list, once.
 func (q *Queries) MergeEchoes(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, mergeEchoes)
 	if err != nil {
@@ -437,14 +418,15 @@ func (q *Queries) MergeEchoes(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
-const mergeForeign = `-- name: MergeForeign :execrows
+const mergeForeignEntries = `-- name: MergeForeignEntries :execrows
 INSERT INTO ledger (account, kind, cents, external_id, received_at, recorded_at)
 SELECT account, 'foreign', cents, external_id, received_at, $1 FROM stage_payments
 WHERE meaning = 'foreign' ORDER BY file, line
 `
 
-func (q *Queries) MergeForeign(ctx context.Context, at time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, mergeForeign, at)
+// B7: billing's own money counts in the ledger. external_id is unique there.
+func (q *Queries) MergeForeignEntries(ctx context.Context, at time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, mergeForeignEntries, at)
 	if err != nil {
 		return 0, err
 	}
@@ -462,47 +444,13 @@ WHERE (members.name, members.phone, members.phone_since, members.mobile, members
       IS DISTINCT FROM (excluded.name, excluded.phone, excluded.phone_since, excluded.mobile, excluded.language, excluded.time_zone)
 `
 
+// K2: the language that a member chose stays, until billing names another one than last time.
 func (q *Queries) MergeMembers(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, mergeMembers)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const paidBy = `-- name: PaidBy :many
-SELECT account, sum(cents)::bigint AS cents
-FROM (SELECT l.account, l.cents FROM ledger l WHERE l.account = ANY ($1::text[])
-      UNION ALL
-      SELECT a.account, a.cents FROM payment_attempts a
-      WHERE a.account = ANY ($1) AND a.state IN ('authorized', 'confirming', 'unknown')) paid
-GROUP BY account
-`
-
-type PaidByRow struct {
-	Account string
-	Cents   int64
-}
-
-// What counts as paid, and what is on its way (L2).
-func (q *Queries) PaidBy(ctx context.Context, accounts []string) ([]PaidByRow, error) {
-	rows, err := q.db.Query(ctx, paidBy, accounts)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []PaidByRow{}
-	for rows.Next() {
-		var i PaidByRow
-		if err := rows.Scan(&i.Account, &i.Cents); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const raiseMismatches = `-- name: RaiseMismatches :execrows
@@ -512,12 +460,13 @@ SELECT 'import-mismatch', s.account,
        ', but no entry of ours under it waits for this account and amount', $1
 FROM stage_payments s
 WHERE s.meaning = 'mismatch'
-  AND NOT EXISTS (SELECT 1 FROM booked b WHERE b.external_id = s.external_id
+  AND NOT EXISTS (SELECT 1 FROM booked_payments b WHERE b.external_id = s.external_id
                   AND (b.account, b.cents, b.our_reference) IS NOT DISTINCT FROM (s.account, s.cents, s.our_reference))
 ORDER BY s.file, s.line
 `
 
-// One task for each mismatch, not one for each delivery that repeats it.
+// One task for each mismatch, not one for each delivery that repeats it. Runs before MergeBookedPayments: afterwards every
+// mismatch looks repeated.
 func (q *Queries) RaiseMismatches(ctx context.Context, at time.Time) (int64, error) {
 	result, err := q.db.Exec(ctx, raiseMismatches, at)
 	if err != nil {
@@ -531,6 +480,7 @@ SELECT id, file, line, column_name, reason, other_file, other_line FROM stage_pr
 WHERE id > $1 ORDER BY id LIMIT 10000
 `
 
+// What the checks found, page by page.
 func (q *Queries) StagedProblems(ctx context.Context, after int64) ([]StageProblem, error) {
 	rows, err := q.db.Query(ctx, stagedProblems, after)
 	if err != nil {

@@ -10,6 +10,45 @@ import (
 	"time"
 )
 
+const insertLetter = `-- name: InsertLetter :exec
+
+INSERT INTO letters (attempt_key, kind, created_at) VALUES ($1, 'written-notice', $2)
+ON CONFLICT (attempt_key) DO NOTHING
+`
+
+type InsertLetterParams struct {
+	AttemptKey string
+	At         time.Time
+}
+
+// E6: written notices on paper.
+// One letter an attempt; again it writes nothing.
+func (q *Queries) InsertLetter(ctx context.Context, arg InsertLetterParams) error {
+	_, err := q.db.Exec(ctx, insertLetter, arg.AttemptKey, arg.At)
+	return err
+}
+
+const letterInsteadOfText = `-- name: LetterInsteadOfText :execrows
+INSERT INTO letters (attempt_key, kind, created_at)
+SELECT key, 'written-notice', $1 FROM payment_attempts
+WHERE key = $2 AND state IN ('authorized', 'confirming', 'unknown', 'taken')
+ON CONFLICT (attempt_key) DO NOTHING
+`
+
+type LetterInsteadOfTextParams struct {
+	At         time.Time
+	AttemptKey string
+}
+
+// E6: a written notice that does not arrive by text goes by letter the same day, as long as there is a debit.
+func (q *Queries) LetterInsteadOfText(ctx context.Context, arg LetterInsteadOfTextParams) (int64, error) {
+	result, err := q.db.Exec(ctx, letterInsteadOfText, arg.At, arg.AttemptKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const lettersExported = `-- name: LettersExported :execrows
 UPDATE letters SET exported_at = $1 WHERE attempt_key = ANY ($2::text[]) AND exported_at IS NULL
 `
@@ -19,6 +58,7 @@ type LettersExportedParams struct {
 	Keys []string
 }
 
+// The first export counts.
 func (q *Queries) LettersExported(ctx context.Context, arg LettersExportedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, lettersExported, arg.At, arg.Keys)
 	if err != nil {
@@ -68,7 +108,6 @@ func (q *Queries) LettersOf(ctx context.Context, refs []string) ([]LettersOfRow,
 }
 
 const lettersToPost = `-- name: LettersToPost :many
-
 SELECT a.key, coalesce(a.reference, '')::text AS reference, a.account, m.name AS member_name, a.holder, a.language,
        (a.cents + a.fee_cents)::bigint AS cents, coalesce(a.bank_type, '')::text AS bank_type, coalesce(a.last4, '')::text AS last4,
        a.state, a.awaits_letter, a.authorized_at::timestamptz AS authorized_at, l.exported_at
@@ -94,7 +133,6 @@ type LettersToPostRow struct {
 	ExportedAt   *time.Time
 }
 
-// E6: letters to post, and that they were posted.
 // A debit that was voided or declined needs no notice any more. Letters that were exported before but not
 // reported as posted come again: paper gets lost.
 func (q *Queries) LettersToPost(ctx context.Context) ([]LettersToPostRow, error) {
@@ -140,6 +178,7 @@ type PostLettersParams struct {
 	Keys     []string
 }
 
+// The first report of a day of posting counts.
 func (q *Queries) PostLetters(ctx context.Context, arg PostLettersParams) (int64, error) {
 	result, err := q.db.Exec(ctx, postLetters, arg.PostedOn, arg.Keys)
 	if err != nil {
@@ -148,19 +187,19 @@ func (q *Queries) PostLetters(ctx context.Context, arg PostLettersParams) (int64
 	return result.RowsAffected(), nil
 }
 
-const setLetterDay = `-- name: SetLetterDay :execrows
+const setDebitDay = `-- name: SetDebitDay :execrows
 UPDATE payment_attempts SET not_before = $1
 WHERE key = ANY ($2::text[]) AND state = 'authorized' AND awaits_letter AND not_before IS NULL
 `
 
-type SetLetterDayParams struct {
+type SetDebitDayParams struct {
 	NotBefore *time.Time
 	Keys      []string
 }
 
-// Only now does the debit get its day; one that has left or was voided keeps what it has.
-func (q *Queries) SetLetterDay(ctx context.Context, arg SetLetterDayParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setLetterDay, arg.NotBefore, arg.Keys)
+// Only now does the debit get its day; one that was submitted or voided keeps what it has.
+func (q *Queries) SetDebitDay(ctx context.Context, arg SetDebitDayParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setDebitDay, arg.NotBefore, arg.Keys)
 	if err != nil {
 		return 0, err
 	}

@@ -10,60 +10,7 @@ import (
 	"time"
 )
 
-const accountByNumber = `-- name: AccountByNumber :one
-SELECT account, member_id, kind, status, grace_regime, autopay_day, autopay_last4, frozen_at FROM accounts WHERE account = $1
-`
-
-func (q *Queries) AccountByNumber(ctx context.Context, account string) (Account, error) {
-	row := q.db.QueryRow(ctx, accountByNumber, account)
-	var i Account
-	err := row.Scan(
-		&i.Account,
-		&i.MemberID,
-		&i.Kind,
-		&i.Status,
-		&i.GraceRegime,
-		&i.AutopayDay,
-		&i.AutopayLast4,
-		&i.FrozenAt,
-	)
-	return i, err
-}
-
-const accountsOf = `-- name: AccountsOf :many
-SELECT account, member_id, kind, status, grace_regime, autopay_day, autopay_last4, frozen_at FROM accounts WHERE member_id = $1 ORDER BY array_position(ARRAY['health', 'dental', 'group'], kind), account
-`
-
-func (q *Queries) AccountsOf(ctx context.Context, memberID string) ([]Account, error) {
-	rows, err := q.db.Query(ctx, accountsOf, memberID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Account{}
-	for rows.Next() {
-		var i Account
-		if err := rows.Scan(
-			&i.Account,
-			&i.MemberID,
-			&i.Kind,
-			&i.Status,
-			&i.GraceRegime,
-			&i.AutopayDay,
-			&i.AutopayLast4,
-			&i.FrozenAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const answersFor = `-- name: AnswersFor :many
+const candidateAnswers = `-- name: CandidateAnswers :many
 
 WITH candidates AS (
     SELECT a.member_id FROM accounts a WHERE $1::text = 'account' AND a.account = $2
@@ -71,17 +18,17 @@ WITH candidates AS (
     UNION SELECT m.member_id FROM members m WHERE $1 = 'phone' AND m.phone = $2
 )
 SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
-FROM candidates c JOIN members m USING (member_id) JOIN answers an USING (member_id)
+FROM candidates c JOIN members m USING (member_id) JOIN verification_answers an USING (member_id)
 WHERE an.kind IN ('birth-date', 'zip', 'ssn4', 'invoice', 'invoice-previous')
 ORDER BY m.member_id, an.kind LIMIT 64
 `
 
-type AnswersForParams struct {
+type CandidateAnswersParams struct {
 	Kind  string
 	Value string
 }
 
-type AnswersForRow struct {
+type CandidateAnswersRow struct {
 	MemberID string
 	Name     string
 	Phone    string
@@ -90,17 +37,17 @@ type AnswersForRow struct {
 	Mac      []byte
 }
 
-// Members, accounts and what is needed to say what an account owes.
+// Members and the proof of who a caller is.
 // I1: one statement, whichever kind of selector was keyed and whether or not it exists. Each arm uses its own index.
-func (q *Queries) AnswersFor(ctx context.Context, arg AnswersForParams) ([]AnswersForRow, error) {
-	rows, err := q.db.Query(ctx, answersFor, arg.Kind, arg.Value)
+func (q *Queries) CandidateAnswers(ctx context.Context, arg CandidateAnswersParams) ([]CandidateAnswersRow, error) {
+	rows, err := q.db.Query(ctx, candidateAnswers, arg.Kind, arg.Value)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []AnswersForRow{}
+	items := []CandidateAnswersRow{}
 	for rows.Next() {
-		var i AnswersForRow
+		var i CandidateAnswersRow
 		if err := rows.Scan(
 			&i.MemberID,
 			&i.Name,
@@ -108,128 +55,6 @@ func (q *Queries) AnswersFor(ctx context.Context, arg AnswersForParams) ([]Answe
 			&i.Kind,
 			&i.KeyID,
 			&i.Mac,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const billsOf = `-- name: BillsOf :many
-SELECT DISTINCT ON (coverage_month) account, coverage_month, revision, billed_cents, first_bill, grace_ends_at FROM bills WHERE account = $1 ORDER BY coverage_month, revision DESC
-`
-
-// B5: the highest revision of each coverage month.
-func (q *Queries) BillsOf(ctx context.Context, account string) ([]Bill, error) {
-	rows, err := q.db.Query(ctx, billsOf, account)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Bill{}
-	for rows.Next() {
-		var i Bill
-		if err := rows.Scan(
-			&i.Account,
-			&i.CoverageMonth,
-			&i.Revision,
-			&i.BilledCents,
-			&i.FirstBill,
-			&i.GraceEndsAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const entriesOf = `-- name: EntriesOf :many
-SELECT kind, cents, coalesce(reference, '')::text AS reference, received_at FROM ledger WHERE account = $1 ORDER BY received_at, id
-`
-
-type EntriesOfRow struct {
-	Kind       string
-	Cents      int64
-	Reference  string
-	ReceivedAt time.Time
-}
-
-func (q *Queries) EntriesOf(ctx context.Context, account string) ([]EntriesOfRow, error) {
-	rows, err := q.db.Query(ctx, entriesOf, account)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []EntriesOfRow{}
-	for rows.Next() {
-		var i EntriesOfRow
-		if err := rows.Scan(
-			&i.Kind,
-			&i.Cents,
-			&i.Reference,
-			&i.ReceivedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const failuresOf = `-- name: FailuresOf :many
-SELECT s.subject::text AS subject,
-  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > $1::timestamptz
-      AND v.at >= (SELECT coalesce(max(l.until), '-infinity') FROM soft_locks l WHERE l.subject = s.subject))::int AS failures,
-  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.until > $2)::int AS locked,
-  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.from_at > $1)::int AS locks_today,
-  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at >
-      (SELECT coalesce(max(p.at), '-infinity') FROM verifications p WHERE p.subject = s.subject AND p.passed))::int AS in_a_row
-FROM unnest($3::text[]) AS s(subject)
-`
-
-type FailuresOfParams struct {
-	DayAgo   time.Time
-	At       time.Time
-	Subjects []string
-}
-
-type FailuresOfRow struct {
-	Subject    string
-	Failures   int32
-	Locked     int32
-	LocksToday int32
-	InARow     int32
-}
-
-// I5: what counts against each subject: failures of the last day since its last lock ended (tries while it is locked tell
-// a guesser nothing, and a member who comes back starts anew), the lock in force, and how many failures in a row there were
-// since it last passed.
-func (q *Queries) FailuresOf(ctx context.Context, arg FailuresOfParams) ([]FailuresOfRow, error) {
-	rows, err := q.db.Query(ctx, failuresOf, arg.DayAgo, arg.At, arg.Subjects)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []FailuresOfRow{}
-	for rows.Next() {
-		var i FailuresOfRow
-		if err := rows.Scan(
-			&i.Subject,
-			&i.Failures,
-			&i.Locked,
-			&i.LocksToday,
-			&i.InARow,
 		); err != nil {
 			return nil, err
 		}
@@ -253,6 +78,7 @@ type InsertSoftLocksParams struct {
 	Untils   []time.Time
 }
 
+// One lock a subject and instant; again it writes nothing.
 func (q *Queries) InsertSoftLocks(ctx context.Context, arg InsertSoftLocksParams) error {
 	_, err := q.db.Exec(ctx, insertSoftLocks, arg.Subjects, arg.At, arg.Untils)
 	return err
@@ -273,6 +99,7 @@ type InsertVerificationsParams struct {
 	Subjects []string
 }
 
+// One row a subject; the same turn again writes nothing.
 func (q *Queries) InsertVerifications(ctx context.Context, arg InsertVerificationsParams) error {
 	_, err := q.db.Exec(ctx, insertVerifications,
 		arg.CallSid,
@@ -294,6 +121,7 @@ type KeepLanguageParams struct {
 	MemberID string
 }
 
+// K2: the language that a member chose on the phone.
 func (q *Queries) KeepLanguage(ctx context.Context, arg KeepLanguageParams) error {
 	_, err := q.db.Exec(ctx, keepLanguage, arg.Language, arg.MemberID)
 	return err
@@ -303,43 +131,20 @@ const lockTries = `-- name: LockTries :exec
 SELECT pg_advisory_xact_lock(hashtextextended('tries of ' || t.of, 0)) FROM unnest($1::text[]) AS t(of)
 `
 
-// Tries that count against the same record or caller go one after another, or a guesser with many calls at once would
-// have as many answers before the first failure is counted.
+// Tries that count against the same record or caller run one after another; otherwise a guesser with many calls at once
+// would get as many answers before the first failure is counted. Held until the transaction ends.
 func (q *Queries) LockTries(ctx context.Context, keys []string) error {
 	_, err := q.db.Exec(ctx, lockTries, keys)
 	return err
-}
-
-const newestImport = `-- name: NewestImport :one
-SELECT as_of FROM import_runs WHERE bills IS NOT NULL ORDER BY as_of DESC LIMIT 1
-`
-
-// B6: balances are as fresh as the newest import that brought bills.
-func (q *Queries) NewestImport(ctx context.Context) (time.Time, error) {
-	row := q.db.QueryRow(ctx, newestImport)
-	var as_of time.Time
-	err := row.Scan(&as_of)
-	return as_of, err
 }
 
 const numberOnFile = `-- name: NumberOnFile :one
 SELECT EXISTS (SELECT 1 FROM members WHERE phone = $1::text)
 `
 
+// Whether a number is some member's.
 func (q *Queries) NumberOnFile(ctx context.Context, number string) (bool, error) {
 	row := q.db.QueryRow(ctx, numberOnFile, number)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
-const payableByGuest = `-- name: PayableByGuest :one
-SELECT EXISTS (SELECT 1 FROM accounts WHERE account = $1 AND status = 'active' AND frozen_at IS NULL)
-`
-
-// I2: the account exists, is active and not frozen. One statement whatever the answer.
-func (q *Queries) PayableByGuest(ctx context.Context, account string) (bool, error) {
-	row := q.db.QueryRow(ctx, payableByGuest, account)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
@@ -349,11 +154,66 @@ const softLocksInForce = `-- name: SoftLocksInForce :one
 SELECT count(DISTINCT subject) FROM soft_locks WHERE until > $1
 `
 
+// How many subjects are locked at an instant.
 func (q *Queries) SoftLocksInForce(ctx context.Context, at time.Time) (int64, error) {
 	row := q.db.QueryRow(ctx, softLocksInForce, at)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const subjectFailures = `-- name: SubjectFailures :many
+SELECT s.subject::text AS subject,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > $1::timestamptz
+      AND v.at >= (SELECT coalesce(max(l.until), '-infinity') FROM soft_locks l WHERE l.subject = s.subject))::int AS failures,
+  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.until > $2)::int AS locked,
+  (SELECT count(*) FROM soft_locks l WHERE l.subject = s.subject AND l.from_at > $1)::int AS locks_today,
+  (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at >
+      (SELECT coalesce(max(p.at), '-infinity') FROM verifications p WHERE p.subject = s.subject AND p.passed))::int AS in_a_row
+FROM unnest($3::text[]) AS s(subject)
+`
+
+type SubjectFailuresParams struct {
+	DayAgo   time.Time
+	At       time.Time
+	Subjects []string
+}
+
+type SubjectFailuresRow struct {
+	Subject    string
+	Failures   int32
+	Locked     int32
+	LocksToday int32
+	InARow     int32
+}
+
+// I5: what counts against each subject: failures of the last day since its last lock ended (tries made while it is locked
+// tell a guesser nothing, and a member who comes back starts anew), locks in force and of the day, and failures in a row
+// since it last passed.
+func (q *Queries) SubjectFailures(ctx context.Context, arg SubjectFailuresParams) ([]SubjectFailuresRow, error) {
+	rows, err := q.db.Query(ctx, subjectFailures, arg.DayAgo, arg.At, arg.Subjects)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SubjectFailuresRow{}
+	for rows.Next() {
+		var i SubjectFailuresRow
+		if err := rows.Scan(
+			&i.Subject,
+			&i.Failures,
+			&i.Locked,
+			&i.LocksToday,
+			&i.InARow,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const subjectsOfCaller = `-- name: SubjectsOfCaller :one
@@ -366,7 +226,7 @@ type SubjectsOfCallerParams struct {
 	Ones   []string
 }
 
-// I5: how many different accounts one caller number has tried in a day.
+// I5: how many different records, other than these, one caller number has tried in a day.
 func (q *Queries) SubjectsOfCaller(ctx context.Context, arg SubjectsOfCallerParams) (int64, error) {
 	row := q.db.QueryRow(ctx, subjectsOfCaller, arg.Caller, arg.DayAgo, arg.Ones)
 	var count int64
@@ -388,7 +248,7 @@ type VerifiedBeforeRow struct {
 	Passed  bool
 }
 
-// The same turn again: what it found the first time.
+// What the same turn found when it ran first; no row: it has not run.
 func (q *Queries) VerifiedBefore(ctx context.Context, arg VerifiedBeforeParams) ([]VerifiedBeforeRow, error) {
 	rows, err := q.db.Query(ctx, verifiedBefore, arg.CallSid, arg.Turn)
 	if err != nil {

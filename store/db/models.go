@@ -19,13 +19,6 @@ type Account struct {
 	FrozenAt     *time.Time
 }
 
-type Answer struct {
-	MemberID string
-	Kind     string
-	KeyID    string
-	Mac      []byte
-}
-
 type Bill struct {
 	Account       string
 	CoverageMonth time.Time
@@ -35,7 +28,7 @@ type Bill struct {
 	GraceEndsAt   *time.Time
 }
 
-type Booked struct {
+type BookedPayment struct {
 	ExternalID   string
 	Account      string
 	Cents        int64
@@ -60,8 +53,8 @@ type Call struct {
 	AttemptKey    *string
 	HandedOverAt  *time.Time
 	StartedAt     time.Time
-	EndedAt       *time.Time
 	NotedAt       *time.Time
+	EndedAt       *time.Time
 }
 
 type Callback struct {
@@ -79,15 +72,7 @@ type Callback struct {
 	DoneAt    *time.Time
 }
 
-type Campaign struct {
-	Kind     string
-	PausedAt *time.Time
-	Why      string
-	ByWhom   string
-	ProbeAt  *time.Time
-}
-
-type ClosedBook struct {
+type ClosedPeriod struct {
 	Account    string
 	FirstMonth time.Time
 	Since      time.Time
@@ -121,6 +106,7 @@ type ContractPayment struct {
 	Confirmation interface{}
 	CallSid      string
 	AuthorizedAt *time.Time
+	NetCents     int64
 }
 
 type ContractText struct {
@@ -145,7 +131,7 @@ type DetachedNumber struct {
 	At       time.Time
 }
 
-type Erasure struct {
+type ErasureProgress struct {
 	What    string
 	Through int64
 }
@@ -153,6 +139,7 @@ type Erasure struct {
 type Handoff struct {
 	CallSid      string
 	Turn         int32
+	ID           int64
 	Reason       string
 	Verified     bool
 	Account      *string
@@ -160,14 +147,13 @@ type Handoff struct {
 	Language     string
 	Step         string
 	At           time.Time
-	Outcome      *string
-	ID           int64
 	Tier         *string
 	AccountLast4 *string
 	Doing        string
 	Payment      string
 	TriesLeft    *int32
 	AcceptedAt   *time.Time
+	Outcome      *string
 	EndedAt      *time.Time
 	DoneAt       *time.Time
 }
@@ -249,14 +235,14 @@ type Notice struct {
 	Creates     int32
 	TriedAt     *time.Time
 	Waits       int32
+	Retries     int32
 	Looks       int32
 	NextLookAt  *time.Time
-	Fence       int64
-	LeasedUntil *time.Time
-	Retries     int32
 	Polls       int32
 	PollAt      *time.Time
-	NudgedUntil *time.Time
+	QueuedUntil *time.Time
+	Fence       int64
+	LeasedUntil *time.Time
 }
 
 type NoticeReason struct {
@@ -274,6 +260,14 @@ type NumberCheck struct {
 	Number     string
 	CheckedAt  time.Time
 	VerifiedAt time.Time
+}
+
+type PausedKind struct {
+	Kind     string
+	PausedAt time.Time
+	Why      string
+	ByWhom   string
+	ProbeAt  *time.Time
 }
 
 type PaymentAttempt struct {
@@ -451,7 +445,7 @@ type Task struct {
 	DoneAt     *time.Time
 }
 
-type Unposted struct {
+type UnpostedEntry struct {
 	LedgerID int64
 }
 
@@ -462,4 +456,11 @@ type Verification struct {
 	Caller  *string
 	Passed  bool
 	At      time.Time
+}
+
+type VerificationAnswer struct {
+	MemberID string
+	Kind     string
+	KeyID    string
+	Mac      []byte
 }

@@ -10,33 +10,22 @@ import (
 	"time"
 )
 
-const arrives = `-- name: Arrives :one
-SELECT (NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = $1 AND channel = 'sms' AND source = 'undeliverable'
-                    AND lifted_at IS NULL))::boolean
-`
-
-func (q *Queries) Arrives(ctx context.Context, number string) (bool, error) {
-	row := q.db.QueryRow(ctx, arrives, number)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
-const claimLooks = `-- name: ClaimLooks :many
+const claimLookups = `-- name: ClaimLookups :many
 UPDATE notices SET fence = fence + 1, leased_until = $1
 WHERE id = ANY ($2::bigint[]) AND state = 'unknown' AND next_look_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, retries, looks, next_look_at, polls, poll_at, queued_until, fence, leased_until
 `
 
-type ClaimLooksParams struct {
+type ClaimLookupsParams struct {
 	LeaseUntil *time.Time
 	Ids        []int64
 	Now        *time.Time
 	MachineNow *time.Time
 }
 
-func (q *Queries) ClaimLooks(ctx context.Context, arg ClaimLooksParams) ([]Notice, error) {
-	rows, err := q.db.Query(ctx, claimLooks,
+// Leases notices in doubt that are due to be looked up.
+func (q *Queries) ClaimLookups(ctx context.Context, arg ClaimLookupsParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, claimLookups,
 		arg.LeaseUntil,
 		arg.Ids,
 		arg.Now,
@@ -72,14 +61,14 @@ func (q *Queries) ClaimLooks(ctx context.Context, arg ClaimLooksParams) ([]Notic
 			&i.Creates,
 			&i.TriedAt,
 			&i.Waits,
+			&i.Retries,
 			&i.Looks,
 			&i.NextLookAt,
-			&i.Fence,
-			&i.LeasedUntil,
-			&i.Retries,
 			&i.Polls,
 			&i.PollAt,
-			&i.NudgedUntil,
+			&i.QueuedUntil,
+			&i.Fence,
+			&i.LeasedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -97,7 +86,7 @@ SET state = 'claimed', body = c.body, fence = n.fence + 1, leased_until = $1, cr
     tried_at = $2, looks = 0, next_look_at = NULL, why = NULL
 FROM (SELECT unnest($3::bigint[]) AS id, unnest($4::text[]) AS body) c
 WHERE n.id = c.id AND n.state = 'planned'
-RETURNING n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until
+RETURNING n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.retries, n.looks, n.next_look_at, n.polls, n.poll_at, n.queued_until, n.fence, n.leased_until
 `
 
 type ClaimNoticesParams struct {
@@ -107,7 +96,8 @@ type ClaimNoticesParams struct {
 	Bodies     []string
 }
 
-// The words that are true at this instant, and the create counted before it leaves.
+// The words that are true at this instant, and the create counted before it is sent: a crash afterwards leaves a claimed row
+// whose lease runs out (ExpireClaims), never an uncounted text.
 func (q *Queries) ClaimNotices(ctx context.Context, arg ClaimNoticesParams) ([]Notice, error) {
 	rows, err := q.db.Query(ctx, claimNotices,
 		arg.LeaseUntil,
@@ -145,14 +135,14 @@ func (q *Queries) ClaimNotices(ctx context.Context, arg ClaimNoticesParams) ([]N
 			&i.Creates,
 			&i.TriedAt,
 			&i.Waits,
+			&i.Retries,
 			&i.Looks,
 			&i.NextLookAt,
-			&i.Fence,
-			&i.LeasedUntil,
-			&i.Retries,
 			&i.Polls,
 			&i.PollAt,
-			&i.NudgedUntil,
+			&i.QueuedUntil,
+			&i.Fence,
+			&i.LeasedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -164,13 +154,83 @@ func (q *Queries) ClaimNotices(ctx context.Context, arg ClaimNoticesParams) ([]N
 	return items, nil
 }
 
-const countTwins = `-- name: CountTwins :one
+const claimPolls = `-- name: ClaimPolls :many
+UPDATE notices SET fence = fence + 1, leased_until = $1
+WHERE id = ANY ($2::bigint[]) AND state IN ('accepted', 'sent') AND poll_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, retries, looks, next_look_at, polls, poll_at, queued_until, fence, leased_until
+`
+
+type ClaimPollsParams struct {
+	LeaseUntil *time.Time
+	Ids        []int64
+	Now        *time.Time
+	MachineNow *time.Time
+}
+
+// Leases notices that the carrier has and that are due to be asked for.
+func (q *Queries) ClaimPolls(ctx context.Context, arg ClaimPollsParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, claimPolls,
+		arg.LeaseUntil,
+		arg.Ids,
+		arg.Now,
+		arg.MachineNow,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Notice{}
+	for rows.Next() {
+		var i Notice
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.Number,
+			&i.Channel,
+			&i.Kind,
+			&i.Language,
+			&i.LocalDay,
+			&i.AttemptKey,
+			&i.Cause,
+			&i.State,
+			&i.ByRequest,
+			&i.Body,
+			&i.CreatedAt,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.SentAt,
+			&i.MessageSid,
+			&i.Why,
+			&i.ErrorCode,
+			&i.Creates,
+			&i.TriedAt,
+			&i.Waits,
+			&i.Retries,
+			&i.Looks,
+			&i.NextLookAt,
+			&i.Polls,
+			&i.PollAt,
+			&i.QueuedUntil,
+			&i.Fence,
+			&i.LeasedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countSimilarInDoubt = `-- name: CountSimilarInDoubt :one
 SELECT count(*) FROM notices
 WHERE number = $1 AND body = $2 AND id <> $3 AND message_sid IS NULL
   AND state IN ('claimed', 'unknown') AND tried_at BETWEEN $4 AND $5
 `
 
-type CountTwinsParams struct {
+type CountSimilarInDoubtParams struct {
 	Number string
 	Body   *string
 	ID     int64
@@ -178,9 +238,9 @@ type CountTwinsParams struct {
 	Until  *time.Time
 }
 
-// Other notices in doubt that the same text could be.
-func (q *Queries) CountTwins(ctx context.Context, arg CountTwinsParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countTwins,
+// Other notices in doubt that the same message could be.
+func (q *Queries) CountSimilarInDoubt(ctx context.Context, arg CountSimilarInDoubtParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countSimilarInDoubt,
 		arg.Number,
 		arg.Body,
 		arg.ID,
@@ -192,64 +252,38 @@ func (q *Queries) CountTwins(ctx context.Context, arg CountTwinsParams) (int64, 
 	return count, err
 }
 
-const doubtNotice = `-- name: DoubtNotice :execrows
-UPDATE notices
-SET state = 'unknown', looks = looks + $1, next_look_at = $2, why = coalesce($3, why), leased_until = NULL
-WHERE id = $4 AND fence = $5 AND state IN ('claimed', 'unknown')
-`
-
-type DoubtNoticeParams struct {
-	Looked     int32
-	NextLookAt *time.Time
-	Why        *string
-	ID         int64
-	Fence      int64
-}
-
-func (q *Queries) DoubtNotice(ctx context.Context, arg DoubtNoticeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, doubtNotice,
-		arg.Looked,
-		arg.NextLookAt,
-		arg.Why,
-		arg.ID,
-		arg.Fence,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const dropReasons = `-- name: DropReasons :exec
+const dropAllReasons = `-- name: DropAllReasons :exec
 UPDATE notice_reasons SET dropped_why = $1 WHERE notice_id = $2 AND dropped_why IS NULL
 `
 
-type DropReasonsParams struct {
+type DropAllReasonsParams struct {
 	Why *string
 	ID  int64
 }
 
-func (q *Queries) DropReasons(ctx context.Context, arg DropReasonsParams) error {
-	_, err := q.db.Exec(ctx, dropReasons, arg.Why, arg.ID)
+// Every reason of a notice that ended.
+func (q *Queries) DropAllReasons(ctx context.Context, arg DropAllReasonsParams) error {
+	_, err := q.db.Exec(ctx, dropAllReasons, arg.Why, arg.ID)
 	return err
 }
 
-const dropUntrue = `-- name: DropUntrue :exec
+const dropUntrueReasons = `-- name: DropUntrueReasons :exec
 UPDATE notice_reasons r SET dropped_why = u.why
 FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS account, unnest($3::int[]) AS days_before,
              unnest($4::text[]) AS why) u
 WHERE r.notice_id = u.id AND r.account = u.account AND r.days_before = u.days_before
 `
 
-type DropUntrueParams struct {
+type DropUntrueReasonsParams struct {
 	Ids        []int64
 	Accounts   []string
 	DaysBefore []int32
 	Whys       []string
 }
 
-func (q *Queries) DropUntrue(ctx context.Context, arg DropUntrueParams) error {
-	_, err := q.db.Exec(ctx, dropUntrue,
+// Reasons that are no longer true.
+func (q *Queries) DropUntrueReasons(ctx context.Context, arg DropUntrueReasonsParams) error {
+	_, err := q.db.Exec(ctx, dropUntrueReasons,
 		arg.Ids,
 		arg.Accounts,
 		arg.DaysBefore,
@@ -258,22 +292,9 @@ func (q *Queries) DropUntrue(ctx context.Context, arg DropUntrueParams) error {
 	return err
 }
 
-const eachByItsKey = `-- name: EachByItsKey :exec
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-       set_config('enable_material', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
-       set_config('max_parallel_workers_per_gather', '0', true)
-`
-
-// A batch is read and written a row at a time by its key, whatever the database believes of the tables' sizes: right after a
-// planning run or an import it knows nothing, and would read all accounts for a hundred texts.
-func (q *Queries) EachByItsKey(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, eachByItsKey)
-	return err
-}
-
 const endNotice = `-- name: EndNotice :one
 UPDATE notices SET state = $1, why = $2 WHERE id = $3 AND state = 'planned'
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, retries, looks, next_look_at, polls, poll_at, queued_until, fence, leased_until
 `
 
 type EndNoticeParams struct {
@@ -282,7 +303,7 @@ type EndNoticeParams struct {
 	ID    int64
 }
 
-// Dropped or suppressed before anything left.
+// Dropped or suppressed before anything was sent.
 func (q *Queries) EndNotice(ctx context.Context, arg EndNoticeParams) (Notice, error) {
 	row := q.db.QueryRow(ctx, endNotice, arg.State, arg.Why, arg.ID)
 	var i Notice
@@ -309,27 +330,27 @@ func (q *Queries) EndNotice(ctx context.Context, arg EndNoticeParams) (Notice, e
 		&i.Creates,
 		&i.TriedAt,
 		&i.Waits,
+		&i.Retries,
 		&i.Looks,
 		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
 		&i.Polls,
 		&i.PollAt,
-		&i.NudgedUntil,
+		&i.QueuedUntil,
+		&i.Fence,
+		&i.LeasedUntil,
 	)
 	return i, err
 }
 
-const expireNotices = `-- name: ExpireNotices :execrows
+const expireClaims = `-- name: ExpireClaims :execrows
 UPDATE notices
 SET state = 'unknown', fence = fence + 1, next_look_at = tried_at + interval '2 minutes', leased_until = NULL
 WHERE state = 'claimed' AND leased_until <= $1
 `
 
-// A courier died with these in its hands: whether a create left is not known.
-func (q *Queries) ExpireNotices(ctx context.Context, machineNow *time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, expireNotices, machineNow)
+// A sender died while it held these: whether a create was sent is not known, so they are looked up.
+func (q *Queries) ExpireClaims(ctx context.Context, machineNow *time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, expireClaims, machineNow)
 	if err != nil {
 		return 0, err
 	}
@@ -340,7 +361,7 @@ const failNotice = `-- name: FailNotice :one
 UPDATE notices
 SET state = $1, why = $2, error_code = $3, leased_until = NULL, next_look_at = NULL
 WHERE id = $4 AND fence = $5 AND state IN ('claimed', 'unknown')
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, retries, looks, next_look_at, polls, poll_at, queued_until, fence, leased_until
 `
 
 type FailNoticeParams struct {
@@ -351,6 +372,7 @@ type FailNoticeParams struct {
 	Fence     int64
 }
 
+// The carrier refused it, or it was never found.
 func (q *Queries) FailNotice(ctx context.Context, arg FailNoticeParams) (Notice, error) {
 	row := q.db.QueryRow(ctx, failNotice,
 		arg.State,
@@ -383,125 +405,32 @@ func (q *Queries) FailNotice(ctx context.Context, arg FailNoticeParams) (Notice,
 		&i.Creates,
 		&i.TriedAt,
 		&i.Waits,
+		&i.Retries,
 		&i.Looks,
 		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
 		&i.Polls,
 		&i.PollAt,
-		&i.NudgedUntil,
+		&i.QueuedUntil,
+		&i.Fence,
+		&i.LeasedUntil,
 	)
 	return i, err
 }
 
-const grantConsent = `-- name: GrantConsent :exec
-INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES ($1, 'sms', 'payments', $2, $3, $4)
-ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING
-`
-
-type GrantConsentParams struct {
-	Number  string
-	Source  string
-	Wording string
-	At      time.Time
-}
-
-func (q *Queries) GrantConsent(ctx context.Context, arg GrantConsentParams) error {
-	_, err := q.db.Exec(ctx, grantConsent,
-		arg.Number,
-		arg.Source,
-		arg.Wording,
-		arg.At,
-	)
-	return err
-}
-
-const insertInboundTask = `-- name: InsertInboundTask :exec
-INSERT INTO tasks (kind, detail, at, due_at) VALUES ($1, $2, $3, $4)
-`
-
-type InsertInboundTaskParams struct {
-	Kind   string
-	Detail string
-	At     time.Time
-	DueAt  *time.Time
-}
-
-func (q *Queries) InsertInboundTask(ctx context.Context, arg InsertInboundTaskParams) error {
-	_, err := q.db.Exec(ctx, insertInboundTask,
-		arg.Kind,
-		arg.Detail,
-		arg.At,
-		arg.DueAt,
-	)
-	return err
-}
-
-const insertInboundText = `-- name: InsertInboundText :execrows
-INSERT INTO inbound_texts (message_sid, number, class, words, at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (message_sid) DO NOTHING
-`
-
-type InsertInboundTextParams struct {
-	MessageSid string
-	Number     string
-	Class      string
-	Words      *string
-	At         time.Time
-}
-
-func (q *Queries) InsertInboundText(ctx context.Context, arg InsertInboundTextParams) (int64, error) {
-	result, err := q.db.Exec(ctx, insertInboundText,
-		arg.MessageSid,
-		arg.Number,
-		arg.Class,
-		arg.Words,
-		arg.At,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const insertNoticeTask = `-- name: InsertNoticeTask :exec
-INSERT INTO tasks (kind, account, attempt_key, detail, at)
-SELECT $1, (SELECT r.account FROM notice_reasons r WHERE r.notice_id = n.id ORDER BY r.account LIMIT 1), n.attempt_key, $2, $3
-FROM notices n WHERE n.id = $4
-ON CONFLICT (kind, attempt_key) WHERE attempt_key IS NOT NULL DO NOTHING
-`
-
-type InsertNoticeTaskParams struct {
-	Kind   string
-	Detail string
-	At     time.Time
-	ID     int64
-}
-
-func (q *Queries) InsertNoticeTask(ctx context.Context, arg InsertNoticeTaskParams) error {
-	_, err := q.db.Exec(ctx, insertNoticeTask,
-		arg.Kind,
-		arg.Detail,
-		arg.At,
-		arg.ID,
-	)
-	return err
-}
-
-const knownMessages = `-- name: KnownMessages :many
+const knownSIDs = `-- name: KnownSIDs :many
 SELECT message_sid::text AS sid FROM notices
 WHERE number = $1 AND message_sid IS NOT NULL AND id <> $2 AND created_at >= $3
 `
 
-type KnownMessagesParams struct {
+type KnownSIDsParams struct {
 	Number string
 	ID     int64
 	Since  time.Time
 }
 
-func (q *Queries) KnownMessages(ctx context.Context, arg KnownMessagesParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, knownMessages, arg.Number, arg.ID, arg.Since)
+// Messages to a number that belong to other notices.
+func (q *Queries) KnownSIDs(ctx context.Context, arg KnownSIDsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, knownSIDs, arg.Number, arg.ID, arg.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -520,68 +449,8 @@ func (q *Queries) KnownMessages(ctx context.Context, arg KnownMessagesParams) ([
 	return items, nil
 }
 
-const lastHelpReply = `-- name: LastHelpReply :many
-SELECT created_at FROM notices WHERE number = $1 AND kind = 'help_reply' ORDER BY created_at DESC LIMIT 1
-`
-
-func (q *Queries) LastHelpReply(ctx context.Context, number string) ([]time.Time, error) {
-	rows, err := q.db.Query(ctx, lastHelpReply, number)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []time.Time{}
-	for rows.Next() {
-		var created_at time.Time
-		if err := rows.Scan(&created_at); err != nil {
-			return nil, err
-		}
-		items = append(items, created_at)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const letterInsteadOfText = `-- name: LetterInsteadOfText :execrows
-INSERT INTO letters (attempt_key, kind, created_at)
-SELECT key, 'written-notice', $1 FROM payment_attempts
-WHERE key = $2 AND state IN ('authorized', 'confirming', 'unknown', 'taken')
-ON CONFLICT (attempt_key) DO NOTHING
-`
-
-type LetterInsteadOfTextParams struct {
-	At         time.Time
-	AttemptKey string
-}
-
-// E6: a written notice that does not arrive by text goes by letter the same day, as long as there is a debit.
-func (q *Queries) LetterInsteadOfText(ctx context.Context, arg LetterInsteadOfTextParams) (int64, error) {
-	result, err := q.db.Exec(ctx, letterInsteadOfText, arg.At, arg.AttemptKey)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const liftSuppressions = `-- name: LiftSuppressions :exec
-UPDATE suppressions SET lifted_at = $1, lifted_words = $2 WHERE number = $3 AND channel = 'sms' AND lifted_at IS NULL
-`
-
-type LiftSuppressionsParams struct {
-	At     *time.Time
-	Words  *string
-	Number string
-}
-
-func (q *Queries) LiftSuppressions(ctx context.Context, arg LiftSuppressionsParams) error {
-	_, err := q.db.Exec(ctx, liftSuppressions, arg.At, arg.Words, arg.Number)
-	return err
-}
-
 const lockNotices = `-- name: LockNotices :many
-SELECT n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until, EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', n.kind) AND c.paused_at IS NOT NULL)::boolean AS stopped
+SELECT n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.retries, n.looks, n.next_look_at, n.polls, n.poll_at, n.queued_until, n.fence, n.leased_until, EXISTS (SELECT 1 FROM paused_kinds p WHERE p.kind IN ('*', n.kind))::boolean AS stopped
 FROM notices n WHERE n.id = ANY ($1::bigint[])
 ORDER BY n.id FOR UPDATE OF n SKIP LOCKED
 `
@@ -591,8 +460,8 @@ type LockNoticesRow struct {
 	Stopped bool
 }
 
-// Locked until it is decided what becomes of them; what somebody else has locked is in other hands. stopped: its kind, or
-// every kind, is.
+// Locked until it is decided what becomes of them; a row that another sender has locked is left out. stopped: its kind, or
+// every kind, is paused.
 func (q *Queries) LockNotices(ctx context.Context, ids []int64) ([]LockNoticesRow, error) {
 	rows, err := q.db.Query(ctx, lockNotices, ids)
 	if err != nil {
@@ -625,14 +494,14 @@ func (q *Queries) LockNotices(ctx context.Context, ids []int64) ([]LockNoticesRo
 			&i.Notice.Creates,
 			&i.Notice.TriedAt,
 			&i.Notice.Waits,
+			&i.Notice.Retries,
 			&i.Notice.Looks,
 			&i.Notice.NextLookAt,
-			&i.Notice.Fence,
-			&i.Notice.LeasedUntil,
-			&i.Notice.Retries,
 			&i.Notice.Polls,
 			&i.Notice.PollAt,
-			&i.Notice.NudgedUntil,
+			&i.Notice.QueuedUntil,
+			&i.Notice.Fence,
+			&i.Notice.LeasedUntil,
 			&i.Stopped,
 		); err != nil {
 			return nil, err
@@ -645,31 +514,66 @@ func (q *Queries) LockNotices(ctx context.Context, ids []int64) ([]LockNoticesRo
 	return items, nil
 }
 
-const lockNumber = `-- name: LockNumber :exec
-SELECT pg_advisory_xact_lock(hashtextextended('texts to ' || $1::text, 0))
-`
-
-// Wishes about one number are carried out one after another.
-func (q *Queries) LockNumber(ctx context.Context, number string) error {
-	_, err := q.db.Exec(ctx, lockNumber, number)
-	return err
-}
-
 const lockNumbersOf = `-- name: LockNumbersOf :exec
 SELECT pg_advisory_xact_lock(n.key)
 FROM (SELECT DISTINCT hashtextextended('texts to ' || number, 0) AS key FROM notices WHERE id = ANY ($1::bigint[]) ORDER BY 1) n
 `
 
-// Texts to one number are looked at one after another (N3); in one order, so that two batches never wait for each other.
+// Texts to one number are decided one after another (N3); sorted, so that two batches never wait for each other.
 func (q *Queries) LockNumbersOf(ctx context.Context, ids []int64) error {
 	_, err := q.db.Exec(ctx, lockNumbersOf, ids)
 	return err
 }
 
-const noticeByReference = `-- name: NoticeByReference :one
-SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until FROM notices WHERE reference = $1
+const markUnknown = `-- name: MarkUnknown :execrows
+UPDATE notices
+SET state = 'unknown', looks = looks + $1, next_look_at = $2, why = coalesce($3, why), leased_until = NULL
+WHERE id = $4 AND fence = $5 AND state IN ('claimed', 'unknown')
 `
 
+type MarkUnknownParams struct {
+	Looked     int32
+	NextLookAt *time.Time
+	Why        *string
+	ID         int64
+	Fence      int64
+}
+
+// It is not known whether the create was processed; or it was looked up once more and not found.
+func (q *Queries) MarkUnknown(ctx context.Context, arg MarkUnknownParams) (int64, error) {
+	result, err := q.db.Exec(ctx, markUnknown,
+		arg.Looked,
+		arg.NextLookAt,
+		arg.Why,
+		arg.ID,
+		arg.Fence,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const moveReasons = `-- name: MoveReasons :exec
+UPDATE notice_reasons SET notice_id = $1 WHERE notice_id = $2 AND dropped_why IS NULL
+`
+
+type MoveReasonsParams struct {
+	RetryID int64
+	ID      int64
+}
+
+// The reasons of a notice that failed become those of its retry.
+func (q *Queries) MoveReasons(ctx context.Context, arg MoveReasonsParams) error {
+	_, err := q.db.Exec(ctx, moveReasons, arg.RetryID, arg.ID)
+	return err
+}
+
+const noticeByReference = `-- name: NoticeByReference :one
+SELECT id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, retries, looks, next_look_at, polls, poll_at, queued_until, fence, leased_until FROM notices WHERE reference = $1
+`
+
+// The notice whose reference a callback carries.
 func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Notice, error) {
 	row := q.db.QueryRow(ctx, noticeByReference, reference)
 	var i Notice
@@ -696,14 +600,14 @@ func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Noti
 		&i.Creates,
 		&i.TriedAt,
 		&i.Waits,
+		&i.Retries,
 		&i.Looks,
 		&i.NextLookAt,
-		&i.Fence,
-		&i.LeasedUntil,
-		&i.Retries,
 		&i.Polls,
 		&i.PollAt,
-		&i.NudgedUntil,
+		&i.QueuedUntil,
+		&i.Fence,
+		&i.LeasedUntil,
 	)
 	return i, err
 }
@@ -814,59 +718,11 @@ func (q *Queries) NoticeFacts(ctx context.Context, ids []int64) ([]NoticeFactsRo
 	return items, nil
 }
 
-const numberFacts = `-- name: NumberFacts :one
-SELECT
-    coalesce((SELECT s.source FROM suppressions s WHERE s.number = $1 AND s.channel = 'sms'
-              AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL
-              ORDER BY s.source = 'undeliverable', s.source NOT IN ('twilio', 'carrier') LIMIT 1), '')::text AS suppressed,
-    coalesce((SELECT m.language FROM members m WHERE m.phone = $1 ORDER BY m.member_id LIMIT 1), '')::text AS language,
-    coalesce((SELECT m.time_zone FROM members m WHERE m.phone = $1 ORDER BY m.member_id LIMIT 1), '')::text AS time_zone
-`
-
-type NumberFactsRow struct {
-	Suppressed string
-	Language   string
-	TimeZone   string
-}
-
-// A suppression by its owner or the carrier hides one that only says that nothing arrives there.
-func (q *Queries) NumberFacts(ctx context.Context, number string) (NumberFactsRow, error) {
-	row := q.db.QueryRow(ctx, numberFacts, number)
-	var i NumberFactsRow
-	err := row.Scan(&i.Suppressed, &i.Language, &i.TimeZone)
-	return i, err
-}
-
-const oldestDueNotice = `-- name: OldestDueNotice :one
-WITH due AS (
-    SELECT p.not_before FROM unnest($2::text[]) AS k(kind)
-    CROSS JOIN LATERAL (SELECT n.not_before FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) p
-    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'claimed'
-    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'unknown'
-)
-SELECT min(due.not_before)::timestamptz AS oldest FROM due
-WHERE due.not_before <= $1::timestamptz
-HAVING min(due.not_before) IS NOT NULL
-`
-
-type OldestDueNoticeParams struct {
-	Now   time.Time
-	Kinds []string
-}
-
-// The age that alarms. Each kind's oldest, by the index that knows it.
-func (q *Queries) OldestDueNotice(ctx context.Context, arg OldestDueNoticeParams) (time.Time, error) {
-	row := q.db.QueryRow(ctx, oldestDueNotice, arg.Now, arg.Kinds)
-	var oldest time.Time
-	err := row.Scan(&oldest)
-	return oldest, err
-}
-
 const overdueNotices = `-- name: OverdueNotices :many
 UPDATE notices SET state = 'dropped', why = $1
 WHERE id IN (SELECT o.id FROM notices o WHERE o.state = 'planned' AND o.not_after < $2
              ORDER BY o.id LIMIT 500 FOR UPDATE SKIP LOCKED)
-RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, looks, next_look_at, fence, leased_until, retries, polls, poll_at, nudged_until
+RETURNING id, reference, number, channel, kind, language, local_day, attempt_key, cause, state, by_request, body, created_at, not_before, not_after, sent_at, message_sid, why, error_code, creates, tried_at, waits, retries, looks, next_look_at, polls, poll_at, queued_until, fence, leased_until
 `
 
 type OverdueNoticesParams struct {
@@ -874,7 +730,7 @@ type OverdueNoticesParams struct {
 	Now *time.Time
 }
 
-// After their window the words are not worth sending: dropped and counted (N6).
+// N6: after their window the words are not worth sending: dropped and counted.
 func (q *Queries) OverdueNotices(ctx context.Context, arg OverdueNoticesParams) ([]Notice, error) {
 	rows, err := q.db.Query(ctx, overdueNotices, arg.Why, arg.Now)
 	if err != nil {
@@ -907,14 +763,14 @@ func (q *Queries) OverdueNotices(ctx context.Context, arg OverdueNoticesParams) 
 			&i.Creates,
 			&i.TriedAt,
 			&i.Waits,
+			&i.Retries,
 			&i.Looks,
 			&i.NextLookAt,
-			&i.Fence,
-			&i.LeasedUntil,
-			&i.Retries,
 			&i.Polls,
 			&i.PollAt,
-			&i.NudgedUntil,
+			&i.QueuedUntil,
+			&i.Fence,
+			&i.LeasedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -935,47 +791,9 @@ type PaymentNoticeIDParams struct {
 	Kind       string
 }
 
+// The notice of a payment and kind.
 func (q *Queries) PaymentNoticeID(ctx context.Context, arg PaymentNoticeIDParams) (int64, error) {
 	row := q.db.QueryRow(ctx, paymentNoticeID, arg.AttemptKey, arg.Kind)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
-}
-
-const planAnswer = `-- name: PlanAnswer :one
-INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
-VALUES ($1, $2, $3, $4, $5, timezone($6::text, $7::timestamptz)::date, $8, 'planned', $9, $7, $7, $10)
-ON CONFLICT (cause, kind) WHERE cause IS NOT NULL DO NOTHING
-RETURNING id
-`
-
-type PlanAnswerParams struct {
-	Reference string
-	Number    string
-	Channel   string
-	Kind      string
-	Language  string
-	TimeZone  string
-	At        time.Time
-	Cause     *string
-	ByRequest bool
-	NotAfter  *time.Time
-}
-
-// An answer to a text or a call: one for each cause. No row comes back when it is planned already.
-func (q *Queries) PlanAnswer(ctx context.Context, arg PlanAnswerParams) (int64, error) {
-	row := q.db.QueryRow(ctx, planAnswer,
-		arg.Reference,
-		arg.Number,
-		arg.Channel,
-		arg.Kind,
-		arg.Language,
-		arg.TimeZone,
-		arg.At,
-		arg.Cause,
-		arg.ByRequest,
-		arg.NotAfter,
-	)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
@@ -1010,7 +828,7 @@ type PlanPaymentNoticeParams struct {
 	NotAfter   *time.Time
 }
 
-// Texts: planned with the fact that causes them, claimed and sent once. Every "once" is a unique key here.
+// Texts and calls of ours: planned with what causes them, claimed and sent once. Every "once" is a unique key.
 // One notice for each payment and kind (N1). Its local day is the member's; where billing does not know the zone, the
 // business zone's. No row comes back when it is planned already.
 func (q *Queries) PlanPaymentNotice(ctx context.Context, arg PlanPaymentNoticeParams) (int64, error) {
@@ -1031,20 +849,50 @@ func (q *Queries) PlanPaymentNotice(ctx context.Context, arg PlanPaymentNoticePa
 	return notice_id, err
 }
 
-const putNoticesOff = `-- name: PutNoticesOff :exec
-UPDATE notices n SET not_before = w.until, nudged_until = NULL
+const planRetry = `-- name: PlanRetry :one
+INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after, retries)
+SELECT $1, n.number, n.channel, n.kind, n.language, n.local_day, 'retry ' || n.reference, 'planned', n.by_request,
+       $2, $3, n.not_after, n.retries + 1
+FROM notices n WHERE n.id = $4
+ON CONFLICT (cause, kind) WHERE cause IS NOT NULL DO NOTHING
+RETURNING id
+`
+
+type PlanRetryParams struct {
+	Reference string
+	At        time.Time
+	NotBefore time.Time
+	ID        int64
+}
+
+// A text that did not arrive goes once more, as a notice of its own with the same window: the first one keeps its states,
+// and what the carrier still says of it reaches it and not this one. No row comes back when it is planned already.
+func (q *Queries) PlanRetry(ctx context.Context, arg PlanRetryParams) (int64, error) {
+	row := q.db.QueryRow(ctx, planRetry,
+		arg.Reference,
+		arg.At,
+		arg.NotBefore,
+		arg.ID,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const postponeNotices = `-- name: PostponeNotices :exec
+UPDATE notices n SET not_before = w.until, queued_until = NULL
 FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::timestamptz[]) AS until) w
 WHERE n.id = w.id AND n.state = 'planned'
 `
 
-type PutNoticesOffParams struct {
+type PostponeNoticesParams struct {
 	Ids    []int64
 	Untils []time.Time
 }
 
-// Their windows open later, or there is no room.
-func (q *Queries) PutNoticesOff(ctx context.Context, arg PutNoticesOffParams) error {
-	_, err := q.db.Exec(ctx, putNoticesOff, arg.Ids, arg.Untils)
+// Their windows open later, or no capacity is free.
+func (q *Queries) PostponeNotices(ctx context.Context, arg PostponeNoticesParams) error {
+	_, err := q.db.Exec(ctx, postponeNotices, arg.Ids, arg.Untils)
 	return err
 }
 
@@ -1087,37 +935,7 @@ func (q *Queries) RecentTexts(ctx context.Context, arg RecentTextsParams) ([]Rec
 	return items, nil
 }
 
-const replanNotice = `-- name: ReplanNotice :execrows
-UPDATE notices
-SET state = 'planned', not_before = $1, creates = creates - 1, waits = waits + 1, why = $2, error_code = $3,
-    body = NULL, tried_at = NULL, leased_until = NULL, nudged_until = NULL
-WHERE id = $4 AND fence = $5 AND state = 'claimed'
-`
-
-type ReplanNoticeParams struct {
-	Again     time.Time
-	Why       *string
-	ErrorCode *int32
-	ID        int64
-	Fence     int64
-}
-
-// The create was never processed: it does not count, and the words are written anew.
-func (q *Queries) ReplanNotice(ctx context.Context, arg ReplanNoticeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, replanNotice,
-		arg.Again,
-		arg.Why,
-		arg.ErrorCode,
-		arg.ID,
-		arg.Fence,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const reportNotices = `-- name: ReportNotices :many
+const recordReports = `-- name: RecordReports :many
 UPDATE notices n
 SET state = r.state, message_sid = r.message_sid, sent_at = coalesce(n.sent_at, n.tried_at, $1), why = nullif(r.why, ''),
     error_code = nullif(r.error_code, 0), leased_until = NULL, next_look_at = NULL,
@@ -1126,10 +944,10 @@ FROM (SELECT unnest($2::text[]) AS reference, unnest($3::text[]) AS message_sid,
              unnest($5::text[]) AS why, unnest($6::int[]) AS error_code, unnest($7::timestamptz[]) AS poll_at) r
 WHERE n.reference = r.reference AND (n.message_sid IS NULL OR n.message_sid = r.message_sid)
   AND (notice_rank(r.state) > notice_rank(n.state) OR n.message_sid IS NULL)
-RETURNING n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.looks, n.next_look_at, n.fence, n.leased_until, n.retries, n.polls, n.poll_at, n.nudged_until
+RETURNING n.id, n.reference, n.number, n.channel, n.kind, n.language, n.local_day, n.attempt_key, n.cause, n.state, n.by_request, n.body, n.created_at, n.not_before, n.not_after, n.sent_at, n.message_sid, n.why, n.error_code, n.creates, n.tried_at, n.waits, n.retries, n.looks, n.next_look_at, n.polls, n.poll_at, n.queued_until, n.fence, n.leased_until
 `
 
-type ReportNoticesParams struct {
+type RecordReportsParams struct {
 	At          *time.Time
 	Refs        []string
 	MessageSids []string
@@ -1139,10 +957,10 @@ type ReportNoticesParams struct {
 	PollAts     []time.Time
 }
 
-// The carrier's word. It counts only if it is further on than what we know; the first text that carries the reference
-// is the notice's. A notice we had given up as never accepted is put right too.
-func (q *Queries) RecordReports(ctx context.Context, arg ReportNoticesParams) ([]Notice, error) {
-	rows, err := q.db.Query(ctx, reportNotices,
+// What the carrier says. It counts only if it is further on than what we know (notice_rank); the first message that carries
+// the reference is the notice's. A notice that we had given up as never accepted is put right too.
+func (q *Queries) RecordReports(ctx context.Context, arg RecordReportsParams) ([]Notice, error) {
+	rows, err := q.db.Query(ctx, recordReports,
 		arg.At,
 		arg.Refs,
 		arg.MessageSids,
@@ -1181,14 +999,14 @@ func (q *Queries) RecordReports(ctx context.Context, arg ReportNoticesParams) ([
 			&i.Creates,
 			&i.TriedAt,
 			&i.Waits,
+			&i.Retries,
 			&i.Looks,
 			&i.NextLookAt,
-			&i.Fence,
-			&i.LeasedUntil,
-			&i.Retries,
 			&i.Polls,
 			&i.PollAt,
-			&i.NudgedUntil,
+			&i.QueuedUntil,
+			&i.Fence,
+			&i.LeasedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -1200,23 +1018,23 @@ func (q *Queries) RecordReports(ctx context.Context, arg ReportNoticesParams) ([
 	return items, nil
 }
 
-const resendNotice = `-- name: ResendNotice :execrows
+const replanNotFound = `-- name: ReplanNotFound :execrows
 UPDATE notices
 SET state = 'planned', not_before = $1, why = $2, looks = looks + 1, next_look_at = NULL, leased_until = NULL,
-    nudged_until = NULL
+    queued_until = NULL
 WHERE id = $3 AND fence = $4 AND state = 'unknown'
 `
 
-type ResendNoticeParams struct {
+type ReplanNotFoundParams struct {
 	Again time.Time
 	Why   *string
 	ID    int64
 	Fence int64
 }
 
-// Looked for three times and not there: it may be sent once more if it is still true.
-func (q *Queries) ResendNotice(ctx context.Context, arg ResendNoticeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, resendNotice,
+// Looked up three times and not there: it may be sent once more if it is still true.
+func (q *Queries) ReplanNotFound(ctx context.Context, arg ReplanNotFoundParams) (int64, error) {
+	result, err := q.db.Exec(ctx, replanNotFound,
 		arg.Again,
 		arg.Why,
 		arg.ID,
@@ -1228,46 +1046,29 @@ func (q *Queries) ResendNotice(ctx context.Context, arg ResendNoticeParams) (int
 	return result.RowsAffected(), nil
 }
 
-const revokeConsents = `-- name: RevokeConsents :exec
-UPDATE consents SET ended_at = $1 WHERE number = $2 AND channel = ANY ($3::text[]) AND ended_at IS NULL
+const replanUnsent = `-- name: ReplanUnsent :execrows
+UPDATE notices
+SET state = 'planned', not_before = $1, creates = creates - 1, waits = waits + 1, why = $2, error_code = $3,
+    body = NULL, tried_at = NULL, leased_until = NULL, queued_until = NULL
+WHERE id = $4 AND fence = $5 AND state = 'claimed'
 `
 
-type RevokeConsentsParams struct {
-	At       *time.Time
-	Number   string
-	Channels []string
+type ReplanUnsentParams struct {
+	Again     time.Time
+	Why       *string
+	ErrorCode *int32
+	ID        int64
+	Fence     int64
 }
 
-func (q *Queries) RevokeConsents(ctx context.Context, arg RevokeConsentsParams) error {
-	_, err := q.db.Exec(ctx, revokeConsents, arg.At, arg.Number, arg.Channels)
-	return err
-}
-
-const suppressNumber = `-- name: SuppressNumber :execrows
-INSERT INTO suppressions (number, channel, purpose, source, words, at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (number, channel, purpose) WHERE lifted_at IS NULL
-DO UPDATE SET source = excluded.source, words = excluded.words, at = excluded.at
-WHERE suppressions.source = 'undeliverable' AND excluded.source <> 'undeliverable'
-`
-
-type SuppressNumberParams struct {
-	Number  string
-	Channel string
-	Purpose string
-	Source  string
-	Words   string
-	At      time.Time
-}
-
-// One row in force. The owner's own wish takes the place of "nothing arrives there".
-func (q *Queries) SuppressNumber(ctx context.Context, arg SuppressNumberParams) (int64, error) {
-	result, err := q.db.Exec(ctx, suppressNumber,
-		arg.Number,
-		arg.Channel,
-		arg.Purpose,
-		arg.Source,
-		arg.Words,
-		arg.At,
+// The create was never processed: it does not count, and the words are written anew.
+func (q *Queries) ReplanUnsent(ctx context.Context, arg ReplanUnsentParams) (int64, error) {
+	result, err := q.db.Exec(ctx, replanUnsent,
+		arg.Again,
+		arg.Why,
+		arg.ErrorCode,
+		arg.ID,
+		arg.Fence,
 	)
 	if err != nil {
 		return 0, err
@@ -1275,81 +1076,16 @@ func (q *Queries) SuppressNumber(ctx context.Context, arg SuppressNumberParams) 
 	return result.RowsAffected(), nil
 }
 
-const textable = `-- name: Textable :one
-SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = $1 AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL
-                AND CASE source WHEN 'application' THEN 'application' ELSE 'opt_in' END = ANY ($2::text[]))
-    AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = $1 AND channel = 'sms'
-                    AND purpose IN ('payments', 'all') AND lifted_at IS NULL))::boolean
+const useIndexesForClaim = `-- name: UseIndexesForClaim :exec
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_material', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
+       set_config('max_parallel_workers_per_gather', '0', true)
 `
 
-type TextableParams struct {
-	Number string
-	Basis  []string
-}
-
-// O1: a consent counts where policy names its basis; whatever is not the application is the person's own yes.
-func (q *Queries) Textable(ctx context.Context, arg TextableParams) (bool, error) {
-	row := q.db.QueryRow(ctx, textable, arg.Number, arg.Basis)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
-const textsDue = `-- name: TextsDue :one
-SELECT (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY ($1::text[]) AND n.not_before <= $2 LIMIT $3::int) f) AS first,
-       (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY ($4::text[]) AND n.not_before <= $2 LIMIT $3::int) r) AS reminders,
-       coalesce((SELECT min(d.at) FROM unnest($4::text[]) AS k(kind)
-        CROSS JOIN LATERAL (SELECT n.not_before AS at FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) d
-        WHERE d.at <= $2), $2)::timestamptz AS oldest_reminder
-`
-
-type TextsDueParams struct {
-	First     []string
-	Now       time.Time
-	Most      int32
-	Reminders []string
-}
-
-type TextsDueRow struct {
-	First          int64
-	Reminders      int64
-	OldestReminder time.Time
-}
-
-// What waits and may go, each counted up to a bound: beyond it the number says nothing more.
-func (q *Queries) TextsDue(ctx context.Context, arg TextsDueParams) (TextsDueRow, error) {
-	row := q.db.QueryRow(ctx, textsDue,
-		arg.First,
-		arg.Now,
-		arg.Most,
-		arg.Reminders,
-	)
-	var i TextsDueRow
-	err := row.Scan(&i.First, &i.Reminders, &i.OldestReminder)
-	return i, err
-}
-
-const unknownTexts = `-- name: UnknownTexts :many
-SELECT coalesce(tried_at, not_before)::timestamptz AS since FROM notices WHERE state = 'unknown' LIMIT $1::int
-`
-
-// Since when the outcome of each text in doubt is not known.
-func (q *Queries) UnknownTexts(ctx context.Context, most int32) ([]time.Time, error) {
-	rows, err := q.db.Query(ctx, unknownTexts, most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []time.Time{}
-	for rows.Next() {
-		var since time.Time
-		if err := rows.Scan(&since); err != nil {
-			return nil, err
-		}
-		items = append(items, since)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// Until the transaction ends, a batch is read and written a row at a time by its key, whatever the planner believes of the
+// tables' sizes: right after a planning run or an import it has no statistics, and would read all accounts for a hundred
+// texts.
+func (q *Queries) UseIndexesForClaim(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, useIndexesForClaim)
+	return err
 }

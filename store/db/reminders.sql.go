@@ -10,160 +10,7 @@ import (
 	"time"
 )
 
-const billsOfAccounts = `-- name: BillsOfAccounts :many
-SELECT DISTINCT ON (account, coverage_month) account, coverage_month, revision, billed_cents, first_bill, grace_ends_at FROM bills WHERE account = ANY ($1::text[])
-ORDER BY account, coverage_month, revision DESC
-`
-
-func (q *Queries) BillsOfAccounts(ctx context.Context, accounts []string) ([]Bill, error) {
-	rows, err := q.db.Query(ctx, billsOfAccounts, accounts)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Bill{}
-	for rows.Next() {
-		var i Bill
-		if err := rows.Scan(
-			&i.Account,
-			&i.CoverageMonth,
-			&i.Revision,
-			&i.BilledCents,
-			&i.FirstBill,
-			&i.GraceEndsAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const entriesOfAccounts = `-- name: EntriesOfAccounts :many
-SELECT account, kind, cents, coalesce(reference, '')::text AS reference, received_at
-FROM ledger WHERE account = ANY ($1::text[]) ORDER BY account, received_at, id
-`
-
-type EntriesOfAccountsRow struct {
-	Account    string
-	Kind       string
-	Cents      int64
-	Reference  string
-	ReceivedAt time.Time
-}
-
-func (q *Queries) EntriesOfAccounts(ctx context.Context, accounts []string) ([]EntriesOfAccountsRow, error) {
-	rows, err := q.db.Query(ctx, entriesOfAccounts, accounts)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []EntriesOfAccountsRow{}
-	for rows.Next() {
-		var i EntriesOfAccountsRow
-		if err := rows.Scan(
-			&i.Account,
-			&i.Kind,
-			&i.Cents,
-			&i.Reference,
-			&i.ReceivedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const finishPlan = `-- name: FinishPlan :exec
-UPDATE reminder_runs SET finished_at = $1, notices = $2 WHERE id = $3
-`
-
-type FinishPlanParams struct {
-	At      *time.Time
-	Notices int32
-	ID      int64
-}
-
-func (q *Queries) FinishPlan(ctx context.Context, arg FinishPlanParams) error {
-	_, err := q.db.Exec(ctx, finishPlan, arg.At, arg.Notices, arg.ID)
-	return err
-}
-
-const nextNumbers = `-- name: NextNumbers :one
-SELECT coalesce(min(page.phone), '')::text AS first, coalesce(max(page.phone), '')::text AS last
-FROM (SELECT phone FROM members WHERE phone > $1 ORDER BY phone LIMIT $2::int) page
-`
-
-type NextNumbersParams struct {
-	After   *string
-	Members int32
-}
-
-type NextNumbersRow struct {
-	First string
-	Last  string
-}
-
-func (q *Queries) NextNumbers(ctx context.Context, arg NextNumbersParams) (NextNumbersRow, error) {
-	row := q.db.QueryRow(ctx, nextNumbers, arg.After, arg.Members)
-	var i NextNumbersRow
-	err := row.Scan(&i.First, &i.Last)
-	return i, err
-}
-
-const numberlessAccounts = `-- name: NumberlessAccounts :many
-SELECT m.language, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at FROM accounts a JOIN members m ON m.member_id = a.member_id
-WHERE m.phone IS NULL AND a.account > $1 ORDER BY a.account LIMIT $2::int
-`
-
-type NumberlessAccountsParams struct {
-	After string
-	Most  int32
-}
-
-type NumberlessAccountsRow struct {
-	Language string
-	Account  Account
-}
-
-func (q *Queries) AccountsWithoutNumber(ctx context.Context, arg NumberlessAccountsParams) ([]NumberlessAccountsRow, error) {
-	rows, err := q.db.Query(ctx, numberlessAccounts, arg.After, arg.Most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []NumberlessAccountsRow{}
-	for rows.Next() {
-		var i NumberlessAccountsRow
-		if err := rows.Scan(
-			&i.Language,
-			&i.Account.Account,
-			&i.Account.MemberID,
-			&i.Account.Kind,
-			&i.Account.Status,
-			&i.Account.GraceRegime,
-			&i.Account.AutopayDay,
-			&i.Account.AutopayLast4,
-			&i.Account.FrozenAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const numbersAccounts = `-- name: NumbersAccounts :many
+const accountsOfNumbers = `-- name: AccountsOfNumbers :many
 SELECT m.phone::text AS number, m.language, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at,
        (a.frozen_at IS NOT NULL OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account
                                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
@@ -191,7 +38,7 @@ WHERE m.phone = ANY ($1::text[])
 ORDER BY m.phone, a.account
 `
 
-type NumbersAccountsRow struct {
+type AccountsOfNumbersRow struct {
 	Number      string
 	Language    string
 	Account     Account
@@ -208,17 +55,17 @@ type NumbersAccountsRow struct {
 	Received    []time.Time
 }
 
-// What a claim looks at, in one look: of every account behind some numbers everything billed, newest revisions, everything
-// booked, and whether a payment is on its way.
-func (q *Queries) NumbersAccounts(ctx context.Context, numbers []string) ([]NumbersAccountsRow, error) {
-	rows, err := q.db.Query(ctx, numbersAccounts, numbers)
+// Everything that a claim looks at, in one statement: of every account behind some numbers everything billed, newest
+// revisions, everything in the ledger, and whether a payment is in flight.
+func (q *Queries) AccountsOfNumbers(ctx context.Context, numbers []string) ([]AccountsOfNumbersRow, error) {
+	rows, err := q.db.Query(ctx, accountsOfNumbers, numbers)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []NumbersAccountsRow{}
+	items := []AccountsOfNumbersRow{}
 	for rows.Next() {
-		var i NumbersAccountsRow
+		var i AccountsOfNumbersRow
 		if err := rows.Scan(
 			&i.Number,
 			&i.Language,
@@ -250,6 +97,91 @@ func (q *Queries) NumbersAccounts(ctx context.Context, numbers []string) ([]Numb
 		return nil, err
 	}
 	return items, nil
+}
+
+const accountsWithoutNumber = `-- name: AccountsWithoutNumber :many
+SELECT m.language, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4, a.frozen_at FROM accounts a JOIN members m ON m.member_id = a.member_id
+WHERE m.phone IS NULL AND a.account > $1 ORDER BY a.account LIMIT $2::int
+`
+
+type AccountsWithoutNumberParams struct {
+	After   string
+	MaxRows int32
+}
+
+type AccountsWithoutNumberRow struct {
+	Language string
+	Account  Account
+}
+
+// Accounts of members without a number, page by page.
+func (q *Queries) AccountsWithoutNumber(ctx context.Context, arg AccountsWithoutNumberParams) ([]AccountsWithoutNumberRow, error) {
+	rows, err := q.db.Query(ctx, accountsWithoutNumber, arg.After, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AccountsWithoutNumberRow{}
+	for rows.Next() {
+		var i AccountsWithoutNumberRow
+		if err := rows.Scan(
+			&i.Language,
+			&i.Account.Account,
+			&i.Account.MemberID,
+			&i.Account.Kind,
+			&i.Account.Status,
+			&i.Account.GraceRegime,
+			&i.Account.AutopayDay,
+			&i.Account.AutopayLast4,
+			&i.Account.FrozenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const finishPlan = `-- name: FinishPlan :exec
+UPDATE reminder_runs SET finished_at = $1, notices = $2 WHERE id = $3
+`
+
+type FinishPlanParams struct {
+	At      *time.Time
+	Notices int32
+	ID      int64
+}
+
+// A planning run is done. One that never gets here is made again.
+func (q *Queries) FinishPlan(ctx context.Context, arg FinishPlanParams) error {
+	_, err := q.db.Exec(ctx, finishPlan, arg.At, arg.Notices, arg.ID)
+	return err
+}
+
+const nextNumbers = `-- name: NextNumbers :one
+SELECT coalesce(min(page.phone), '')::text AS first, coalesce(max(page.phone), '')::text AS last
+FROM (SELECT phone FROM members WHERE phone > $1 ORDER BY phone LIMIT $2::int) page
+`
+
+type NextNumbersParams struct {
+	After   *string
+	Members int32
+}
+
+type NextNumbersRow struct {
+	First string
+	Last  string
+}
+
+// The first and last of the next numbers; empty: there are no more.
+func (q *Queries) NextNumbers(ctx context.Context, arg NextNumbersParams) (NextNumbersRow, error) {
+	row := q.db.QueryRow(ctx, nextNumbers, arg.After, arg.Members)
+	var i NextNumbersRow
+	err := row.Scan(&i.First, &i.Last)
+	return i, err
 }
 
 const pageAccounts = `-- name: PageAccounts :many
@@ -330,9 +262,8 @@ type PageAccountsRow struct {
 	Graces          []time.Time
 }
 
-// B7: owed = everything billed, newest revisions, less everything paid or booked. One probe of an index for each thing
-// asked of an account. A frozen one may have paid: nobody knows yet. Without everyone: those that owe, and to which a
-// text may go.
+// B7: owed = everything billed, newest revisions, less everything paid or booked. One index probe for each thing asked of an
+// account. A frozen one counts as in flight: it may have paid. Without everyone: those that owe and may be texted.
 func (q *Queries) PageAccounts(ctx context.Context, arg PageAccountsParams) ([]PageAccountsRow, error) {
 	rows, err := q.db.Query(ctx, pageAccounts,
 		arg.Since,
@@ -395,7 +326,7 @@ type PaidLateParams struct {
 	Surpluses []int64
 }
 
-// Accounts for which more came in after an instant than was to spare.
+// Accounts that received more after an instant than they had to spare.
 func (q *Queries) PaidLate(ctx context.Context, arg PaidLateParams) ([]string, error) {
 	rows, err := q.db.Query(ctx, paidLate, arg.Accounts, arg.DueAts, arg.Surpluses)
 	if err != nil {
@@ -409,36 +340,6 @@ func (q *Queries) PaidLate(ctx context.Context, arg PaidLateParams) ([]string, e
 			return nil, err
 		}
 		items = append(items, account)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const pausedCampaigns = `-- name: PausedCampaigns :many
-SELECT kind, paused_at, why, by_whom, probe_at FROM campaigns WHERE paused_at IS NOT NULL ORDER BY kind
-`
-
-func (q *Queries) PausedCampaigns(ctx context.Context) ([]Campaign, error) {
-	rows, err := q.db.Query(ctx, pausedCampaigns)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Campaign{}
-	for rows.Next() {
-		var i Campaign
-		if err := rows.Scan(
-			&i.Kind,
-			&i.PausedAt,
-			&i.Why,
-			&i.ByWhom,
-			&i.ProbeAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -500,8 +401,9 @@ type PlanRemindersParams struct {
 	CoverageMonths []time.Time
 }
 
-// N1: one notice for a number, kind, day and language, and one for each cause; its reasons stand under one notice at a
-// time. One that was dropped before anything left is planned again if it has become true again.
+// N1: one notice for a number, kind, day and language, and one for each cause; a reason belongs to one notice at a time. One
+// that was dropped before anything was sent is planned again if it has become true again. Returns how many notices have
+// new reasons; the same plan again: 0.
 func (q *Queries) PlanReminders(ctx context.Context, arg PlanRemindersParams) (int64, error) {
 	row := q.db.QueryRow(ctx, planReminders,
 		arg.TextRefs,
@@ -547,7 +449,8 @@ type PlanStateRow struct {
 	ImportedAt   time.Time
 }
 
-// Reminders: households read page by page, what is to be said planned once, and what became of it.
+// Reminders: recipients read page by page, what is to be said planned once, and what became of it.
+// The last finished planning run and the newest import with bills; year 1 where there is none.
 func (q *Queries) PlanState(ctx context.Context) (PlanStateRow, error) {
 	row := q.db.QueryRow(ctx, planState)
 	var i PlanStateRow
@@ -562,16 +465,59 @@ func (q *Queries) PlanState(ctx context.Context) (PlanStateRow, error) {
 	return i, err
 }
 
-const readByKey = `-- name: ReadByKey :exec
-SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
-       set_config('max_parallel_workers_per_gather', '0', true)
+const reasonsOfNumbers = `-- name: ReasonsOfNumbers :many
+SELECT r.number, r.account, r.kind, r.days_before, r.coverage_month::date AS coverage_month, n.id, n.language, n.state,
+       coalesce(n.tried_at, n.sent_at, '0001-01-01 00:00+00')::timestamptz AS at
+FROM notice_reasons r JOIN notices n ON n.id = r.notice_id
+WHERE r.number = ANY ($1::text[]) AND r.attempt_key IS NULL AND r.coverage_month >= $2::date AND r.dropped_why IS NULL
 `
 
-// Pages are read by their keys, so that the time stays linear in accounts: for this transaction a plan that reads
-// whole tables for one page, or spends its time on compiling, is not to be had.
-func (q *Queries) ReadByKey(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, readByKey)
-	return err
+type ReasonsOfNumbersParams struct {
+	Numbers []string
+	Since   time.Time
+}
+
+type ReasonsOfNumbersRow struct {
+	Number        string
+	Account       string
+	Kind          string
+	DaysBefore    int32
+	CoverageMonth time.Time
+	ID            int64
+	Language      string
+	State         string
+	At            time.Time
+}
+
+// The reasons of a number that are planned or were sent.
+func (q *Queries) ReasonsOfNumbers(ctx context.Context, arg ReasonsOfNumbersParams) ([]ReasonsOfNumbersRow, error) {
+	rows, err := q.db.Query(ctx, reasonsOfNumbers, arg.Numbers, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ReasonsOfNumbersRow{}
+	for rows.Next() {
+		var i ReasonsOfNumbersRow
+		if err := rows.Scan(
+			&i.Number,
+			&i.Account,
+			&i.Kind,
+			&i.DaysBefore,
+			&i.CoverageMonth,
+			&i.ID,
+			&i.Language,
+			&i.State,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const reminderCounts = `-- name: ReminderCounts :many
@@ -618,73 +564,6 @@ func (q *Queries) ReminderCounts(ctx context.Context, arg ReminderCountsParams) 
 	return items, nil
 }
 
-const resumeCampaign = `-- name: ResumeCampaign :execrows
-UPDATE campaigns SET paused_at = NULL, probe_at = NULL WHERE kind = $1 AND paused_at IS NOT NULL
-`
-
-func (q *Queries) ResumeCampaign(ctx context.Context, kind string) (int64, error) {
-	result, err := q.db.Exec(ctx, resumeCampaign, kind)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const saidTo = `-- name: SaidTo :many
-SELECT r.number, r.account, r.kind, r.days_before, r.coverage_month::date AS coverage_month, n.id, n.language, n.state,
-       coalesce(n.tried_at, n.sent_at, '0001-01-01 00:00+00')::timestamptz AS at
-FROM notice_reasons r JOIN notices n ON n.id = r.notice_id
-WHERE r.number = ANY ($1::text[]) AND r.attempt_key IS NULL AND r.coverage_month >= $2::date AND r.dropped_why IS NULL
-`
-
-type SaidToParams struct {
-	Numbers []string
-	Since   time.Time
-}
-
-type SaidToRow struct {
-	Number        string
-	Account       string
-	Kind          string
-	DaysBefore    int32
-	CoverageMonth time.Time
-	ID            int64
-	Language      string
-	State         string
-	At            time.Time
-}
-
-// What stands planned or went for a number's reasons.
-func (q *Queries) SaidTo(ctx context.Context, arg SaidToParams) ([]SaidToRow, error) {
-	rows, err := q.db.Query(ctx, saidTo, arg.Numbers, arg.Since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []SaidToRow{}
-	for rows.Next() {
-		var i SaidToRow
-		if err := rows.Scan(
-			&i.Number,
-			&i.Account,
-			&i.Kind,
-			&i.DaysBefore,
-			&i.CoverageMonth,
-			&i.ID,
-			&i.Language,
-			&i.State,
-			&i.At,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const startPlan = `-- name: StartPlan :one
 INSERT INTO reminder_runs (local_day, import_run, started_at) VALUES ($1, $2, $3) RETURNING id
 `
@@ -695,6 +574,7 @@ type StartPlanParams struct {
 	StartedAt time.Time
 }
 
+// A planning run begins.
 func (q *Queries) StartPlan(ctx context.Context, arg StartPlanParams) (int64, error) {
 	row := q.db.QueryRow(ctx, startPlan, arg.LocalDay, arg.ImportRun, arg.StartedAt)
 	var id int64
@@ -706,6 +586,7 @@ const tryLockPlan = `-- name: TryLockPlan :one
 SELECT pg_try_advisory_lock($1)
 `
 
+// One planner at a time. The lock belongs to the connection, and so ends with a process that dies.
 func (q *Queries) TryLockPlan(ctx context.Context, lock int64) (bool, error) {
 	row := q.db.QueryRow(ctx, tryLockPlan, lock)
 	var pg_try_advisory_lock bool
@@ -717,7 +598,20 @@ const unlockPlan = `-- name: UnlockPlan :exec
 SELECT pg_advisory_unlock($1)
 `
 
+// Ends the planner's lock.
 func (q *Queries) UnlockPlan(ctx context.Context, lock int64) error {
 	_, err := q.db.Exec(ctx, unlockPlan, lock)
+	return err
+}
+
+const useIndexesForPage = `-- name: UseIndexesForPage :exec
+SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
+       set_config('max_parallel_workers_per_gather', '0', true)
+`
+
+// Until the transaction ends, pages are read by their keys, so that the time stays linear in accounts: a plan that reads
+// whole tables for one page, or spends its time on compiling, is ruled out.
+func (q *Queries) UseIndexesForPage(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, useIndexesForPage)
 	return err
 }

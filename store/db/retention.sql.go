@@ -22,7 +22,7 @@ type AccountsWithHistoryParams struct {
 	FirstMonth time.Time
 	Before     time.Time
 	After      string
-	Most       int32
+	MaxRows    int32
 }
 
 type AccountsWithHistoryRow struct {
@@ -30,13 +30,13 @@ type AccountsWithHistoryRow struct {
 	Old     bool
 }
 
-// The next stretch of accounts, and which of them hold anything older.
+// The next page of accounts; old: it holds something older than the horizon.
 func (q *Queries) AccountsWithHistory(ctx context.Context, arg AccountsWithHistoryParams) ([]AccountsWithHistoryRow, error) {
 	rows, err := q.db.Query(ctx, accountsWithHistory,
 		arg.FirstMonth,
 		arg.Before,
 		arg.After,
-		arg.Most,
+		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func (q *Queries) AccountsWithHistory(ctx context.Context, arg AccountsWithHisto
 	return items, nil
 }
 
-const closeBooks = `-- name: CloseBooks :many
-INSERT INTO closed_books (account, first_month, since)
+const closePeriods = `-- name: ClosePeriods :many
+INSERT INTO closed_periods (account, first_month, since)
 SELECT s.account, $1::date, $2::timestamptz FROM (
     SELECT x.account,
         coalesce((SELECT sum(b.billed_cents) FROM (
@@ -66,22 +66,22 @@ SELECT s.account, $1::date, $2::timestamptz FROM (
             ORDER BY bills.coverage_month, bills.revision DESC) b), 0) AS billed,
         coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = x.account AND l.received_at < $2), 0) AS paid
     FROM unnest($3::text[]) AS x(account)
-    WHERE NOT EXISTS (SELECT 1 FROM unposted u JOIN ledger l ON l.id = u.ledger_id WHERE l.account = x.account AND l.received_at < $2)
+    WHERE NOT EXISTS (SELECT 1 FROM unposted_entries u JOIN ledger l ON l.id = u.ledger_id WHERE l.account = x.account AND l.received_at < $2)
 ) s WHERE s.billed = s.paid
-ON CONFLICT (account) DO UPDATE SET first_month = excluded.first_month, since = excluded.since WHERE closed_books.since < excluded.since
+ON CONFLICT (account) DO UPDATE SET first_month = excluded.first_month, since = excluded.since WHERE closed_periods.since < excluded.since
 RETURNING account
 `
 
-type CloseBooksParams struct {
+type ClosePeriodsParams struct {
 	FirstMonth time.Time
 	Before     time.Time
 	Accounts   []string
 }
 
-// Books are closed where everything billed by then was paid by then, to the cent: what is owed is the same before and after. One
-// that is never even stays whole. An entry that billing has not echoed is not history.
-func (q *Queries) CloseBooks(ctx context.Context, arg CloseBooksParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, closeBooks, arg.FirstMonth, arg.Before, arg.Accounts)
+// A period is closed where everything billed by then was paid by then, to the cent: what is owed is the same before and
+// after. An account that never comes out even stays whole. An entry that billing has not echoed keeps its period open.
+func (q *Queries) ClosePeriods(ctx context.Context, arg ClosePeriodsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, closePeriods, arg.FirstMonth, arg.Before, arg.Accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -100,26 +100,11 @@ func (q *Queries) CloseBooks(ctx context.Context, arg CloseBooksParams) ([]strin
 	return items, nil
 }
 
-const dailyDone = `-- name: DailyDone :one
-SELECT EXISTS (SELECT 1 FROM daily_runs WHERE what = $1 AND local_day = $2)::boolean
-`
-
-type DailyDoneParams struct {
-	What     string
-	LocalDay time.Time
-}
-
-func (q *Queries) DailyDone(ctx context.Context, arg DailyDoneParams) (bool, error) {
-	row := q.db.QueryRow(ctx, dailyDone, arg.What, arg.LocalDay)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const eraseAttempts = `-- name: EraseAttempts :execrows
 DELETE FROM payment_attempts WHERE key = ANY ($1::text[])
 `
 
+// The attempts themselves.
 func (q *Queries) EraseAttempts(ctx context.Context, keys []string) (int64, error) {
 	result, err := q.db.Exec(ctx, eraseAttempts, keys)
 	if err != nil {
@@ -129,9 +114,10 @@ func (q *Queries) EraseAttempts(ctx context.Context, keys []string) (int64, erro
 }
 
 const eraseBills = `-- name: EraseBills :execrows
-DELETE FROM bills b USING closed_books c WHERE c.account = b.account AND b.account = ANY ($1::text[]) AND b.coverage_month < c.first_month
+DELETE FROM bills b USING closed_periods c WHERE c.account = b.account AND b.account = ANY ($1::text[]) AND b.coverage_month < c.first_month
 `
 
+// Bills in closed periods.
 func (q *Queries) EraseBills(ctx context.Context, accounts []string) (int64, error) {
 	result, err := q.db.Exec(ctx, eraseBills, accounts)
 	if err != nil {
@@ -140,12 +126,13 @@ func (q *Queries) EraseBills(ctx context.Context, accounts []string) (int64, err
 	return result.RowsAffected(), nil
 }
 
-const eraseBooked = `-- name: EraseBooked :execrows
-DELETE FROM booked b USING closed_books c WHERE c.account = b.account AND b.account = ANY ($1::text[]) AND b.received_at < c.since
+const eraseBookedPayments = `-- name: EraseBookedPayments :execrows
+DELETE FROM booked_payments b USING closed_periods c WHERE c.account = b.account AND b.account = ANY ($1::text[]) AND b.received_at < c.since
 `
 
-func (q *Queries) EraseBooked(ctx context.Context, accounts []string) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseBooked, accounts)
+// Billing's payments in closed periods.
+func (q *Queries) EraseBookedPayments(ctx context.Context, accounts []string) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseBookedPayments, accounts)
 	if err != nil {
 		return 0, err
 	}
@@ -157,12 +144,13 @@ DELETE FROM callbacks WHERE id IN (SELECT c.id FROM callbacks c WHERE c.at < $1 
 `
 
 type EraseCallbacksParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
+// Call-backs, done or not: their slot is long over.
 func (q *Queries) EraseCallbacks(ctx context.Context, arg EraseCallbacksParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseCallbacks, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseCallbacks, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -174,12 +162,13 @@ DELETE FROM calls WHERE call_sid IN (SELECT c.call_sid FROM calls c WHERE c.star
 `
 
 type EraseCallsParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
+// Calls.
 func (q *Queries) EraseCalls(ctx context.Context, arg EraseCallsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseCalls, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseCalls, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -191,13 +180,13 @@ DELETE FROM consents WHERE id IN (SELECT c.id FROM consents c WHERE c.ended_at <
 `
 
 type EraseConsentsParams struct {
-	Before *time.Time
-	Most   int32
+	Before  *time.Time
+	MaxRows int32
 }
 
-// What is in force is kept as long as it is.
+// Consents that have ended; one in force is kept.
 func (q *Queries) EraseConsents(ctx context.Context, arg EraseConsentsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseConsents, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseConsents, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -209,13 +198,13 @@ DELETE FROM tasks WHERE id IN (SELECT t.id FROM tasks t WHERE t.done_at < $1 AND
 `
 
 type EraseDoneTasksParams struct {
-	Before *time.Time
-	Most   int32
+	Before  *time.Time
+	MaxRows int32
 }
 
-// A task that nobody has done stays a task. One about a payment stays with its payment, which it must not come back to.
+// A task that nobody has done stays. One about a payment stays with its payment: it must not be raised again.
 func (q *Queries) EraseDoneTasks(ctx context.Context, arg EraseDoneTasksParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseDoneTasks, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseDoneTasks, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -227,12 +216,13 @@ DELETE FROM processor_events WHERE id IN (SELECT e.id FROM processor_events e WH
 `
 
 type EraseEventsParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
+// Events of the processor.
 func (q *Queries) EraseEvents(ctx context.Context, arg EraseEventsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseEvents, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseEvents, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -246,13 +236,13 @@ DELETE FROM payment_evidence WHERE key IN (
 `
 
 type EraseEvidenceParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
 // E8: kept from settlement. What is open, or came back since, is not old.
 func (q *Queries) EraseEvidence(ctx context.Context, arg EraseEvidenceParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseEvidence, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseEvidence, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -263,6 +253,7 @@ const eraseEvidenceOfPayments = `-- name: EraseEvidenceOfPayments :exec
 DELETE FROM payment_evidence WHERE key = ANY ($1::text[])
 `
 
+// As EraseReasonsOfPayments.
 func (q *Queries) EraseEvidenceOfPayments(ctx context.Context, keys []string) error {
 	_, err := q.db.Exec(ctx, eraseEvidenceOfPayments, keys)
 	return err
@@ -273,12 +264,13 @@ DELETE FROM handoffs WHERE (call_sid, turn) IN (SELECT h.call_sid, h.turn FROM h
 `
 
 type EraseHandoffsParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
+// Transfers, with their references.
 func (q *Queries) EraseHandoffs(ctx context.Context, arg EraseHandoffsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseHandoffs, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseHandoffs, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -290,12 +282,13 @@ DELETE FROM inbound_texts WHERE message_sid IN (SELECT i.message_sid FROM inboun
 `
 
 type EraseInboundTextsParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
+// Texts that came in.
 func (q *Queries) EraseInboundTexts(ctx context.Context, arg EraseInboundTextsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseInboundTexts, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseInboundTexts, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -308,12 +301,13 @@ WHERE message_sid IN (SELECT i.message_sid FROM inbound_texts i WHERE i.words IS
 `
 
 type EraseInboundWordsParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
+// Words of texts that came in; the class stays.
 func (q *Queries) EraseInboundWords(ctx context.Context, arg EraseInboundWordsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseInboundWords, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseInboundWords, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -321,9 +315,10 @@ func (q *Queries) EraseInboundWords(ctx context.Context, arg EraseInboundWordsPa
 }
 
 const eraseLedger = `-- name: EraseLedger :execrows
-DELETE FROM ledger l USING closed_books c WHERE c.account = l.account AND l.account = ANY ($1::text[]) AND l.received_at < c.since
+DELETE FROM ledger l USING closed_periods c WHERE c.account = l.account AND l.account = ANY ($1::text[]) AND l.received_at < c.since
 `
 
+// Entries in closed periods; the ledger's trigger refuses any other.
 func (q *Queries) EraseLedger(ctx context.Context, accounts []string) (int64, error) {
 	result, err := q.db.Exec(ctx, eraseLedger, accounts)
 	if err != nil {
@@ -336,6 +331,7 @@ const eraseLetters = `-- name: EraseLetters :exec
 DELETE FROM letters WHERE attempt_key = ANY ($1::text[])
 `
 
+// As EraseReasonsOfPayments.
 func (q *Queries) EraseLetters(ctx context.Context, keys []string) error {
 	_, err := q.db.Exec(ctx, eraseLetters, keys)
 	return err
@@ -345,6 +341,7 @@ const eraseNoticesOfPayments = `-- name: EraseNoticesOfPayments :exec
 DELETE FROM notices WHERE attempt_key = ANY ($1::text[])
 `
 
+// As EraseReasonsOfPayments.
 func (q *Queries) EraseNoticesOfPayments(ctx context.Context, keys []string) error {
 	_, err := q.db.Exec(ctx, eraseNoticesOfPayments, keys)
 	return err
@@ -354,6 +351,7 @@ const eraseReasonsOfPayments = `-- name: EraseReasonsOfPayments :exec
 DELETE FROM notice_reasons WHERE attempt_key = ANY ($1::text[])
 `
 
+// What refers to attempts goes before them.
 func (q *Queries) EraseReasonsOfPayments(ctx context.Context, keys []string) error {
 	_, err := q.db.Exec(ctx, eraseReasonsOfPayments, keys)
 	return err
@@ -363,6 +361,7 @@ const eraseResolutions = `-- name: EraseResolutions :exec
 DELETE FROM payment_resolutions WHERE attempt_key = ANY ($1::text[])
 `
 
+// As EraseReasonsOfPayments.
 func (q *Queries) EraseResolutions(ctx context.Context, keys []string) error {
 	_, err := q.db.Exec(ctx, eraseResolutions, keys)
 	return err
@@ -373,12 +372,13 @@ DELETE FROM soft_locks WHERE (subject, from_at) IN (SELECT l.subject, l.from_at 
 `
 
 type EraseSoftLocksParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
+// Locks that are over.
 func (q *Queries) EraseSoftLocks(ctx context.Context, arg EraseSoftLocksParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseSoftLocks, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseSoftLocks, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -390,12 +390,13 @@ DELETE FROM suppressions WHERE id IN (SELECT s.id FROM suppressions s WHERE s.li
 `
 
 type EraseSuppressionsParams struct {
-	Before *time.Time
-	Most   int32
+	Before  *time.Time
+	MaxRows int32
 }
 
+// Suppressions that were lifted; one in force is kept.
 func (q *Queries) EraseSuppressions(ctx context.Context, arg EraseSuppressionsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseSuppressions, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseSuppressions, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -406,6 +407,7 @@ const eraseTasksOfPayments = `-- name: EraseTasksOfPayments :exec
 DELETE FROM tasks WHERE attempt_key = ANY ($1::text[])
 `
 
+// As EraseReasonsOfPayments.
 func (q *Queries) EraseTasksOfPayments(ctx context.Context, keys []string) error {
 	_, err := q.db.Exec(ctx, eraseTasksOfPayments, keys)
 	return err
@@ -413,20 +415,20 @@ func (q *Queries) EraseTasksOfPayments(ctx context.Context, keys []string) error
 
 const eraseTextWords = `-- name: EraseTextWords :one
 
-WITH mark AS (SELECT coalesce((SELECT e.through FROM erasures e WHERE e.what = 'text-words'), 0) AS through),
+WITH mark AS (SELECT coalesce((SELECT e.through FROM erasure_progress e WHERE e.what = 'text-words'), 0) AS through),
 page AS (SELECT n.id, n.created_at FROM notices n, mark WHERE n.id > mark.through ORDER BY n.id LIMIT $1::int),
 old AS (SELECT p.id FROM page p WHERE NOT EXISTS (SELECT 1 FROM page y WHERE y.id <= p.id AND y.created_at >= $2::timestamptz)),
 erased AS (UPDATE notices SET body = NULL FROM old WHERE notices.id = old.id AND notices.body IS NOT NULL RETURNING 1),
 moved AS (
-    INSERT INTO erasures (what, through) SELECT 'text-words', max(o.id) FROM old o HAVING count(*) > 0
-    ON CONFLICT (what) DO UPDATE SET through = greatest(erasures.through, excluded.through)
+    INSERT INTO erasure_progress (what, through) SELECT 'text-words', max(o.id) FROM old o HAVING count(*) > 0
+    ON CONFLICT (what) DO UPDATE SET through = greatest(erasure_progress.through, excluded.through)
 )
 SELECT (SELECT count(*) FROM old) AS seen, (SELECT count(*) FROM erased) AS erased
 `
 
 type EraseTextWordsParams struct {
-	Most   int32
-	Before time.Time
+	MaxRows int32
+	Before  time.Time
 }
 
 type EraseTextWordsRow struct {
@@ -434,12 +436,12 @@ type EraseTextWordsRow struct {
 	Erased int64
 }
 
-// D4: what is erased when its time is over. Every statement takes a bounded bite, changes nothing when it is run again, and
-// says how much it found; whoever runs them goes on until there is nothing left.
-// A text's words go; that it was sent, when, and what became of it stays. The table is walked by its numbers, which rise with
-// created_at, up to the first text that is still young; where the walk stands is kept. seen is what this bite passed.
+// D4: what is erased when its time is over. Every statement erases a bounded number of rows, changes nothing when it is run
+// again, and says how much it found; the caller goes on until nothing is left.
+// A text's words are erased; that it was sent, when, and what became of it stays. The table is walked by id, which rises with
+// created_at, up to the first text that is still young; erasure_progress holds how far. seen: rows that this statement passed.
 func (q *Queries) EraseTextWords(ctx context.Context, arg EraseTextWordsParams) (EraseTextWordsRow, error) {
-	row := q.db.QueryRow(ctx, eraseTextWords, arg.Most, arg.Before)
+	row := q.db.QueryRow(ctx, eraseTextWords, arg.MaxRows, arg.Before)
 	var i EraseTextWordsRow
 	err := row.Scan(&i.Seen, &i.Erased)
 	return i, err
@@ -451,32 +453,17 @@ DELETE FROM verifications WHERE (call_sid, turn, subject) IN
 `
 
 type EraseVerificationsParams struct {
-	Before time.Time
-	Most   int32
+	Before  time.Time
+	MaxRows int32
 }
 
 // Passed ones as well: what they end is a row of failures that is erased with them.
 func (q *Queries) EraseVerifications(ctx context.Context, arg EraseVerificationsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, eraseVerifications, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, eraseVerifications, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const finishDaily = `-- name: FinishDaily :exec
-INSERT INTO daily_runs (what, local_day, finished_at) VALUES ($1, $2, $3) ON CONFLICT (what, local_day) DO NOTHING
-`
-
-type FinishDailyParams struct {
-	What     string
-	LocalDay time.Time
-	At       time.Time
-}
-
-func (q *Queries) FinishDaily(ctx context.Context, arg FinishDailyParams) error {
-	_, err := q.db.Exec(ctx, finishDaily, arg.What, arg.LocalDay, arg.At)
-	return err
 }
 
 const oldAttempts = `-- name: OldAttempts :many
@@ -491,7 +478,7 @@ type OldAttemptsParams struct {
 	Before   time.Time
 }
 
-// Payments that are over and of which no entry is left.
+// Attempts that are over, of which no entry is left in the ledger.
 func (q *Queries) OldAttempts(ctx context.Context, arg OldAttemptsParams) ([]string, error) {
 	rows, err := q.db.Query(ctx, oldAttempts, arg.Accounts, arg.Before)
 	if err != nil {

@@ -1,20 +1,25 @@
--- What billing tells us: members, their accounts, bills, and money booked through any channel (rules B1-B7).
--- Every instant is handed in by the program (the domain clock); nothing here reads the server's clock.
+-- Members, and the tries of callers to prove that they are one (rule book B1, B3, I1-I5).
+--
+-- All migrations: an instant (timestamptz) is handed in by the program and is of the domain clock, unless the column
+-- says "machine clock"; no statement reads the server's clock. Amounts are integer US cents. Telephone numbers are E.164.
+-- A CHECK or unique key named in a comment is what holds the rule that stands beside it.
 
+-- One row a member, as billing delivered it last (import).
 CREATE TABLE members (
-    member_id   text PRIMARY KEY CHECK (member_id ~ '^[0-9]{12}$'),
-    name        text NOT NULL,
-    phone       text CHECK (phone ~ '^\+[1-9][0-9]{7,14}$'),
-    phone_since date,                       -- I6: a code goes only to a number on file long enough
-    mobile      boolean NOT NULL DEFAULT false,
-    language    text NOT NULL,              -- the member's own choice by phone stands until billing names another (K2)
-    billing_language text,                  -- as billing named it last
-    time_zone   text NOT NULL
+    member_id        text PRIMARY KEY CHECK (member_id ~ '^[0-9]{12}$'),  -- B1: 12 digits, leading zeros kept
+    name             text NOT NULL,
+    phone            text CHECK (phone ~ '^\+[1-9][0-9]{7,14}$'),         -- null: none, or detached (detached_numbers)
+    phone_since      date,                  -- since when billing has had it (I6: a code goes only to an old enough number)
+    mobile           boolean NOT NULL DEFAULT false,
+    language         text NOT NULL,         -- K2: chosen on the phone; stands until billing names another one
+    billing_language text,                  -- what billing named last, to see that it names another one
+    time_zone        text NOT NULL          -- IANA name; empty: not known (N4 asks the area code then)
 );
 CREATE INDEX members_phone ON members (phone);
 
--- Verification answers on file, as keyed hashes only (design: HMAC over member ID, kind and answer).
-CREATE TABLE answers (
+-- One row for each answer that a member can be asked for, as a keyed hash over member ID, kind and answer: never in
+-- clear (D1). key_id names the hash key, so that keys can be changed by the next import.
+CREATE TABLE verification_answers (
     member_id text NOT NULL REFERENCES members,
     kind      text NOT NULL CHECK (kind IN ('birth-date', 'zip', 'ssn4', 'invoice', 'invoice-previous')),
     key_id    text NOT NULL,
@@ -22,48 +27,13 @@ CREATE TABLE answers (
     PRIMARY KEY (member_id, kind)
 );
 
-CREATE TABLE accounts (
-    account       text PRIMARY KEY,         -- B1; the pattern is policy, checked at import
-    member_id     text NOT NULL REFERENCES members,
-    kind          text NOT NULL CHECK (kind IN ('health', 'dental', 'group')),
-    status        text NOT NULL CHECK (status IN ('active', 'terminated', 'blocked')),
-    grace_regime  text CHECK (grace_regime IN ('month-end', 'next-due', 'third-due', 'none')),
-    autopay_day   smallint CHECK (autopay_day BETWEEN 1 AND 28),
-    autopay_last4 text CHECK (autopay_last4 ~ '^[0-9]{4}$'),
-    frozen_at     timestamptz               -- a capture said it charged: no payment until reconciled
-);
-CREATE INDEX accounts_member ON accounts (member_id);
-
--- B5: the highest revision of a coverage month counts. billed is what was billed, never a remaining balance (B7).
-CREATE TABLE bills (
-    account        text NOT NULL REFERENCES accounts,
-    coverage_month date NOT NULL CHECK (extract(day FROM coverage_month) = 1),
-    revision       integer NOT NULL CHECK (revision >= 0),
-    billed_cents   bigint NOT NULL CHECK (billed_cents >= 0),
-    first_bill     boolean NOT NULL DEFAULT false,
-    grace_ends_at  timestamptz,
-    PRIMARY KEY (account, coverage_month, revision)
-);
-
--- One row an import that was loaded whole, with the rows its files held; null = no such file in that run.
--- Balances are as fresh as the newest as_of of a run with bills (B6): a few payments alone refresh nothing.
-CREATE TABLE import_runs (
-    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    as_of     timestamptz NOT NULL,
-    loaded_at timestamptz NOT NULL,
-    members   integer,
-    accounts  integer,
-    bills     integer,
-    payments  integer
-);
-
--- I5: every try to prove an identity, also of accounts that do not exist. subject is the member ID,
--- or a keyed hash of what was keyed when no record matched. failed_id_days bounds how long a row is kept.
+-- One row for each try to prove an identity and each record that it counts against (I5: limits on tries), also where
+-- no such account exists. The primary key counts a turn that is delivered twice once. Erased after failed_id_days (D4).
 CREATE TABLE verifications (
     call_sid text NOT NULL,
     turn     integer NOT NULL,
-    subject  text NOT NULL,
-    caller   text,
+    subject  text NOT NULL,                 -- the member ID; where none matched, a keyed hash of what was keyed
+    caller   text,                          -- null: the number was withheld
     passed   boolean NOT NULL,
     at       timestamptz NOT NULL,
     PRIMARY KEY (call_sid, turn, subject)
@@ -72,6 +42,7 @@ CREATE INDEX verifications_subject ON verifications (subject, at);
 CREATE INDEX verifications_at ON verifications (at);
 CREATE INDEX verifications_caller ON verifications (caller, at) WHERE caller IS NOT NULL;
 
+-- One row for each time that verification of a subject was locked (I5: five failures a day). Guest payment stays open.
 CREATE TABLE soft_locks (
     subject text NOT NULL,
     from_at timestamptz NOT NULL,

@@ -1,7 +1,8 @@
--- Milestones of calls.
+-- Calls and their milestones.
 
--- name: KeepMilestone :exec
--- A milestone is a snapshot. One that comes late, from a turn that was taken over, never sets the call back.
+-- name: SaveMilestone :exec
+-- A milestone is a snapshot. One of an earlier turn, late from a turn that another process took over, changes nothing, so
+-- it is safe to run again.
 INSERT INTO calls (call_sid, caller, called, language, language_known, step, turn, member_id, account, verified_at, attempt_key, handed_over_at, started_at, noted_at)
 VALUES (@call_sid, @caller, @called, @language, @language_known, @step, @turn, @member_id, @account, @verified_at, @attempt_key, @handed_over_at, @started_at, @noted_at)
 ON CONFLICT (call_sid) DO UPDATE
@@ -11,6 +12,7 @@ SET caller = excluded.caller, called = excluded.called, language = excluded.lang
 WHERE calls.turn <= excluded.turn;
 
 -- name: LastMilestone :one
+-- The last milestone of a call, with the name and number that its member has now.
 SELECT c.call_sid, c.caller, c.called, c.language, c.language_known, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
        c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
 FROM calls c LEFT JOIN members m ON m.member_id = c.member_id
@@ -21,13 +23,13 @@ WHERE c.call_sid = @call_sid;
 SELECT language FROM calls WHERE caller = @caller::text AND language_known ORDER BY started_at DESC LIMIT 1;
 
 -- name: EndCall :exec
--- Twilio may say it twice, and in any order with other news: the first end counts.
+-- Twilio may report the end twice and out of order: the first report counts.
 UPDATE calls SET ended_at = coalesce(ended_at, @at) WHERE call_sid = @call_sid;
 
 -- name: DroppedCall :one
--- I7: the newest call of a number, about the same member or the same guest's account, that owes news of the payment
--- begun in it. It broke off since then; if it was gone on with in a later call, and ended there with good-bye, it is
--- settled. Or it ended with the outcome not known (L3), and neither a text nor a call has told it since.
+-- I7: the newest earlier call of a number, about the same member or the same guest's account, that owes its caller news of
+-- the payment begun in it. Either it broke off since an instant, and no later call about it ended with good-bye; or it ended
+-- with the outcome unknown (L3: the outcome is told later), and neither a text nor a call has told it since.
 SELECT c.call_sid, c.caller, c.called, c.language, c.language_known, c.step, c.turn, c.member_id, c.account, c.verified_at, c.attempt_key,
        c.handed_over_at, c.started_at, m.name AS member_name, m.phone AS member_phone
 FROM calls c
@@ -48,3 +50,12 @@ WHERE c.caller = @caller AND c.call_sid <> @call_sid
       END
 ORDER BY c.started_at DESC, c.call_sid DESC
 LIMIT 1;
+
+-- name: CallsInProgress :one
+-- How many calls of either direction have not ended; one whose end was never reported counts until @since only.
+SELECT count(*) FROM (
+    SELECT c.call_sid AS call FROM calls c WHERE c.ended_at IS NULL AND c.started_at > @since
+    UNION
+    SELECT coalesce(n.message_sid, n.reference) FROM notices n
+    WHERE n.channel = 'voice' AND n.state IN ('claimed', 'unknown', 'accepted', 'sent') AND n.tried_at > @since
+) busy;

@@ -1,4 +1,16 @@
--- E6: letters to post, and that they were posted.
+-- E6: written notices on paper.
+
+-- name: InsertLetter :exec
+-- One letter an attempt; again it writes nothing.
+INSERT INTO letters (attempt_key, kind, created_at) VALUES (@attempt_key, 'written-notice', @at)
+ON CONFLICT (attempt_key) DO NOTHING;
+
+-- name: LetterInsteadOfText :execrows
+-- E6: a written notice that does not arrive by text goes by letter the same day, as long as there is a debit.
+INSERT INTO letters (attempt_key, kind, created_at)
+SELECT key, 'written-notice', @at FROM payment_attempts
+WHERE key = @attempt_key AND state IN ('authorized', 'confirming', 'unknown', 'taken')
+ON CONFLICT (attempt_key) DO NOTHING;
 
 -- name: LettersToPost :many
 -- A debit that was voided or declined needs no notice any more. Letters that were exported before but not
@@ -12,6 +24,7 @@ ORDER BY l.created_at, a.key
 FOR UPDATE OF l;
 
 -- name: LettersExported :execrows
+-- The first export counts.
 UPDATE letters SET exported_at = @at WHERE attempt_key = ANY (@keys::text[]) AND exported_at IS NULL;
 
 -- name: LettersOf :many
@@ -22,9 +35,10 @@ WHERE a.reference = ANY (@refs::text[])
 ORDER BY a.key FOR UPDATE OF l;
 
 -- name: PostLetters :execrows
+-- The first report of a day of posting counts.
 UPDATE letters SET posted_on = @posted_on WHERE attempt_key = ANY (@keys::text[]) AND posted_on IS NULL;
 
--- name: SetLetterDay :execrows
--- Only now does the debit get its day; one that has left or was voided keeps what it has.
+-- name: SetDebitDay :execrows
+-- Only now does the debit get its day; one that was submitted or voided keeps what it has.
 UPDATE payment_attempts SET not_before = @not_before
 WHERE key = ANY (@keys::text[]) AND state = 'authorized' AND awaits_letter AND not_before IS NULL;

@@ -1,6 +1,6 @@
--- Members, accounts and what is needed to say what an account owes.
+-- Members and the proof of who a caller is.
 
--- name: AnswersFor :many
+-- name: CandidateAnswers :many
 -- I1: one statement, whichever kind of selector was keyed and whether or not it exists. Each arm uses its own index.
 WITH candidates AS (
     SELECT a.member_id FROM accounts a WHERE @kind::text = 'account' AND a.account = @value
@@ -8,13 +8,13 @@ WITH candidates AS (
     UNION SELECT m.member_id FROM members m WHERE @kind = 'phone' AND m.phone = @value
 )
 SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
-FROM candidates c JOIN members m USING (member_id) JOIN answers an USING (member_id)
+FROM candidates c JOIN members m USING (member_id) JOIN verification_answers an USING (member_id)
 WHERE an.kind IN ('birth-date', 'zip', 'ssn4', 'invoice', 'invoice-previous')
 ORDER BY m.member_id, an.kind LIMIT 64;
 
--- name: FailuresOf :many
--- I5: what counts against each subject: failures of the last day since its last lock ended (tries while it is locked tell
--- a guesser nothing, and a member who comes back starts anew), the lock in force, and how many failures in a row there were
+-- name: SubjectFailures :many
+-- I5: what counts against each subject: failures of the last day since its last lock ended (tries made while it is locked
+-- tell a guesser nothing, and a member who comes back starts anew), locks in force and of the day, and failures in a row
 -- since it last passed.
 SELECT s.subject::text AS subject,
   (SELECT count(*) FROM verifications v WHERE v.subject = s.subject AND NOT v.passed AND v.at > @day_ago::timestamptz
@@ -26,54 +26,38 @@ SELECT s.subject::text AS subject,
 FROM unnest(@subjects::text[]) AS s(subject);
 
 -- name: LockTries :exec
--- Tries that count against the same record or caller go one after another, or a guesser with many calls at once would
--- have as many answers before the first failure is counted.
+-- Tries that count against the same record or caller run one after another; otherwise a guesser with many calls at once
+-- would get as many answers before the first failure is counted. Held until the transaction ends.
 SELECT pg_advisory_xact_lock(hashtextextended('tries of ' || t.of, 0)) FROM unnest(@keys::text[]) AS t(of);
 
 -- name: SubjectsOfCaller :one
--- I5: how many different accounts one caller number has tried in a day.
+-- I5: how many different records, other than these, one caller number has tried in a day.
 SELECT count(DISTINCT subject) FROM verifications WHERE caller = @caller AND at > @day_ago AND subject <> ALL (@ones::text[]);
 
 -- name: InsertVerifications :exec
+-- One row a subject; the same turn again writes nothing.
 INSERT INTO verifications (call_sid, turn, subject, caller, passed, at)
 SELECT @call_sid, @turn, s.subject, @caller, @passed, @at FROM unnest(@subjects::text[]) AS s(subject)
 ON CONFLICT (call_sid, turn, subject) DO NOTHING;
 
 -- name: VerifiedBefore :many
--- The same turn again: what it found the first time.
+-- What the same turn found when it ran first; no row: it has not run.
 SELECT subject, passed FROM verifications WHERE call_sid = @call_sid AND turn = @turn;
 
 -- name: InsertSoftLocks :exec
+-- One lock a subject and instant; again it writes nothing.
 INSERT INTO soft_locks (subject, from_at, until)
 SELECT (@subjects::text[])[i], @at, (@untils::timestamptz[])[i] FROM generate_subscripts(@subjects::text[], 1) AS i
 ON CONFLICT DO NOTHING;
 
 -- name: SoftLocksInForce :one
+-- How many subjects are locked at an instant.
 SELECT count(DISTINCT subject) FROM soft_locks WHERE until > @at;
 
--- name: AccountsOf :many
-SELECT * FROM accounts WHERE member_id = @member_id ORDER BY array_position(ARRAY['health', 'dental', 'group'], kind), account;
-
--- name: AccountByNumber :one
-SELECT * FROM accounts WHERE account = @account;
-
--- name: BillsOf :many
--- B5: the highest revision of each coverage month.
-SELECT DISTINCT ON (coverage_month) * FROM bills WHERE account = @account ORDER BY coverage_month, revision DESC;
-
--- name: EntriesOf :many
-SELECT kind, cents, coalesce(reference, '')::text AS reference, received_at FROM ledger WHERE account = @account ORDER BY received_at, id;
-
 -- name: NumberOnFile :one
+-- Whether a number is some member's.
 SELECT EXISTS (SELECT 1 FROM members WHERE phone = @number::text);
 
 -- name: KeepLanguage :exec
+-- K2: the language that a member chose on the phone.
 UPDATE members SET language = @language WHERE member_id = @member_id AND language <> @language;
-
--- name: PayableByGuest :one
--- I2: the account exists, is active and not frozen. One statement whatever the answer.
-SELECT EXISTS (SELECT 1 FROM accounts WHERE account = @account AND status = 'active' AND frozen_at IS NULL);
-
--- name: NewestImport :one
--- B6: balances are as fresh as the newest import that brought bills.
-SELECT as_of FROM import_runs WHERE bills IS NOT NULL ORDER BY as_of DESC LIMIT 1;

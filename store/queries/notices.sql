@@ -1,4 +1,4 @@
--- Texts: planned with the fact that causes them, claimed and sent once. Every "once" is a unique key here.
+-- Texts and calls of ours: planned with what causes them, claimed and sent once. Every "once" is a unique key.
 
 -- name: PlanPaymentNotice :one
 -- One notice for each payment and kind (N1). Its local day is the member's; where billing does not know the zone, the
@@ -17,24 +17,26 @@ SELECT id, kind, 0, number, @account, attempt_key FROM planned
 RETURNING notice_id;
 
 -- name: PaymentNoticeID :one
+-- The notice of a payment and kind.
 SELECT id FROM notices WHERE attempt_key = @attempt_key AND kind = @kind;
 
--- name: EachByItsKey :exec
--- A batch is read and written a row at a time by its key, whatever the database believes of the tables' sizes: right after a
--- planning run or an import it knows nothing, and would read all accounts for a hundred texts.
+-- name: UseIndexesForClaim :exec
+-- Until the transaction ends, a batch is read and written a row at a time by its key, whatever the planner believes of the
+-- tables' sizes: right after a planning run or an import it has no statistics, and would read all accounts for a hundred
+-- texts.
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
        set_config('enable_material', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
        set_config('max_parallel_workers_per_gather', '0', true);
 
 -- name: LockNumbersOf :exec
--- Texts to one number are looked at one after another (N3); in one order, so that two batches never wait for each other.
+-- Texts to one number are decided one after another (N3); sorted, so that two batches never wait for each other.
 SELECT pg_advisory_xact_lock(n.key)
 FROM (SELECT DISTINCT hashtextextended('texts to ' || number, 0) AS key FROM notices WHERE id = ANY (@ids::bigint[]) ORDER BY 1) n;
 
 -- name: LockNotices :many
--- Locked until it is decided what becomes of them; what somebody else has locked is in other hands. stopped: its kind, or
--- every kind, is.
-SELECT sqlc.embed(n), EXISTS (SELECT 1 FROM campaigns c WHERE c.kind IN ('*', n.kind) AND c.paused_at IS NOT NULL)::boolean AS stopped
+-- Locked until it is decided what becomes of them; a row that another sender has locked is left out. stopped: its kind, or
+-- every kind, is paused.
+SELECT sqlc.embed(n), EXISTS (SELECT 1 FROM paused_kinds p WHERE p.kind IN ('*', n.kind))::boolean AS stopped
 FROM notices n WHERE n.id = ANY (@ids::bigint[])
 ORDER BY n.id FOR UPDATE OF n SKIP LOCKED;
 
@@ -79,7 +81,8 @@ WHERE number = @number AND channel = 'sms' AND kind = ANY (@kinds::text[])
 ORDER BY sent_at DESC LIMIT 3;
 
 -- name: ClaimNotices :many
--- The words that are true at this instant, and the create counted before it leaves.
+-- The words that are true at this instant, and the create counted before it is sent: a crash afterwards leaves a claimed row
+-- whose lease runs out (ExpireClaims), never an uncounted text.
 UPDATE notices n
 SET state = 'claimed', body = c.body, fence = n.fence + 1, leased_until = @lease_until, creates = n.creates + 1,
     tried_at = @now, looks = 0, next_look_at = NULL, why = NULL
@@ -87,59 +90,70 @@ FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@bodies::text[]) AS body) c
 WHERE n.id = c.id AND n.state = 'planned'
 RETURNING n.*;
 
--- name: ClaimLooks :many
+-- name: ClaimLookups :many
+-- Leases notices in doubt that are due to be looked up.
 UPDATE notices SET fence = fence + 1, leased_until = @lease_until
 WHERE id = ANY (@ids::bigint[]) AND state = 'unknown' AND next_look_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
 RETURNING *;
 
--- name: PutNoticesOff :exec
--- Their windows open later, or there is no room.
-UPDATE notices n SET not_before = w.until, nudged_until = NULL
+-- name: ClaimPolls :many
+-- Leases notices that the carrier has and that are due to be asked for.
+UPDATE notices SET fence = fence + 1, leased_until = @lease_until
+WHERE id = ANY (@ids::bigint[]) AND state IN ('accepted', 'sent') AND poll_at <= @now AND (leased_until IS NULL OR leased_until <= @machine_now)
+RETURNING *;
+
+-- name: PostponeNotices :exec
+-- Their windows open later, or no capacity is free.
+UPDATE notices n SET not_before = w.until, queued_until = NULL
 FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@untils::timestamptz[]) AS until) w
 WHERE n.id = w.id AND n.state = 'planned';
 
 -- name: EndNotice :one
--- Dropped or suppressed before anything left.
+-- Dropped or suppressed before anything was sent.
 UPDATE notices SET state = @state, why = @why WHERE id = @id AND state = 'planned'
 RETURNING *;
 
--- name: DropUntrue :exec
+-- name: DropUntrueReasons :exec
+-- Reasons that are no longer true.
 UPDATE notice_reasons r SET dropped_why = u.why
 FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@accounts::text[]) AS account, unnest(@days_before::int[]) AS days_before,
              unnest(@whys::text[]) AS why) u
 WHERE r.notice_id = u.id AND r.account = u.account AND r.days_before = u.days_before;
 
--- name: DropReasons :exec
+-- name: DropAllReasons :exec
+-- Every reason of a notice that ended.
 UPDATE notice_reasons SET dropped_why = @why WHERE notice_id = @id AND dropped_why IS NULL;
 
--- name: ReplanNotice :execrows
+-- name: ReplanUnsent :execrows
 -- The create was never processed: it does not count, and the words are written anew.
 UPDATE notices
 SET state = 'planned', not_before = @again, creates = creates - 1, waits = waits + 1, why = @why, error_code = @error_code,
-    body = NULL, tried_at = NULL, leased_until = NULL, nudged_until = NULL
+    body = NULL, tried_at = NULL, leased_until = NULL, queued_until = NULL
 WHERE id = @id AND fence = @fence AND state = 'claimed';
 
--- name: ResendNotice :execrows
--- Looked for three times and not there: it may be sent once more if it is still true.
+-- name: ReplanNotFound :execrows
+-- Looked up three times and not there: it may be sent once more if it is still true.
 UPDATE notices
 SET state = 'planned', not_before = @again, why = @why, looks = looks + 1, next_look_at = NULL, leased_until = NULL,
-    nudged_until = NULL
+    queued_until = NULL
 WHERE id = @id AND fence = @fence AND state = 'unknown';
 
--- name: DoubtNotice :execrows
+-- name: MarkUnknown :execrows
+-- It is not known whether the create was processed; or it was looked up once more and not found.
 UPDATE notices
 SET state = 'unknown', looks = looks + @looked, next_look_at = @next_look_at, why = coalesce(@why, why), leased_until = NULL
 WHERE id = @id AND fence = @fence AND state IN ('claimed', 'unknown');
 
 -- name: FailNotice :one
+-- The carrier refused it, or it was never found.
 UPDATE notices
 SET state = @state, why = @why, error_code = @error_code, leased_until = NULL, next_look_at = NULL
 WHERE id = @id AND fence = @fence AND state IN ('claimed', 'unknown')
 RETURNING *;
 
--- name: ReportNotices :many
--- The carrier's word. It counts only if it is further on than what we know; the first text that carries the reference
--- is the notice's. A notice we had given up as never accepted is put right too.
+-- name: RecordReports :many
+-- What the carrier says. It counts only if it is further on than what we know (notice_rank); the first message that carries
+-- the reference is the notice's. A notice that we had given up as never accepted is put right too.
 UPDATE notices n
 SET state = r.state, message_sid = r.message_sid, sent_at = coalesce(n.sent_at, n.tried_at, @at), why = nullif(r.why, ''),
     error_code = nullif(r.error_code, 0), leased_until = NULL, next_look_at = NULL,
@@ -151,122 +165,43 @@ WHERE n.reference = r.reference AND (n.message_sid IS NULL OR n.message_sid = r.
 RETURNING n.*;
 
 -- name: NoticeByReference :one
+-- The notice whose reference a callback carries.
 SELECT * FROM notices WHERE reference = @reference;
 
--- name: KnownMessages :many
+-- name: KnownSIDs :many
+-- Messages to a number that belong to other notices.
 SELECT message_sid::text AS sid FROM notices
 WHERE number = @number AND message_sid IS NOT NULL AND id <> @id AND created_at >= @since;
 
--- name: CountTwins :one
--- Other notices in doubt that the same text could be.
+-- name: CountSimilarInDoubt :one
+-- Other notices in doubt that the same message could be.
 SELECT count(*) FROM notices
 WHERE number = @number AND body = @body AND id <> @id AND message_sid IS NULL
   AND state IN ('claimed', 'unknown') AND tried_at BETWEEN @since AND @until;
 
--- name: ExpireNotices :execrows
--- A courier died with these in its hands: whether a create left is not known.
+-- name: ExpireClaims :execrows
+-- A sender died while it held these: whether a create was sent is not known, so they are looked up.
 UPDATE notices
 SET state = 'unknown', fence = fence + 1, next_look_at = tried_at + interval '2 minutes', leased_until = NULL
 WHERE state = 'claimed' AND leased_until <= @machine_now;
 
 -- name: OverdueNotices :many
--- After their window the words are not worth sending: dropped and counted (N6).
+-- N6: after their window the words are not worth sending: dropped and counted.
 UPDATE notices SET state = 'dropped', why = @why
 WHERE id IN (SELECT o.id FROM notices o WHERE o.state = 'planned' AND o.not_after < @now
              ORDER BY o.id LIMIT 500 FOR UPDATE SKIP LOCKED)
 RETURNING *;
 
--- name: LetterInsteadOfText :execrows
--- E6: a written notice that does not arrive by text goes by letter the same day, as long as there is a debit.
-INSERT INTO letters (attempt_key, kind, created_at)
-SELECT key, 'written-notice', @at FROM payment_attempts
-WHERE key = @attempt_key AND state IN ('authorized', 'confirming', 'unknown', 'taken')
-ON CONFLICT (attempt_key) DO NOTHING;
-
--- name: InsertNoticeTask :exec
-INSERT INTO tasks (kind, account, attempt_key, detail, at)
-SELECT @kind, (SELECT r.account FROM notice_reasons r WHERE r.notice_id = n.id ORDER BY r.account LIMIT 1), n.attempt_key, @detail, @at
+-- name: PlanRetry :one
+-- A text that did not arrive goes once more, as a notice of its own with the same window: the first one keeps its states,
+-- and what the carrier still says of it reaches it and not this one. No row comes back when it is planned already.
+INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after, retries)
+SELECT @reference, n.number, n.channel, n.kind, n.language, n.local_day, 'retry ' || n.reference, 'planned', n.by_request,
+       @at, @not_before, n.not_after, n.retries + 1
 FROM notices n WHERE n.id = @id
-ON CONFLICT (kind, attempt_key) WHERE attempt_key IS NOT NULL DO NOTHING;
-
--- name: OldestDueNotice :one
--- The age that alarms. Each kind's oldest, by the index that knows it.
-WITH due AS (
-    SELECT p.not_before FROM unnest(@kinds::text[]) AS k(kind)
-    CROSS JOIN LATERAL (SELECT n.not_before FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) p
-    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'claimed'
-    UNION ALL SELECT notices.not_before FROM notices WHERE state = 'unknown'
-)
-SELECT min(due.not_before)::timestamptz AS oldest FROM due
-WHERE due.not_before <= @now::timestamptz
-HAVING min(due.not_before) IS NOT NULL;
-
--- name: TextsDue :one
--- What waits and may go, each counted up to a bound: beyond it the number says nothing more.
-SELECT (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY (@first::text[]) AND n.not_before <= @now LIMIT @most::int) f) AS first,
-       (SELECT count(*) FROM (SELECT 1 FROM notices n WHERE n.state = 'planned' AND n.kind = ANY (@reminders::text[]) AND n.not_before <= @now LIMIT @most::int) r) AS reminders,
-       coalesce((SELECT min(d.at) FROM unnest(@reminders::text[]) AS k(kind)
-        CROSS JOIN LATERAL (SELECT n.not_before AS at FROM notices n WHERE n.state = 'planned' AND n.kind = k.kind ORDER BY n.not_before LIMIT 1) d
-        WHERE d.at <= @now), @now)::timestamptz AS oldest_reminder;
-
--- name: UnknownTexts :many
--- Since when the outcome of each text in doubt is not known.
-SELECT coalesce(tried_at, not_before)::timestamptz AS since FROM notices WHERE state = 'unknown' LIMIT @most::int;
-
--- name: Textable :one
--- O1: a consent counts where policy names its basis; whatever is not the application is the person's own yes.
-SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL
-                AND CASE source WHEN 'application' THEN 'application' ELSE 'opt_in' END = ANY (@basis::text[]))
-    AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'sms'
-                    AND purpose IN ('payments', 'all') AND lifted_at IS NULL))::boolean;
-
--- name: Arrives :one
-SELECT (NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'sms' AND source = 'undeliverable'
-                    AND lifted_at IS NULL))::boolean;
-
--- name: NumberFacts :one
--- A suppression by its owner or the carrier hides one that only says that nothing arrives there.
-SELECT
-    coalesce((SELECT s.source FROM suppressions s WHERE s.number = @number AND s.channel = 'sms'
-              AND s.purpose IN ('payments', 'all') AND s.lifted_at IS NULL
-              ORDER BY s.source = 'undeliverable', s.source NOT IN ('twilio', 'carrier') LIMIT 1), '')::text AS suppressed,
-    coalesce((SELECT m.language FROM members m WHERE m.phone = @number ORDER BY m.member_id LIMIT 1), '')::text AS language,
-    coalesce((SELECT m.time_zone FROM members m WHERE m.phone = @number ORDER BY m.member_id LIMIT 1), '')::text AS time_zone;
-
--- name: LastHelpReply :many
-SELECT created_at FROM notices WHERE number = @number AND kind = 'help_reply' ORDER BY created_at DESC LIMIT 1;
-
--- name: LockNumber :exec
--- Wishes about one number are carried out one after another.
-SELECT pg_advisory_xact_lock(hashtextextended('texts to ' || @number::text, 0));
-
--- name: InsertInboundText :execrows
-INSERT INTO inbound_texts (message_sid, number, class, words, at) VALUES (@message_sid, @number, @class, @words, @at)
-ON CONFLICT (message_sid) DO NOTHING;
-
--- name: SuppressNumber :execrows
--- One row in force. The owner's own wish takes the place of "nothing arrives there".
-INSERT INTO suppressions (number, channel, purpose, source, words, at) VALUES (@number, @channel, @purpose, @source, @words, @at)
-ON CONFLICT (number, channel, purpose) WHERE lifted_at IS NULL
-DO UPDATE SET source = excluded.source, words = excluded.words, at = excluded.at
-WHERE suppressions.source = 'undeliverable' AND excluded.source <> 'undeliverable';
-
--- name: LiftSuppressions :exec
-UPDATE suppressions SET lifted_at = @at, lifted_words = @words WHERE number = @number AND channel = 'sms' AND lifted_at IS NULL;
-
--- name: GrantConsent :exec
-INSERT INTO consents (number, channel, purpose, source, wording, at) VALUES (@number, 'sms', 'payments', @source, @wording, @at)
-ON CONFLICT (number, channel, purpose) WHERE ended_at IS NULL DO NOTHING;
-
--- name: RevokeConsents :exec
-UPDATE consents SET ended_at = @at WHERE number = @number AND channel = ANY (@channels::text[]) AND ended_at IS NULL;
-
--- name: PlanAnswer :one
--- An answer to a text or a call: one for each cause. No row comes back when it is planned already.
-INSERT INTO notices (reference, number, channel, kind, language, local_day, cause, state, by_request, created_at, not_before, not_after)
-VALUES (@reference, @number, @channel, @kind, @language, timezone(@time_zone::text, @at::timestamptz)::date, @cause, 'planned', @by_request, @at, @at, @not_after)
 ON CONFLICT (cause, kind) WHERE cause IS NOT NULL DO NOTHING
 RETURNING id;
 
--- name: InsertInboundTask :exec
-INSERT INTO tasks (kind, detail, at, due_at) VALUES (@kind, @detail, @at, @due_at);
+-- name: MoveReasons :exec
+-- The reasons of a notice that failed become those of its retry.
+UPDATE notice_reasons SET notice_id = @retry_id WHERE notice_id = @id AND dropped_why IS NULL;

@@ -1,6 +1,7 @@
--- Reminders: households read page by page, what is to be said planned once, and what became of it.
+-- Reminders: recipients read page by page, what is to be said planned once, and what became of it.
 
 -- name: PlanState :one
+-- The last finished planning run and the newest import with bills; year 1 where there is none.
 SELECT
     coalesce(r.local_day, '0001-01-01')::date AS local_day, coalesce(r.import_run, 0)::bigint AS import_run,
     coalesce(r.started_at, '0001-01-01 00:00+00')::timestamptz AS started_at,
@@ -11,31 +12,35 @@ LEFT JOIN LATERAL (SELECT * FROM reminder_runs WHERE reminder_runs.finished_at I
 LEFT JOIN LATERAL (SELECT id, as_of FROM import_runs WHERE bills IS NOT NULL ORDER BY import_runs.as_of DESC, id DESC LIMIT 1) i ON true;
 
 -- name: StartPlan :one
+-- A planning run begins.
 INSERT INTO reminder_runs (local_day, import_run, started_at) VALUES (@local_day, @import_run, @started_at) RETURNING id;
 
 -- name: FinishPlan :exec
+-- A planning run is done. One that never gets here is made again.
 UPDATE reminder_runs SET finished_at = @at, notices = @notices WHERE id = @id;
 
 -- name: TryLockPlan :one
+-- One planner at a time. The lock belongs to the connection, and so ends with a process that dies.
 SELECT pg_try_advisory_lock(@lock);
 
 -- name: UnlockPlan :exec
+-- Ends the planner's lock.
 SELECT pg_advisory_unlock(@lock);
 
--- name: ReadByKey :exec
--- Pages are read by their keys, so that the time stays linear in accounts: for this transaction a plan that reads
--- whole tables for one page, or spends its time on compiling, is not to be had.
+-- name: UseIndexesForPage :exec
+-- Until the transaction ends, pages are read by their keys, so that the time stays linear in accounts: a plan that reads
+-- whole tables for one page, or spends its time on compiling, is ruled out.
 SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('random_page_cost', '1.1', true),
        set_config('max_parallel_workers_per_gather', '0', true);
 
 -- name: NextNumbers :one
+-- The first and last of the next numbers; empty: there are no more.
 SELECT coalesce(min(page.phone), '')::text AS first, coalesce(max(page.phone), '')::text AS last
 FROM (SELECT phone FROM members WHERE phone > @after ORDER BY phone LIMIT @members::int) page;
 
 -- name: PageAccounts :many
--- B7: owed = everything billed, newest revisions, less everything paid or booked. One probe of an index for each thing
--- asked of an account. A frozen one may have paid: nobody knows yet. Without everyone: those that owe, and to which a
--- text may go.
+-- B7: owed = everything billed, newest revisions, less everything paid or booked. One index probe for each thing asked of an
+-- account. A frozen one counts as in flight: it may have paid. Without everyone: those that owe and may be texted.
 WITH page AS MATERIALIZED (
     SELECT m.phone, m.language, m.time_zone, m.mobile, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4,
            a.frozen_at IS NOT NULL AS frozen, c.number IS NOT NULL AS consent, coalesce(c.source = 'application', false) AS from_application,
@@ -78,22 +83,22 @@ CROSS JOIN LATERAL (
 ) b
 WHERE @everyone OR b.billed > l.paid;
 
--- name: SaidTo :many
--- What stands planned or went for a number's reasons.
+-- name: ReasonsOfNumbers :many
+-- The reasons of a number that are planned or were sent.
 SELECT r.number, r.account, r.kind, r.days_before, r.coverage_month::date AS coverage_month, n.id, n.language, n.state,
        coalesce(n.tried_at, n.sent_at, '0001-01-01 00:00+00')::timestamptz AS at
 FROM notice_reasons r JOIN notices n ON n.id = r.notice_id
 WHERE r.number = ANY (@numbers::text[]) AND r.attempt_key IS NULL AND r.coverage_month >= @since::date AND r.dropped_why IS NULL;
 
 -- name: PaidLate :many
--- Accounts for which more came in after an instant than was to spare.
+-- Accounts that received more after an instant than they had to spare.
 SELECT t.account::text AS account
 FROM (SELECT unnest(@accounts::text[]) AS account, unnest(@due_ats::timestamptz[]) AS due_at, unnest(@surpluses::bigint[]) AS surplus) t
 WHERE (SELECT coalesce(sum(l.cents), 0) FROM ledger l WHERE l.account = t.account AND l.received_at > t.due_at AND l.cents > 0) > t.surplus;
 
--- name: NumbersAccounts :many
--- What a claim looks at, in one look: of every account behind some numbers everything billed, newest revisions, everything
--- booked, and whether a payment is on its way.
+-- name: AccountsOfNumbers :many
+-- Everything that a claim looks at, in one statement: of every account behind some numbers everything billed, newest
+-- revisions, everything in the ledger, and whether a payment is in flight.
 SELECT m.phone::text AS number, m.language, sqlc.embed(a),
        (a.frozen_at IS NOT NULL OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = a.account
                                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
@@ -120,21 +125,15 @@ CROSS JOIN LATERAL (
 WHERE m.phone = ANY (@numbers::text[])
 ORDER BY m.phone, a.account;
 
--- name: BillsOfAccounts :many
-SELECT DISTINCT ON (account, coverage_month) * FROM bills WHERE account = ANY (@accounts::text[])
-ORDER BY account, coverage_month, revision DESC;
-
--- name: EntriesOfAccounts :many
-SELECT account, kind, cents, coalesce(reference, '')::text AS reference, received_at
-FROM ledger WHERE account = ANY (@accounts::text[]) ORDER BY account, received_at, id;
-
--- name: NumberlessAccounts :many
+-- name: AccountsWithoutNumber :many
+-- Accounts of members without a number, page by page.
 SELECT m.language, sqlc.embed(a) FROM accounts a JOIN members m ON m.member_id = a.member_id
-WHERE m.phone IS NULL AND a.account > @after ORDER BY a.account LIMIT @most::int;
+WHERE m.phone IS NULL AND a.account > @after ORDER BY a.account LIMIT @max_rows::int;
 
 -- name: PlanReminders :one
--- N1: one notice for a number, kind, day and language, and one for each cause; its reasons stand under one notice at a
--- time. One that was dropped before anything left is planned again if it has become true again.
+-- N1: one notice for a number, kind, day and language, and one for each cause; a reason belongs to one notice at a time. One
+-- that was dropped before anything was sent is planned again if it has become true again. Returns how many notices have
+-- new reasons; the same plan again: 0.
 WITH texts AS (
     SELECT unnest(@text_refs::text[]) AS reference, unnest(@text_numbers::text[]) AS number, unnest(@text_languages::text[]) AS language,
            unnest(@text_kinds::text[]) AS kind, unnest(@text_causes::text[]) AS cause,
@@ -173,9 +172,3 @@ SELECT count(DISTINCT notice_id) FROM reasons;
 SELECT kind, state, coalesce(why, '')::text AS why, count(*) AS texts FROM notices
 WHERE kind = ANY (@kinds::text[]) AND created_at >= @since
 GROUP BY kind, state, coalesce(why, '') ORDER BY kind, state, why;
-
--- name: PausedCampaigns :many
-SELECT * FROM campaigns WHERE paused_at IS NOT NULL ORDER BY kind;
-
--- name: ResumeCampaign :execrows
-UPDATE campaigns SET paused_at = NULL, probe_at = NULL WHERE kind = @kind AND paused_at IS NOT NULL;

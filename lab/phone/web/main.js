@@ -1,7 +1,7 @@
 // The phone: dialing, hearing, keys, words, silence, and the payment keypad.
 
 import { byId, el, kept, post, state } from "./api.js";
-import * as desk from "./desk.js";
+import * as dashboard from "./dashboard.js";
 import * as ring from "./ring.js";
 import * as voice from "./voice.js";
 
@@ -22,7 +22,7 @@ async function refresh() {
   const asked = sid;
   const before = acts;
   const view = await state(asked);
-  desk.show(view);
+  dashboard.show(view);
   if (asked === sid && before === acts) {
     if (!view.call) forget();
     else if (acting) drawLines(view.call); // the act's own answer says what is asked next
@@ -149,7 +149,7 @@ async function press(key) {
   }
 }
 
-// begin has a call in hand from here on, whoever has called whom.
+// begin makes a call the current one, whoever has called whom.
 async function begin(placed) {
   acts++;
   sid = placed.sid;
@@ -315,7 +315,7 @@ wireCall();
 voice.start((aloud) => { // a phone that speaks is as impatient as a real one, until somebody says otherwise
   if (kept.get("impatient", "") === "") byId("impatient").checked = aloud;
 });
-desk.start(refresh);
+dashboard.start(refresh);
 controls();
 setInterval(watch, 250);
 loop();

@@ -20,10 +20,35 @@ import (
 
 // The test binary is also the parent that dies: see TestServerDiesWithUs.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("PRIVATEPG_TEST_PARENT"); dir != "" {
+	if dir := os.Getenv("SERVERS_TEST_PARENT"); dir != "" {
 		parent(dir)
 	}
-	os.Exit(m.Run())
+	os.Exit(withReadyCluster(m))
+}
+
+// withReadyCluster runs the tests with a cluster to copy: making one for each of them took most of the time.
+func withReadyCluster(m *testing.M) int {
+	dir, err := os.MkdirTemp(memoryOrTemp(), "duebell-servers-")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		err = os.Chmod(dir, 0o711) // PostgreSQL's user must come through
+	}
+	if err == nil {
+		err = SetReadyCluster(context.Background(), dir, os.Stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// memoryOrTemp is a folder in memory where there is such a place.
+func memoryOrTemp() string {
+	if _, err := os.Stat("/dev/shm"); err == nil {
+		return "/dev/shm"
+	}
+	return os.TempDir()
 }
 
 // parent starts a durable server, writes a row, says where and which process, and waits to be killed.
@@ -47,11 +72,7 @@ func parent(dir string) {
 // (t.TempDir is closed to other users.)
 func scratch(t *testing.T) string {
 	t.Helper()
-	base := "/dev/shm"
-	if _, err := os.Stat(base); err != nil {
-		base = os.TempDir()
-	}
-	dir, err := os.MkdirTemp(base, "duebell-privatepg-")
+	dir, err := os.MkdirTemp(memoryOrTemp(), "duebell-servers-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +94,7 @@ func start(t *testing.T, o Options) *Server {
 	return s
 }
 
-func exec1(t *testing.T, dsn, sql string) string {
+func queryOne(t *testing.T, dsn, sql string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
@@ -90,7 +111,7 @@ func exec1(t *testing.T, dsn, sql string) string {
 func TestSecondStartKeepsTheData(t *testing.T) {
 	o := Options{Dir: scratch(t), Database: "odd \"name"}
 	first := start(t, o)
-	exec1(t, first.DSN(o.Database), "CREATE TABLE kept AS SELECT 'still here' AS word")
+	queryOne(t, first.DSN(o.Database), "CREATE TABLE kept AS SELECT 'still here' AS word")
 	first.Stop()
 	first.Stop() // twice does no harm
 	select {
@@ -100,8 +121,22 @@ func TestSecondStartKeepsTheData(t *testing.T) {
 	}
 
 	second := start(t, o)
-	if got := exec1(t, second.DSN(o.Database), "SELECT word FROM kept"); got != "still here" {
+	if got := queryOne(t, second.DSN(o.Database), "SELECT word FROM kept"); got != "still here" {
 		t.Errorf("after a second start the table holds %q", got)
+	}
+}
+
+// A cluster that is not copied from a ready one is made by initdb, with a password of its own.
+func TestAClusterIsMadeWithoutAReadyOne(t *testing.T) {
+	ready := os.Getenv(ReadyClusterVar)
+	t.Setenv(ReadyClusterVar, "")
+	s := start(t, Options{Dir: scratch(t), Database: "d"})
+	if got := queryOne(t, s.DSN("d"), "SELECT 'there'"); got != "there" {
+		t.Error(got)
+	}
+	first, err := os.ReadFile((&cluster{path: ready}).password())
+	if err != nil || string(first) == s.password+"\n" {
+		t.Errorf("two clusters have one password (%v)", err)
 	}
 }
 
@@ -130,7 +165,7 @@ func TestFolderHasOneOwner(t *testing.T) {
 func TestServerDiesWithUs(t *testing.T) {
 	dir := scratch(t)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "PRIVATEPG_TEST_PARENT="+dir)
+	cmd.Env = append(os.Environ(), "SERVERS_TEST_PARENT="+dir)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -163,7 +198,7 @@ func TestServerDiesWithUs(t *testing.T) {
 		t.Errorf("server process %d outlived its parent", pid)
 	}
 	again := start(t, Options{Dir: dir, Durable: true, Database: "kept"})
-	if got := exec1(t, again.DSN("kept"), "SELECT count(*)::text FROM rows"); got != "1" {
+	if got := queryOne(t, again.DSN("kept"), "SELECT count(*)::text FROM rows"); got != "1" {
 		t.Errorf("%s rows after the kill, want 1", got)
 	}
 }
@@ -189,7 +224,7 @@ func TestStalePidOfAnotherProcess(t *testing.T) {
 func TestOrphanIsStopped(t *testing.T) {
 	o := Options{Dir: scratch(t)}
 	s := start(t, o)
-	s.home.Close() // as if our process had died and the server had not heard of it
+	s.cluster.Close() // as if our process had died and the server had not heard of it
 	start(t, o)
 	select {
 	case <-s.Done():
@@ -204,16 +239,16 @@ func TestPortTakenByAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	h, err := open(scratch(t))
+	c, err := openCluster(scratch(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	asked := 0
-	s := &Server{home: h, findPort: func(ctx context.Context) (int, error) {
+	s := &Server{cluster: c, findPort: func(ctx context.Context) (int, error) {
 		if asked++; asked == 1 {
 			return taken.Addr().(*net.TCPAddr).Port, nil
 		}
-		return freePort(ctx)
+		return FreePort(ctx)
 	}}
 	defer s.Stop()
 	if err := s.start(t.Context(), Options{Log: t.Output()}); err != nil {
@@ -239,22 +274,22 @@ func TestFolderThatTheServerCannotEnter(t *testing.T) {
 	}
 	defer func() { _ = Remove(dir) }()
 	defer s.Stop()
-	moved := s.home.path != dir
-	if root := os.Geteuid() == 0; moved != root || strings.Contains(log.String(), s.home.path) != root {
-		t.Fatalf("root %v, data in %s, told: %q", root, s.home.path, log.String())
+	moved := s.cluster.path != dir
+	if root := os.Geteuid() == 0; moved != root || strings.Contains(log.String(), s.cluster.path) != root {
+		t.Fatalf("root %v, data in %s, told: %q", root, s.cluster.path, log.String())
 	}
-	exec1(t, s.DSN("d"), "CREATE TABLE kept AS SELECT 'still here' AS word")
+	queryOne(t, s.DSN("d"), "CREATE TABLE kept AS SELECT 'still here' AS word")
 	s.Stop()
 
 	second := start(t, o)
-	if got := exec1(t, second.DSN("d"), "SELECT word FROM kept"); got != "still here" {
+	if got := queryOne(t, second.DSN("d"), "SELECT word FROM kept"); got != "still here" {
 		t.Errorf("after a second start the table holds %q", got)
 	}
 	second.Stop()
 	if err := Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(s.home.path); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(s.cluster.path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the data is still there after Remove: %v", err)
 	}
 	if err := Remove(dir); err != nil {
@@ -263,18 +298,18 @@ func TestFolderThatTheServerCannotEnter(t *testing.T) {
 }
 
 // Whoever deletes the folder by hand means the data: the next start does not find it elsewhere.
-func TestForgottenDataElsewhereIsNotFoundAgain(t *testing.T) {
+func TestForgottenDataInAnotherFolderIsNotFoundAgain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pg")
 	o := Options{Dir: dir, Database: "d"}
 	s := start(t, o)
-	exec1(t, s.DSN("d"), "CREATE TABLE old AS SELECT 1")
+	queryOne(t, s.DSN("d"), "CREATE TABLE old AS SELECT 1")
 	s.Stop()
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	s = start(t, o)
 	t.Cleanup(func() { s.Stop(); _ = Remove(dir) })
-	if got := exec1(t, s.DSN("d"), "SELECT coalesce(to_regclass('old')::text, 'none')"); got != "none" {
+	if got := queryOne(t, s.DSN("d"), "SELECT coalesce(to_regclass('old')::text, 'none')"); got != "none" {
 		t.Error("data of a removed folder came back")
 	}
 }

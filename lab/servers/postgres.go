@@ -1,8 +1,8 @@
-// Package servers runs a PostgreSQL of our own, for dev and for tests.
+// Package servers runs a private PostgreSQL and a private Redis, for dev, tests and load.
 //
-// It owns finding the server's programs (installing them where the machine lets us), a cluster in a
-// folder, and a server process on a free loopback port that ends with us. It refuses to know the
-// schema, and is never part of production: serve and work are given an address.
+// It owns finding the servers' programs (installing them where the machine lets us), a cluster in a
+// folder, and server processes on free loopback ports that end with us. It refuses to know the
+// schema, and is never part of production: serve and work are given addresses.
 package servers
 
 import (
@@ -36,7 +36,7 @@ type Options struct {
 
 // Server is a running PostgreSQL.
 type Server struct {
-	home     *home
+	cluster  *cluster
 	child    *child.Child
 	port     int
 	password string
@@ -56,11 +56,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	h, err := open(o.Dir)
+	c, err := openCluster(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{home: h, findPort: freePort}
+	s := &Server{cluster: c, findPort: FreePort}
 	if err := s.start(ctx, o); err != nil {
 		s.Stop()
 		return nil, err
@@ -69,26 +69,19 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context, o Options) error {
-	bin, err := find(ctx, s.home.major(), o.Log)
-	if err != nil {
-		return fmt.Errorf("private PostgreSQL: %w", err)
-	}
-	as, err := s.home.account() // after find: installing PostgreSQL makes the user
+	bin, as, err := s.cluster.prepare(ctx, o.Log)
 	if err != nil {
 		return err
 	}
-	if err := s.home.settle(ctx, bin, as, o.Log); err != nil {
+	if err := stopOrphan(s.cluster.data()); err != nil {
 		return err
 	}
-	if err := stopOrphan(s.home.data()); err != nil {
-		return err
-	}
-	if s.home.major() == 0 {
-		if err := initialise(ctx, s.home, bin, as, o.Durable); err != nil {
+	if s.cluster.major() == 0 && !copyReady(ctx, s.cluster, bin, as) {
+		if err := initialise(ctx, s.cluster, bin, as, o.Durable); err != nil {
 			return err
 		}
 	}
-	password, err := os.ReadFile(s.home.password())
+	password, err := os.ReadFile(s.cluster.password())
 	if err != nil {
 		return fmt.Errorf("private PostgreSQL: %w", err)
 	}
@@ -105,33 +98,33 @@ func (s *Server) start(ctx context.Context, o Options) error {
 
 // initialise makes the cluster aside and moves it into place, so that a half-made one is never taken
 // for a whole one.
-func initialise(ctx context.Context, h *home, bin install, as *child.Account, durable bool) error {
-	aside := h.data() + ".new"
+func initialise(ctx context.Context, c *cluster, bin install, as *child.Account, durable bool) error {
+	aside := c.data() + ".new"
 	if err := os.RemoveAll(aside); err != nil {
 		return fmt.Errorf("private PostgreSQL: %w", err)
 	}
 	// Other users of the machine can reach a loopback port, and a superuser of PostgreSQL can run
 	// programs: hence a password, also for a database that holds only samples.
-	if err := os.WriteFile(h.password(), []byte(rand.Text()+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(c.password(), []byte(rand.Text()+"\n"), 0o600); err != nil {
 		return fmt.Errorf("private PostgreSQL: %w", err)
 	}
 	if as != nil {
-		if err := os.Chown(h.password(), int(as.UID), int(as.GID)); err != nil {
+		if err := os.Chown(c.password(), int(as.UID), int(as.GID)); err != nil {
 			return fmt.Errorf("private PostgreSQL: %w", err)
 		}
 	}
 	args := []string{
-		"-D", aside, "-U", superuser, "-A", "scram-sha-256", "--pwfile", h.password(),
+		"-D", aside, "-U", superuser, "-A", "scram-sha-256", "--pwfile", c.password(),
 		"--no-locale", "-E", "UTF8", "--no-instructions",
 	}
 	if !durable {
 		args = append(args, "--no-sync")
 	}
-	err := child.Run(ctx, child.Spec{Path: bin.initdb(), Args: args, Env: environment(h.path), Dir: h.path, As: as})
+	err := child.Run(ctx, child.Spec{Path: bin.initdb(), Args: args, Env: environment(c.path), Dir: c.path, As: as})
 	if err != nil {
 		return fmt.Errorf("private PostgreSQL: make a cluster: %w", err)
 	}
-	if err := os.Rename(aside, h.data()); err != nil {
+	if err := os.Rename(aside, c.data()); err != nil {
 		return fmt.Errorf("private PostgreSQL: %w", err)
 	}
 	return nil
@@ -155,8 +148,8 @@ func (s *Server) launch(ctx context.Context, bin install, as *child.Account, o O
 		}
 		s.port = port
 		s.child, err = child.Start(child.Spec{
-			Path: bin.postgres(), Args: settings(s.home.data(), port, o.Durable),
-			Env: environment(s.home.path), Dir: s.home.path, As: as,
+			Path: bin.postgres(), Args: settings(s.cluster.data(), port, o.Durable),
+			Env: environment(s.cluster.path), Dir: s.cluster.path, As: as,
 			// "Immediate": the server takes its own children along and gives its shared memory back,
 			// which a SIGKILL would leave lying. The log makes the data whole at the next start.
 			OnOurDeath: syscall.SIGQUIT,
@@ -202,19 +195,6 @@ func settings(data string, port int, durable bool) []string {
 		args = append(args, "-c", s)
 	}
 	return args
-}
-
-func freePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("private PostgreSQL: find a free port: %w", err)
-	}
-	defer l.Close()
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, errors.New("private PostgreSQL: find a free port: not a TCP address")
-	}
-	return addr.Port, nil
 }
 
 // awaitReady returns when the server takes connections, or has ended, or ctx is over.
@@ -289,10 +269,10 @@ func (s *Server) DSN(database string) string {
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // DataDir is where the data really lies.
-func (s *Server) DataDir() string { return s.home.data() }
+func (s *Server) DataDir() string { return s.cluster.data() }
 
 // PidFile names the file that holds the running server's process id.
-func (s *Server) PidFile() string { return filepath.Join(s.home.data(), "postmaster.pid") }
+func (s *Server) PidFile() string { return filepath.Join(s.cluster.data(), "postmaster.pid") }
 
 // Done is closed when the server has ended, asked or not.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
@@ -307,6 +287,6 @@ func (s *Server) Stop() {
 		if s.child != nil {
 			s.child.Stop(child.Ask{Signal: syscall.SIGINT, Patience: 15 * time.Second}, child.Ask{Signal: syscall.SIGQUIT, Patience: 5 * time.Second})
 		}
-		s.home.Close()
+		s.cluster.Close()
 	})
 }

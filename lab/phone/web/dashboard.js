@@ -1,4 +1,4 @@
-// The desk beside the phone: clock, texts, payments, ledger, trouble.
+// The dashboard beside the phone: clock, texts, payments, ledger, script, trouble.
 
 import { byId, el, post } from "./api.js";
 
@@ -102,9 +102,20 @@ export function start(refresh) {
       await refresh();
     });
   });
+  const showStory = async () => {
+    const answer = await fetch("/phone/api/story");
+    if (!answer.ok) throw new Error(await answer.text());
+    byId("story").value = await answer.text();
+  };
+  byId("story-show").addEventListener("click", () => during(byId("story-says"), "…", "This is everything so far.", showStory));
+  byId("story-copy").addEventListener("click", () => during(byId("story-says"), "…", "Copied.", async () => {
+    await showStory();
+    byId("story").select();
+    await navigator.clipboard.writeText(byId("story").value);
+  }));
   byId("trouble-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    during(byId("trouble-says"), "…", "So it is.", async () => {
+    during(byId("trouble-says"), "…", "Applied.", async () => {
       const set = JSON.parse(last.troubles || "{}");
       for (const select of document.querySelectorAll("[data-part]")) {
         const before = set[select.dataset.part] || select.options[0].value;

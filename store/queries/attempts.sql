@@ -1,4 +1,5 @@
--- The book of payment attempts. Every "once" is decided by a WHERE or a unique key, never by Go.
+-- Payment attempts, from the offer to the outcome. Every "once" is decided by a WHERE or a unique key, never by Go: an
+-- UPDATE that finds the row in another state, or under another fence, changes nothing and returns no row.
 
 -- name: OfferAttempt :one
 -- A second delivery of the same turn gets the first row back, unchanged.
@@ -8,18 +9,23 @@ ON CONFLICT (call_sid, turn) DO UPDATE SET turn = payment_attempts.turn
 RETURNING *;
 
 -- name: AttemptByKey :one
+-- One attempt.
 SELECT * FROM payment_attempts WHERE key = @key;
 
 -- name: AttemptForUpdate :one
+-- One attempt, locked until the transaction ends.
 SELECT * FROM payment_attempts WHERE key = @key FOR UPDATE;
 
 -- name: AttemptByReference :one
+-- The attempt with the number that people say and write (L4).
 SELECT * FROM payment_attempts WHERE reference = @reference;
 
 -- name: AttemptByIntent :one
+-- The attempt of one of the processor's objects.
 SELECT * FROM payment_attempts WHERE intent_id = @intent_id;
 
 -- name: OpenAttemptOn :one
+-- The open attempt of an account; there is at most one (one_open_attempt_an_account).
 SELECT * FROM payment_attempts WHERE account = @account AND state IN ('authorized', 'confirming', 'unknown');
 
 -- name: SamePaymentSince :many
@@ -30,6 +36,7 @@ WHERE account = @account AND cents = @cents AND authorized_at >= @since
 ORDER BY authorized_at DESC;
 
 -- name: TokenizeAttempt :one
+-- The sealed token, on an offer only: the same token again finds the row tokenized and changes nothing.
 UPDATE payment_attempts SET state = 'tokenized', token_sealed = @token_sealed, last4 = @last4, tokenized_at = @at
 WHERE key = @key AND state = 'offered'
 RETURNING *;
@@ -54,15 +61,13 @@ WHERE a.key = @key
 ORDER BY 1;
 
 -- name: InsertEvidence :exec
+-- E8: the consent, in the authorizing transaction.
 INSERT INTO payment_evidence (key, terms, version, language, given, confidence, caller, terms_at, given_at, written_copy, hash)
 VALUES (@key, @terms, @version, @language, @given, @confidence, @caller, @terms_at, @given_at, @written_copy, @hash);
 
--- name: InsertLetter :exec
-INSERT INTO letters (attempt_key, kind, created_at) VALUES (@attempt_key, 'written-notice', @at)
-ON CONFLICT (attempt_key) DO NOTHING;
-
--- name: ClaimAttempt :one
--- One worker at a time; every later write of it names the fence. create_sent_at is set before the first create leaves.
+-- name: LeaseAttempt :one
+-- A lease on an attempt that is due. One worker at a time; its later writes name the fence. create_sent_at is set before the
+-- first create leaves, so that a crash after the create finds how old its key is.
 UPDATE payment_attempts
 SET fence = fence + 1, leased_until = @lease_until, create_sent_at = coalesce(create_sent_at, @now)
 WHERE key = @key AND state IN ('authorized', 'confirming', 'unknown')
@@ -71,13 +76,14 @@ WHERE key = @key AND state IN ('authorized', 'confirming', 'unknown')
   AND (leased_until IS NULL OR leased_until <= @machine_now)
 RETURNING *;
 
--- name: ClaimForPerson :one
--- A person with evidence does not wait for the next look.
+-- name: LeaseForPerson :one
+-- A lease for a person with evidence, who does not wait for the next look-up.
 UPDATE payment_attempts SET fence = fence + 1, leased_until = @lease_until
 WHERE key = @key AND state IN ('confirming', 'unknown') AND (leased_until IS NULL OR leased_until <= @machine_now)
 RETURNING *;
 
 -- name: NewCreateKey :one
+-- The next number within the create key, once the processor may have forgotten the one before.
 UPDATE payment_attempts SET creates = creates + 1, create_sent_at = @now
 WHERE key = @key AND fence = @fence AND state = 'authorized'
 RETURNING *;
@@ -89,18 +95,20 @@ WHERE key = @key AND fence = @fence AND state = 'authorized'
 RETURNING *;
 
 -- name: RecordConfirm :one
+-- A further confirm, counted before it is sent.
 UPDATE payment_attempts SET confirms = confirms + 1
 WHERE key = @key AND fence = @fence AND state IN ('confirming', 'unknown')
 RETURNING *;
 
 -- name: ReleaseAttempt :execrows
--- Nothing is known to have happened, or the outcome is not known: look again later.
+-- Ends a lease without an outcome: nothing is known to have happened, or it is not known what has. Looked up again later.
 UPDATE payment_attempts
 SET state = CASE WHEN intent_id IS NULL THEN state ELSE 'unknown' END,
     looks = looks + 1, next_look_at = @next_look_at, leased_until = NULL
 WHERE key = @key AND fence = @fence AND state IN ('authorized', 'confirming', 'unknown');
 
 -- name: TakeAttempt :one
+-- The money was taken. A card's token is erased at once, a bank's after the return window (D2).
 UPDATE payment_attempts
 SET state = 'taken', settled_at = @at, leased_until = NULL, next_look_at = NULL,
     token_sealed = CASE WHEN method = 'card' THEN NULL ELSE token_sealed END
@@ -108,18 +116,21 @@ WHERE key = @key AND fence = @fence AND state IN ('confirming', 'unknown')
 RETURNING *;
 
 -- name: DeclineAttempt :one
+-- Nothing was charged.
 UPDATE payment_attempts
 SET state = 'declined', settled_at = @at, code = @code, leased_until = NULL, next_look_at = NULL, token_sealed = NULL
 WHERE key = @key AND fence = @fence AND state IN ('authorized', 'confirming', 'unknown')
 RETURNING *;
 
 -- name: ReturnAttempt :one
+-- A taken payment came back (L5).
 UPDATE payment_attempts SET state = 'returned', returned_at = @at, code = @code, token_sealed = NULL
 WHERE key = @key AND state = 'taken'
 RETURNING *;
 
 -- name: VoidAttempt :one
--- Only while no worker has it and the processor holds no object of it.
+-- E12: cancelled, only while no worker has it and the processor holds no object of it. The fence stops a worker whose
+-- lease ran out.
 UPDATE payment_attempts
 SET state = 'voided', settled_at = @at, token_sealed = NULL, fence = fence + 1, next_look_at = NULL
 WHERE key = @key AND state = 'authorized' AND intent_id IS NULL
@@ -127,6 +138,7 @@ WHERE key = @key AND state = 'authorized' AND intent_id IS NULL
 RETURNING *;
 
 -- name: CloseAttempt :execrows
+-- Ends an offer or token that promised nothing.
 UPDATE payment_attempts SET state = 'closed', settled_at = @at, token_sealed = NULL
 WHERE key = @key AND state IN ('offered', 'tokenized');
 
@@ -136,27 +148,30 @@ UPDATE payment_attempts SET state = 'closed', settled_at = @at, token_sealed = N
 WHERE account = @account AND state IN ('offered', 'tokenized');
 
 -- name: StaleOffers :many
--- Offers of calls that ended a minute ago, and offers half an hour old. The caller of this asks for turn leases first.
+-- Offers of calls that ended a minute ago, and offers half an hour old. The caller asks for the leases of their turns before
+-- it closes one.
 SELECT a.key, a.call_sid FROM payment_attempts a LEFT JOIN calls c ON c.call_sid = a.call_sid
 WHERE a.state IN ('offered', 'tokenized') AND (c.ended_at <= @ended_before OR a.offered_at <= @offered_before)
 ORDER BY a.offered_at LIMIT 500;
 
 -- name: DueAttempts :many
+-- Open attempts that are due and not leased, oldest first.
 SELECT key FROM payment_attempts
 WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @now
   AND (next_look_at IS NULL OR next_look_at <= @now)
   AND (leased_until IS NULL OR leased_until <= @machine_now)
 ORDER BY not_before LIMIT 1000;
 
--- name: LookAtOnce :execrows
--- An event of the processor says that something happened: look now. An event decides nothing by itself. With overtaken,
--- a worker's answer is older than the event: the fence keeps him from writing it.
+-- name: LookUpNow :execrows
+-- The processor reported an event: look the attempt up now (an event decides nothing by itself). With overtaken, an answer
+-- that a worker is waiting for is older than the event: the new fence keeps that worker from writing it.
 UPDATE payment_attempts
 SET next_look_at = @now, fence = fence + CASE WHEN @overtaken::boolean THEN 1 ELSE 0 END,
     leased_until = CASE WHEN @overtaken THEN NULL ELSE leased_until END
 WHERE intent_id = @intent_id AND state IN ('confirming', 'unknown');
 
 -- name: UnknownSince :many
+-- Attempts that have been open too long and are nobody's task yet.
 SELECT key, account FROM payment_attempts a
 WHERE state IN ('authorized', 'confirming', 'unknown') AND not_before <= @before
   AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.kind = 'payment-unknown' AND t.attempt_key = a.key)
@@ -176,27 +191,13 @@ WITH heard AS (
 UPDATE tasks SET done_at = @at WHERE kind = 'payment-failed' AND attempt_key = @key AND done_at IS NULL;
 
 -- name: TextResultTo :exec
+-- O4: the caller asked for the result by text. The first number counts.
 UPDATE payment_attempts SET text_number = @text_number, text_asked = true WHERE key = @key AND text_number IS NULL;
 
 -- name: EraseOldTokens :execrows
+-- D2: bank tokens after the return window.
 UPDATE payment_attempts SET token_sealed = NULL
 WHERE token_sealed IS NOT NULL AND state IN ('taken', 'returned') AND settled_at <= @before;
-
--- name: InsertLedgerPayment :exec
-INSERT INTO ledger (account, kind, cents, reference, attempt_key, received_at, recorded_at)
-VALUES (@account, 'payment', @cents, @reference, @attempt_key, @received_at, @at);
-
--- name: InsertLedgerReversal :exec
-INSERT INTO ledger (account, kind, cents, reference, attempt_key, received_at, recorded_at)
-VALUES (@account, 'reversal', @cents, @reference, @attempt_key, @at, @at);
-
--- name: InsertTask :exec
-INSERT INTO tasks (kind, account, attempt_key, detail, at, due_at)
-VALUES (@kind, @account, @attempt_key, @detail, @at, @due_at)
-ON CONFLICT (kind, attempt_key) WHERE attempt_key IS NOT NULL DO NOTHING;
-
--- name: FreezeAccount :exec
-UPDATE accounts SET frozen_at = @at WHERE account = @account AND frozen_at IS NULL;
 
 -- name: PayLimits :one
 -- I5 and P3, counted where they are recorded. Declines of guests and of verified callers apart. The offer of this very
@@ -214,19 +215,15 @@ FROM payment_attempts
 WHERE offered_at > @day_ago AND NOT (call_sid = @call_sid AND turn = @turn)
   AND (account = @account OR caller = @caller OR (caller IS NULL AND state = 'declined'));
 
--- name: OneCallerAtATime :exec
--- Until the transaction is over: what is counted next for this number is true until then.
+-- name: LockCaller :exec
+-- Authorizations of one caller run one after another, so that what PayLimits counts stays true until the transaction ends.
 SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || @caller::text, 0));
 
--- name: FrozenAt :one
-SELECT frozen_at FROM accounts WHERE account = @account;
-
 -- name: InsertEvent :execrows
+-- An event that was dealt with; the same one again writes nothing and counts 0 rows.
 INSERT INTO processor_events (id, kind, intent_id, received_at) VALUES (@id, @kind, @intent_id, @at)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: InsertResolution :exec
+-- A person's evidence about an unknown payment.
 INSERT INTO payment_resolutions (attempt_key, verdict, evidence, by_whom, at) VALUES (@attempt_key, @verdict, @evidence, @by_whom, @at);
-
--- name: CloseTask :exec
-UPDATE tasks SET done_at = @at WHERE kind = @kind AND attempt_key = @attempt_key AND done_at IS NULL;

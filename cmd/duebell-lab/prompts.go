@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"duebell/lab/pages"
+)
+
+type promptsCmd struct {
+	Refresh promptsRefreshCmd `cmd:"" help:"Renew every generated page of a checkout: docs/call.md, the prompts read aloud, golden documents, the README's transcript."`
+}
+
+type promptsRefreshCmd struct{}
+
+// Help is shown below the flags.
+func (*promptsRefreshCmd) Help() string {
+	return `After a change of prompts, steps or script words, in the checkout:
+
+  duebell-lab prompts refresh && git diff
+
+It prints the pages that changed, one a line. The tests of the product fail while one of them is stale.`
+}
+
+// Run renews the pages and prints those that changed, one a line.
+func (*promptsRefreshCmd) Run(ctx context.Context) error {
+	root, err := pages.Root(".")
+	if err != nil {
+		return err
+	}
+	changed, err := pages.Refresh(ctx, root, os.Stderr)
+	for _, path := range changed {
+		fmt.Println(path)
+	}
+	if err == nil && len(changed) == 0 {
+		fmt.Fprintln(os.Stderr, "Every page was fresh already.")
+	}
+	return err
+}
