@@ -6,57 +6,59 @@ import (
 	"duebell/voiceprompts"
 )
 
-// AgentLanguage is what the people who take calls hear, whatever the caller speaks.
+// AgentLanguage is the language of the whisper, whatever the caller speaks.
 const AgentLanguage = voiceprompts.Reference
 
-// ErrUnknownRef says that a reference in a whisper's address is none of ours, or no longer.
+// ErrUnknownRef says that the reference in a whisper's URL is none of ours, or has expired.
 var ErrUnknownRef = errors.New("handoff: no hand-over has this reference")
 
-// CallerContext is what the person hears before taking a call, and sees beside it (H3): no secrets, and no
-// digits beyond the last four. The zero Context is a call of which nothing can be looked up.
+// CallerContext is what the agent hears before taking a call, and sees beside it (H3: hand-off carries the
+// context): no secrets, and no digits beyond the last four (D3). The zero value is a call of which nothing
+// can be looked up.
 type CallerContext struct {
 	Tier      string // T0, T1, T2, T3; empty: nothing is known
 	Account   string // last four; may be empty
-	Lang      string // the caller's
+	Lang      string // tag of the caller's language
 	Doing     string // the step that the caller came from
 	Bill      BillState
 	Payment   PaymentState
 	TriesLeft int // to prove an identity; below zero: not known
 }
 
-// BillState is how the account stands.
+// BillState is whether the account owes anything.
 type BillState string
 
-// States of a bill; empty is not known, or not the person's business yet (below T2).
+// States of a bill. Empty: not known, or the caller has not proven who they are (below T2).
 const (
 	BillClear BillState = "clear"
 	BillDue   BillState = "due"
 	BillLate  BillState = "late"
 )
 
-// PaymentState is what became of the money of the call.
+// PaymentState is what became of the payment of the call.
 type PaymentState string
 
-// States of the money. The empty one is: none under way.
+// States of the payment, as far as an agent must tell them apart.
 const (
-	PaymentNone     PaymentState = ""
+	PaymentNone     PaymentState = ""        // none under way
 	PaymentOpen     PaymentState = "open"    // authorized, outcome not known: no other may be taken
-	PaymentUnknown  PaymentState = "unknown" // perhaps authorized: no other may be taken unseen
+	PaymentUnknown  PaymentState = "unknown" // perhaps authorized: no other may be taken before somebody has looked
 	PaymentTaken    PaymentState = "taken"
 	PaymentDeclined PaymentState = "declined"
 )
 
-// Phrase is one prompt and what stands in its gaps.
+// Phrase is one prompt and the values of its placeholders.
 type Phrase struct {
 	Key  string
 	Args map[string]any
 }
 
-// WhisperPhrases is what the person hears of a caller: who, what is proven, in which language, what was being
-// done, and last the money, because it is what must not be forgotten. speaks is the English name of
-// the caller's language; empty says nothing of it.
+// WhisperPhrases returns what the agent hears of a caller: what is proven, in which language, at which step,
+// how the bill stands, and last the payment, because it must not be forgotten (H5). speaks is the English
+// name of the caller's language; empty: it is not said.
 func WhisperPhrases(c CallerContext, speaks string) []Phrase {
 	said := []Phrase{{Key: "agent-caller"}}
+	// Nothing could be looked up: there may be an open payment, and the agent must know that (P1).
 	if c.Tier == "" {
 		said = append(said, Phrase{Key: "agent-nothing-known"})
 		c.Payment = PaymentUnknown
@@ -72,10 +74,10 @@ func WhisperPhrases(c CallerContext, speaks string) []Phrase {
 	if key := bills[c.Bill]; key != "" {
 		said = append(said, Phrase{Key: key})
 	}
-	return append(said, Phrase{Key: money(c.Payment)}, Phrase{Key: "agent-accept"})
+	return append(said, Phrase{Key: paymentKey(c.Payment)}, Phrase{Key: "agent-accept"})
 }
 
-// who says what is proven; tries are of interest only where there is something left to prove.
+// who returns what is proven, and the tries left only where something is left to prove.
 func who(c CallerContext) []Phrase {
 	var account map[string]any
 	if last := voiceprompts.LastFour(AgentLanguage, c.Account); last != "" {
@@ -98,8 +100,9 @@ func who(c CallerContext) []Phrase {
 	return []Phrase{{Key: "agent-proven"}}
 }
 
-// money falls back to the sentence that risks nothing: a state that it does not know may be an open payment.
-func money(p PaymentState) string {
+// paymentKey returns the prompt for a payment state. A state that it does not know may be an open payment, so
+// the agent is told to look first (P1: money moves once).
+func paymentKey(p PaymentState) string {
 	switch p {
 	case PaymentNone:
 		return "agent-pay-none"
@@ -113,9 +116,10 @@ func money(p PaymentState) string {
 	return "agent-pay-unknown"
 }
 
+// bills are the prompts for bill states.
 var bills = map[BillState]string{BillClear: "agent-bill-clear", BillDue: "agent-bill-due", BillLate: "agent-bill-late"}
 
-// doing puts the steps of the conversation in words. A step that is not here is not spoken of.
+// doing are the prompts that say at which step the caller was. A step that is not here is not mentioned.
 var doing = map[string]string{
 	"called-back":        "agent-doing-start",
 	"reminding":          "agent-doing-start",
@@ -163,15 +167,15 @@ var doing = map[string]string{
 	"callback-read-back": "agent-doing-callback",
 }
 
-// HasWords says whether a step of the conversation can be spoken of to the person.
+// HasWords says whether the agent can be told of a step of the conversation.
 func HasWords(step string) bool { return doing[step] != "" }
 
 // Outcome is what became of a transfer.
 type Outcome string
 
-// Outcomes, in Twilio's words for a leg, but for the two ends of a leg that was answered.
+// Outcomes, in Twilio's words for a leg; an answered leg is Accepted or Declined.
 const (
-	Accepted Outcome = "accepted" // the person took the call by key
+	Accepted Outcome = "accepted" // the agent took the call by key
 	Declined Outcome = "declined" // answered, and hung up in the whisper
 	Busy     Outcome = "busy"
 	NoAnswer Outcome = "no-answer"
@@ -179,7 +183,8 @@ const (
 	Canceled Outcome = "canceled"
 )
 
-// OutcomeOf reads the DialCallStatus of a transfer. bridged: the two sides were connected.
+// OutcomeOf returns the outcome that a transfer's DialCallStatus means. bridged: the two sides were connected.
+// A status that we do not know is a failure: the caller goes back to their step (H5).
 func OutcomeOf(status string, bridged bool) Outcome {
 	switch status {
 	case "completed", "answered":

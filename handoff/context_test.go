@@ -8,7 +8,7 @@ import (
 	"duebell/voiceprompts"
 )
 
-// What the person hears, whole, for each kind of caller and each state of the money (H3, H5).
+// TestWords: the whole whisper for each kind of caller and each state of the payment (H3, H5).
 func TestWords(t *testing.T) {
 	prompts, err := voiceprompts.Load()
 	if err != nil {
@@ -53,7 +53,7 @@ func TestWords(t *testing.T) {
 			"Identity proven, account ending in 5678. The caller had heard the outcome of a payment. The account is past due. The payment was declined. Nothing was charged.",
 		},
 		{
-			"a state of the money that we have no words for is never harmless", with(func(c *handoff.CallerContext) { c.Payment = "returned" }), "",
+			"a payment state that we have no words for is taken for an open payment", with(func(c *handoff.CallerContext) { c.Payment = "returned" }), "",
 			"Identity proven, account ending in 5678. The caller was confirming a payment. A bill is due. " +
 				"Whether a payment was authorized is not known. Do not take another before you have looked.",
 		},
@@ -108,6 +108,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// TestOutcomeOf: an answered leg counts as taken only when both sides were connected (H5).
 func TestOutcomeOf(t *testing.T) {
 	tests := []struct {
 		status  string

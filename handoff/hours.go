@@ -1,7 +1,7 @@
-// Package handoff brings a caller to a person and back.
+// Package handoff transfers a caller to an agent and back.
 //
-// It owns when agents are there, and what a caller and an agent are told on the way. It
-// refuses to decide what a caller may do: identity and payment are ivr's and payments'.
+// It owns the agents' hours, what an agent hears before taking a call, and the order of the requests that
+// wait for people. It does not decide what a caller may do: identity is ivr's, payment payments'.
 package handoff
 
 import (
@@ -11,8 +11,8 @@ import (
 	"duebell/billing"
 )
 
-// Hours knows when agents are there (H1): workdays by the policy's hours, and dated extra hours
-// and closures that win over them. It is immutable and safe to share.
+// Hours says when agents work (H1): on workdays by the policy's hours; dated extra hours and closures win
+// over them. It is immutable and may be used from any number of goroutines.
 type Hours struct {
 	calendar    *billing.Calendar
 	open, close billing.LocalTime
@@ -22,7 +22,7 @@ type Hours struct {
 // span is a half-open range of a day: the opening instant in, the closing instant out.
 type span struct{ open, close billing.LocalTime }
 
-// NewHours builds the agents' hours of a policy.
+// NewHours returns the agents' hours of a policy.
 func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 	h := &Hours{
 		calendar: calendar,
@@ -35,7 +35,7 @@ func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 		if !o.Closed {
 			spans = append(spans, span{o.Open, o.Close})
 		}
-		h.dated[o.Date] = spans // a closed day is there, and empty
+		h.dated[o.Date] = spans // a closed day is an empty list: no list means the weekday's hours
 	}
 	for _, spans := range h.dated {
 		slices.SortFunc(spans, func(a, b span) int { return int(a.open - b.open) })
@@ -43,15 +43,16 @@ func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 	return h
 }
 
-// Open says whether agents are there at an instant.
+// Open says whether agents work at an instant.
 func (h *Hours) Open(t time.Time) bool { return h.NextOpening(t).Equal(t) && !t.IsZero() }
 
-// searchDays bounds the look-ahead: a policy may close every day it names, but not a year.
+// searchDays bounds the look-ahead: with no hours in a whole year nobody is promised any.
 const searchDays = 366
 
-// NextOpening is the first instant at or after t at which agents are there, t itself when they
-// are now. It is zero when the policy closes the whole year to come.
+// NextOpening returns the first instant at or after t at which agents work; t itself when they work now;
+// zero when the policy closes the whole year to come.
 func (h *Hours) NextOpening(t time.Time) time.Time {
+	// Wall times of each day go through the calendar, so that a day of 23 or 25 hours opens when it should (C1).
 	day := h.calendar.DateOf(t)
 	for range searchDays {
 		for _, s := range h.spans(day) {
@@ -68,7 +69,7 @@ func (h *Hours) NextOpening(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// spans are the hours of a local date, in order.
+// spans returns the hours of a local date, in order.
 func (h *Hours) spans(d billing.Date) []span {
 	if dated, ok := h.dated[d]; ok {
 		return dated

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// ErrNoRequest says that no hand-over or call-back has this number.
+// ErrNoRequest says that no hand-over or call-back has this ID.
 var ErrNoRequest = errors.New("handoff: no such request")
 
-// Request is a caller who wanted a person: sent on to one, or promised a call-back (H2).
+// Request is a caller who wanted a person: transferred to one, or promised a call-back (H2).
 type Request struct {
-	ID       int64 // one series over both kinds
+	ID       int64 // one series for both kinds
 	Kind     Kind
 	Number   string // where to call back; of a hand-over, who called
 	From     time.Time
 	Until    time.Time // the slot that was named to the caller; zero for a hand-over
-	Reason   string
+	Reason   string    // why the caller was transferred
 	Account  string
 	Lang     string
 	Deadline time.Time // the member's due instant: the priority; may be zero
 	At       time.Time
 	Tier     string // of a hand-over
 	Doing    string
-	Payment  PaymentState // as it was when the caller was sent on
+	Payment  PaymentState // when the caller was transferred
 	Outcome  Outcome      // of a hand-over; empty while it rings
 	DoneAt   time.Time
-	Open     bool // somebody has to see to it
+	Open     bool // somebody must still see to it
 }
 
 // Kind is what a request asks of people.
@@ -39,9 +39,9 @@ const (
 	CallBack Kind = "call-back"
 )
 
-// Prioritize sorts requests in the order in which people should see to them: open ones first, of these
+// Prioritize sorts requests in the order in which people should see to them (H2): open ones first, of these
 // the earliest deadline, then call-backs before hand-overs because they were promised, then the earliest
-// slot. What is closed follows, newest first.
+// slot. Closed requests follow, newest first.
 func Prioritize(list []Request) {
 	slices.SortStableFunc(list, func(a, b Request) int {
 		if a.Open != b.Open {
@@ -58,7 +58,7 @@ func Prioritize(list []Request) {
 	})
 }
 
-// earlier compares instants; none is later than any.
+// earlier compares instants; a zero one sorts last.
 func earlier(a, b time.Time) int {
 	switch {
 	case a.IsZero() && b.IsZero():

@@ -9,6 +9,7 @@ import (
 	"duebell/handoff"
 )
 
+// TestPrioritize: open before closed, then deadline, promised call-backs, slot (H2).
 func TestPrioritize(t *testing.T) {
 	now := instant(t, "2027-02-10T15:00:00Z")
 	hours := func(n int) time.Time { return now.Add(time.Duration(n) * time.Hour) }

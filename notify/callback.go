@@ -46,6 +46,7 @@ func (c *Sender) dial(ctx context.Context, claim ClaimedNotice) (*DeliveryReport
 // callNotPlaced settles a call whose create had no answer: it would have rung by now, and its webhooks would
 // have reported it. There is nothing to look up.
 func (c *Sender) callNotPlaced(ctx context.Context, claim ClaimedNotice) error {
+	// All look-ups count as made, so that notFound decides on a second call or the end.
 	now := c.clock.Now()
 	claim.Lookups = len(lookUpAfter)
 	return c.record(ctx, claim, notFound(claim, now), now)
@@ -57,6 +58,7 @@ func (in *Inbox) callBack(t Incoming, answer Reply, f NumberFacts, now time.Time
 	if f.CallPending {
 		return Effect{} // it rings, or will ring
 	}
+	// N8's limits keep a phone that answers by itself from being called round and round.
 	today, recent := 0, false
 	for _, at := range f.Calls {
 		recent = recent || now.Sub(at) < in.policy.CallbackMinGapMinutes.Duration()
@@ -79,6 +81,7 @@ func (in *Inbox) NoMoreCalls(ctx context.Context, number, cause string) error {
 	now := in.clock.Now()
 	err := in.store.ChangeConsent(ctx, number, now, func(f NumberFacts) Effect {
 		e := in.optOut(number, FromKey, "7", in.answer(f, cause), now)
+		// Before the switch date the key ends calls only (O3), and no text confirms what a call has said.
 		if !e.Suppress.All {
 			e.Suppress.CallsOnly, e.Reply = true, nil
 		}

@@ -11,7 +11,7 @@ import (
 	"duebell/notify"
 )
 
-// TestN8WhoIsCalled: a text that asks for a call, by what is known of its number.
+// TestN8WhoIsCalled: which numbers that text PAY or CALL are called back, and which get the help text (N8).
 func TestN8WhoIsCalled(t *testing.T) {
 	now := instant(t, noon)
 	ago := func(list ...time.Duration) notify.NumberFacts {
@@ -59,7 +59,7 @@ func TestN8WhoIsCalled(t *testing.T) {
 			if c.from != "" {
 				from = c.from
 			}
-			d := &desk{facts: c.facts}
+			d := &inboundStore{facts: c.facts}
 			if err := newInbox(t, d, at).WithCallBacks().Receive(context.Background(), notify.Incoming{SID: "SM1", From: from, Body: c.body}); err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestN8WhoIsCalled(t *testing.T) {
 	}
 }
 
-// TestLoopsEnd: ten answers a day to one number are enough, whatever it says; what it wants still counts.
+// TestLoopsEnd: a number gets at most ten answers a day, whatever it says; what it asks for still counts.
 func TestLoopsEnd(t *testing.T) {
 	tired := notify.NumberFacts{Answers: 10}
 	for body, want := range map[string]map[string]string{
@@ -81,7 +81,7 @@ func TestLoopsEnd(t *testing.T) {
 		"subscribe": {"consent by": "text"}, "alto": {"suppressed by": "text", "reply": "optout_confirm", "asked": "yes"},
 		"cancel payment": {"task": "text-to-read"},
 	} {
-		d := &desk{facts: tired}
+		d := &inboundStore{facts: tired}
 		if err := newInbox(t, d, instant(t, noon)).WithCallBacks().Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: body}); err != nil {
 			t.Fatal(err)
 		}
@@ -91,13 +91,13 @@ func TestLoopsEnd(t *testing.T) {
 	}
 }
 
-// TestO5WrongNumber: an opt-out, and nobody's number any more; a person looks for the right one.
+// TestO5WrongNumber: it is an opt-out, the number is detached, and an agent looks for the right one (O5).
 func TestO5WrongNumber(t *testing.T) {
 	for body, wrong := range map[string]bool{
 		"wrong number": true, "You have the WRONG PERSON, stop": true, "Número equivocado, por favor": true, "move nimewo": true,
 		"sai số rồi": true, "打错了": true, "this is not the wrong number": false, "stop": false, "leave me alone": false,
 	} {
-		d := &desk{}
+		d := &inboundStore{}
 		if err := newInbox(t, d, instant(t, noon)).Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: body}); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestN10NoMoreCalls(t *testing.T) {
 		{"2027-01-30T23:59:59-05:00", true, map[string]string{"suppressed by": "key"}},
 		{"2027-01-31T00:00:00-05:00", false, map[string]string{"suppressed by": "key", "suppressed for": "all", "reply": "optout_confirm"}},
 	} {
-		d := &desk{}
+		d := &inboundStore{}
 		if err := newInbox(t, d, instant(t, c.at)).NoMoreCalls(context.Background(), mobile, "CA1/1"); err != nil {
 			t.Fatal(err)
 		}
@@ -131,9 +131,9 @@ func TestN10NoMoreCalls(t *testing.T) {
 	}
 }
 
-// TestN11NoConfirmationWhereNoTextArrives: a landline's key is heard, and no text promises so.
+// TestN11NoConfirmationWhereNoTextArrives: a key on a landline counts, and no text confirms it (N11).
 func TestN11NoConfirmationWhereNoTextArrives(t *testing.T) {
-	d := &desk{facts: notify.NumberFacts{Suppressed: notify.FromUnreachable}}
+	d := &inboundStore{facts: notify.NumberFacts{Suppressed: notify.FromUnreachable}}
 	in := newInbox(t, d, instant(t, "2027-02-10T12:00:00-05:00"))
 	if err := in.NoMoreCalls(context.Background(), mobile, "CA1/1"); err != nil || d.effect.Reply != nil || !d.effect.Suppress.All {
 		t.Errorf("key 7: %v, %+v", err, d.effect)
@@ -143,7 +143,7 @@ func TestN11NoConfirmationWhereNoTextArrives(t *testing.T) {
 	}
 }
 
-// TestN2DecideCalls: what the rules say of calls of ours.
+// TestN2DecideCalls: the decisions on our own calls.
 func TestN2DecideCalls(t *testing.T) {
 	night := "2026-12-24T03:00:00-05:00"
 	for _, c := range []struct {

@@ -8,13 +8,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Classifier tells what a text asks for (O7, O8). It may be used from any number of goroutines.
+// Classifier returns what a text asks for (O7: normalise, O8: understand). It may be used from any number of
+// goroutines.
 type Classifier struct {
 	entries map[string]Class
 	filler  words
 	phrases [][]string
 	inside  []string
-	wrong   [][]string // the phrases that say that the number is somebody else's
+	wrong   [][]string // phrases that say that the number is somebody else's (O5)
 
 	negation, command, ending, help, object, payment, action words
 }
@@ -22,7 +23,8 @@ type Classifier struct {
 // words is a set of single words.
 type words map[string]bool
 
-// NewClassifier builds the tables. extra are the operator's opt-out words: added, never instead (O6).
+// NewClassifier returns a classifier with the words of this package and the operator's own opt-out words
+// (O6: operators add words and remove none).
 func NewClassifier(extra []string) *Classifier {
 	c := &Classifier{
 		entries: map[string]Class{}, filler: wordSet(filler), inside: optOutInside,
@@ -36,7 +38,7 @@ func NewClassifier(extra []string) *Classifier {
 		}
 		for _, entry := range listed {
 			for _, form := range forms(entry) {
-				if _, taken := c.entries[form]; !taken {
+				if _, taken := c.entries[form]; !taken { // Classes() begins with opt-out: in doubt, stop (O8)
 					c.entries[form] = class
 				}
 			}
@@ -46,7 +48,7 @@ func NewClassifier(extra []string) *Classifier {
 	return c
 }
 
-// split turns phrases into the words to look for.
+// split returns phrases as lists of normalised words, with and without accents.
 func split(phrases []string) [][]string {
 	var list [][]string
 	for _, phrase := range phrases {
@@ -57,7 +59,7 @@ func split(phrases []string) [][]string {
 	return list
 }
 
-// forms are an entry as it is normalised, and the same without accents.
+// forms returns an entry as it is normalised, and the same without accents (O7: both count).
 func forms(entry string) []string {
 	with := strings.Join(normalise(entry), " ")
 	if without := unaccented(with); without != with {
@@ -66,6 +68,7 @@ func forms(entry string) []string {
 	return []string{with}
 }
 
+// wordSet returns the words of a list, with and without accents.
 func wordSet(list string) words {
 	set := words{}
 	for _, w := range strings.Fields(list) {
@@ -80,20 +83,22 @@ func (w words) anyOf(tokens []string) bool {
 	return slices.ContainsFunc(tokens, func(t string) bool { return w[t] })
 }
 
-// Reading is what a text was taken for.
+// Reading is how a text was understood.
 type Reading struct {
 	Class Class
-	// Certain: the text is the request and nothing else (steps 1 to 3), so that it may be answered
-	// at any time; otherwise an answering machine may have written it.
+	// Certain: the text is the request and nothing else, so that it may be answered at any time. Otherwise
+	// an answering machine may have written it.
 	Certain bool
-	// Person: somebody must read it, because it may be about money (O9).
+	// Person: somebody must read it, because it may be about money (O9: a task if it holds a payment word).
 	Person bool
-	// WrongPerson: an opt-out of somebody who is not our member (O5).
+	// WrongPerson: an opt-out of somebody who is not our member (O5: the number is detached).
 	WrongPerson bool
 }
 
-// Classify reads a text; the first step that hits wins (O8).
+// Classify returns how a text is understood. The first match wins: the whole text is a listed entry; it holds
+// an opt-out phrase or begins or ends with a command; it asks for help somewhere (O8: in doubt, opt-out).
 func (c *Classifier) Classify(text string) Reading {
+	// Phrases and negations are looked for in all words, entries and commands in those that are no filler.
 	all := normalise(text)
 	rest := c.without(all)
 	if class, ok := c.whole(all, rest); ok {
@@ -108,7 +113,8 @@ func (c *Classifier) Classify(text string) Reading {
 	return Reading{Class: ClassNone, Person: c.action.anyOf(all) && c.payment.anyOf(all)}
 }
 
-// whole is steps 1 to 3: the text is an entry, spelt out letter by letter or wrapped in filler words.
+// whole returns the class whose entry the text is: as it stands, spelt out letter by letter, or wrapped in
+// filler words.
 func (c *Classifier) whole(all, rest []string) (Class, bool) {
 	if class, ok := c.entries[strings.Join(all, " ")]; ok {
 		return class, true
@@ -121,14 +127,15 @@ func (c *Classifier) whole(all, rest []string) (Class, bool) {
 	if class, ok := c.entries[strings.Join(rest, " ")]; ok {
 		return class, true
 	}
-	wordsOnly := slices.DeleteFunc(slices.Clone(rest), allDigits) // N8: digits in the text are ignored
+	wordsOnly := slices.DeleteFunc(slices.Clone(rest), allDigits) // N8: PAY 198 is PAY, its digits are ignored
 	if class := c.entries[strings.Join(collapse(wordsOnly), " ")]; class == ClassPay {
 		return class, true
 	}
 	return "", false
 }
 
-// phrase is step 4, for any list of phrases.
+// phrase says whether a text holds one of the phrases without a negation in the four words before it
+// (O8: "don't stop" is no opt-out). inside are phrases of scripts without spaces.
 func phrase(all []string, phrases [][]string, inside []string, negation words) bool {
 	for at := range all {
 		for _, p := range phrases {
@@ -141,17 +148,18 @@ func phrase(all []string, phrases [][]string, inside []string, negation words) b
 	return slices.ContainsFunc(inside, func(p string) bool { return strings.Contains(run, p) })
 }
 
-// commandFirst is step 5: "stop bothering people" is about texts, "stop payment" is not.
+// commandFirst says whether a text begins with a command about texts: "stop bothering people" does, "stop
+// payment" does not (O8: a stop word with a payment word is about money).
 func (c *Classifier) commandFirst(rest []string) bool {
 	return len(rest) > 1 && c.command[rest[0]] && !c.object[rest[1]]
 }
 
-// commandLast is step 6.
+// commandLast says whether a short text ends with a command: "please everybody stop".
 func (c *Classifier) commandLast(rest []string) bool {
 	return (len(rest) == 2 || len(rest) == 3) && c.ending[rest[len(rest)-1]] && !c.negation.anyOf(rest)
 }
 
-// without drops filler words and repeats.
+// without returns the words of a text without filler words and repeats.
 func (c *Classifier) without(all []string) []string {
 	return collapse(slices.DeleteFunc(slices.Clone(all), func(t string) bool { return c.filler[t] }))
 }
@@ -164,8 +172,9 @@ const apostrophes = "'’ʼ`´"
 // signatures are what phones add by themselves.
 var signatures = []string{"sent from my", "enviado desde mi"}
 
-// normalise turns a text into words (O7). Accents stay.
+// normalise returns the words of a text (O7). Accents stay: an entry counts with and without them.
 func normalise(text string) []string {
+	// Format characters and apostrophes go without a gap: "st<zero width>op" and "don't" are one word each.
 	text = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || strings.ContainsRune(apostrophes, r) {
 			return -1
@@ -181,6 +190,7 @@ func normalise(text string) []string {
 		}
 		return ' '
 	}, text)
+	// What a phone adds by itself is not what its owner wrote.
 	joined := " " + strings.Join(strings.Fields(text), " ") + " "
 	for _, s := range signatures {
 		if at := strings.Index(joined, " "+s+" "); at >= 0 {
@@ -193,7 +203,8 @@ func normalise(text string) []string {
 // quotes are the pairs around a quoted passage.
 var quotes = []struct{ open, close rune }{{'“', '”'}, {'"', '"'}, {'«', '»'}}
 
-// blankQuotes takes out what is quoted at length: our own words, sent back, command nothing.
+// blankQuotes blanks passages of more than 20 characters in quotation marks: our own words, sent back, ask for
+// nothing (O7: copies are dropped).
 func blankQuotes(text string) string {
 	runes := []rune(text)
 	for _, q := range quotes {
@@ -216,7 +227,7 @@ func blankQuotes(text string) string {
 	return string(runes)
 }
 
-// unaccented strips combining marks; đ counts as d.
+// unaccented returns a text without combining marks; đ counts as d (O7).
 func unaccented(s string) string {
 	stripped := strings.Map(func(r rune) rune {
 		switch {

@@ -34,6 +34,7 @@ func NewDeliveryTracker(store NoticeStore, clock Clock, log *slog.Logger, ended 
 
 // Delivered records one status callback. ErrNoSuchText: no notice of ours carries the reference.
 func (d *DeliveryTracker) Delivered(ctx context.Context, in StatusCallback) error {
+	// An unknown status is accepted: refusing it would make the carrier repeat it.
 	state, known := stateOf(in.Status)
 	if !known {
 		d.log.Warn("the carrier reports a status that we do not know: ignored", "message", in.SID)
@@ -53,6 +54,7 @@ func (d *DeliveryTracker) report(ctx context.Context, list ...DeliveryReport) ([
 	}
 	now := d.clock.Now()
 	for i := range list {
+		// Why is counted and shown to operators: the state, and the carrier's reason where it gave one.
 		r := &list[i]
 		if r.State == Failed || r.State == Undelivered {
 			r.Why = string(r.State)
@@ -71,6 +73,7 @@ func (d *DeliveryTracker) report(ctx context.Context, list ...DeliveryReport) ([
 		if got.SentTwice {
 			d.log.Error("one notice went out as two texts: look up its sends at the carrier", "kind", string(got.Kind), "message", r.SID)
 		}
+		// A repeated or late report changed nothing, and is neither counted nor alarmed again.
 		if got.Changed {
 			d.ended(got.Kind, r.State, r.Why)
 			d.alarm(got.Kind, r.Code, r.Trouble)

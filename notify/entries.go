@@ -1,9 +1,9 @@
 package notify
 
-// The words of rules.md §11, in its order. One list whatever the person's language; every entry
-// also counts without its accents. To add a word, add it here or, for opt-outs, in the policy.
+// The words of rules.md §11, in its order. There is one list for all languages; every entry also counts
+// without its accents (O7). To add a word, add it here or, for opt-outs, in the policy (optout_words).
 
-// Class is what a text that came in asks for.
+// Class is what an inbound text asks for.
 type Class string
 
 // Classes of inbound texts.
@@ -19,13 +19,14 @@ const (
 	ClassNone    Class = "none"
 )
 
-// Classes lists them, in the order in which an entry of two classes is taken: in doubt, stop.
+// Classes returns all classes. An entry that stands in two classes counts for the earlier one: in doubt,
+// opt-out (O8).
 func Classes() []Class {
 	return []Class{ClassOptOut, ClassHelp, ClassStart, ClassPay, ClassBalance, ClassReal, ClassSkip, ClassMove, ClassNone}
 }
 
-// entries lists, a class at a time, what counts as the whole of a text. Lines are languages:
-// en, es, pt, ht, vi, zh, fr, ru, ar.
+// entries lists, class by class, what counts as a whole text. Lines are languages: en, es, pt, ht, vi, zh,
+// fr, ru, ar.
 var entries = map[Class][]string{
 	ClassOptOut: {
 		"stop", "stop all", "stopall", "stop2end", "end", "quit", "cancel", "revoke", "unsubscribe", "opt out", "optout",
@@ -97,7 +98,7 @@ var entries = map[Class][]string{
 	},
 }
 
-// filler are the words around a command that change nothing about it.
+// filler are the words around a request that change nothing about it.
 const filler = `
 a again all any anymore from health connector hey hi hello immediately it me message messages messaging msg msgs
 my now of ok okay please pls plz receiving reminder reminders right away sending sms text texts texting thank thanks
@@ -105,7 +106,7 @@ the these this thx to us you your
 por favor ahora gracias mi mis el la los las un una mensaje mensajes texto textos recordatorio recordatorios enviar
 agora minha meu obrigado obrigada o as os mensagem mensagens`
 
-// optOutPhrases say no wherever they stand, unless a negation stands before them.
+// optOutPhrases are an opt-out wherever they stand, unless a negation stands before them.
 var optOutPhrases = []string{
 	"opt out", "opt me out", "opting out",
 	"do not text", "do not message", "do not contact", "do not call", "dont text", "dont message", "dont contact", "dont call",
@@ -120,10 +121,11 @@ var optOutPhrases = []string{
 	"đừng nhắn", "sai số", "nhầm số",
 }
 
-// optOutInside are phrases of scripts without spaces: found anywhere once the spaces are removed.
+// optOutInside are opt-out phrases of scripts without spaces. They are looked for in the text without its
+// spaces.
 var optOutInside = []string{"不要再发", "不要再發", "別再发", "別再發", "退订", "退訂", "打错了", "打錯了"}
 
-// Phrases among these that say that the number is not our member's (O5).
+// Phrases among these that say that the number is not our member's (O5: the number is detached).
 var (
 	wrongPhrases = []string{
 		"wrong number", "wrong person", "número equivocado", "número errado", "move nimewo", "sai số", "nhầm số",
@@ -132,24 +134,24 @@ var (
 )
 
 const (
-	// negations turn an opt-out phrase into something else.
+	// negations before an opt-out phrase turn it around.
 	negations = `not dont never`
-	// commands open a sentence that means stop, unless it is about a payment.
+	// commands at the beginning of a text are an opt-out, unless the next word is about a payment.
 	commands = `stop stopall unsubscribe optout`
-	// endings close a short one.
+	// endings are an opt-out at the end of a short text.
 	endings = `stop unsubscribe`
-	// appeals are an appeal for help wherever they stand.
+	// appeals ask for help wherever they stand.
 	appeals = `help ayuda ajuda`
-	// aboutMoney makes a command one about money: a person reads it.
+	// aboutMoney are words about a payment: a command with one of them is read by a person (O9).
 	aboutMoney = `payment payments pay paying autopay auto draft debit withdrawal bill billing charging coverage plan
 		insurance check authorization autorización factura pago cuenta seguro conta`
-	// objects after a command say that it is not about texts.
+	// objects after a command show that it is not about texts ("stop by", "stop payment").
 	objects = `by in at ` + aboutMoney
-	// actions with a payment word may be a stop-payment or AutoPay request (O9).
+	// actions with a payment word may be a request to stop a payment or AutoPay (O9).
 	actions = `stop cancel end revoke quit unsubscribe start resume cancelar parar detener`
 )
 
-// twilioWords are the words that Twilio answers itself when they are the whole text (O2).
+// The words that Twilio answers itself when one of them is the whole text (O2).
 const (
 	twilioStop  = `STOP STOPALL UNSUBSCRIBE CANCEL END QUIT REVOKE OPTOUT`
 	twilioStart = `START UNSTOP`

@@ -31,6 +31,7 @@ func (h Hours) Open(t time.Time, zones ...*time.Location) bool {
 // Zones further apart than the window is long never open together: then it is the zero time.
 func (h Hours) NextOpening(t time.Time, zones ...*time.Location) time.Time {
 	const rounds = 14 // more than there are holidays in a row
+	// Each zone may push the instant on, past the closing of another; when none does, all are open.
 	at := t
 	for range rounds * max(1, len(zones)) {
 		moved := at

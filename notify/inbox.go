@@ -85,7 +85,8 @@ const (
 // blocked says whether Twilio itself refuses texts to the number until START or UNSTOP comes from it (O4).
 func (s Source) blocked() bool { return s == FromTwilio || s == FromCarrier }
 
-// Effect is what a wish about texts changes.
+// Effect is what a wish about texts changes. The store writes all of it in the transaction that read the
+// NumberFacts; a crash leaves all of it or nothing.
 type Effect struct {
 	Suppress *Suppression
 	Lift     *Consent // lifts what suppresses texts to the number and gives consent
@@ -126,7 +127,7 @@ type Reply struct {
 	IfSuppressed bool
 }
 
-// Task is work for a person.
+// Task is work for a person. Kind is a word of the tasks list, Detail a sentence without digits of a number.
 type Task struct {
 	Kind   string
 	Detail string
@@ -141,6 +142,7 @@ func NewInbox(store InboundStore, p billing.Policy, cal *billing.Calendar, clock
 // Receive handles one text. The same text again changes nothing; after an error nothing was changed, and
 // the carrier's retry handles it.
 func (in *Inbox) Receive(ctx context.Context, t Incoming) error {
+	// The class is found before the transaction: it depends on the words alone, and takes no lock.
 	reading, twilio := in.read(t)
 	now := in.clock.Now()
 	kept := InboundText{SID: t.SID, Number: t.From, Class: reading.Class, Words: withoutDigits(t.Body)}
@@ -159,6 +161,8 @@ func (in *Inbox) Receive(ctx context.Context, t Incoming) error {
 
 // read classifies a text and says whether Twilio answers it (O2: Twilio answers its own words).
 func (in *Inbox) read(t Incoming) (r Reading, twilio bool) {
+	// Twilio compares the trimmed, upper-case body with its own words, or says by OptOutType which it took
+	// the text for; our own classifier has no say in these.
 	word := strings.ToUpper(strings.TrimSpace(t.Body))
 	if t.OptOutType != "" {
 		word, twilio = strings.ToUpper(t.OptOutType), true
@@ -173,6 +177,7 @@ func (in *Inbox) read(t Incoming) (r Reading, twilio bool) {
 
 // effect returns what a text changes, by what it asks for.
 func (in *Inbox) effect(t Incoming, words string, r Reading, twilio bool, f NumberFacts, now time.Time) Effect {
+	// The source decides later who can lift the suppression: Twilio's own block only START or UNSTOP (O4).
 	source := FromText
 	if twilio {
 		source = FromTwilio
@@ -187,6 +192,7 @@ func (in *Inbox) effect(t Incoming, words string, r Reading, twilio bool, f Numb
 		return e
 	}
 	e := in.request(t, words, source, r, answer, f, now)
+	// Only the answer is left out: what the text asks for is done all the same.
 	if f.Answers >= answersADay {
 		e.Reply = nil // two machines must not talk to each other
 	}
@@ -218,6 +224,8 @@ func (in *Inbox) request(t Incoming, words string, source Source, r Reading, ans
 	case ClassReal:
 		return in.reply(RealReply, answer, twilio)
 	case ClassHelp:
+		// A text that is nothing but HELP is answered every time (O9); one that only holds the word may be an
+		// answering machine, and is answered once a day like any other.
 		if r.Certain {
 			return in.reply(HelpReply, answer, twilio)
 		}
@@ -320,7 +328,7 @@ func (in *Inbox) OptIn(ctx context.Context, number string, s Source, words, caus
 	switch {
 	case err != nil:
 		return fmt.Errorf("switch texts on: %w", err)
-	case blocked:
+	case blocked: // nothing was changed: the caller hears that only a text START helps
 		return ErrTextStart
 	}
 	return nil

@@ -13,20 +13,20 @@ import (
 	"duebell/notify"
 )
 
-// fixed is a clock that stands.
+// fixed is a clock that stands still.
 type fixed time.Time
 
 func (f fixed) Now() time.Time { return time.Time(f) }
 
-// desk is an inbox's book that keeps the effect.
-type desk struct {
+// inboundStore is a store that records what an inbox decides.
+type inboundStore struct {
 	facts  notify.NumberFacts
 	kept   notify.InboundText
 	effect notify.Effect
 	err    error
 }
 
-func (d *desk) ReceiveText(_ context.Context, t notify.InboundText, _ time.Time, decide func(notify.NumberFacts) notify.Effect) error {
+func (d *inboundStore) ReceiveText(_ context.Context, t notify.InboundText, _ time.Time, decide func(notify.NumberFacts) notify.Effect) error {
 	if d.err != nil {
 		return d.err
 	}
@@ -34,12 +34,12 @@ func (d *desk) ReceiveText(_ context.Context, t notify.InboundText, _ time.Time,
 	return nil
 }
 
-func (d *desk) ChangeConsent(_ context.Context, _ string, _ time.Time, decide func(notify.NumberFacts) notify.Effect) error {
+func (d *inboundStore) ChangeConsent(_ context.Context, _ string, _ time.Time, decide func(notify.NumberFacts) notify.Effect) error {
 	d.effect = decide(d.facts)
 	return d.err
 }
 
-func newInbox(t testing.TB, d *desk, now time.Time, change ...func(*billing.Policy)) *notify.Inbox {
+func newInbox(t testing.TB, d *inboundStore, now time.Time, change ...func(*billing.Policy)) *notify.Inbox {
 	t.Helper()
 	p := billing.DefaultPolicy()
 	for _, c := range change {
@@ -54,7 +54,7 @@ func newInbox(t testing.TB, d *desk, now time.Time, change ...func(*billing.Poli
 
 const mobile = "+16175550101"
 
-// effectOf shortens an effect to what a rule is about.
+// effectOf returns what the rules say of an effect, without times and causes.
 func effectOf(e notify.Effect) map[string]string {
 	got := map[string]string{}
 	if e.Suppress != nil {
@@ -78,7 +78,7 @@ func effectOf(e notify.Effect) map[string]string {
 	return got
 }
 
-// TestO2WhoAnswers: what a text changes, and who answers it.
+// TestO2WhoAnswers: what a text changes, and whether Twilio or we answer it (O2).
 func TestO2WhoAnswers(t *testing.T) {
 	always := func(p *billing.Policy) { p.TwilioDefaultReplies = false }
 	hourAgo := notify.NumberFacts{LastHelp: instant(t, noon).Add(-time.Hour)}
@@ -121,7 +121,7 @@ func TestO2WhoAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := &desk{facts: tt.facts}
+			d := &inboundStore{facts: tt.facts}
 			change := []func(*billing.Policy){}
 			if tt.policy != nil {
 				change = append(change, tt.policy)
@@ -141,7 +141,7 @@ func TestO2WhoAnswers(t *testing.T) {
 // TestO3FromTheSwitchDateOn: STOP ends every purpose and the calls as well.
 func TestO3FromTheSwitchDateOn(t *testing.T) {
 	for at, all := range map[string]bool{"2027-01-30T23:59:59-05:00": false, "2027-01-31T00:00:00-05:00": true} {
-		d := &desk{}
+		d := &inboundStore{}
 		if err := newInbox(t, d, instant(t, at)).Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: "stop"}); err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func TestO9DueByTheNextBusinessDay(t *testing.T) {
 		"2027-02-05T20:00:00-05:00": "2027-02-08T18:00:00-05:00",
 		"2027-02-12T10:00:00-05:00": "2027-02-16T18:00:00-05:00",
 	} {
-		d := &desk{}
+		d := &inboundStore{}
 		if err := newInbox(t, d, instant(t, at)).Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: "cancel autopay"}); err != nil {
 			t.Fatal(err)
 		}
@@ -168,9 +168,9 @@ func TestO9DueByTheNextBusinessDay(t *testing.T) {
 	}
 }
 
-// TestD1NoDigitIsKept: people text what they should not.
+// TestD1NoDigitIsKept: people text what they should not, and none of its digits is stored.
 func TestD1NoDigitIsKept(t *testing.T) {
-	d := &desk{}
+	d := &inboundStore{}
 	body := "my ssn is 123-45-6789, card ４２４２ 4242\n"
 	if err := newInbox(t, d, instant(t, noon)).Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: body}); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestD1NoDigitIsKept(t *testing.T) {
 // TestO1OptOutAndInByPhone: off for anyone who asks, on where Twilio does not stand in the way.
 func TestO1OptOutAndInByPhone(t *testing.T) {
 	ctx := context.Background()
-	d := &desk{}
+	d := &inboundStore{}
 	in := newInbox(t, d, instant(t, noon))
 	if err := in.OptOut(ctx, mobile, notify.FromKey, "key 2", "CA1/7"); err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestO1OptOutAndInByPhone(t *testing.T) {
 
 // TestReceiveTwice: the same text again is no error and changes nothing.
 func TestReceiveTwice(t *testing.T) {
-	d := &desk{err: notify.ErrDuplicateText}
+	d := &inboundStore{err: notify.ErrDuplicateText}
 	if err := newInbox(t, d, instant(t, noon)).Receive(context.Background(), notify.Incoming{SID: "SM1", From: mobile, Body: "STOP"}); err != nil {
 		t.Error(err)
 	}

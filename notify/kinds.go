@@ -10,6 +10,8 @@ package notify
 import (
 	"slices"
 	"time"
+
+	"duebell/billing"
 )
 
 // Kind names what a text says. The names are those of the rule book and of the view contract.texts,
@@ -121,8 +123,8 @@ func (s KindSpec) Capped() bool { return s.Rank > 0 }
 // HasDates says whether a kind has dates on which its words are true, instead of a Window after its cause.
 func (s KindSpec) HasDates() bool { return s.onBill != nil || s.onDraw != nil }
 
-// kindTable returns the table. To add a kind, add its row here; TestKindsAreComplete then names
-// everything else that it needs. A kind without a row is never sent.
+// kindTable returns the table. To add a kind, add its name above, its row here and its dates below;
+// TestKindsAreComplete then names everything else that it needs. A kind without a row is never sent.
 func kindTable() []KindSpec {
 	const day = 24 * time.Hour
 	return []KindSpec{
@@ -218,4 +220,97 @@ func kindsThat(fit func(KindSpec) bool) []Kind {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// The dates of the reminders (N6: each kind has a window): pure functions of a bill's dates, or of a draw.
+
+// billReady: bill date to bill date + 4.
+func (r *Rules) billReady(b *billDays) []Candidate {
+	issued := r.cal.BillDate(r.cal.BillMonth(b.coverage))
+	return []Candidate{b.naming(r.days(issued, issued.Add(4)))}
+}
+
+// dueSoon: each offset until the day before the next smaller one (10: D-10 to D-4; 3: D-3 to D-2; 1: D-1).
+func (r *Rules) dueSoon(b *billDays) []Candidate {
+	offsets := slices.Clone(r.policy.DueSoonDays)
+	slices.Sort(offsets)
+	var list []Candidate
+	next := 0
+	for _, days := range slices.Compact(offsets) {
+		c := b.naming(r.days(b.due.Add(-days), b.due.Add(-next-1)))
+		c.DaysBefore, next = days, days
+		list = append(list, c)
+	}
+	return list
+}
+
+// dueToday: that day before the latest hour, and before a due instant that was moved to an earlier one.
+func (r *Rules) dueToday(b *billDays) []Candidate {
+	c := r.days(b.due, b.due)
+	if latest := r.cal.At(b.due, r.policy.DueTodayLatestLocal).Add(-time.Second); latest.Before(c.Until) {
+		c.Until = latest
+	}
+	return []Candidate{b.naming(c)}
+}
+
+// pastDue: due + 1 to due + 3, where there is a grace.
+func (r *Rules) pastDue(b *billDays) []Candidate {
+	if !b.hasGrace() {
+		return nil
+	}
+	return []Candidate{r.days(b.due.Add(1), b.due.Add(3))}
+}
+
+// graceEnding: end - 3 to end - 1, but not before the bill is past due. Its words name no date (G7: a
+// computed grace end is never stated).
+func (r *Rules) graceEnding(b *billDays) []Candidate {
+	if !b.hasGrace() {
+		return nil
+	}
+	ends := r.cal.DateOf(b.graceEnds)
+	first := ends.Add(-r.policy.GraceEndingDays)
+	if first.Before(b.due.Add(1)) {
+		first = b.due.Add(1)
+	}
+	return []Candidate{r.days(first, ends.Add(-1))}
+}
+
+// autoPayUpcoming: as soon as the bill is there, and no later than the notice of a draw must be out
+// (A5) or the draw can still be stopped (A6). Later the words would promise a stop that comes too late.
+func (r *Rules) autoPayUpcoming(o *AccountFacts, unpaid []openBill) []Candidate {
+	list := make([]Candidate, len(unpaid))
+	for i, b := range unpaid {
+		draw := r.cal.AutoPayDraw(r.cal.BillMonth(b.Coverage), o.Account.AutoPayDay)
+		stop := r.cal.AutoPayStopBy(draw)
+		last := r.cal.AutoPayNoticeBy(draw)
+		if stop.Before(last) {
+			last = stop
+		}
+		list[i] = Candidate{Coverage: b.Coverage, Until: r.endOf(last), Draw: &Draw{
+			On: draw, StopBy: stop, Last4: o.Account.AutoPayLast4, Amount: o.Owed, Last: o.LastDrawn, AmountsAgreed: o.AmountsAgreed,
+		}}
+	}
+	return list
+}
+
+// autoPayFailed: from the failure on, a week. It speaks of the oldest unpaid bill.
+func (r *Rules) autoPayFailed(o *AccountFacts, unpaid []openBill) []Candidate {
+	if o.DrawFailedAt.IsZero() {
+		return nil
+	}
+	return []Candidate{{Coverage: unpaid[0].Coverage, From: o.DrawFailedAt, Until: o.DrawFailedAt.Add(7 * 24 * time.Hour)}}
+}
+
+// days returns a candidate whose window is whole local days, both in it.
+func (r *Rules) days(first, last billing.Date) Candidate {
+	return Candidate{From: r.cal.StartOfDay(first), Until: r.endOf(last)}
+}
+
+// naming returns the candidate as one whose words name the bill's due instant: after it they are untrue.
+func (d *billDays) naming(c Candidate) Candidate {
+	if c.Until.After(d.dueAt) {
+		c.Until = d.dueAt
+	}
+	c.DueAt = d.dueAt
+	return c
 }

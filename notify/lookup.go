@@ -37,6 +37,7 @@ const (
 // there is to go by: the carrier does not list our reference. A text that may belong to another notice is
 // given to neither.
 func match(c ClaimedNotice, texts []CarrierText, s Similar) (CarrierText, finding) {
+	// Texts of other senders and of other notices are no candidates, whatever their words.
 	var candidates []CarrierText
 	for _, f := range texts {
 		if f.Ours && f.Body == c.Body && !slices.Contains(s.SIDs, f.SID) && aroundCreate(c, f.CreatedAt) {
@@ -46,6 +47,7 @@ func match(c ClaimedNotice, texts []CarrierText, s Similar) (CarrierText, findin
 	switch {
 	case len(candidates) == 0:
 		return CarrierText{}, foundNone
+	// With another notice in doubt, of the same words and time, one listed text may be either's.
 	case len(candidates) == 1 && s.InDoubt == 0:
 		return candidates[0], foundOne
 	}
@@ -92,6 +94,7 @@ func notFound(claim ClaimedNotice, now time.Time) SendResult {
 	if next := claim.Lookups + 1; next < len(lookUpAfter) {
 		return SendResult{State: Unknown, LookupMissed: true, RetryAt: claim.TriedAt.Add(lookUpAfter[next])}
 	}
+	// The last look-up is ten minutes after the create: a text that the carrier had would be listed by now.
 	if claim.Creates < maxCreates {
 		return SendResult{State: Planned, LookupMissed: true, RetryAt: now, Why: "not accepted"}
 	}
@@ -113,6 +116,7 @@ func (c *Sender) poll(ctx context.Context, claim ClaimedNotice) error {
 		c.log.Warn("the carrier did not answer the poll of a text: it is polled again later", "notice", claim.ID, "error", sendError(err).Error())
 		return c.postponePoll(ctx, claim, now)
 	}
+	// A report is written like a callback's: it may be late, too, and then changes nothing.
 	if state, known := stateOf(text.Status); known && state != claim.State {
 		if _, err := c.deliveries.report(ctx, DeliveryReport{
 			Reference: claim.Reference, SID: claim.SID, State: state, Code: text.Code, Trouble: text.Trouble,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestMatch: number, exact words, sender and time are all there is; what may be another's is nobody's.
+// TestMatch: a text is ours by number, exact words, sender and time; one that may be another notice's is not adopted.
 func TestMatch(t *testing.T) {
 	tried := time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 	claim := ClaimedNotice{Body: "words", TriedAt: tried}
@@ -51,7 +51,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestEveryEntryIsItsOwnClass: no entry is taken for one of another class, with or without accents.
+// TestEveryEntryIsItsOwnClass: no entry counts for another class, with or without accents.
 func TestEveryEntryIsItsOwnClass(t *testing.T) {
 	c := NewClassifier(nil)
 	for class, listed := range entries {
@@ -65,7 +65,7 @@ func TestEveryEntryIsItsOwnClass(t *testing.T) {
 	}
 }
 
-// TestO6OperatorsAddWords: their words come beside the built-in ones.
+// TestO6OperatorsAddWords: the policy's words count in addition to the built-in ones.
 func TestO6OperatorsAddWords(t *testing.T) {
 	c := NewClassifier([]string{"Enough already"})
 	for _, text := range []string{"enough ALREADY!", "stop", "end", "quit", "revoke", "opt out", "cancel", "unsubscribe"} {
@@ -94,7 +94,7 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-// TestBackoff: it grows to five minutes, keeps half of it by chance, and overflows nowhere.
+// TestBackoff: the wait grows to five minutes, half of it is random, and nothing overflows.
 func TestBackoff(t *testing.T) {
 	least := &Sender{rand: func(int) int { return 0 }}
 	most := &Sender{rand: func(n int) int { return n - 1 }}

@@ -114,6 +114,7 @@ const (
 // TextsPerSecond returns how many texts a second may go so that the calls they cause find a free line
 // (N9: free channels / (call-back rate x call length)).
 func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
+	// One text a second keeps callbackRate x callSeconds lines busy.
 	load := callbackRate * float64(callSeconds)
 	if load <= 0 {
 		return math.Inf(1)
@@ -124,6 +125,7 @@ func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
 // admit turns the decision to send into a wait where there are no tokens or no line. It runs within the
 // transaction that claims the notices, and so makes no query: refresh has counted the lines before.
 func (p *Pacer) admit(ctx context.Context, facts []Facts, decisions []Decision, now time.Time) error {
+	// Answers and payment texts reserve first, and reminders get what is left (N9).
 	var first, later []int
 	for i, f := range facts {
 		switch {
@@ -151,13 +153,14 @@ func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, decisio
 		Sender: p.o.Sender, First: first, Now: now,
 		SegmentsPerSecond: p.o.SegmentsPerSecond, SegmentsPerDay: p.o.SegmentsPerDay, Day: billing.DateIn(now, p.o.Zone).String(),
 	}
+	// Without a limit there is nothing to ask, and every text may go.
 	grant := Grant{Granted: len(texts)}
 	paced := p.texts()
 	if !math.IsInf(paced, 1) {
 		a.TextsPerSecond = paced
 	}
 	switch {
-	case paced == 0 && !first:
+	case paced == 0 && !first: // no line is free: reminders would bring calls that nobody can answer
 		grant = Grant{Wait: noFreeLine}
 	case a.SegmentsPerSecond > 0, a.SegmentsPerDay > 0, a.TextsPerSecond > 0:
 		for _, i := range texts {
@@ -168,6 +171,7 @@ func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, decisio
 			return fmt.Errorf("reserve room for texts: %w", err)
 		}
 	}
+	// A wait of zero would send at once what has no token.
 	wait := max(grant.Wait, time.Millisecond)
 	if grant.DayFull {
 		tomorrow := billing.DateIn(now, p.o.Zone).Add(1)
@@ -215,6 +219,7 @@ func (p *Pacer) refresh(ctx context.Context, now time.Time) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Both clocks count: tests and dev move the domain's while the machine's stands nearly still.
 	machineNow := p.machine.Now()
 	fresh := func(since time.Duration) bool { return since >= 0 && since < recount }
 	if !p.counted.IsZero() && fresh(machineNow.Sub(p.counted)) && fresh(now.Sub(p.countedAt)) {

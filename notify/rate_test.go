@@ -12,7 +12,7 @@ import (
 	"duebell/billing"
 )
 
-// TestN9Numbers: the pace of the rule book.
+// TestN9Numbers: the numbers that N9 names, 3,000 free lines = 185 texts a second and so on.
 func TestN9Numbers(t *testing.T) {
 	p := billing.DefaultPolicy()
 	for _, c := range []struct{ free, perSecond int }{{3000, 185}, {500, 30}, {0, 0}, {-5, 0}} {
@@ -25,7 +25,7 @@ func TestN9Numbers(t *testing.T) {
 	}
 }
 
-// lineCount is how many calls there are, and how often it was asked.
+// lineCount counts calls, and how often it was asked.
 type lineCount struct {
 	used, asked int
 	err         error
@@ -36,19 +36,19 @@ func (l *lineCount) CallsInProgress(context.Context, time.Time) (int, error) {
 	return l.used, l.err
 }
 
-// sluice answers what it is told to and keeps the questions.
-type sluice struct {
+// throttle is a token bucket that gives one fixed answer and records what it was asked.
+type throttle struct {
 	room Grant
 	err  error
 	asks []Reservation
 }
 
-func (s *sluice) Reserve(_ context.Context, a Reservation) (Grant, error) {
+func (s *throttle) Reserve(_ context.Context, a Reservation) (Grant, error) {
 	s.asks = append(s.asks, a)
 	return s.room, s.err
 }
 
-// ticking is a clock that is moved.
+// ticking is a clock that the test moves.
 type ticking struct{ at time.Time }
 
 func (c *ticking) Now() time.Time { return c.at }
@@ -58,7 +58,7 @@ var tenAM = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 type pacing struct {
 	*Pacer
 	lines  *lineCount
-	sluice *sluice
+	bucket *throttle
 	clock  *ticking
 }
 
@@ -69,8 +69,8 @@ func newPacing(t *testing.T, l SendLimits) *pacing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pacing{lines: &lineCount{}, sluice: &sluice{room: Grant{Granted: 1}}, clock: &ticking{at: tenAM}}
-	p.Pacer = NewPacer(p.sluice, p.lines, p.clock, PaceFromPolicy(l, "+18776236765", func(body string) int { return (len(body) + 159) / 160 }, policy, cal))
+	p := &pacing{lines: &lineCount{}, bucket: &throttle{room: Grant{Granted: 1}}, clock: &ticking{at: tenAM}}
+	p.Pacer = NewPacer(p.bucket, p.lines, p.clock, PaceFromPolicy(l, "+18776236765", func(body string) int { return (len(body) + 159) / 160 }, policy, cal))
 	return p
 }
 
@@ -80,31 +80,31 @@ func (p *pacing) wait(t *testing.T, k Kind, c Channel) time.Duration {
 	if err := p.refresh(context.Background(), p.clock.at); err != nil {
 		t.Fatal(err)
 	}
-	verdicts := []Decision{{Action: ActionSend, Body: "a text"}}
-	if err := p.admit(context.Background(), []Facts{{Kind: k, Channel: c}}, verdicts, p.clock.at); err != nil {
+	decisions := []Decision{{Action: ActionSend, Body: "a text"}}
+	if err := p.admit(context.Background(), []Facts{{Kind: k, Channel: c}}, decisions, p.clock.at); err != nil {
 		t.Fatal(err)
 	}
-	if verdicts[0].Action == ActionSend {
+	if decisions[0].Action == ActionSend {
 		return 0
 	}
-	return verdicts[0].Until.Sub(p.clock.at)
+	return decisions[0].Until.Sub(p.clock.at)
 }
 
-// TestNoLimitsNoQuestions: what is not configured costs nothing.
+// TestNoLimitsNoQuestions: without limits neither Redis nor the database is asked.
 func TestNoLimitsNoQuestions(t *testing.T) {
 	p := newPacing(t, SendLimits{})
-	if wait := p.wait(t, DueSoon, SMS); wait != 0 || len(p.sluice.asks) != 0 || p.lines.asked != 0 {
-		t.Errorf("waits %v after %d questions", wait, len(p.sluice.asks)+p.lines.asked)
+	if wait := p.wait(t, DueSoon, SMS); wait != 0 || len(p.bucket.asks) != 0 || p.lines.asked != 0 {
+		t.Errorf("waits %v after %d questions", wait, len(p.bucket.asks)+p.lines.asked)
 	}
 	if wait := p.wait(t, CallBack, Voice); wait != 0 {
 		t.Errorf("a call waits %v", wait)
 	}
 	if got := p.batch(700); got != 700 {
-		t.Errorf("a tick puts %d in line", got)
+		t.Errorf("a tick enqueues %d", got)
 	}
 }
 
-// TestWhatIsAsked: the limits, the pace of the free lines, and who comes first.
+// TestWhatIsAsked: a reservation names the limits, the pace of the free lines, and whether it is for reminders.
 func TestWhatIsAsked(t *testing.T) {
 	p := newPacing(t, SendLimits{SegmentsPerSecond: 20, SegmentsPerDay: 2000, Lines: 3000})
 	p.lines.used = 2500
@@ -113,28 +113,28 @@ func TestWhatIsAsked(t *testing.T) {
 	p.wait(t, AutoPayUpcoming, SMS)
 	p.wait(t, HelpReply, SMS)
 	for i, first := range []bool{false, true, true, true} {
-		a := p.sluice.asks[i]
+		a := p.bucket.asks[i]
 		if a.First != first || !slices.Equal(a.Segments, []int{1}) || a.SegmentsPerSecond != 20 || a.SegmentsPerDay != 2000 || a.Day != "2027-02-10" || int(a.TextsPerSecond) != 30 {
 			t.Errorf("question %d: %+v", i, a)
 		}
 	}
 	if got := p.batch(10_000); got != 200 { // 20 a second until the next ticks
-		t.Errorf("a tick puts %d in line", got)
+		t.Errorf("a tick enqueues %d", got)
 	}
 }
 
-// TestRoom: what the answer means.
+// TestRoom: how long a text waits, by the answer of the token bucket.
 func TestRoom(t *testing.T) {
 	p := newPacing(t, SendLimits{SegmentsPerSecond: 20})
-	p.sluice.room = Grant{Wait: 40 * time.Millisecond}
+	p.bucket.room = Grant{Wait: 40 * time.Millisecond}
 	if wait := p.wait(t, DueSoon, SMS); wait != 40*time.Millisecond {
 		t.Errorf("waits %v", wait)
 	}
-	p.sluice.room = Grant{DayFull: true}
+	p.bucket.room = Grant{DayFull: true}
 	if wait := p.wait(t, DueSoon, SMS); wait != 14*time.Hour { // to midnight in Boston
 		t.Errorf("on a full day it waits %v", wait)
 	}
-	p.sluice.err = errors.New("redis is down")
+	p.bucket.err = errors.New("redis is down")
 	if p.admit(context.Background(), []Facts{{Kind: DueSoon}}, []Decision{{Action: ActionSend, Body: "a text"}}, tenAM) == nil {
 		t.Error("let go without an answer")
 	}
@@ -144,29 +144,29 @@ func TestRoom(t *testing.T) {
 // room wait; what does not go is not asked for.
 func TestABatchAsksOnce(t *testing.T) {
 	p := newPacing(t, SendLimits{SegmentsPerSecond: 20})
-	p.sluice.room = Grant{Granted: 1, Wait: time.Second}
+	p.bucket.room = Grant{Granted: 1, Wait: time.Second}
 	facts := []Facts{{Kind: DueSoon}, {Kind: PaymentReceived}, {Kind: PastDue}, {Kind: DueSoon}, {Kind: DueToday}, {Kind: CallBack, Channel: Voice}}
-	verdicts := make([]Decision, len(facts))
-	for i := range verdicts {
-		verdicts[i] = Decision{Action: ActionSend, Body: strings.Repeat("x", 100*i+1)}
+	decisions := make([]Decision, len(facts))
+	for i := range decisions {
+		decisions[i] = Decision{Action: ActionSend, Body: strings.Repeat("x", 100*i+1)}
 	}
-	verdicts[2] = Decision{Action: ActionDrop, Why: WhyCap}
-	if err := p.admit(context.Background(), facts, verdicts, tenAM); err != nil {
+	decisions[2] = Decision{Action: ActionDrop, Why: WhyCap}
+	if err := p.admit(context.Background(), facts, decisions, tenAM); err != nil {
 		t.Fatal(err)
 	}
 	var asked [][]int
-	for _, a := range p.sluice.asks {
+	for _, a := range p.bucket.asks {
 		asked = append(asked, a.Segments)
 	}
-	if want := [][]int{{1}, {1, 2, 3}}; !slices.EqualFunc(asked, want, slices.Equal) || !p.sluice.asks[0].First || p.sluice.asks[1].First {
+	if want := [][]int{{1}, {1, 2, 3}}; !slices.EqualFunc(asked, want, slices.Equal) || !p.bucket.asks[0].First || p.bucket.asks[1].First {
 		t.Errorf("asked for %v, want %v", asked, want)
 	}
 	var do []Action
-	for _, v := range verdicts {
+	for _, v := range decisions {
 		do = append(do, v.Action)
 	}
-	if want := []Action{ActionSend, ActionSend, ActionDrop, ActionWait, ActionWait, ActionSend}; !slices.Equal(do, want) || verdicts[3].Until != tenAM.Add(time.Second) {
-		t.Errorf("they %v, want %v; the first to wait until %v", do, want, verdicts[3].Until)
+	if want := []Action{ActionSend, ActionSend, ActionDrop, ActionWait, ActionWait, ActionSend}; !slices.Equal(do, want) || decisions[3].Until != tenAM.Add(time.Second) {
+		t.Errorf("they %v, want %v; the first to wait until %v", do, want, decisions[3].Until)
 	}
 }
 
@@ -186,7 +186,7 @@ func TestLinesAreCountedEveryFewSeconds(t *testing.T) {
 		t.Errorf("a receipt waits %v for a line", wait)
 	}
 	if got := p.batch(100); got != 0 {
-		t.Errorf("a tick puts %d in line", got)
+		t.Errorf("a tick enqueues %d", got)
 	}
 	p.lines.used, p.clock.at = 0, tenAM.Add(3*time.Second)
 	if wait := p.wait(t, DueSoon, SMS); wait != 0 || p.lines.asked != 2 {
@@ -201,7 +201,7 @@ func TestLinesAreCountedEveryFewSeconds(t *testing.T) {
 	}
 }
 
-// TestCallsNeedAFreeLine: those that were asked for take the last one, reminders leave a tenth.
+// TestCallsNeedAFreeLine: calls that were asked for may take the last line, reminder calls leave a tenth.
 func TestCallsNeedAFreeLine(t *testing.T) {
 	p := newPacing(t, SendLimits{Lines: 20})
 	p.lines.used = 16
@@ -222,7 +222,7 @@ func TestCallsNeedAFreeLine(t *testing.T) {
 	}
 }
 
-// TestSendLimitsProblems: what cannot be is found at the start.
+// TestSendLimitsProblems: impossible limits are refused at the start.
 func TestSendLimitsProblems(t *testing.T) {
 	if got := (SendLimits{SegmentsPerSecond: math.NaN(), SegmentsPerDay: -1, Lines: -1}).Problems(); len(got) != 3 {
 		t.Errorf("%v", got)
@@ -264,7 +264,7 @@ func TestRetryAt(t *testing.T) {
 	}
 }
 
-// TestPauseFor: what a carrier's word on one text stops.
+// TestPauseFor: which kinds a carrier's report on one text stops.
 func TestPauseFor(t *testing.T) {
 	for _, c := range []struct {
 		code    int
@@ -288,7 +288,7 @@ func TestPauseFor(t *testing.T) {
 	}
 }
 
-// TestCallState: Twilio's words for a call, in ours.
+// TestCallState: Twilio's statuses of a call and our states.
 func TestCallState(t *testing.T) {
 	for status, want := range map[string]State{
 		"queued": Accepted, "initiated": Accepted, "ringing": Accepted, "in-progress": Sent, "completed": Delivered,

@@ -71,6 +71,7 @@ const (
 // what is left.
 func (c *NumberChecker) Run(ctx context.Context) (CheckCounts, error) {
 	sum := CheckCounts{}
+	// A number whose owner texted or proved themselves lately needs no look-up, each of which costs money.
 	before := c.clock.Now().AddDate(0, 0, -c.policy.ReassignedCheckDays)
 	for after := ""; ; {
 		page, err := c.store.NumbersToCheck(ctx, after, before, checkPage)
@@ -135,6 +136,7 @@ func (c *NumberChecker) one(ctx context.Context, k KnownNumber) (Reassignment, e
 	}
 	now := c.clock.Now()
 	switch answer {
+	// First the effect, then the check: a crash in between repeats both, and detaching twice changes nothing.
 	case NumberReassigned:
 		if err := c.inbox.DetachReassigned(ctx, k.Number); err != nil {
 			return "", err

@@ -8,9 +8,9 @@ import (
 	"duebell/billing"
 )
 
-// The reminders of rules.md §10. Every rule below is a pure function of what an account owes: it returns
-// the dates on which its words are true (N6: each kind has a window), or nothing. reminders_choose.go
-// chooses among what is true on one day; reminders_claim.go asks again at the instant of sending.
+// What is true of an account, and when: from what it owes and the dates of its bills this file works out the
+// reminders of rules.md §10 (kinds.go has the dates of each kind). reminders_choose.go chooses among what is
+// true on one day; reminders_claim.go asks again at the instant of sending.
 //
 // Days are those of the business zone (C1: one business zone), also where a month is counted; only the
 // hours in which a text may go are the recipient's (N4).
@@ -154,6 +154,7 @@ func (r *Rules) daysOf(a *billing.Account, b *billing.Bill) *billDays {
 	if !b.GraceEndsAt.IsZero() || r.overridden[a.Number] {
 		return r.workOut(a, b)
 	}
+	// Two goroutines may work out the same class at once; both get the same dates.
 	class := billClass{a.Kind, a.Regime, b.Coverage, b.FirstBill}
 	if days, ok := r.daysByClass.Load(class); ok {
 		return days.(*billDays)
@@ -189,100 +190,9 @@ func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
 	return d
 }
 
-// billReady: bill date to bill date + 4.
-func (r *Rules) billReady(b *billDays) []Candidate {
-	issued := r.cal.BillDate(r.cal.BillMonth(b.coverage))
-	return []Candidate{b.naming(r.days(issued, issued.Add(4)))}
-}
-
-// dueSoon: each offset until the day before the next smaller one (10: D-10 to D-4; 3: D-3 to D-2; 1: D-1).
-func (r *Rules) dueSoon(b *billDays) []Candidate {
-	offsets := slices.Clone(r.policy.DueSoonDays)
-	slices.Sort(offsets)
-	var list []Candidate
-	next := 0
-	for _, days := range slices.Compact(offsets) {
-		c := b.naming(r.days(b.due.Add(-days), b.due.Add(-next-1)))
-		c.DaysBefore, next = days, days
-		list = append(list, c)
-	}
-	return list
-}
-
-// dueToday: that day before the latest hour, and before a due instant that was moved to an earlier one.
-func (r *Rules) dueToday(b *billDays) []Candidate {
-	c := r.days(b.due, b.due)
-	if latest := r.cal.At(b.due, r.policy.DueTodayLatestLocal).Add(-time.Second); latest.Before(c.Until) {
-		c.Until = latest
-	}
-	return []Candidate{b.naming(c)}
-}
-
-// pastDue: due + 1 to due + 3, where there is a grace.
-func (r *Rules) pastDue(b *billDays) []Candidate {
-	if !b.hasGrace() {
-		return nil
-	}
-	return []Candidate{r.days(b.due.Add(1), b.due.Add(3))}
-}
-
-// graceEnding: end - 3 to end - 1, but not before the bill is past due. Its words name no date (G7: a
-// computed grace end is never stated).
-func (r *Rules) graceEnding(b *billDays) []Candidate {
-	if !b.hasGrace() {
-		return nil
-	}
-	ends := r.cal.DateOf(b.graceEnds)
-	first := ends.Add(-r.policy.GraceEndingDays)
-	if first.Before(b.due.Add(1)) {
-		first = b.due.Add(1)
-	}
-	return []Candidate{r.days(first, ends.Add(-1))}
-}
-
-// autoPayUpcoming: as soon as the bill is there, and no later than the notice of a draw must be out
-// (A5) or the draw can still be stopped (A6). Later the words would promise a stop that comes too late.
-func (r *Rules) autoPayUpcoming(o *AccountFacts, unpaid []openBill) []Candidate {
-	list := make([]Candidate, len(unpaid))
-	for i, b := range unpaid {
-		draw := r.cal.AutoPayDraw(r.cal.BillMonth(b.Coverage), o.Account.AutoPayDay)
-		stop := r.cal.AutoPayStopBy(draw)
-		last := r.cal.AutoPayNoticeBy(draw)
-		if stop.Before(last) {
-			last = stop
-		}
-		list[i] = Candidate{Coverage: b.Coverage, Until: r.endOf(last), Draw: &Draw{
-			On: draw, StopBy: stop, Last4: o.Account.AutoPayLast4, Amount: o.Owed, Last: o.LastDrawn, AmountsAgreed: o.AmountsAgreed,
-		}}
-	}
-	return list
-}
-
-// autoPayFailed: from the failure on, a week. It speaks of the oldest unpaid bill.
-func (r *Rules) autoPayFailed(o *AccountFacts, unpaid []openBill) []Candidate {
-	if o.DrawFailedAt.IsZero() {
-		return nil
-	}
-	return []Candidate{{Coverage: unpaid[0].Coverage, From: o.DrawFailedAt, Until: o.DrawFailedAt.Add(7 * 24 * time.Hour)}}
-}
-
-// days returns a candidate whose window is whole local days, both in it.
-func (r *Rules) days(first, last billing.Date) Candidate {
-	return Candidate{From: r.cal.StartOfDay(first), Until: r.endOf(last)}
-}
-
 // endOf returns the last second of a local day: deadlines are counted in whole seconds.
 func (r *Rules) endOf(d billing.Date) time.Time {
 	return r.cal.StartOfDay(d.Add(1)).Add(-time.Second)
-}
-
-// naming returns the candidate as one whose words name the bill's due instant: after it they are untrue.
-func (d *billDays) naming(c Candidate) Candidate {
-	if c.Until.After(d.dueAt) {
-		c.Until = d.dueAt
-	}
-	c.DueAt = d.dueAt
-	return c
 }
 
 // withHistory returns the account with Owed and Bills taken from its history, where there is one.
@@ -290,6 +200,7 @@ func (o *AccountFacts) withHistory(now time.Time, cal *billing.Calendar) *Accoun
 	if o.History == nil {
 		return o
 	}
+	// A copy: the caller's facts are read again for the next look.
 	whole := *o
 	whole.Owed = billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, cal).TotalDue
 	whole.Bills, whole.Older = newest(o.History.Bills), false

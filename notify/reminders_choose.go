@@ -15,7 +15,7 @@ const (
 	WhyBlocked     = "the account is blocked"
 	WhyAutoPay     = "on AutoPay: its own notices only"
 	WhyNotNow      = "its words are not true on this day"
-	WhyAlreadySent = "said already"
+	WhyAlreadySent = "sent already"
 	WhyPlanned     = "planned already"
 	WhyOneADay     = "one reminder a day: another has gone"
 	WhyOutranked   = "one reminder a day: a more important one goes first"
@@ -58,6 +58,7 @@ func (r *Rules) remindersOn(at *day, to *Recipient) (send []Reminder, held []Wit
 		}
 		return nil, v.held
 	}
+	// The most important text first: what is chosen counts against the cap of those after it (N3).
 	v := r.viewOf(to, at)
 	for _, t := range v.texts() {
 		if why := r.holdBack(v, t); why != "" {
@@ -70,7 +71,7 @@ func (r *Rules) remindersOn(at *day, to *Recipient) (send []Reminder, held []Wit
 			continue
 		}
 		if t.kind.capped() {
-			v.chosen = append(v.chosen, t)
+			v.chosen = append(v.chosen, t) // also when it stands planned already: it will go today
 		}
 		if len(made.Reasons) == 0 {
 			v.hold("", t.reasons, WhyPlanned)
@@ -178,6 +179,7 @@ func (r *Rules) viewOf(to *Recipient, at *day) *view {
 
 // add sorts a candidate into what is open and what is still pending this month.
 func (v *view) add(c Candidate) {
+	// N1: a reason is said once. One that was sent, dropped or suppressed is neither open nor pending.
 	if state := v.state(c); state != "" && state != Planned {
 		return
 	}
@@ -316,6 +318,7 @@ func (r *Rules) holdBack(v *view, t text) string {
 	if !t.kind.capped() {
 		return ""
 	}
+	// The same text in a second language may follow on the same day: several members share the number.
 	for _, s := range v.today {
 		if !t.same(s.Kind, s.DaysBefore) || s.Language == t.language {
 			return WhyOneADay
@@ -335,6 +338,7 @@ func (r *Rules) holdBack(v *view, t text) string {
 // moreImportant counts the texts above t in priority that are still due this month if nothing is paid.
 func (r *Rules) moreImportant(v *view, t text) int {
 	n := 0
+	// Several accounts may have the same text pending; it counts once.
 	for i, c := range v.pending {
 		if r.rank(c.kind, c.days) < r.rank(t.kind, t.days) && !slices.Contains(v.pending[:i], c) {
 			n++
@@ -356,6 +360,7 @@ func (v *view) fresh(t text) []Candidate {
 // hours are left in its window.
 func (r *Rules) reminder(to *Recipient, t text, fresh []Candidate, at *day) (Reminder, bool) {
 	m := Reminder{Number: to.Number, Language: t.language, Kind: t.kind, Cause: t.cause, Reasons: fresh}
+	// The notice lives as long as its longest reason; reasons that end before are dropped when it is claimed.
 	for _, c := range t.reasons {
 		if c.Until.After(m.NotAfter) {
 			m.NotAfter = c.Until

@@ -12,6 +12,7 @@ func (r *Rules) decideReminder(f Facts, spec KindSpec, now time.Time) (Decision,
 	if r.stale(to.ImportedAt, now) {
 		return drop(WhyStale), nil // planned again as soon as there is a fresh import
 	}
+	// The same view that the planner makes, from the facts of this transaction.
 	view := r.viewOf(&to, r.dayAt(now))
 	t, dropped := view.stillTrue(f)
 	if len(t.reasons) == 0 {
@@ -88,6 +89,7 @@ func (r *Rules) withinCap(v *view, f Facts, t text, spec KindSpec) (Decision, er
 		return Decision{Action: ActionSend}, nil
 	}
 	why := r.holdBack(v, t)
+	// A more important text may have become true since this one was planned: it goes first.
 	for _, c := range v.open {
 		if o := textOf(c); why == "" && o.kind.capped() && r.rank(o.kind, o.days) < r.rank(t.kind, t.days) {
 			why = WhyOutranked
@@ -96,6 +98,7 @@ func (r *Rules) withinCap(v *view, f Facts, t text, spec KindSpec) (Decision, er
 	switch why {
 	case "":
 		return Decision{Action: ActionSend}, nil
+	// Used up is used up, but tomorrow is another day of the window (N6).
 	case WhyOneADay, WhyOutranked:
 		return r.tomorrow(v, f, t, why)
 	}
@@ -127,6 +130,7 @@ type sameWords struct {
 // reminderText returns a reminder's text: no amount unless the member agreed to it (N7), no date of
 // grace (G7). Words that a hundred thousand members get are put together once.
 func (r *Rules) reminderText(f Facts, c Candidate, now time.Time) (string, error) {
+	// The words of a draw hold its own amounts and days, and are put together each time.
 	same := sameWords{c.Kind, f.Language, textOf(c).dueAt}
 	if body, ok := r.texts.Load(same); ok && c.Draw == nil {
 		return body.(string), nil

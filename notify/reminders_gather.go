@@ -28,6 +28,7 @@ func (r *Rules) gather(ctx context.Context, page PlanPage, now, importedAt time.
 	for i := range recipients {
 		recipients[i].ImportedAt = importedAt
 	}
+	// On most days nothing is true for most numbers: they are left out before anything else is read of them.
 	if !everyone {
 		recipients = slices.DeleteFunc(recipients, func(to Recipient) bool { return !r.mayRemind(&to, now) })
 	}
@@ -79,6 +80,7 @@ func (c *Candidate) trueAt(now time.Time) bool { return !c.From.After(now) && !n
 // oldest unpaid one (G6): those that paid the bill before it late, and those of which the page shows
 // too little.
 func (r *Rules) addHistories(ctx context.Context, page PlanPage, recipients []Recipient, now time.Time) error {
+	// accounts need their history in any case; those of paid only if the bill before was paid late.
 	var accounts []string
 	var paid []PaidBill
 	for _, to := range recipients {
@@ -188,6 +190,7 @@ func (r *Rules) opening(to *Recipient, at *day) time.Time {
 			return opens
 		}
 	}
+	// Nearly all numbers have one known zone: its next opening is worked out once a page.
 	zones, err := r.zones(Facts{Zones: to.Zones, Number: to.Number})
 	if err != nil {
 		return time.Time{}

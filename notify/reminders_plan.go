@@ -138,11 +138,14 @@ func (p *Planner) Due(ctx context.Context, now time.Time) (bool, error) {
 	return p.rules.planDue(state, now, p.opts.Every), nil
 }
 
+// planDue is Due without the query.
 func (r *Rules) planDue(s PlanState, now time.Time, every time.Duration) bool {
 	if r.stale(s.ImportedAt, now) {
 		return false
 	}
 	today := r.cal.DateOf(now)
+	// A new day waits for its nightly import, so that nobody is planned for by yesterday's balances; if the
+	// import is late, the day is planned in time for the first texts in any case.
 	if s.Last.Day != today {
 		return r.cal.DateOf(s.ImportedAt) == today || !now.Before(r.cal.At(today, r.hours.open).Add(-planAhead))
 	}
@@ -156,6 +159,7 @@ func (p *Planner) Run(ctx context.Context, now time.Time) (PlanSummary, error) {
 	if err != nil {
 		return PlanSummary{}, fmt.Errorf("plan reminders: %w", err)
 	}
+	// B6: with an old import no reminder goes. The run is not recorded, so that a fresh import starts one.
 	if p.rules.stale(state.ImportedAt, now) {
 		p.log.Warn("no reminders are planned: the import is too old; run duebell import", "as of", state.ImportedAt)
 		return PlanSummary{Stale: true}, nil
@@ -189,7 +193,7 @@ func (p *Planner) allPages(ctx context.Context, now, importedAt time.Time) (Plan
 			for page := range pages {
 				got, err := p.page(ctx, page, now, importedAt)
 				if err != nil {
-					cancel(err)
+					cancel(err) // the other workers stop at their next page; what they planned stays
 				}
 				mu.Lock()
 				sum.Recipients += got.Recipients
@@ -214,6 +218,7 @@ func (p *Planner) allPages(ctx context.Context, now, importedAt time.Time) (Plan
 	if err != nil {
 		return sum, err
 	}
+	// Calls come last: a number that may be texted after all has its text planned by now.
 	calls, err := p.calls(ctx, now, importedAt)
 	sum.Texts += calls
 	return sum, err
@@ -247,6 +252,7 @@ func (p *Planner) page(ctx context.Context, page Page, now, importedAt time.Time
 			list = append(list, send...)
 		}
 		sum.Recipients = len(recipients)
+		// Most pages of most days plan nothing, and cost no write.
 		if len(list) == 0 {
 			return nil
 		}

@@ -73,6 +73,7 @@ const (
 // sending; any doubt: do not send). An error means that the rules could not tell: the notice stays
 // planned and is asked about again.
 func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
+	// The order matters: what ends a notice for good comes before what makes it wait.
 	spec, ok := f.Kind.Spec()
 	switch {
 	case !ok:
@@ -226,6 +227,7 @@ func (r *Rules) withinHours(f Facts, now time.Time) (Decision, error) {
 // zones returns the zones in which the recipient may be: those where the member lives; if these are not
 // known, all zones of the area code and the business zone (N4).
 func (r *Rules) zones(f Facts) ([]*time.Location, error) {
+	// A window must be open in all of them: a text at 9 in Boston is one at 6 in California.
 	var zones []*time.Location
 	names := f.Zones
 	if len(names) == 0 {

@@ -13,7 +13,7 @@ import (
 	"duebell/payments"
 )
 
-// TestN2Decide: what makes a text untrue, forbidden or late, a line each.
+// TestN2Decide: one row for each fact that makes a text untrue, forbidden or late.
 func TestN2Decide(t *testing.T) {
 	type change = func(*notify.Facts)
 	tests := []struct {
@@ -116,7 +116,7 @@ func TestN2Decide(t *testing.T) {
 	}
 }
 
-// TestN1ReasonsThatHold: what is untrue of a gathered notice is dropped, the rest goes.
+// TestN1ReasonsThatHold: reasons that are no longer true are dropped, and the notice goes with the others.
 func TestN1ReasonsThatHold(t *testing.T) {
 	f := facts(t, notify.PaymentReturned, payments.Returned)
 	paid := f.Reasons[0]
@@ -132,7 +132,7 @@ func TestN1ReasonsThatHold(t *testing.T) {
 	}
 }
 
-// TestDecideKnowsNoSuchZone: in doubt nothing is sent.
+// TestDecideKnowsNoSuchZone: with a time zone that does not exist nothing is sent (N2: any doubt).
 func TestDecideKnowsNoSuchZone(t *testing.T) {
 	f := facts(t, notify.PaymentReturned, payments.Returned)
 	f.Zones = []string{"America/Nowhere"}
@@ -141,7 +141,7 @@ func TestDecideKnowsNoSuchZone(t *testing.T) {
 	}
 }
 
-// TestN4Hours holds the window to the vectors, taking the zones as they name them.
+// TestN4Hours checks the send window against the vectors, with the zones that they name.
 func TestN4Hours(t *testing.T) {
 	p := billing.DefaultPolicy()
 	cal, err := billing.NewCalendar(p)
@@ -163,7 +163,7 @@ func TestN4Hours(t *testing.T) {
 	}
 }
 
-// TestN4Holidays: only where the policy says so is a holiday without a window.
+// TestN4Holidays: a holiday has a send window unless the policy says otherwise.
 func TestN4Holidays(t *testing.T) {
 	p := billing.DefaultPolicy()
 	p.SMSSkipHolidays = true

@@ -113,8 +113,10 @@ var errRateUnknown = errors.New("notify: the rate limiter did not answer")
 // claim claims what of a batch may go now. Creates must begin by the instant until (machine clock): well
 // before the lease runs out and another sender takes them for dead.
 func (c *Sender) claim(ctx context.Context, ids []int64) (claims []ClaimedNotice, until time.Time, err error) {
+	// Leases are counted by the machine's clock: the domain's stands still or jumps in scripts and in dev.
 	machineNow := c.machine.Now()
 	at := ClaimTime{Now: c.clock.Now(), MachineNow: machineNow, LeaseUntil: machineNow.Add(c.opts.Lease)}
+	// Free lines are counted before the transaction begins, which must not wait for another connection.
 	if c.opts.Pace != nil {
 		if err := c.opts.Pace.refresh(ctx, at.Now); err != nil {
 			return nil, until, err
@@ -134,6 +136,7 @@ func (c *Sender) claim(ctx context.Context, ids []int64) (claims []ClaimedNotice
 	for _, count := range ended { // counted only now: a transaction that failed has ended nothing
 		count()
 	}
+	// A third of the lease to begin creates leaves two thirds for slow answers and for writing them.
 	return claims, machineNow.Add(c.opts.Lease / 3), nil
 }
 
@@ -144,7 +147,7 @@ func (c *Sender) decide(ctx context.Context, facts []Facts, now time.Time) ([]De
 	for i, f := range facts {
 		v, err := c.rules.Decide(f, now)
 		switch {
-		case err != nil:
+		case err != nil: // one notice with, say, a zone that does not exist must not stop the batch
 			c.log.Warn("the rules cannot decide whether a text may go: it waits five minutes", "kind", string(f.Kind), "error", err)
 			v = Decision{Action: ActionWait, Until: now.Add(pausedWait)}
 		case v.Action == ActionSend && f.Channel == Voice && c.opts.Dialer == nil:
@@ -189,6 +192,7 @@ func (c *Sender) Tick(ctx context.Context) (enqueued int, err error) {
 		if err := c.opts.Pace.refresh(ctx, at.Now); err != nil {
 			return 0, err
 		}
+		// Answers and payment texts are not limited here: their tokens come first (N9).
 		at.Reminders = c.opts.Pace.batch(c.opts.Batch)
 	}
 	n, err := c.store.EnqueueDue(ctx, at)

@@ -23,6 +23,8 @@ func (c *Sender) process(ctx context.Context, claims []ClaimedNotice, until time
 			list, probe = append(list, *r), probe || claims[i].Probe
 		}
 	}
+	// A crash before this transaction commits leaves texts at the carrier that our rows do not know of: their
+	// leases run out, and the look-up or a callback finds them.
 	after, cancel := afterwards(ctx)
 	defer cancel()
 	_, err := c.deliveries.report(after, list...)
@@ -46,6 +48,8 @@ func (c *Sender) request(ctx context.Context, claim ClaimedNotice, until time.Ti
 		return c.lookUp(ctx, claim)
 	case claim.State == Accepted, claim.State == Sent:
 		return nil, c.poll(ctx, claim)
+	// From here on a create would leave. It must not when the process stops or the lease is nearly over:
+	// another sender would look it up before the carrier lists it.
 	case ctx.Err() != nil, c.machine.Now().After(until):
 		return nil, c.giveBack(ctx, claim)
 	case claim.Channel == Voice:
@@ -114,7 +118,7 @@ func (c *Sender) callback(reference string) string {
 // text exists must be able to record it.
 func accepted(claim ClaimedNotice, sid, status string, code int, t Trouble) *DeliveryReport {
 	state, known := stateOf(status)
-	if !known {
+	if !known { // a new status of the carrier: it has the text in any case
 		state = Accepted
 	}
 	return &DeliveryReport{Reference: claim.Reference, SID: sid, State: state, Code: code, Trouble: t}
@@ -136,9 +140,9 @@ func (c *Sender) notSent(ctx context.Context, claim ClaimedNotice, e *SendError)
 		}
 		c.deliveries.alarm(claim.Kind, e.Code, e.Trouble)
 	case e.Kind == SendAccountFault:
-		c.log.Error("the carrier refuses our account or sender: texts wait; look into its console", "kind", string(claim.Kind), "code", e.Code)
+		c.log.Error("our account or sender at the carrier is at fault: texts wait; see the carrier's console", "kind", string(claim.Kind), "code", e.Code)
 		r.State, r.NotSent, r.RetryAt, r.Why = Planned, true, now.Add(c.backoff(claim.Waits)), "our account is at fault"
-	default:
+	default: // a time-out, a lost reply, a 5xx, or an error that we do not know: the text may have gone
 		c.log.Warn("the carrier did not answer a create: it will be looked up", "kind", string(claim.Kind), "notice", claim.ID)
 		r.State, r.RetryAt = Unknown, claim.TriedAt.Add(lookUpAfter[0])
 	}

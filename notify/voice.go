@@ -19,6 +19,7 @@ func (p *Planner) calls(ctx context.Context, now, importedAt time.Time) (planned
 	if !p.rules.policy.VoiceReminders {
 		return 0, nil
 	}
+	// Pages are keyed by number: a run that crashed begins again at the first, and plans nothing twice (N1).
 	for after := ""; ; {
 		numbers, err := p.store.NumbersToCall(ctx, after, callPage)
 		if err != nil {
@@ -60,6 +61,7 @@ func (p *Planner) call(ctx context.Context, number string, now, importedAt time.
 		if planned, err = tx.Plan(ctx, list, p.rules.cal.DateOf(now), now); err != nil {
 			return err
 		}
+		// Also turns texts into calls that were planned while the number could still be texted.
 		return tx.CallInstead(ctx, number)
 	})
 	return planned, err

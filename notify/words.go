@@ -37,6 +37,7 @@ func (w catalogWords) Text(lang, key string, args map[string]string) (string, er
 	if !slices.Contains(w.inForce, lang) {
 		lang = voiceprompts.Reference
 	}
+	// The catalog refuses a missing or an unused argument, so that no text goes with a gap.
 	values := make(map[string]any, len(args))
 	for name, v := range args {
 		values[name] = v
@@ -148,6 +149,7 @@ func (r *Rules) fillWrittenNotice(m *message) error {
 	if err != nil {
 		return err
 	}
+	// "On or after": the first day on which the bank can get the debit, from the instant it may be submitted.
 	submitted := p.AuthorizedAt
 	if p.NotBefore.After(submitted) {
 		submitted = p.NotBefore

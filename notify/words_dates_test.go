@@ -9,7 +9,7 @@ import (
 	"duebell/voiceprompts"
 )
 
-// rulesInEveryLanguage are newRules as if every language had been approved (K4).
+// rulesInEveryLanguage is newRules as if every language had been approved (K4).
 func rulesInEveryLanguage(t *testing.T) *notify.Rules {
 	t.Helper()
 	p := billing.DefaultPolicy()

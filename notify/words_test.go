@@ -13,7 +13,7 @@ import (
 	"duebell/voiceprompts"
 )
 
-// newRules are the rules of the default policy with the real words.
+// newRules returns the rules of the default policy with the real words.
 func newRules(t testing.TB, change ...func(*billing.Policy)) *notify.Rules {
 	t.Helper()
 	p := billing.DefaultPolicy()
@@ -40,10 +40,10 @@ func instant(t testing.TB, s string) time.Time {
 	return at
 }
 
-// noon is a Wednesday in Boston, two days before Christmas.
+// noon is on a Wednesday in Boston, the due date of the December bill.
 const noon = "2026-12-23T12:00:00-05:00"
 
-// facts are those of a text that may go, its payment as at noon.
+// facts returns the facts of a text that may go; its payment was made at noon.
 func facts(t testing.TB, k notify.Kind, s payments.State) notify.Facts {
 	f := notify.Facts{Kind: k, Language: "en", Zones: []string{"America/New_York"}, Consent: true}
 	if spec, _ := k.Spec(); spec.Basis != notify.OnRequest {
@@ -153,7 +153,7 @@ func TestK4OtherLanguagesGetEnglish(t *testing.T) {
 	}
 }
 
-// TestWordsAreNeverSentWithAHole: a fact that the words need is missing.
+// TestWordsAreNeverSentWithAHole: a text that lacks a fact for its words is an error, not a text with a gap.
 func TestWordsAreNeverSentWithAHole(t *testing.T) {
 	f := facts(t, notify.TelWrittenNotice, payments.Taken)
 	f.Reasons[0].Payment.Last4 = ""

@@ -53,6 +53,7 @@ func ZonesOf(number string) []string {
 	if err != nil {
 		return nil
 	}
+	// The library knows numbers by prefix, from the geographic data of the numbering plan.
 	zones, err := phonenumbers.GetTimezonesForNumber(parsed)
 	if err != nil || len(zones) > maxZones || slices.Contains(zones, phonenumbers.UNKNOWN_TIMEZONE) {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"duebell/payments"
 )
 
-// TestN4Vectors: the whole way from a number and what is known of its owner to whether a text may go.
+// TestN4Vectors: from a number and what is known of its owner to whether a text may go now.
 func TestN4Vectors(t *testing.T) {
 	rules := newRules(t)
 	for _, row := range vectors.CSV(t, "quiet_hours.csv") {
@@ -48,7 +48,7 @@ func TestN4Vectors(t *testing.T) {
 	}
 }
 
-// TestZonesOf: what the area code tells, and what it does not.
+// TestZonesOf: the zones of area codes, split and unmapped ones included.
 func TestZonesOf(t *testing.T) {
 	for number, want := range map[string]string{
 		"+16175550101": "America/New_York", "+12145550101": "America/Chicago", "+16045550101": "America/Vancouver",
@@ -61,7 +61,7 @@ func TestZonesOf(t *testing.T) {
 	}
 }
 
-// TestCallable: the line calls back what costs a call and no more.
+// TestCallable: only numbers at the price of a plain call are called back (N8).
 func TestCallable(t *testing.T) {
 	for number, want := range map[string]bool{
 		"+16175550101": true, "+16045550101": true, "+18775550101": true,

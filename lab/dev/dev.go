@@ -103,7 +103,8 @@ func (d *dev) start(ctx context.Context) error {
 	return nil
 }
 
-// portFree says early, and in a sentence, that the line's address is taken.
+// portFree says early, and in a sentence, that the line's address is taken. Between this look and the start another
+// program may still take it; then the harness says so.
 func portFree(ctx context.Context, addr string) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {

@@ -146,6 +146,7 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 		h.clock = app.NewDomainClock(DefaultStart, true)
 		h.standing.Store(true)
 	}
+	h.ticked = h.clock.Now() // a 02:00 that passes while the harness starts is not missed
 	if h.metrics == nil {
 		h.metrics = telemetry.NewMetrics()
 	}

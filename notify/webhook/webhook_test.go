@@ -27,7 +27,7 @@ const (
 	publicURL = "https://pay.example.org"
 )
 
-// spy notes what the handlers were told.
+// spy records what the handlers pass on.
 type spy struct {
 	incoming []notify.Incoming
 	reports  []notify.StatusCallback
@@ -44,7 +44,7 @@ func (s *spy) Delivered(_ context.Context, d notify.StatusCallback) error {
 	return s.err
 }
 
-// post sends a form as Twilio does, signed with the token, and gives the status.
+// post sends a form as Twilio does, signed with a token, and returns the response.
 func post(t *testing.T, s *spy, signedWith, pathAndQuery string, form url.Values) *http.Response {
 	t.Helper()
 	v, err := twilio.NewValidator(publicURL, token)
@@ -84,7 +84,7 @@ func TestIncoming(t *testing.T) {
 	}
 }
 
-// TestStatus: the reference of our own address comes back with the carrier's word and its meaning.
+// TestStatus: the reference in our own URL comes back with the carrier's status and what it means.
 func TestStatus(t *testing.T) {
 	s := &spy{}
 	form := url.Values{"MessageSid": {"SM1"}, "MessageStatus": {"undelivered"}, "ErrorCode": {"30006"}}
@@ -98,7 +98,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestRefusals: nothing gets in without a signature, and a reference that was exchanged has none.
+// TestRefusals: nothing is accepted without a valid signature, also when only the reference was exchanged.
 func TestRefusals(t *testing.T) {
 	status := url.Values{"MessageSid": {"SM1"}, "MessageStatus": {"sent"}}
 	tests := []struct {
@@ -112,8 +112,8 @@ func TestRefusals(t *testing.T) {
 		{"another's signature on a status", "x", webhook.StatusPath + "?n=abc", status, nil, http.StatusForbidden, false},
 		{"no reference", token, webhook.StatusPath, status, nil, http.StatusBadRequest, false},
 		{"no text", token, webhook.IncomingPath, url.Values{"From": {"+16175550101"}}, nil, http.StatusBadRequest, false},
-		{"the inbox cannot take it", token, webhook.IncomingPath, text, errors.New("down"), http.StatusInternalServerError, true},
-		{"the status cannot be written", token, webhook.StatusPath + "?n=abc", status, errors.New("down"), http.StatusInternalServerError, true},
+		{"the text cannot be stored", token, webhook.IncomingPath, text, errors.New("down"), http.StatusInternalServerError, true},
+		{"the status cannot be stored", token, webhook.StatusPath + "?n=abc", status, errors.New("down"), http.StatusInternalServerError, true},
 		{"the status of a stranger's text", token, webhook.StatusPath + "?n=abc", status, notify.ErrNoSuchText, http.StatusNoContent, true},
 	}
 	for _, tt := range tests {
