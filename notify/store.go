@@ -9,9 +9,6 @@ import (
 	"duebell/payments"
 )
 
-// Clock tells a time: the domain's for windows, the machine's for leases.
-type Clock interface{ Now() time.Time }
-
 // ClaimTime is one instant on both clocks, with the end of a lease taken now.
 type ClaimTime struct {
 	Now        time.Time // domain clock

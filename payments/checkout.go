@@ -9,9 +9,6 @@ import (
 	"duebell/billing"
 )
 
-// Clock tells the domain's time: due dates, windows, received instants.
-type Clock interface{ Now() time.Time }
-
 // Checkout is what a conversation needs to take a payment: offer, token, consent, outcome.
 // What happens if the process dies, the reply is lost or the request comes twice:
 //
@@ -24,7 +21,7 @@ type Clock interface{ Now() time.Time }
 //	Attempt, OpenAttempt, Duplicate: read only.
 type Checkout struct {
 	store  CheckoutStore
-	clock  Clock
+	clock  billing.Clock
 	rand   func(n int) int
 	policy billing.Policy
 
@@ -119,7 +116,7 @@ type LimitCounts struct {
 
 // NewCheckout makes a Checkout. rand returns a number in [0, n); it draws keys and references, so
 // it must be unpredictable in production.
-func NewCheckout(store CheckoutStore, clock Clock, rand func(n int) int, policy billing.Policy) *Checkout {
+func NewCheckout(store CheckoutStore, clock billing.Clock, rand func(n int) int, policy billing.Policy) *Checkout {
 	return &Checkout{store: store, clock: clock, rand: rand, policy: policy, limitReached: func(string) {}}
 }
 

@@ -32,7 +32,6 @@ import (
 const (
 	chargeWorkers = 200
 	noticeWorkers = 25
-	workConns     = 30
 
 	// A worker of reminders has a batch of them in hand, and makes textsAtOnce creates side by side.
 	reminderWorkers = 8
@@ -55,15 +54,15 @@ type Work struct {
 	Store   *store.Store
 	stop    context.CancelFunc
 	done    sync.WaitGroup
-	clock   payments.Clock // domain
+	clock   billing.Clock // domain
 	metrics *telemetry.Metrics
 	forget  func() // stops the metrics of the pools
 }
 
 // Deps are what a role is handed from outside: clocks, log, metrics.
 type Deps struct {
-	Clock   payments.Clock // domain
-	Machine payments.Clock
+	Clock   billing.Clock // domain
+	Machine billing.Clock
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
 	Rand    func(n int) int // a number in [0, n); nil = the machine's
@@ -131,8 +130,8 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		},
 		// A rescue of a slow but living job would run it twice side by side; the lease on the row
 		// decides in any case, and the sweeper nudges whatever was lost.
-		JobTimeout:           45 * time.Second,
-		RescueStuckJobsAfter: 2 * time.Minute,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: rescueStuckAfter,
 	}
 	if cfg.Reminders {
 		planning(jobs)

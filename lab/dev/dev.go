@@ -47,7 +47,7 @@ type dev struct {
 	folder    stateFolder
 	ownPolicy bool   // the policy file is dev's own, because DUEBELL_POLICY named none
 	policy    string // TOML
-	clock     *app.DomainClock
+	clock     *harness.DomainClock
 	metrics   *telemetry.Metrics
 	server    *servers.Server
 	harness   *harness.Harness
@@ -162,7 +162,7 @@ func (d *dev) chooseSettings(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.clock = app.NewDomainClock(at, false)
+	d.clock = harness.NewDomainClock(at, false)
 	return nil
 }
 

@@ -32,7 +32,7 @@ type Config struct {
 	Replicas    int    // of serve, and of work; 1 if zero
 	Timing      app.Timing
 	Policy      string // TOML; what scripts find where they say nothing themselves
-	Clock       *app.DomainClock
+	Clock       *DomainClock
 	Log         slog.Handler       // gets the product's log lines too; may be nil
 	Metrics     *telemetry.Metrics // may be nil
 
@@ -83,7 +83,7 @@ const (
 // story is told by one.
 type Harness struct {
 	cfg      Config
-	clock    *app.DomainClock
+	clock    *DomainClock
 	data     seal.Keys
 	hash     seal.Keys
 	password string // of the connector
@@ -143,7 +143,7 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 		h.cfg.Timing = DefaultTiming
 	}
 	if h.clock == nil {
-		h.clock = app.NewDomainClock(DefaultStart, true)
+		h.clock = NewDomainClock(DefaultStart, true)
 		h.standing.Store(true)
 	}
 	h.ticked = h.clock.Now() // a 02:00 that passes while the harness starts is not missed
@@ -202,7 +202,7 @@ func (h *Harness) Policy() (billing.Policy, *billing.Calendar) {
 func (h *Harness) Now() time.Time { return h.clock.Now() }
 
 // Clock is the domain's clock.
-func (h *Harness) Clock() *app.DomainClock { return h.clock }
+func (h *Harness) Clock() *DomainClock { return h.clock }
 
 // Zone is the line's own.
 func (h *Harness) Zone() *time.Location {

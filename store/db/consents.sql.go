@@ -202,8 +202,8 @@ type TextableParams struct {
 }
 
 // Who has agreed to texts and calls (O1: consent per number and channel).
-// O1: a consent counts where policy names its basis; whatever is not the application is the person's own yes.
-// Whether payment texts may go to a number: consent is in force and nothing suppresses it.
+// Whether payment texts may go to a number: consent is in force and nothing suppresses it. O1: a consent counts where
+// policy names its basis; whatever is not the application is the person's own yes.
 func (q *Queries) Textable(ctx context.Context, arg TextableParams) (bool, error) {
 	row := q.db.QueryRow(ctx, textable, arg.Number, arg.Basis)
 	var column_1 bool
