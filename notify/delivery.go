@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+
+	"duebell/billing"
 )
 
 // DeliveryTracker records what the carrier reports of texts. States only move forward, so callbacks may be
 // repeated, late, early or out of order.
 type DeliveryTracker struct {
 	store NoticeStore
-	clock Clock
+	clock billing.Clock
 	log   *slog.Logger
 	ended func(k Kind, s State, why string)
 }
@@ -25,7 +27,7 @@ type StatusCallback struct {
 }
 
 // NewDeliveryTracker returns a tracker. ended is called with every state that a notice reached; it may be nil.
-func NewDeliveryTracker(store NoticeStore, clock Clock, log *slog.Logger, ended func(k Kind, s State, why string)) *DeliveryTracker {
+func NewDeliveryTracker(store NoticeStore, clock billing.Clock, log *slog.Logger, ended func(k Kind, s State, why string)) *DeliveryTracker {
 	if ended == nil {
 		ended = func(Kind, State, string) {}
 	}

@@ -21,7 +21,7 @@ type Inbox struct {
 	classify *Classifier
 	cal      *billing.Calendar
 	policy   billing.Policy
-	clock    Clock
+	clock    billing.Clock
 	log      *slog.Logger
 	calls    bool // PAY and CALL are answered by a call
 }
@@ -135,7 +135,7 @@ type Task struct {
 }
 
 // NewInbox returns an inbox that answers PAY and CALL through a person; see WithCallBacks.
-func NewInbox(store InboundStore, p billing.Policy, cal *billing.Calendar, clock Clock, log *slog.Logger) *Inbox {
+func NewInbox(store InboundStore, p billing.Policy, cal *billing.Calendar, clock billing.Clock, log *slog.Logger) *Inbox {
 	return &Inbox{store: store, classify: NewClassifier(p.OptOutWords), cal: cal, policy: p, clock: clock, log: log}
 }
 

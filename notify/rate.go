@@ -71,7 +71,7 @@ type Lines interface {
 type Pacer struct {
 	throttle Throttle
 	lines    Lines
-	machine  Clock
+	machine  billing.Clock
 	o        PaceOptions
 
 	mu        sync.Mutex
@@ -101,7 +101,7 @@ func PaceFromPolicy(l SendLimits, sender string, segments func(string) int, p bi
 }
 
 // NewPacer returns a pacer. It counts the free lines again every few seconds of machine's clock.
-func NewPacer(throttle Throttle, lines Lines, machine Clock, o PaceOptions) *Pacer {
+func NewPacer(throttle Throttle, lines Lines, machine billing.Clock, o PaceOptions) *Pacer {
 	return &Pacer{throttle: throttle, lines: lines, machine: machine, o: o}
 }
 

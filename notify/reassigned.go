@@ -49,12 +49,12 @@ type NumberChecker struct {
 	inbox  *Inbox
 	ask    Directory
 	policy billing.Policy
-	clock  Clock
+	clock  billing.Clock
 	log    *slog.Logger
 }
 
 // NewNumberChecker returns a checker that acts through inbox.
-func NewNumberChecker(store NumberStore, inbox *Inbox, ask Directory, p billing.Policy, clock Clock, log *slog.Logger) *NumberChecker {
+func NewNumberChecker(store NumberStore, inbox *Inbox, ask Directory, p billing.Policy, clock billing.Clock, log *slog.Logger) *NumberChecker {
 	return &NumberChecker{store: store, inbox: inbox, ask: ask, policy: p, clock: clock, log: log}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"duebell/billing"
 )
 
 // Sender hands notices to the carrier, each once, and settles those whose create is in doubt. The row is
@@ -33,8 +35,8 @@ type Sender struct {
 	texter     Texter
 	rules      *Rules
 	deliveries *DeliveryTracker
-	clock      Clock
-	machine    Clock
+	clock      billing.Clock
+	machine    billing.Clock
 	rand       func(n int) int
 	log        *slog.Logger
 	opts       SenderOptions
@@ -61,7 +63,7 @@ type SenderOptions struct {
 }
 
 // NewSender returns a sender. clock is the domain's, machine is for leases; rand returns a number in [0, n).
-func NewSender(store NoticeStore, texter Texter, rules *Rules, clock, machine Clock, rand func(n int) int, log *slog.Logger, opts SenderOptions) *Sender {
+func NewSender(store NoticeStore, texter Texter, rules *Rules, clock, machine billing.Clock, rand func(n int) int, log *slog.Logger, opts SenderOptions) *Sender {
 	if opts.Lease == 0 {
 		opts.Lease = time.Minute
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"duebell/billing"
 )
 
 // Charger brings authorized attempts to an outcome (design.md §5, twilio.md §13.2). The row is the
@@ -39,8 +41,8 @@ import (
 type Charger struct {
 	store   ChargeStore
 	gateway Gateway
-	clock   Clock
-	machine Clock
+	clock   billing.Clock
+	machine billing.Clock
 	log     *slog.Logger
 	opts    ChargerOptions
 }
@@ -91,7 +93,7 @@ type ChargeLease struct {
 const createKeyLifetime = 23 * time.Hour
 
 // NewCharger makes a Charger. clock is the domain's, machine is the one that leases are measured by.
-func NewCharger(store ChargeStore, gateway Gateway, clock, machine Clock, log *slog.Logger, opts ChargerOptions) *Charger {
+func NewCharger(store ChargeStore, gateway Gateway, clock, machine billing.Clock, log *slog.Logger, opts ChargerOptions) *Charger {
 	if opts.Lease == 0 {
 		opts.Lease = 60 * time.Second
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"duebell/billing"
 )
 
 // EventReceiver applies the processor's events to our attempts. An event is news, not truth: it
@@ -23,7 +25,7 @@ import (
 type EventReceiver struct {
 	store   EventStore
 	gateway Gateway
-	clock   Clock
+	clock   billing.Clock
 	log     *slog.Logger
 }
 
@@ -48,7 +50,7 @@ type EventStore interface {
 var ErrTooEarly = errors.New("payments: the event is ahead of our record")
 
 // NewEventReceiver makes an EventReceiver.
-func NewEventReceiver(store EventStore, gateway Gateway, clock Clock, log *slog.Logger) *EventReceiver {
+func NewEventReceiver(store EventStore, gateway Gateway, clock billing.Clock, log *slog.Logger) *EventReceiver {
 	return &EventReceiver{store: store, gateway: gateway, clock: clock, log: log}
 }
 

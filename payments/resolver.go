@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"duebell/billing"
 )
 
 // Verdict is what a person has found out about an unknown payment.
@@ -44,13 +46,13 @@ type Resolver struct {
 	charger *Charger
 	store   ResolveStore
 	gateway Gateway
-	clock   Clock
-	machine Clock
+	clock   billing.Clock
+	machine billing.Clock
 }
 
 // NewResolver makes a Resolver. It writes outcomes through the charger, so that they are logged and
 // counted alike.
-func NewResolver(c *Charger, store ResolveStore, gateway Gateway, clock, machine Clock) *Resolver {
+func NewResolver(c *Charger, store ResolveStore, gateway Gateway, clock, machine billing.Clock) *Resolver {
 	return &Resolver{charger: c, store: store, gateway: gateway, clock: clock, machine: machine}
 }
 

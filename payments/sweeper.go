@@ -17,8 +17,8 @@ import (
 type Sweeper struct {
 	store   SweepStore
 	turns   TurnLeases
-	clock   Clock
-	machine Clock
+	clock   billing.Clock
+	machine billing.Clock
 	policy  billing.Policy
 	log     *slog.Logger
 }
@@ -54,7 +54,7 @@ const (
 )
 
 // NewSweeper makes a Sweeper. clock is the domain's, machine is the one that leases are measured by.
-func NewSweeper(store SweepStore, turns TurnLeases, clock, machine Clock, policy billing.Policy, log *slog.Logger) *Sweeper {
+func NewSweeper(store SweepStore, turns TurnLeases, clock, machine billing.Clock, policy billing.Policy, log *slog.Logger) *Sweeper {
 	return &Sweeper{store: store, turns: turns, clock: clock, machine: machine, policy: policy, log: log}
 }
 

@@ -19,10 +19,11 @@ type PaymentFilter struct {
 	Account string
 	Since   time.Time // authorized at or after it
 	Limit   int       // rows
+	Reveal  bool      // numbers whole, not as their last four (D3)
 }
 
-// ListPayments gives the authorized payments that a filter chooses, newest first, masked for an
-// operator's eyes.
+// ListPayments gives the authorized payments that a filter chooses, newest first. Account
+// numbers are masked unless the filter says otherwise.
 func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.Attempt, error) {
 	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{
 		Since: f.Since, State: string(f.State), Account: f.Account, MaxRows: int32(min(f.Limit, 1_000_000)), //nolint:gosec // bounded
@@ -32,16 +33,18 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.A
 	}
 	list := make([]payments.Attempt, len(rows))
 	for i, row := range rows {
-		list[i] = maskedAttempt(row)
+		list[i] = shownAttempt(row, f.Reveal)
 	}
 	return list, nil
 }
 
-// maskedAttempt is an attempt without what identifies a person (D3), and without its key, which
-// is the stem of the processor's.
-func maskedAttempt(row db.PaymentAttempt) payments.Attempt {
+// shownAttempt returns an attempt as an operator may see it: numbers as their last four unless revealed (D3),
+// without the holder's name, and without its key, which is the stem of the processor's.
+func shownAttempt(row db.PaymentAttempt, reveal bool) payments.Attempt {
 	a := attempt(row)
-	a.Account, a.Caller, a.TextTo = masked(a.Account), masked(a.Caller), masked(a.TextTo)
+	if !reveal {
+		a.Account, a.Caller, a.TextTo = masked(a.Account), masked(a.Caller), masked(a.TextTo)
+	}
 	a.Holder, a.Key = "", ""
 	return a
 }
@@ -56,7 +59,7 @@ func masked(number string) string {
 
 // PaymentDetail is all that is on record about one payment.
 type PaymentDetail struct {
-	Payment  payments.Attempt // masked
+	Payment  payments.Attempt // masked, unless revealed
 	Evidence *PaymentEvidence // nil: none is on record
 	Entries  []PaymentEntry
 	Letter   *PaymentLetter // nil: no letter was asked for
@@ -100,7 +103,7 @@ type PaymentTask struct {
 
 // ShowPayment gives all that is on record about the payment with a reference, or
 // payments.ErrNoSuchAttempt.
-func (s *Store) ShowPayment(ctx context.Context, reference string) (PaymentDetail, error) {
+func (s *Store) ShowPayment(ctx context.Context, reference string, reveal bool) (PaymentDetail, error) {
 	var d PaymentDetail
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		q := s.q.WithTx(tx)
@@ -111,7 +114,7 @@ func (s *Store) ShowPayment(ctx context.Context, reference string) (PaymentDetai
 		if err != nil {
 			return err
 		}
-		d.Payment = maskedAttempt(row)
+		d.Payment = shownAttempt(row, reveal)
 		return d.read(ctx, q, row.Key)
 	})
 	if err != nil {

@@ -282,7 +282,7 @@ func TestListAndShowPayments(t *testing.T) {
 		}
 	}
 
-	card, err := o.store.ShowPayment(context.Background(), "100000009")
+	card, err := o.store.ShowPayment(context.Background(), "100000009", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,14 +292,14 @@ func TestListAndShowPayments(t *testing.T) {
 	if len(card.Entries) != 1 || card.Entries[0].Cents != 14800 || card.Entries[0].Echoed || card.Evidence != nil || card.Letter != nil {
 		t.Errorf("card payment %+v", card)
 	}
-	bank, err := o.store.ShowPayment(context.Background(), "100000017")
+	bank, err := o.store.ShowPayment(context.Background(), "100000017", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if bank.Evidence == nil || bank.Evidence.Given != "i authorize" || bank.Letter == nil || !bank.Letter.PostedOn.IsZero() || len(bank.Tasks) != 1 {
 		t.Errorf("bank payment %+v", bank)
 	}
-	if _, err := o.store.ShowPayment(context.Background(), "999999998"); !errors.Is(err, payments.ErrNoSuchAttempt) {
+	if _, err := o.store.ShowPayment(context.Background(), "999999998", false); !errors.Is(err, payments.ErrNoSuchAttempt) {
 		t.Errorf("unknown reference: %v", err)
 	}
 }

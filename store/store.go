@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"duebell/billing"
 	"duebell/internal/seal"
-	"duebell/payments"
 	"duebell/store/db"
 )
 
@@ -23,8 +23,8 @@ type Store struct {
 	keys seal.Keys // seals tokens at rest
 	hash seal.Keys // keyed hashes of verification answers
 
-	machine payments.Clock // the machine's clock, for leases
-	refs    atomic.Int64   // of the reminders that this process has planned
+	machine billing.Clock // the machine's clock, for leases
+	refs    atomic.Int64  // of the reminders that this process has planned
 }
 
 // Jobs puts work in line inside the transaction that makes it necessary. River's client is one.
@@ -33,7 +33,7 @@ type Jobs interface {
 }
 
 // New wraps an open pool. jobs may be nil in a program that never causes work (import, list).
-func New(pool *pgxpool.Pool, jobs Jobs, keys, hash seal.Keys, machine payments.Clock) *Store {
+func New(pool *pgxpool.Pool, jobs Jobs, keys, hash seal.Keys, machine billing.Clock) *Store {
 	return &Store{pool: pool, q: db.New(pool), jobs: jobs, keys: keys, hash: hash, machine: machine}
 }
 

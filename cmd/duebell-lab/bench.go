@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/lab/bench"
 )
@@ -78,13 +79,13 @@ func (b *benchImportCmd) Run(ctx context.Context) error {
 }
 
 type benchPlannerCmd struct {
-	app.Settings
+	command.Settings
 	Slice int `help:"Plan for the first so many members only; 0: for all."`
 }
 
 // Run plans once.
 func (b *benchPlannerCmd) Run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := b.Read(app.NeedDatabase, app.NeedDataKeys, app.NeedHashKeys)
+	cfg, err := b.Load(app.NeedDatabase, app.NeedDataKeys, app.NeedHashKeys)
 	if err != nil {
 		return err
 	}

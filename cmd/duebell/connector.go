@@ -4,17 +4,18 @@ import (
 	"context"
 	"log/slog"
 
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/internal/telemetry"
 )
 
 type connectorCmd struct {
-	app.Settings
+	command.Settings
 }
 
-// Run takes bank numbers from Twilio's Pay and gives the processor's token, until a signal comes.
+// Run takes bank numbers from Twilio's <Pay> and returns the processor's token, until a signal comes.
 func (c *connectorCmd) Run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := c.Read(app.NeedConnector, app.NeedProcessor)
+	cfg, err := c.Load(app.NeedConnector, app.NeedProcessor)
 	if err != nil {
 		return err
 	}

@@ -9,34 +9,35 @@ import (
 	"os"
 
 	"duebell/billing/feed"
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/store"
 )
 
 type exportSuppressionsCmd struct {
-	app.Settings
+	command.Settings
 	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
 }
 
 // Run writes who wants no texts or calls; it changes nothing.
 func (e *exportSuppressionsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	return exportOwn(ctx, e.Settings, log, e.Out, "suppressions", (*store.Store).ExportSuppressions)
+	return exportLedger(ctx, e.Settings, log, e.Out, "suppressions", (*store.Store).ExportSuppressions)
 }
 
 type exportConsentsCmd struct {
-	app.Settings
+	command.Settings
 	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
 }
 
 // Run writes who has agreed to texts and calls; it changes nothing.
 func (e *exportConsentsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	return exportOwn(ctx, e.Settings, log, e.Out, "consents", (*store.Store).ExportConsents)
+	return exportLedger(ctx, e.Settings, log, e.Out, "consents", (*store.Store).ExportConsents)
 }
 
-// exportOwn writes one of the ledgers of wishes, and says how many rows of it are in force.
-func exportOwn(ctx context.Context, settings app.Settings, log *slog.Logger, out, what string,
+// exportLedger writes the ledger of opt-outs or of consents, and says how many rows of it are in force.
+func exportLedger(ctx context.Context, settings command.Settings, log *slog.Logger, out, what string,
 	export func(*store.Store, context.Context, io.Writer) (int, error)) error {
-	tool, err := app.NewTool(ctx, settings, log, app.NeedDatabase)
+	tool, err := openTool(ctx, settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -53,9 +54,9 @@ func exportOwn(ctx context.Context, settings app.Settings, log *slog.Logger, out
 	return nil
 }
 
-// takeOwn imports the files of opt-outs and consents among those of an import, each whole or not at all, and
-// gives back the others. Opt-outs come first: whoever is in both wants nothing.
-func takeOwn(ctx context.Context, tool *app.Tool, paths []string) (others []string, err error) {
+// importLedgers imports the files of opt-outs and consents among those of an import, each whole or not at all, and
+// returns the paths of the others. Opt-outs come first: whoever is in both files wants nothing.
+func importLedgers(ctx context.Context, tool *app.Tool, paths []string) (others []string, err error) {
 	kinds := make([]feed.Kind, len(paths))
 	for i, path := range paths {
 		if kinds[i], err = feed.OwnKind(feed.File(path)); err != nil {
@@ -70,7 +71,7 @@ func takeOwn(ctx context.Context, tool *app.Tool, paths []string) (others []stri
 			if kinds[i] != kind {
 				continue
 			}
-			if err := takeFile(ctx, tool, kind, feed.File(path)); err != nil {
+			if err := importLedger(ctx, tool, kind, feed.File(path)); err != nil {
 				return nil, err
 			}
 		}
@@ -78,28 +79,28 @@ func takeOwn(ctx context.Context, tool *app.Tool, paths []string) (others []stri
 	return others, nil
 }
 
-// takeFile imports one of them.
-func takeFile(ctx context.Context, tool *app.Tool, kind feed.Kind, file feed.Source) error {
-	said, err := "", error(nil)
+// importLedger imports one file of opt-outs or consents.
+func importLedger(ctx context.Context, tool *app.Tool, kind feed.Kind, file feed.Source) error {
+	result, err := "", error(nil)
 	if kind == feed.Suppressions {
 		var sum store.SuppressionSummary
 		sum, err = tool.Store.ImportSuppressions(ctx, file, tool.Clock.Now())
-		said = fmt.Sprintf("suppressions %6d read %9d new, %d consents ended", sum.Read, sum.New, sum.Consents)
+		result = fmt.Sprintf("suppressions %6d read %9d new, %d consents ended", sum.Read, sum.New, sum.Consents)
 	} else {
 		var sum store.ConsentSummary
 		sum, err = tool.Store.ImportConsents(ctx, file, tool.Clock.Now())
-		said = fmt.Sprintf("consents %10d read %9d new, %d left out: opted out", sum.Read, sum.New, sum.OptedOut)
+		result = fmt.Sprintf("consents %10d read %9d new, %d left out: opted out", sum.Read, sum.New, sum.OptedOut)
 	}
 	if bad := (*feed.BadRows)(nil); errors.As(err, &bad) {
 		bad.Sort([]feed.Source{file})
 		for _, p := range bad.Problems {
 			fmt.Fprintln(os.Stderr, p)
 		}
-		return fmt.Errorf("nothing of this file was loaded, and what was to come after it was not looked at; problems listed above: %d", bad.Count)
+		return fmt.Errorf("%s: nothing of it was loaded, because of the problems listed above (%d), nor was any file after it; mend it and run the command again", file.Name, bad.Count)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Println(said)
+	fmt.Println(result)
 	return nil
 }

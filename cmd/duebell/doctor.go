@@ -4,28 +4,47 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"time"
 
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 )
 
 type doctorCmd struct {
-	app.Settings
+	command.Settings
+	command.Format
 }
 
 // Run checks everything that the line stands on and says what to mend. It changes nothing.
 func (d *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
-	findings := app.Doctor(ctx, d.Settings, log)
+	findings := app.Doctor(ctx, d.Settings.Settings, log)
 	bad := 0
 	for _, f := range findings {
-		if f.Problem == "" {
-			fmt.Printf("ok     %s\n", f.What)
-			continue
+		if f.Problem != "" {
+			bad++
 		}
-		bad++
-		fmt.Printf("MEND   %s: %s\n       %s\n", f.What, f.Problem, f.Mend)
+	}
+	if d.JSON {
+		if err := command.Table(os.Stdout, d.Format, time.UTC, findings, []command.Column[app.Finding]{
+			{Key: "check", Cell: func(f app.Finding) any { return f.What }},
+			{Key: "ok", Cell: func(f app.Finding) any { return f.Problem == "" }},
+			{Key: "problem", Cell: func(f app.Finding) any { return f.Problem }},
+			{Key: "mend", Cell: func(f app.Finding) any { return f.Mend }},
+		}); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range findings {
+			if f.Problem == "" {
+				fmt.Printf("ok     %s\n", f.What)
+				continue
+			}
+			fmt.Printf("MEND   %s: %s\n       %s\n", f.What, f.Problem, f.Mend)
+		}
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d checks failed", bad, len(findings))
+		return fmt.Errorf("%d of %d checks failed; what to mend stands above", bad, len(findings))
 	}
 	return nil
 }
@@ -35,12 +54,12 @@ type twilioCmd struct {
 }
 
 type twilioApplyCmd struct {
-	app.Settings
+	command.Settings
 }
 
 // Run sets the webhooks of the phone number and the messaging service and says what it set.
 func (t *twilioApplyCmd) Run(ctx context.Context) error {
-	cfg, err := t.Read(app.NeedTwilio, app.NeedPublic)
+	cfg, err := t.Load(app.NeedTwilio, app.NeedPublic)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"duebell/billing"
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/store"
 )
@@ -22,13 +22,13 @@ type exportCmd struct {
 }
 
 type exportPaymentsCmd struct {
-	app.Settings
+	command.Settings
 	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
 }
 
 // Run writes the posting file; it changes nothing.
 func (e *exportPaymentsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
+	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
@@ -46,24 +46,20 @@ func (e *exportPaymentsCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 type exportLettersCmd struct {
-	app.Settings
+	command.Settings
 	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
 }
 
 // Run lists the letters to post. They come again until 'letters posted' has reported them.
 func (e *exportLettersCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := app.NewTool(ctx, e.Settings, log, app.NeedDatabase)
+	tool, err := openTool(ctx, e.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
-	calendar, err := billing.NewCalendar(tool.Config.Policy)
-	if err != nil {
-		return err
-	}
 	count := 0
 	err = writeTo(e.Out, func(w io.Writer) (err error) {
-		count, err = tool.Store.ExportLetters(ctx, w, calendar, tool.Config.Policy.ServicePhone, tool.Clock.Now())
+		count, err = tool.Store.ExportLetters(ctx, w, tool.Calendar, tool.Config.Policy.ServicePhone, tool.Clock.Now())
 		return err
 	})
 	if err != nil {
@@ -81,18 +77,18 @@ func writeTo(path string, write func(io.Writer) error) error {
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // made with 0600
 	if err != nil {
-		return fmt.Errorf("write the file: %w", err)
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // gone already when it has got its name
 	err = write(file)
 	if closing := file.Close(); err == nil && closing != nil {
-		err = fmt.Errorf("write the file: %w", closing)
+		err = fmt.Errorf("write %s: %w", path, closing)
 	}
 	if err != nil {
 		return err
 	}
 	if err := os.Rename(file.Name(), path); err != nil {
-		return fmt.Errorf("write the file: %w", err)
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }

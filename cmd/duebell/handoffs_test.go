@@ -5,10 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"duebell/cmd/internal/command"
 	"duebell/handoff"
 )
 
-// D3: numbers are masked unless they are asked for, to call back.
+// D3: account and phone numbers are shown as their last four unless they are asked for, to call back.
 func TestHandoffsAreListed(t *testing.T) {
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
@@ -28,27 +29,27 @@ func TestHandoffsAreListed(t *testing.T) {
 		{ID: 1, Kind: handoff.HandOver, Number: "+16175550102", Lang: "en", Reason: "asked", At: at, Tier: "T2", Payment: "open", DoneAt: at},
 	}
 	tests := []struct {
-		numbers bool
-		want    string
+		reveal bool
+		want   string
 	}{
 		{false, `
-			ID WHAT STATE DEADLINE CALL BACK NUMBER LANGUAGE ACCOUNT PROVEN WHY WHERE PAYMENT SINCE
-			3 call-back open 2027-02-23 17:00 2027-02-11 08:00–08:30 …0101 es …5678 - asked - - 2027-02-10 18:30
-			2 hand-over busy - - - en - T0 tries ask-zip - 2027-02-10 18:30
-			1 hand-over done - - …0102 en - T2 asked - open 2027-02-10 18:30`},
+			ID WHAT STATE DEADLINE CALL FROM CALL UNTIL NUMBER LANGUAGE ACCOUNT PROVEN WHY WHERE PAYMENT SINCE
+			3 call-back open 2027-02-23 17:00:00 EST 2027-02-11 08:00:00 EST 2027-02-11 08:30:00 EST …0101 es …5678 - asked - - 2027-02-10 18:30:00 EST
+			2 hand-over busy - - - - en - T0 tries ask-zip - 2027-02-10 18:30:00 EST
+			1 hand-over done - - - …0102 en - T2 asked - open 2027-02-10 18:30:00 EST`},
 		{true, `
-			ID WHAT STATE DEADLINE CALL BACK NUMBER LANGUAGE ACCOUNT PROVEN WHY WHERE PAYMENT SINCE
-			3 call-back open 2027-02-23 17:00 2027-02-11 08:00–08:30 +16175550101 es 712345678 - asked - - 2027-02-10 18:30
-			2 hand-over busy - - - en - T0 tries ask-zip - 2027-02-10 18:30
-			1 hand-over done - - +16175550102 en - T2 asked - open 2027-02-10 18:30`},
+			ID WHAT STATE DEADLINE CALL FROM CALL UNTIL NUMBER LANGUAGE ACCOUNT PROVEN WHY WHERE PAYMENT SINCE
+			3 call-back open 2027-02-23 17:00:00 EST 2027-02-11 08:00:00 EST 2027-02-11 08:30:00 EST +16175550101 es 712345678 - asked - - 2027-02-10 18:30:00 EST
+			2 hand-over busy - - - - en - T0 tries ask-zip - 2027-02-10 18:30:00 EST
+			1 hand-over done - - - +16175550102 en - T2 asked - open 2027-02-10 18:30:00 EST`},
 	}
 	for _, tt := range tests {
 		var out strings.Builder
-		if err := tellRequests(&out, list, zone, tt.numbers); err != nil {
+		if err := command.Table(&out, command.Format{}, zone, list, handoffColumns(command.Reveal{Reveal: tt.reveal})); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := strings.Join(strings.Fields(out.String()), " "), strings.Join(strings.Fields(tt.want), " "); got != want {
-			t.Errorf("numbers %t:\n%s", tt.numbers, out.String())
+			t.Errorf("reveal %t:\n%s", tt.reveal, out.String())
 		}
 	}
 }

@@ -4,39 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
 
-	"duebell/billing"
 	"duebell/billing/feed"
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/store"
 )
 
 type importCmd struct {
-	app.Settings
-	AsOf  time.Time `name:"as-of" format:"2006-01-02T15:04:05Z07:00" help:"When billing made the files (RFC 3339 with offset). Default: now."`
-	Files []string  `arg:"" name:"file" type:"existingfile" help:"CSV files of members, accounts, bills and payments, or of opt-outs or consents; the header tells which. See docs/import.md."`
+	command.Settings
+	command.Format
+	AsOf  string   `name:"as-of" placeholder:"2027-02-10T02:00" help:"When billing made the files: local time, or RFC 3339. Default: now."`
+	Files []string `arg:"" name:"file" type:"existingfile" help:"CSV files of members, accounts, bills and payments, or of opt-outs or consents; the header tells which. See docs/import.md."`
 }
 
 // Run loads the files whole or not at all. Every bad row is a line on stderr.
 func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := app.NewTool(ctx, i.Settings, log, app.NeedDatabase, app.NeedHashKeys)
+	tool, err := openTool(ctx, i.Settings, log, app.NeedDatabase, app.NeedHashKeys)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
-	calendar, err := billing.NewCalendar(tool.Config.Policy)
-	if err != nil {
-		return err
-	}
 	now := tool.Clock.Now()
-	asOf := i.AsOf
-	if asOf.IsZero() {
-		asOf = now
+	asOf := now
+	if i.AsOf != "" {
+		if asOf, err = parseInstant("--as-of", i.AsOf, tool.Calendar.Zone()); err != nil {
+			return err
+		}
 	}
-	paths, err := takeOwn(ctx, tool, i.Files)
+	paths, err := importLedgers(ctx, tool, i.Files)
 	if err != nil || len(paths) == 0 {
 		return err
 	}
@@ -46,37 +46,55 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	show := newProgress(os.Stderr)
 	sum, err := tool.Store.Import(ctx, files, store.ImportOptions{
-		AsOf: asOf, At: now, Rules: feed.RulesOf(tool.Config.Policy, calendar.DateOf(now)),
+		AsOf: asOf, At: now, Rules: feed.RulesOf(tool.Config.Policy, tool.Calendar.DateOf(now)),
 		Progress: show.importing, Report: func(p feed.Problem) { show.line(p.String()) },
 	})
 	show.end()
 	var bad *feed.BadRows
 	if errors.As(err, &bad) {
-		return fmt.Errorf("nothing was loaded; problems listed above: %d", bad.Count)
+		return fmt.Errorf("nothing was loaded, because of the problems listed above (%d); mend the files and run the command again", bad.Count)
 	}
 	if err != nil {
 		return err
 	}
-	printImport(sum, asOf)
+	if err := i.print(os.Stdout, sum, asOf, tool.Calendar.Zone()); err != nil {
+		return err
+	}
 	if sum.Mismatches > 0 {
 		log.Error("payments of the billing system name entries of ours that do not fit; they were not counted", "mismatches", sum.Mismatches)
 	}
 	return nil
 }
 
-func printImport(sum store.ImportSummary, asOf time.Time) {
+// print says how many rows were read and what of them was new.
+func (i *importCmd) print(out io.Writer, sum store.ImportSummary, asOf time.Time, zone *time.Location) error {
+	var kinds []feed.Kind
 	for _, kind := range feed.Kinds() {
-		if read, came := sum.Read[kind]; came {
-			fmt.Printf("%-9s %9d read %9d new or changed\n", kind, read, sum.Changed[kind])
+		if _, came := sum.Read[kind]; came {
+			kinds = append(kinds, kind)
 		}
 	}
+	if i.JSON {
+		rows := make([]command.Object, len(kinds))
+		for n, kind := range kinds {
+			rows[n] = command.Object{{Key: "kind", Value: string(kind)}, {Key: "read", Value: sum.Read[kind]}, {Key: "changed", Value: sum.Changed[kind]}}
+		}
+		return command.PrintJSON(out, command.Object{
+			{Key: "as_of", Value: asOf}, {Key: "rows", Value: rows}, {Key: "payments_from_elsewhere", Value: sum.Foreign}, {Key: "payments_echoed", Value: sum.Echoes},
+			{Key: "payments_mismatched", Value: sum.Mismatches}, {Key: "consents_given", Value: sum.ConsentsGiven}, {Key: "consents_withdrawn", Value: sum.ConsentsWithdrawn},
+		})
+	}
+	for _, kind := range kinds {
+		fmt.Fprintf(out, "%-9s %9d read %9d new or changed\n", kind, sum.Read[kind], sum.Changed[kind])
+	}
 	if _, came := sum.Read[feed.Payments]; came {
-		fmt.Printf("payments: %d from elsewhere, %d echoes of ours, %d that claim to be ours and do not fit\n", sum.Foreign, sum.Echoes, sum.Mismatches)
+		fmt.Fprintf(out, "payments: %d from elsewhere, %d echoes of ours, %d that claim to be ours and do not fit\n", sum.Foreign, sum.Echoes, sum.Mismatches)
 	}
 	if sum.ConsentsGiven+sum.ConsentsWithdrawn > 0 {
-		fmt.Printf("consents to texts: %d given, %d withdrawn\n", sum.ConsentsGiven, sum.ConsentsWithdrawn)
+		fmt.Fprintf(out, "consents to texts: %d given, %d withdrawn\n", sum.ConsentsGiven, sum.ConsentsWithdrawn)
 	}
-	fmt.Printf("loaded as of %s\n", asOf.Format(time.RFC3339))
+	_, err := fmt.Fprintf(out, "loaded as of %s\n", command.Instant(asOf, zone))
+	return err
 }
 
 // progress is one line of a terminal that is written over; on anything else it is silent.

@@ -9,48 +9,45 @@ import (
 
 	"duebell/billing"
 	"duebell/billing/feed"
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 )
 
 type lettersCmd struct {
-	Posted lettersPostedCmd `cmd:"" help:"Record that letters were posted; so their debits get their day."`
+	Posted lettersPostedCmd `cmd:"" help:"Record that letters were posted; their debits may then go."`
 }
 
 type lettersPostedCmd struct {
-	app.Settings
+	command.Settings
 	On   billing.Date `placeholder:"2027-02-12" help:"The day of posting. Default: today."`
 	File string       `arg:"" type:"existingfile" help:"The exported file, or any CSV with a column reference."`
 }
 
 // Run records the letters of the file whole or not at all.
 func (l *lettersPostedCmd) Run(ctx context.Context, log *slog.Logger) error {
-	tool, err := app.NewTool(ctx, l.Settings, log, app.NeedDatabase)
+	tool, err := openTool(ctx, l.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
-	calendar, err := billing.NewCalendar(tool.Config.Policy)
-	if err != nil {
-		return err
-	}
 	now, on := tool.Clock.Now(), l.On
 	if on.IsZero() {
-		on = calendar.DateOf(now)
+		on = tool.Calendar.DateOf(now)
 	}
-	sum, err := tool.Store.LettersPosted(ctx, feed.File(l.File), on, calendar, now)
+	sum, err := tool.Store.LettersPosted(ctx, feed.File(l.File), on, tool.Calendar, now)
 	var bad *feed.BadRows
 	if errors.As(err, &bad) {
 		for _, p := range bad.Problems {
 			fmt.Fprintln(os.Stderr, p)
 		}
-		return fmt.Errorf("nothing was recorded; problems listed above: %d", bad.Count)
+		return fmt.Errorf("nothing was recorded, because of the problems listed above (%d); mend the file and run the command again", bad.Count)
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d letters recorded as posted on %s, %d known already\n", sum.Recorded, on, sum.Again)
 	if sum.Released > 0 {
-		fmt.Printf("%d debits may go from %s\n", sum.Released, calendar.LetterNotBefore(on).Format("2006-01-02 15:04 MST"))
+		fmt.Printf("%d debits may go from %s\n", sum.Released, command.Instant(tool.Calendar.LetterNotBefore(on), tool.Calendar.Zone()))
 	}
 	return nil
 }

@@ -1,31 +1,27 @@
-// Command duebell is the telephone line where members of a health exchange hear what they owe and
-// pay it. One binary, one small file a command; nothing here decides anything.
+// Command duebell is the telephone line where members of a health exchange hear what they owe and pay it. One
+// binary, one small file a command; a command reads its settings, calls the package that does the work, and
+// prints.
 package main
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
-	"duebell/internal/app"
+	"duebell/cmd/internal/command"
+	"duebell/notify"
 )
 
-// cli is everything that the binary can do. Each command has its own file.
+// cli holds the commands, in the order in which --help lists them. Each has its own file.
 type cli struct {
-	LogLevel slog.Level `name:"log-level" env:"DUEBELL_LOG_LEVEL" default:"info" help:"debug, info, warn or error; logs are JSON on stderr."`
-
 	Serve     serveCmd     `cmd:"" help:"Answer webhooks. Stateless: run as many as you like."`
 	Work      workCmd      `cmd:"" help:"Charge, look up, text and sweep. Run as many as you like."`
 	Connector connectorCmd `cmd:"" help:"The bank connector: bank numbers in, the processor's token out. Runs apart from everything else."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date."`
 	Import    importCmd    `cmd:"" help:"Load members, accounts, bills and payments from the billing system, whole or not at all."`
 	Export    exportCmd    `cmd:"" help:"Payments to post to billing; letters to post."`
-	Letters   lettersCmd   `cmd:"" help:"Say that letters were posted."`
+	Letters   lettersCmd   `cmd:"" help:"Record that letters were posted."`
 	Payments  paymentsCmd  `cmd:"" help:"Look at payments; settle an unknown one with evidence."`
 	Handoffs  handoffsCmd  `cmd:"" help:"Call-backs to make, and callers whom nobody took."`
 	Reminders remindersCmd `cmd:"" help:"Who gets which text and why; what became of them; hold a kind back."`
@@ -33,26 +29,40 @@ type cli struct {
 	Policy    policyCmd    `cmd:"" help:"Print the policy in force, with defaults and sources."`
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, stores, Twilio, processor and clock; say what to mend."`
 	Twilio    twilioCmd    `cmd:"" help:"Set the webhooks of the phone number and the messaging service."`
+
+	command.Common
+}
+
+// program returns duebell with its commands.
+func program() *command.Program {
+	root := &cli{}
+	return &command.Program{
+		Name:        "duebell",
+		Description: "A health exchange's phone line: members hear what they owe and pay it, once.\n\nTo try it on this machine: duebell-lab dev",
+		Root:        root,
+		Common:      &root.Common,
+		Known: map[string][]string{
+			"payment-state": words(listedStates),
+			"text-kind":     pausable(),
+		},
+	}
+}
+
+// pausable returns the words of the command line for texts that can be held back: nobody waits for them.
+func pausable() []string { return append(words(notify.PausableKinds()), allKinds) }
+
+// words returns named strings as plain ones.
+func words[S ~string](list []S) []string {
+	plain := make([]string, len(list))
+	for i, s := range list {
+		plain[i] = string(s)
+	}
+	return plain
 }
 
 func main() {
-	var c cli
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	parser := kong.Must(&c,
-		kong.Name("duebell"),
-		kong.Description("A health exchange's phone line: members hear what they owe and pay it, once.\n\nTo try it on this machine: duebell-lab dev"),
-		kong.ShortUsageOnError(),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
-	k, err := parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
-	log := app.NewLog(os.Stderr, c.LogLevel)
-	slog.SetDefault(log)
-	k.Bind(log)
-	if err := k.Run(); err != nil {
-		fmt.Fprintf(os.Stderr, "duebell %s: %v\n", k.Command(), err)
-		stop()
-		os.Exit(1) //nolint:gocritic // stop has run
-	}
+	code := program().Run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	os.Exit(code)
 }

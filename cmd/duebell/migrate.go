@@ -4,17 +4,18 @@ import (
 	"context"
 	"fmt"
 
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/store"
 )
 
 type migrateCmd struct {
-	app.Settings
+	command.Settings
 }
 
 // Run brings the schema up to date; running it again changes nothing.
 func (m *migrateCmd) Run(ctx context.Context) error {
-	cfg, err := m.Read(app.NeedDatabase)
+	cfg, err := m.Load(app.NeedDatabase)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,18 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"time"
 
+	"duebell/billing"
+	"duebell/cmd/internal/command"
 	"duebell/internal/policyfile"
 )
 
 type policyCmd struct {
-	Policy  string `name:"policy" env:"DUEBELL_POLICY" type:"existingfile" help:"The operator's TOML file; without it the defaults are printed."`
+	command.Format
+	Policy  string `name:"policy" env:"DUEBELL_POLICY" type:"existingfile" placeholder:"FILE" help:"The operator's TOML file; without it the defaults are printed."`
 	Changed bool   `help:"Only what differs from the defaults."`
 }
 
@@ -19,11 +24,28 @@ func (p *policyCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	out := os.Stdout
+	var keys []billing.PolicyKey
 	for _, k := range policy.Keys() {
-		if p.Changed && !k.Changed() {
-			continue
+		if !p.Changed || k.Changed() {
+			keys = append(keys, k)
 		}
+	}
+	if !p.JSON {
+		printTOML(os.Stdout, keys)
+		return nil
+	}
+	return command.Table(os.Stdout, p.Format, time.UTC, keys, []command.Column[billing.PolicyKey]{
+		{Key: "key", Cell: func(k billing.PolicyKey) any { return k.Key }},
+		{Key: "value", Cell: func(k billing.PolicyKey) any { return k.Value }},
+		{Key: "default", Cell: func(k billing.PolicyKey) any { return k.Default }},
+		{Key: "rule", Cell: func(k billing.PolicyKey) any { return k.Rule }},
+		{Key: "source", Cell: func(k billing.PolicyKey) any { return k.Source }},
+		{Key: "note", Cell: func(k billing.PolicyKey) any { return k.Note }},
+	})
+}
+
+func printTOML(out io.Writer, keys []billing.PolicyKey) {
+	for _, k := range keys {
 		fmt.Fprintf(out, "# %s: %s", k.Rule, k.Source)
 		if k.Note != "" {
 			fmt.Fprintf(out, ". %s", k.Note)
@@ -38,5 +60,4 @@ func (p *policyCmd) Run() error {
 		}
 		fmt.Fprintf(out, "%s = %s\n", k.Key, k.Value)
 	}
-	return nil
 }

@@ -4,17 +4,18 @@ import (
 	"context"
 	"log/slog"
 
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/internal/telemetry"
 )
 
 type serveCmd struct {
-	app.Settings
+	command.Settings
 }
 
-// Run answers webhooks until a signal comes, then lets the turns at work end.
+// Run answers webhooks until a signal comes, then lets the turns in progress end.
 func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := s.Read(app.NeedDatabase, app.NeedRedis, app.NeedTwilio, app.NeedPublic, app.NeedProcessor, app.NeedDataKeys, app.NeedHashKeys)
+	cfg, err := s.Load(app.LineNeeds...)
 	if err != nil {
 		return err
 	}

@@ -3,23 +3,19 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
+	"duebell/cmd/internal/command"
 	"duebell/internal/app"
 	"duebell/internal/telemetry"
 )
 
 type workCmd struct {
-	app.Settings
+	command.Settings
 }
 
-// drain is how long running jobs may end by themselves. Twilio's and the processor's requests end
-// within 20 s each, and a charge is two of them.
-const drain = 40 * time.Second
-
-// Run works until a signal comes.
+// Run works until a signal comes, then lets running jobs end.
 func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := w.Read(app.NeedDatabase, app.NeedRedis, app.NeedTwilio, app.NeedPublic, app.NeedProcessor, app.NeedDataKeys, app.NeedHashKeys)
+	cfg, err := w.Load(app.LineNeeds...)
 	if err != nil {
 		return err
 	}
@@ -38,7 +34,7 @@ func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	err = app.Listen(ctx, log, app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics), Optional: true})
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), app.DrainJobs)
 	defer cancel()
 	if stopErr := work.Stop(stopping); stopErr != nil {
 		log.Warn("jobs were cut off; they are taken up again", "error", stopErr)

@@ -13,7 +13,7 @@ type callable struct {
 }
 
 // callable is nil where no calls can be placed: then none are offered.
-func (s *Serve) callable(inbox *notify.Inbox) ivr.Callable {
+func (s *Serve) callable(inbox *notify.Inbox) ivr.CallConsents {
 	if !s.cfg.calls() {
 		return nil
 	}

@@ -22,19 +22,17 @@ type Finding struct {
 	Mend    string
 }
 
-const checkTime = 10 * time.Second
-
 // Doctor checks configuration, database, Redis, Twilio's number and webhooks, the processor and the
 // clock. Every check runs whatever the others found.
 func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
-	cfg, err := s.Read(NeedDatabase, NeedRedis, NeedTwilio, NeedPublic, NeedProcessor, NeedDataKeys, NeedHashKeys)
-	list := []Finding{finding("configuration", err, "set what is named above; every variable is in 'duebell serve --help'")}
+	cfg, err := s.Load(LineNeeds...)
+	list := []Finding{finding("configuration", err, "set what is named; 'duebell serve --help-settings' explains every variable")}
 	check := func(what, mend string, f func(context.Context) error) {
-		one, cancel := context.WithTimeout(ctx, checkTime)
+		one, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		list = append(list, finding(what, f(one), mend))
 	}
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	check("database and schema", "is PostgreSQL up, and is DATABASE_URL right? then: duebell migrate", func(ctx context.Context) error {
 		return store.CheckSchema(ctx, cfg.DatabaseURL)
 	})
@@ -66,7 +64,7 @@ func checkRedis(ctx context.Context, cfg Config) error {
 }
 
 func checkProcessor(ctx context.Context, cfg Config) error {
-	return stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: checkTime}).Check(ctx)
+	return stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: checkTimeout}).Check(ctx)
 }
 
 func newTwilio(cfg Config) (*twilio.Client, error) {
@@ -147,7 +145,7 @@ func checkClock(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return errors.New("no clock to compare with answered")
 	}
-	if off := time.Since(theirs).Abs(); off > 5*time.Second {
+	if off := time.Since(theirs).Abs(); off > clockTolerance {
 		return fmt.Errorf("this machine is %s off", off.Round(time.Second))
 	}
 	return nil

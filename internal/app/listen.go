@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -40,7 +39,7 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 			return fmt.Errorf("listen for %s: %w (is another program on that address?)", l.Name, err)
 		}
 		server := &http.Server{
-			Handler: l.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute,
+			Handler: l.Handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		}
 		servers = append(servers, server)
@@ -55,7 +54,7 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), 16*time.Second)
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainRequests)
 	defer cancel()
 	for _, s := range servers {
 		err = errors.Join(err, s.Shutdown(draining))

@@ -11,7 +11,6 @@ import (
 	"duebell/internal/telemetry"
 	"duebell/internal/twilio"
 	"duebell/notify"
-	"duebell/payments"
 	"duebell/store"
 )
 
@@ -27,7 +26,7 @@ type numberChecker struct {
 	store    *store.Store
 	check    *notify.NumberChecker
 	calendar *billing.Calendar
-	clock    payments.Clock // domain
+	clock    billing.Clock // domain
 	metrics  *telemetry.Metrics
 	log      *slog.Logger
 }

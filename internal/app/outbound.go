@@ -17,7 +17,7 @@ import (
 func (c Config) calls() bool { return c.TwilioPhoneNumber != "" }
 
 // pacer holds texts and calls to what sender and lines can bear.
-func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine notify.Clock, calendar *billing.Calendar) *notify.Pacer {
+func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine billing.Clock, calendar *billing.Calendar) *notify.Pacer {
 	sender := cfg.TwilioMessagingServiceSID
 	if sender == "" {
 		sender = cfg.TwilioPhoneNumber

@@ -14,11 +14,6 @@ import (
 	"duebell/voiceprompts"
 )
 
-const (
-	planEvery   = 30 * time.Second // how often the leader asks whether there is anything to plan
-	planTimeout = 30 * time.Minute // of one run; several million accounts take minutes
-)
-
 // planJob asks the planner whether it is due. It carries no time: the planner reads the domain clock.
 type planJob struct{}
 

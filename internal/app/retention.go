@@ -10,15 +10,11 @@ import (
 
 	"duebell/billing"
 	"duebell/internal/telemetry"
-	"duebell/payments"
 	"duebell/store"
 )
 
-const (
-	dailyEvery   = 10 * time.Minute // how often the leader asks whether what is done once a day is done
-	dailyTimeout = time.Hour        // of one run; what it leaves is taken up by the next
-	eraseFrom    = 3                // the hour, in the business zone: the import is in and the line is quiet
-)
+// eraseFrom is the hour, in the business zone, from which rows are erased: the import is in and the line is quiet.
+const eraseFrom = 3
 
 // eraseJob erases what need not be kept any longer (D4). It carries no time: the eraser reads the domain clock.
 type eraseJob struct{}
@@ -32,8 +28,8 @@ type eraser struct {
 	store    *store.Store
 	policy   billing.Policy
 	calendar *billing.Calendar
-	clock    payments.Clock // domain
-	machine  payments.Clock
+	clock    billing.Clock // domain
+	machine  billing.Clock
 	metrics  *telemetry.Metrics
 	log      *slog.Logger
 }
@@ -74,7 +70,7 @@ func (e *eraser) tick(ctx context.Context) error {
 func (e *eraser) rest() func(context.Context) error {
 	began := e.machine.Now()
 	return func(ctx context.Context) error {
-		pause := time.NewTimer(min(e.machine.Now().Sub(began), time.Second))
+		pause := time.NewTimer(min(e.machine.Now().Sub(began), longestRest))
 		defer pause.Stop()
 		select {
 		case <-ctx.Done():

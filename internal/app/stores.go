@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,9 +16,12 @@ import (
 	"duebell/store/sessions"
 )
 
-// connectTimeout keeps a turn within its 5 s when the database does not answer; the address may say otherwise
-// (connect_timeout=…), as tests on a machine with every core busy do.
-const connectTimeout = 2 * time.Second
+// How many connections to PostgreSQL a process opens at most, unless DATABASE_URL says pool_max_conns.
+const (
+	serveConns = 40
+	workConns  = 30
+	toolConns  = 4 // an operator's command
+)
 
 // openPool opens the database. Nothing is sent yet: a database that is down is met when it is used.
 func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics) (*pgxpool.Pool, error) {
@@ -31,7 +33,7 @@ func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics)
 		cfg.MaxConns = most
 	}
 	cfg.ConnConfig.Tracer = telemetry.SQLTracer(m)
-	if !strings.Contains(dsn, "connect_timeout") {
+	if !strings.Contains(dsn, "connect_timeout") { // as above: tests on a machine with every core busy wait longer
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

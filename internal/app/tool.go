@@ -2,34 +2,42 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"duebell/billing"
 	"duebell/internal/telemetry"
 	"duebell/payments"
 	"duebell/payments/stripe"
 	"duebell/store"
 )
 
-// Tool is what a command of an operator needs: the store, and the processor where it is asked.
+// Tool is what an operator's command works with.
 type Tool struct {
-	Config Config
-	Store  *store.Store
-	Clock  payments.Clock
-	pool   *pgxpool.Pool
-	log    *slog.Logger
+	Config   Config
+	Store    *store.Store
+	Calendar *billing.Calendar // of the policy in force
+	Clock    billing.Clock     // the domain's
+	pool     *pgxpool.Pool
+	log      *slog.Logger
 }
 
-// NewTool reads the settings and opens the store.
+// NewTool loads the settings and opens the store; the caller closes the tool. The error is a *SettingsError if
+// a setting is missing or wrong.
 func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (*Tool, error) {
-	cfg, err := s.Read(needs...)
+	cfg, err := s.Load(needs...)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Timing = cfg.Timing.withDefaults()
-	pool, err := openPool(ctx, cfg.DatabaseURL, 4, telemetry.NewMetrics())
+	calendar, err := billing.NewCalendar(cfg.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("calendar: %w", err)
+	}
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
+	pool, err := openPool(ctx, cfg.DatabaseURL, toolConns, telemetry.NewMetrics())
 	if err != nil {
 		return nil, err
 	}
@@ -39,17 +47,17 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 		return nil, err
 	}
 	return &Tool{
-		Config: cfg, pool: pool, log: log, Clock: cfg.Clock(),
+		Config: cfg, pool: pool, log: log, Calendar: calendar, Clock: cfg.Clock(),
 		Store: store.New(pool, jobs, cfg.Data, cfg.Hash, SystemClock{}),
 	}, nil
 }
 
-// Resolver settles unknown payments with evidence.
+// Resolver returns what settles unknown payments with evidence.
 func (t *Tool) Resolver() *payments.Resolver {
 	gateway := stripe.New(stripe.Config{Key: t.Config.StripeAPIKey, URL: t.Config.StripeAPIURL, Timeout: t.Config.Timing.Gateway})
 	charger := payments.NewCharger(t.Store, gateway, t.Clock, SystemClock{}, t.log, payments.ChargerOptions{})
 	return payments.NewResolver(charger, t.Store, gateway, t.Clock, SystemClock{})
 }
 
-// Close closes the store.
+// Close closes the connections to the store.
 func (t *Tool) Close() { t.pool.Close() }

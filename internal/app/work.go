@@ -32,7 +32,6 @@ import (
 const (
 	chargeWorkers = 200
 	noticeWorkers = 25
-	workConns     = 30
 
 	// A worker of reminders has a batch of them in hand, and makes textsAtOnce creates side by side.
 	reminderWorkers = 8
@@ -55,15 +54,15 @@ type Work struct {
 	Store   *store.Store
 	stop    context.CancelFunc
 	done    sync.WaitGroup
-	clock   payments.Clock // domain
+	clock   billing.Clock // domain
 	metrics *telemetry.Metrics
 	forget  func() // stops the metrics of the pools
 }
 
 // Deps are what a role is handed from outside: clocks, log, metrics.
 type Deps struct {
-	Clock   payments.Clock // domain
-	Machine payments.Clock
+	Clock   billing.Clock // domain
+	Machine billing.Clock
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
 	Rand    func(n int) int // a number in [0, n); nil = the machine's
@@ -102,7 +101,7 @@ func (d Deps) withDefaults() Deps {
 // NewWork builds the role; Start lets it run.
 func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	d = d.withDefaults()
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	w := &Work{cfg: cfg, log: d.Log, clock: d.Clock, metrics: d.Metrics}
 	var err error
 	if w.pool, err = openPool(ctx, cfg.DatabaseURL, workConns, d.Metrics); err != nil {
@@ -131,8 +130,8 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		},
 		// A rescue of a slow but living job would run it twice side by side; the lease on the row
 		// decides in any case, and the sweeper nudges whatever was lost.
-		JobTimeout:           45 * time.Second,
-		RescueStuckJobsAfter: 2 * time.Minute,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: rescueStuckAfter,
 	}
 	if cfg.Reminders {
 		planning(jobs)
@@ -199,7 +198,10 @@ func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompt
 	for _, l := range prompts.Offered(p.Languages) {
 		inForce = append(inForce, l.Tag)
 	}
-	return notify.NewRules(p, calendar, notify.NewWords(prompts, inForce))
+	return notify.NewRules(p, calendar, notify.NewWords(prompts, inForce)).MeasureWith(func(text string) int {
+		_, _, n := twilio.Segments(text)
+		return n
+	})
 }
 
 // Start works jobs and ticks until Stop.

@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// bareHandler makes the round trips of an average turn and nothing else: it reads the form, runs as
+// bareHandler is the baseline of calls: it makes the round trips of an average turn and nothing else: it reads the form, runs as
 // many Redis commands, reads, writes and commits, and answers a document of a turn's size.
 type bareHandler struct {
 	pool  *pgxpool.Pool
@@ -26,6 +26,7 @@ type bareHandler struct {
 	count atomic.Int64
 }
 
+// bareScript reads and replaces a session under one key, as a turn of a call does.
 const (
 	bareScript = `local old = redis.call('HGET', KEYS[1], 's'); redis.call('HSET', KEYS[1], 's', ARGV[1]); redis.call('PEXPIRE', KEYS[1], 600000); return old`
 	bareSize   = 1500 // bytes of a session and of a document
@@ -47,7 +48,8 @@ func (b *bareHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, bareBody)
 }
 
-// trip makes this turn's share: averages that are no whole numbers are made up over the turns.
+// trip makes this turn's share of round trips. Averages that are no whole numbers come out right over many turns: of
+// 2.5 reads a turn, every second turn makes three.
 func (b *bareHandler) trip(ctx context.Context, n int64, call string) error {
 	share := func(perTurn float64) int { return int(perTurn*float64(n)) - int(perTurn*float64(n-1)) }
 	for range share(b.turn.redis) {
@@ -83,7 +85,8 @@ func (b *bareHandler) trip(ctx context.Context, n int64, call string) error {
 	return nil
 }
 
-// bare puts the paced load and then the push on the bare handler, on the same stores.
+// bare puts the paced load and then the saturating one on the bare handler, on the same stores, and fills in the
+// report's baseline. total is what serve's counters said for so many turns.
 func bare(ctx context.Context, s *stores, o CallOptions, total trips, turns int, report *CallReport) error {
 	pool, err := openPool(ctx, s.dsn)
 	if err != nil {
@@ -120,7 +123,8 @@ func bare(ctx context.Context, s *stores, o CallOptions, total trips, turns int,
 	return err
 }
 
-// knock posts a turn-sized form by a crowd, at a rate or (0) as fast as it goes.
+// knock has so many clients post a form of a turn's size for d, at a rate of requests a second or (0) as fast as it
+// goes. It returns how long each took and the requests a second; the error is the first one met.
 func knock(ctx context.Context, address string, crowd int, rate float64, d time.Duration) ([]time.Duration, float64, error) {
 	client, form := loopbackClient(), url.Values{"Digits": {"1"}, "From": {"+16175550101"}, "To": {"+18776236765"}, "CallStatus": {"in-progress"}}
 	var mu sync.Mutex

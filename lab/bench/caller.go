@@ -29,10 +29,10 @@ type caller struct {
 	record  func(sample)
 }
 
-// member is whom a caller claims to be.
+// member is whom a caller identifies as, with the answers in the form in which they are keyed.
 type member struct{ Account, Phone, Born, ZIP string }
 
-// sample is one webhook, measured.
+// sample is the measured time of one webhook. A hold waits for the charge on purpose, and is counted apart.
 type sample struct {
 	Took time.Duration
 	Hold bool // it may wait for an outcome on purpose
@@ -40,13 +40,16 @@ type sample struct {
 
 var errUnexpected = errors.New("the line said something that the caller does not know")
 
+// What a caller reads out of a document: where the answer goes (without Twilio's #-overrides), the words without
+// markup, the confirmation number (L4).
 var (
 	nextURL      = regexp.MustCompile(`(?:action="|<Redirect[^>]*>)([^"<#]+)`)
 	tags         = regexp.MustCompile(`<[^>]*>`)
 	confirmation = regexp.MustCompile(`confirmation number is ((?:\d\s*){9})`)
 )
 
-// call pays one bill by card and returns the confirmation number that was heard.
+// call pays one bill by card and returns the confirmation number that was heard, nine digits. errUnexpected means
+// that the line went another way than a paying call goes.
 func (c *caller) call(ctx context.Context, sid string) (string, error) {
 	form := url.Values{"CallSid": {sid}, "AccountSid": {c.account}, "From": {c.member.Phone}, "To": {"+18776236765"},
 		"CallStatus": {"ringing"}, "ApiVersion": {"2010-04-01"}, "Direction": {"inbound"}}
@@ -82,7 +85,8 @@ func (c *caller) call(ctx context.Context, sid string) (string, error) {
 	return "", fmt.Errorf("%w: the call does not end", errUnexpected)
 }
 
-// answer fills the form by what is asked; false when nothing is asked and the line only goes on.
+// answer fills the form by what is asked; false when nothing is asked and the line only goes on by itself. The
+// options stand in reverse order of the call, because a later question may repeat the words of an earlier one.
 func (c *caller) answer(doc, text string, form url.Values) bool {
 	if strings.Contains(doc, "<Pay ") {
 		for name, value := range map[string]string{"Result": "success", "PaymentToken": "pm_card_visa", "PaymentMethod": "credit-card", "PaymentCardNumber": "xxxxxxxxxxxx4242"} {
@@ -111,6 +115,7 @@ func (c *caller) answer(doc, text string, form url.Values) bool {
 	return true
 }
 
+// post delivers one signed webhook, measures it and returns the document.
 func (c *caller) post(ctx context.Context, path string, form url.Values, hold bool) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -135,7 +140,8 @@ func (c *caller) post(ctx context.Context, path string, form url.Values, hold bo
 	return string(body), nil
 }
 
-// sign makes Twilio's signature: the URL, then every field by name and value.
+// sign makes Twilio's signature of a form POST: HMAC-SHA1 over the URL and then every field, name and value, in the
+// order of names. It is written anew here, so that a mistake in the product's own does not cancel out.
 func sign(token, address string, form url.Values) string {
 	names := make([]string, 0, len(form))
 	for name := range form {
@@ -150,6 +156,7 @@ func sign(token, address string, form url.Values) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// pause waits, or returns the context's error when that ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -35,15 +35,15 @@ type ReminderReport struct {
 	TextsPerS     float64 `json:"texts_per_s,omitempty"`
 	WorkMB        int     `json:"work_peak_mb,omitempty"`
 	TextsPerJob   int     `json:"texts_per_job,omitempty"`
-	TextsInHand   int     `json:"texts_in_hand,omitempty"`         // of one worker, at the carrier
-	RiverPerS     float64 `json:"river_noop_jobs_per_s,omitempty"` // with as many jobs in hand
+	TextsInHand   int     `json:"texts_in_hand,omitempty"`         // requests of one worker at the carrier at once
+	RiverPerS     float64 `json:"river_noop_jobs_per_s,omitempty"` // with as many jobs at once
 	Ratio         float64 `json:"ratio_to_river,omitempty"`
 	RiverMostPerS float64 `json:"river_most_noop_jobs_per_s,omitempty"`
 	RatioToMost   float64 `json:"ratio_to_river_most,omitempty"`
 	*Sums
 }
 
-// Sums account for every text that was planned.
+// Sums account for every text that was planned: sent once, sent twice, or not sent and why. P3: a text goes out once.
 type Sums struct {
 	Once        int            `json:"sent_once"`
 	Twice       int            `json:"sent_twice"`
@@ -62,8 +62,9 @@ func (r ReminderReport) String() string {
 	return string(b)
 }
 
-// Reminders plans a reminder for every account, sends them through a carrier that takes no time, and
-// lets River do nothing as often: all in one run. An error is a sum that does not hold, never a time.
+// Reminders plans a reminder for every account, sends them through a carrier that answers at once, and measures as
+// the baseline how many jobs River works that do nothing: all in one run. An error is a sum that does not hold, never
+// a time.
 func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, err error) {
 	report.Accounts, report.Slice = o.Accounts, o.Slice
 	s, err := openStores(ctx, io.Discard)
@@ -124,7 +125,8 @@ func (b *reminderBench) load(ctx context.Context) error {
 	return b.stores.fill(ctx, imported, b.o.Accounts)
 }
 
-// hold says which sum is wrong.
+// hold returns which sum does not hold; nil when all do. With faults a text may end unsent (its lookups found nothing
+// twice), but never unaccounted for.
 func (r ReminderReport) hold(o ReminderOptions) error {
 	never := 0
 	for _, n := range r.Never {
@@ -156,7 +158,8 @@ type reminderBench struct {
 	report  *ReminderReport
 }
 
-// env is what the roles of a run are told.
+// env returns the environment of the run's processes. Addresses that nothing may reach name port 1, where nobody
+// listens.
 func (b *reminderBench) env() []string {
 	env := append(os.Environ(), "DATABASE_URL="+b.stores.dsn, "REDIS_URL="+b.stores.redisURL, "DUEBELL_DATA_KEYS="+b.stores.dataKeys,
 		"DUEBELL_HASH_KEYS="+b.stores.hashKeys, "DUEBELL_LOG_LEVEL=error", "DUEBELL_POLICY="+b.policy, "DUEBELL_PUBLIC_URL=http://127.0.0.1:1",

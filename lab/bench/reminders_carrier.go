@@ -42,6 +42,7 @@ type carried struct {
 // lostOneIn is how many replies come for one that is lost.
 const lostOneIn = 20
 
+// startCarrier opens a carrier on loopback; a lossy one loses one reply in lostOneIn.
 func startCarrier(ctx context.Context, lossy bool) (*carrier, error) {
 	c := &carrier{lossy: lossy, texts: map[string][]carried{}, count: map[string]int{}}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -83,6 +84,7 @@ func (c *carrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// take remembers one text. lose says that its reply is to be lost: the text is taken all the same.
 func (c *carrier) take(form url.Values) (text carried, lose bool) {
 	now := time.Now()
 	callback, _ := url.Parse(form.Get("StatusCallback"))
@@ -107,14 +109,14 @@ func (c *carrier) take(form url.Values) (text carried, lose bool) {
 	return text, lose
 }
 
-// setAhead moves its clock to where the next worker's is.
+// setAhead moves the carrier's clock to where the next worker's is: a lookup compares the two.
 func (c *carrier) setAhead(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ahead = d
 }
 
-// took is how many texts have come, and how long that took.
+// took returns how many texts have come, and how long it took from the first to the last.
 func (c *carrier) took() (n int, d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

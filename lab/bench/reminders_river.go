@@ -12,9 +12,9 @@ import (
 	"duebell/internal/app"
 )
 
-// The baseline: River, doing nothing, on the same PostgreSQL. Once with as many jobs in hand as a worker
-// of ours has texts in hand, and once with as many as bring it the most. A text is no job here, because a
-// job of ours carries a batch of them; jobs that do nothing are compared with texts that do all.
+// The baseline: River, doing nothing, on the same PostgreSQL. Once with as many jobs at once as a worker
+// of ours has requests at the carrier, and once with as many as bring it the most. A text is no job here, because a
+// job of ours carries a batch of them; jobs that do nothing are compared with texts that do everything.
 
 const (
 	mostAtOnce = 1000             // more bring River nothing
@@ -27,7 +27,7 @@ type noop struct{}
 // Kind names it.
 func (noop) Kind() string { return "noop" }
 
-// river measures both.
+// river measures both and fills in the report.
 func (b *reminderBench) river(ctx context.Context) (err error) {
 	n := min(max(b.o.Accounts, 5000), 100_000)
 	r := b.report

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"duebell/lab/servers/child"
 )
 
+// kills is how many workers a run with faults kills.
 const kills = 20
 
 // send drains what is planned. With faults the worker is killed while it does, and what is in doubt
@@ -48,7 +48,8 @@ func (b *reminderBench) send(ctx context.Context) error {
 	return nil
 }
 
-// leftSQL: something is still to be claimed. A few texts are all in the hands of the dead after a few kills.
+// leftSQL says whether a text is still to be claimed: with few texts, all of them are leased to dead workers after a
+// few kills, and the next kill need not wait for more.
 const leftSQL = `SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'planned')`
 
 // killWorkers kills one worker after another, spread over the texts.
@@ -78,7 +79,7 @@ func (b *reminderBench) killWorkers(ctx context.Context, pool *pgxpool.Pool) err
 	return nil
 }
 
-// doneSQL: nothing is due at an instant, and nobody has anything in hand.
+// doneSQL says whether nothing is due at an instant and nothing is being sent.
 const doneSQL = `SELECT NOT EXISTS (SELECT 1 FROM notices WHERE state = 'planned' AND not_before <= $1)
 	AND NOT EXISTS (SELECT 1 FROM notices WHERE state = 'claimed')
 	AND NOT EXISTS (SELECT 1 FROM notices WHERE state = 'unknown' AND next_look_at <= $1)`
@@ -102,6 +103,8 @@ func (b *reminderBench) drain(ctx context.Context, pool *pgxpool.Pool, ahead tim
 // patience is how long nothing may happen at the carrier; a killed worker's leases take one minute.
 const patience = 5 * time.Minute
 
+// waitFor asks again and again whether it is ready. It gives up when nothing came to the carrier for patience, or
+// when the worker has ended by itself; it waits as long as things move, however slow the machine is.
 func (b *reminderBench) waitFor(ctx context.Context, w *child.Child, ready func() (bool, error)) error {
 	before, since := -1, time.Now()
 	for {
@@ -112,7 +115,7 @@ func (b *reminderBench) waitFor(ctx context.Context, w *child.Child, ready func(
 		if n, _ := b.carrier.took(); n != before {
 			before, since = n, time.Now()
 		} else if time.Since(since) > patience {
-			return errors.New("nothing goes on any more")
+			return fmt.Errorf("no text has come to the carrier for %v: look at the worker's log above", patience)
 		}
 		select {
 		case <-w.Done():
@@ -125,7 +128,7 @@ func (b *reminderBench) waitFor(ctx context.Context, w *child.Child, ready func(
 	}
 }
 
-// sums compares every row with what the carrier has.
+// sums compares the row of every text with how often the carrier has it, and logs each that differs.
 func (b *reminderBench) sums(ctx context.Context) (*Sums, error) {
 	pool, err := openPool(ctx, b.stores.dsn)
 	if err != nil {
@@ -156,7 +159,7 @@ func (b *reminderBench) sums(ctx context.Context) (*Sums, error) {
 	return s, rows.Err()
 }
 
-// add counts one notice: how often the carrier has it, and what its row says. False: they differ.
+// add counts one text: how often the carrier has it, and what its row says. It returns false when the two differ.
 func (s *Sums) add(texts int, state, why string) bool {
 	sent := state == "accepted" || state == "sent" || state == "delivered"
 	final := sent || state == "failed" || state == "dropped" || state == "suppressed" || state == "undelivered"

@@ -38,7 +38,8 @@ type roles struct {
 	twilio    string
 }
 
-// startRoles runs duebell as serve and as work against the stores.
+// startRoles runs `duebell serve` and `duebell work` against the stores and returns when the line is ready. stop must
+// follow, also after an error.
 func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
 	r := &roles{token: twilio.DevAuthToken, account: twilio.DevAccountSID}
 	if err := r.startOutside(ctx); err != nil {
@@ -97,6 +98,7 @@ func (r *roles) startOutside(ctx context.Context) error {
 	return nil
 }
 
+// stop ends the processes in order and then the outside world.
 func (r *roles) stop() {
 	for _, c := range []*child.Child{r.serve, r.work} {
 		if c != nil {
@@ -111,6 +113,7 @@ func (r *roles) stop() {
 	}
 }
 
+// awaitReady returns when the address answers 200.
 func awaitReady(ctx context.Context, address string) error {
 	return retry(ctx, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -129,7 +132,7 @@ func awaitReady(ctx context.Context, address string) error {
 	})
 }
 
-// peakMB is the most memory that a process has had, in MiB (VmHWM).
+// peakMB returns the most memory that a process has had, in MiB (VmHWM of /proc; 0 where there is no such file).
 func peakMB(pid int) int {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -143,10 +146,10 @@ func peakMB(pid int) int {
 	return kb / 1024
 }
 
-// trips are how many round trips to its stores serve has made.
+// trips are the round trips that serve has made to its stores.
 type trips struct{ reads, writes, commits, redis float64 }
 
-// countTrips reads serve's own counters.
+// countTrips reads them from serve's metrics.
 func (r *roles) countTrips(ctx context.Context) (trips, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.serveOps+"/metrics", nil)
 	if err != nil {
@@ -171,6 +174,7 @@ func (r *roles) countTrips(ctx context.Context) (trips, error) {
 	return t, nil
 }
 
+// metric adds up the values of a metric whose line begins with name.
 func metric(body []byte, name string) float64 {
 	sum := 0.0
 	for line := range strings.SplitSeq(string(body), "\n") {

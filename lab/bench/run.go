@@ -58,11 +58,12 @@ func (r CallReport) String() string {
 	return string(b)
 }
 
-// turnsPerCall is how many questions a paying call answers; it spreads the thinking.
+// turnsPerCall is about how many questions a paying call answers: so often its caller thinks.
 const turnsPerCall = 10
 
-// Calls pays bills under load, then pushes without thinking, then meets the bare handler with the
-// same round trips a turn, all in one run. An error is in the report as well.
+// Calls has callers pay bills at a rate, then as fast as the line answers, then puts the same load on the bare
+// handler with the same round trips a turn: all in one run. It returns an error when a call failed, or when
+// confirmations, charges and ledger entries are not equal (P1: money moves once); the report says so as well.
 func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
 	if o.Saturate == 0 {
 		o.Saturate = 10 * time.Second
@@ -91,7 +92,7 @@ func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
 	if err != nil {
 		return report, err
 	}
-	fmt.Fprintln(o.Log, "pushing without a thought")
+	fmt.Fprintln(o.Log, "callers who never think")
 	report.Saturated = load.push(ctx, people[paced:], o.Saturate)
 	report.RedisPerTurn = before.redis / float64(load.turns())
 	report.DatabasePerTurn = (before.reads + before.writes + before.commits) / float64(load.turns())
@@ -107,7 +108,7 @@ func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
 	return report, nil
 }
 
-// load drives callers and gathers what they saw.
+// load drives callers and gathers what they measured and heard.
 type load struct {
 	roles  *roles
 	opts   CallOptions
@@ -133,7 +134,8 @@ func loopbackClient() *http.Client {
 
 func (l *load) turns() int { return l.pacedTurns }
 
-// paced begins a call every 1/rate seconds, whatever the line does: callers do not wait in line.
+// paced begins a call every 1/rate seconds, however slow the line is: real callers do not wait for one another
+// either, and a load that waits hides what it measures.
 func (l *load) paced(ctx context.Context, people []member) CallReport {
 	began := time.Now()
 	var all sync.WaitGroup
@@ -166,10 +168,10 @@ func (l *load) paced(ctx context.Context, people []member) CallReport {
 	return report
 }
 
-// crowd is how many push at once: so many that waiting for charges leaves no core idle.
+// crowd is how many callers saturate the line: so many that waiting for charges leaves no core idle.
 const crowd = 128
 
-// push has a fixed crowd call again and again without thinking, and gives turns a second.
+// push has crowd callers call again and again without thinking, and returns turns a second.
 func (l *load) push(ctx context.Context, people []member, d time.Duration) float64 {
 	l.mu.Lock()
 	before := len(l.took) + len(l.held)
@@ -194,6 +196,7 @@ func (l *load) push(ctx context.Context, people []member, d time.Duration) float
 	return float64(len(l.took)+len(l.held)-before) / time.Since(began).Seconds()
 }
 
+// one makes one call and keeps what it heard, or why it failed.
 func (l *load) one(ctx context.Context, who member, think time.Duration) {
 	c := caller{
 		client: l.client, target: l.roles.public, public: l.roles.public, account: l.roles.account, token: l.roles.token,
@@ -219,7 +222,7 @@ func (l *load) record(s sample) {
 	}
 }
 
-// settle compares what callers heard with what was charged and booked.
+// settle compares what callers heard with what was charged and with the ledger.
 func (l *load) settle(ctx context.Context, s *stores, report *CallReport) error {
 	pool, err := openPool(ctx, s.dsn)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"duebell/store"
 )
 
-// stores are a PostgreSQL with fsync on and a Redis, private to one run.
+// stores are a PostgreSQL with fsync on (a commit that is not durable is no measure) and a Redis, private to one run.
 type stores struct {
 	dir      string
 	postgres *servers.Server
@@ -30,6 +30,7 @@ type stores struct {
 	hashKeys string
 }
 
+// openStores starts both, with a migrated database named bench and keys of the run's own.
 func openStores(ctx context.Context, log io.Writer) (s *stores, err error) {
 	s = &stores{dataKeys: newKey(), hashKeys: newKey()}
 	defer func() {
@@ -55,7 +56,7 @@ func openStores(ctx context.Context, log io.Writer) (s *stores, err error) {
 	return s, nil
 }
 
-// settings are those of PostgreSQL that a figure rests on.
+// settings returns the settings of PostgreSQL that a measurement depends on, as one line.
 func (s *stores) settings(ctx context.Context) (text string, err error) {
 	pool, err := openPool(ctx, s.dsn)
 	if err != nil {
@@ -67,6 +68,7 @@ func (s *stores) settings(ctx context.Context) (text string, err error) {
 	return text, err
 }
 
+// close stops both and removes their folder.
 func (s *stores) close() {
 	if s.redis != nil {
 		s.redis.Stop()
@@ -80,7 +82,7 @@ func (s *stores) close() {
 	}
 }
 
-// load imports one member with one open bill for every call that may be made.
+// load imports n members with an account and an open bill each, and returns them.
 func (s *stores) load(ctx context.Context, n int) ([]member, error) {
 	data, err := seal.ParseKeys(s.dataKeys)
 	if err != nil {
@@ -122,7 +124,7 @@ const fillSQL = `
 	INSERT INTO consents (number, channel, purpose, source, at)
 		SELECT '+1617' || (2000000 + i), 'sms', 'payments', 'application', (SELECT max(at) FROM consents) FROM generate_series(%[1]d, %[2]d) i;`
 
-// fill adds to those that were imported until there are n.
+// fill adds to those that were imported until there are n, in parts that are one transaction each.
 func (s *stores) fill(ctx context.Context, imported, n int) error {
 	pool, err := openPool(ctx, s.dsn)
 	if err != nil {
@@ -140,7 +142,7 @@ func (s *stores) fill(ctx context.Context, imported, n int) error {
 	return err
 }
 
-// callers invents n members and the billing system's files about them.
+// callers invents n members and billing's files about them: bills of 198.00 for the coverage month.
 func callers(n int, coverage billing.Month) ([]member, []feed.Source) {
 	var m, a, b strings.Builder
 	m.WriteString("member_id,name,phone,phone_since,mobile,language,time_zone,sms_consent,birth_date,zip,ssn_last4,invoice_number,previous_invoice_number\n")

@@ -105,7 +105,8 @@ func read(res *http.Response, err error) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// ask sends a request to a dev; a refusal is an error in dev's words.
+// ask sends a request to a dev. A refusal is an error in dev's own words; ErrNoDev when nobody answers (it was killed,
+// perhaps, and its dev.env is still there).
 func ask(ctx context.Context, method, url, contentType string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {

@@ -47,7 +47,7 @@ type dev struct {
 	folder    stateFolder
 	ownPolicy bool   // the policy file is dev's own, because DUEBELL_POLICY named none
 	policy    string // TOML
-	clock     *app.DomainClock
+	clock     *harness.DomainClock
 	metrics   *telemetry.Metrics
 	server    *servers.Server
 	harness   *harness.Harness
@@ -103,7 +103,8 @@ func (d *dev) start(ctx context.Context) error {
 	return nil
 }
 
-// portFree says early, and in a sentence, that the line's address is taken.
+// portFree says early, and in a sentence, that the line's address is taken. Between this look and the start another
+// program may still take it; then the harness says so.
 func portFree(ctx context.Context, addr string) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -161,7 +162,7 @@ func (d *dev) chooseSettings(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.clock = app.NewDomainClock(at, false)
+	d.clock = harness.NewDomainClock(at, false)
 	return nil
 }
 

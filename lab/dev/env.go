@@ -14,7 +14,7 @@ import (
 	"duebell/internal/app"
 )
 
-// variable is one setting as a shell knows it.
+// variable is one setting of dev.env, as a shell knows it.
 type variable struct{ name, value string }
 
 // variables returns all settings of the contract, in its order. shift is DUEBELL_CLOCK_SHIFT.
@@ -58,6 +58,7 @@ const envHead = `# What "duebell-lab dev" runs with, for shells: set -a; . .dueb
 // shell that has read the file must not take them for somebody else's stand-ins.
 const ownMark = "# made up by dev: "
 
+// envFile is the text of dev.env: what shells read, and in a comment what dev made up itself.
 func envFile(list []variable, own []string) []byte {
 	var b strings.Builder
 	b.WriteString(envHead)

@@ -41,7 +41,8 @@ func (d *dev) live(ctx context.Context) error {
 	}
 }
 
-// stop takes everything down, the last first.
+// stop ends everything that was started, the last first: nobody can call any more before the roles go, and the
+// database goes when nothing writes to it. It also serves a start that failed half-way.
 func (d *dev) stop(ctx context.Context) error {
 	var errs []error
 	if d.phone != nil {

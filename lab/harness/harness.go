@@ -32,7 +32,7 @@ type Config struct {
 	Replicas    int                // of serve, and of work; 1 if zero
 	Timing      app.Timing         // DefaultTiming if zero
 	Policy      string             // TOML; DefaultPolicy if empty
-	Clock       *app.DomainClock   // one that stands at DefaultStart if nil
+	Clock       *DomainClock       // one that stands at DefaultStart if nil
 	Log         slog.Handler       // gets the product's log lines too; may be nil
 	Metrics     *telemetry.Metrics // may be nil
 
@@ -76,7 +76,7 @@ const (
 // many goroutines; one script at a time is played on it.
 type Harness struct {
 	cfg      Config
-	clock    *app.DomainClock
+	clock    *DomainClock
 	machine  *machineClock
 	data     seal.Keys
 	hash     seal.Keys
@@ -139,9 +139,10 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 		h.cfg.Timing = DefaultTiming
 	}
 	if h.clock == nil {
-		h.clock = app.NewDomainClock(DefaultStart, true)
+		h.clock = NewDomainClock(DefaultStart, true)
 		h.standing.Store(true)
 	}
+	h.ticked = h.clock.Now() // a 02:00 that passes while the harness starts is not missed
 	if h.metrics == nil {
 		h.metrics = telemetry.NewMetrics()
 	}
@@ -199,7 +200,7 @@ func (h *Harness) Policy() (billing.Policy, *billing.Calendar) {
 func (h *Harness) Now() time.Time { return h.clock.Now() }
 
 // Clock returns the domain clock.
-func (h *Harness) Clock() *app.DomainClock { return h.clock }
+func (h *Harness) Clock() *DomainClock { return h.clock }
 
 // Zone returns the line's time zone.
 func (h *Harness) Zone() *time.Location {

@@ -25,7 +25,7 @@ func (h *Harness) Tick(ctx context.Context) error {
 	now := h.clock.Now()
 	last := h.ticked
 	h.ticked = now
-	if !last.IsZero() && !h.nextImport(last).After(now) {
+	if !h.nextImport(last).After(now) {
 		if err := h.importAsDue(ctx); err != nil {
 			return err
 		}

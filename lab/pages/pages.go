@@ -1,8 +1,9 @@
-// Package pages renews what is generated from the product in a checkout: pages of docs, the read-aloud files of the
-// prompts, golden documents. It owns the list of them.
+// Package pages renews what is generated from the product in a checkout: pages of docs, the prompts read aloud,
+// golden documents, the README's transcript.
 //
-// Each page is made by a test, which also holds the page against what it makes: `go test` with -update writes it.
-// So a page cannot be renewed in another way than it is checked.
+// Each page is made by a test, which also holds the page against what it makes: `go test` with -update writes it. So a
+// page cannot be renewed in another way than it is checked, and the list of generators is the tests themselves: every
+// test file that has a flag -update.
 package pages
 
 import (
@@ -16,24 +17,56 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// Generator is a package whose tests write pages when they are run with -update.
+// Generator is a test file whose tests write pages when they are run with -update.
 type Generator struct {
-	Package string   // as go test takes it, from the root of the checkout
-	Run     string   // the tests that do, as go test -run takes it; empty: all of them
-	Writes  []string // patterns of the files, from the root
+	File  string   // from the root of the checkout, with slashes
+	Tests []string // its tests
 }
 
-// Generators is every generator of this checkout. A test finds one that is missing here.
-var Generators = []Generator{
-	{Package: "./ivr/document", Writes: []string{"docs/call.md", "ivr/document/*.json"}},
-	{Package: "./voiceprompts", Writes: []string{"voiceprompts/testdata/*.golden"}},
-	{Package: "./ivr/webhook", Run: "Golden", Writes: []string{"ivr/webhook/testdata/*", "ivr/webhook/testdata/*/*"}},
-	{Package: "./internal/twilio", Writes: []string{"internal/twilio/testdata/twiml/*"}},
-	{Package: "./lab/script", Run: "README|Page", Writes: []string{"README.md", "docs/scripts.md"}},
+// updateFlag is how a test file declares the flag. The brackets keep this line from being one.
+var (
+	updateFlag = regexp.MustCompile(`flag[.]Bool[(]"update"`)
+	testName   = regexp.MustCompile(`(?m)^func (Test\w+)[(]t [*]testing[.]T[)]`)
+)
+
+// Generators returns the generators of the checkout at root, in the order of their paths.
+func Generators(root fs.FS) (list []Generator, err error) {
+	err = walk(root, func(path string) error {
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := fs.ReadFile(root, path)
+		if err != nil || !updateFlag.Match(text) {
+			return err
+		}
+		g := Generator{File: path}
+		for _, m := range testName.FindAllSubmatch(text, -1) {
+			g.Tests = append(g.Tests, string(m[1]))
+		}
+		list = append(list, g)
+		return nil
+	})
+	return list, err
+}
+
+// walk calls do for every file of the checkout but those that are built or kept by programs.
+func walk(root fs.FS, do func(path string) error) error {
+	return fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("look through the checkout: %w", err)
+		case d.IsDir() && (d.Name() == "bin" || d.Name() == "node_modules" || len(path) > 1 && strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case !d.Type().IsRegular():
+			return nil
+		}
+		return do(path)
+	})
 }
 
 // ErrNoCheckout means that the working directory is in no checkout of duebell.
@@ -65,13 +98,17 @@ func Refresh(ctx context.Context, root string, log io.Writer) (changed []string,
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, errors.New("go is needed to renew the pages: install Go 1.26 or newer (https://go.dev/dl) and put it on PATH")
 	}
+	generators, err := Generators(os.DirFS(root))
+	if err != nil {
+		return nil, err
+	}
 	before, err := sums(root)
 	if err != nil {
 		return nil, err
 	}
 	var failed []error
-	for _, g := range Generators {
-		fmt.Fprintf(log, "%s: %s\n", g.Package, strings.Join(g.Writes, ", "))
+	for _, g := range generators {
+		fmt.Fprintln(log, "running", g.File)
 		failed = append(failed, g.run(ctx, root))
 	}
 	after, err := sums(root)
@@ -88,40 +125,26 @@ func Refresh(ctx context.Context, root string, log io.Writer) (changed []string,
 }
 
 func (g Generator) run(ctx context.Context, root string) error {
-	args := []string{"test", "-count=1", "-run", g.Run, g.Package, "-update"}
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // G204: the packages of the list above
+	args := []string{"test", "-count=1", "-run", "^(" + strings.Join(g.Tests, "|") + ")$", "./" + filepath.ToSlash(filepath.Dir(g.File)), "-update"}
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // G204: the tests of this checkout
 	cmd.Dir = root
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil:
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
-	case bytes.Contains(out, []byte("no tests to run")):
-		return fmt.Errorf("go %s: no test of that name is there any more: mend Generators in lab/pages", strings.Join(args, " "))
 	}
 	return nil
 }
 
-// sums returns a checksum of every file that a generator may write, by its path from the root.
+// sums returns a checksum of every file in the checkout, by its path from the root.
 func sums(root string) (map[string][sha256.Size]byte, error) {
 	found := map[string][sha256.Size]byte{}
-	for _, g := range Generators {
-		for _, pattern := range g.Writes {
-			paths, err := fs.Glob(os.DirFS(root), pattern)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", pattern, err)
-			}
-			for _, path := range paths {
-				st, err := os.Stat(filepath.Join(root, path))
-				if err != nil || st.IsDir() {
-					continue
-				}
-				text, err := os.ReadFile(filepath.Join(root, path))
-				if err != nil {
-					return nil, fmt.Errorf("read a generated page: %w", err)
-				}
-				found[path] = sha256.Sum256(text)
-			}
+	dir := os.DirFS(root)
+	err := walk(dir, func(path string) error {
+		text, err := fs.ReadFile(dir, path)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
 		}
-	}
-	return found, nil
+		found[path] = sha256.Sum256(text)
+		return nil
+	})
+	return found, err
 }

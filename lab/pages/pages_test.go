@@ -1,51 +1,41 @@
 package pages
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
 
-// Whatever test can write a page with -update is in the list, its pages are there, and its failure message names
-// the command that renews them.
-func TestEveryGeneratorIsListed(t *testing.T) {
+// The generators of this checkout are found, each with its tests, and whoever reads that a page is stale is told the
+// command that renews it.
+func TestGeneratorsAreFound(t *testing.T) {
 	root, err := Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(text), `flag.Bool("upd`+`ate"`) {
-			return err
-		}
-		dir, err := filepath.Rel(root, filepath.Dir(path))
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(Generators, func(g Generator) bool { return g.Package == "./"+filepath.ToSlash(dir) }) {
-			t.Errorf("%s has a flag -update, and Generators does not list its package", path)
-		}
-		if !strings.Contains(string(text), "duebell-lab prompts refresh") {
-			t.Errorf("%s: whoever reads that its page is stale should be told: duebell-lab prompts refresh", path)
-		}
-		return nil
-	})
+	dir := os.DirFS(root)
+	list, err := Generators(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range Generators {
-		for _, pattern := range g.Writes {
-			if found, err := fs.Glob(os.DirFS(root), pattern); err != nil || len(found) == 0 {
-				t.Errorf("%s: nothing is called %s", g.Package, pattern)
-			}
+	for _, g := range list {
+		text, err := fs.ReadFile(dir, g.File)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if len(g.Tests) == 0 {
+			t.Errorf("%s has a flag -update, and no test that could use it", g.File)
+		}
+		if !bytes.Contains(text, []byte("duebell-lab prompts refresh")) {
+			t.Errorf("%s does not say how a stale page is renewed: duebell-lab prompts refresh", g.File)
+		}
+	}
+	if !slices.ContainsFunc(list, func(g Generator) bool { return filepath.Dir(g.File) == "voiceprompts" }) {
+		t.Errorf("the prompts' generator is not among %v", list)
 	}
 }
 
@@ -59,5 +49,30 @@ func TestRootIsFoundFromAnyFolder(t *testing.T) {
 	}
 	if _, err := Root(t.TempDir()); !errors.Is(err, ErrNoCheckout) {
 		t.Errorf("outside of any: %v", err)
+	}
+}
+
+// Refresh writes what a generator makes, says which files changed, and says nothing the second time.
+func TestRefresh(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":         "module duebell\n\ngo 1.26\n",
+		"docs/page.md":   "old\n",
+		"docs/doc.go":    "package docs\n",
+		"docs/p_test.go": "package docs\n\nimport (\n\t\"flag\"\n\t\"os\"\n\t\"testing\"\n)\n\nvar update = flag.Bool(\"update\", false, \"\")\n\nfunc TestPage(t *testing.T) {\n\tif *update {\n\t\tos.WriteFile(\"page.md\", []byte(\"new\\n\"), 0o600)\n\t}\n}\n",
+	} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range [][]string{{"docs/page.md"}, nil} {
+		got, err := Refresh(t.Context(), root, t.Output())
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("changed: %v (%v), want %v", got, err, want)
+		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"duebell/lab/twilio"
 )
 
-// activeCall is a call placed from the page.
+// activeCall is a call that was placed or answered from the page. Twilio delivers one webhook of a call at a time,
+// and so the page may do one thing at a time: busy and question see to that, whoever has the page open twice.
 type activeCall struct {
 	mu       sync.Mutex
 	sid      string
@@ -23,7 +24,8 @@ type activeCall struct {
 	failed   string       // why it could not be placed
 }
 
-// begin takes the call for one act, if it is meant for the question that is asked now.
+// begin reserves the call for one act that was meant for this question. It refuses what was meant for an earlier one
+// (a key pressed while the answer was on its way) instead of keying it into the next.
 func (c *activeCall) begin(question int) (*twilio.Call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,8 +37,8 @@ func (c *activeCall) begin(question int) (*twilio.Call, error) {
 	return c.call, nil
 }
 
-// end gives the call back. An act that the line would not take has changed nothing: the question is the
-// same.
+// end releases the call after an act. An act that the line would not take has changed nothing: the question is still
+// the same.
 func (c *activeCall) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,7 +53,7 @@ type dialRequest struct {
 	Attestation string `json:"attestation"`
 }
 
-// dial places a call and answers at once; the page watches it come up.
+// dial places a call and answers at once with its SID; the page watches it come up.
 func (p *Phone) dial(r *http.Request) (any, error) {
 	req, err := read[dialRequest](r)
 	if err != nil {
@@ -78,6 +80,7 @@ func (p *Phone) dial(r *http.Request) (any, error) {
 	return map[string]string{"sid": c.sid}, nil
 }
 
+// line returns the stand-in, or a refusal where there is none.
 func (p *Phone) line() (*twilio.Twilio, error) {
 	line := p.cfg.Line()
 	if line == nil {
@@ -86,7 +89,7 @@ func (p *Phone) line() (*twilio.Twilio, error) {
 	return line, nil
 }
 
-// lookup finds a call that has been placed.
+// lookup finds a call that has been placed; false before that, and where somebody else's Twilio is used.
 func (p *Phone) lookup(sid string) (*twilio.Call, bool) {
 	line := p.cfg.Line()
 	if line == nil {
@@ -95,21 +98,22 @@ func (p *Phone) lookup(sid string) (*twilio.Call, bool) {
 	return line.Lookup(sid)
 }
 
-// mostCalls bounds what is remembered of calls that are over.
-const mostCalls = 100
+// maxCalls bounds how many calls are remembered, over or not.
+const maxCalls = 100
 
+// keep remembers a call; the oldest is forgotten when there are too many.
 func (p *Phone) keep(c *activeCall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls[c.sid] = c
 	p.order = append(p.order, c.sid)
-	if len(p.order) > mostCalls {
+	if len(p.order) > maxCalls {
 		delete(p.calls, p.order[0])
 		p.order = p.order[1:]
 	}
 }
 
-// place runs the call until it asks something. While it runs it can be looked up by its SID.
+// place runs a call until it asks something. While it runs it can be looked up by its SID.
 func (p *Phone) place(line *twilio.Twilio, c *activeCall, attestation string) {
 	call, err := line.Call(p.ctx, twilio.CallOptions{From: c.from, To: p.cfg.Number, Attestation: attestation, CallSID: c.sid})
 	c.mu.Lock()
@@ -127,7 +131,8 @@ func newSID() string {
 	return "CA" + hex.EncodeToString(raw)
 }
 
-// actRequest is what an act may need. Confidence nil leaves the field out, as Twilio may.
+// actRequest is what an act may need; each act reads its own fields. Confidence nil leaves the field out, as Twilio
+// may. Card and bank numbers are test numbers, which go to the stand-in's Pay and nowhere else.
 type actRequest struct {
 	Question   int      `json:"question"`
 	Keys       string   `json:"keys"`
@@ -142,7 +147,8 @@ type actRequest struct {
 	Account string `json:"account"`
 }
 
-// acts are what a caller can do. Key leaves the entry open, press closes it.
+// acts are what a caller can do, by the last part of the path. Key leaves an entry open for more keys, press closes
+// it as a pause would.
 var acts = map[string]func(ctx context.Context, c *twilio.Call, a actRequest) error{
 	"key":      func(ctx context.Context, c *twilio.Call, a actRequest) error { return c.Key(ctx, a.Keys) },
 	"press":    func(ctx context.Context, c *twilio.Call, a actRequest) error { return c.Press(ctx, a.Keys) },
@@ -155,10 +161,12 @@ var acts = map[string]func(ctx context.Context, c *twilio.Call, a actRequest) er
 	},
 }
 
+// payCard answers every question of Pay for a card at once. People write the numbers with blanks and slashes.
 func payCard(ctx context.Context, c *twilio.Call, a actRequest) error {
 	return c.PayCard(ctx, onlyDigits(a.Number), onlyDigits(a.Expiry), onlyDigits(a.Code), onlyDigits(a.Postal))
 }
 
+// payBank answers every question of Pay for a bank account at once.
 func payBank(ctx context.Context, c *twilio.Call, a actRequest) error {
 	return c.PayBank(ctx, onlyDigits(a.Routing), onlyDigits(a.Account))
 }
@@ -200,6 +208,7 @@ func (p *Phone) act(r *http.Request) (any, error) {
 	return p.callView(c), nil
 }
 
+// hangUp ends a call, also in the middle of an act; a call that has not come up yet is left alone.
 func (p *Phone) hangUp(c *activeCall) error {
 	call, placed := p.lookup(c.sid)
 	if !placed {
@@ -213,8 +222,8 @@ func (p *Phone) hangUp(c *activeCall) error {
 	return explain(err)
 }
 
-// explain turns the stand-in's answer into words for the page. What the product did wrong stands in the
-// transcript, and is no error of the act.
+// explain turns the stand-in's error into words for the page. A fault of the product is no error of the act: it
+// stands in the transcript.
 func explain(err error) error {
 	var fault twilio.Fault
 	switch {

@@ -8,13 +8,15 @@ import (
 	"duebell/billing"
 )
 
-// move is one button of the clock.
+// move is one button of the clock: to returns where it moves the clock from now.
 type move struct {
 	ID, Label string
 
 	to func(now time.Time, cal *billing.Calendar) time.Time
 }
 
+// moves are the spans and instants at which something happens on this line: a banking day, the day before a bill is
+// due (C3: the 23rd at 5 p.m.), the five minutes before that, the next bill.
 var moves = []move{
 	{"hour", "+1 hour", func(now time.Time, _ *billing.Calendar) time.Time { return now.Add(time.Hour) }},
 	{"day", "+1 day", func(now time.Time, cal *billing.Calendar) time.Time {
@@ -30,7 +32,7 @@ var moves = []move{
 	{"next-bill", "to the 1st, 10 a.m.", func(now time.Time, cal *billing.Calendar) time.Time { return next(now, cal, 1, 10, 0) }},
 }
 
-// next is the coming instant at which the wall clock shows that day of a month and that time.
+// next returns the first instant after now at which the wall clock shows that day of a month and that time.
 func next(now time.Time, cal *billing.Calendar, day, hour, minute int) time.Time {
 	local := now.In(cal.Zone())
 	at := time.Date(local.Year(), local.Month(), day, hour, minute, 0, 0, cal.Zone())
@@ -40,7 +42,8 @@ func next(now time.Time, cal *billing.Calendar, day, hour, minute int) time.Time
 	return at
 }
 
-// phoneNumber reads a number as people write it: +1 617 555 0101, (617) 555-0101.
+// phoneNumber reads a number as people write it, +1 617 555 0101 or (617) 555-0101, and returns it as E.164. Ten
+// digits are North American.
 func phoneNumber(s string) (string, error) {
 	digits := onlyDigits(s)
 	if strings.Trim(s, "+0123456789 ()-.") != "" {
@@ -58,6 +61,7 @@ func phoneNumber(s string) (string, error) {
 	return "", refuse(http.StatusBadRequest, "That is not a phone number. Write it as +1 617 555 0101.")
 }
 
+// onlyDigits drops blanks, slashes, dashes and everything else that is no digit.
 func onlyDigits(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {

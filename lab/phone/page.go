@@ -9,7 +9,7 @@ import (
 	"duebell/lab/samples"
 )
 
-// pageView is what the page is made with; the rest comes by state.
+// pageView is what the page is made with. Everything that changes while it is open comes by state.
 type pageView struct {
 	Number   string
 	Members  []memberView
@@ -31,7 +31,7 @@ type memberView struct {
 
 type accountView struct{ Number, Kind, Story string }
 
-// secretView is something to key when it is asked for.
+// secretView is something to key when the line asks for it: Shown is for the eye, Keys is what is pressed.
 type secretView struct{ Label, Shown, Keys string }
 
 type numberView struct{ Phone, Shown string }
@@ -47,7 +47,7 @@ var keypad = []keyView{
 	{"*", "", "star"}, {"0", "", ""}, {"#", "", "pound"},
 }
 
-// testPays are the processor's published test numbers.
+// testPays are test numbers that Stripe publishes (design §2); no other number is charged here.
 type testPays struct {
 	Cards []testCard
 	Banks []testBank
@@ -71,6 +71,7 @@ var published = testPays{
 	},
 }
 
+// showPage answers with the page. It is made in memory first: half a page would look like a page.
 func (p *Phone) showPage(w http.ResponseWriter, r *http.Request) {
 	view := pageView{
 		Number: shownPhone(p.cfg.Number), Keys: keypad, Moves: moves, Parts: parts,
@@ -88,7 +89,7 @@ func (p *Phone) showPage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body.Bytes())
 }
 
-// members gathers the stories of one member, and the telephones that are known.
+// members groups the accounts by member (a member may have several, B2), and lists each phone number once.
 func members(stories []samples.Story) (list []memberView, numbers []numberView) {
 	at := map[string]int{}
 	for _, s := range stories {
@@ -115,7 +116,8 @@ func hasNumber(list []numberView, phone string) bool {
 	return false
 }
 
-// secrets are the answers to the line's questions, in the form in which they are keyed.
+// secrets returns the answers to the line's questions, in the form in which they are keyed: a birth date as month,
+// day and full year.
 func secrets(s samples.Story) []secretView {
 	list := []secretView{{"Member ID", s.MemberID, s.MemberID}}
 	if s.Born != "" {
@@ -132,7 +134,7 @@ func secrets(s samples.Story) []secretView {
 	return list
 }
 
-// story says what is special about an account; what is owed now stands in the books.
+// story says what is special about an account from the start; what it owes now comes by state.
 func story(s samples.Story) string {
 	switch {
 	case s.PastDue > 0:
@@ -146,7 +148,7 @@ func story(s samples.Story) string {
 	}
 }
 
-// shownPhone writes a North American number as people read it.
+// shownPhone writes a North American number as people read it, 617-555-0101, and any other unchanged.
 func shownPhone(e164 string) string {
 	if len(e164) != 12 || !strings.HasPrefix(e164, "+1") {
 		return e164

@@ -4,8 +4,11 @@
 //
 // It owns the page, its scripts and the JSON under /phone/api/, and drives the stand-in's Call object
 // as a hand drives a telephone. It refuses whoever is not on this machine, because it shows sample
-// members' secrets and moves the clock, and it knows nothing of the product: what stands in the books
-// comes in through Environment.
+// members' secrets and moves the clock, and it knows nothing of the product: the rows of the database
+// come in through Environment.
+//
+// The page asks for the whole state about once a second and draws what has changed; nothing is pushed. An act of
+// the caller (a key, a word, a card) is one POST that returns when the line asks the next question.
 package phone
 
 import (
@@ -27,9 +30,9 @@ import (
 	"duebell/lab/twilio"
 )
 
-// Environment is the world around the calls: its clock, its books, its troubles.
+// Environment is what surrounds the calls: the clock, the database, the processor, and what can be broken.
 type Environment interface {
-	// Now is the domain's time.
+	// Now returns the domain clock's time.
 	Now() time.Time
 	// Until moves the clock there and returns when nothing that is due is left undone.
 	Until(ctx context.Context, at time.Time) error
@@ -37,13 +40,13 @@ type Environment interface {
 	Rows(ctx context.Context) (harness.Rows, error)
 	// Charges returns what the processor charged, oldest first.
 	Charges(ctx context.Context) ([]harness.Charge, error)
-	// Trouble breaks a part of the world, or mends it, by the words of the scripts.
+	// Trouble breaks a part or mends it, by the words of scripts: "redis", "down".
 	Trouble(ctx context.Context, part, word string) error
 }
 
-// Config is what the page works with.
+// Config is what the page works with. Every field but Log is needed.
 type Config struct {
-	Line        func() *twilio.Twilio // the telephone company, or nil where somebody else's is used
+	Line        func() *twilio.Twilio // returns the stand-in for Twilio, or nil where somebody else's is used
 	Number      string                // the line's own, E.164
 	Environment Environment
 	Stories     []samples.Story
@@ -51,18 +54,18 @@ type Config struct {
 	Log         *slog.Logger
 }
 
-// Phone is the page and its API. Close ends what its calls are doing.
+// Phone is the page and its API. It is safe for many requests at once. Close ends what its calls are doing.
 type Phone struct {
 	cfg     Config
 	handler http.Handler
 	page    *template.Template
-	ctx     context.Context // of every call's act: a page that is closed does not cut a call off
+	ctx     context.Context // of every act in a call, and not the request's: a page that is closed does not cut a call off
 	cancel  context.CancelFunc
 
 	mu       sync.Mutex
 	calls    map[string]*activeCall
 	order    []string          // SIDs, oldest first
-	troubles map[string]string // what was last set, by part
+	troubles map[string]string // the word that was last set, by part; "agent" is the person whom the line rings
 	sent     []sentText        // from here to the line, oldest first
 
 	recorder recorder // has a lock of its own
@@ -71,7 +74,7 @@ type Phone struct {
 //go:embed web
 var web embed.FS
 
-// New readies the page.
+// New returns the page, ready to serve. It does not call Line before a request does: the stand-in may come up later.
 func New(cfg Config) (*Phone, error) {
 	p := &Phone{cfg: cfg, calls: map[string]*activeCall{}, troubles: map[string]string{}}
 	if p.cfg.Log == nil {
@@ -106,10 +109,10 @@ func New(cfg Config) (*Phone, error) {
 	return p, nil
 }
 
-// ServeHTTP answers under /phone.
+// ServeHTTP answers everything under /phone, for this machine only.
 func (p *Phone) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// Reset forgets what was set and sent from the page, and has people take calls: the world is a new one.
+// Reset forgets what was set and sent from the page, begins a new script, and has people take calls.
 func (p *Phone) Reset() {
 	if line := p.cfg.Line(); line != nil {
 		line.SetAgent(agents["answered"])
@@ -121,10 +124,10 @@ func (p *Phone) Reset() {
 	p.recorder.begin(p.cfg.Environment.Now())
 }
 
-// Close lets calls that are at work end.
+// Close ends the acts that are under way; they return with an error.
 func (p *Phone) Close() { p.cancel() }
 
-// refusal is an error whose words are for the person at the page.
+// refusal is an error whose words are for the person at the page, with the HTTP status that it goes out with.
 type refusal struct {
 	status int
 	words  string
@@ -136,7 +139,8 @@ func refuse(status int, words string) error { return refusal{status, words} }
 
 const mostBody = 16 << 10
 
-// answer runs one act and answers in JSON; what went wrong is said in a sentence.
+// answer runs one act and answers in JSON. What went wrong is said in a sentence, as {"error": …}; an error of our
+// own, too, because whoever uses this page is the person who can mend it.
 func answer(w http.ResponseWriter, r *http.Request, act func(r *http.Request) (any, error)) {
 	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 	result, err := act(r)
@@ -151,6 +155,7 @@ func answer(w http.ResponseWriter, r *http.Request, act func(r *http.Request) (a
 	send(w, known.status, map[string]string{"error": known.words})
 }
 
+// send writes one JSON answer; nil is an empty object, so that the page can always decode.
 func send(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -161,6 +166,7 @@ func send(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the page may have been closed
 }
 
+// read decodes a request. A field that the page does not send is a mistake of the page's, and is refused.
 func read[T any](r *http.Request) (T, error) {
 	var body T
 	decoder := json.NewDecoder(r.Body)

@@ -6,7 +6,7 @@ import (
 	"duebell/lab/twilio"
 )
 
-// Calls that the line places ring on this page, whoever's phone it is.
+// Calls that the line places ring on this page, whoever's phone it is: there is one page for all sample members.
 
 // ringView is one of them.
 type ringView struct {
@@ -14,6 +14,7 @@ type ringView struct {
 	To  string `json:"to"`
 }
 
+// ringing returns the calls that ring now.
 func (p *Phone) ringing() []ringView {
 	out := []ringView{}
 	if line := p.cfg.Line(); line != nil {
@@ -26,13 +27,14 @@ func (p *Phone) ringing() []ringView {
 	return out
 }
 
+// rings says whether a call that the line placed still waits for an answer.
 func rings(c *twilio.Call) bool {
 	_, yes := c.State().(twilio.Ringing)
 	return yes
 }
 
-// pickUp answers a call that rings, as a person or a machine, or turns it away. Who answers has it in hand
-// like a call that was dialed.
+// pickUp answers a call that rings, as a person or a machine, or rejects it as busy. After an answer it is a call of
+// the page like one that was dialed.
 func (p *Phone) pickUp(r *http.Request) (any, error) {
 	call, placed := p.lookup(r.PathValue("sid"))
 	if !placed || !rings(call) {

@@ -10,16 +10,17 @@ import (
 	"duebell/lab/twilio"
 )
 
-// part is a piece of the world that can be broken, and the words that do it, the first of which mends it.
+// part is something that can be broken, and the words of scripts that do it; the first of them mends it.
 type part struct {
 	Name  string
 	Label string
 	Words []word
 }
 
+// word is a word of scripts and what it says on the page.
 type word struct{ Word, Label string }
 
-// parts are what scripts can break, in their words.
+// parts is everything that can be broken from the page. A word that is missing here can still be used in a script.
 var parts = []part{
 	{"processor", "Card and bank processor", []word{
 		{"up", "works"},
@@ -46,9 +47,10 @@ type troubleRequest struct {
 	Word string `json:"word"`
 }
 
-// once are the words that act one time and leave nothing broken.
+// once are the words that act one time and leave nothing broken: the page shows the part as working again.
 var once = []string{"empty", "drops-next-reply", "drops-next-commit-reply"}
 
+// trouble breaks a part or mends it.
 func (p *Phone) trouble(r *http.Request) (any, error) {
 	req, err := read[troubleRequest](r)
 	if err != nil {
@@ -77,7 +79,7 @@ type agentRequest struct {
 	Outcome string `json:"outcome"`
 }
 
-// agents are what becomes of a call to a person, who takes it with key 1 once the whisper is heard.
+// agents are what can become of a call to a person, who takes it with key 1 once the whisper is heard.
 var agents = map[string]twilio.AgentPlan{
 	"answered": {Keys: []string{"1"}}, "declined": {}, "busy": {Outcome: "busy"}, "no-answer": {Outcome: "no-answer"},
 }
@@ -154,6 +156,7 @@ type clockRequest struct {
 	At   string `json:"at"`   // of until: 2027-02-23T16:55, on the line's wall clock
 }
 
+// moveClock moves the clock forward and answers when nothing due is left undone; that may take a while, for a month.
 func (p *Phone) moveClock(r *http.Request) (any, error) {
 	req, err := read[clockRequest](r)
 	if err != nil {
@@ -174,6 +177,7 @@ func (p *Phone) moveClock(r *http.Request) (any, error) {
 	return nil, nil
 }
 
+// target returns the instant that a button or a typed time means.
 func (p *Phone) target(req clockRequest, now time.Time) (time.Time, error) {
 	if req.Move == "until" {
 		at, err := time.ParseInLocation("2006-01-02T15:04", req.At, p.cfg.Calendar.Zone())

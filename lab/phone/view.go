@@ -13,7 +13,7 @@ import (
 	"duebell/lab/twilio"
 )
 
-// stateView is all that the page shows besides itself.
+// stateView is everything on the page that changes. Lists are never null: the page's scripts walk them.
 type stateView struct {
 	Clock    clockView         `json:"clock"`
 	Call     *callView         `json:"call"`
@@ -24,7 +24,7 @@ type stateView struct {
 	Payments []paymentView     `json:"payments"`
 	Ledger   []entryView       `json:"ledger"`
 	Troubles map[string]string `json:"troubles"`
-	Trouble  string            `json:"trouble"` // why the books could not be read
+	Trouble  string            `json:"trouble"` // why the database could not be read; empty: it was
 }
 
 type clockView struct {
@@ -42,7 +42,7 @@ type callView struct {
 	Lines    []lineView `json:"lines"`
 }
 
-// requestView is a caller who wanted a person.
+// requestView is a caller who was sent on to a person, or was promised a call.
 type requestView struct {
 	What     string `json:"what"`
 	State    string `json:"state"`
@@ -54,7 +54,8 @@ type requestView struct {
 	Deadline string `json:"deadline"`
 }
 
-// askView is what the line waits for.
+// askView is what the line waits for, and how long: Keys and Speech say which inputs it takes, Typed how many keys of
+// an open entry have come.
 type askView struct {
 	Kind     string  `json:"kind"` // running, gather, pay, dial or ended
 	Words    string  `json:"words"`
@@ -101,7 +102,8 @@ type entryView struct {
 	At        string `json:"at"`
 }
 
-// state answers with everything, and with the call that the page asks for.
+// state answers with everything, and with the one call that the page asks for. A database that is down (somebody may
+// have chosen that on this very page) leaves its lists empty and says so.
 func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	now := p.cfg.Environment.Now().In(p.cfg.Calendar.Zone())
 	view := stateView{
@@ -125,6 +127,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	send(w, http.StatusOK, view)
 }
 
+// showRows puts the rows of the database into the page's words.
 func (p *Phone) showRows(view *stateView, rows harness.Rows) {
 	for account, cents := range rows.Owed {
 		switch {
@@ -169,7 +172,8 @@ func (p *Phone) requestView(x handoff.Request) requestView {
 	}
 }
 
-// texts are those that the product keeps, Twilio's own answers, and what was sent from here, newest first.
+// texts returns what the page shows as texts, newest first: those that the product keeps, Twilio's own answers to
+// STOP and the like (which the product never sees), and what was sent from the page.
 func (p *Phone) texts(kept []harness.TextRow) []textView {
 	var out []textView
 	numbers := map[string]bool{}
@@ -204,6 +208,7 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 	return out
 }
 
+// callView is a call as the page shows it. A call that has not come up yet has no transcript.
 func (p *Phone) callView(c *activeCall) *callView {
 	call, placed := p.lookup(c.sid)
 	c.mu.Lock()
@@ -225,7 +230,7 @@ func (p *Phone) callView(c *activeCall) *callView {
 	return v
 }
 
-// ask says in words what the line waits for.
+// ask says in words what the line waits for in this state.
 func ask(s twilio.State) askView {
 	switch s := s.(type) {
 	case twilio.AskGather:
@@ -244,6 +249,7 @@ func ask(s twilio.State) askView {
 	}
 }
 
+// gatherWords says what a Gather takes: as many keys as its attributes allow, speech, or both.
 func gatherWords(s twilio.AskGather) string {
 	var keys string
 	switch {
@@ -268,7 +274,9 @@ func gatherWords(s twilio.AskGather) string {
 
 const presses = "presses "
 
-// lines pairs the transcript with the languages in which its prompts were spoken.
+// lines returns the conversation for the page: the transcript, with the language of each prompt beside it, so that a
+// browser speaks it with the right voice, and with the whisper where the line rang a person. Keys of one entry that
+// were pressed one by one are one line.
 func lines(call *twilio.Call) []lineView {
 	heard := call.Heard()
 	whispered := whisper(call)
@@ -307,7 +315,7 @@ func lines(call *twilio.Call) []lineView {
 	return out
 }
 
-// whisper is what the person heard whom the line rang last.
+// whisper returns what the person heard whom the line rang last, before the call was theirs; nothing if nobody was.
 func whisper(call *twilio.Call) []lineView {
 	leg := call.Agent()
 	if leg == nil || len(leg.Heard()) == 0 {
@@ -329,7 +337,7 @@ func lastIndex(list []string, of string) int {
 	return -1
 }
 
-// at shows an instant on the line's wall clock.
+// at shows an instant on the line's wall clock; a dash for one that has not come.
 func (p *Phone) at(t time.Time) string {
 	if t.IsZero() {
 		return "–"
@@ -337,6 +345,7 @@ func (p *Phone) at(t time.Time) string {
 	return t.In(p.cfg.Calendar.Zone()).Format("Jan 2, 3:04:05 PM")
 }
 
+// dollars shows cents as people read them: −$198.00.
 func dollars(cents int64) string {
 	sign := ""
 	if cents < 0 {

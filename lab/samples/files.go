@@ -14,8 +14,8 @@ import (
 	"duebell/store"
 )
 
-// Import delivers the stories as billing has them at an instant: what dev and scripts do at the
-// start, and again whenever the clock passes 02:00 local.
+// Import imports the stories as billing has them at an instant: what dev and scripts do at the start, and again
+// whenever the clock passes 02:00 local.
 func Import(ctx context.Context, st *store.Store, stories []Story, at time.Time, cal *billing.Calendar, rules feed.Rules) (store.ImportSummary, error) {
 	accounts := make([]string, len(stories))
 	for i, s := range stories {

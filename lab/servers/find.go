@@ -39,8 +39,8 @@ var usualFolders = []string{
 // oldest PostgreSQL that the schema runs on.
 const oldest = 13
 
-// find gives PostgreSQL's programs: of version major if it is not 0, else those of PATH, else the
-// newest; and installs them where there are none and the machine lets us.
+// find returns PostgreSQL's programs: of version major if it is not 0 (the data was made by it), else those of PATH,
+// else the newest. It installs them where there are none and the machine lets us.
 func find(ctx context.Context, major int, log io.Writer) (install, error) {
 	got, err := pick(ctx, major)
 	if err == nil || !errors.Is(err, errNone) {
@@ -60,6 +60,7 @@ func find(ctx context.Context, major int, log io.Writer) (install, error) {
 
 var errNone = errors.New("no PostgreSQL server programs found in PATH or in the usual folders")
 
+// pick chooses among the programs that are there; errNone when there are none.
 func pick(ctx context.Context, major int) (install, error) {
 	var usable []install
 	for _, bin := range folders() {
@@ -113,7 +114,7 @@ func versionIn(folder string) int {
 	return n
 }
 
-// look says whether a folder holds a server that is new enough.
+// look returns the programs of a folder, and whether they are a server that is new enough.
 func look(ctx context.Context, bin string) (install, bool) {
 	i := install{bin: bin}
 	for _, program := range []string{i.initdb(), i.postgres()} {

@@ -17,7 +17,7 @@ import (
 	"duebell/lab/servers/child"
 )
 
-// ErrInUse means that a living duebell has the cluster running.
+// ErrInUse means that a running duebell holds the cluster.
 var ErrInUse = errors.New("another duebell is running on this folder; stop it first")
 
 // cluster is the folder of one PostgreSQL cluster, locked for us:
@@ -214,6 +214,7 @@ func (c *cluster) moveTo(ctx context.Context, base string, bin install, as *chil
 	return other, nil
 }
 
+// removeMatching removes the folders under base whose names begin with prefix.
 func removeMatching(base, prefix string) error {
 	old, err := filepath.Glob(filepath.Join(base, prefix+"*"))
 	if err != nil {
@@ -227,8 +228,8 @@ func removeMatching(base, prefix string) error {
 	return nil
 }
 
-// Remove empties a cluster's folder, wherever its data lies, unless a living duebell uses it.
-// A folder that is not there is removed already.
+// Remove removes a cluster's folder and its data, wherever that lies. ErrInUse when a running duebell uses it; a
+// folder that is not there is removed already.
 func Remove(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil

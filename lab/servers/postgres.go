@@ -50,8 +50,8 @@ const superuser = "duebell"
 // startPatience covers the recovery of a cluster that was killed in the middle of heavy writing.
 const startPatience = 2 * time.Minute
 
-// Start brings the cluster up and returns when it takes connections. A second start on the same
-// folder finds the data of the first, however that one ended.
+// Start starts a server on the cluster in o.Dir and returns when it takes connections. A second start on the same
+// folder finds the data of the first, however that one ended. ErrInUse when another duebell holds the folder.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -68,6 +68,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
+// start makes the cluster if there is none, and launches the server. On an error the caller stops what was started.
 func (s *Server) start(ctx context.Context, o Options) error {
 	bin, as, err := s.cluster.prepare(ctx, o.Log)
 	if err != nil {
@@ -176,6 +177,7 @@ func passing(words string) bool {
 	return strings.Contains(words, "could not create any TCP/IP sockets") || strings.Contains(words, "is still in use")
 }
 
+// settings returns the server's command line.
 func settings(data string, port int, durable bool) []string {
 	set := []string{
 		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(port), "unix_socket_directories=",
@@ -227,6 +229,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
+// pause waits, or returns the context's error when that ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

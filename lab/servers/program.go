@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Program finds another of our programs: beside the one that runs, else on PATH.
+// Program returns the path of another of our programs: beside the one that runs, where make build puts both, else on
+// PATH.
 func Program(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), name)

@@ -17,7 +17,8 @@ import (
 // ChromiumVar names a browser to test with, instead of one found or installed.
 const ChromiumVar = "DUEBELL_TEST_CHROMIUM"
 
-// Chromium gives the path of a Chromium, or of a browser made of it, for a test that drives pages.
+// Chromium returns the path of a Chromium, or of a browser made of it, for a test that drives pages. It is installed
+// where it is missing and the machine lets us; else the test fails with a sentence.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	path, err := sharedChromium()

@@ -20,7 +20,8 @@ type Services struct {
 	env      []string
 }
 
-// Up starts what the environment does not name already. Down must follow, also after an error.
+// Up starts what the environment does not name already, and prepares a cluster for tests that start servers of their
+// own. Down must follow, also after an error.
 func Up(ctx context.Context, log io.Writer) (*Services, error) {
 	s := &Services{}
 	var err error

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"reflect"
+	"strings"
+)
+
+// Secret is a setting that is given by the environment or by a file, and never by a flag.
+type Secret struct {
+	Name string // of the variable; with _FILE behind it, of the variable that names the file
+	Help string
+}
+
+// Secrets lists the secrets among the settings, in their order.
+func Secrets() []Secret {
+	var list []Secret
+	for f := range reflect.TypeFor[Settings]().Fields() {
+		if name, secret := f.Tag.Lookup("secret"); secret {
+			list = append(list, Secret{name, f.Tag.Get("help")})
+		}
+	}
+	return list
+}
+
+// readSecrets fills in the secrets. An empty variable counts as not set: composed environments pass those.
+func (s *Settings) readSecrets(p *problems) {
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		if name, secret := v.Type().Field(i).Tag.Lookup("secret"); secret {
+			v.Field(i).SetString(readSecret(name, p))
+		}
+	}
+}
+
+// readSecret returns the value of a variable, or what the file holds that the variable with _FILE names, without
+// the line's end that editors add. A value never stands in a message.
+func readSecret(name string, p *problems) string {
+	value, path := os.Getenv(name), os.Getenv(name+"_FILE")
+	switch {
+	case path == "":
+		return value
+	case value != "":
+		p.add(name, "and %s_FILE are both set: unset one, so that it is certain which counts", name)
+		return ""
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		if wrapped := (*fs.PathError)(nil); errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		p.add(name, "cannot be read from %s, which %s_FILE names: %w", path, name, err)
+		return ""
+	}
+	value = strings.TrimRight(string(content), "\r\n")
+	if value == "" {
+		p.add(name, "is empty in %s, which %s_FILE names", path, name)
+	}
+	return value
+}
