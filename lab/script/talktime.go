@@ -12,7 +12,7 @@ import (
 	"duebell/lab/twilio"
 )
 
-// TalkTime is how long a caller listens and how much they key in one call (V10: prompts are brief).
+// TalkTime is how long a caller listens and how much they key in one call.
 type TalkTime struct {
 	Phone string // whose call it is
 	// Heard is what a caller listens to who takes an option as soon as it is said: what may be interrupted
