@@ -33,7 +33,7 @@ func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics)
 		cfg.MaxConns = most
 	}
 	cfg.ConnConfig.Tracer = telemetry.SQLTracer(m)
-	if !strings.Contains(dsn, "connect_timeout") {
+	if !strings.Contains(dsn, "connect_timeout") { // as above: tests on a machine with every core busy wait longer
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

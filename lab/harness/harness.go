@@ -55,7 +55,7 @@ type Config struct {
 // DefaultTiming is short where a script waits in vain and long where a machine with every core busy needs it.
 var DefaultTiming = app.Timing{
 	Lease: 3 * time.Second, Wait: 2 * time.Second, Budget: 2400 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: time.Minute, FetchCooldown: 10 * time.Millisecond,
+	HoldWait: 150 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: time.Minute, FetchCooldown: 10 * time.Millisecond,
 }
 
 // DefaultPolicy is the policy of scripts: people can be reached.

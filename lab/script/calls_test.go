@@ -132,7 +132,8 @@ func checkTalkTime(t *testing.T, s script.Script, lang string, en, other []scrip
 		return
 	}
 	for i := range min(len(en), len(other)) {
-		if most := en[i].Heard*13/10 + oneSentence; other[i].Heard > most {
+		more := max(0, other[i].Utterances-en[i].Utterances) // a busy machine says more often that it is still at it
+		if most := en[i].Heard*13/10 + time.Duration(1+more)*oneSentence; other[i].Heard > most {
 			t.Errorf("%s: %s in %s, %s in English", en[i].Phone, other[i], lang, en[i])
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// guide.md is the part of docs/scripts.md that is written by hand: how a supervisor works with scripts.
+// guide.txt is the part of docs/scripts.md that is written by hand: how a supervisor works with scripts.
 //
-//go:embed guide.md
+//go:embed guide.txt
 var guide string
 
 // Page returns docs/scripts.md: the guide, and a table of all words of the language.

@@ -12,15 +12,16 @@ import (
 	"duebell/lab/twilio"
 )
 
-// TalkTime is how long a caller listens and how much they key in one call (V10: prompts are brief).
+// TalkTime is how long a caller listens and how much they key in one call.
 type TalkTime struct {
 	Phone string // whose call it is
 	// Heard is what a caller listens to who takes an option as soon as it is said: what may be interrupted
 	// counts up to the end of that option, what may not counts whole.
-	Heard time.Duration
-	Full  time.Duration // everything that was said, whole
-	InPay time.Duration // said by <Pay>, in neither of the two
-	Keys  int           // pressed outside <Pay>
+	Heard      time.Duration
+	Full       time.Duration // everything that was said, whole
+	InPay      time.Duration // said by <Pay>, in neither of the two
+	Keys       int           // pressed outside <Pay>
+	Utterances int           // outside <Pay>
 }
 
 // timePerWord is how long a voice takes for a word: it says 150 a minute.
@@ -54,6 +55,7 @@ func (t *TalkTime) listened(list []twilio.Heard, keys string) {
 			continue
 		}
 		t.Full += took
+		t.Utterances++
 		switch end := optionEnd(h.Text, keys); {
 		case !h.BargeIn:
 			t.Heard += took
