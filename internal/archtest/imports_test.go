@@ -1,6 +1,8 @@
 package archtest
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -207,8 +209,11 @@ func TestBillingStandsAlone(t *testing.T) {
 	}
 }
 
-func TestAllowListsNameRooms(t *testing.T) {
+func TestTheTableNamesRoomsThatExist(t *testing.T) {
 	for _, r := range rooms {
+		if st, err := os.Stat(filepath.Join(root, r.folder)); err != nil || !st.IsDir() {
+			t.Errorf("%s is no folder: take it out of the table", r.folder)
+		}
 		for _, m := range r.may {
 			if _, ok := roomOf(m); !ok {
 				t.Errorf("%s may import %s, which is no room", r.folder, m)
