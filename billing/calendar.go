@@ -145,25 +145,33 @@ func (c *Calendar) GraceEnds(regime Regime, kind Kind, account string, billMonth
 	return ends
 }
 
-// InTime says whether money received at an instant met a due instant (C3, C6): inclusive, in
-// whole seconds. The tolerance helps only a call that itself began in time.
-func (c *Calendar) InTime(received, callBegan, dueAt time.Time) bool {
-	if onTime(received, dueAt) {
-		return true
-	}
-	return onTime(received, dueAt.Add(c.policy.ReceivedToleranceSeconds.Duration())) && onTime(callBegan, dueAt)
+// FellDue reports whether a bill of an account came due between two instants: money received at the
+// first meets its due instant, and money received at the second does not.
+func (c *Calendar) FellDue(kind Kind, account string, first, second time.Time) bool {
+	_, fell := c.dueBetween(kind, account, first, second)
+	return fell
 }
 
-// FellDue says whether a bill of an account came due between two instants: money of the first met its due
-// instant, and money of the second does not.
-func (c *Calendar) FellDue(kind Kind, account string, first, second time.Time) bool {
+// InTolerance returns since when an authorization counts as received that came a little too late (C6):
+// the due instant, where one lies between the call's begin and the authorization and was missed by no
+// more than received_tolerance_seconds; else the zero time, and the authorization's own instant counts.
+func (c *Calendar) InTolerance(kind Kind, account string, callBegan, authorized time.Time) time.Time {
+	due, missed := c.dueBetween(kind, account, callBegan, authorized)
+	if !missed || !onTime(authorized, due.Add(c.policy.ReceivedToleranceSeconds.Duration())) {
+		return time.Time{}
+	}
+	return due
+}
+
+// dueBetween finds the due instant that lies between two instants, first included.
+func (c *Calendar) dueBetween(kind Kind, account string, first, second time.Time) (time.Time, bool) {
 	last := MonthOf(c.DateOf(second))
 	for m := MonthOf(c.DateOf(first)).Add(-1); !last.Before(m); m = m.Add(1) { // an override may move a bill into the next month
 		if due := c.DueAt(kind, account, m); onTime(first, due) && !onTime(second, due) {
-			return true
+			return due, true
 		}
 	}
-	return false
+	return time.Time{}, false
 }
 
 // onTime compares with a deadline as all of them are compared: inclusive, fractions dropped.

@@ -121,29 +121,29 @@ func TestC1WallTimes(t *testing.T) {
 	}
 }
 
-// TestC3C6InTime: 17:00:00 is on time with any fraction, 17:00:01 is late; the tolerance
-// helps only a call that began in time.
-func TestC3C6InTime(t *testing.T) {
+// TestC6Tolerance: a caller who called in time and authorized a little late counts as in time; 17:00:00
+// with any fraction needs no tolerance.
+func TestC6Tolerance(t *testing.T) {
 	due := instant(t, "2027-02-23T17:00:00-05:00")
 	before := due.Add(-time.Minute)
 	tests := []struct {
 		name      string
 		tolerance billing.Seconds
-		received  time.Duration
+		received  time.Duration // after the due instant
 		began     time.Time
-		want      bool
+		want      time.Time
 	}{
-		{"to the second", 0, 0, before, true},
-		{"a fraction of that second", 0, 999 * time.Millisecond, before, true},
-		{"a second late", 0, time.Second, before, false},
-		{"within the tolerance", 60, time.Minute, before, true},
-		{"past the tolerance", 60, time.Minute + time.Second, before, false},
-		{"tolerance, but the call began late", 60, 30 * time.Second, due.Add(time.Second), false},
+		{"in time: its own instant counts", 60, 0, before, time.Time{}},
+		{"a fraction of the last second", 60, 999 * time.Millisecond, before, time.Time{}},
+		{"a second late, no tolerance", 0, time.Second, before, time.Time{}},
+		{"within the tolerance", 60, time.Minute, before, due},
+		{"past the tolerance", 60, time.Minute + time.Second, before, time.Time{}},
+		{"within it, but the call began late", 60, 30 * time.Second, due.Add(time.Second), time.Time{}},
 	}
 	for _, tt := range tests {
 		cal := newCalendar(t, func(p *billing.Policy) { p.ReceivedToleranceSeconds = tt.tolerance })
-		if got := cal.InTime(due.Add(tt.received), tt.began, due); got != tt.want {
-			t.Errorf("%s: in time = %t, want %t", tt.name, got, tt.want)
+		if got := cal.InTolerance(billing.KindHealth, "712345678", tt.began, due.Add(tt.received)); !got.Equal(tt.want) {
+			t.Errorf("%s: counts from %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }

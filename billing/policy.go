@@ -12,7 +12,6 @@ type Policy struct {
 	PaperBillPromiseDay      int           `toml:"paper_bill_promise_day"`
 	DueDay                   int           `toml:"due_day"`
 	DueTimeLocal             LocalTime     `toml:"due_time_local"`
-	DueShift                 string        `toml:"due_shift"`
 	DueOverrides             []DueOverride `toml:"due_overrides"`
 	ReceivedToleranceSeconds Seconds       `toml:"received_tolerance_seconds"`
 	CutoffNoticeMinutes      Minutes       `toml:"cutoff_notice_minutes"`
@@ -22,11 +21,8 @@ type Policy struct {
 	BillingAccountPattern *regexp.Regexp `toml:"billing_account_pattern"`
 	MemberIDPattern       *regexp.Regexp `toml:"member_id_pattern"`
 	GroupAccounts         string         `toml:"group_accounts"`
-	RevisedAfterDue       string         `toml:"revised_after_due"`
 	ImportMaxAgeHours     Hours          `toml:"import_max_age_hours"`
-	ApplyOrder            string         `toml:"apply_order"`
 	NewAccountWaitDays    int            `toml:"new_account_wait_days"`
-	PayWhenTerminated     string         `toml:"pay_when_terminated"`
 
 	// Grace and late payment (G5, G8).
 	DefaultGraceRegime Regime `toml:"default_grace_regime"`
@@ -42,21 +38,18 @@ type Policy struct {
 	DuplicateWindowHours Hours `toml:"duplicate_window_hours"`
 
 	// Payment methods and cards (P1-P5).
-	EFTEnabled        bool    `toml:"eft_enabled"`
-	CardsAccepted     bool    `toml:"cards_accepted"`
-	CardFeeCents      Money   `toml:"card_fee_cents"`
-	CardFeeApprovedBy string  `toml:"card_fee_approved_by"`
-	CardsRecurring    bool    `toml:"cards_recurring"`
-	StripeMOTO        bool    `toml:"stripe_moto"`
-	PayTriesCall      int     `toml:"pay_tries_call"`
-	MailByDay         int     `toml:"mail_by_day"`
-	ExportLagMinutes  Minutes `toml:"export_lag_minutes"`
+	EFTEnabled        bool   `toml:"eft_enabled"`
+	CardsAccepted     bool   `toml:"cards_accepted"`
+	CardFeeCents      Money  `toml:"card_fee_cents"`
+	CardFeeApprovedBy string `toml:"card_fee_approved_by"`
+	StripeMOTO        bool   `toml:"stripe_moto"`
+	PayTriesCall      int    `toml:"pay_tries_call"`
+	MailByDay         int    `toml:"mail_by_day"`
 
 	// Identity (I2-I7).
 	GuestPay               bool    `toml:"guest_pay"`
 	GuestEFT               bool    `toml:"guest_eft"`
 	VerifySSNLast4         bool    `toml:"verify_ssn_last4"`
-	GroupVerify            string  `toml:"group_verify"`
 	CallerIDFactor         string  `toml:"caller_id_factor"`
 	IDTriesPerCall         int     `toml:"id_tries_per_call"`
 	IDTriesPerAccountDay   int     `toml:"id_tries_per_account_day"`
@@ -68,45 +61,30 @@ type Policy struct {
 	DeclinesPerCallerDay   int     `toml:"declines_per_caller_day"`
 	DeclinesWithheldHour   int     `toml:"declines_withheld_hour"`
 	GuestPaysPerCallerDay  int     `toml:"guest_pays_per_caller_day"`
-	OTPValidMinutes        Minutes `toml:"otp_valid_minutes"`
-	OTPTries               int     `toml:"otp_tries"`
-	OTPPerDay              int     `toml:"otp_per_day"`
-	OTPNumberMinAgeDays    int     `toml:"otp_number_min_age_days"`
 	ResumeMinutes          Minutes `toml:"resume_minutes"`
 
 	// EFT authorization and recording (E4-E12, R2).
-	TELAssent                string    `toml:"tel_assent"`
-	AssentMinConfidence      float64   `toml:"assent_min_confidence"`
-	RecordAssent             string    `toml:"record_assent"`
-	AssentMaxFailures        int       `toml:"assent_max_failures"`
-	EFTWithoutText           string    `toml:"eft_without_text"`
-	LetterLeadBankingDays    int       `toml:"letter_lead_banking_days"`
-	StandingAuthEnabled      bool      `toml:"standing_auth_enabled"`
-	EvidenceYears            int       `toml:"evidence_years"`
-	RoutingDirectoryRequired bool      `toml:"routing_directory_required"`
-	BankAccountMinDigits     int       `toml:"bank_account_min_digits"`
-	BankAccountMaxDigits     int       `toml:"bank_account_max_digits"`
-	ODFICutoffLocal          LocalTime `toml:"odfi_cutoff_local"`
-	ACHSameDay               bool      `toml:"ach_same_day"`
-	RecordWholeCalls         bool      `toml:"record_whole_calls"`
+	TELAssent             string    `toml:"tel_assent"`
+	AssentMinConfidence   float64   `toml:"assent_min_confidence"`
+	AssentMaxFailures     int       `toml:"assent_max_failures"`
+	EFTWithoutText        string    `toml:"eft_without_text"`
+	LetterLeadBankingDays int       `toml:"letter_lead_banking_days"`
+	EvidenceYears         int       `toml:"evidence_years"`
+	BankAccountMinDigits  int       `toml:"bank_account_min_digits"`
+	BankAccountMaxDigits  int       `toml:"bank_account_max_digits"`
+	ODFICutoffLocal       LocalTime `toml:"odfi_cutoff_local"`
+	ACHSameDay            bool      `toml:"ach_same_day"`
 
 	// AutoPay (A1-A8).
-	AutoPayPhoneActions     []string `toml:"autopay_phone_actions"`
-	AutoPayDayMin           int      `toml:"autopay_day_min"`
-	AutoPayDayMax           int      `toml:"autopay_day_max"`
-	AutoPayNoticeDays       int      `toml:"autopay_notice_days"`
-	AutoPayShortNotice      string   `toml:"autopay_short_notice"`
-	AutoPayStopBusinessDays int      `toml:"autopay_stop_business_days"`
-	AutoPayChangeDays       int      `toml:"autopay_change_days"`
-	AutoPayMaxFailures      int      `toml:"autopay_max_failures"`
+	AutoPayDayMin           int `toml:"autopay_day_min"`
+	AutoPayDayMax           int `toml:"autopay_day_max"`
+	AutoPayNoticeDays       int `toml:"autopay_notice_days"`
+	AutoPayStopBusinessDays int `toml:"autopay_stop_business_days"`
 
 	// Ledger and returns (L3-L7). The percentages are unauthorised, administrative, all.
-	HoldPatienceSeconds Seconds   `toml:"hold_patience_seconds"`
-	PendingResolveHours Hours     `toml:"pending_resolve_hours"`
-	DeclinedHoldHours   Hours     `toml:"declined_hold_hours"`
-	ACHRetryMax         int       `toml:"ach_retry_max"`
-	ReturnAlarmPercent  []float64 `toml:"return_alarm_percent"`
-	ReturnStopPercent   []float64 `toml:"return_stop_percent"`
+	HoldPatienceSeconds Seconds `toml:"hold_patience_seconds"`
+	PendingResolveHours Hours   `toml:"pending_resolve_hours"`
+	DeclinedHoldHours   Hours   `toml:"declined_hold_hours"`
 
 	// Reminders (N1-N10).
 	DueSoonDays           []int     `toml:"due_soon_days"`
@@ -116,7 +94,6 @@ type Policy struct {
 	SendCloseLocal        LocalTime `toml:"send_close_local"`
 	SMSSkipHolidays       bool      `toml:"sms_skip_holidays"`
 	DueTodayLatestLocal   LocalTime `toml:"due_today_latest_local"`
-	SMSAmounts            bool      `toml:"sms_amounts"`
 	SMSMaxSegments        int       `toml:"sms_max_segments"`
 	CallbackWaitMinutes   Minutes   `toml:"callback_wait_minutes"`
 	CallbackMinGapMinutes Minutes   `toml:"callback_min_gap_minutes"`

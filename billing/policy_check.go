@@ -13,12 +13,12 @@ import (
 func (p Policy) Problems() []string {
 	var problems []string
 	values := p.byKey()
-	for _, r := range keyRules() {
-		if r.check == nil {
+	for _, row := range policyKeys() {
+		if row.check == nil {
 			continue
 		}
-		if want := r.check(values[r.key]); want != "" {
-			problems = append(problems, fmt.Sprintf("%s = %s: must be %s (%s)", r.key, printTOML(values[r.key]), want, r.rule))
+		if want := row.check(values[row.key]); want != "" {
+			problems = append(problems, fmt.Sprintf("%s = %s: must be %s (%s)", row.key, printTOML(values[row.key]), want, row.rule))
 		}
 	}
 	problems = append(problems, p.contradictions()...)
@@ -48,10 +48,6 @@ func (p Policy) contradictions() []string {
 	refuse(p.DueTodayLatestLocal <= p.SendOpenLocal,
 		"due_today_latest_local = %s is not after send_open_local = %s: no such text could go (N6)", p.DueTodayLatestLocal, p.SendOpenLocal)
 	refuse(p.AgentCloseLocal <= p.AgentOpenLocal, "agent_close_local = %s is not after agent_open_local = %s (H1)", p.AgentCloseLocal, p.AgentOpenLocal)
-	for i := range min(len(p.ReturnAlarmPercent), len(p.ReturnStopPercent)) {
-		refuse(p.ReturnStopPercent[i] < p.ReturnAlarmPercent[i],
-			"return_stop_percent = %g would stop before return_alarm_percent = %g alarms (L7)", p.ReturnStopPercent[i], p.ReturnAlarmPercent[i])
-	}
 	return found
 }
 
@@ -157,21 +153,6 @@ func subsetOf(words ...string) check {
 			if !slices.Contains(words, word) || slices.Contains(list[:i], word) {
 				return "a list of " + strings.Join(words, ", ") + ", each at most once"
 			}
-		}
-		return ""
-	}
-}
-
-func percentages(n int) check {
-	return func(v reflect.Value) string {
-		list := v.Interface().([]float64)
-		for _, f := range list {
-			if !(f >= 0 && f <= 100) {
-				return "percentages from 0 to 100"
-			}
-		}
-		if len(list) != n {
-			return fmt.Sprintf("%d percentages", n)
 		}
 		return ""
 	}

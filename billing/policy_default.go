@@ -1,162 +1,27 @@
 package billing
 
-import (
-	"regexp"
-	"time"
-)
+import "reflect"
 
-// DefaultPolicy is the rule book's policy: what holds where the operator's file is silent.
+// DefaultPolicy returns the rule book's policy: what holds where the operator's file is silent.
+// Every call builds it anew, so a caller may change its lists and tables.
 func DefaultPolicy() Policy {
-	return Policy{
-		TimeZone:                 "America/New_York",
-		BillDay:                  1,
-		PaperBillPromiseDay:      10,
-		DueDay:                   23,
-		DueTimeLocal:             wall(17, 0),
-		DueShift:                 "none",
-		DueOverrides:             []DueOverride{},
-		ReceivedToleranceSeconds: 0,
-		CutoffNoticeMinutes:      15,
-		BankHolidays:             []Holiday{},
-
-		BillingAccountPattern: regexp.MustCompile(`^7\d{8}$`),
-		MemberIDPattern:       regexp.MustCompile(`^\d{12}$`),
-		GroupAccounts:         "serve",
-		RevisedAfterDue:       "next_bill",
-		ImportMaxAgeHours:     24,
-		ApplyOrder:            "oldest_first",
-		NewAccountWaitDays:    5,
-		PayWhenTerminated:     "agent",
-
-		DefaultGraceRegime: MonthEnd,
-		PayAfterGrace:      "warn",
-
-		PaidToleranceCents:   0,
-		PartialAllowed:       true,
-		MinPaymentCents:      100,
-		MaxOverMonths:        1,
-		GuestMaxCents:        300000,
-		AmountMaxDigits:      7,
-		DuplicateWindowHours: 24,
-
-		EFTEnabled:        true,
-		CardsAccepted:     true,
-		CardFeeCents:      0,
-		CardFeeApprovedBy: "",
-		CardsRecurring:    false,
-		StripeMOTO:        false,
-		PayTriesCall:      3,
-		MailByDay:         18,
-		ExportLagMinutes:  15,
-
-		GuestPay:               true,
-		GuestEFT:               false,
-		VerifySSNLast4:         false,
-		GroupVerify:            "zip+invoice",
-		CallerIDFactor:         "never",
-		IDTriesPerCall:         3,
-		IDTriesPerAccountDay:   5,
-		IDAccountsPerCallerDay: 10,
-		IDFailHard:             100,
-		SoftLockMinutes:        30,
-		NewBankAccountsPerDay:  3,
-		DeclinesPerAccountDay:  5,
-		DeclinesPerCallerDay:   10,
-		DeclinesWithheldHour:   50,
-		GuestPaysPerCallerDay:  10,
-		OTPValidMinutes:        10,
-		OTPTries:               3,
-		OTPPerDay:              5,
-		OTPNumberMinAgeDays:    7,
-		ResumeMinutes:          15,
-
-		TELAssent:                "spoken",
-		AssentMinConfidence:      0.5,
-		RecordAssent:             "standing",
-		AssentMaxFailures:        2,
-		EFTWithoutText:           "letter",
-		LetterLeadBankingDays:    1,
-		StandingAuthEnabled:      true,
-		EvidenceYears:            2,
-		RoutingDirectoryRequired: false,
-		BankAccountMinDigits:     4,
-		BankAccountMaxDigits:     17,
-		ODFICutoffLocal:          wall(16, 0),
-		ACHSameDay:               false,
-		RecordWholeCalls:         false,
-
-		AutoPayPhoneActions:     []string{"hear", "pause", "resume", "cancel", "change_day", "enrol"},
-		AutoPayDayMin:           1,
-		AutoPayDayMax:           23,
-		AutoPayNoticeDays:       10,
-		AutoPayShortNotice:      "cap",
-		AutoPayStopBusinessDays: 3,
-		AutoPayChangeDays:       7,
-		AutoPayMaxFailures:      2,
-
-		HoldPatienceSeconds: 40,
-		PendingResolveHours: 24,
-		DeclinedHoldHours:   24,
-		ACHRetryMax:         0,
-		ReturnAlarmPercent:  []float64{0.4, 2.5, 10},
-		ReturnStopPercent:   []float64{0.5, 3, 15},
-
-		DueSoonDays:           []int{10, 3, 1},
-		GraceEndingDays:       3,
-		ReminderCapPerMonth:   4,
-		SendOpenLocal:         wall(9, 0),
-		SendCloseLocal:        wall(19, 30),
-		SMSSkipHolidays:       false,
-		DueTodayLatestLocal:   wall(15, 0),
-		SMSAmounts:            false,
-		SMSMaxSegments:        3,
-		CallbackWaitMinutes:   30,
-		CallbackMinGapMinutes: 10,
-		CallbackPerDay:        3,
-		CallbackRate:          0.06,
-		CallSeconds:           270,
-		VoiceReminders:        false,
-
-		SMSBasis:             []string{"application", "opt_in"},
-		TwilioDefaultReplies: true,
-		OptOutConfirmMinutes: 5,
-		RevokeAllFrom:        Instant{time.Date(2027, time.January, 31, 0, 0, 0, 0, time.FixedZone("", -5*3600))},
-		ReassignedCheckDays:  30,
-		OptOutWords:          []string{},
-		HelpReplyGapHours:    24,
-
-		AgentOpenLocal:      wall(8, 0),
-		AgentCloseLocal:     wall(18, 0),
-		AgentHolidays:       []Holiday{},
-		AgentHoursOverrides: []AgentHoursOverride{},
-		CallbackSlotMinutes: 30,
-		ServicePhone:        "+18776236765",
-		TTY:                 "711",
-		DOIPhone:            "+16175217794",
-		GroupPhone:          "+18888139220",
-		WalkInList:          []string{"Boston", "Springfield", "Worcester"},
-		AgentDial:           "",
-		AgentRingSeconds:    25,
-		MenuMaxOptions:      5,
-		TriesMenu:           3,
-		TriesField:          3,
-		TriesCall:           8,
-		TimeoutMenuSeconds:  7,
-		TimeoutFieldSeconds: 10,
-		TimeoutDigitSeconds: 5,
-		MaxSilenceSeconds:   3,
-		TurnBudgetSeconds:   5,
-		Languages:           []string{"en", "es"},
-		Voices:              map[string]string{"en": "Polly.Joanna-Neural", "es": "Polly.Lupe-Neural"},
-
-		OnetimeBankDataDays: 90,
-		LedgerYears:         7,
-		ConsentYears:        5,
-		MessageTextDays:     90,
-		CallEventDays:       400,
-		FailedIDDays:        30,
-		RawWebhookDays:      7,
+	var p Policy
+	fields := p.byKey()
+	for _, row := range policyKeys() {
+		setDefault(fields[row.key], row.def)
 	}
+	return p
+}
+
+// setDefault puts a row's default into its field. A plain number also fits the number types with a
+// unit (Money, Seconds, Minutes, Hours); anything else must be of the field's own type, or Set panics,
+// which the first test sees.
+func setDefault(field reflect.Value, def any) {
+	value := reflect.ValueOf(def)
+	if value.CanInt() && (field.CanInt() || field.CanFloat()) {
+		value = value.Convert(field.Type())
+	}
+	field.Set(value)
 }
 
 func wall(hour, minute int) LocalTime { return LocalTime(hour*3600 + minute*60) }

@@ -25,21 +25,22 @@ func (k PolicyKey) Changed() bool { return k.Value != k.Default }
 
 // Keys lists every key of the policy file with the value in force, in the rule book's order.
 func (p Policy) Keys() []PolicyKey {
-	values, defaults := p.byKey(), DefaultPolicy().byKey()
-	rules := keyRules()
-	keys := make([]PolicyKey, len(rules))
-	for i, r := range rules {
+	def := DefaultPolicy()
+	values, defaults := p.byKey(), def.byKey()
+	rows := policyKeys()
+	keys := make([]PolicyKey, len(rows))
+	for i, row := range rows {
 		keys[i] = PolicyKey{
-			Key: r.key, Value: printTOML(values[r.key]), Default: printTOML(defaults[r.key]),
-			Rule: r.rule, Source: r.source, Note: r.note,
+			Key: row.key, Value: printTOML(values[row.key]), Default: printTOML(defaults[row.key]),
+			Rule: row.rule, Source: row.source, Note: row.note,
 		}
 	}
 	return keys
 }
 
-// byKey finds the policy's values by the names that the policy file uses.
-func (p Policy) byKey() map[string]reflect.Value {
-	v := reflect.ValueOf(p)
+// byKey returns the policy's fields by their keys, so that they can be read and set.
+func (p *Policy) byKey() map[string]reflect.Value {
+	v := reflect.ValueOf(p).Elem()
 	values := make(map[string]reflect.Value, v.NumField())
 	for i := range v.NumField() {
 		values[v.Type().Field(i).Tag.Get("toml")] = v.Field(i)

@@ -1,6 +1,7 @@
 package billing_test
 
 import (
+	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -55,7 +56,7 @@ func TestPolicyKeysPrintTOML(t *testing.T) {
 		"min_payment_cents":       `250`,
 		"card_fee_approved_by":    `"Jane \"JD\" O'Doe"`,
 		"partial_allowed":         `true`,
-		"return_alarm_percent":    `[0.4, 2.5, 10.0]`,
+		"callback_rate":           `0.06`,
 		"due_soon_days":           `[10, 3, 1]`,
 		"sms_basis":               `["application", "opt_in"]`,
 		"revoke_all_from":         `"2027-01-31T00:00:00-05:00"`,
@@ -86,25 +87,22 @@ func TestPolicyProblems(t *testing.T) {
 		{"zone", func(p *billing.Policy) { p.TimeZone = "Local" }, []string{"time_zone = "}},
 		{"due day", func(p *billing.Policy) { p.DueDay = 31 }, []string{"due_day = 31"}},
 		{"due before billed", func(p *billing.Policy) { p.BillDay, p.DueDay, p.AutoPayDayMax = 10, 5, 5 }, []string{"due_day = 5 lies before"}},
-		{"several at once", func(p *billing.Policy) { p.MinPaymentCents, p.OTPTries = 0, 0 }, []string{"min_payment_cents = 0", "otp_tries = 0"}},
+		{"several at once", func(p *billing.Policy) { p.MinPaymentCents, p.TriesMenu = 0, 0 }, []string{"min_payment_cents = 0", "tries_menu = 0"}},
 		{"fee without approver (P2)", func(p *billing.Policy) { p.CardFeeCents, p.CardFeeApprovedBy = 250, " " }, []string{"card_fee_cents = 250, but"}},
 		{"fee with approver", func(p *billing.Policy) { p.CardFeeCents, p.CardFeeApprovedBy = 250, "J. Doe" }, nil},
 		{"negative fee", func(p *billing.Policy) { p.CardFeeCents = -1 }, []string{"card_fee_cents = -1"}},
 		{"no method (P1)", func(p *billing.Policy) { p.CardsAccepted, p.EFTEnabled = false, false }, []string{"eft_enabled and"}},
 		{"either method off", func(p *billing.Policy) { p.CardsAccepted = false }, nil},
-		{"assent (E4)", func(p *billing.Policy) { p.TELAssent, p.RecordAssent = "keyed", "maybe" }, []string{"tel_assent = ", "record_assent = "}},
+		{"assent (E4)", func(p *billing.Policy) { p.TELAssent = "keyed" }, []string{"tel_assent = "}},
 		{"confidence is no number", func(p *billing.Policy) { p.AssentMinConfidence = nan() }, []string{"assent_min_confidence = "}},
 		{"written notice (E6)", func(p *billing.Policy) { p.EFTWithoutText, p.LetterLeadBankingDays = "email", 0 }, []string{"eft_without_text = ", "letter_lead_banking_days = "}},
 		{"evidence (E8)", func(p *billing.Policy) { p.EvidenceYears = 1 }, []string{"evidence_years = 1"}},
-		{"retries (L6)", func(p *billing.Policy) { p.ACHRetryMax = 3 }, []string{"ach_retry_max = 3"}},
-		{"rates (L7)", func(p *billing.Policy) { p.ReturnStopPercent = []float64{0.3, 3, 15} }, []string{"return_stop_percent = 0.3 would"}},
-		{"two rates", func(p *billing.Policy) { p.ReturnStopPercent = []float64{0.5, 3} }, []string{"return_stop_percent = [0.5, 3.0]"}},
+		{"consent to texts (O1)", func(p *billing.Policy) { p.SMSBasis = []string{"opt_in", "hearsay"} }, []string{"sms_basis = "}},
 		{"reminder days", func(p *billing.Policy) { p.DueSoonDays = []int{3, 10} }, []string{"due_soon_days = [3, 10]"}},
 		{"no reminder days", func(p *billing.Policy) { p.DueSoonDays = nil }, nil},
 		{"window turned round", func(p *billing.Policy) { p.SendCloseLocal = p.SendOpenLocal }, []string{"send_close_local = 09:00:00"}},
 		{"grace regime", func(p *billing.Policy) { p.DefaultGraceRegime = "forever" }, []string{"default_grace_regime = "}},
 		{"AutoPay past due", func(p *billing.Policy) { p.AutoPayDayMax = 25 }, []string{"autopay_day_max = 25 lies"}},
-		{"unknown action", func(p *billing.Policy) { p.AutoPayPhoneActions = []string{"hear", "sing"} }, []string{"autopay_phone_actions = "}},
 		{"open pattern", func(p *billing.Policy) { p.BillingAccountPattern = regexp.MustCompile(`7\d{8}`) }, []string{"billing_account_pattern = "}},
 		{"no pattern", func(p *billing.Policy) { p.MemberIDPattern = nil }, []string{"member_id_pattern = "}},
 		{"transfer to words", func(p *billing.Policy) { p.AgentDial = "the desk" }, []string{"agent_dial = "}},
@@ -153,4 +151,31 @@ func TestPolicyProblems(t *testing.T) {
 func nan() float64 {
 	zero := 0.0
 	return zero / zero
+}
+
+// TestEveryKeyOfTheRuleBookIsKnown: a key that the rule book names with a value is in force, or is
+// refused with a reason; and what is refused is spelled as there and is in force nowhere.
+func TestEveryKeyOfTheRuleBookIsKnown(t *testing.T) {
+	text, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inForce := map[string]bool{}
+	for _, key := range billing.DefaultPolicy().Keys() {
+		inForce[key.Key] = true
+		if why := billing.RefusedKey(key.Key); why != "" {
+			t.Errorf("%s is in force and refused: %s", key.Key, why)
+		}
+	}
+	for _, found := range regexp.MustCompile("`([a-z][a-z0-9_]*)(?:\\.[a-z]+)? = ").FindAllStringSubmatch(string(text), -1) {
+		key := found[1]
+		if key != "code" && !inForce[key] && billing.RefusedKey(key) == "" { // `code = value` explains the form
+			t.Errorf("%s: rules.md names this key; give it a field and a row, or list it in policy_refused.go", key)
+		}
+	}
+	for _, key := range billing.RefusedKeys() {
+		if !strings.Contains(string(text), "`"+key) {
+			t.Errorf("%s is refused, and rules.md does not know it", key)
+		}
+	}
 }

@@ -7,7 +7,8 @@ import (
 	"unicode"
 )
 
-// verdict is what an input means at a step.
+// verdict is what an input means at a step: an answer, a wish for a person, a wish to hear it again, or
+// a failed try. Exactly one of them is set.
 type verdict struct {
 	answer Answer
 	person bool
@@ -15,7 +16,7 @@ type verdict struct {
 	failed string // prompt key of what went wrong; counts as a try
 }
 
-// read fits an input to what the step accepts. The rules for 9, 0, # and silence live here and
+// read compares an input with what the step accepts. The rules for 9, 0, # and silence stand here and
 // nowhere else (V2): in menus 9 is again and 0 a person; while digits are data they are digits.
 func (c *Call) read(step Step, in Input) verdict {
 	switch a := step.Accepts.(type) {
@@ -35,7 +36,7 @@ func (c *Call) read(step Step, in Input) verdict {
 	case Pay:
 		capture := in.Capture
 		if capture == nil {
-			capture = &Capture{} // it fell through: the capture ended without a result
+			capture = &Capture{} // Twilio went on behind <Pay>: the capture ended without a result
 		}
 		return verdict{answer: Answer{Capture: capture}}
 	case Dial:
@@ -45,22 +46,24 @@ func (c *Call) read(step Step, in Input) verdict {
 		}
 		return verdict{answer: Answer{Transfer: transfer}}
 	}
-	return verdict{} // Hold: any input only means that time has passed
+	return verdict{} // a Hold: any input only means that time has passed
 }
 
+// readMenu takes a key, a spoken word, or a silence that the caller was warned of (V3, V4).
 func (c *Call) readMenu(m Menu, in Input) verdict {
-	options := m.Options(c)
+	all := m.Options(c)
+	options := c.offered(all)
 	if in.Kind == Silent {
-		if m.OnSilence != "" && c.Warned == c.Step {
+		if m.OnSilence != "" && c.Question.Warned == c.Step {
 			return verdict{answer: Answer{Option: m.OnSilence}}
 		}
 		return c.silence()
 	}
 	if in.Kind == Spoke {
-		if !c.sure(in.Confidence) {
+		if !c.confident(in.Confidence) {
 			return verdict{failed: "not-understood"}
 		}
-		return c.readSpoken(options, in.Speech)
+		return c.readSpoken(all, in.Speech) // words choose what another page offers, too
 	}
 	switch in.Keys {
 	case "0":
@@ -77,7 +80,24 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 	return verdict{failed: "not-a-choice"}
 }
 
-// readSpoken takes the menu's words where they are heard; the keypad always works (V7).
+// somethingElse leads to the next page of a menu that has more options than one question may offer.
+const somethingElse = "something-else"
+
+// offered returns the part of a menu that one question offers: at most menu_max_options (V1: five options
+// a menu), the last of which leads to the rest; behind the last page comes the first again.
+func (c *Call) offered(all []Option) []Option {
+	if len(all) <= c.Policy.MenuMaxOptions {
+		return all
+	}
+	size := c.Policy.MenuMaxOptions - 1
+	pages := (len(all) + size - 1) / size
+	first := c.Question.Page % pages * size
+	page := slices.Clone(all[first:min(first+size, len(all))])
+	return append(page, Option{Name: somethingElse, Says: "option-more-choices"})
+}
+
+// readSpoken takes an option's words where the whole utterance is one of them, besides those for a
+// person and for "again". What else is said is a failed try: the keypad always works (V7).
 func (c *Call) readSpoken(options []Option, speech string) verdict {
 	said := strings.Join(strings.FieldsFunc(strings.ToLower(speech), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }), " ")
 	switch {
@@ -94,8 +114,9 @@ func (c *Call) readSpoken(options []Option, speech string) verdict {
 	return verdict{failed: "not-understood"}
 }
 
-// sure says whether the recogniser is; one that does not say how much is believed. A consent has a rule of its own (E4).
-func (c *Call) sure(confidence string) bool {
+// confident says whether the recogniser is sure enough; one that gives no confidence is believed. A
+// consent has a stricter rule of its own (E4, payments.Assent).
+func (c *Call) confident(confidence string) bool {
 	if confidence == "" {
 		return true
 	}
@@ -103,10 +124,10 @@ func (c *Call) sure(confidence string) bool {
 	return err == nil && got >= c.Policy.AssentMinConfidence
 }
 
-// words are the phrases of a message that is not spoken: separated by commas.
+// words returns the phrases of a message that is not spoken but listened for; it separates them by commas.
 func (c *Call) words(key string) []string { return strings.Split(c.phrase(key).Text(), ", ") }
 
-// menuHints help the recogniser where a menu understands words.
+// menuHints returns the words that a menu understands, to help the recogniser; none where it takes keys only.
 func (c *Call) menuHints(options []Option) []string {
 	var hints []string
 	for _, o := range options {
@@ -131,6 +152,8 @@ func (c *Call) readWords(in Input) verdict {
 	return c.silence()
 }
 
+// readDigits takes digits of a right count. A format error may be named; whether the number exists may
+// not (I1: only format errors are told apart).
 func (c *Call) readDigits(d Digits, in Input) verdict {
 	switch {
 	case in.Kind == Silent || in.Keys == "":
@@ -145,6 +168,8 @@ func (c *Call) readDigits(d Digits, in Input) verdict {
 	return verdict{answer: Answer{Keys: in.Keys}}
 }
 
+// readAssent takes what was said, or a key, which heardAssent weighs. Silence comes as an empty speech:
+// it is never assent (E4).
 func (c *Call) readAssent(in Input) verdict {
 	if in.Kind == Keyed {
 		if in.Keys == "0" {
@@ -156,26 +181,27 @@ func (c *Call) readAssent(in Input) verdict {
 	return verdict{answer: Answer{Speech: in.Speech, Confidence: in.Confidence}}
 }
 
-// silence asks again; the first one in a call doubles every time-out and says so (V4).
+// silence asks again. The first one in a call doubles every time-out for the rest of it and says so (V4).
 func (c *Call) silence() verdict {
-	if !c.Slow {
-		c.Slow = true
+	if !c.Tries.MoreTime {
+		c.Tries.MoreTime = true
 		return verdict{failed: "more-time"}
 	}
 	return verdict{failed: "nothing-heard"}
 }
 
-// again asks the step once more after saying why, warns before the last try, and gives up after it (V3).
+// again asks the step once more after saying why, warns before the last try, and gives up after it (V3:
+// three tries a question, eight a call). Giving up leads where the step says, else to a person.
 func (c *Call) again(step Step, why string, args Args) Next {
-	c.Tries++
-	c.TriesCall++
+	c.Question.Misses++
+	c.Tries.Misses++
 	limit := c.Policy.TriesField
 	menu, isMenu := step.Accepts.(Menu)
 	if isMenu {
 		limit = c.Policy.TriesMenu
 	}
-	if c.Tries >= limit || c.TriesCall >= c.Policy.TriesCall {
-		c.Tries = 0
+	if c.Question.Misses >= limit || c.Tries.Misses >= c.Policy.TriesCall {
+		c.Question = Question{}
 		if step.GivesUpTo != "" {
 			return Go(step.GivesUpTo)
 		}
@@ -185,23 +211,23 @@ func (c *Call) again(step Step, why string, args Args) Next {
 		c.say(why, args)
 	}
 	if menu.Warns != "" {
-		c.Warned = step.Name
+		c.Question.Warned = step.Name
 		c.say(menu.Warns, nil)
 	}
-	if step.GivesUpTo == "" && (c.Tries == limit-1 || c.TriesCall == c.Policy.TriesCall-1) {
+	if step.GivesUpTo == "" && (c.Question.Misses == limit-1 || c.Tries.Misses == c.Policy.TriesCall-1) {
 		c.say("last-try", nil)
 	}
 	return Go(step.Name)
 }
 
-// toPerson remembers why a person is wanted and where the caller was.
+// toPerson leads to a person, and keeps why and from where, so that the caller can go back to there.
 func (c *Call) toPerson(why string, from StepName) Next {
-	c.PersonFor = why
+	c.ToPerson.Reason = why
 	switch {
-	case arranging(from):
+	case arrangesCallback(from):
 		c.Callback.Settled = c.Callback.Settled || why == "tries"
-	case from != Person:
-		c.CameFrom = from
+	case from != Person: // who asks again while being connected still came from elsewhere
+		c.ToPerson.From = from
 	}
 	return Go(Person)
 }

@@ -11,7 +11,7 @@ import (
 	"duebell/voiceprompts"
 )
 
-// textByConsent finds where texts of this payment go: the number on file, if there is consent for it.
+// textByConsent sends this payment's texts to the number on file, if there is consent for it.
 func (c *Call) textByConsent(ctx context.Context) error {
 	if c.Member.Phone == "" {
 		return nil
@@ -21,74 +21,78 @@ func (c *Call) textByConsent(ctx context.Context) error {
 		return fmt.Errorf("ask for consent: %w", err)
 	}
 	if yes {
-		c.TextTo = c.Member.Phone
+		c.Notice.TextTo = c.Member.Phone
 	}
 	return nil
 }
 
-// noticeByConsent asks how the written notice goes only where no consent says it (E6).
+// noticeByConsent asks how the written notice goes only where no consent on file says it (E6: text with
+// consent, else a letter).
 func noticeByConsent(ctx context.Context, c *Call) Next {
-	c.TextTo, c.TextAsked, c.Letter, c.NoticeChosen = "", false, false, true
+	c.Notice = WrittenNotice{Chosen: true}
 	if err := c.textByConsent(ctx); err != nil {
-		return c.stumbled(err)
+		return c.fail(err)
 	}
-	if c.TextTo != "" {
+	if c.Notice.TextTo != "" {
 		return Go(TakeMoney)
 	}
 	if c.Caller == "" { // nowhere to text
-		return c.noText()
+		return c.withoutText()
 	}
 	return Proceed()
 }
 
+// chooseNotice takes the answer; a yes on this call is consent for this notice, to the calling number (E6).
 func chooseNotice(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "text" {
-		c.TextTo, c.TextAsked = c.Caller, true
+		c.Notice.TextTo, c.Notice.TextAsked = c.Caller, true
 		return Go(TakeMoney)
 	}
-	return c.noText()
+	return c.withoutText()
 }
 
-// noText: a letter, or, by policy, no bank debit at all.
-func (c *Call) noText() Next {
+// withoutText sends a letter, for which the debit then waits, or, by policy, refuses the bank debit before
+// its numbers are keyed (E6, eft_without_text).
+func (c *Call) withoutText() Next {
 	if c.Policy.EFTWithoutText == "refuse" {
 		c.say("no-debit-without-text", nil)
-		c.beginAgain()
+		c.reopenBatch()
 		if c.Policy.CardsAccepted {
 			return Go(ChooseMethod)
 		}
 		return c.toPerson("no-written-notice", AnythingElse)
 	}
-	c.Letter = true
+	c.Notice.Letter = true
 	return Go(TakeMoney)
 }
 
-// speakTerms says the nine things of E3, without barge-in, and keeps nothing back.
-func speakTerms(_ context.Context, c *Call) Next {
+// sayTerms says the nine statements of E3, without barge-in, and keeps them as the words that the assent
+// answers (E8: terms as spoken are evidence).
+func sayTerms(_ context.Context, c *Call) Next {
 	args := Args{
-		"Amount": c.exact(c.Amount), "Name": c.holder(), "Type": c.bankTypeSpoken(), "Last": lastFour(c.Lang, c.BankLast),
-		"Phone": voiceprompts.Phone(c.Lang, c.Policy.ServicePhone), "Today": voiceprompts.FullDay(c.Lang, c.today()),
+		"Amount": c.exact(c.Payment.Amount), "Name": c.holder(), "Type": c.bankTypeSpoken(), "Last": lastFour(c.Language.Tag, c.Payment.BankLast),
+		"Phone": voiceprompts.Phone(c.Language.Tag, c.Policy.ServicePhone), "Today": voiceprompts.FullDay(c.Language.Tag, c.today()),
 	}
-	if c.Letter {
-		c.tell("terms-letter", args)
+	if c.Notice.Letter {
+		c.sayUninterrupted("terms-letter", args)
 	} else {
-		args["Date"] = voiceprompts.FullDay(c.Lang, c.Calendar.Filing(c.now))
-		c.tell("terms", args)
+		args["Date"] = voiceprompts.FullDay(c.Language.Tag, c.Calendar.Filing(c.now))
+		c.sayUninterrupted("terms", args)
 	}
 	if c.Policy.TELAssent == keyWithNotice {
-		c.tell("say-authorize-or-press", nil)
+		c.sayUninterrupted("say-authorize-or-press", nil)
 	} else {
-		c.tell("say-authorize", nil)
+		c.sayUninterrupted("say-authorize", nil)
 	}
-	c.AssentFailed = 0
-	c.Terms = c.evidence()
+	c.Consent = ConsentState{Terms: c.evidence()}
 	return Proceed()
 }
 
 const keyWithNotice = "key_with_written_notice"
 
+// bankTypeSpoken names the kind of bank account as the terms do.
 func (c *Call) bankTypeSpoken() voiceprompts.Speech {
-	switch c.BankType {
+	switch c.Payment.BankType {
 	case payments.Savings:
 		return c.phrase("savings-account")
 	case payments.BusinessChecking:
@@ -98,19 +102,20 @@ func (c *Call) bankTypeSpoken() voiceprompts.Speech {
 	}
 }
 
-// assentHints helps the recogniser with the forms of E4.
+// assentHints returns the forms of assent that E4 lists for the language, to help the recogniser.
 func (c *Call) assentHints() []string {
 	return strings.Split(c.phrase("assent-hints").Text(), ", ")
 }
 
-// heardAssent decides by the grammar of E4: yes authorizes, no goes back, anything else is asked again.
+// heardAssent decides by the grammar of E4: yes authorizes, no goes back, anything else is asked again,
+// and after two failures a person is next (E5). Only yes charges anything.
 func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 	given := a.Speech
-	result := payments.Assent(a.Speech, a.Confidence, c.Lang, c.Policy.AssentMinConfidence)
+	result := payments.Assent(a.Speech, a.Confidence, c.Language.Tag, c.Policy.AssentMinConfidence)
 	if a.Keys != "" {
 		given, result = "key "+a.Keys, payments.AssentUnrecognised
 		// Key 1 counts only where policy has the bank's written yes, and with the notice sent by text before settlement (E4).
-		if a.Keys == "1" && c.Policy.TELAssent == keyWithNotice && c.TextTo != "" {
+		if a.Keys == "1" && c.Policy.TELAssent == keyWithNotice && c.Notice.TextTo != "" {
 			result = payments.AssentYes
 		}
 	}
@@ -118,45 +123,49 @@ func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 	case payments.AssentYes:
 		return c.authorize(ctx, c.debit(given, a.Confidence))
 	case payments.AssentNo:
-		if next, ok := c.giveUpOffer(ctx, "assent-refused"); !ok {
+		if next, ok := c.closeOfferAndSay(ctx, "assent-refused"); !ok {
 			return next
 		}
-		if c.Guest || c.Several {
-			return c.afterOne()
+		if c.Guest.Paying || c.Batch.Confirmed {
+			return c.afterPayment()
 		}
 		return Go(PayMenu)
 	}
-	c.AssentFailed++
-	if c.AssentFailed < c.Policy.AssentMaxFailures {
+	c.Consent.Tries++
+	if c.Consent.Tries < c.Policy.AssentMaxFailures {
 		return Go(TermsAgain)
 	}
-	if next, ok := c.giveUpOffer(ctx, "assent-failed"); !ok { // E5: agent, or web or mail; nothing is charged
+	if next, ok := c.closeOfferAndSay(ctx, "assent-failed"); !ok { // E5: agent, or web or mail; nothing is charged
 		return next
 	}
-	return c.toPerson("assent-failed", c.onward())
+	return c.toPerson("assent-failed", c.stepAfterPayment())
 }
 
-// debit is the consent to a bank debit with all its evidence (E8).
+// debit returns the authorization of a bank debit with all its evidence (E8).
 func (c *Call) debit(given, confidence string) payments.Authorization {
 	written := payments.TextCopy
-	if c.Letter {
+	if c.Notice.Letter {
 		written = payments.LetterCopy
 	}
 	return payments.Authorization{
-		Key: c.Attempt, Copy: written, TextTo: c.TextTo, TextAsked: c.TextAsked,
+		Key: c.Attempt, Copy: written, TextTo: c.Notice.TextTo, TextAsked: c.Notice.TextAsked,
 		Consent: payments.Consent{
-			Terms: c.Terms.Words, Version: c.Terms.Version, Language: c.Lang, Given: given, Confidence: confidence,
-			TermsAt: c.Terms.At, GivenAt: c.now,
+			Terms: c.Consent.Terms.Words, Version: c.Consent.Terms.Version, Language: c.Language.Tag, Given: given, Confidence: confidence,
+			TermsAt: c.Consent.Terms.At, GivenAt: c.now,
 		},
 	}
 }
 
-// authorize records the consent. No question stands between it and the outcome. A COMMIT whose
-// reply is lost is not a failure: asking again with the same key tells what became of it.
+// authorize records the consent and leads to the outcome; no question stands between them (design §5).
+//
+// A COMMIT whose reply is lost is not a failure: the consent may stand, and the charge job with it. The
+// same key is sent again and gets the first result. Where the database cannot be asked, Settling goes
+// on asking; a crash in between leaves the authorization in the database, where the next call finds it.
 func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
+	a.Account, a.Kind, a.CallBegan = c.Account.Number, c.Account.Kind, c.StartedAt
 	pending := a
 	pending.Token = nil // a token is never kept in the session
-	c.Pending = &pending
+	c.Consent.Pending = &pending
 	got, err := c.Checkout.Authorize(ctx, a)
 	for range 2 {
 		if err == nil || isAnswer(err) {
@@ -166,20 +175,21 @@ func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
 	}
 	if err != nil && !isAnswer(err) {
 		c.Log.Warn("consent: not known whether it was recorded", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
-		c.Holds = 0
+		c.OnHold = OnHold{}
 		return Go(Settling)
 	}
 	return c.authorized(ctx, got, err)
 }
 
-// isAnswer says whether the book has decided, as opposed to not having been heard.
+// isAnswer says whether an error is a decision of Authorize, as opposed to a failure to reach the database.
 func isAnswer(err error) bool {
 	return errors.Is(err, payments.ErrAccountOpen) || errors.Is(err, payments.ErrClosed) ||
 		errors.Is(err, payments.ErrLimit) || errors.Is(err, payments.ErrTooLate) || errors.Is(err, payments.ErrNoSuchAttempt)
 }
 
+// authorized goes on from what Authorize decided: to the wait for the outcome, or to why it refused.
 func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) Next {
-	c.Pending = nil
+	c.Consent.Pending = nil
 	switch {
 	case errors.Is(err, payments.ErrAccountOpen):
 		return c.anotherOpen(ctx)
@@ -191,76 +201,80 @@ func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) 
 	case err != nil:
 		return c.closedMeanwhile(ctx)
 	}
-	c.mark(ctx, LostPlace)
-	c.HoldSince, c.Holds = c.now, 0
+	c.saveMilestone(ctx, LostPlace)
+	c.OnHold = OnHold{Since: c.now}
 	if got.AwaitsLetter && got.NotBefore.IsZero() { // the debit waits for the letter: there is no hold
 		return Go(TellOutcome)
 	}
 	return Go(Holding)
 }
 
-// anotherOpen: only the authorizing transaction can refuse, and it has. This one was not taken.
+// anotherOpen says that another payment on the account is open and this one was not taken. Only the
+// authorizing transaction can find that out, and it has: one open attempt an account (design §5).
 func (c *Call) anotherOpen(ctx context.Context) Next {
-	if c.Guest {
+	if c.Guest.Paying {
 		return c.refuseGuest(ctx)
 	}
 	if next, closed := c.closeOffer(ctx); !closed {
 		return next
 	}
-	mine := Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt}
-	other, err := c.Checkout.OpenAttempt(ctx, c.Account)
+	mine := Fact{Says: "not-charged", Account: c.Account.Number, Attempt: c.Attempt}
+	other, err := c.Checkout.OpenAttempt(ctx, c.Account.Number)
 	if err != nil { // settled within this moment: the standing tells
 		c.say("not-taken", nil, mine)
-		return c.afterLoss()
+		return c.afterNoPayment()
 	}
 	c.say("another-open", Args{"When": c.moment(other.AuthorizedAt)}, c.fact("in-flight", other), mine)
-	return c.afterOne()
+	return c.afterPayment()
 }
 
-// afterLoss goes back to what is owed; a guest never hears that, and a round goes on.
-func (c *Call) afterLoss() Next {
-	if c.Guest || c.Several {
-		return c.afterOne()
+// afterNoPayment goes back to what is owed. A guest must not hear that (I2), and a batch goes on with its
+// next account.
+func (c *Call) afterNoPayment() Next {
+	if c.Guest.Paying || c.Batch.Confirmed {
+		return c.afterPayment()
 	}
 	return Go(TellStanding)
 }
 
-// closedMeanwhile: the offer was closed before the consent came.
+// closedMeanwhile says that nothing was taken, because the offer had been closed before the consent came.
 func (c *Call) closedMeanwhile(ctx context.Context) Next {
-	if next, ok := c.giveUpOffer(ctx, "not-taken"); !ok {
+	if next, ok := c.closeOfferAndSay(ctx, "not-taken"); !ok {
 		return next
 	}
-	return c.afterLoss()
+	return c.afterNoPayment()
 }
 
-// settle asks the book again, a few times over as many turns, then says the honest sentence (design: P1).
+// settle asks again whether the consent was recorded, three times over as many turns. Then it says that
+// we do not know, and not to pay again (design §1, promise P1: unknown is a state of its own).
 func settle(ctx context.Context, c *Call, _ Answer) Next {
-	if c.Pending == nil {
-		return c.afterLoss()
+	if c.Consent.Pending == nil {
+		return c.afterNoPayment()
 	}
-	got, err := c.Checkout.Authorize(ctx, *c.Pending)
+	got, err := c.Checkout.Authorize(ctx, *c.Consent.Pending)
 	if err == nil || isAnswer(err) {
 		return c.authorized(ctx, got, err)
 	}
-	if c.Holds++; c.Holds < 3 {
+	if c.OnHold.Turns++; c.OnHold.Turns < 3 {
 		return Go(Settling)
 	}
-	c.Pending = nil
-	c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account, Attempt: c.Attempt})
+	c.Consent.Pending = nil
+	c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account.Number, Attempt: c.Attempt})
 	return Go(Goodbye)
 }
 
-// callerEnding names the number that the caller calls from by its last digits.
-func callerEnding(c *Call) Args { return Args{"Last": lastFour(c.Lang, c.Caller)} }
+// callerEnding returns the last digits of the number that the caller calls from.
+func callerEnding(c *Call) Args { return Args{"Last": lastFour(c.Language.Tag, c.Caller)} }
 
+// fact returns a statement about an attempt, for prompts that state one.
 func (c *Call) fact(says string, a payments.Attempt) Fact {
 	return Fact{Says: says, Account: a.Account, Cents: a.Cents.Cents(), Attempt: a.Key, Reference: a.Reference}
 }
 
 func (c *Call) notCharged(a payments.Attempt) Fact { return c.fact("not-charged", a) }
 
-// laterToday is half an hour on, at the next quarter hour (L3).
-func laterToday(now time.Time, zone *time.Location) time.Time {
+// callBackAfter returns when to call again for an outcome: half an hour on, at the next quarter hour (L3).
+func callBackAfter(now time.Time, zone *time.Location) time.Time {
 	later := now.In(zone).Add(30 * time.Minute)
 	return later.Add(15*time.Minute - 1).Truncate(15 * time.Minute)
 }

@@ -1,6 +1,6 @@
 package ivr
 
-// The steps, in the order in which a caller meets them.
+// Names of the steps, in the order in which a caller meets them. Scripts, metrics and the hand-off quote them.
 const (
 	Greeting         StepName = "greeting"
 	ChooseLanguage   StepName = "choose-language"
@@ -52,22 +52,31 @@ const (
 	LostPlace        StepName = "lost-place"
 )
 
-// Conversation is the list of steps, for tests and pictures: the call of whoever calls us, and behind
-// it where calls begin that the line places.
+// Conversation returns every step in reading order: first the call of somebody who calls us, then the
+// beginnings of calls that the line places itself (outbound.go).
 func Conversation() []Step { return append(conversation(), outbound()...) }
 
-// The whole call, in the order a caller meets it. Read it top to bottom.
-// A step is what we say, what we accept, and what happens then. From every question 0 leads to
-// Person and 9 says it again; silence and wrong keys ask again and then lead to Person (V2, V3).
+// conversation is the whole call. Read it top to bottom: that is the order in which a caller meets it.
+//
+// A step has four parts. Before runs when the step is entered and may skip it. Says names the prompt,
+// a key of the message files in voiceprompts. Accepts is what the caller may do then; a step without
+// it asks nothing and goes on in the same turn. Then is one short function that decides where to go,
+// and LeadsTo lists every step that it may choose: the tests and the picture in docs/call.md are made
+// from that list.
+//
+// What is true of every question stands in answers.go and not here: in a menu 9 says it again and 0
+// reaches a person (V2: 9 again, 0 a person); silence and wrong keys ask again, and after three of
+// them a person is next (V3: three tries, never a loop).
 func conversation() []Step {
 	return []Step{
 		// ── Hello ────────────────────────────────────────────────────────────────────────
+		// The line greets, finds out which language is spoken, and asks what it can do.
 		{
-			Name: Greeting, Before: recallLanguage, Says: "greeting", // K2: in the language chosen on the number's last call
+			Name: Greeting, Before: recallLanguage, Says: "greeting", // K2: the language chosen on the number's last call is kept
 			Then: greet, LeadsTo: []StepName{ChooseLanguage, MainMenu},
 		},
 		{
-			Name:    ChooseLanguage, // K2: each language offers itself, in its own voice
+			Name:    ChooseLanguage, // each language offers itself, in its own voice
 			Accepts: Menu{Options: languageOptions},
 			Then:    chooseLanguage, LeadsTo: []StepName{MainMenu},
 		},
@@ -77,17 +86,19 @@ func conversation() []Step {
 			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, AskBirthDate, ChooseAccount, GuestAccount, HowToPay, TextChoices, MainMenu},
 		},
 		{
-			Name:    HowToPay, // H4, P4: general information in short pieces; nothing about the caller
+			Name:    HowToPay, // P4: other ways to pay are described only; nothing here is about the caller
 			Accepts: Menu{Options: options("due", "option-when-due", "ways", "option-other-ways", "hours", "option-hours", "hardship", "option-hardship", "back", "option-main-menu")},
 			Then:    tellHowToPay, LeadsTo: []StepName{HowToPay, MainMenu},
 		},
 		{
-			Name: TextChoices, Before: mayChooseTexts, Says: "text-choices", Args: callerEnding, // O1: off for anyone, on only once verified
+			Name: TextChoices, Before: mayChooseTexts, Says: "text-choices", Args: callerEnding, // O1: texts off for anyone who asks, on only once verified
 			Accepts: Menu{Options: textOptions},
 			Then:    chooseTexts, LeadsTo: []StepName{MainMenu, AskAccount},
 		},
 
-		// ── A guest: account number and amount, no personal data (I2, T1) ─────────────────
+		// ── A guest ───────────────────────────────────────────────────────────────────────
+		// Anybody may pay for an account whose number they know, and hears nothing about it but their
+		// own entries (I2: guests pay, and hear no balance). How much is asked further down.
 		{
 			Name: GuestAccount, Says: "guest-account",
 			Accepts: Digits{Lengths: []int{9}, Reject: "guest-account-format", Check: isAccountNumber},
@@ -99,24 +110,26 @@ func conversation() []Step {
 			Then:    confirmGuestAccount, LeadsTo: []StepName{GuestAccount, TellDropped, AskAmount},
 		},
 
-		// ── Who is calling (I1: every factor is collected, then looked up once) ───────────
+		// ── Who is calling ────────────────────────────────────────────────────────────────
+		// Account, date of birth and ZIP are only collected. Verify looks them up together, so that no
+		// answer tells which of them was wrong (I1: one look-up, one failure line).
 		{
 			Name: AskAccount, Says: "ask-account", Again: "ask-account-again",
-			Accepts: Digits{Lengths: []int{9, 10, 12}, Reject: "account-format", Check: isSelector}, // B1
+			Accepts: Digits{Lengths: []int{9, 10, 12}, Reject: "account-format", Check: isSelector}, // B1: the count tells account, phone and member ID apart
 			Then:    keepAccount, LeadsTo: []StepName{AskBirthDate},
 		},
 		{
 			Name: AskBirthDate, Says: "ask-birth-date", Again: "ask-birth-date-again",
 			Accepts: Digits{Lengths: []int{8}, Reject: "birth-date-format", Check: isBirthDate},
-			Then:    keepBirthDate, LeadsTo: []StepName{AskZIP},
+			Then:    keepBirthDate, LeadsTo: []StepName{AskZIP, Verify},
 		},
 		{
-			Name: AskZIP, Says: "ask-zip",
-			Accepts: Digits{Lengths: []int{5}, Reject: "zip-format"},
+			Name: AskZIP, Before: tellOfSSN, Says: "ask-zip",
+			Accepts: Digits{Lengths: []int{4, 5}, Reject: "zip-format", Check: isZIPOrSSN},
 			Then:    keepZIP, LeadsTo: []StepName{Verify},
 		},
 		{
-			Name: Verify, // asks nothing: it runs in the turn of the last answer
+			Name: Verify, // asks nothing: it runs in the turn of the last answer, which is the last that holds what was keyed
 			Then: verify, LeadsTo: []StepName{AskAccount, ChooseAccount, TellDropped, TellStanding, MainMenu},
 		},
 		{
@@ -125,17 +138,19 @@ func conversation() []Step {
 			Then:    chooseAccount, LeadsTo: []StepName{TellStanding, TellAll},
 		},
 		{
-			Name: TellDropped, // I7: after a dropped call, first what became of the money
+			Name: TellDropped, // I7: who calls back after a dropped call hears first what became of the money
 			Then: tellDropped, LeadsTo: []StepName{ChooseAccount, TellStanding, AskAmount, AnythingElse},
 		},
 
 		// ── What is owed ──────────────────────────────────────────────────────────────────
+		// A payment that is under way is told before what is owed, so that nobody pays twice (L2: in
+		// flight is told with what is owed).
 		{
 			Name: TellStanding,
 			Then: tellStanding, LeadsTo: []StepName{PaymentInFlight, PayMenu, AnythingElse},
 		},
 		{
-			Name:    PaymentInFlight, // told already what is open; until it is submitted it can be cancelled (E12)
+			Name:    PaymentInFlight, // E12: until a debit is submitted, the caller can cancel it
 			Accepts: Menu{Options: inFlightOptions},
 			Then:    actOnInFlight, LeadsTo: []StepName{AnythingElse, TellStanding},
 		},
@@ -144,49 +159,50 @@ func conversation() []Step {
 			Accepts: Menu{Options: payOptions},
 			Then:    choosePayment, LeadsTo: []StepName{AskAmount, CheckAmount, ReadBack, AnythingElse},
 		},
-
 		{
-			Name: TellAll, // P6: every account that owes, then one way to pay for all
+			Name: TellAll, // P6: several accounts in one call: what each owes, then one way to pay for all of them
 			Then: tellAll, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
 
 		// ── How much and how ──────────────────────────────────────────────────────────────
+		// Guests come here straight from their account number, members from the pay menu. It ends with
+		// the read-back, to which the caller says yes before any card or bank number is keyed.
 		{
 			Name: AskAmount, Before: warnGuest, Says: "ask-amount", Again: "ask-amount-again",
 			Accepts: Amount{},
-			Then:    weighAmount, LeadsTo: []StepName{AmountHelp, AmountMeant, CheckAmount},
+			Then:    readAmount, LeadsTo: []StepName{AmountHelp, AmountMeant, CheckAmount},
 		},
 		{
-			Name: AmountHelp, Says: "amount-help", // V2: from the second failure on a person is offered
+			Name: AmountHelp, Says: "amount-help", // V2: 0 is zero at an amount, so from the second failure on a person is offered
 			Accepts: Menu{Options: options("again", "option-another-amount", "back", "option-back")},
 			Then:    afterAmountHelp, LeadsTo: []StepName{AskAmount, PayMenu},
 		},
 		{
-			Name: AmountMeant, Says: "amount-meant", // M6: the cents were perhaps forgotten
-			Accepts: Menu{Options: meantOptions},
-			Then:    chooseMeant, LeadsTo: []StepName{AskAmount, CheckAmount},
+			Name: AmountMeant, Says: "amount-meant", // M6: the cents were perhaps forgotten: 214 for 214 dollars
+			Accepts: Menu{Options: amountsMeant},
+			Then:    chooseAmountMeant, LeadsTo: []StepName{AskAmount, CheckAmount},
 		},
 		{
 			Name: CheckAmount,
 			Then: checkAmount, LeadsTo: []StepName{SecondConsent, ChooseMethod, AnythingElse},
 		},
 		{
-			Name:    SecondConsent, // M8: told already of the payment made before
+			Name:    SecondConsent, // M8: the same payment was made before; the caller has just heard of it
 			Accepts: Menu{Options: options("yes", "option-pay-again", "no", "option-do-not-pay")},
 			Then:    secondConsent, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
 		{
-			Name: ChooseMethod, Before: onlyMethod,
+			Name: ChooseMethod, Before: skipOnlyMethod,
 			Accepts: Menu{Options: options("bank", "option-bank", "card", "option-card")},
 			Then:    chooseMethod, LeadsTo: []StepName{ChooseBankType, ReadBack, ReadBackAll},
 		},
 		{
-			Name: ChooseBankType, Before: businessChecking, Says: "choose-bank-type",
+			Name: ChooseBankType, Before: skipForBusiness, Says: "choose-bank-type",
 			Accepts: Menu{Options: options("checking", "option-checking", "savings", "option-savings")},
 			Then:    chooseBankType, LeadsTo: []StepName{GuestName, ReadBack, ReadBackAll},
 		},
 		{
-			Name: GuestName, Says: "guest-name", // I2: the holder's name, where guests may pay by bank
+			Name: GuestName, Says: "guest-name", // I2: who pays by bank as a guest says the holder's name
 			Accepts: Words{},
 			Then:    keepGuestName, LeadsTo: []StepName{GuestNameBack},
 		},
@@ -196,30 +212,32 @@ func conversation() []Step {
 			Then:    confirmGuestName, LeadsTo: []StepName{GuestName, ReadBack},
 		},
 		{
-			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs, // M7; for a card key 1 is the consent
+			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs, // M7: the amount is always read back; P3: for a card, key 1 here is the consent
 			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmReadBack, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, PayMenu, AskAmount},
 		},
 		{
-			Name: ReadBackAll, Before: speakReadBackAll, // P6: one combined read-back
+			Name: ReadBackAll, Before: sayReadBackAll, // P6: one combined read-back of all accounts
 			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmAll, LeadsTo: []StepName{NextAccount, ChooseAccount},
 		},
-
 		{
-			Name: NextAccount, Before: nextAccount, Says: "next-account", Args: nextAccountArgs, // P6: the next account, by itself
+			Name: NextAccount, Before: nextAccount, Says: "next-account", Args: nextAccountArgs, // P6: each account has its own capture and outcome
 			Then: payNext, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, OfferText},
 		},
 
 		// ── The money ─────────────────────────────────────────────────────────────────────
+		// TakeMoney hands the caller to Twilio's capture, which gives back a token and charges nothing.
+		// A card is authorized at once, by the yes to the read-back. A bank debit still needs the terms
+		// and the spoken "I authorize". From that instant no question stands before the outcome.
 		{
-			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice", // E6
+			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice", // E6: the notice goes by text or letter; with consent on file nothing is asked
 			Accepts: Menu{Options: options("text", "option-text-notice", "letter", "option-letter-notice"), OnSilence: "letter", Warns: "silence-means-letter"},
 			Then:    chooseNotice, LeadsTo: []StepName{TakeMoney, ChooseMethod},
 		},
 		{
 			Name: TakeMoney, Before: offer, Says: "take-money",
-			Accepts: Pay{}, // its success is a token, not money
+			Accepts: Pay{},
 			Then:    captured, LeadsTo: []StepName{CaptureFailed, TakeMoney, ChooseMethod, Terms, Holding, Settling, NextAccount, TellStanding, AnythingElse},
 		},
 		{
@@ -228,7 +246,7 @@ func conversation() []Step {
 			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, NextAccount, AnythingElse},
 		},
 		{
-			Name: Terms, Before: speakTerms, // E3: all nine, without barge-in; E4: the assent is spoken
+			Name: Terms, Before: sayTerms, // E3: nine statements, without barge-in; E4: the assent is spoken
 			Accepts: Assent{},
 			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, NextAccount, AnythingElse},
 		},
@@ -238,17 +256,18 @@ func conversation() []Step {
 			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, NextAccount, AnythingElse},
 		},
 		{
-			Name: Settling, Says: "one-moment", // whether the consent was recorded is not known yet: ask the book again
+			Name: Settling, Says: "one-moment", // the database did not say whether the consent was recorded: ask it again
 			Accepts: Hold{},
 			Then:    settle, LeadsTo: []StepName{Settling, Holding, TellOutcome, NextAccount, TellStanding, AnythingElse, Goodbye},
 		},
 		{
-			Name: Holding, Before: speakHold,
+			Name: Holding, Before: sayHold,
 			Accepts: Hold{},
 			Then:    hold, LeadsTo: []StepName{Holding, TellOutcome},
 		},
 
 		// ── What became of it ─────────────────────────────────────────────────────────────
+		// The outcome, also when it is not known yet; then a receipt, and the way out or round again.
 		{
 			Name: TellOutcome,
 			Then: tellOutcome, LeadsTo: []StepName{AfterDecline, OfferText, NextAccount, AnythingElse},
@@ -264,7 +283,7 @@ func conversation() []Step {
 			Then:    textReceipt, LeadsTo: []StepName{NextAccount, OfferCalls, AnythingElse},
 		},
 		{
-			Name: OfferCalls, Before: mayOfferCalls, Says: "offer-calls", Args: callsOffered, // N10: opt-in only
+			Name: OfferCalls, Before: mayOfferCalls, Says: "offer-calls", Args: callsOffered, // N10: reminder calls are opt-in only
 			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no", Warns: "silence-means-no-calls"},
 			Then:    agreeToCalls, LeadsTo: []StepName{AnythingElse},
 		},
@@ -278,14 +297,16 @@ func conversation() []Step {
 			Then: sayGoodbye,
 		},
 
-		// ── Beside the way ────────────────────────────────────────────────────────────────
+		// ── Off the straight way ──────────────────────────────────────────────────────────
+		// A person, reached from every question; a call-back appointment where none is there; and two
+		// ways back into the call.
 		{
 			Name: Person, Before: reachPerson, Says: "connecting",
 			Accepts: Dial{},
 			Then:    transferOver, LeadsTo: []StepName{OfferCallback, GoOn},
 		},
 		{
-			Name: OfferCallback, Before: mayOfferCallback, // H2: nobody is there; a call-back appointment is offered
+			Name: OfferCallback, Before: mayOfferCallback, // H2: nobody is there, so an appointment is offered
 			Accepts: Menu{Options: options("yes", "option-callback", "no", "option-go-on"), OnSilence: "no", Warns: "silence-means-go-on"},
 			Then:    chooseCallback, LeadsTo: []StepName{CallbackReadBack, GoOn},
 		},
@@ -295,16 +316,16 @@ func conversation() []Step {
 			Then:    keepCallbackNumber, LeadsTo: []StepName{CallbackReadBack},
 		},
 		{
-			Name: CallbackReadBack, Before: withNumber, Says: "callback-read-back", Args: callbackArgs,
+			Name: CallbackReadBack, Before: askWithheldNumber, Says: "callback-read-back", Args: callbackArgs,
 			Accepts: Menu{Options: rightOrChange},
 			Then:    bookCallback, LeadsTo: []StepName{CallbackNumber, GoOn},
 		},
 		{
-			Name: GoOn, // nobody was there: back to where the caller came from, never a dead end (P5)
-			Then: goOnAlone, LeadsTo: everyQuestion(),
+			Name: GoOn, // H2: never a dead end: back to the question that the caller came from
+			Then: returnFromPerson, LeadsTo: allQuestions(),
 		},
 		{
-			Name: LostPlace, Says: "lost-place", // Redis lost the session: on from the last milestone
+			Name: LostPlace, Says: "lost-place", // Redis lost the session: the call goes on from its last milestone in the database
 			Then: findPlace, LeadsTo: []StepName{MainMenu, ChooseAccount, TellStanding, Holding, TellOutcome},
 		},
 	}

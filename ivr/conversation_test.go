@@ -119,7 +119,7 @@ func TestEveryPromptExists(t *testing.T) {
 			}
 		}
 	}
-	said := regexp.MustCompile(`\b(?:say|tell|phrase|Again|giveUpOffer)\((?:ctx, )?"([a-z0-9-]+)"`)
+	said := regexp.MustCompile(`\b(?:say|sayUninterrupted|phrase|Again|closeOfferAndSay)\((?:ctx, )?"([a-z0-9-]+)"`)
 	for _, file := range sources(t) {
 		for _, m := range said.FindAllStringSubmatch(read(t, file), -1) {
 			if !slices.Contains(keys, m[1]) {
@@ -136,7 +136,7 @@ func TestFixedMenusAreShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &Call{ // where as much as can be is offered
-		Session: &Session{Lang: "en", LangRecalled: true},
+		Session: &Session{Language: Language{Tag: "en", Recalled: true}},
 		Engine:  &Engine{Services: Services{Prompts: prompts, Policy: billing.DefaultPolicy()}},
 	}
 	for _, s := range Conversation() {

@@ -9,18 +9,20 @@ import (
 	"duebell/voiceprompts"
 )
 
-// promisedFor is how long the line keeps the outcome of a payment for a caller whom it told to call again (L3).
-const promisedFor = 7 * 24 * time.Hour
+// outcomeKeptFor is how long the line keeps the outcome of a payment for a caller whom it told to call again (L3).
+const outcomeKeptFor = 7 * 24 * time.Hour
 
-// findDropped looks for an earlier call of the same number about the same person or, for a guest, the same account:
-// one that broke off within the window, or one that did not learn what became of its payment (I7, L3).
+// findDropped looks for an earlier call of the same number about the same member or, for a guest, about the
+// same account: one that broke off within the window (I7: fifteen minutes), or one that did not learn what
+// became of its payment (L3). It says whether there is one, and keeps it in the session. The caller has
+// been verified anew by then.
 func (c *Call) findDropped(ctx context.Context) bool {
 	if c.Caller == "" {
 		return false
 	}
-	last, err := c.Logbook.Dropped(ctx, Earlier{
-		Call: c.Session.Call, Caller: c.Caller, Member: c.Member.ID, Account: c.Account,
-		Since: c.now.Add(-c.Policy.ResumeMinutes.Duration()), PromisedSince: c.now.Add(-promisedFor),
+	last, err := c.Milestones.DroppedCall(ctx, DroppedCallQuery{
+		Call: c.Session.Call, Caller: c.Caller, Member: c.Member.ID, Account: c.Account.Number,
+		Since: c.now.Add(-c.Policy.ResumeMinutes.Duration()), PromisedSince: c.now.Add(-outcomeKeptFor),
 	})
 	if err != nil {
 		if !errors.Is(err, ErrNoMilestone) {
@@ -28,53 +30,54 @@ func (c *Call) findDropped(ctx context.Context) bool {
 		}
 		return false
 	}
-	c.Attempt, c.Promised = last.Attempt, last.Step == Goodbye
+	c.Attempt, c.Dropped = last.Attempt, Dropped{OutcomePromised: last.Step == Goodbye}
 	return true
 }
 
-// tellDropped says first what became of the money, and lets the caller go on at the broken step.
+// tellDropped says what became of the earlier call's payment, and lets the caller go on where that call
+// broke off. An offer that was never authorized is closed first: only then is "nothing was charged" true.
 func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	if err != nil {
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	// It speaks of this payment, and not of the call: another account may have been paid in that (P6).
 	taken, nothing, ofWhat := "dropped-taken", "dropped-nothing", Args{"Amount": c.exact(a.Cents)}
-	if c.Promised {
+	if c.Dropped.OutcomePromised {
 		taken, nothing, ofWhat = "promised-taken", "promised-nothing", nil
 	}
 	switch {
 	case a.State == payments.Taken:
-		c.say(taken, Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("paid", a))
-		c.heard(ctx, a)
-	case a.State.Open() && c.Guest:
-		c.say("in-flight-own", Args{"Amount": c.exact(a.Cents + a.Fee), "Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
+		c.say(taken, Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("paid", a))
+		c.outcomeHeard(ctx, a)
+	case a.State.Open() && c.Guest.Paying:
+		c.say("in-flight-own", Args{"Amount": c.exact(a.Cents + a.Fee), "Reference": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("in-flight", a))
 		return Go(AnythingElse)
 	case a.State.Open(): // the standing tells it
 	case a.State == payments.Returned:
 		c.say("came-back", nil)
-		c.heard(ctx, a)
+		c.outcomeHeard(ctx, a)
 	default:
 		switch err := c.endOffer(ctx, a); {
 		case errors.Is(err, payments.ErrTooLate): // the other call has come to its consent after all
 			return tellDropped(ctx, c, Answer{})
 		case err != nil:
-			return c.stumbled(err)
+			return c.fail(err)
 		}
 		c.say(nothing, ofWhat, c.notCharged(a))
-		c.heard(ctx, a)
-		c.Broken = Broken{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
+		c.outcomeHeard(ctx, a)
+		c.Dropped = Dropped{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
 	}
 	switch {
-	case c.Guest:
+	case c.Guest.Paying:
 		return Go(AskAmount)
-	case c.Account == "":
+	case c.Account.Number == "":
 		return Go(ChooseAccount)
 	}
 	return Go(TellStanding)
 }
 
-// endOffer closes what the earlier call only offered; what is settled stays as it is.
+// endOffer closes what the earlier call only offered. What is settled stays as it is.
 func (c *Call) endOffer(ctx context.Context, a payments.Attempt) error {
 	if a.State == payments.Offered || a.State == payments.Tokenized {
 		return c.Checkout.CloseOffer(ctx, a.Key)

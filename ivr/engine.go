@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,96 +14,105 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Engine runs one turn of a call at a time and remembers nothing between them.
+// Engine runs one turn of a call at a time. It remembers nothing between them and may be used by any
+// number of calls at once.
 type Engine struct {
 	Services
 	order []Step
 	steps map[StepName]Step
 }
 
-// Services are what the conversation needs from the other rooms.
+// Services are what the conversation needs from other packages. All are required but those that say so.
 type Services struct {
-	Members  Members
-	Checkout *payments.Checkout
-	Logbook  Logbook
-	Texts    Texts
-	Refusals Refusals // of reminder calls; may be nil where none are placed
-	Callable Callable // likewise: who agrees to them
-	Hours    Hours
-	Prompts  *voiceprompts.Catalog
-	Calendar *billing.Calendar
-	Policy   billing.Policy
-	Clock    billing.Clock
-	// Wait blocks until the attempt is settled or the time is over, whichever is first (machine time).
+	Members      Members
+	Checkout     *payments.Checkout
+	Milestones   Milestones
+	HandOffs     HandOffs
+	Texts        Texts
+	CallRefusals CallRefusals // who wants no more reminder calls; nil where the line places none
+	CallConsents CallConsents // who agrees to them; likewise
+	Hours        Hours
+	Prompts      *voiceprompts.Catalog
+	Calendar     *billing.Calendar
+	Policy       billing.Policy
+	Clock        billing.Clock
+	// Wait blocks until the attempt is settled or a few seconds of machine time are over, whichever is
+	// first, and returns the attempt as it is then.
 	Wait func(ctx context.Context, attempt string) (payments.Attempt, error)
-	// NewRef draws an opaque reference.
+	// NewRef returns a new opaque reference, which nobody can guess.
 	NewRef func() string
 	Log    *slog.Logger
-	// Jumped is told of every step that is entered, from which, and in which language; may be nil. Scripts
-	// hold the jumps against LeadsTo.
+	// Jumped is called with every step that is entered, the step before it, and the language. It may be
+	// nil. The script runner compares these jumps with LeadsTo.
 	Jumped func(lang string, from, to StepName)
 }
 
-// ErrNotVerified is the one failure of a verification, whatever its cause (I1).
+// ErrNotVerified is the one failure of a verification, whatever its cause (I1: one failure line).
 var ErrNotVerified = errors.New("ivr: not verified")
 
-// ErrSeveral says that the answers fit more than one member behind a phone number (B3).
+// ErrSeveral says that the answers fit more than one member behind a phone number (B3: then the member
+// ID is asked for).
 var ErrSeveral = errors.New("ivr: the answers fit several members")
 
-// Members proves identities and tells what is owed.
+// Members proves identities and knows what is owed.
 type Members interface {
-	// Verify looks up once, for all factors, with equal work for every cause of failure.
+	// Verify looks up once, for all factors, with equal work for every cause of failure, or returns
+	// ErrNotVerified or ErrSeveral. The same call and turn again gives the first result.
 	Verify(ctx context.Context, try VerifyTry) (Verified, error)
-	// Accounts are the member's billing accounts, in a fixed order.
+	// Accounts returns the member's billing accounts, in a fixed order.
 	Accounts(ctx context.Context, memberID string) ([]billing.Account, error)
-	// OnFile says whether a number, E.164, is a member's.
+	// OnFile says whether a telephone number, E.164, is on file for a member.
 	OnFile(ctx context.Context, number string) (bool, error)
-	// Speaks keeps the language that a member has chosen.
-	Speaks(ctx context.Context, memberID, lang string) error
+	// SetLanguage stores the language that a member has chosen, for texts and letters.
+	SetLanguage(ctx context.Context, memberID, lang string) error
 	// Payable says whether a guest may pay an account: it exists, is active and not frozen.
 	Payable(ctx context.Context, account string) (bool, error)
-	// Standing is what the account owes, and how old the import behind it is.
+	// Standing returns what the account owes at an instant, and how old the import behind it is.
 	Standing(ctx context.Context, account string, at time.Time) (Owed, error)
 }
 
-// VerifyTry is one try to prove an identity; it is unique by call and turn.
+// VerifyTry is one try to prove an identity. It is unique by call and turn: a turn that is run again
+// counts no second try.
 type VerifyTry struct {
-	Claim  Claim
+	Keyed  Identification
 	Call   string
 	Turn   int
 	Caller string
 	At     time.Time
 }
 
-// Verified is a proven identity.
+// Verified is an identity that Verify has proven.
 type Verified struct {
 	Member  Member
 	Account string // where the caller keyed an account number
 }
 
-// Owed is an account's standing and the instant that it is true of.
+// Owed is what an account owes, and the instant of the import that says so.
 type Owed struct {
 	billing.Standing
 	AsOf time.Time // of the newest import
 }
 
-// Texts says where a text may go.
+// Texts says where a text may go, and switches texts off and on.
 type Texts interface {
+	// Textable says whether payment texts may go to a number: there is consent, and no opt-out.
 	Textable(ctx context.Context, number string) (bool, error)
-	// Stop ends all texts to a number; Start lets them begin again, or says ErrTextStart. cause makes each happen once.
-	Stop(ctx context.Context, number, cause string) error
-	Start(ctx context.Context, number, cause string) error
-	// Arrives says whether a text that is asked for can arrive: nobody has said that none does there.
-	Arrives(ctx context.Context, number string) (bool, error)
+	// Stop ends all texts to a number; Start lets them begin again, or returns ErrTextStart. The same
+	// turn key again changes nothing more.
+	Stop(ctx context.Context, number, turnKey string) error
+	Start(ctx context.Context, number, turnKey string) error
+	// TextsArrive says whether a text can arrive at a number, as far as is known: no landline, no dead number.
+	TextsArrive(ctx context.Context, number string) (bool, error)
 }
 
-// Hours are the hours in which people answer.
+// Hours are the hours in which people answer (H1: agent hours).
 type Hours interface {
 	Open(t time.Time) bool
+	// NextOpening returns the first open instant at or after t.
 	NextOpening(t time.Time) time.Time
 }
 
-// NewEngine checks the conversation and readies it.
+// NewEngine returns an engine for the conversation, or an error where two steps have one name.
 func NewEngine(s Services) (*Engine, error) {
 	e := &Engine{Services: s, order: Conversation(), steps: map[StepName]Step{}}
 	for _, step := range e.order {
@@ -114,28 +124,31 @@ func NewEngine(s Services) (*Engine, error) {
 	return e, nil
 }
 
-// Steps is the conversation in reading order, for tests and pictures.
+// Steps returns the conversation in reading order, for tests and pictures.
 func (e *Engine) Steps() []Step { return e.order }
 
-// Call is one turn at work: the session, and what has been said so far.
+// Call is one turn while it runs: the session, the services, and what has been said so far. Steps'
+// functions take it, read and change the session, and add to what is said.
 type Call struct {
 	*Session
 	*Engine
-	now   time.Time
+	now   time.Time // one instant for the whole turn, domain clock
 	said  []Spoken
-	delay bool
-	err   error // the first prompt that could not be rendered: our bug
-	trail []StepName
+	delay bool       // the reply waits for its 400 ms (I1: failures take equal time)
+	err   error      // the first prompt that could not be rendered: a bug of ours, and the turn fails
+	trail []StepName // steps entered in this turn
 }
 
-// maxHops bounds the steps that one turn may pass; more is a loop, and a bug.
+// maxHops bounds the steps that one turn may pass. More is a loop, and a bug of ours.
 const maxHops = 12
 
-// Turn answers one input. What it returns replaces the session; on an error nothing does.
+// Turn answers one input and returns the session that the next turn goes on from. After an error the
+// old session stands, although the step may have written to the database: whatever a step does there
+// is unique by call and turn, so running the turn again does it once.
 func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply, error) {
 	c := &Call{Session: &s, Engine: e, now: e.Clock.Now()}
-	if s.Lang == "" {
-		s.Lang = e.languages()[0].Tag
+	if s.Language.Tag == "" {
+		s.Language.Tag = e.languages()[0].Tag
 	}
 	reply := Reply{}
 	var wait Wait
@@ -154,23 +167,24 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 	if err != nil {
 		return s, Reply{}, fmt.Errorf("step %s: %w", c.Step, err)
 	}
-	s.Said = c.evidence()
-	reply.Lang, reply.Say, reply.Wait, reply.Delay = c.Lang, c.said, wait, c.delay
+	s.LastSaid = c.evidence()
+	reply.Lang, reply.Say, reply.Wait, reply.Delay = c.Language.Tag, c.said, wait, c.delay
 	e.Log.Debug("turn", "call", s.Call, "turn", s.Turn, "input", string(in.Kind), "step", string(s.Step))
 	return s, reply, nil
 }
 
-// Resume builds a session from the last milestone of a call whose session is lost. The caller
-// hears that we lost the place, and goes on from there.
+// Resume returns a session made from the last milestone of a call whose session is lost. Its step is
+// LostPlace, which says so to the caller and goes on from there. What was keyed and chosen since the
+// milestone is gone and is asked again.
 func (e *Engine) Resume(m Milestone, turn int) Session {
-	s := Session{
-		Call: m.Call, Caller: m.Caller, Called: m.Called, Lang: m.Lang, StartedAt: m.StartedAt,
-		Turn: turn, Step: LostPlace, LangKnown: m.LangKnown, Member: m.Member, Account: m.Account, Attempt: m.Attempt, PlacedFor: m.PlacedFor,
+	return Session{
+		Call: m.Call, Caller: m.Caller, Called: m.Called, StartedAt: m.StartedAt, PlacedFor: m.PlacedFor,
+		Turn: turn, Step: LostPlace, Language: Language{Tag: m.Lang, Known: m.LangKnown},
+		Member: m.Member, Account: Account{Number: m.Account}, Attempt: m.Attempt,
 	}
-	return s
 }
 
-// answer fits the input to the awaited step and goes where that leads.
+// answer reads the input as an answer to the awaited step, and follows where that leads.
 func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 	step, ok := c.steps[c.Step]
 	if !ok {
@@ -184,17 +198,20 @@ func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 		return c.ask(ctx, step)
 	case verdict.failed != "":
 		return c.run(ctx, c.again(step, verdict.failed, nil))
+	case verdict.answer.Option == somethingElse:
+		c.Question.Page++
+		return c.ask(ctx, step)
 	}
 	next := step.Then(ctx, c, verdict.answer)
 	if next.kind == nextAgain {
-		next = c.again(step, next.says, next.args)
+		next = c.again(step, next.says, next.args) // the step refused what was keyed: a try like any other (V3)
 	} else if next.kind == nextGo {
-		c.Tries, c.Warned = 0, ""
+		c.Question = Question{}
 	}
 	return c.run(ctx, next)
 }
 
-// run follows jumps until a step waits for the caller.
+// run follows jumps until a step waits for the caller, and returns what it waits for.
 func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 	for range maxHops {
 		if next.kind == nextEnd {
@@ -210,7 +227,7 @@ func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 		}
 		c.trail = append(c.trail, step.Name)
 		if c.Jumped != nil {
-			c.Jumped(c.Lang, c.Step, step.Name)
+			c.Jumped(c.Language.Tag, c.Step, step.Name)
 		}
 		c.Step = step.Name
 		if step.Before != nil {
@@ -227,13 +244,13 @@ func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 	return nil, fmt.Errorf("more than %d steps in one turn: %v", maxHops, c.trail)
 }
 
-// ask says the step's prompt and waits.
+// ask says the step's prompt and returns the wait for its answer.
 func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	c.prompt(step)
 	seconds := int(c.Policy.TimeoutMenuSeconds)
 	switch a := step.Accepts.(type) {
 	case Menu:
-		for i, o := range a.Options(c) {
+		for i, o := range c.offered(a.Options(c)) {
 			if o.Says == "" {
 				continue
 			}
@@ -241,43 +258,37 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 			for k, v := range o.Args {
 				args[k] = v
 			}
-			c.sayIn(orElse(o.Lang, c.Lang), o.Says, args)
+			c.sayIn(cmp.Or(o.Lang, c.Language.Tag), o.Says, args)
 		}
 		if a.Closes != "" {
 			c.say(a.Closes, nil)
 		}
 		hints := c.menuHints(a.Options(c))
 		return Ask{Keys: true, Speech: len(hints) > 0, MaxKeys: 1, Seconds: c.patience(seconds), Hints: hints}, nil
-	case Digits, Amount:
+	case Digits, Amount: // # ends the entry
 		return Ask{Keys: true, Until: true, Seconds: c.patience(int(c.Policy.TimeoutFieldSeconds))}, nil
 	case Words:
 		return Ask{Keys: true, Speech: true, MaxKeys: 1, Seconds: c.patience(int(c.Policy.TimeoutFieldSeconds))}, nil
 	case Assent:
 		return Ask{Keys: true, Speech: true, MaxKeys: 1, Seconds: c.patience(seconds), Hints: c.assentHints()}, nil
 	case Pay:
-		return TakePayment{Method: c.Method, BankType: c.BankType, Attempt: c.Attempt, Holder: c.holder()}, nil
+		return TakePayment{Method: c.Payment.Method, BankType: c.Payment.BankType, Attempt: c.Attempt, Holder: c.holder()}, nil
 	case Hold:
 		return Continue{Seconds: min(int(c.Policy.MaxSilenceSeconds), 3)}, nil
 	case Dial:
-		to, whisper := c.whom()
+		to, whisper := c.transferTarget()
 		return Transferring{To: to, Seconds: int(c.Policy.AgentRingSeconds), Whisper: whisper}, nil
 	}
 	return nil, fmt.Errorf("accepts something unknown")
 }
 
-// patience doubles every time-out after the first silence of the call (V4).
+// patience returns a time-out, doubled after the first silence of the call (V4: more time).
 func (c *Call) patience(seconds int) int {
-	if c.Slow {
+	if c.Tries.MoreTime {
 		return 2 * seconds
 	}
 	return seconds
 }
 
+// languages returns those that the policy switches on and that are translated, the default first.
 func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.Offered(e.Policy.Languages) }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}

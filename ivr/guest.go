@@ -7,19 +7,24 @@ import (
 	"duebell/voiceprompts"
 )
 
-// A guest (I2, T1) proves nothing and hears nothing: the account number and the amount are the
-// guest's own entries, and only those are read back. The account is looked up after the amount, and
+// Guests (I2, tier T1) prove nothing and hear nothing about the account: its number and the amount are
+// their own entries, and only those are read back. The account is looked up after the amount, and
 // unknown, terminated and blocked ones get the same line.
 
+// isAccountNumber says whether digits have the form of an account number, whether or not it exists.
 func isAccountNumber(c *Call, digits string) bool { return c.Policy.IsAccountNumber(digits) }
 
+// keepGuestAccount begins a guest's payment: nothing of an earlier one counts for it.
 func keepGuestAccount(_ context.Context, c *Call, a Answer) Next {
-	c.Guest, c.Account, c.Kind, c.Due, c.PastDue, c.GuestWarned = true, a.Keys, "", 0, 0, false
+	c.Guest, c.Account, c.Payment = Guest{Paying: true}, Account{Number: a.Keys}, Payment{}
 	return Go(GuestReadBack)
 }
 
-func guestAccountArgs(c *Call) Args { return Args{"Account": voiceprompts.Digits(c.Lang, c.Account)} }
+func guestAccountArgs(c *Call) Args {
+	return Args{"Account": voiceprompts.Digits(c.Language.Tag, c.Account.Number)}
+}
 
+// confirmGuestAccount goes on to the amount, or first to what became of this guest's dropped call (I7).
 func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
 		return Go(GuestAccount)
@@ -30,35 +35,37 @@ func confirmGuestAccount(ctx context.Context, c *Call, a Answer) Next {
 	return Go(AskAmount)
 }
 
-// warnGuest tells a guest to look at the bill first: the line cannot say what is owed (M5). Once is enough.
+// warnGuest tells a guest, once, to look at the bill first: the line cannot say what is owed (I2).
 func warnGuest(_ context.Context, c *Call) Next {
-	if c.Guest && !c.GuestWarned {
-		c.GuestWarned = true
+	if c.Guest.Paying && !c.Guest.Warned {
+		c.Guest.Warned = true
 		c.say("guest-warning", nil)
 	}
 	return Proceed()
 }
 
-// amountRules bound a keyed amount; for a guest only the policy counts (M4).
+// amountRules returns the bounds of a keyed amount. A guest's come from the policy alone, so that a
+// refusal tells nothing about the balance (M4).
 func (c *Call) amountRules() billing.AmountRules {
-	return billing.AmountRules{Guest: c.Guest, TotalDue: c.Due, Month: c.Charge, Policy: c.Policy}
+	return billing.AmountRules{Guest: c.Guest.Paying, TotalDue: c.Account.Due, Month: c.Account.Charge, Policy: c.Policy}
 }
 
-// checkGuest looks the account up at last. A refusal tells nothing about the account.
+// checkGuest looks the account up, now that the amount is known. A refusal says nothing about the account,
+// not even that there is none, and takes as long as any (I2, I1).
 func (c *Call) checkGuest(ctx context.Context) Next {
-	payable, err := c.Members.Payable(ctx, c.Account)
+	payable, err := c.Members.Payable(ctx, c.Account.Number)
 	if err != nil {
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	if !payable {
 		c.delay = true
 		c.say("guest-cannot-take", nil)
 		return Go(AnythingElse)
 	}
-	if c.Caller != "" && !c.SecondOK { // M8: compared with payments from the same number only
-		earlier, found, err := c.Checkout.DuplicateFrom(ctx, c.Account, c.Amount, c.Caller)
+	if c.Caller != "" && !c.Payment.PayAgain { // M8: compared with payments from the same number only
+		earlier, found, err := c.Checkout.DuplicateFrom(ctx, c.Account.Number, c.Payment.Amount, c.Caller)
 		if err != nil {
-			return c.stumbled(err)
+			return c.fail(err)
 		}
 		if found {
 			c.say("same-payment", Args{"Amount": c.exact(earlier.Cents), "When": c.moment(earlier.AuthorizedAt)}, c.fact("paid", earlier))
@@ -68,20 +75,22 @@ func (c *Call) checkGuest(ctx context.Context) Next {
 	return Go(ChooseMethod)
 }
 
-// refuseGuest says that another payment is open without saying so.
+// refuseGuest refuses a guest because another payment is open, without saying so: a guest must not learn
+// of payments by others (tier T1).
 func (c *Call) refuseGuest(ctx context.Context) Next {
-	if next, ok := c.giveUpOffer(ctx, "guest-try-later"); !ok {
+	if next, ok := c.closeOfferAndSay(ctx, "guest-try-later"); !ok {
 		return next
 	}
 	return Go(AnythingElse)
 }
 
+// keepGuestName takes the name as it was heard; the caller confirms it next.
 func keepGuestName(_ context.Context, c *Call, a Answer) Next {
-	c.Holder = a.Speech
+	c.Guest.Holder = a.Speech
 	return Go(GuestNameBack)
 }
 
-func guestNameArgs(c *Call) Args { return Args{"Name": c.Holder} }
+func guestNameArgs(c *Call) Args { return Args{"Name": c.Guest.Holder} }
 
 func confirmGuestName(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
@@ -90,10 +99,10 @@ func confirmGuestName(_ context.Context, c *Call, a Answer) Next {
 	return Go(ReadBack)
 }
 
-// holder is the name for the terms and the debit: on file, or a guest's as confirmed (E3).
+// holder returns the name for the terms and the debit: the one on file, or a guest's as confirmed (E3, (4)).
 func (c *Call) holder() string {
-	if c.Guest {
-		return c.Holder
+	if c.Guest.Paying {
+		return c.Guest.Holder
 	}
 	return c.Member.Name
 }

@@ -7,13 +7,13 @@ import (
 	"duebell/billing"
 )
 
-// heardAs are the words that choose an option of this name, wherever it is offered.
+// heardAs names the message whose words choose an option of this name, wherever it is offered.
 var heardAs = map[string]string{
 	"pay": "hears-pay", "more": "hears-pay", "yes": "hears-yes", "no": "hears-no", "done": "hears-no",
 	"card": "hears-card", "bank": "hears-bank", "checking": "hears-checking", "savings": "hears-savings",
 }
 
-// options lists fixed menu options: name, prompt, name, prompt … An empty prompt is spoken by the step itself.
+// options returns fixed menu options: name, prompt, name, prompt … An empty prompt is spoken by the step itself.
 func options(pairs ...string) func(*Call) []Option {
 	list := make([]Option, 0, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -22,46 +22,48 @@ func options(pairs ...string) func(*Call) []Option {
 	return func(*Call) []Option { return list }
 }
 
-// recallLanguage speaks as the caller chose on the last call from the number (K2). Who was never asked, or
-// cannot be looked up just now, is asked.
+// recallLanguage speaks the language chosen on the last call from the number (K2: a hint, never a proof).
+// Whoever was never asked, or cannot be looked up just now, is asked.
 func recallLanguage(ctx context.Context, c *Call) Next {
 	if len(c.languages()) == 1 {
 		return Proceed()
 	}
-	tag, err := c.Logbook.Language(ctx, c.Caller)
+	tag, err := c.Milestones.CallerLanguage(ctx, c.Caller)
 	if err != nil {
-		c.Log.Warn("language not looked up", "call", c.Session.Call, "error", err)
+		c.Log.Warn("the caller's language could not be looked up; the call asks for it", "call", c.Session.Call, "error", err)
 	}
-	c.knowLanguage(tag)
-	c.LangRecalled = c.LangKnown
+	c.useLanguage(tag)
+	c.Language.Recalled = c.Language.Known
 	return Proceed()
 }
 
-// knowLanguage takes a language over, if it is in force.
-func (c *Call) knowLanguage(tag string) {
+// useLanguage speaks a language from here on, if the policy offers it.
+func (c *Call) useLanguage(tag string) {
 	for _, l := range c.languages() {
 		if l.Tag == tag {
-			c.Lang, c.LangKnown = tag, true
+			c.Language.Tag, c.Language.Known = tag, true
 		}
 	}
 }
 
-// asksLanguage: there is a choice, and nobody knows yet what this caller speaks (K2).
-func (c *Call) asksLanguage() bool { return !c.LangKnown && len(c.languages()) > 1 }
+// mustAskLanguage says whether there is a choice, and nobody knows yet what this caller speaks (K2).
+func (c *Call) mustAskLanguage() bool { return !c.Language.Known && len(c.languages()) > 1 }
 
+// greet goes on to the menu, or first to the choice of a language.
 func greet(ctx context.Context, c *Call, _ Answer) Next {
-	if c.asksLanguage() {
+	if c.mustAskLanguage() {
 		return Go(ChooseLanguage)
 	}
-	c.mark(ctx, MainMenu)
+	c.saveMilestone(ctx, MainMenu)
 	return Go(MainMenu)
 }
 
 func sayGoodbye(ctx context.Context, c *Call, _ Answer) Next {
-	c.mark(ctx, Goodbye) // a call that ended like this was not dropped (I7)
+	c.saveMilestone(ctx, Goodbye) // a call that ended like this was not dropped (I7)
 	return End()
 }
 
+// languageOptions returns an option for each language, spoken in that language.
 func languageOptions(c *Call) []Option {
 	var list []Option
 	for _, l := range c.languages() {
@@ -71,11 +73,12 @@ func languageOptions(c *Call) []Option {
 }
 
 func chooseLanguage(ctx context.Context, c *Call, a Answer) Next {
-	c.knowLanguage(a.Option)
-	c.mark(ctx, MainMenu)
+	c.useLanguage(a.Option)
+	c.saveMilestone(ctx, MainMenu)
 	return Go(MainMenu)
 }
 
+// chooseFromMain goes where the menu says. Whoever was paying as a guest begins anew.
 func chooseFromMain(ctx context.Context, c *Call, a Answer) Next {
 	c.leaveGuest()
 	switch a.Option {
@@ -88,99 +91,134 @@ func chooseFromMain(ctx context.Context, c *Call, a Answer) Next {
 	case "texts":
 		return Go(TextChoices)
 	}
-	c.WantsTexts = false
+	c.FollowUp.TextsWanted = false
 	if c.ownNumber(ctx) {
-		c.Claim.Selector = billing.Selector{Kind: billing.SelectPhone, Value: c.Caller}
+		c.Keyed.Selector = billing.Selector{Kind: billing.SelectPhone, Value: c.Caller}
 		c.say("number-on-file", nil)
 		return Go(AskBirthDate)
 	}
 	return c.toAccount()
 }
 
-// otherLanguage is the one that the main menu changes to; empty: there is none, or more than one.
+// otherLanguage returns the language that the main menu changes to, or "" where there is none, or a choice of several.
 func (c *Call) otherLanguage() string {
 	switch all := c.languages(); {
 	case len(all) != 2:
 		return ""
-	case all[0].Tag == c.Lang:
+	case all[0].Tag == c.Language.Tag:
 		return all[1].Tag
 	default:
 		return all[0].Tag
 	}
 }
 
-// ownNumber says whether the record may be chosen by the caller's number, so that no account number is
-// keyed (I4). Only where the carrier has signed the number: nobody may find out by a borrowed one whether
-// it is on file. It is tried once; whoever fails with it keys the number.
+// ownNumber says whether the caller's number selects the record, so that no account number is keyed (I4:
+// caller ID may preselect, and replaces no factor). It does so only where the carrier has signed the
+// number: with a forged one nobody may find out whether it is on file. It is tried once; whoever fails
+// with it keys the account number.
 func (c *Call) ownNumber(ctx context.Context) bool {
-	if c.Member.Verified() || c.IDTries > 0 || c.Attested != "A" || c.Caller == "" {
+	if c.Member.Verified() || c.Tries.Verify > 0 || c.Attested != "A" || c.Caller == "" {
 		return false
 	}
 	yes, err := c.Members.OnFile(ctx, c.Caller)
 	if err != nil {
-		c.Log.Warn("the caller's number was not looked up", "call", c.Session.Call, "error", err)
+		c.Log.Warn("the caller's number could not be looked up; an account number is asked for", "call", c.Session.Call, "error", err)
 	}
 	return yes
 }
 
-// leaveGuest forgets a guest's entries: a member's account is another matter.
+// leaveGuest drops a guest's entries, so that none of them is taken for a member's.
 func (c *Call) leaveGuest() {
-	if c.Guest {
-		c.Guest, c.Account, c.Holder, c.Kind, c.Attempt = false, "", "", "", ""
+	if c.Guest.Paying {
+		c.Guest, c.Account, c.Attempt = Guest{}, Account{}, ""
 	}
 }
 
-// toAccount leads to the balance: past the questions that are answered already.
+// toAccount leads to the balance, past the questions that are answered already. After three failures in
+// this call a person is next (I5: three tries a call).
 func (c *Call) toAccount() Next {
 	switch {
 	case c.Member.Verified():
 		return Go(ChooseAccount)
-	case c.IDTries >= c.Policy.IDTriesPerCall:
+	case c.Tries.Verify >= c.Policy.IDTriesPerCall:
 		return c.toPerson("not-verified", MainMenu)
 	}
 	return Go(AskAccount)
 }
 
+// isSelector says whether digits have the form of an account number, member ID or phone number (B1).
 func isSelector(c *Call, digits string) bool {
 	_, err := billing.ParseSelector(digits, c.Policy)
 	return err == nil
 }
 
+// keepAccount keeps the selector without looking it up.
 func keepAccount(_ context.Context, c *Call, a Answer) Next {
 	// Kept, not looked up: nothing may tell a known number from an unknown one (I1).
-	c.Claim.Selector, _ = billing.ParseSelector(a.Keys, c.Policy)
+	c.Keyed.Selector, _ = billing.ParseSelector(a.Keys, c.Policy)
 	return Go(AskBirthDate)
 }
 
-// isBirthDate takes a date of birth, or the invoice number that stands in its place for a group
-// account (I3). Which of the two an account has is found out by the one look-up, never before.
+// isBirthDate says whether digits are a possible date of birth, MMDDYYYY, or an invoice number, which
+// stands in its place for a group account (I3). Which of the two the account has is found out by the one
+// look-up, never before (I1).
 func isBirthDate(c *Call, digits string) bool {
 	_, err := billing.ParseBirthDate(digits, c.today())
 	return err == nil || isInvoice(digits)
 }
 
-// isInvoice: invoice numbers begin above every month, so that none is mistaken for a date.
+// isInvoice says whether digits have the form of an invoice number. Those begin with 2 to 9 and a date
+// with its month, 01 to 12: none is mistaken for the other.
 func isInvoice(digits string) bool { return len(digits) == 8 && digits[0] >= '2' }
 
 func keepBirthDate(_ context.Context, c *Call, a Answer) Next {
-	c.Claim.BirthDate, c.Claim.Invoice = "", ""
+	c.Keyed.BirthDate, c.Keyed.Invoice = "", ""
 	if isInvoice(a.Keys) {
-		c.Claim.Invoice = a.Keys
+		c.Keyed.Invoice = a.Keys
 	} else if born, err := billing.ParseBirthDate(a.Keys, c.today()); err == nil {
-		c.Claim.BirthDate = born.String()
+		c.Keyed.BirthDate = born.String()
+	}
+	if c.numberStandsForZIP() {
+		c.Keyed.SignedAs = c.Caller
+		return Go(Verify)
 	}
 	return Go(AskZIP)
 }
 
+// numberStandsForZIP is true where the record was chosen by the caller's own number, the carrier has signed
+// it, and policy takes that in place of the ZIP, never of more (I4). Tried once: a failure asks for the ZIP.
+func (c *Call) numberStandsForZIP() bool {
+	own := billing.Selector{Kind: billing.SelectPhone, Value: c.Caller}
+	return c.Policy.CallerIDFactor == "attested_a" && c.Attested == "A" && c.Caller != "" && c.Keyed.Selector == own && c.Tries.Verify == 0
+}
+
+// tellOfSSN names the other answer only where policy takes it (I3).
+func tellOfSSN(_ context.Context, c *Call) Next {
+	if c.Policy.VerifySSNLast4 {
+		c.say("zip-or-ssn", nil)
+	}
+	return Proceed()
+}
+
+// isZIPOrSSN takes a ZIP of 5 digits, and 4 digits of the SSN in its place where policy lets them (I3).
+func isZIPOrSSN(c *Call, digits string) bool { return len(digits) == 5 || c.Policy.VerifySSNLast4 }
+
 func keepZIP(_ context.Context, c *Call, a Answer) Next {
-	c.Claim.ZIP = a.Keys
+	c.Keyed.ZIP, c.Keyed.SSNLast4 = "", ""
+	if len(a.Keys) == 5 {
+		c.Keyed.ZIP = a.Keys
+	} else {
+		c.Keyed.SSNLast4 = a.Keys
+	}
 	return Go(Verify)
 }
 
-// verify looks up once, for every factor. Unknown, wrong and locked get one line (I1).
+// verify looks up once, for every factor. Unknown, wrong and locked get one failure line, after the same
+// time (I1). A crash before the answer is stored has Twilio repeat the turn: the try then counts once,
+// because it is unique by call and turn.
 func verify(ctx context.Context, c *Call, _ Answer) Next {
-	try := VerifyTry{Claim: c.Claim, Call: c.Session.Call, Turn: c.Session.Turn, Caller: c.Caller, At: c.now}
-	c.Claim = Claim{} // what was keyed ends with the turn that looks up
+	try := VerifyTry{Keyed: c.Keyed, Call: c.Session.Call, Turn: c.Session.Turn, Caller: c.Caller, At: c.now}
+	c.Keyed = Identification{} // what was keyed ends with the turn that looks up
 	got, err := c.Members.Verify(ctx, try)
 	if err != nil && !errors.Is(err, ErrNotVerified) {
 		// Its COMMIT may have lost its reply: the same call and turn again gives the first result.
@@ -190,70 +228,76 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	case errors.Is(err, ErrNotVerified):
 		c.delay = true
 		c.say("not-verified", nil)
+		if days := c.Policy.NewAccountWaitDays; days > 0 { // B8: to everyone, whatever the cause
+			c.say("new-account-wait", Args{"Count": days})
+		}
 		return c.triedToVerify()
 	case errors.Is(err, ErrSeveral): // B3: the answers fit more than one; the member ID tells them apart
 		c.say("several-members", nil)
 		return c.triedToVerify()
 	case err != nil:
-		return c.stumbled(err)
+		return c.fail(err)
 	}
-	c.Member, c.Account = got.Member, got.Account
+	c.Member, c.Account = got.Member, Account{Number: got.Account}
 	c.keepLanguage(ctx)
-	if c.WantsTexts {
+	if c.FollowUp.TextsWanted {
 		return c.textsOn(ctx)
 	}
 	if c.findDropped(ctx) {
-		c.mark(ctx, TellDropped)
+		c.saveMilestone(ctx, TellDropped)
 		return Go(TellDropped)
 	}
-	if c.Account == "" {
-		c.mark(ctx, ChooseAccount)
+	if c.Account.Number == "" {
+		c.saveMilestone(ctx, ChooseAccount)
 		return Go(ChooseAccount)
 	}
-	c.mark(ctx, TellStanding)
+	c.saveMilestone(ctx, TellStanding)
 	return Go(TellStanding)
 }
 
-// triedToVerify asks from the beginning, as often as a call may try (I5).
+// triedToVerify counts the failure and asks from the beginning, as often as a call may try (I5).
 func (c *Call) triedToVerify() Next {
-	c.IDTries++
-	if c.IDTries >= c.Policy.IDTriesPerCall {
+	c.Tries.Verify++
+	if c.Tries.Verify >= c.Policy.IDTriesPerCall {
 		return c.toPerson("not-verified", MainMenu)
 	}
 	return Go(AskAccount)
 }
 
-// keepLanguage carries the language of a member who calls from the number on file over to texts and letters (K2).
+// keepLanguage stores the call's language for the member's texts and letters, if they call from the number
+// on file (K2). The call goes on without it.
 func (c *Call) keepLanguage(ctx context.Context) {
-	if !c.LangKnown || c.Caller == "" || c.Caller != c.Member.Phone {
+	if !c.Language.Known || c.Caller == "" || c.Caller != c.Member.Phone {
 		return
 	}
-	if err := c.Members.Speaks(ctx, c.Member.ID, c.Lang); err != nil {
-		c.Log.Warn("the member's language was not kept", "call", c.Session.Call, "error", err)
+	if err := c.Members.SetLanguage(ctx, c.Member.ID, c.Language.Tag); err != nil {
+		c.Log.Warn("the member's language could not be stored; texts keep the old one", "call", c.Session.Call, "error", err)
 	}
 }
 
-// accountsToChoose asks only where there is a choice (B2).
+// accountsToChoose asks only where a member has several accounts (B2).
 func accountsToChoose(ctx context.Context, c *Call) Next {
 	accounts, err := c.Members.Accounts(ctx, c.Member.ID)
 	if err != nil {
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	c.Accounts = nil
-	for _, a := range accounts[:min(len(accounts), c.Policy.MenuMaxOptions)] { // V1
-		c.Accounts = append(c.Accounts, AccountChoice{Number: a.Number, Kind: a.Kind})
+	for _, a := range accounts {
+		c.Accounts = append(c.Accounts, Account{Number: a.Number, Kind: a.Kind})
 	}
 	if len(c.Accounts) == 1 {
-		c.Account = c.Accounts[0].Number
+		c.Account = c.Accounts[0]
 		return Go(TellStanding)
 	}
 	return Proceed()
 }
 
+// accountOptions returns an option for each account, and one for all of them where they can be paid
+// together (P6).
 func accountOptions(c *Call) []Option {
 	var list []Option
 	for _, a := range c.Accounts {
-		list = append(list, Option{Name: a.Number, Says: "option-account", Args: Args{"Account": c.accountName(a.Kind), "Last": lastFour(c.Lang, a.Number)}})
+		list = append(list, Option{Name: a.Number, Says: "option-account", Args: Args{"Account": c.accountName(a.Kind), "Last": lastFour(c.Language.Tag, a.Number)}})
 	}
 	if c.payableTogether() {
 		list = append(list, Option{Name: "all", Says: "option-all-accounts", Hears: "hears-all"})
@@ -262,20 +306,22 @@ func accountOptions(c *Call) []Option {
 }
 
 func chooseAccount(ctx context.Context, c *Call, a Answer) Next {
-	c.Queue, c.Several = nil, false
+	c.Batch = Batch{}
 	if a.Option == "all" {
 		return Go(TellAll)
 	}
-	c.Account = a.Option
-	c.mark(ctx, TellStanding)
+	c.Account = Account{Number: a.Option}
+	c.saveMilestone(ctx, TellStanding)
 	return Go(TellStanding)
 }
 
-// mark writes a milestone. The call goes on without it: it is only needed when Redis loses the session.
-func (c *Call) mark(ctx context.Context, step StepName) {
-	if err := c.Logbook.Milestone(ctx, c.milestone(step, c.now)); err != nil {
-		c.Log.Warn("milestone not written", "call", c.Session.Call, "step", string(step), "error", err)
+// saveMilestone stores how far the call has come. The call goes on without it: it is needed only when
+// Redis loses the session, and the caller then goes on from an earlier place.
+func (c *Call) saveMilestone(ctx context.Context, step StepName) {
+	if err := c.Milestones.SaveMilestone(ctx, c.milestone(step, c.now)); err != nil {
+		c.Log.Warn("a milestone could not be stored; if the session is lost too, the call goes on from an earlier one", "call", c.Session.Call, "step", string(step), "error", err)
 	}
 }
 
+// today returns the day in the policy's time zone.
 func (c *Call) today() billing.Date { return billing.DateIn(c.now, c.Calendar.Zone()) }

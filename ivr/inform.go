@@ -11,37 +11,39 @@ import (
 	"duebell/voiceprompts"
 )
 
-// mainOptions are what the line does, most used first (V1).
+// mainOptions returns what the line can do, most used first (V1).
 func mainOptions(c *Call) []Option {
 	list := []Option{{Name: "pay", Says: "option-balance-or-pay", Hears: "hears-pay"}}
-	if c.Policy.GuestPay && (c.Policy.CardsAccepted || (c.eft() && c.Policy.GuestEFT)) { // nobody is led to where nothing can be paid
+	if c.Policy.GuestPay && (c.Policy.CardsAccepted || (c.bankDebitAllowed() && c.Policy.GuestEFT)) { // nobody is led to where nothing can be paid
 		list = append(list, Option{Name: "guest", Says: "option-guest", Hears: "hears-guest"})
 	}
 	list = append(list,
 		Option{Name: "ways", Says: "option-how-to-pay", Hears: "hears-how"},
 		Option{Name: "texts", Says: "option-texts", Hears: "hears-texts"})
-	if other := c.otherLanguage(); other != "" && c.LangRecalled { // who was just asked is not asked again
+	if other := c.otherLanguage(); other != "" && c.Language.Recalled { // who was just asked is not asked again
 		list = append(list, Option{Name: "language", Says: "option-language", Lang: other})
 	}
 	return list
 }
 
-// rightOrChange answers a read-back, which says both keys itself and ends with the right one.
+// rightOrChange returns the answers to a read-back. The read-back's own prompt names both keys, the one
+// that confirms last.
 func rightOrChange(*Call) []Option {
 	return []Option{{Name: "right", Hears: "hears-yes"}, {Name: "change", Hears: "hears-no"}}
 }
 
-// consentOrChange answers the read-back of a payment. For a card its key is the consent, and no word stands for a key (P3).
+// consentOrChange returns the answers to the read-back of a payment. For a card, key 1 is the consent, so
+// no word may stand for it (P3).
 func consentOrChange(c *Call) []Option {
 	list := rightOrChange(c)
-	if c.Method == payments.Card {
+	if c.Payment.Method == payments.Card {
 		list[0].Hears = ""
 	}
 	return list
 }
 
-// tellHowToPay says one short piece of public information (H4, P4). Nothing in it is about the caller,
-// and nothing promises a plan, a fund or a price.
+// tellHowToPay says one short piece of public information (H4: contact data is policy; P4: other ways
+// are described only). Nothing in it is about the caller, and nothing promises a plan, a fund or a price.
 func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "due":
@@ -50,8 +52,8 @@ func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 		c.say("tell-other-ways", Args{"MailDay": c.mailDay()})
 	case "hours":
 		args := c.agentHours()
-		args["TTY"] = voiceprompts.Phone(c.Lang, c.Policy.TTY)
-		args["GroupPhone"], args["DOIPhone"] = voiceprompts.Phone(c.Lang, c.Policy.GroupPhone), voiceprompts.Phone(c.Lang, c.Policy.DOIPhone)
+		args["TTY"] = voiceprompts.Phone(c.Language.Tag, c.Policy.TTY)
+		args["GroupPhone"], args["DOIPhone"] = voiceprompts.Phone(c.Language.Tag, c.Policy.GroupPhone), voiceprompts.Phone(c.Language.Tag, c.Policy.DOIPhone)
 		c.say("tell-hours", args)
 		if len(c.Policy.WalkInList) > 0 {
 			c.say("tell-walk-in", Args{"Places": c.places()})
@@ -64,7 +66,7 @@ func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	return Go(HowToPay)
 }
 
-// nextToPay is the month of the bill that anybody may still pay in time.
+// nextToPay returns the bill month that can still be paid in time.
 func (c *Call) nextToPay() billing.Month {
 	month := billing.MonthOf(c.today())
 	if c.now.After(c.Calendar.DueAt(billing.KindHealth, "", month)) {
@@ -73,17 +75,18 @@ func (c *Call) nextToPay() billing.Month {
 	return month
 }
 
-// dueRule is the general rule by its next case, moved deadlines included (C2, C3, C5, C9).
+// dueRule returns the general rule as its next case, moved deadlines included (C2, C3, C5). It says "the
+// bill for April coverage", never "the March premium" (C9).
 func (c *Call) dueRule() Args {
 	month := c.nextToPay()
 	due := c.Calendar.DueAt(billing.KindHealth, "", month)
 	return Args{
-		"BillDay": voiceprompts.ShortDay(c.Lang, c.Calendar.BillDate(month)), "Month": voiceprompts.MonthName(c.Lang, c.Calendar.CoverageMonth(month).Month),
+		"BillDay": voiceprompts.ShortDay(c.Language.Tag, c.Calendar.BillDate(month)), "Month": voiceprompts.MonthName(c.Language.Tag, c.Calendar.CoverageMonth(month).Month),
 		"Day": c.day(due), "Time": c.timeOfDay(due), "PaperDay": c.shortDay(month, c.Policy.PaperBillPromiseDay),
 	}
 }
 
-// mailDay is the next day by which a check should be in the mail (P4).
+// mailDay returns the next day by which a check should be in the mail (P4, mail_by_day).
 func (c *Call) mailDay() voiceprompts.Speech {
 	today := c.today()
 	month := billing.MonthOf(today)
@@ -94,10 +97,10 @@ func (c *Call) mailDay() voiceprompts.Speech {
 }
 
 func (c *Call) shortDay(m billing.Month, day int) voiceprompts.Speech {
-	return voiceprompts.ShortDay(c.Lang, billing.Date{Year: m.Year, Month: m.Month, Day: day})
+	return voiceprompts.ShortDay(c.Language.Tag, billing.Date{Year: m.Year, Month: m.Month, Day: day})
 }
 
-// agentHours are those of an ordinary day (H1).
+// agentHours returns the opening and closing time of an ordinary day (H1).
 func (c *Call) agentHours() Args {
 	today := c.today()
 	return Args{
@@ -106,7 +109,7 @@ func (c *Call) agentHours() Args {
 	}
 }
 
-// places are the walk-in centers as one says them.
+// places returns the walk-in centers as a list to be spoken.
 func (c *Call) places() any {
 	list, last := c.Policy.WalkInList, len(c.Policy.WalkInList)-1
 	if last == 0 {
@@ -115,7 +118,7 @@ func (c *Call) places() any {
 	return c.phraseWith("places", Args{"Others": strings.Join(list[:last], ", "), "LastPlace": list[last]})
 }
 
-// mayChooseTexts needs a number: a withheld one can be neither switched off nor on.
+// mayChooseTexts goes back where the number is withheld: nothing can be switched off or on for it.
 func mayChooseTexts(_ context.Context, c *Call) Next {
 	if c.Caller == "" {
 		c.say("texts-need-number", nil)
@@ -131,19 +134,20 @@ func textOptions(*Call) []Option {
 	}
 }
 
-// chooseTexts: off at once for anyone who asks, for the number that calls; on only after T2 (O1).
+// chooseTexts switches texts off at once, for anyone who asks, for the number that calls; and on only for
+// a verified caller (O1).
 func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "off":
-		if err := c.Texts.Stop(ctx, c.Caller, c.cause()); err != nil {
-			return c.stumbled(err)
+		if err := c.Texts.Stop(ctx, c.Caller, c.turnKey()); err != nil {
+			return c.fail(err)
 		}
-		c.WantsTexts = false
+		c.FollowUp.TextsWanted = false
 		c.say("texts-off", callerEnding(c))
 		return Go(MainMenu)
 	case "on":
 		if !c.Member.Verified() {
-			c.WantsTexts = true
+			c.FollowUp.TextsWanted = true
 			c.say("texts-need-proof", nil)
 			return c.toAccount()
 		}
@@ -152,14 +156,16 @@ func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 	return Go(MainMenu)
 }
 
+// textsOn switches texts on, or says that the number itself must text START: a block of the carrier's own
+// is lifted by nothing else (O4).
 func (c *Call) textsOn(ctx context.Context) Next {
-	c.WantsTexts = false
-	err := c.Texts.Start(ctx, c.Caller, c.cause())
+	c.FollowUp.TextsWanted = false
+	err := c.Texts.Start(ctx, c.Caller, c.turnKey())
 	switch {
-	case errors.Is(err, ErrTextStart): // the carrier's own block is lifted by a text from the number alone (O4)
+	case errors.Is(err, ErrTextStart):
 		c.say("texts-send-start", nil)
 	case err != nil:
-		return c.stumbled(err)
+		return c.fail(err)
 	default:
 		c.say("texts-on", callerEnding(c))
 	}
@@ -169,5 +175,5 @@ func (c *Call) textsOn(ctx context.Context) Next {
 // ErrTextStart says that the carrier blocks texts to a number until START comes from it.
 var ErrTextStart = errors.New("ivr: the number itself must text START")
 
-// cause names this turn, so that doing it twice does it once.
-func (c *Call) cause() string { return c.Session.Call + "/" + strconv.Itoa(c.Session.Turn) }
+// turnKey names this turn. What is written under it is written once, however often the turn is run.
+func (c *Call) turnKey() string { return c.Session.Call + "/" + strconv.Itoa(c.Session.Turn) }

@@ -8,22 +8,22 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Calls that the line places itself begin here; behind their first question they are the conversation
-// that everybody has, with identity as usual.
+// Steps at which calls begin that the line places itself. Behind their first question they are the
+// conversation that everybody has, and prove an identity as usual (N8).
 const (
 	CalledBack   StepName = "called-back"
 	Reminding    StepName = "reminding"
 	LeaveMessage StepName = "leave-message"
 )
 
-// Placed is a call that the line has placed.
+// Placed says what a call that the line has placed is for, and who answered it.
 type Placed struct {
 	For     PlacedFor
 	Lang    string // of the member whose number it is; empty: not known
-	Machine bool   // a machine has answered
+	Machine bool   // an answering machine or a fax has answered
 }
 
-// ErrNotPlaced says that the line has not placed a call.
+// ErrNotPlaced says that the line has placed no call of this reference.
 var ErrNotPlaced = errors.New("ivr: not a call that the line has placed")
 
 // PlacedFor is why the line calls.
@@ -35,22 +35,22 @@ const (
 	Reminder PlacedFor = "reminder"
 )
 
-// Refusals takes down who wants no more calls.
-type Refusals interface {
-	// NoMoreCalls ends our reminder calls to a number. cause names the call and turn, so that the
-	// same key again is one wish.
-	NoMoreCalls(ctx context.Context, number, cause string) error
+// CallRefusals records who wants no more reminder calls (N10).
+type CallRefusals interface {
+	// NoMoreCalls ends our reminder calls to a number. The same turn key again changes nothing more.
+	NoMoreCalls(ctx context.Context, number, turnKey string) error
 }
 
+// outbound returns the beginnings of calls that the line places.
 func outbound() []Step {
 	return []Step{
 		{
-			Name: CalledBack, Before: begun, Says: "called-back", Args: ourPhone, // N8: who calls
+			Name: CalledBack, Before: saveArrival, Says: "called-back", Args: ourPhone, // N8: we say first who calls
 			Accepts: Menu{Options: options("pay", "option-balance-or-pay")},
-			Then:    goOn, LeadsTo: []StepName{ChooseLanguage, AskAccount}, GivesUpTo: Goodbye,
+			Then:    toPayment, LeadsTo: []StepName{ChooseLanguage, AskAccount}, GivesUpTo: Goodbye,
 		},
 		{
-			Name: Reminding, Before: begun, Says: "reminder-call", Args: ourPhone, // N10: brand and number first
+			Name: Reminding, Before: saveArrival, Says: "reminder-call", Args: ourPhone, // N10: brand and number first
 			Accepts: Menu{Options: options("pay", "option-pay-now"), Also: map[string]string{"7": "no-calls"}},
 			Then:    afterReminder, LeadsTo: []StepName{ChooseLanguage, AskAccount, Goodbye}, GivesUpTo: Goodbye,
 		},
@@ -61,13 +61,13 @@ func outbound() []Step {
 	}
 }
 
-// firstStep is where a call begins.
+// firstStep returns the step at which a call begins: the greeting, or by what we call for.
 func (c *Call) firstStep(p *Placed) StepName {
 	if p == nil {
 		return Greeting
 	}
-	c.PlacedFor, c.LangKnown = p.For, false
-	c.knowLanguage(p.Lang)
+	c.PlacedFor, c.Language.Known = p.For, false
+	c.useLanguage(p.Lang)
 	switch {
 	case p.Machine:
 		return LeaveMessage
@@ -77,41 +77,45 @@ func (c *Call) firstStep(p *Placed) StepName {
 	return CalledBack
 }
 
-// begun notes the call, so that it counts among those in progress and keeps its reason if its session
-// is lost.
-func begun(ctx context.Context, c *Call) Next {
-	if c.Tries == 0 {
-		c.mark(ctx, MainMenu)
+// saveArrival stores that the call was answered, so that it counts among those in progress, and what it
+// was placed for is known even if its session is lost.
+func saveArrival(ctx context.Context, c *Call) Next {
+	if c.Question.Misses == 0 {
+		c.saveMilestone(ctx, MainMenu)
 	}
 	return Proceed()
 }
 
-func ourPhone(c *Call) Args { return Args{"Phone": voiceprompts.Phone(c.Lang, c.Policy.ServicePhone)} }
+func ourPhone(c *Call) Args {
+	return Args{"Phone": voiceprompts.Phone(c.Language.Tag, c.Policy.ServicePhone)}
+}
 
-// goOn leads into the pay flow; who has no language on file chooses one first (K2).
-func goOn(_ context.Context, c *Call, _ Answer) Next {
-	if c.asksLanguage() {
+// toPayment leads on to the balance; whoever has no language on file chooses one first (K2).
+func toPayment(_ context.Context, c *Call, _ Answer) Next {
+	if c.mustAskLanguage() {
 		return Go(ChooseLanguage)
 	}
 	return c.toAccount()
 }
 
+// afterReminder goes on to the balance, or on key 7 ends our reminder calls. "We will not call again" is
+// said only once that is recorded.
 func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "no-calls" {
-		return goOn(ctx, c, a)
+		return toPayment(ctx, c, a)
 	}
-	if c.Refusals == nil {
+	if c.CallRefusals == nil {
 		return c.toPerson("no-calls", MainMenu)
 	}
-	if err := c.Refusals.NoMoreCalls(ctx, c.Caller, c.cause()); err != nil {
-		return c.stumbled(err)
+	if err := c.CallRefusals.NoMoreCalls(ctx, c.Caller, c.turnKey()); err != nil {
+		return c.fail(err)
 	}
 	c.say("no-more-calls", nil)
 	return Go(Goodbye)
 }
 
-// eft says whether a bank debit may be consented to on this call: by policy (P1), never on a call that
+// bankDebitAllowed says whether a bank debit may be consented to on this call: by policy (P1), never on a call that
 // nobody asked for (E2), and in a language that has words for it (E4).
-func (c *Call) eft() bool {
-	return c.Policy.EFTEnabled && c.PlacedFor != Reminder && payments.CanAssent(c.Lang)
+func (c *Call) bankDebitAllowed() bool {
+	return c.Policy.EFTEnabled && c.PlacedFor != Reminder && payments.CanAssent(c.Language.Tag)
 }

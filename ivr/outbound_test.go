@@ -16,20 +16,20 @@ import (
 // notebook is a logbook that remembers.
 type notebook struct{ marks []Milestone }
 
-func (n *notebook) Milestone(_ context.Context, m Milestone) error {
+func (n *notebook) SaveMilestone(_ context.Context, m Milestone) error {
 	n.marks = append(n.marks, m)
 	return nil
 }
-func (n *notebook) Recover(context.Context, string) (Milestone, error) {
+func (n *notebook) LastMilestone(context.Context, string) (Milestone, error) {
 	return Milestone{}, ErrNoMilestone
 }
-func (n *notebook) HandOff(context.Context, HandOff) error              { return nil }
-func (n *notebook) Accepted(context.Context, string, int) (bool, error) { return false, nil }
-func (n *notebook) Dropped(context.Context, Earlier) (Milestone, error) {
+func (n *notebook) RecordHandOff(context.Context, HandOff) error               { return nil }
+func (n *notebook) HandOffAccepted(context.Context, string, int) (bool, error) { return false, nil }
+func (n *notebook) DroppedCall(context.Context, DroppedCallQuery) (Milestone, error) {
 	return Milestone{}, ErrNoMilestone
 }
-func (n *notebook) Language(context.Context, string) (string, error) { return "", nil }
-func (n *notebook) Book(context.Context, Booking) error              { return nil }
+func (n *notebook) CallerLanguage(context.Context, string) (string, error) { return "", nil }
+func (n *notebook) BookCallback(context.Context, CallbackBooking) error    { return nil }
 
 type standing time.Time
 
@@ -77,7 +77,7 @@ func placeCall(t *testing.T, p Placed, change func(*billing.Policy)) *call {
 	}
 	c := &call{t: t, book: &notebook{}, refusals: &noMoreCalls{}, session: Session{Call: "CA1", Caller: "+16175550101", Called: "+18776236765"}}
 	c.engine, err = NewEngine(Services{
-		Logbook: c.book, Refusals: c.refusals, Hours: openHours{}, Prompts: prompts, Calendar: cal, Policy: policy,
+		Milestones: c.book, HandOffs: c.book, CallRefusals: c.refusals, Hours: openHours{}, Prompts: prompts, Calendar: cal, Policy: policy,
 		Clock: standing(time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -140,7 +140,9 @@ func TestN8CalledBack(t *testing.T) {
 	}
 }
 
-func (c *call) consents() bool { return (&Call{Session: &c.session, Engine: c.engine}).eft() }
+func (c *call) consents() bool {
+	return (&Call{Session: &c.session, Engine: c.engine}).bankDebitAllowed()
+}
 
 // TestN8NobodyThere: silence ends it; nobody is transferred who has not even said hello.
 func TestN8NobodyThere(t *testing.T) {
@@ -193,8 +195,8 @@ func TestN10Reminder(t *testing.T) {
 		t.Error("a bank debit may be consented to")
 	}
 	call := &Call{Session: &c.session, Engine: c.engine}
-	if next := onlyMethod(context.Background(), call); next.to != ReadBack || call.Method != "card" {
-		t.Errorf("the way to pay: %s, %s", next.to, call.Method)
+	if next := skipOnlyMethod(context.Background(), call); next.to != ReadBack || call.Payment.Method != "card" {
+		t.Errorf("the way to pay: %s, %s", next.to, call.Payment.Method)
 	}
 }
 

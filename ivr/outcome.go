@@ -7,9 +7,9 @@ import (
 	"duebell/voiceprompts"
 )
 
-// speakHold says that it takes a moment, then that we are still at it (V7).
-func speakHold(_ context.Context, c *Call) Next {
-	if c.Holds == 0 {
+// sayHold says that it takes a moment, then that we are still at it (V7).
+func sayHold(_ context.Context, c *Call) Next {
+	if c.OnHold.Turns == 0 {
 		c.say("hold", nil)
 	} else {
 		c.say("still-at-it", nil)
@@ -17,28 +17,29 @@ func speakHold(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
-// hold waits for the outcome, a few seconds a turn, until it is there or patience is over (L3).
+// hold waits for the outcome, a few seconds a turn, until it is there or hold_patience_seconds are over
+// (L3). The charge goes on either way: a worker makes it, not this call.
 func hold(ctx context.Context, c *Call, _ Answer) Next {
 	a, err := c.Services.Wait(ctx, c.Attempt)
 	if err == nil && !a.State.Open() {
 		return Go(TellOutcome)
 	}
 	if err != nil {
-		c.Log.Warn("outcome not known while on hold", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
+		c.Log.Warn("a payment's outcome could not be read while the caller is on hold", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
 	}
-	if c.now.Sub(c.HoldSince) >= c.Policy.HoldPatienceSeconds.Duration() {
+	if c.now.Sub(c.OnHold.Since) >= c.Policy.HoldPatienceSeconds.Duration() {
 		return Go(TellOutcome)
 	}
-	c.Holds++
+	c.OnHold.Turns++
 	return Go(Holding)
 }
 
-// tellOutcome says what became of the payment, as the book has it at this instant.
+// tellOutcome says what became of the payment, as the database has it at this instant.
 func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	if err != nil {
-		c.Log.Warn("outcome not readable", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
-		c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account, Attempt: c.Attempt})
+		c.Log.Warn("a payment's outcome could not be read; the caller heard that it is not known", "call", c.Session.Call, "attempt", c.Attempt, "error", err)
+		c.say("unsure", nil, Fact{Says: "unknown", Account: c.Account.Number, Attempt: c.Attempt})
 		return Go(Goodbye)
 	}
 	switch {
@@ -47,36 +48,39 @@ func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 	case a.State == payments.Declined:
 		return c.tellDeclined(ctx, a)
 	case a.State.Open() && a.AwaitsLetter && a.NotBefore.IsZero():
-		c.say("recorded-for-letter", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("in-flight", a))
-		return c.afterOne()
+		c.say("recorded-for-letter", Args{"Reference": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("in-flight", a))
+		return c.afterPayment()
 	case a.State.Open():
 		return c.tellUnknown(ctx, a)
 	case a.State == payments.Returned:
 		c.say("came-back", nil)
-		return c.afterLoss()
+		return c.afterNoPayment()
 	}
 	c.say("not-taken", nil, c.notCharged(a))
-	return c.afterLoss()
+	return c.afterNoPayment()
 }
 
+// tellTaken says the confirmation number (L4). A receipt goes by text where that was arranged; else it is
+// offered afterwards.
 func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
-	c.heard(ctx, a)
-	args := Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Lang, a.Reference)}
+	c.outcomeHeard(ctx, a)
+	args := Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Language.Tag, a.Reference)}
 	if a.Method == payments.Bank {
 		c.say("accepted", args, c.fact("paid", a))
 	} else {
 		c.say("received", args, c.fact("paid", a))
 	}
 	if a.TextTo != "" {
-		c.say("receipt-goes", Args{"Last": lastFour(c.Lang, a.TextTo)})
+		c.say("receipt-goes", Args{"Last": lastFour(c.Language.Tag, a.TextTo)})
 	} else {
-		c.Receipts = append(c.Receipts, a.Key)
+		c.FollowUp.Receipts = append(c.FollowUp.Receipts, a.Key)
 	}
 	return Go(OfferText)
 }
 
+// tellDeclined says that nothing was charged and why, and counts the capture (P3: a few a call).
 func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
-	c.heard(ctx, a)
+	c.outcomeHeard(ctx, a)
 	switch {
 	case a.Code == payments.CodeWantsVerification:
 		c.say("declined-verification", nil, c.notCharged(a))
@@ -85,43 +89,44 @@ func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
 	default:
 		c.say("declined-card", nil, c.notCharged(a))
 	}
-	c.Captures++
-	if c.Captures >= c.Policy.PayTriesCall {
-		return c.toPerson("declined", c.onward())
+	c.Captures.Failed++
+	if c.Captures.Failed >= c.Policy.PayTriesCall {
+		return c.toPerson("declined", c.stepAfterPayment())
 	}
 	return Go(AfterDecline)
 }
 
-// tellUnknown is the sentence of L3: what we have, what we do not know, and how it will be learnt.
+// tellUnknown says what L3 wants said: that we have the authorization, do not know the outcome, not to pay
+// again, and how the caller will learn it.
 func (c *Call) tellUnknown(ctx context.Context, a payments.Attempt) Next {
-	c.say("outcome-unknown", Args{"Reference": voiceprompts.Digits(c.Lang, a.Reference)}, c.fact("unknown", a))
+	c.say("outcome-unknown", Args{"Reference": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("unknown", a))
 	if a.TextTo != "" {
-		c.say("result-by-text", Args{"Last": lastFour(c.Lang, a.TextTo)})
+		c.say("result-by-text", Args{"Last": lastFour(c.Language.Tag, a.TextTo)})
 	} else {
-		c.mark(ctx, Goodbye) // however the call ends now, it has not broken off: the next one tells
-		c.say("result-by-phone", Args{"Time": c.timeOfDay(laterToday(c.now, c.Calendar.Zone()))})
+		c.saveMilestone(ctx, Goodbye) // however the call ends now, it has not broken off: the next one tells
+		c.say("result-by-phone", Args{"Time": c.timeOfDay(callBackAfter(c.now, c.Calendar.Zone()))})
 	}
-	return c.afterOne()
+	return c.afterPayment()
 }
 
-// heard notes that the caller heard the outcome; a failure is then not texted as well.
-func (c *Call) heard(ctx context.Context, a payments.Attempt) {
+// outcomeHeard records that the caller heard the outcome; a failure is then not texted as well (L3).
+func (c *Call) outcomeHeard(ctx context.Context, a payments.Attempt) {
 	if err := c.Checkout.MarkHeard(ctx, a.Key); err != nil {
-		c.Log.Warn("not noted that the outcome was heard", "call", c.Session.Call, "attempt", a.Key, "error", err)
+		c.Log.Warn("could not record that the caller heard the outcome; a failure will be texted as well", "call", c.Session.Call, "attempt", a.Key, "error", err)
 	}
 }
 
-// mayOfferText offers a receipt once, where something was paid for which none goes by itself and there is
-// a number to text.
+// mayOfferText offers a receipt by text once a call, after the last account of a batch, where something was
+// paid of which no text goes by itself and there is a number to text.
 func mayOfferText(ctx context.Context, c *Call) Next {
-	if c.Several && len(c.Queue) > 0 { // offered when the last account is paid
+	if c.Batch.Confirmed && len(c.Batch.Queue) > 0 { // offered when the last account is paid
 		return Go(NextAccount)
 	}
-	c.Several = false
-	if len(c.Receipts) == 0 || c.TextOffered || c.Caller == "" {
+	c.Batch = Batch{}
+	if len(c.FollowUp.Receipts) == 0 || c.FollowUp.ReceiptOffered || c.Caller == "" {
 		return Go(AnythingElse)
 	}
-	switch arrives, err := c.Texts.Arrives(ctx, c.Caller); {
+	switch arrives, err := c.Texts.TextsArrive(ctx, c.Caller); {
 	case err != nil: // in doubt nothing is promised
 		return Go(AnythingElse)
 	case !arrives:
@@ -130,26 +135,29 @@ func mayOfferText(ctx context.Context, c *Call) Next {
 	return Proceed()
 }
 
+// textReceipt sends the receipts of everything paid on this call to the calling number, which has just said
+// yes (design §5: else offered once).
 func textReceipt(ctx context.Context, c *Call, a Answer) Next {
-	c.TextOffered = true // once it is answered: a wrong key or a person asked for is no answer
+	c.FollowUp.ReceiptOffered = true // once it is answered: a wrong key or a person asked for is no answer
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	for _, key := range c.Receipts {
+	for _, key := range c.FollowUp.Receipts {
 		if err := c.Checkout.TextResult(ctx, key, c.Caller); err != nil {
-			return c.stumbled(err)
+			return c.fail(err)
 		}
 	}
-	c.Receipts = nil
+	c.FollowUp.Receipts = nil
 	c.say("receipt-goes", callerEnding(c))
 	return Go(AnythingElse)
 }
 
+// anythingElse begins another round, in which captures count anew, or ends the call.
 func anythingElse(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "more" {
 		return Go(Goodbye)
 	}
-	c.Captures, c.Faults, c.Several, c.Queue = 0, 0, false, nil
+	c.Captures, c.Batch = Captures{}, Batch{}
 	if !c.Member.Verified() {
 		return Go(MainMenu)
 	}

@@ -10,9 +10,9 @@ import (
 	"duebell/voiceprompts"
 )
 
-// onlyMethod asks only where both ways to pay are on (P1).
-func onlyMethod(_ context.Context, c *Call) Next {
-	eft := c.bankAllowed()
+// skipOnlyMethod asks only where both ways to pay are on (P1).
+func skipOnlyMethod(_ context.Context, c *Call) Next {
+	eft := c.bankOffered()
 	switch {
 	case eft && c.Policy.CardsAccepted:
 		return Proceed()
@@ -25,8 +25,10 @@ func onlyMethod(_ context.Context, c *Call) Next {
 	return c.toPerson("no-method", AnythingElse)
 }
 
-// bankAllowed: a guest pays by bank only where that is switched on (I2).
-func (c *Call) bankAllowed() bool { return c.eft() && (!c.Guest || c.Policy.GuestEFT) }
+// bankOffered says whether a bank debit is offered; to a guest only where that is switched on (I2).
+func (c *Call) bankOffered() bool {
+	return c.bankDebitAllowed() && (!c.Guest.Paying || c.Policy.GuestEFT)
+}
 
 func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "bank" {
@@ -36,45 +38,48 @@ func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 }
 
 func (c *Call) byBank() Next {
-	c.Method, c.BankType = payments.Bank, payments.NoBank
+	c.Payment.Method, c.Payment.BankType = payments.Bank, payments.NoBank
 	return Go(ChooseBankType)
 }
 
 func (c *Call) byCard() Next {
-	c.Method, c.BankType = payments.Card, payments.NoBank
+	c.Payment.Method, c.Payment.BankType = payments.Card, payments.NoBank
 	return c.readBack()
 }
 
-// businessChecking: a group pays from business checking, and nothing is asked (B4, E1).
-func businessChecking(_ context.Context, c *Call) Next {
-	if c.Kind == billing.KindGroup {
-		c.BankType = payments.BusinessChecking
+// skipForBusiness: a group pays from business checking, and nothing is asked (B4, E1).
+func skipForBusiness(_ context.Context, c *Call) Next {
+	if c.Account.Kind == billing.KindGroup {
+		c.Payment.BankType = payments.BusinessChecking
 		return c.readBack()
 	}
 	return Proceed()
 }
 
+// chooseBankType keeps checking or savings; a guest then says who holds the account (I2).
 func chooseBankType(_ context.Context, c *Call, a Answer) Next {
-	c.BankType = payments.BankType(a.Option)
-	if c.Guest && c.Holder == "" {
+	c.Payment.BankType = payments.BankType(a.Option)
+	if c.Guest.Paying && c.Guest.Holder == "" {
 		return Go(GuestName)
 	}
 	return c.readBack()
 }
 
+// fee returns the flat fee of the chosen way to pay, in cents; bank debits have none (P2).
 func (c *Call) fee() billing.Money {
-	if c.Method == payments.Card {
+	if c.Payment.Method == payments.Card {
 		return c.Policy.CardFeeCents
 	}
 	return 0
 }
 
-// beforeReadBack says a fee with the total (P2) and, close to the cut-off, which instant counts (C7).
+// beforeReadBack says a fee with the total, without barge-in (P2), and, close to the due instant, that the
+// payment counts when it is authorized (C7).
 func beforeReadBack(_ context.Context, c *Call) Next {
 	if fee := c.fee(); fee > 0 {
-		c.tell("card-fee", Args{"Fee": c.exact(fee), "Total": c.exact(c.Amount + fee)})
+		c.sayUninterrupted("card-fee", Args{"Fee": c.exact(fee), "Total": c.exact(c.Payment.Amount + fee)})
 	}
-	c.sayCutoff(c.NextDueAt)
+	c.sayCutoff(c.Account.DueAt)
 	return Proceed()
 }
 
@@ -85,12 +90,12 @@ func (c *Call) sayCutoff(dueAt time.Time) {
 }
 
 func readBackArgs(c *Call) Args {
-	return Args{"Amount": c.exact(c.Amount + c.fee()), "Account": c.accountName(c.Kind), "How": c.howSpoken()}
+	return Args{"Amount": c.exact(c.Payment.Amount + c.fee()), "Account": c.accountName(c.Account.Kind), "How": c.howSpoken()}
 }
 
-// howSpoken names the way to pay within a sentence.
+// howSpoken returns the way to pay as it stands in a sentence: "from your checking account".
 func (c *Call) howSpoken() voiceprompts.Speech {
-	switch c.BankType {
+	switch c.Payment.BankType {
 	case payments.Checking:
 		return c.phrase("from-checking")
 	case payments.Savings:
@@ -102,61 +107,65 @@ func (c *Call) howSpoken() voiceprompts.Speech {
 	}
 }
 
+// confirmReadBack goes on to the capture, a bank debit first to how its written notice goes. For a card the
+// key is the consent, and the words just said are kept as its evidence (P3, E8).
 func confirmReadBack(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
-		if c.Guest {
+		if c.Guest.Paying {
 			return Go(AskAmount)
 		}
 		return Go(PayMenu)
 	}
-	if c.Method == payments.Bank {
+	if c.Payment.Method == payments.Bank {
 		return Go(AskWrittenNotice)
 	}
-	c.Terms = c.Said // for a card this key is the consent (P3)
+	c.Consent = ConsentState{Terms: c.LastSaid}
 	return Go(TakeMoney)
 }
 
-// offer writes the attempt down before the capture is spoken.
+// offer writes the attempt to the database before the capture is spoken (design §5: offered). It is unique
+// by call and turn. If the call ends here, a sweeper closes it; nothing was promised.
 func offer(ctx context.Context, c *Call) Next {
-	if c.TextTo == "" && !c.Letter {
+	if c.Notice.TextTo == "" && !c.Notice.Letter {
 		if err := c.textByConsent(ctx); err != nil {
-			return c.stumbled(err)
+			return c.fail(err)
 		}
 	}
 	a, err := c.Checkout.Offer(ctx, payments.Attempt{
-		Call: c.Session.Call, Turn: c.Session.Turn, Account: c.Account, Cents: c.Amount, Fee: c.fee(),
-		Method: c.Method, BankType: c.BankType, Guest: c.Guest, Caller: c.Caller, Holder: c.holder(), Language: c.Lang,
+		Call: c.Session.Call, Turn: c.Session.Turn, Account: c.Account.Number, Cents: c.Payment.Amount, Fee: c.fee(),
+		Method: c.Payment.Method, BankType: c.Payment.BankType, Guest: c.Guest.Paying, Caller: c.Caller, Holder: c.holder(), Language: c.Language.Tag,
 	})
 	switch {
 	case errors.Is(err, payments.ErrLimit), errors.Is(err, payments.ErrFrozen):
 		return c.refuseByLimit(err)
 	case err != nil:
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	c.Attempt = a.Key
-	c.mark(ctx, LostPlace)
+	c.saveMilestone(ctx, LostPlace)
 	return Proceed()
 }
 
-// refuseByLimit is the generic line, a person and an alarm (I5).
+// refuseByLimit says that we cannot take the payment now, without a reason, and leads to a person (I5: past
+// a limit no capture, the generic line, a person, an alarm).
 func (c *Call) refuseByLimit(err error) Next {
 	c.Log.Warn("no capture: a limit is reached or the account is frozen", "call", c.Session.Call, "error", err)
 	c.say("cannot-take-now", nil)
-	return c.toPerson("limit", c.onward())
+	return c.toPerson("limit", c.stepAfterPayment())
 }
 
-// captured goes its own way for every result of the capture. Success means that we hold a token;
-// it never means that money moved.
+// captured goes on by what the capture came to. Success means that we hold a token; it never means that
+// money moved (P3). What each of Twilio's results means stands in twilio.md §2.2.
 func captured(ctx context.Context, c *Call, a Answer) Next {
 	got := a.Capture
-	if got.Charged { // a misconfigured capture: freeze, a person reconciles
+	if got.Charged { // a misconfigured capture: no more payments on the account until a person has reconciled it
 		c.Log.Error("a capture says that it charged: the account is frozen until it is reconciled", "call", c.Session.Call, "attempt", c.Attempt)
 		if err := c.Checkout.Freeze(ctx, c.Attempt); err != nil {
-			return c.stumbled(err)
+			return c.fail(err)
 		}
 		// From here on nothing is said of this payment, also on the next call, until a person knows.
-		c.Attempt, c.Unsettled = "", true
-		c.mark(ctx, LostPlace)
+		c.Attempt, c.Unreconciled = "", true
+		c.saveMilestone(ctx, LostPlace)
 		c.say("cannot-take-now", nil)
 		return c.toPerson("capture-charged", AnythingElse)
 	}
@@ -166,14 +175,14 @@ func captured(ctx context.Context, c *Call, a Answer) Next {
 	case "caller-hung-up": // what we answer is not heard; the sweeper closes the offer
 		return End()
 	case "caller-interrupted-with-star", "caller-interrupted", "transaction-cancelled": // the caller's choice, not a failure
-		return c.stopped(ctx)
+		return c.captureStopped(ctx)
 	case "payment-connector-error":
 		return c.connectorError(ctx, got)
 	case "internal-error":
-		return c.freshCapture(ctx)
+		return c.retryCapture(ctx)
 	case "validation-error":
 		c.Log.Error("Twilio refuses our Pay", "call", c.Session.Call, "code", got.ErrorCode)
-		return c.noCapture(ctx)
+		return c.captureImpossible(ctx)
 	case "", "too-many-failed-attempts", "max-failed-attempts": // no result: the capture ran out and fell through
 		return c.captureFailed(ctx)
 	default:
@@ -182,121 +191,129 @@ func captured(ctx context.Context, c *Call, a Answer) Next {
 	}
 }
 
-// tokenized keeps the token. A card's consent was given before the capture: it is authorized at once.
+// tokenized keeps a bank account's token and goes on to the terms. A card's consent was given before the
+// capture: it is authorized at once (P3).
 func (c *Call) tokenized(ctx context.Context, got *Capture) Next {
 	if got.Token == "" {
 		c.Log.Error("a capture succeeded without a token", "call", c.Session.Call)
 		return c.captureFailed(ctx)
 	}
 	token := payments.Token{Value: got.Token, Last4: got.Last}
-	if c.Method == payments.Bank {
-		c.BankName = got.Bank
+	if c.Payment.Method == payments.Bank {
 		_, err := c.Checkout.Tokenize(ctx, c.Attempt, token)
 		switch {
 		case errors.Is(err, payments.ErrClosed):
 			return c.closedMeanwhile(ctx)
 		case err != nil:
-			return c.stumbled(err)
+			return c.fail(err)
 		}
-		c.BankLast = got.Last
+		c.Payment.BankLast = got.Last
 		return Go(Terms)
 	}
 	return c.authorize(ctx, payments.Authorization{
-		Key: c.Attempt, Token: &token, Copy: payments.NoCopy, TextTo: c.TextTo, TextAsked: c.TextAsked,
+		Key: c.Attempt, Token: &token, Copy: payments.NoCopy, TextTo: c.Notice.TextTo, TextAsked: c.Notice.TextAsked,
 		Consent: payments.Consent{
-			Terms: c.Terms.Words, Version: c.Terms.Version, Language: c.Lang, Given: "key 1",
-			TermsAt: c.Terms.At, GivenAt: c.now,
+			Terms: c.Consent.Terms.Words, Version: c.Consent.Terms.Version, Language: c.Language.Tag, Given: "key 1",
+			TermsAt: c.Consent.Terms.At, GivenAt: c.now,
 		},
 	})
 }
 
-// stopped: the caller pressed star. Nothing was charged; back to the choice, not a failed try.
-func (c *Call) stopped(ctx context.Context) Next {
-	if next, ok := c.giveUpOffer(ctx, "stopped"); !ok {
+// captureStopped goes back to the choice of a way to pay: the caller pressed star. Nothing was charged, and
+// it counts as no failed try.
+func (c *Call) captureStopped(ctx context.Context) Next {
+	if next, ok := c.closeOfferAndSay(ctx, "stopped"); !ok {
 		return next
 	}
-	if c.Several { // every account of a round is paid the way that was read back
+	if c.Batch.Confirmed { // every account of a round is paid the way that was read back
 		return Go(CaptureFailed)
 	}
 	return Go(ChooseMethod)
 }
 
-// captureFailed counts the capture and lets the caller choose what to do next.
+// captureFailed counts the capture and lets the caller choose what to do next, or leads to a person after
+// the last one (P3: pay_tries_call).
 func (c *Call) captureFailed(ctx context.Context) Next {
-	c.Captures++
-	if next, ok := c.giveUpOffer(ctx, "capture-failed"); !ok {
+	c.Captures.Failed++
+	if next, ok := c.closeOfferAndSay(ctx, "capture-failed"); !ok {
 		return next
 	}
-	if c.Captures >= c.Policy.PayTriesCall {
-		return c.toPerson("capture-failed", c.onward())
+	if c.Captures.Failed >= c.Policy.PayTriesCall {
+		return c.toPerson("capture-failed", c.stepAfterPayment())
 	}
 	return Go(CaptureFailed)
 }
 
+// connectorError tells three causes apart: our configuration, this card or account, and anything else,
+// which is tried once more.
 func (c *Call) connectorError(ctx context.Context, got *Capture) Next {
 	switch {
 	case got.Config:
 		c.Log.Error("the Pay connector is misconfigured: mend it, no payment can be taken", "call", c.Session.Call, "code", got.ErrorCode)
-		return c.noCapture(ctx)
+		return c.captureImpossible(ctx)
 	case got.Declined:
-		c.Captures++
-		if next, ok := c.giveUpOffer(ctx, "refused-by-gateway"); !ok {
+		c.Captures.Failed++
+		if next, ok := c.closeOfferAndSay(ctx, "refused-by-gateway"); !ok {
 			return next
 		}
 		return Go(CaptureFailed)
 	}
-	return c.freshCapture(ctx)
+	return c.retryCapture(ctx)
 }
 
-// freshCapture tries once more by itself, then leads to a person.
-func (c *Call) freshCapture(ctx context.Context) Next {
-	c.Faults++
-	if c.Faults > 1 {
-		return c.noCapture(ctx)
+// retryCapture tries once more with a new attempt, without asking; the second time a person is next.
+func (c *Call) retryCapture(ctx context.Context) Next {
+	c.Captures.Faults++
+	if c.Captures.Faults > 1 {
+		return c.captureImpossible(ctx)
 	}
-	if next, ok := c.giveUpOffer(ctx, "capture-again"); !ok {
+	if next, ok := c.closeOfferAndSay(ctx, "capture-again"); !ok {
 		return next
 	}
 	return Go(TakeMoney)
 }
 
-// noCapture: nothing the caller can do will help here.
-func (c *Call) noCapture(ctx context.Context) Next {
-	if next, ok := c.giveUpOffer(ctx, "capture-trouble"); !ok {
+// captureImpossible leads to a person: nothing that the caller can do here will help.
+func (c *Call) captureImpossible(ctx context.Context) Next {
+	if next, ok := c.closeOfferAndSay(ctx, "capture-trouble"); !ok {
 		return next
 	}
 	return c.toPerson("capture-trouble", AnythingElse)
 }
 
-// giveUpOffer closes the offer and then says that nothing was charged, in that order.
-func (c *Call) giveUpOffer(ctx context.Context, says string) (Next, bool) {
+// closeOfferAndSay closes the offer and then says that nothing was charged, in that order: said before, it
+// could turn untrue. If it cannot, it returns where to go instead, and false.
+func (c *Call) closeOfferAndSay(ctx context.Context, says string) (Next, bool) {
 	if next, closed := c.closeOffer(ctx); !closed {
 		return next, false
 	}
-	c.say(says, nil, Fact{Says: "not-charged", Account: c.Account, Attempt: c.Attempt})
+	c.say(says, nil, Fact{Says: "not-charged", Account: c.Account.Number, Attempt: c.Attempt})
 	return Next{}, true
 }
 
-// closeOffer closes the offer, or leads to its outcome when it was authorized after all.
+// closeOffer closes the offer and returns true. Where it was authorized after all, or the database does
+// not answer, it returns where to go instead, and false.
 func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
 	err := c.Checkout.CloseOffer(ctx, c.Attempt)
 	if errors.Is(err, payments.ErrTooLate) {
-		c.HoldSince, c.Holds = c.now, 0
+		c.OnHold = OnHold{Since: c.now}
 		return Go(Holding), false
 	}
 	if err != nil {
-		return c.stumbled(err), false
+		return c.fail(err), false
 	}
 	return Next{}, true
 }
 
+// tryAgainOptions offers the same way again, and the other one where both are on. In a batch all accounts
+// are paid the way that was read back.
 func tryAgainOptions(c *Call) []Option {
 	var list []Option
 	list = append(list, Option{Name: "again", Says: "option-try-again"})
-	if c.Method == payments.Card && c.bankAllowed() && !c.Several {
+	if c.Payment.Method == payments.Card && c.bankOffered() && !c.Batch.Confirmed {
 		list = append(list, Option{Name: "bank", Says: "option-bank"})
 	}
-	if c.Method == payments.Bank && c.Policy.CardsAccepted && !c.Several {
+	if c.Payment.Method == payments.Bank && c.Policy.CardsAccepted && !c.Batch.Confirmed {
 		list = append(list, Option{Name: "card", Says: "option-card"})
 	}
 	return append(list, Option{Name: "nothing", Says: "option-not-now"})
@@ -311,5 +328,5 @@ func tryAgain(_ context.Context, c *Call, a Answer) Next {
 	case "card":
 		return c.byCard()
 	}
-	return c.afterOne()
+	return c.afterPayment()
 }

@@ -9,45 +9,46 @@ import (
 	"duebell/voiceprompts"
 )
 
-// stumbled is where every failure of our own ends: nothing is promised, the log knows, a person is next.
-func (c *Call) stumbled(err error) Next {
-	c.Log.Warn("a step could not do its work", "call", c.Session.Call, "step", string(c.Step), "error", err)
+// fail logs an internal error, promises nothing, and leads to a person. Every failure of ours in a step ends
+// here.
+func (c *Call) fail(err error) Next {
+	c.Log.Warn("a step failed; the caller was led to a person", "call", c.Session.Call, "step", string(c.Step), "error", err)
 	c.say("trouble", nil)
 	return c.toPerson("trouble", AnythingElse)
 }
 
-// reachPerson dials a person while people are there and there is a number to dial. Otherwise the
-// caller hears the hours and goes on: never a dead end (H2, P5).
+// reachPerson dials a person while people are there and there is a number to dial. Otherwise the caller
+// hears the hours and goes on (H2: never a dead end).
 func reachPerson(ctx context.Context, c *Call) Next {
-	if to, _ := c.whom(); to == "" || !c.Hours.Open(c.now) {
-		return c.nobodyThere()
+	if to, _ := c.transferTarget(); to == "" || !c.Hours.Open(c.now) {
+		return c.noPersonNow()
 	}
-	c.HandOffRef, c.PersonTurn = c.NewRef(), c.Session.Turn
+	c.ToPerson.Ref, c.ToPerson.Turn = c.NewRef(), c.Session.Turn
 	h := HandOff{
-		Ref: c.HandOffRef, Context: c.handOffContext(ctx),
-		Call: c.Session.Call, Turn: c.Session.Turn, Reason: c.PersonFor, Verified: c.Member.Verified(), Account: c.Account,
-		Attempt: c.Attempt, Lang: c.Lang, Step: c.CameFrom, At: c.now,
+		Ref: c.ToPerson.Ref, Context: c.handOffContext(ctx),
+		Call: c.Session.Call, Turn: c.Session.Turn, Reason: c.ToPerson.Reason, Verified: c.Member.Verified(), Account: c.Account.Number,
+		Attempt: c.Attempt, Lang: c.Language.Tag, Step: c.ToPerson.From, At: c.now,
 	}
-	if err := c.Logbook.HandOff(ctx, h); err != nil { // the transfer matters more than its record
-		c.Log.Warn("hand-over not recorded", "call", c.Session.Call, "error", err)
+	if err := c.HandOffs.RecordHandOff(ctx, h); err != nil { // the transfer matters more than its record
+		c.Log.Warn("a hand-off could not be recorded; the person will hear little of the caller", "call", c.Session.Call, "error", err)
 	}
 	return Proceed()
 }
 
-// groupLine is why a small employer is sent on: to a line of its own, which is no agent of ours who
-// could take the call by key.
+// groupLine is the reason why a small employer is sent on to a line of its own (B4). Nobody there knows
+// that a key takes the call, so there is no whisper.
 const groupLine = "group-line"
 
-// whom says where a person is dialled, and what that person hears first.
-func (c *Call) whom() (to, whisper string) {
-	if c.PersonFor == groupLine {
+// transferTarget returns the number that is dialled and the reference of the whisper, or "" for none.
+func (c *Call) transferTarget() (to, whisper string) {
+	if c.ToPerson.Reason == groupLine {
 		return c.Policy.GroupPhone, ""
 	}
-	return c.Policy.AgentDial, c.HandOffRef
+	return c.Policy.AgentDial, c.ToPerson.Ref
 }
 
-// nobodyThere says when people are there and what can be done now.
-func (c *Call) nobodyThere() Next {
+// noPersonNow says when people are there, and goes on to the offer of a call-back (H2).
+func (c *Call) noPersonNow() Next {
 	if c.Hours.Open(c.now) {
 		c.say("no-transfer", c.agentHours())
 	} else {
@@ -59,19 +60,20 @@ func (c *Call) nobodyThere() Next {
 	return Go(OfferCallback)
 }
 
-// handOffContext is what the person hears and sees (H3).
-func (c *Call) handOffContext(ctx context.Context) Context {
-	h := Context{Tier: "T0", Doing: c.CameFrom, TriesLeft: max(0, c.Policy.IDTriesPerCall-c.IDTries)}
+// handOffContext returns what the person hears and sees (H3). A payment whose state cannot be read is told
+// as open: then no other is taken.
+func (c *Call) handOffContext(ctx context.Context) AgentContext {
+	h := AgentContext{Tier: "T0", Doing: c.ToPerson.From, TriesLeft: max(0, c.Policy.IDTriesPerCall-c.Tries.Verify)}
 	switch {
 	case c.Member.Verified():
 		h.Tier = "T2"
-	case c.Guest:
+	case c.Guest.Paying:
 		h.Tier = "T1"
 	}
-	if n := len(c.Account); n >= 4 {
-		h.Account = c.Account[n-4:]
+	if n := len(c.Account.Number); n >= 4 {
+		h.Account = c.Account.Number[n-4:]
 	}
-	if c.Unsettled {
+	if c.Unreconciled {
 		h.Payment = "unknown"
 	}
 	if c.Attempt == "" {
@@ -79,7 +81,7 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 	}
 	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	switch {
-	case c.Unsettled:
+	case c.Unreconciled:
 	case err != nil || a.State.Open(): // not known is treated like open: do not take another
 		h.Payment = "open"
 	case a.State == payments.Taken:
@@ -90,7 +92,7 @@ func (c *Call) handOffContext(ctx context.Context) Context {
 	return h
 }
 
-// mayOfferCallback offers an appointment until the caller has taken one or declined (H2).
+// mayOfferCallback offers an appointment in the next slot, until the caller has taken one or declined (H2).
 func mayOfferCallback(_ context.Context, c *Call) Next {
 	if c.Callback.Settled {
 		return Go(GoOn)
@@ -109,7 +111,8 @@ func chooseCallback(_ context.Context, c *Call, a Answer) Next {
 	return Go(GoOn)
 }
 
-// nextSlot is the next one that begins and ends while people are there. Slots begin on the clock's own marks.
+// nextSlot returns the next slot that begins and ends while people are there. Slots of 30 minutes begin on
+// the hour and half past.
 func (c *Call) nextSlot() (from, until time.Time) {
 	slot := c.Policy.CallbackSlotMinutes.Duration()
 	from = c.Hours.NextOpening(c.now.Truncate(slot).Add(slot))
@@ -119,14 +122,14 @@ func (c *Call) nextSlot() (from, until time.Time) {
 	return from, from.Add(slot)
 }
 
-// arranging are the steps in which a call-back is arranged. Who asks for a person there, or misses too often, goes
-// back to where the call was before.
-func arranging(step StepName) bool {
+// arrangesCallback says whether a step arranges a call-back. Whoever asks for a person there, or misses too
+// often, goes back to where the call was before, and not round in a circle.
+func arrangesCallback(step StepName) bool {
 	return step == OfferCallback || step == CallbackNumber || step == CallbackReadBack
 }
 
-// withNumber asks for the number where the caller withholds it.
-func withNumber(_ context.Context, c *Call) Next {
+// askWithheldNumber asks for the number where the caller withholds it.
+func askWithheldNumber(_ context.Context, c *Call) Next {
 	if c.Callback.Number == "" {
 		return Go(CallbackNumber)
 	}
@@ -138,48 +141,51 @@ func keepCallbackNumber(_ context.Context, c *Call, a Answer) Next {
 	return Go(CallbackReadBack)
 }
 
-func callbackArgs(c *Call) Args { return Args{"Phone": voiceprompts.Phone(c.Lang, c.Callback.Number)} }
+func callbackArgs(c *Call) Args {
+	return Args{"Phone": voiceprompts.Phone(c.Language.Tag, c.Callback.Number)}
+}
 
-// bookCallback keeps the appointment with the member's deadline as its priority.
+// bookCallback stores the appointment, with the member's due instant: earlier ones are called first.
 func bookCallback(ctx context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
 		return Go(CallbackNumber)
 	}
-	err := c.Logbook.Book(ctx, Booking{
+	err := c.HandOffs.BookCallback(ctx, CallbackBooking{
 		Call: c.Session.Call, Turn: c.Session.Turn, Number: c.Callback.Number, From: c.Callback.From, Until: c.Callback.Until,
-		Reason: c.PersonFor, Account: c.Account, Lang: c.Lang, Deadline: c.NextDueAt, At: c.now,
+		Reason: c.ToPerson.Reason, Account: c.Account.Number, Lang: c.Language.Tag, Deadline: c.Account.DueAt, At: c.now,
 	})
 	if err != nil {
-		return c.stumbled(err)
+		return c.fail(err)
 	}
 	c.Callback.Settled = true
 	c.say("callback-booked", Args{"Day": c.day(c.Callback.From), "From": c.timeOfDay(c.Callback.From), "Until": c.timeOfDay(c.Callback.Until)})
 	return Go(GoOn)
 }
 
-// goOnAlone goes back to where the caller came from. Where asking again cannot help, the line
-// offers what else it can do, and after too many misses it says good-bye.
-func goOnAlone(_ context.Context, c *Call, _ Answer) Next {
+// returnFromPerson goes back to where the caller came from. After too many misses at one question it goes
+// to the menu instead, and after too many in the whole call it says good-bye (V3: never loop).
+func returnFromPerson(_ context.Context, c *Call, _ Answer) Next {
 	switch {
-	case c.TriesCall >= c.Policy.TriesCall:
+	case c.Tries.Misses >= c.Policy.TriesCall:
 		return Go(Goodbye)
-	case c.PersonFor == "tries" && !c.Member.Verified() && c.CameFrom == MainMenu:
+	case c.ToPerson.Reason == "tries" && !c.Member.Verified() && c.ToPerson.From == MainMenu:
 		return Go(Goodbye)
-	case c.PersonFor == "tries" && !c.Member.Verified():
+	case c.ToPerson.Reason == "tries" && !c.Member.Verified():
 		return Go(MainMenu)
-	case c.PersonFor == "tries":
+	case c.ToPerson.Reason == "tries":
 		return Go(AnythingElse)
-	case c.CameFrom == "":
+	case c.ToPerson.From == "":
 		return Go(MainMenu)
 	}
-	return Go(c.CameFrom)
+	return Go(c.ToPerson.From)
 }
 
-// transferOver: the person hung up after talking, or nobody could be reached (H5).
+// transferOver ends the call if the person took it. Otherwise the caller hears that no one is free, and goes
+// on (H5). Whether the person pressed the key counts, not only what Twilio says of the leg.
 func transferOver(ctx context.Context, c *Call, a Answer) Next {
 	t := a.Transfer
 	if t.Status == "completed" {
-		accepted, err := c.Logbook.Accepted(ctx, c.Session.Call, c.PersonTurn)
+		accepted, err := c.HandOffs.HandOffAccepted(ctx, c.Session.Call, c.ToPerson.Turn)
 		if err != nil {
 			c.Log.Warn("not known whether a person took the call", "call", c.Session.Call, "error", err)
 		}
@@ -191,8 +197,9 @@ func transferOver(ctx context.Context, c *Call, a Answer) Next {
 	return Go(GoOn)
 }
 
-// everyQuestion: from a person the caller can come back to any question but the amount, where 0 is zero (V2).
-func everyQuestion() []StepName {
+// allQuestions returns the steps that a caller can come back to from a person: every question but the
+// amount, where 0 is zero (V2).
+func allQuestions() []StepName {
 	return []StepName{
 		CalledBack, Reminding, ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
 		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
@@ -200,27 +207,28 @@ func everyQuestion() []StepName {
 	}
 }
 
-// findPlace goes on from the last milestone, telling first what became of a payment that was being made.
+// findPlace goes on from the last milestone. A payment that was being made comes first: its outcome, or
+// that nothing was charged once its offer is closed.
 func findPlace(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Attempt != "" {
 		a, err := c.Checkout.Attempt(ctx, c.Attempt)
 		switch {
 		case err != nil && !errors.Is(err, payments.ErrNoSuchAttempt):
-			return c.stumbled(err)
+			return c.fail(err)
 		case err == nil && a.State.Open():
-			c.Account, c.HoldSince = a.Account, c.now
+			c.Account.Number, c.OnHold = a.Account, OnHold{Since: c.now}
 			return Go(Holding)
 		case err == nil && (a.State == payments.Taken || a.State == payments.Declined):
-			c.Account, c.Method, c.TextTo = a.Account, a.Method, a.TextTo
+			c.Account.Number, c.Payment.Method, c.Notice.TextTo = a.Account, a.Method, a.TextTo
 			return Go(TellOutcome)
 		case err == nil:
-			if next, ok := c.giveUpOffer(ctx, "not-taken"); !ok {
+			if next, ok := c.closeOfferAndSay(ctx, "not-taken"); !ok {
 				return next
 			}
 		}
 	}
 	switch {
-	case c.Account != "" && c.Member.Verified():
+	case c.Account.Number != "" && c.Member.Verified():
 		return Go(TellStanding)
 	case c.Member.Verified():
 		return Go(ChooseAccount)

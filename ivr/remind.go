@@ -2,38 +2,40 @@ package ivr
 
 import "context"
 
-// Callable takes down who agrees to reminder calls (O1, N10).
-type Callable interface {
-	// MayBeAsked: the owner of the number has neither agreed to reminder calls nor refused them.
-	MayBeAsked(ctx context.Context, number string) (bool, error)
-	// ConsentToCalls records the consent, in the words that were spoken. cause names the call and turn.
-	ConsentToCalls(ctx context.Context, number, words, cause string) error
+// CallConsents records who agrees to reminder calls (O1: consent ledger; N10: opt-in only).
+type CallConsents interface {
+	// MayOfferCalls says whether the number's owner has neither agreed to reminder calls nor refused them.
+	MayOfferCalls(ctx context.Context, number string) (bool, error)
+	// ConsentToCalls records the consent, with the words that were spoken. The same turn key again changes
+	// nothing more.
+	ConsentToCalls(ctx context.Context, number, words, turnKey string) error
 }
 
-// mayOfferCalls offers reminder calls once, where no text arrives: to a caller who has proven who they are, and
-// for the number on file that they call from.
+// mayOfferCalls offers reminder calls once a call, where no text arrives: to a verified caller, and for the
+// number on file that they call from.
 func mayOfferCalls(ctx context.Context, c *Call) Next {
 	onFile := c.Caller != "" && c.Caller == c.Member.Phone
-	if c.Callable == nil || !c.Policy.VoiceReminders || c.CallsOffered || !onFile {
+	if c.CallConsents == nil || !c.Policy.VoiceReminders || c.FollowUp.CallsOffered || !onFile {
 		return Go(AnythingElse)
 	}
-	if yes, err := c.Callable.MayBeAsked(ctx, c.Caller); err != nil || !yes {
+	if yes, err := c.CallConsents.MayOfferCalls(ctx, c.Caller); err != nil || !yes {
 		return Go(AnythingElse)
 	}
 	return Proceed()
 }
 
 func callsOffered(c *Call) Args {
-	return Args{"Last": lastFour(c.Lang, c.Caller), "Cap": c.Policy.ReminderCapPerMonth}
+	return Args{"Last": lastFour(c.Language.Tag, c.Caller), "Cap": c.Policy.ReminderCapPerMonth}
 }
 
+// agreeToCalls records a yes with the question that it answers: those words are the evidence (O1).
 func agreeToCalls(ctx context.Context, c *Call, a Answer) Next {
-	c.CallsOffered = true
+	c.FollowUp.CallsOffered = true
 	if a.Option != "yes" {
 		return Go(AnythingElse)
 	}
-	if err := c.Callable.ConsentToCalls(ctx, c.Caller, c.Said.Words, c.cause()); err != nil {
-		return c.stumbled(err)
+	if err := c.CallConsents.ConsentToCalls(ctx, c.Caller, c.LastSaid.Words, c.turnKey()); err != nil {
+		return c.fail(err)
 	}
 	c.say("calls-agreed", callerEnding(c))
 	return Go(AnythingElse)

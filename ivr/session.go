@@ -7,120 +7,80 @@ import (
 	"duebell/payments"
 )
 
-// Session is everything the line knows of one call. It is kept sealed, in one Redis hash a call,
-// and is written out and read back between every two turns.
+// Session is everything the line knows of one call. It is kept sealed in Redis, and is written out
+// and read back between every two turns: whatever the next turn needs must stand in it.
+//
+// Its parts have lifetimes of their own. A part ends by being set to its zero value in one place
+// ("c.Batch = Batch{}"), so that a field added to it later ends with it. What is no part lives as
+// long as the call.
 type Session struct {
-	Call      string // Twilio's CallSid
-	Caller    string // E.164; empty when withheld
-	Called    string
-	Attested  string    // STIR/SHAKEN grade A, B, C or empty; a hint, never a proof (I4)
+	Call      string    // Twilio's CallSid
+	Caller    string    // E.164; empty when withheld
+	Called    string    // the number of ours that was dialled, or that we call from
+	Attested  string    // STIR/SHAKEN grade A, B, C or empty; a hint, never a proof (I4: caller ID proves nothing)
 	StartedAt time.Time // domain clock
-	Turn      int       // the turn that is being answered
-	Lang      string
+	PlacedFor PlacedFor // why the line has placed this call; empty: somebody has called us
+	Turn      int       // the turn that is being answered, from 0
 	Step      StepName  // the step whose answer is awaited
-	PlacedFor PlacedFor // the line has placed this call; empty: somebody has called
+	Language  Language
+	LastSaid  Transcript // what the turn before said, word for word (E8: the words a consent answers)
 
-	LangKnown    bool // chosen, now or earlier, or a member's whom we have called (K2)
-	LangRecalled bool // nobody was asked on this call: the main menu offers to change it
+	Tries    Tries
+	Question Question
 
-	Tries     int      // silence and wrong keys at this step (V3)
-	TriesCall int      // and in the whole call
-	Slow      bool     // after the first silence every time-out is doubled (V4)
-	Warned    StepName // where the caller knows what silence will mean
-	IDTries   int      // failed verifications in this call (I5)
+	Keyed    Identification
+	Member   Member // zero until verified; a tier ends with the call (I7)
+	Guest    Guest
+	Accounts []Account // the member's accounts, to choose from; number and kind only
+	Account  Account
 
-	Claim  Claim  // keyed factors; dropped by the turn that looks up
-	Member Member // zero until verified
+	Dropped  Dropped
+	Batch    Batch
+	Payment  Payment
+	Notice   WrittenNotice
+	Captures Captures
+	Attempt  string // key of the newest payment attempt that this call made or spoke of
+	Consent  ConsentState
+	OnHold   OnHold
+	FollowUp FollowUp
 
-	Guest       bool      // T1: account number and amount only (I2)
-	GuestWarned bool      // of what the line cannot tell
-	Holder      string    // a guest's name for a bank debit, as heard and confirmed
-	Broken      Broken    // what a dropped call was about to pay (I7)
-	Promised    bool      // an earlier call ended with its outcome not known
-	Queue       []Payable // P6: accounts still to be paid in this call, one after another
-	Several     bool      // the read-back covered all of them
-	WantsTexts  bool      // texts on was asked for; it needs a verified caller (O1)
-	Callback    Callback  // a call-back that is being arranged
-
-	Accounts  []AccountChoice // what the caller may choose from
-	Account   string          // the account being paid
-	Kind      billing.Kind
-	Status    billing.Status
-	Due       billing.Money // as told to the caller
-	PastDue   billing.Money
-	Charge    billing.Money // the latest month's charge, for the highest amount (M4)
-	NextDueAt time.Time     // due instant of the newest bill
-	Unsettled bool          // a capture says that it charged, and nobody has looked yet
-	CanVoid   bool          // the payment in flight has not been submitted
-
-	AmountFailed int
-	Amount       billing.Money
-	Suggested    billing.Money // M6: the amount with the cents that were forgotten
-	Method       payments.Method
-	BankType     payments.BankType
-	SecondOK     bool // M8: a second consent for the same amount was given
-
-	Attempt      string // key of the attempt being made
-	Faults       int    // captures that failed by nobody's fault but the provider's
-	Captures     int    // captures that came to nothing in this call
-	TextTo       string // where texts of this payment go
-	TextAsked    bool   // the caller said yes on this call
-	Letter       bool   // the written notice goes by letter
-	Said         Heard  // what the last turn said, word for word (E8)
-	Terms        Heard  // the words that the consent answers
-	TextOffered  bool
-	Receipts     []string // payments taken of which no text goes by itself
-	CallsOffered bool
-	BankLast     string // last digits of the bank account, to speak
-	BankName     string // where the connector has a directory (E10)
-	AssentFailed int
-	Pending      *payments.Authorization // a consent of which it is not known whether it was recorded
-	HoldSince    time.Time
-	Holds        int
-
-	NoticeChosen bool     // how the written notice goes is settled for all accounts of a round
-	HandOffRef   string   // opaque address of the whisper
-	PersonTurn   int      // turn of the hand-off
-	PersonFor    string   // why a person is wanted
-	CameFrom     StepName // where the caller goes back to when no person is free
+	ToPerson ToPerson
+	Callback Callback
+	// Unreconciled: a capture says that it charged, and nobody has looked yet. Nothing more is said of
+	// that payment on this call.
+	Unreconciled bool
 }
 
-// AccountChoice is one account that the caller may choose.
-type AccountChoice struct {
-	Number string
-	Kind   billing.Kind
+// Language is what the caller speaks, and how the line came to know it (K2).
+type Language struct {
+	Tag      string // of the prompts, as en or es
+	Known    bool   // chosen, now or on an earlier call, or a member's whom we have called
+	Recalled bool   // from an earlier call: nobody was asked, and the main menu offers to change it
 }
 
-// Payable is one account of several that are paid in one call.
-type Payable struct {
-	Number string
-	Kind   billing.Kind
-	Due    billing.Money
-	Charge billing.Money
-	DueAt  time.Time
+// Tries counts what went wrong in the whole call. It never resets.
+type Tries struct {
+	Misses   int  // silences and wrong keys at all questions together (V3: eight a call)
+	Verify   int  // failed verifications (I5: three a call)
+	MoreTime bool // after the first silence every time-out is doubled (V4: more time)
 }
 
-// Broken is a payment that a dropped call did not come to make.
-type Broken struct {
-	Account  string
-	Amount   billing.Money
-	Method   payments.Method
-	BankType payments.BankType
+// Question counts at the question that is being asked. It resets when the caller gets on to another.
+type Question struct {
+	Misses int      // silences and wrong keys (V3: three a question)
+	Warned StepName // the question at which the caller was told what silence will mean
+	Page   int      // which part of a long menu is offered (V1: five options a menu)
 }
 
-// Callback is an appointment being made.
-type Callback struct {
-	Settled bool // taken or declined: it is not offered again
-	Number  string
-	From    time.Time
-	Until   time.Time
-}
-
-// Heard is something said to the caller, as evidence.
-type Heard struct {
-	Words   string
-	Version string
-	At      time.Time
+// Identification is what the caller has keyed to prove an identity. It is dropped by the turn that
+// looks up, whatever comes of that (D1: no secret is kept).
+type Identification struct {
+	Selector  billing.Selector
+	BirthDate string // YYYY-MM-DD
+	Invoice   string // a group account's, in place of the date of birth (I3)
+	ZIP       string
+	SSNLast4  string // in place of the ZIP, where policy lets it (I3)
+	SignedAs  string // E.164: the carrier vouches for the caller's number, which stands in for the ZIP (I4)
 }
 
 // Member is who the caller has proven to be.
@@ -134,33 +94,115 @@ type Member struct {
 // Verified says whether the caller has reached tier T2.
 func (m Member) Verified() bool { return m.ID != "" }
 
-// Claim is what the caller has keyed to prove an identity.
-type Claim struct {
-	Selector  billing.Selector
-	BirthDate string // YYYY-MM-DD
-	Invoice   string // a group account's, in place of the date of birth
-	ZIP       string
+// Guest is somebody who pays by account number and amount alone (I2, tier T1). It resets when the
+// caller goes back to the main menu and chooses anew, or keys another account number.
+type Guest struct {
+	Paying bool   // the payment in progress is a guest's
+	Warned bool   // has heard that the line cannot tell what is owed
+	Holder string // the bank account's holder, as heard and confirmed
 }
 
-// Milestone is what is written to the database too, so that a call can go on when its session is lost.
-type Milestone struct {
-	Call, Caller, Called string
-	Lang                 string
-	LangKnown            bool // chosen or on file, not taken for granted
-	Step                 StepName
-	Turn                 int
-	Member               Member
-	Account              string
-	Attempt              string
-	HandedOver           bool
-	PlacedFor            PlacedFor // read, never written: what was placed is known elsewhere
-	StartedAt            time.Time
-	At                   time.Time
+// Account is the billing account that the call is about, as the caller was told it. It resets when an
+// account is chosen, and when a guest's turn is over.
+type Account struct {
+	Number    string
+	Kind      billing.Kind // empty for a guest's: its kind is not the guest's to hear
+	Due       billing.Money
+	PastDue   billing.Money
+	Charge    billing.Money // the latest month's, for the highest amount that is taken (M4)
+	DueAt     time.Time     // due instant of the newest bill, UTC
+	CanCancel bool          // its open payment is not submitted yet, and can be cancelled (E12)
 }
 
-func (s Session) milestone(step StepName, at time.Time) Milestone {
-	return Milestone{
-		Call: s.Call, Caller: s.Caller, Called: s.Called, Lang: s.Lang, LangKnown: s.LangKnown, Step: step, Turn: s.Turn,
-		Member: s.Member, Account: s.Account, Attempt: s.Attempt, StartedAt: s.StartedAt, At: at,
-	}
+// Dropped is what an earlier call of the same number left unfinished (I7). It resets once the
+// caller has chosen what to pay, or turns out to owe nothing.
+type Dropped struct {
+	OutcomePromised bool // that call ended in order, with its outcome not known yet (L3)
+	// The payment that it did not come to make; all zero where there is none.
+	Account  string
+	Amount   billing.Money
+	Method   payments.Method
+	BankType payments.BankType
+}
+
+// Batch is several accounts that are paid in this call one after another (P6). It resets when one
+// account is chosen, when the last one is paid, and when the caller asks for something else.
+type Batch struct {
+	Queue     []Account // still to be paid
+	Confirmed bool      // the read-back of them all was confirmed, and they are being paid
+}
+
+// Payment is the payment that the caller is putting together. It resets when the caller chooses what
+// to pay; the next account of a batch keeps the way to pay alone.
+type Payment struct {
+	Amount      billing.Money // without a fee
+	Suggested   billing.Money // the amount with the cents that were perhaps forgotten (M6)
+	AmountTries int           // amounts keyed that could not be taken
+	Method      payments.Method
+	BankType    payments.BankType
+	BankLast    string // last digits of the bank account, to speak
+	PayAgain    bool   // the second consent to an amount paid before was given; it counts once (M8)
+}
+
+// WrittenNotice is where texts of a payment go, and how its written notice does (E6). It resets when
+// the question how the notice goes comes up, and at the beginning of a batch, which asks it once.
+type WrittenNotice struct {
+	Chosen    bool   // the question is settled, for all accounts of a batch
+	TextTo    string // E.164; empty: no text goes
+	TextAsked bool   // the caller said yes to the text on this call, as opposed to consent on file
+	Letter    bool   // the notice goes by letter, and the debit waits for it
+}
+
+// Captures counts captures that came to nothing (P3: a few a call and account). It resets at the next
+// account of a batch, and when the caller begins something else.
+type Captures struct {
+	Failed int // whatever the reason, declines included
+	Faults int // of these by nobody's fault but the provider's
+}
+
+// ConsentState is the consent that is being given to the payment. It resets when terms are read out
+// or a read-back is confirmed.
+type ConsentState struct {
+	Terms Transcript // the words that the consent answers
+	Tries int        // assents that were not understood (E5)
+	// Pending is a consent of which it is not known whether it was recorded: the COMMIT lost its reply.
+	// It carries no token.
+	Pending *payments.Authorization
+}
+
+// OnHold is a wait for what becomes of a payment. It resets at the beginning of each wait.
+type OnHold struct {
+	Since time.Time
+	Turns int // answered with "one moment" so far
+}
+
+// FollowUp is what the caller was asked about texts and calls after this one.
+type FollowUp struct {
+	TextsWanted    bool     // texts on was asked for, and needs a verified caller first (O1)
+	Receipts       []string // attempts taken of which no text goes by itself
+	ReceiptOffered bool     // a receipt by text is offered once a call
+	CallsOffered   bool     // so are reminder calls (N10)
+}
+
+// ToPerson is the way to a person: why, from where, and the transfer that is being tried.
+type ToPerson struct {
+	Reason string
+	From   StepName // where the caller goes back to when no person is free
+	Ref    string   // opaque reference in the whisper's address
+	Turn   int      // of the transfer
+}
+
+// Callback is a call-back appointment that is being made (H2).
+type Callback struct {
+	Settled bool // taken or declined: it is not offered again on this call
+	Number  string
+	From    time.Time
+	Until   time.Time
+}
+
+// Transcript is something said to the caller, as evidence (E8).
+type Transcript struct {
+	Words   string
+	Version string // keys and versions of the prompts
+	At      time.Time
 }

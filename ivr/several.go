@@ -8,33 +8,35 @@ import (
 	"duebell/payments"
 )
 
-// Several accounts in one call (P6): one combined read-back, then account by account its own
-// capture, its own authorization and its own outcome, before the next begins.
+// Several accounts in one call (P6): one combined read-back, then account by account its own capture, its
+// own authorization and its own outcome, before the next begins. A token works once, so no capture can
+// serve two accounts.
 
-// tellAll says what every account owes and gathers those that can be paid now.
+// tellAll says what every account owes and queues those that can be paid now.
 func tellAll(ctx context.Context, c *Call, _ Answer) Next {
-	c.Queue, c.Several = nil, false
+	c.Batch = Batch{}
 	for _, choice := range c.Accounts {
-		owed, open, err := c.stands(ctx, choice.Number)
+		owed, open, err := c.standing(ctx, choice.Number)
 		if err != nil {
-			return c.stumbled(err)
+			return c.fail(err)
 		}
-		c.Account, c.Kind = choice.Number, choice.Kind
+		c.Account = choice
 		payable, err := c.payableNow(ctx, owed, open)
 		if err != nil {
-			return c.stumbled(err)
+			return c.fail(err)
 		}
 		if payable {
-			c.Queue = append(c.Queue, Payable{Number: choice.Number, Kind: choice.Kind, Due: owed.TotalDue, Charge: owed.LatestCharge, DueAt: owed.NextDueAt})
+			c.Batch.Queue = append(c.Batch.Queue, Account{Number: choice.Number, Kind: choice.Kind, Due: owed.TotalDue, Charge: owed.LatestCharge, DueAt: owed.NextDueAt})
 		}
 	}
-	if len(c.Queue) == 0 {
+	if len(c.Batch.Queue) == 0 {
 		return Go(AnythingElse)
 	}
 	return Go(ChooseMethod)
 }
 
-// payableTogether: a business pays in another way than a person does (B4, E1).
+// payableTogether says whether the accounts can be paid in one go: not a person's together with a
+// business's, which is debited in another way (B4, E1).
 func (c *Call) payableTogether() bool {
 	groups := 0
 	for _, a := range c.Accounts {
@@ -45,7 +47,7 @@ func (c *Call) payableTogether() bool {
 	return len(c.Accounts) > 1 && len(c.Accounts) < c.Policy.MenuMaxOptions && (groups == 0 || groups == len(c.Accounts))
 }
 
-// payableNow says how the account stands, and whether it belongs to a payment of all.
+// payableNow says to the caller how the account stands, and returns whether it is paid with the others.
 func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt) (bool, error) {
 	if owed.Account.Status != billing.StatusActive {
 		c.say("not-active", Args{"Account": c.accountName(owed.Account.Kind)})
@@ -71,78 +73,79 @@ func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt
 	return true, nil
 }
 
-// speakReadBackAll reads every account and amount back, then the total (M7, P6).
-func speakReadBackAll(_ context.Context, c *Call) Next {
+// sayReadBackAll reads every account and amount back, then the total (M7, P6).
+func sayReadBackAll(_ context.Context, c *Call) Next {
 	var total billing.Money
-	c.sayCutoff(slices.MinFunc(c.Queue, func(a, b Payable) int { return a.DueAt.Compare(b.DueAt) }).DueAt)
-	for _, p := range c.Queue {
+	c.sayCutoff(slices.MinFunc(c.Batch.Queue, func(a, b Account) int { return a.DueAt.Compare(b.DueAt) }).DueAt)
+	for _, p := range c.Batch.Queue {
 		c.say("read-back-one", Args{"Amount": c.exact(p.Due + c.fee()), "Account": c.accountName(p.Kind)})
 		total += p.Due + c.fee()
 	}
 	if fee := c.fee(); fee > 0 {
-		c.tell("card-fee-each", Args{"Fee": c.exact(fee)})
+		c.sayUninterrupted("card-fee-each", Args{"Fee": c.exact(fee)})
 	}
 	c.say("read-back-total", Args{"Total": c.exact(total), "How": c.howSpoken()})
 	return Proceed()
 }
 
+// confirmAll begins the batch. For cards this key is the consent to each of the payments (P3).
 func confirmAll(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
-		c.Queue = nil
+		c.Batch = Batch{}
 		return Go(ChooseAccount)
 	}
-	c.Several = true
-	c.Terms = c.Said // for cards this key is the consent to each of them (P3)
-	c.TextTo, c.TextAsked, c.Letter, c.NoticeChosen, c.Receipts = "", false, false, false, nil
+	c.Batch.Confirmed = true
+	c.Consent = ConsentState{Terms: c.LastSaid}
+	c.Notice, c.FollowUp.Receipts = WrittenNotice{}, nil
 	return Go(NextAccount)
 }
 
-// nextAccount takes the next one, or ends the round.
+// nextAccount takes the next account of the batch, or ends the batch.
 func nextAccount(_ context.Context, c *Call) Next {
-	if len(c.Queue) == 0 {
-		c.Several = false
+	if len(c.Batch.Queue) == 0 {
+		c.Batch = Batch{}
 		return Go(OfferText)
 	}
-	p := c.Queue[0]
-	c.Queue = c.Queue[1:]
-	c.Account, c.Kind, c.Due, c.PastDue, c.Charge, c.Amount, c.NextDueAt = p.Number, p.Kind, p.Due, 0, p.Charge, p.Due, p.DueAt
-	c.Captures, c.Faults, c.SecondOK = 0, 0, false
+	c.Account, c.Batch.Queue = c.Batch.Queue[0], c.Batch.Queue[1:]
+	c.Payment = Payment{Amount: c.Account.Due, Method: c.Payment.Method, BankType: c.Payment.BankType}
+	c.Captures = Captures{}
 	return Proceed()
 }
 
 func nextAccountArgs(c *Call) Args {
-	return Args{"Account": c.accountName(c.Kind), "Amount": c.exact(c.Amount + c.fee())}
+	return Args{"Account": c.accountName(c.Account.Kind), "Amount": c.exact(c.Payment.Amount + c.fee())}
 }
 
+// payNext asks once a batch how written notices go, before its first bank debit (E6).
 func payNext(_ context.Context, c *Call, _ Answer) Next {
-	if c.Method == payments.Bank && !c.NoticeChosen {
+	if c.Payment.Method == payments.Bank && !c.Notice.Chosen {
 		return Go(AskWrittenNotice)
 	}
 	return Go(TakeMoney)
 }
 
-// afterOne leads on when one payment has come to its end.
-func (c *Call) afterOne() Next { return Go(c.onward()) }
+// afterPayment leads on when a payment has come to its end.
+func (c *Call) afterPayment() Next { return Go(c.stepAfterPayment()) }
 
-// onward is the next account of a round, or what else there is.
-func (c *Call) onward() StepName {
-	if c.Several {
+// stepAfterPayment returns the next account of a batch, or what else the line can do.
+func (c *Call) stepAfterPayment() StepName {
+	if c.Batch.Confirmed {
 		return NextAccount
 	}
 	return AnythingElse
 }
 
-// beginAgain goes back to before the read-back: with another way to pay, all of it is read back anew.
-func (c *Call) beginAgain() {
-	if c.Several {
-		c.Several = false
-		c.Queue = slices.Insert(c.Queue, 0, Payable{Number: c.Account, Kind: c.Kind, Due: c.Due, Charge: c.Charge, DueAt: c.NextDueAt})
+// reopenBatch puts the current account back: with another way to pay, the whole batch is read back anew.
+func (c *Call) reopenBatch() {
+	if c.Batch.Confirmed {
+		c.Batch.Confirmed = false
+		c.Batch.Queue = slices.Insert(c.Batch.Queue, 0, c.Account)
 	}
 }
 
-// readBack leads to the read-back of one account, or of all.
+// readBack leads to the read-back of one account, or of a batch that is not confirmed yet.
 func (c *Call) readBack() Next {
-	if len(c.Queue) > 0 && !c.Several {
+	if len(c.Batch.Queue) > 0 && !c.Batch.Confirmed {
 		return Go(ReadBackAll)
 	}
 	return Go(ReadBack)

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// What a turn says, and that it is tagged with the facts it states.
-
+// prompt says what the step says, or the shorter words after a miss.
 func (c *Call) prompt(step Step) {
 	var args Args
 	if step.Args != nil {
@@ -14,17 +13,20 @@ func (c *Call) prompt(step Step) {
 	}
 	switch {
 	case step.Says == "":
-	case c.Tries > 0 && step.Again != "":
+	case c.Question.Misses > 0 && step.Again != "":
 		c.say(step.Again, args)
 	default:
 		c.say(step.Says, args)
 	}
 }
 
-// say speaks one prompt in the caller's language.
-func (c *Call) say(key string, args Args, facts ...Fact) { c.sayIn(c.Lang, key, args, facts...) }
+// say says one prompt in the caller's language.
+func (c *Call) say(key string, args Args, facts ...Fact) {
+	c.sayIn(c.Language.Tag, key, args, facts...)
+}
 
-// sayIn speaks one prompt. Facts must match the prompt's own "says:" tags, to the letter.
+// sayIn says one prompt. The facts must be those that the prompt's "says:" tags name, no more and no fewer:
+// else the turn fails, so that no statement goes unchecked (design §1, promise P2).
 func (c *Call) sayIn(lang, key string, args Args, facts ...Fact) {
 	speech, err := c.Prompts.Say(lang, key, args)
 	if err == nil {
@@ -36,21 +38,22 @@ func (c *Call) sayIn(lang, key string, args Args, facts ...Fact) {
 	c.said = append(c.said, Spoken{Key: key, Lang: lang, Speech: speech, Facts: facts})
 }
 
-// tell is say without barge-in (V5): terms, fees, recording notices.
-func (c *Call) tell(key string, args Args, facts ...Fact) {
+// sayUninterrupted is say without barge-in (V5): terms, fees, recording notices.
+func (c *Call) sayUninterrupted(key string, args Args, facts ...Fact) {
 	c.say(key, args, facts...)
 	c.said[len(c.said)-1].NoBargeIn = true
 }
 
-// evidence is what this turn says, word for word, with the versions of its prompts (E8).
-func (c *Call) evidence() Heard {
+// evidence returns what this turn has said so far, word for word, with the versions of its prompts (E8).
+func (c *Call) evidence() Transcript {
 	words, versions := make([]string, len(c.said)), make([]string, len(c.said))
 	for i, s := range c.said {
 		words[i], versions[i] = s.Speech.Text(), s.Key+"@"+c.Prompts.Version(s.Lang, s.Key)
 	}
-	return Heard{Words: strings.Join(words, " "), Version: strings.Join(versions, " "), At: c.now}
+	return Transcript{Words: strings.Join(words, " "), Version: strings.Join(versions, " "), At: c.now}
 }
 
+// factsMatch compares a prompt's tags with the facts that it is said with.
 func factsMatch(tags []string, facts []Fact) error {
 	have := map[string]bool{}
 	for _, f := range facts {

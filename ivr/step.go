@@ -11,27 +11,30 @@ import (
 // StepName names a step. It is what a session keeps and what jumps refer to.
 type StepName string
 
-// Step is what we say, what we accept, and what happens then.
+// Step is one line of the conversation: what the line says, what it accepts, and what happens then.
 type Step struct {
 	Name StepName
-	// Before runs when the step is entered, before anything is said. Proceed() goes on to Says.
+	// Before runs when the step is entered, before anything is said. It returns Proceed() to go on to
+	// Says, or a jump that skips the step.
 	Before func(ctx context.Context, c *Call) Next
-	// Says is the key of the prompt; Args gives its placeholders.
+	// Says is the key of the prompt; Args returns its placeholders.
 	Says string
 	Args func(c *Call) Args
-	// Again is said in place of Says after silence or a wrong entry: shorter, for what was wrong is said before it.
+	// Again is the prompt in place of Says after silence or a wrong entry. It may be shorter, because
+	// what was wrong is said before it.
 	Again string
-	// Accepts is what the caller may do. Nil asks nothing: Then runs in the same turn.
+	// Accepts is what the caller may do. Nil asks nothing, and Then runs in the same turn.
 	Accepts Accepts
-	// Then says where to go. LeadsTo names every step it may go to: tests and the picture of the call use it.
+	// Then returns where to go. LeadsTo names every step that it, or Before, may go to: a jump that is
+	// not declared fails the scripts.
 	Then    func(ctx context.Context, c *Call, a Answer) Next
 	LeadsTo []StepName
-	// GivesUpTo is where too many silences and wrong answers lead; empty is a person.
+	// GivesUpTo is where too many silences and wrong answers lead; empty is a person (V3).
 	GivesUpTo StepName
 }
 
-// Exits are all steps that may follow this one: the declared jumps, where it gives up to, and a
-// person from whatever is asked (V2) or goes wrong.
+// Exits returns all steps that may follow this one: the declared jumps, the one it gives up to, and a
+// person, whom a caller reaches by 0 (V2) and after any failure of ours.
 func (s Step) Exits() []StepName {
 	list := append(slices.Clone(s.LeadsTo), Person)
 	if s.GivesUpTo != "" {
@@ -43,7 +46,7 @@ func (s Step) Exits() []StepName {
 // Args are the placeholders of a prompt.
 type Args map[string]any
 
-// Answer is an input that the step accepts.
+// Answer is an input that the step accepts. Only the fields that its Accepts yields are set.
 type Answer struct {
 	Keys       string // digits that were asked for; empty at an amount means: ended without a digit
 	Option     string // name of the menu's option
@@ -53,51 +56,53 @@ type Answer struct {
 	Transfer   *Transfer
 }
 
-// Accepts is what a step can be answered with: Menu, Digits, Amount, Assent, Pay, Hold or Dial.
+// Accepts is what a step can be answered with: Menu, Digits, Amount, Words, Assent, Pay, Hold or Dial.
 type Accepts interface{ accepts() }
 
-// Menu is a question with numbered options: 9 is again and 0 a person, always.
+// Menu is a question with numbered options. 9 says it again and 0 reaches a person, always (V2).
 type Menu struct {
 	Options func(c *Call) []Option
 	// Also are keys outside the list, for what has a number of its own everywhere. The step's prompt names them.
 	Also map[string]string
-	// OnSilence is taken when nobody says anything at all, once Warns has said so and the question was
-	// asked again; empty asks until the tries are over (V3, V4).
+	// OnSilence is the option that silence chooses, once Warns has said so and the question was asked
+	// again; empty: silence chooses nothing, and the question is asked until the tries are over (V3, V4).
 	OnSilence string
 	Warns     string
 	// Closes is spoken after the options.
 	Closes string
 }
 
-// Option is one line of a menu. Its key is its place in the list.
+// Option is one line of a menu. Its key is its place in the list, from 1: a menu has no gaps (V1).
 type Option struct {
 	Name  string // what Then is given
 	Says  string // prompt key with the placeholder Key; empty: the step's own prompt says it
 	Args  Args
 	Lang  string // empty: the caller's
-	Hears string // key of the words that choose it when spoken
+	Hears string // key of the words that choose it when spoken (V7: speech beside the keypad)
 }
 
-// Digits is a number to be keyed and ended by #.
+// Digits is a number to be keyed and ended by #. A lone 0 reaches a person (V2).
 type Digits struct {
 	Lengths []int                             // any other count is a format error
 	Reject  string                            // prompt key for a format error
 	Check   func(c *Call, digits string) bool // nil = the count decides
 }
 
-// Amount is money to be keyed; 0 is zero here and not a person (V2).
+// Amount is money to be keyed, in cents. 0 is zero here and not a person (V2, M5).
 type Amount struct{}
 
 // Words is free speech: a name. # or silence asks again; 0 reaches a person.
 type Words struct{}
 
-// Assent is the spoken consent to a debit (E4); 0 reaches a person, no other key means anything.
+// Assent is the spoken consent to a debit. 0 reaches a person; no other key means anything unless the
+// policy lets key 1 count (E4).
 type Assent struct{}
 
-// Pay is the provider's capture of a card or bank account.
+// Pay hands the caller to the provider's capture of a card or bank account. Its success is a token;
+// no money has moved.
 type Pay struct{}
 
-// Hold is a wait for the outcome of a charge: a short silence, then the next turn.
+// Hold is a wait for the outcome of a charge: a short silence, then the next turn, whatever comes in.
 type Hold struct{}
 
 // Dial is a transfer to a person.
@@ -112,7 +117,7 @@ func (Pay) accepts()    {}
 func (Hold) accepts()   {}
 func (Dial) accepts()   {}
 
-// Next is where a step leads.
+// Next is where a step leads. Make one by Proceed, Go, Again or End.
 type Next struct {
 	kind nextKind
 	to   StepName
@@ -129,19 +134,19 @@ const (
 	nextEnd
 )
 
-// Proceed lets a step's Before go on to what the step says.
+// Proceed returns the Next by which a step's Before goes on to what the step says.
 func Proceed() Next { return Next{kind: nextProceed} }
 
-// Go leads to another step.
+// Go returns a jump to a step.
 func Go(to StepName) Next { return Next{kind: nextGo, to: to} }
 
-// Again asks the step again after saying why. It counts as a try (V3).
+// Again returns the Next that asks the same step again after saying why. It counts as a try (V3).
 func Again(says string, args Args) Next { return Next{kind: nextAgain, says: says, args: args} }
 
-// End hangs up.
+// End returns the Next that hangs up.
 func End() Next { return Next{kind: nextEnd} }
 
-// Input is what came in for a turn.
+// Input is what came in for a turn. Only the fields of its Kind are set.
 type Input struct {
 	Kind       InputKind
 	Keys       string
@@ -160,31 +165,33 @@ const (
 	Keyed    InputKind = "keyed"    // digits
 	Spoke    InputKind = "spoke"    // speech
 	Silent   InputKind = "silent"   // nothing, and the time is over
-	Captured InputKind = "captured" // the capture is over, whatever came of it
+	Captured InputKind = "captured" // the capture of a card or bank account is over, whatever came of it
 	Dialled  InputKind = "dialled"  // the transfer is over, whatever came of it
-	Lost     InputKind = "lost"     // we lost the input or the place: ask again
+	Lost     InputKind = "lost"     // we lost the input or the session: the step is entered anew
 )
 
-// Capture is what came of a capture. It holds no digit beyond the last four.
+// Capture is what came of the capture of a card or bank account. It holds no digit beyond the last
+// four (D1: no secret is kept).
 type Capture struct {
-	Result    string // Twilio's word; empty: the capture ended without one
-	Token     string
+	Result    string // Twilio's word (twilio.md §2.2); empty: the capture ended without one
+	Token     string // the processor's, beside success only
 	Last      string // trailing digits that may be spoken
-	Bank      string // the bank's name, where the connector has a directory
-	Attempt   string // our reference as the connector gave it back
-	Charged   bool   // it says that it charged: a misconfiguration
-	Declined  bool   // the gateway refused this card or account
-	Config    bool   // our configuration is wrong
-	ErrorCode string
+	Bank      string // the bank's name, where the connector has a directory (E10)
+	Attempt   string // key of the attempt, as the connector gave it back
+	Charged   bool   // it says that it charged, which ours never do: Twilio is misconfigured
+	Declined  bool   // the gateway refused this card or account; another may do
+	Config    bool   // our configuration of the connector is wrong
+	ErrorCode string // Twilio's, for the log
 }
 
 // Transfer is what came of a transfer.
 type Transfer struct {
-	Status  string // completed, busy, no-answer, failed, canceled
-	Bridged bool
+	Status  string // Twilio's: completed, busy, no-answer, failed, canceled
+	Bridged bool   // the two sides were connected
 }
 
-// Reply is what one turn says and then waits for. It knows nothing of TwiML.
+// Reply is what one turn says and then waits for, in no words of Twilio's: webhook.Render writes it as
+// TwiML.
 type Reply struct {
 	Lang  string // of the recogniser and of the capture's prompts
 	Say   []Spoken
@@ -192,16 +199,17 @@ type Reply struct {
 	Delay bool // a failed verification: answered 400 ms after its request (I1)
 }
 
-// Spoken is one thing said.
+// Spoken is one prompt that is said.
 type Spoken struct {
 	Key       string
 	Lang      string
 	Speech    voiceprompts.Speech
-	NoBargeIn bool
-	Facts     []Fact
+	NoBargeIn bool   // said in full, whatever the caller keys (V5)
+	Facts     []Fact // what it states, to be compared with the database
 }
 
-// Fact is a statement that the database must bear out at the instant it is spoken (P2).
+// Fact is a statement that the database must bear out at the instant it is spoken (design §1, promise
+// P2: nothing said is untrue). Fields that the statement does not name are zero.
 type Fact struct {
 	Says      string // owes, due, in-flight, paid, not-charged, unknown
 	Account   string
@@ -211,16 +219,16 @@ type Fact struct {
 	Reference string
 }
 
-// Wait is what a turn ends with: Ask, TakePayment, Continue, Transferring or HangUp.
+// Wait is what a turn ends with: an Ask, TakePayment, Continue, Transferring or HangUp.
 type Wait interface{ wait() }
 
 // Ask waits for keys or speech.
 type Ask struct {
 	Keys    bool
 	Speech  bool
-	MaxKeys int  // 0: until #
+	MaxKeys int  // after so many the entry ends by itself; 0: until #
 	Until   bool // # ends the entry
-	Seconds int
+	Seconds int  // of silence, before and between keys
 	Hints   []string
 }
 

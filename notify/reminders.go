@@ -17,15 +17,16 @@ import (
 
 // Recipient is everything that the reminders to one number depend on.
 type Recipient struct {
-	Number      string
-	Zones       []string // IANA names, of the members whose number it is; none: not known
-	Mobile      bool
-	Consent     bool // in force for payment texts
-	OptedOut    bool
-	Unreachable bool      // no text arrives there (N11)
-	ImportedAt  time.Time // how fresh the bills are (B6); zero: there was no import
-	Accounts    []AccountFacts
-	Prior       []PriorReason // of the last months, without reasons that were dropped
+	Number          string
+	Zones           []string // IANA names, of the members whose number it is; none: not known
+	Mobile          bool
+	Consent         bool // in force for payment texts
+	FromApplication bool // it rests on the number given on the coverage application (O1)
+	OptedOut        bool
+	Unreachable     bool      // no text arrives there (N11)
+	ImportedAt      time.Time // how fresh the bills are (B6); zero: there was no import
+	Accounts        []AccountFacts
+	Prior           []PriorReason // of the last months, without reasons that were dropped
 }
 
 // AccountFacts is one account as the reminders see it.

@@ -104,9 +104,9 @@ func (r *Rules) noReminders(to *Recipient, now time.Time) string {
 		return WhyUnreachable
 	case to.OptedOut:
 		return WhyOptedOut
-	case !to.Consent && !to.Mobile:
+	case !r.consents(to.Consent, to.FromApplication) && !to.Mobile:
 		return WhyLandline
-	case !to.Consent:
+	case !r.consents(to.Consent, to.FromApplication):
 		return WhyNoConsent
 	}
 	return ""

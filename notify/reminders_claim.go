@@ -23,7 +23,10 @@ func (r *Rules) decideReminder(f Facts, spec KindSpec, now time.Time) (Decision,
 		v, err = r.withinHours(f, now)
 	}
 	if err == nil && v.Action == ActionSend && f.Channel != Voice { // the words of a call are the conversation's
-		v.Body, err = r.reminderText(f, t.reasons[0], now)
+		var body string
+		if body, err = r.reminderText(f, t.reasons[0], now); err == nil {
+			v = r.fits(body)
+		}
 	}
 	v.Dropped = dropped
 	return v, err

@@ -24,6 +24,8 @@ type Rules struct {
 	overridden  map[string]bool // accounts with a due instant of their own (C5)
 	daysByClass sync.Map        // *billDays by billClass
 	texts       sync.Map        // a reminder's text by sameWords
+
+	segments func(text string) int // nil: not measured (N7)
 }
 
 // NewRules returns the rules of a policy.
@@ -46,6 +48,7 @@ func NewRules(p billing.Policy, cal *billing.Calendar, words Words) *Rules {
 // Why a notice was not sent. The words are stored on its row and counted, so that they stay as they are.
 const (
 	WhyTooLate     = "too late: its words are no longer worth sending"
+	WhyTooLong     = "longer than sms_max_segments: shorten the message or raise the limit"
 	WhyNoConsent   = "no consent for texts to this number"
 	WhyOptedOut    = "opted out"
 	WhyUnreachable = "no text arrives under this number"
@@ -81,14 +84,14 @@ func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
 		return suppress(WhyUnreachable), nil
 	case f.OptedOut && !f.ByRequest && f.Kind != OptOutConfirm: // O2 exempts the confirmation, O4 what was asked for
 		return suppress(WhyOptedOut), nil
-	case spec.Basis != OnRequest && !f.Consent && !f.ByRequest:
+	case spec.Basis != OnRequest && !r.consents(f.Consent, f.FromApplication) && !f.ByRequest:
 		return drop(WhyNoConsent), nil
 	case f.Channel == Voice && f.Kind != CallBack && !r.policy.VoiceReminders: // N10: only where the policy says so
 		return drop(WhyNoVoice), nil
 	case f.Paused:
 		return Decision{Action: ActionWait, Until: now.Add(pausedWait)}, nil
 	}
-	if why := confirmationHolds(f); why != "" {
+	if why := r.confirmationHolds(f); why != "" {
 		return drop(why), nil
 	}
 	if spec.Basis == OnAccount {
@@ -118,7 +121,7 @@ func (r *Rules) sendNow(f Facts, spec KindSpec, now time.Time) (Decision, error)
 	if err != nil {
 		return Decision{}, err
 	}
-	return Decision{Action: ActionSend, Body: body}, nil
+	return r.fits(body), nil
 }
 
 // dropReasons leaves in f the reasons that hold and returns the others (N1: reasons no longer true are dropped).
@@ -144,11 +147,11 @@ func whyNone(dropped []DroppedReason) string {
 }
 
 // confirmationHolds returns why the words of a confirmation are no longer true, or "".
-func confirmationHolds(f Facts) string {
+func (r *Rules) confirmationHolds(f Facts) string {
 	switch {
 	case f.Kind == OptOutConfirm && !f.OptedOut:
 		return WhyTextsOn
-	case f.Kind == OptInConfirm && (!f.Consent || f.OptedOut):
+	case f.Kind == OptInConfirm && (!r.consents(f.Consent, f.FromApplication) || f.OptedOut):
 		return WhyTextsOff
 	}
 	return ""

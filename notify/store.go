@@ -58,10 +58,11 @@ type Facts struct {
 	ByRequest bool     // asked for on that very call or text (O4)
 	NotAfter  time.Time
 
-	Consent     bool // in force for payment texts to this number
-	OptedOut    bool // a suppression by its owner or the carrier is in force
-	Unreachable bool // a suppression because no text arrives there (N11)
-	Paused      bool // its kind, or every kind, is paused
+	Consent         bool // in force for payment texts to this number
+	FromApplication bool // it rests on the number given on the coverage application (O1)
+	OptedOut        bool // a suppression by its owner or the carrier is in force
+	Unreachable     bool // a suppression because no text arrives there (N11)
+	Paused          bool // its kind, or every kind, is paused
 
 	Recipient *Recipient // of a reminder: everything that the reminders to its number depend on
 

@@ -95,8 +95,13 @@ type Authorization struct {
 	TextTo    string // E.164 where texts of this payment go; empty = none
 	TextAsked bool   // the caller said yes on this call (O4: may go after an opt-out)
 	Reference string // filled in by Checkout
-	// CountsFrom is filled in by Checkout too: zero, or since when the money counts as received
-	// because it replaces a payment that failed (L3).
+	// Account and Kind say whose bill is paid, and CallBegan when the call came in: who called before the due
+	// instant may authorize within the tolerance after it (C6: received = authorized).
+	Account   string
+	Kind      billing.Kind
+	CallBegan time.Time
+	// CountsFrom is filled in by Checkout too: zero, or since when the money counts as received because it
+	// replaces a payment that failed (L3) or came within the tolerance (C6).
 	CountsFrom time.Time
 }
 
@@ -194,6 +199,9 @@ func (c *Checkout) Authorize(ctx context.Context, a Authorization) (Attempt, err
 	var err error
 	if a.CountsFrom, err = c.countsFrom(ctx, a.Key, c.clock.Now()); err != nil {
 		return Attempt{}, err
+	}
+	if a.CountsFrom.IsZero() && c.calendar != nil {
+		a.CountsFrom = c.calendar.InTolerance(a.Kind, a.Account, a.CallBegan, c.clock.Now()) // C6: called in time, authorized a little late
 	}
 	allowed := func(l LimitCounts, of Attempt) error {
 		l.DeclinesCaller += l.OpenCaller // many calls at once are no way around the limit

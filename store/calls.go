@@ -12,10 +12,13 @@ import (
 	"duebell/store/db"
 )
 
-var _ ivr.Logbook = (*Store)(nil)
+var _ interface {
+	ivr.Milestones
+	ivr.HandOffs
+} = (*Store)(nil)
 
-// Milestone keeps where a call stands. It is a snapshot; one of an earlier turn than the kept one is ignored.
-func (s *Store) Milestone(ctx context.Context, m ivr.Milestone) error {
+// SaveMilestone keeps where a call stands. It is a snapshot; one of an earlier turn than the kept one is ignored.
+func (s *Store) SaveMilestone(ctx context.Context, m ivr.Milestone) error {
 	over := time.Time{}
 	if m.HandedOver {
 		over = m.At
@@ -32,9 +35,9 @@ func (s *Store) Milestone(ctx context.Context, m ivr.Milestone) error {
 	return nil
 }
 
-// Recover gives the last milestone of a call, or ivr.ErrNoMilestone. Name and number of a verified
+// LastMilestone gives the last milestone of a call, or ivr.ErrNoMilestone. Name and number of a verified
 // member come from their record, where they may have changed; who was verified has not.
-func (s *Store) Recover(ctx context.Context, call string) (ivr.Milestone, error) {
+func (s *Store) LastMilestone(ctx context.Context, call string) (ivr.Milestone, error) {
 	r, err := s.q.LastMilestone(ctx, call)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ivr.Milestone{}, ivr.ErrNoMilestone
@@ -59,8 +62,8 @@ func milestone(r db.LastMilestoneRow) ivr.Milestone {
 	}
 }
 
-// Language is the one chosen on the newest call of a number; empty: none was.
-func (s *Store) Language(ctx context.Context, caller string) (string, error) {
+// CallerLanguage is the one chosen on the newest call of a number; empty: none was.
+func (s *Store) CallerLanguage(ctx context.Context, caller string) (string, error) {
 	lang, err := s.q.LanguageOfCaller(ctx, caller)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("look up a caller's language: %w", err)
@@ -68,9 +71,9 @@ func (s *Store) Language(ctx context.Context, caller string) (string, error) {
 	return lang, nil
 }
 
-// Dropped gives the newest earlier call of a number that owes its caller news of a payment, or
+// DroppedCall gives the newest earlier call of a number that owes its caller news of a payment, or
 // ivr.ErrNoMilestone (I7).
-func (s *Store) Dropped(ctx context.Context, e ivr.Earlier) (ivr.Milestone, error) {
+func (s *Store) DroppedCall(ctx context.Context, e ivr.DroppedCallQuery) (ivr.Milestone, error) {
 	r, err := s.q.DroppedCall(ctx, db.DroppedCallParams{
 		Caller: ptr(e.Caller), CallSid: e.Call, Goodbye: string(ivr.Goodbye), Since: e.Since, PromisedSince: e.PromisedSince,
 		MemberID: e.Member, Account: e.Account,

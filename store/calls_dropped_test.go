@@ -32,12 +32,12 @@ func TestDropped(t *testing.T) {
 	guest := func(account string) func(*ivr.Milestone) {
 		return func(m *ivr.Milestone) { m.Member, m.Account = ivr.Member{}, account }
 	}
-	member := ivr.Earlier{Call: "CA1", Caller: "+16175550101", Member: "100200300401", Account: "712345678", Since: since, PromisedSince: since}
+	member := ivr.DroppedCallQuery{Call: "CA1", Caller: "+16175550101", Member: "100200300401", Account: "712345678", Since: since, PromisedSince: since}
 	aGuest := member
 	aGuest.Member = ""
 	tests := []struct {
 		name  string
-		asks  ivr.Earlier
+		asks  ivr.DroppedCallQuery
 		calls []ivr.Milestone
 		want  string
 	}{
@@ -75,11 +75,11 @@ func TestDropped(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, m := range tt.calls {
-				if err := s.Milestone(ctx, m); err != nil {
+				if err := s.SaveMilestone(ctx, m); err != nil {
 					t.Fatal(err)
 				}
 			}
-			got, err := s.Dropped(ctx, tt.asks)
+			got, err := s.DroppedCall(ctx, tt.asks)
 			if tt.want == "" {
 				if !errors.Is(err, ivr.ErrNoMilestone) {
 					t.Errorf("%q, %v", got.Call, err)
@@ -99,18 +99,18 @@ func TestDroppedCountsFromTheEndOfACall(t *testing.T) {
 	inBooks(t, pool)
 	m := verified()
 	m.Call, m.Attempt, m.At = "CA2", "of CA2", m.StartedAt
-	if err := s.Milestone(ctx, m); err != nil {
+	if err := s.SaveMilestone(ctx, m); err != nil {
 		t.Fatal(err)
 	}
 	since := callAt.Add(time.Hour)
-	asks := ivr.Earlier{Call: "CA1", Caller: m.Caller, Member: m.Member.ID, Since: since, PromisedSince: since}
-	if _, err := s.Dropped(ctx, asks); !errors.Is(err, ivr.ErrNoMilestone) {
+	asks := ivr.DroppedCallQuery{Call: "CA1", Caller: m.Caller, Member: m.Member.ID, Since: since, PromisedSince: since}
+	if _, err := s.DroppedCall(ctx, asks); !errors.Is(err, ivr.ErrNoMilestone) {
 		t.Errorf("before its end was told: %v", err)
 	}
 	if err := s.CallEnded(ctx, "CA2", since.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.Dropped(ctx, asks)
+	got, err := s.DroppedCall(ctx, asks)
 	if diff := cmp.Diff(kept(m), got, sameInstant); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
@@ -151,14 +151,14 @@ func TestOutcomeThatWasPromised(t *testing.T) {
 			ctx := context.Background()
 			m := verified()
 			m.Call, m.Attempt, m.Step, m.StartedAt, m.At = "CA2", "of CA2", ivr.Goodbye, callAt.Add(-tt.age), callAt.Add(-tt.age)
-			if err := s.Milestone(ctx, m); err != nil {
+			if err := s.SaveMilestone(ctx, m); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := pool.Exec(ctx, "UPDATE payment_attempts SET "+tt.attempt+" WHERE key = 'of CA2'"); err != nil {
 				t.Fatal(err)
 			}
-			asks := ivr.Earlier{Call: "CA1", Caller: m.Caller, Member: m.Member.ID, Since: callAt, PromisedSince: callAt.Add(-24 * time.Hour)}
-			got, err := s.Dropped(ctx, asks)
+			asks := ivr.DroppedCallQuery{Call: "CA1", Caller: m.Caller, Member: m.Member.ID, Since: callAt, PromisedSince: callAt.Add(-24 * time.Hour)}
+			got, err := s.DroppedCall(ctx, asks)
 			if err != nil && !errors.Is(err, ivr.ErrNoMilestone) {
 				t.Fatal(err)
 			}

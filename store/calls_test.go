@@ -83,18 +83,18 @@ func TestMilestones(t *testing.T) {
 			s, _ := openCalls(t)
 			ctx := context.Background()
 			for _, m := range tt.write {
-				if err := s.Milestone(ctx, m); err != nil {
+				if err := s.SaveMilestone(ctx, m); err != nil {
 					t.Fatal(err)
 				}
 			}
-			got, err := s.Recover(ctx, "CA1")
+			got, err := s.LastMilestone(ctx, "CA1")
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(kept(tt.want), got, sameInstant); diff != "" {
 				t.Error(diff)
 			}
-			if _, err := s.Recover(ctx, "CA2"); !errors.Is(err, ivr.ErrNoMilestone) {
+			if _, err := s.LastMilestone(ctx, "CA2"); !errors.Is(err, ivr.ErrNoMilestone) {
 				t.Errorf("another call: %v, want ErrNoMilestone", err)
 			}
 		})
@@ -107,7 +107,7 @@ func TestCallEndedOnce(t *testing.T) {
 	if err := s.CallEnded(ctx, "CA1", callAt); err != nil {
 		t.Errorf("a call without a milestone: %v", err)
 	}
-	if err := s.Milestone(ctx, greeted()); err != nil {
+	if err := s.SaveMilestone(ctx, greeted()); err != nil {
 		t.Fatal(err)
 	}
 	end := callAt.Add(2 * time.Minute)
@@ -116,7 +116,7 @@ func TestCallEndedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Milestone(ctx, verified()); err != nil { // a turn that ran on behind the end
+	if err := s.SaveMilestone(ctx, verified()); err != nil { // a turn that ran on behind the end
 		t.Fatal(err)
 	}
 	var ended time.Time
@@ -131,7 +131,7 @@ func TestCallEndedOnce(t *testing.T) {
 func TestHandOffOnceATurn(t *testing.T) {
 	s, pool := openCalls(t)
 	ctx := context.Background()
-	if err := s.Milestone(ctx, verified()); err != nil {
+	if err := s.SaveMilestone(ctx, verified()); err != nil {
 		t.Fatal(err)
 	}
 	h := ivr.HandOff{
@@ -141,7 +141,7 @@ func TestHandOffOnceATurn(t *testing.T) {
 	again := h
 	again.Reason, again.At = "tries", h.At.Add(time.Second) // a turn that was taken over
 	for _, one := range []ivr.HandOff{h, again} {
-		if err := s.HandOff(ctx, one); err != nil {
+		if err := s.RecordHandOff(ctx, one); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestHandOffOnceATurn(t *testing.T) {
 	if count != 1 || reason != "asked" {
 		t.Errorf("%d hand-overs, %q; want the first one only", count, reason)
 	}
-	got, err := s.Recover(ctx, "CA1")
+	got, err := s.LastMilestone(ctx, "CA1")
 	if err != nil || !got.HandedOver {
 		t.Errorf("handed over %v, %v", got.HandedOver, err)
 	}

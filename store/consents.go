@@ -17,9 +17,10 @@ const (
 	purposeAll      = "all"
 )
 
-// Textable says whether payment texts may go to a number: consent is in force and nothing suppresses it.
-func (s *Store) Textable(ctx context.Context, number string) (bool, error) {
-	ok, err := s.q.Textable(ctx, number)
+// Textable reports whether payment texts may go to a number: a consent is in force that rests on one of the
+// basis words of sms_basis (O1), and nothing suppresses it.
+func (s *Store) Textable(ctx context.Context, number string, basis []string) (bool, error) {
+	ok, err := s.q.Textable(ctx, db.TextableParams{Number: number, Basis: basis})
 	if err != nil {
 		return false, fmt.Errorf("ask whether a number can be texted: %w", err)
 	}

@@ -107,7 +107,7 @@ func TestAgreesToCalls(t *testing.T) {
 	ctx := context.Background()
 	mayBeAsked := func(when string, want bool) {
 		t.Helper()
-		if got, err := p.store.MayBeAsked(ctx, ben); err != nil || got != want {
+		if got, err := p.store.MayOfferCalls(ctx, ben); err != nil || got != want {
 			t.Errorf("%s: %t, %v", when, got, err)
 		}
 	}

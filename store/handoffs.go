@@ -15,9 +15,9 @@ import (
 	"duebell/store/db"
 )
 
-// HandOff records that a caller is on the way to a person; the same turn again adds its reference and
+// RecordHandOff records that a caller is on the way to a person; the same turn again adds its reference and
 // nothing else.
-func (s *Store) HandOff(ctx context.Context, h ivr.HandOff) error {
+func (s *Store) RecordHandOff(ctx context.Context, h ivr.HandOff) error {
 	return s.inTx(ctx, "record hand-over", func(q *db.Queries, _ pgx.Tx) error {
 		if err := q.NoteHandedOver(ctx, db.NoteHandedOverParams{CallSid: h.Call, At: &h.At}); err != nil {
 			return err
@@ -38,10 +38,10 @@ func (s *Store) HandOff(ctx context.Context, h ivr.HandOff) error {
 	})
 }
 
-// HandOver is what the person hears of a caller, by the reference in the whisper's address, or
+// HandOffContext is what the person hears of a caller, by the reference in the whisper's address, or
 // handoff.ErrUnknownRef. The bill's state is told of proven identities only, and left out where it
 // cannot be read: the person still has the rest.
-func (p *Members) HandOver(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error) {
+func (p *Members) HandOffContext(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error) {
 	r, err := p.q.HandOffByRef(ctx, ref)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return handoff.CallerContext{}, handoff.ErrUnknownRef
@@ -90,8 +90,8 @@ func billState(s billing.Standing) handoff.BillState {
 	return handoff.BillClear
 }
 
-// Accept notes that the person took the call, or says handoff.ErrUnknownRef. The first time counts.
-func (s *Store) Accept(ctx context.Context, ref string, at time.Time) error {
+// AcceptHandOff notes that the person took the call, or says handoff.ErrUnknownRef. The first time counts.
+func (s *Store) AcceptHandOff(ctx context.Context, ref string, at time.Time) error {
 	n, err := s.q.AcceptHandOff(ctx, db.AcceptHandOffParams{Ref: ref, At: &at})
 	if err != nil {
 		return fmt.Errorf("note that a person took the call: %w", err)
@@ -102,8 +102,8 @@ func (s *Store) Accept(ctx context.Context, ref string, at time.Time) error {
 	return nil
 }
 
-// Accepted says whether the person took the call that a turn handed over (H5).
-func (s *Store) Accepted(ctx context.Context, call string, turn int) (bool, error) {
+// HandOffAccepted says whether the person took the call that a turn handed over (H5).
+func (s *Store) HandOffAccepted(ctx context.Context, call string, turn int) (bool, error) {
 	yes, err := s.q.WasAccepted(ctx, db.WasAcceptedParams{CallSid: call, Turn: int32(turn)}) //nolint:gosec // a turn is small
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
@@ -114,9 +114,9 @@ func (s *Store) Accepted(ctx context.Context, call string, turn int) (bool, erro
 	return yes, nil
 }
 
-// TransferOver notes what became of the transfer that a turn made, and says whether a person took the
+// EndHandOff notes what became of the transfer that a turn made, and says whether a person took the
 // call. The first news counts; a transfer that was never recorded is nobody's.
-func (s *Store) TransferOver(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error) {
+func (s *Store) EndHandOff(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error) {
 	accepted, err := s.q.EndHandOff(ctx, db.EndHandOffParams{CallSid: call, Turn: int32(turn), Outcome: string(o), At: &at}) //nolint:gosec // a turn is small
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o == handoff.Accepted, nil
@@ -127,8 +127,8 @@ func (s *Store) TransferOver(ctx context.Context, call string, turn int, o hando
 	return accepted, nil
 }
 
-// Book keeps a call-back appointment, once for each call and turn (H2).
-func (s *Store) Book(ctx context.Context, b ivr.Booking) error {
+// BookCallback keeps a call-back appointment, once for each call and turn (H2).
+func (s *Store) BookCallback(ctx context.Context, b ivr.CallbackBooking) error {
 	err := s.q.BookCallback(ctx, db.BookCallbackParams{
 		CallSid: b.Call, Turn: int32(b.Turn), Number: b.Number, SlotFrom: b.From, SlotUntil: b.Until, Reason: b.Reason, //nolint:gosec // a turn is small
 		Account: ptr(b.Account), Language: b.Lang, Deadline: when(b.Deadline), At: b.At,

@@ -38,13 +38,13 @@ func sent() ivr.HandOff {
 	return ivr.HandOff{
 		Call: "CA1", Turn: 7, Reason: "asked", Verified: true, Account: "712345678", Lang: "es", Step: ivr.ReadBack,
 		At: callAt.Add(3 * time.Minute), Ref: "REF1",
-		Context: ivr.Context{Tier: "T2", Account: "5678", Doing: ivr.ReadBack, TriesLeft: 2},
+		Context: ivr.AgentContext{Tier: "T2", Account: "5678", Doing: ivr.ReadBack, TriesLeft: 2},
 	}
 }
 
 func handOff(t *testing.T, s *store.Store, h ivr.HandOff) {
 	t.Helper()
-	if err := s.HandOff(context.Background(), h); err != nil {
+	if err := s.RecordHandOff(context.Background(), h); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,7 +59,7 @@ func TestHandOverByEveryRefOfItsTurn(t *testing.T) {
 	handOff(t, s, again)
 	want := handoff.CallerContext{Tier: "T2", Account: "5678", Lang: "es", Doing: "read-back", TriesLeft: 2}
 	for _, ref := range []string{"REF1", "REF2"} {
-		got, err := people.HandOver(ctx, ref, callAt)
+		got, err := people.HandOffContext(ctx, ref, callAt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestHandOverByEveryRefOfItsTurn(t *testing.T) {
 			t.Errorf("%s: %s", ref, diff)
 		}
 	}
-	if _, err := people.HandOver(ctx, "REF3", callAt); !errors.Is(err, handoff.ErrUnknownRef) {
+	if _, err := people.HandOffContext(ctx, "REF3", callAt); !errors.Is(err, handoff.ErrUnknownRef) {
 		t.Errorf("an unknown reference: %v", err)
 	}
 }
@@ -75,8 +75,8 @@ func TestHandOverByEveryRefOfItsTurn(t *testing.T) {
 // Nothing is known of a call whose milestone could not be read.
 func TestHandOverOfNothing(t *testing.T) {
 	s, _ := openCalls(t)
-	handOff(t, s, ivr.HandOff{Call: "CA1", Turn: 4, Reason: "trouble", Ref: "R", At: callAt, Context: ivr.Context{TriesLeft: -1, Payment: "unknown"}})
-	got, err := peopleOf(t, s).HandOver(context.Background(), "R", callAt)
+	handOff(t, s, ivr.HandOff{Call: "CA1", Turn: 4, Reason: "trouble", Ref: "R", At: callAt, Context: ivr.AgentContext{TriesLeft: -1, Payment: "unknown"}})
+	got, err := peopleOf(t, s).HandOffContext(context.Background(), "R", callAt)
 	if diff := cmp.Diff(handoff.CallerContext{TriesLeft: -1, Payment: handoff.PaymentUnknown}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
@@ -131,7 +131,7 @@ func TestHandOverTellsTheMoneyAsItIs(t *testing.T) {
 				exec(t, pool, inState, "other-"+call, "CAother", i, account, tt.other, callAt)
 			}
 			handOff(t, s, h)
-			got, err := people.HandOver(ctx, h.Ref, callAt)
+			got, err := people.HandOffContext(ctx, h.Ref, callAt)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +160,7 @@ func TestHandOverTellsTheBillOfProvenCallers(t *testing.T) {
 		{"REF1", callAt.AddDate(0, 0, 20), handoff.BillLate},
 		{"GUEST", callAt, ""}, // what is owed is nobody's business at T1
 	} {
-		got, err := people.HandOver(ctx, tt.ref, tt.at)
+		got, err := people.HandOffContext(ctx, tt.ref, tt.at)
 		if err != nil || got.Bill != tt.want {
 			t.Errorf("%s at %s: %q, %v; want %q", tt.ref, tt.at, got.Bill, err, tt.want)
 		}
@@ -190,18 +190,18 @@ func TestTransferOver(t *testing.T) {
 			handOff(t, s, sent())
 			if tt.takes {
 				for _, at := range []time.Time{accepted, accepted.Add(time.Second)} {
-					if err := s.Accept(ctx, "REF1", at); err != nil {
+					if err := s.AcceptHandOff(ctx, "REF1", at); err != nil {
 						t.Fatal(err)
 					}
 				}
 			}
 			for _, o := range tt.ends {
-				got, err := s.TransferOver(ctx, "CA1", 7, o, accepted.Add(time.Minute))
+				got, err := s.EndHandOff(ctx, "CA1", 7, o, accepted.Add(time.Minute))
 				if err != nil || got != tt.want {
 					t.Errorf("%s: taken %t, %v", o, got, err)
 				}
 			}
-			if got, err := s.Accepted(ctx, "CA1", 7); err != nil || got != tt.want {
+			if got, err := s.HandOffAccepted(ctx, "CA1", 7); err != nil || got != tt.want {
 				t.Errorf("accepted %t, %v", got, err)
 			}
 			var outcome string
@@ -219,22 +219,22 @@ func TestTransferOver(t *testing.T) {
 func TestTransferThatWasNeverRecorded(t *testing.T) {
 	s, _ := openCalls(t)
 	ctx := context.Background()
-	if err := s.Accept(ctx, "nothing", callAt); !errors.Is(err, handoff.ErrUnknownRef) {
+	if err := s.AcceptHandOff(ctx, "nothing", callAt); !errors.Is(err, handoff.ErrUnknownRef) {
 		t.Errorf("accept: %v", err)
 	}
-	if yes, err := s.Accepted(ctx, "CA9", 3); yes || err != nil {
+	if yes, err := s.HandOffAccepted(ctx, "CA9", 3); yes || err != nil {
 		t.Errorf("accepted %t, %v", yes, err)
 	}
 	for o, want := range map[handoff.Outcome]bool{handoff.Accepted: true, handoff.Busy: false} {
-		if got, err := s.TransferOver(ctx, "CA9", 3, o, callAt); got != want || err != nil {
+		if got, err := s.EndHandOff(ctx, "CA9", 3, o, callAt); got != want || err != nil {
 			t.Errorf("%s: taken %t, %v", o, got, err)
 		}
 	}
 }
 
-func booked(call string) ivr.Booking {
+func booked(call string) ivr.CallbackBooking {
 	slot := time.Date(2027, time.February, 11, 13, 0, 0, 0, time.UTC)
-	return ivr.Booking{
+	return ivr.CallbackBooking{
 		Call: call, Turn: 9, Number: "+16175550101", From: slot, Until: slot.Add(30 * time.Minute), Reason: "asked",
 		Account: "712345678", Lang: "es", Deadline: time.Date(2027, time.February, 23, 22, 0, 0, 0, time.UTC), At: callAt,
 	}
@@ -243,16 +243,16 @@ func booked(call string) ivr.Booking {
 func TestCallbacksAndHandOversByPriority(t *testing.T) {
 	s, _ := openCalls(t)
 	ctx := context.Background()
-	if err := s.Milestone(ctx, verified()); err != nil {
+	if err := s.SaveMilestone(ctx, verified()); err != nil {
 		t.Fatal(err)
 	}
 	none, late := booked("CA2"), booked("CA3")
 	none.Deadline, late.Deadline = time.Time{}, callAt.AddDate(0, 0, -20)
-	for _, b := range []ivr.Booking{booked("CA5"), none, late} {
+	for _, b := range []ivr.CallbackBooking{booked("CA5"), none, late} {
 		twice := b
 		twice.Number, twice.At = "+16175550999", b.At.Add(time.Second) // the turn that booked it runs again
-		for _, one := range []ivr.Booking{b, twice} {
-			if err := s.Book(ctx, one); err != nil {
+		for _, one := range []ivr.CallbackBooking{b, twice} {
+			if err := s.BookCallback(ctx, one); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -263,17 +263,17 @@ func TestCallbacksAndHandOversByPriority(t *testing.T) {
 	for _, h := range []ivr.HandOff{missed, taken, promised} {
 		handOff(t, s, h)
 	}
-	if err := s.Accept(ctx, "REF4", callAt); err != nil {
+	if err := s.AcceptHandOff(ctx, "REF4", callAt); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.TransferOver(ctx, "CA1", 7, handoff.Busy, callAt); err != nil {
+	if _, err := s.EndHandOff(ctx, "CA1", 7, handoff.Busy, callAt); err != nil {
 		t.Fatal(err)
 	}
 	list, err := s.HandOffs(ctx, true, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	callBack := func(b ivr.Booking) handoff.Request {
+	callBack := func(b ivr.CallbackBooking) handoff.Request {
 		return handoff.Request{
 			Kind: handoff.CallBack, Number: b.Number, From: b.From, Until: b.Until, Reason: "asked", Account: "712345678", Lang: "es",
 			Deadline: b.Deadline, At: b.At, Open: true,

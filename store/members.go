@@ -53,13 +53,13 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 	var got ivr.Verified
 	several := false
 	err := p.inTx(ctx, "verify", func(q *db.Queries, _ pgx.Tx) error {
-		rows, err := q.CandidateAnswers(ctx, db.CandidateAnswersParams{Kind: string(try.Claim.Selector.Kind), Value: try.Claim.Selector.Value})
+		rows, err := q.CandidateAnswers(ctx, db.CandidateAnswersParams{Kind: string(try.Keyed.Selector.Kind), Value: try.Keyed.Selector.Value})
 		if err != nil {
 			return err
 		}
 		found := gather(rows)
-		matched := p.compare(found, try.Claim)
-		subjects := subjectsOf(found, matched, p.stranger(try.Claim.Selector))
+		matched := p.compare(found, try.Keyed)
+		subjects := subjectsOf(found, matched, p.stranger(try.Keyed.Selector))
 		passed, err := p.passes(ctx, q, try, subjects, len(matched) > 0)
 		if err != nil {
 			return err
@@ -68,8 +68,8 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 		if passed && !several {
 			got.Member = matched[0].member
 			got.Member.VerifiedAt = try.At
-			if try.Claim.Selector.Kind == billing.SelectAccount {
-				got.Account = try.Claim.Selector.Value
+			if try.Keyed.Selector.Kind == billing.SelectAccount {
+				got.Account = try.Keyed.Selector.Value
 			}
 		}
 		return nil
@@ -98,7 +98,7 @@ func gather(rows []db.CandidateAnswersRow) []candidate {
 }
 
 // compare hashes what was keyed against every candidate, and against nobody up to the full number.
-func (p *Members) compare(found []candidate, c ivr.Claim) []candidate {
+func (p *Members) compare(found []candidate, c ivr.Identification) []candidate {
 	var matched []candidate
 	for i := range candidates {
 		who := candidate{}
@@ -106,11 +106,14 @@ func (p *Members) compare(found []candidate, c ivr.Claim) []candidate {
 			who = found[i]
 		}
 		// Every factor is compared for everybody, so that nobody can tell what kind of account it is.
-		born := p.check(who, "birth-date", c.BirthDate)
-		zip := p.check(who, "zip", c.ZIP)
-		invoice := p.check(who, "invoice", c.Invoice)
-		previous := p.check(who, "invoice-previous", c.Invoice)
-		if zip && (born || (c.Invoice != "" && (invoice || previous))) { // I3: a group account has no birth date
+		born := p.check(who, answerBirthDate, c.BirthDate)
+		zip := p.check(who, answerZIP, c.ZIP)
+		ssn := p.check(who, answerSSN4, c.SSNLast4)
+		invoice := p.check(who, answerInvoice, c.Invoice)
+		previous := p.check(who, answerInvoicePrevious, c.Invoice)
+		signed := c.SignedAs != "" && who.member.Phone == c.SignedAs // I4: the number on file of this very member
+		employer := c.Invoice != "" && (invoice || previous)         // I3: a group account has no birth date
+		if born && (zip || ssn || signed) || employer && (zip || signed) {
 			matched = append(matched, who)
 		}
 	}
@@ -242,8 +245,8 @@ func (p *Members) OnFile(ctx context.Context, number string) (bool, error) {
 	return yes, nil
 }
 
-// Speaks keeps the language that a member has chosen; it stands until billing names another (K2).
-func (p *Members) Speaks(ctx context.Context, memberID, lang string) error {
+// SetLanguage keeps the language that a member has chosen; it stands until billing names another (K2).
+func (p *Members) SetLanguage(ctx context.Context, memberID, lang string) error {
 	if err := p.q.KeepLanguage(ctx, db.KeepLanguageParams{MemberID: memberID, Language: lang}); err != nil {
 		return fmt.Errorf("keep a member's language: %w", err)
 	}

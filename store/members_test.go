@@ -115,7 +115,7 @@ func (l *lobby) try(selector, born, zip string) ivr.VerifyTry {
 	}
 	l.calls++
 	return ivr.VerifyTry{
-		Claim: ivr.Claim{Selector: s, BirthDate: born, ZIP: zip}, Call: fmt.Sprintf("CA%d", l.calls), Turn: 5,
+		Keyed: ivr.Identification{Selector: s, BirthDate: born, ZIP: zip}, Call: fmt.Sprintf("CA%d", l.calls), Turn: 5,
 		Caller: fmt.Sprintf("+1978555%04d", l.calls), At: l.at,
 	}
 }

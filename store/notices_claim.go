@@ -207,7 +207,7 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 	}
 	for _, r := range rows {
 		f := &facts[place[r.ID]]
-		f.Consent, f.OptedOut, f.Unreachable = r.Consent, r.OptedOut, r.Unreachable
+		f.Consent, f.FromApplication, f.OptedOut, f.Unreachable = r.Consent, r.FromApplication, r.OptedOut, r.Unreachable
 		f.Zones = r.ZonesOfNumber
 		if len(f.Zones) == 0 && val(r.ZoneOfAccount) != "" {
 			f.Zones = []string{*r.ZoneOfAccount}

@@ -372,7 +372,7 @@ func (p *post) receive(sid, from, body string) {
 
 func (p *post) textable(number string) bool {
 	p.t.Helper()
-	ok, err := p.store.Textable(context.Background(), number)
+	ok, err := p.store.Textable(context.Background(), number, billing.DefaultPolicy().SMSBasis)
 	if err != nil {
 		p.t.Fatal(err)
 	}

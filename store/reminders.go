@@ -119,7 +119,7 @@ func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone
 	for i, r := range rows {
 		if i == 0 || rows[i-1].Number != r.Number {
 			list = append(list, notify.Recipient{
-				Number: r.Number, Consent: r.Consent, OptedOut: r.OptedOut, Unreachable: r.Unreachable,
+				Number: r.Number, Consent: r.Consent, FromApplication: r.FromApplication, OptedOut: r.OptedOut, Unreachable: r.Unreachable,
 			})
 		}
 		h := &list[len(list)-1]

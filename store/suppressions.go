@@ -89,8 +89,8 @@ func (s *Store) SuppressNumber(ctx context.Context, sup notify.Suppression, at t
 	})
 }
 
-// Arrives says whether a text can arrive under a number, as far as we know: no landline, no dead number.
-func (s *Store) Arrives(ctx context.Context, number string) (bool, error) {
+// TextsArrive says whether a text can arrive under a number, as far as we know: no landline, no dead number.
+func (s *Store) TextsArrive(ctx context.Context, number string) (bool, error) {
 	ok, err := s.q.Arrives(ctx, number)
 	if err != nil {
 		return false, fmt.Errorf("read what arrives under a number: %w", err)

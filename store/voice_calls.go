@@ -88,8 +88,8 @@ func (p *planPage) CallInstead(ctx context.Context, number string) error {
 	return nil
 }
 
-// MayBeAsked says whether the owner of a number has neither agreed to reminder calls nor refused them.
-func (s *Store) MayBeAsked(ctx context.Context, number string) (bool, error) {
+// MayOfferCalls says whether the owner of a number has neither agreed to reminder calls nor refused them.
+func (s *Store) MayOfferCalls(ctx context.Context, number string) (bool, error) {
 	yes, err := s.q.MayBeAsked(ctx, number)
 	if err != nil {
 		return false, fmt.Errorf("ask whether a number may be offered calls: %w", err)

@@ -284,10 +284,10 @@ func TestAnsweredCalls(t *testing.T) {
 	}
 	// A call whose session is lost still knows why it was placed.
 	sid := p.board.calls[0].sid
-	if err := p.store.Milestone(ctx, ivr.Milestone{Call: sid, Lang: "es", Step: ivr.MainMenu, StartedAt: postAt, At: postAt}); err != nil {
+	if err := p.store.SaveMilestone(ctx, ivr.Milestone{Call: sid, Lang: "es", Step: ivr.MainMenu, StartedAt: postAt, At: postAt}); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := p.store.Recover(ctx, sid); err != nil || m.PlacedFor != ivr.AskedFor {
+	if m, err := p.store.LastMilestone(ctx, sid); err != nil || m.PlacedFor != ivr.AskedFor {
 		t.Errorf("recovered %q, %v", m.PlacedFor, err)
 	}
 }

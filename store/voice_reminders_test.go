@@ -149,7 +149,7 @@ func TestN11ThenCalled(t *testing.T) {
 		t.Errorf("%d calls, %d texts", len(board.calls), d.carrier.sent())
 	}
 	for number, want := range map[string]bool{cel: false, "+16175550199": true} {
-		if got, err := d.store.Arrives(context.Background(), number); err != nil || got != want {
+		if got, err := d.store.TextsArrive(context.Background(), number); err != nil || got != want {
 			t.Errorf("a text to %s arrives: %v, %v", number, got, err)
 		}
 	}

@@ -14,7 +14,7 @@ type callable struct {
 }
 
 // callable returns nil if the line has no number to call from: then no call-back is offered.
-func (s *Serve) callable(inbox *notify.Inbox) ivr.Callable {
+func (s *Serve) callable(inbox *notify.Inbox) ivr.CallConsents {
 	if !s.cfg.calls() {
 		return nil
 	}

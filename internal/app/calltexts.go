@@ -14,6 +14,12 @@ import (
 type callTexts struct {
 	*store.Store
 	inbox *notify.Inbox
+	basis []string // the consents that count (O1)
+}
+
+// Textable reports whether a text may go to a number: consent that counts, and no opt-out.
+func (t callTexts) Textable(ctx context.Context, number string) (bool, error) {
+	return t.Store.Textable(ctx, number, t.basis)
 }
 
 // onCall is recorded as the words of an opt-in or opt-out that was keyed or said in a menu; the call and the turn

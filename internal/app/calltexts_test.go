@@ -40,7 +40,7 @@ func TestTextsByVoice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := callTexts{s, notify.NewInbox(s, policy, calendar, noon{}, slog.New(slog.DiscardHandler))}
+	texts := callTexts{s, notify.NewInbox(s, policy, calendar, noon{}, slog.New(slog.DiscardHandler)), policy.SMSBasis}
 	const number = "+16175550101"
 	wants := func(textable bool, kind notify.Kind, notices int) {
 		t.Helper()

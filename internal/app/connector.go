@@ -13,10 +13,11 @@ import (
 // pass through memory only (P4: no secret kept).
 func ConnectorHandler(cfg Config, d Deps) http.Handler {
 	d = d.withDefaults()
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	tokenizer := stripe.NewTokenizer(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
 	return telemetry.Requests(connector.Handler(connector.Config{
-		User: cfg.ConnectorUser, Password: cfg.ConnectorPassword, CheckRouting: billing.CheckRouting, Now: d.Machine.Now, Log: d.Log,
+		User: cfg.ConnectorUser, Password: cfg.ConnectorPassword, CheckRouting: billing.CheckRouting,
+		MinDigits: cfg.Policy.BankAccountMinDigits, MaxDigits: cfg.Policy.BankAccountMaxDigits, Now: d.Machine.Now, Log: d.Log,
 		Tokenizer: telemetry.Tokenizer(tokenizer, d.Metrics),
 	}))
 }

@@ -32,7 +32,7 @@ func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
 		defer cancel()
 		list = append(list, finding(what, f(one), mend))
 	}
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	check("database and schema", "is PostgreSQL up, and is DATABASE_URL right? then: duebell migrate", func(ctx context.Context) error {
 		return store.CheckSchema(ctx, cfg.DatabaseURL)
 	})

@@ -48,8 +48,11 @@ type Serve struct {
 // line answers).
 func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
 	d = d.withDefaults()
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	s := &Serve{cfg: cfg, log: d.Log}
+	if p := cfg.Policy; p.CardFeeCents > 0 { // P2: the law bans it, so the log names who answers for it
+		d.Log.Warn("card payments carry a fee", "fee", p.CardFeeCents.String(), "approved_by", p.CardFeeApprovedBy)
+	}
 	var err error
 	if s.pool, err = openPool(ctx, cfg.DatabaseURL, serveConns, d.Metrics); err != nil {
 		return nil, err
@@ -90,11 +93,11 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	if s.cfg.calls() {
 		inbox.WithCallBacks()
 	}
-	texts := callTexts{s.store, inbox}
+	texts := callTexts{s.store, inbox, s.cfg.Policy.SMSBasis}
 	s.Engine, err = ivr.NewEngine(ivr.Services{
-		Members:  telemetry.Members(people, d.Metrics),
-		Checkout: payments.NewCheckout(telemetry.CheckoutStore(s.store, d.Metrics), d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.LimitReached).WithReplacementWindow(calendar),
-		Logbook:  telemetry.Milestones(s.store, d.Metrics), Texts: texts, Refusals: inbox, Callable: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
+		Members:    telemetry.Members(people, d.Metrics),
+		Checkout:   payments.NewCheckout(telemetry.CheckoutStore(s.store, d.Metrics), d.Clock, d.Rand, s.cfg.Policy).OnLimitReached(d.Metrics.LimitReached).WithReplacementWindow(calendar),
+		Milestones: s.store, HandOffs: telemetry.HandOffs(s.store, d.Metrics), Texts: texts, CallRefusals: inbox, CallConsents: s.callable(inbox), Hours: hours, Prompts: prompts, Calendar: calendar, Policy: s.cfg.Policy,
 		Clock: d.Clock, Wait: s.awaitOutcome, NewRef: cryptorand.Text, Log: d.Log, Jumped: d.Hooks.Jumped,
 	})
 	if err != nil {
@@ -105,7 +108,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	s.voice, err = webhook.New(webhook.Config{
 		Engine: telemetry.Turner(s.Engine, d.Metrics), Sessions: s.sessions, Calls: s.store, Outbound: s.outbound(), Validator: validator, Prompts: prompts, Policy: s.cfg.Policy,
 		PublicURL: s.cfg.PublicURL, CardConnector: s.cfg.TwilioPayConnectorCard, BankConnector: s.cfg.TwilioPayConnectorBank,
-		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOvers: people,
+		Clock: d.Clock, Machine: d.Machine, Timing: timing, Log: d.Log, Open: hours.Open, HandOffs: people,
 		Measure: d.Metrics.TurnAnswered,
 		Observe: d.Hooks.Observe, BeforeFinish: d.Hooks.BeforeFinish,
 	})

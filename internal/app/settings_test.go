@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"duebell/billing"
 )
 
 // withoutEnvironment clears the variables of all secrets.
@@ -121,13 +123,13 @@ func TestClockShift(t *testing.T) {
 
 // Every span has a default, and what a script sets stays.
 func TestTimingDefaults(t *testing.T) {
-	got := reflect.ValueOf(Timing{Tick: time.Minute}.withDefaults())
+	got := reflect.ValueOf(Timing{Tick: time.Minute}.withDefaults(billing.Policy{}))
 	for f, v := range got.Fields() {
 		if v.Int() <= 0 {
 			t.Errorf("%s has no default", f.Name)
 		}
 	}
-	if got := (Timing{Tick: time.Minute}).withDefaults().Tick; got != time.Minute {
+	if got := (Timing{Tick: time.Minute}).withDefaults(billing.Policy{}).Tick; got != time.Minute {
 		t.Errorf("a span that was set became %s", got)
 	}
 }

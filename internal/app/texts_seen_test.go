@@ -103,8 +103,8 @@ func TestI5LimitsAlarm(t *testing.T) {
 	people := e.store.Members(e.policy, e.calendar).TellLimits(e.metrics.LimitReached)
 	guess := func(account, call string, turn int) {
 		t.Helper()
-		claim := ivr.Claim{Selector: billing.Selector{Kind: billing.SelectAccount, Value: account}, BirthDate: "1980-04-12", ZIP: "02139"}
-		try := ivr.VerifyTry{Claim: claim, Call: call, Turn: turn, Caller: "+16175550101", At: clock.at}
+		keyed := ivr.Identification{Selector: billing.Selector{Kind: billing.SelectAccount, Value: account}, BirthDate: "1980-04-12", ZIP: "02139"}
+		try := ivr.VerifyTry{Keyed: keyed, Call: call, Turn: turn, Caller: "+16175550101", At: clock.at}
 		if _, err := people.Verify(t.Context(), try); !errors.Is(err, ivr.ErrNotVerified) {
 			t.Fatal(err)
 		}

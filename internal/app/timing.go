@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"duebell/billing"
 	"duebell/ivr/webhook"
 )
 
@@ -52,8 +53,14 @@ const (
 	longestRest      = time.Second      // between two batches of erasing
 )
 
-func (t Timing) withDefaults() Timing {
+// withDefaults fills in the spans that are not set. A turn's budget is the policy's (V7: a turn's own work),
+// less what the way to the caller takes, and another delivery of the turn gives up a little before it.
+func (t Timing) withDefaults(p billing.Policy) Timing {
 	d := defaultTiming
+	if b := p.TurnBudgetSeconds.Duration(); b > 0 {
+		d.Budget = b - 200*time.Millisecond
+		d.Wait = d.Budget - 300*time.Millisecond
+	}
 	return Timing{
 		Lease: cmp.Or(t.Lease, d.Lease), Wait: cmp.Or(t.Wait, d.Wait), Budget: cmp.Or(t.Budget, d.Budget),
 		FailureDelay: cmp.Or(t.FailureDelay, d.FailureDelay), HoldWait: cmp.Or(t.HoldWait, d.HoldWait), Tick: cmp.Or(t.Tick, d.Tick),

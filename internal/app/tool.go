@@ -36,7 +36,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 	if err != nil {
 		return nil, fmt.Errorf("calendar: %w", err)
 	}
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	pool, err := openPool(ctx, cfg.DatabaseURL, toolConns, telemetry.NewMetrics())
 	if err != nil {
 		return nil, err

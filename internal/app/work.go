@@ -101,7 +101,7 @@ func (d Deps) withDefaults() Deps {
 // NewWork builds the role; Start runs it. No store is asked for anything yet.
 func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	d = d.withDefaults()
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	w := &Work{cfg: cfg, log: d.Log, clock: d.Clock, metrics: d.Metrics}
 	var err error
 	if w.pool, err = openPool(ctx, cfg.DatabaseURL, workConns, d.Metrics); err != nil {
@@ -200,7 +200,10 @@ func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompt
 	for _, l := range prompts.Offered(p.Languages) {
 		inForce = append(inForce, l.Tag)
 	}
-	return notify.NewRules(p, calendar, notify.NewWords(prompts, inForce))
+	return notify.NewRules(p, calendar, notify.NewWords(prompts, inForce)).MeasureWith(func(text string) int {
+		_, _, n := twilio.Segments(text)
+		return n
+	})
 }
 
 // Start works on jobs and ticks until Stop. Jobs do not end with ctx: Stop lets running ones finish.

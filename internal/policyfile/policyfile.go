@@ -55,6 +55,11 @@ func Parse(text string) (billing.Policy, error) {
 	broken := make(map[string]bool) // keys that were reported already
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field, known := fields[key]
+		if why := billing.RefusedKey(key); why != "" {
+			problems = append(problems, fmt.Errorf("%s: %s", key, why))
+			broken[key] = true
+			continue
+		}
 		if !known {
 			problems = append(problems, fmt.Errorf("%s: unknown key", key))
 			broken[key] = true

@@ -127,7 +127,7 @@ evidence_years = 1
 card_fee_cents = 250
 time_zone = "Mars/Olympus"
 member_id_pattern = '^('
-return_stop_percent = ["much"]
+due_soon_days = ["many"]
 revoke_all_from = "2027-01-31"
 
 [voice]
@@ -149,8 +149,8 @@ date = "2027-02-30"
 		t.Fatal("accepted")
 	}
 	want := []string{
-		"agent_holidays: ", "due_day: ", "due_overrides: dates and times stand in quotes", "due_time_local: dates and times stand in quotes",
-		"grace_days: unknown key", "member_id_pattern: ", "min_payment_cents: ", "odfi_cutoff_local: ", "return_stop_percent: ",
+		"agent_holidays: ", "due_day: ", "due_overrides: dates and times stand in quotes", "due_soon_days: ", "due_time_local: dates and times stand in quotes",
+		"grace_days: unknown key", "member_id_pattern: ", "min_payment_cents: ", "odfi_cutoff_local: ",
 		"revoke_all_from: ", "voice: unknown key", "bank_holidays.nmae: unknown key",
 		"time_zone = ", "evidence_years = 1", "card_fee_cents = 250, but card_fee_approved_by",
 	}
@@ -182,4 +182,18 @@ func at(s string) billing.Instant {
 		panic(err)
 	}
 	return i
+}
+
+// TestRefusedKeys: a key of the rule book that nobody reads is refused by name, with what to do.
+func TestRefusedKeys(t *testing.T) {
+	_, err := policyfile.Parse("otp_tries = 3\ndue_shift = \"none\"\n")
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	want := []string{"due_shift: cannot be set: the due date never moves", "otp_tries: not built yet: "}
+	for i, line := range strings.Split(err.Error(), "\n") {
+		if !strings.HasPrefix(line, want[i]) || !strings.Contains(line, "remove it from the policy file") {
+			t.Errorf("problem %d is %q, want %q …", i+1, line, want[i])
+		}
+	}
 }

@@ -62,16 +62,16 @@ func (c countedMembers) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Veri
 	return got, err
 }
 
-// Milestones returns milestones that count hand-overs by their reason, a word of the conversation's own.
-func Milestones(l ivr.Logbook, m *Metrics) ivr.Logbook { return countedMilestones{l, m} }
+// HandOffs returns hand-offs that count transfers by their reason, a word of the conversation's own.
+func HandOffs(h ivr.HandOffs, m *Metrics) ivr.HandOffs { return countedHandOffs{h, m} }
 
-type countedMilestones struct {
-	ivr.Logbook
+type countedHandOffs struct {
+	ivr.HandOffs
 	metrics *Metrics
 }
 
-// HandOff records that a caller is on the way to a person.
-func (c countedMilestones) HandOff(ctx context.Context, h ivr.HandOff) error {
+// RecordHandOff records that a caller is on the way to a person.
+func (c countedHandOffs) RecordHandOff(ctx context.Context, h ivr.HandOff) error {
 	c.metrics.handoffs.WithLabelValues(h.Reason).Inc()
-	return c.Logbook.HandOff(ctx, h)
+	return c.HandOffs.RecordHandOff(ctx, h)
 }

@@ -273,7 +273,7 @@ func TestAnEngineThatFails(t *testing.T) {
 				l := open(t, inMemory(m), withAgents)
 				l.engine.does(func(ctx context.Context, s ivr.Session, in ivr.Input) (ivr.Session, ivr.Reply, error) {
 					next, r, err := ask(ctx, s, in)
-					next.Claim.ZIP = "02139"
+					next.Keyed.ZIP = "02139"
 					return next, r, err
 				})
 				l.post(webhook.IncomingPath)
@@ -287,7 +287,7 @@ func TestAnEngineThatFails(t *testing.T) {
 				if log := l.log.String(); !strings.Contains(log, `"level":"ERROR"`) || strings.Contains(log, "0412") || strings.Contains(log, "2139") {
 					t.Errorf("the log: %s", log)
 				}
-				if s := m.session(t, "CA1"); s.Claim != (ivr.Claim{}) || s.Turn != 1 {
+				if s := m.session(t, "CA1"); s.Keyed != (ivr.Identification{}) || s.Turn != 1 {
 					t.Errorf("kept behind a failure: %+v", s)
 				}
 				// The call goes on behind the transfer, from where the database says that it is.
@@ -306,7 +306,7 @@ func TestAFailureWhereMoneyMayHaveMoved(t *testing.T) {
 		l := open(t, inMemory(&memory{}), nil)
 		l.engine.does(func(ctx context.Context, s ivr.Session, in ivr.Input) (ivr.Session, ivr.Reply, error) {
 			next, r, err := ask(ctx, s, in)
-			next.Step, next.Account, next.Attempt = ivr.Terms, "712345678", "a1"
+			next.Step, next.Account.Number, next.Attempt = ivr.Terms, "712345678", "a1"
 			return next, r, err
 		})
 		l.post(webhook.IncomingPath)

@@ -20,21 +20,21 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Turner runs one turn of the conversation. ivr.Engine is one.
+// Turner runs one turn of the conversation. ivr.Engine implements it.
 type Turner interface {
 	Turn(ctx context.Context, s ivr.Session, in ivr.Input) (ivr.Session, ivr.Reply, error)
 	Resume(m ivr.Milestone, turn int) ivr.Session
 }
 
-// Calls is what the database knows of calls.
+// Calls is what the database knows of calls, for when Redis has lost a session.
 type Calls interface {
-	// Recover gives the last milestone of a call, or ivr.ErrNoMilestone.
-	Recover(ctx context.Context, call string) (ivr.Milestone, error)
-	// CallEnded notes the end of a call; a call without a milestone needs no note.
+	// LastMilestone returns the newest milestone of a call, or ivr.ErrNoMilestone.
+	LastMilestone(ctx context.Context, call string) (ivr.Milestone, error)
+	// CallEnded records when a call ended. A call without a milestone is not recorded.
 	CallEnded(ctx context.Context, call string, at time.Time) error
 }
 
-// Config is what the handler is made of. Open and the three hooks may be nil.
+// Config is what New builds a Handler from. All fields are required but those that say so.
 type Config struct {
 	Engine    Turner
 	Sessions  Sessions
@@ -53,33 +53,33 @@ type Config struct {
 	Timing  Timing // zero: DefaultTiming
 	Log     *slog.Logger
 
-	// HandOvers tells the person who is rung whom they are about to talk to, and keeps what became of it
-	// (H3, H5). Nil: whoever answers the telephone is connected at once.
-	HandOvers HandOvers
+	// HandOffs knows what the person who is rung hears of the caller, and stores what became of the
+	// transfer (H3, H5). Nil: whoever answers the telephone is connected at once.
+	HandOffs HandOffs
 	// Open says whether a person would answer now; nil means always (H1).
 	Open func(time.Time) bool
-	// Measure is told of every answered request: the step whose answer came in, what became of it,
-	// and how long it took.
+	// Measure is called for every answered request with the step whose answer came in, the outcome, and
+	// how long it took. It may be nil.
 	Measure func(step, outcome string, took time.Duration)
-	// Observe sees every turn's reply just before it is stored. Where two deliveries worked on one
-	// turn it sees both; the store decides which is spoken.
+	// Observe is called with every turn's reply just before it is stored. Where two deliveries worked on
+	// one turn it gets both; the store decides which is spoken. It may be nil.
 	Observe func(call string, turn int, path string, reply ivr.Reply)
-	// BeforeFinish is for fault injection: on its error the connection is dropped unanswered and the
-	// claim stays, as if the process had been killed there.
+	// BeforeFinish is for fault injection and may be nil: on its error the connection is dropped
+	// unanswered and the lease stays, as if the process had been killed there.
 	BeforeFinish func(call string, turn int) error
 }
 
-// Timing are the machine-clock limits of a turn. Tests make them small, in proportion.
+// Timing is the limits of a turn, by the machine's clock. Tests make them small, in proportion.
 type Timing struct {
-	Lease        time.Duration // a claim's life; package store/sessions keeps it
+	Lease        time.Duration // how long a lease on a turn holds; package store/sessions keeps it
 	Wait         time.Duration // how long a request waits for another's answer, or for Redis
 	Budget       time.Duration // how long it works before it says "one moment"
-	Note         time.Duration // how long it may take to note that it said so
+	Note         time.Duration // how long it may take to store that it said so
 	Work         time.Duration // how long the work itself may go on, unanswered
 	FailureDelay time.Duration // from the request to the answer of a failed verification
 }
 
-// DefaultTiming keeps every answer within the 5 seconds that a caller may wait.
+// DefaultTiming keeps every answer within the 5 seconds that a caller may wait (V7, design §4: budget).
 var DefaultTiming = Timing{
 	Lease: 6 * time.Second, Wait: 4500 * time.Millisecond, Budget: 4800 * time.Millisecond,
 	Note: 150 * time.Millisecond, Work: 20 * time.Second, FailureDelay: 400 * time.Millisecond,
@@ -93,7 +93,8 @@ type Handler struct {
 	working  sync.WaitGroup
 }
 
-// New checks the configuration, and that everything that must be said when something fails can be said.
+// New returns a Handler, or an error where a part is missing or a sentence that must be said when
+// something fails cannot be said. Better at the start than on a call.
 func New(c Config) (*Handler, error) {
 	if c.Engine == nil || c.Sessions == nil || c.Calls == nil || c.Validator == nil || c.Prompts == nil || c.Clock == nil || c.Machine == nil || c.Log == nil {
 		return nil, errors.New("webhook: a part is missing")
@@ -111,7 +112,7 @@ func New(c Config) (*Handler, error) {
 	if err := h.prepareWords(); err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	if h.HandOvers != nil {
+	if h.HandOffs != nil {
 		h.settings.PublicURL = c.PublicURL
 		if err := h.prepareWhisper(); err != nil {
 			return nil, fmt.Errorf("webhook: %w", err)
@@ -129,8 +130,8 @@ const (
 	turnPath = "/twilio/voice/turn/"
 )
 
-// Register adds the routes. The router must not redirect: a redirected POST loses what was keyed.
-// So it has no StrictSlash, and it is made with SkipClean(true).
+// Register adds the routes to r. The router must not redirect, because a redirected POST loses what was
+// keyed: make it without StrictSlash and with SkipClean(true).
 func (h *Handler) Register(r *mux.Router) {
 	post := func(path string, f func(http.ResponseWriter, *http.Request, url.Values)) {
 		r.Handle(path, h.Validator.Handle(f)).Methods(http.MethodPost)
@@ -140,13 +141,13 @@ func (h *Handler) Register(r *mux.Router) {
 	post(turnPath+"{turn:[0-9]{1,6}}/again/{slot:[1-3]}", h.turn)
 	post(StatusPath, h.status)
 	post(FallbackPath, h.fallback)
-	if h.HandOvers != nil {
+	if h.HandOffs != nil {
 		h.registerWhisper(post)
 	}
 	h.registerOutbound(post)
 }
 
-// Drain waits until no turn is being worked on any more; the server accepts none by then.
+// Drain waits until no turn is running any more, or until ctx is over. The server must accept none by then.
 func (h *Handler) Drain(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { h.working.Wait(); close(done) }()
@@ -178,9 +179,10 @@ func (h *Handler) turn(w http.ResponseWriter, r *http.Request, form url.Values) 
 // failedURL finds the turn in the URL that Twilio could not use.
 var failedURL = regexp.MustCompile(`/twilio/voice/(?:incoming|turn/([0-9]{1,6})(?:/again/[1-3])?)(?:[?#].*)?$`)
 
-// fallback is asked when a document could not be fetched or used, for good. The URL at fault tells
-// the turn, so a repeated fallback gets the same bytes; without it the awaited turn is answered. The
-// lost request's input is not in a fallback: what was stored with its claim counts, or it is lost.
+// fallback answers when Twilio could not fetch or use a document, after its retries. The URL at fault
+// tells the turn, so a repeated fallback gets the same bytes; without it the awaited turn is answered.
+// A fallback does not carry the lost request's input: what was stored with its lease counts, or the
+// question is asked again.
 func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Values) {
 	v := twilio.DecodeVoice(form)
 	n, known := 0, false
@@ -193,9 +195,9 @@ func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Valu
 		cancel()
 		n, known = awaited, err == nil
 	}
-	h.Log.Warn("Twilio asks the fallback", "call", logged(v.CallSid), "turn", n, "known", known, "code", v.ErrorCode)
+	h.Log.Warn("Twilio could not use an answer and asks the fallback; see the code", "call", logged(v.CallSid), "turn", n, "known", known, "code", v.ErrorCode)
 	if !known {
-		body, recorded := h.person(r.Context(), connecting, "", Ticket{Call: v.CallSid}, "", Place{Next: h.url(turnPath + "1"), Line: visitFrom(v, ivr.Input{}, time.Time{}).Called})
+		body, recorded := h.personDocument(r.Context(), connecting, "", Delivery{Call: v.CallSid}, "", Place{Next: h.url(turnPath + "1"), Line: payloadOf(v, ivr.Input{}, time.Time{}).Called})
 		h.wait(r.Context(), recorded)
 		h.write(w, Answer{Body: body})
 		return
@@ -207,7 +209,7 @@ func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Valu
 	h.respond(w, r, n, slotFallback, v, in)
 }
 
-// status notes the end of a call. It decides nothing else, least of all about money.
+// status records the end of a call. It decides nothing else, least of all about money.
 func (h *Handler) status(w http.ResponseWriter, r *http.Request, form url.Values) {
 	v := twilio.DecodeVoice(form)
 	switch v.CallStatus {
@@ -218,15 +220,17 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request, form url.Values
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timing.Wait)
 		defer cancel()
 		if err := h.Calls.CallEnded(ctx, v.CallSid, h.Clock.Now()); err != nil {
-			h.Log.Warn("the end of a call was not noted", "call", v.CallSid, "error", err)
+			h.Log.Warn("the end of a call could not be recorded; its offers are closed later, by their age", "call", v.CallSid, "error", err)
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// callShape is wider than Twilio's own ids, and narrow enough for a key and a log line.
+// callShape is the form of a call id: wider than Twilio's own, and narrow enough for a Redis key and a
+// log line.
 var callShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
+// logged returns a call id that is safe to log.
 func logged(call string) string {
 	if callShape.MatchString(call) {
 		return call
@@ -234,20 +238,21 @@ func logged(call string) string {
 	return "(odd)"
 }
 
-// respond answers one delivery of one turn.
+// respond answers one delivery of one turn, measures it, and makes a failed verification take its full time
+// (I1: every failure after 400 ms).
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int, v twilio.VoiceRequest, in ivr.Input) {
 	arrived := h.Machine.Now()
 	late := time.NewTimer(h.Timing.FailureDelay)
 	defer late.Stop()
-	var got delivered
-	brought := visitFrom(v, in, h.Clock.Now())
-	input, err := brought.encode()
+	var got handled
+	p := payloadOf(v, in, h.Clock.Now())
+	input, err := p.encode()
 	if err != nil || !callShape.MatchString(v.CallSid) {
-		h.Log.Warn("a voice webhook that cannot be answered", "call", logged(v.CallSid), "turn", turn, "error", err)
-		got = delivered{answer: Answer{Body: h.words.lastResort}, outcome: "refused"}
+		h.Log.Warn("a voice webhook had no usable call id or input; the caller heard an apology", "call", logged(v.CallSid), "turn", turn, "error", err)
+		got = handled{answer: Answer{Body: h.words.lastResort}, outcome: "refused"}
 	} else {
-		t := Ticket{Call: v.CallSid, Turn: turn, Slot: slot, Holder: newHolder(), Input: input}
-		got = h.deliver(r.Context(), delivery{Ticket: t, visit: brought})
+		t := Delivery{Call: v.CallSid, Turn: turn, Slot: slot, Holder: newHolder(), Input: input}
+		got = h.deliver(r.Context(), posted{Delivery: t, payload: p})
 	}
 	took := h.Machine.Now().Sub(arrived)
 	h.Measure(got.step, got.outcome, took)

@@ -80,7 +80,7 @@ func (e *engine) does(turn func(ctx context.Context, s ivr.Session, in ivr.Input
 }
 
 func (e *engine) Resume(m ivr.Milestone, turn int) ivr.Session {
-	return ivr.Session{Call: m.Call, Called: m.Called, Lang: m.Lang, Turn: turn, Step: ivr.LostPlace, Account: m.Account}
+	return ivr.Session{Call: m.Call, Called: m.Called, Language: ivr.Language{Tag: m.Lang}, Turn: turn, Step: ivr.LostPlace, Account: ivr.Account{Number: m.Account}}
 }
 
 // ran is what the engine was asked so far.
@@ -100,14 +100,14 @@ func (e *engine) last() run {
 
 // ask answers a turn: every answer differs from every other one, so that bytes tell runs apart.
 func ask(_ context.Context, s ivr.Session, in ivr.Input) (ivr.Session, ivr.Reply, error) {
-	s.Lang, s.Step, s.Tries = "en", ivr.MainMenu, s.Tries+1
+	s.Language.Tag, s.Step, s.Question.Misses = "en", ivr.MainMenu, s.Question.Misses+1
 	keys := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
 			return -1
 		}
 		return r
 	}, in.Keys)
-	return s, ivr.Reply{Lang: "en", Say: sentence(fmt.Sprintf("turn %d, try %d, %s %s", s.Turn, s.Tries, in.Kind, keys)), Wait: oneKey}, nil
+	return s, ivr.Reply{Lang: "en", Say: sentence(fmt.Sprintf("turn %d, try %d, %s %s", s.Turn, s.Question.Misses, in.Kind, keys)), Wait: oneKey}, nil
 }
 
 var oneKey = ivr.Ask{Keys: true, MaxKeys: 1, Seconds: 7}
@@ -124,7 +124,7 @@ type ledger struct {
 	down      bool
 }
 
-func (l *ledger) Recover(_ context.Context, call string) (ivr.Milestone, error) {
+func (l *ledger) LastMilestone(_ context.Context, call string) (ivr.Milestone, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down {

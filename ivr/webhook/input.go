@@ -12,18 +12,18 @@ import (
 	"duebell/ivr"
 )
 
-// visit is what one delivery brings. It is kept with the claim, so that whoever takes over after a
-// crash does the same thing, at the same instant, although the input itself is lost with Twilio.
-type visit struct {
+// payload is what one delivery brings. It is stored with the lease, sealed, so that whoever takes over
+// after a crash runs the turn with the same input at the same instant: Twilio may not send it again.
+type payload struct {
 	Input    ivr.Input
 	Caller   string
 	Called   string
 	Attested string
-	Ours     bool      // a call that the line has placed
+	Ours     bool      // the line has placed this call
 	At       time.Time // domain clock
 }
 
-func (v visit) encode() ([]byte, error) {
+func (v payload) encode() ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode an input: %w", err)
@@ -31,11 +31,11 @@ func (v visit) encode() ([]byte, error) {
 	return b, nil
 }
 
-func visitFrom(v twilio.VoiceRequest, in ivr.Input, at time.Time) visit {
-	if v.Direction == placedByUs { // whom we call is who talks to us, and nobody vouches for a number that we dialled
-		return visit{Input: in, Caller: number(v.To), Called: number(v.From), Ours: true, At: at}
+func payloadOf(v twilio.VoiceRequest, in ivr.Input, at time.Time) payload {
+	if v.Direction == placedByUs { // the caller is whom we dialled, and no carrier has signed that number for us
+		return payload{Input: in, Caller: number(v.To), Called: number(v.From), Ours: true, At: at}
 	}
-	return visit{Input: in, Caller: v.Caller(), Called: number(v.To), Attested: v.Attestation(), At: at}
+	return payload{Input: in, Caller: v.Caller(), Called: number(v.To), Attested: v.Attestation(), At: at}
 }
 
 // placedByUs is Twilio's word for the direction of a call that the line has placed.
@@ -43,7 +43,8 @@ const placedByUs = "outbound-api"
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// number is s if it is a telephone number, else nothing: a withheld caller is a word, a SIP caller an address.
+// number returns s if it is a telephone number, else "": a withheld caller comes as a word, a SIP caller as
+// an address.
 func number(s string) string {
 	if !e164.MatchString(s) {
 		return ""
@@ -51,8 +52,8 @@ func number(s string) string {
 	return s
 }
 
-// inputOf says what a POST to a turn means. A capture's result and a transfer's outcome are told by
-// their own fields; then keys win over speech, as they do at Twilio; nothing at all is silence.
+// inputOf returns what a POST to a turn means. A capture's result and a transfer's outcome have fields of
+// their own; then keys win over speech, as they do at Twilio; nothing at all is silence.
 func inputOf(v twilio.VoiceRequest) ivr.Input {
 	switch {
 	case v.HasResult:
@@ -67,13 +68,13 @@ func inputOf(v twilio.VoiceRequest) ivr.Input {
 	return ivr.Input{Kind: ivr.Silent}
 }
 
-// captureOf keeps of a result what the conversation may know. A token counts only beside success:
-// next to any other word, known or not, it proves nothing and is dropped.
+// captureOf returns what the conversation may know of a capture's result. A token counts only beside
+// success; beside any other word it proves nothing and is dropped (twilio.md §2.3).
 func captureOf(v twilio.VoiceRequest) *ivr.Capture {
 	c := &ivr.Capture{
 		Result: string(v.Result), Last: v.LastDigits(), Bank: v.ConnectorBank, Attempt: v.ConnectorAttempt,
 		Charged:  v.PaymentConfirmationCode != "",
-		Declined: twilio.PayCode(v.PayErrorCode) == twilio.PayCardRejected || refuses(v.ConnectorError),
+		Declined: twilio.PayCode(v.PayErrorCode) == twilio.PayCardRejected || gatewayRefuses(v.ConnectorError),
 		Config:   twilio.PayCode(v.PayErrorCode).Ours(),
 	}
 	if v.Result == twilio.PaySuccess {
@@ -85,10 +86,10 @@ func captureOf(v twilio.VoiceRequest) *ivr.Capture {
 	return c
 }
 
-// refusals are what gateways write when this card or account is the trouble and another may do.
+// refusals are words that gateways write when this card or account is refused and another may do.
 var refusals = []string{"declin", "insufficient", "do not honor", "do_not_honor", "expired", "incorrect", "lost_card", "stolen_card"}
 
-func refuses(gatewayWords string) bool {
+func gatewayRefuses(gatewayWords string) bool {
 	words := strings.ToLower(gatewayWords)
 	for _, r := range refusals {
 		if strings.Contains(words, r) {
@@ -98,7 +99,8 @@ func refuses(gatewayWords string) bool {
 	return false
 }
 
-// talked says whether the caller had a person on the line and is through.
-func talked(in ivr.Input) bool {
+// talkedToPerson says whether the caller had a person on the line, so that the call is over with the
+// transfer.
+func talkedToPerson(in ivr.Input) bool {
 	return in.Kind == ivr.Dialled && in.Transfer != nil && in.Transfer.Status == "completed" && in.Transfer.Bridged
 }

@@ -94,19 +94,19 @@ func TestVisitFrom(t *testing.T) {
 	tests := []struct {
 		name string
 		form url.Values
-		want visit
+		want payload
 	}{
 		{
 			"a number, vouched for", form("From", "+16175550101", "To", "+18776236765", "StirVerstat", "TN-Validation-Passed-A"),
-			visit{Caller: "+16175550101", Called: "+18776236765", Attested: "A", At: at},
+			payload{Caller: "+16175550101", Called: "+18776236765", Attested: "A", At: at},
 		},
-		{"withheld", form("From", "anonymous", "To", "+18776236765"), visit{Called: "+18776236765", At: at}},
-		{"a word keyed as a number", form("From", "+266696687", "To", "+18776236765"), visit{Called: "+18776236765", At: at}},
-		{"by SIP", form("From", "sip:ann@example.org", "To", "sip:line@example.org"), visit{At: at}},
+		{"withheld", form("From", "anonymous", "To", "+18776236765"), payload{Called: "+18776236765", At: at}},
+		{"a word keyed as a number", form("From", "+266696687", "To", "+18776236765"), payload{Called: "+18776236765", At: at}},
+		{"by SIP", form("From", "sip:ann@example.org", "To", "sip:line@example.org"), payload{At: at}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, visitFrom(twilio.DecodeVoice(tt.form), ivr.Input{}, at)); diff != "" {
+			if diff := cmp.Diff(tt.want, payloadOf(twilio.DecodeVoice(tt.form), ivr.Input{}, at)); diff != "" {
 				t.Error(diff)
 			}
 		})

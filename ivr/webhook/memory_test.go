@@ -55,7 +55,7 @@ func (m *memory) lock() error {
 	return nil
 }
 
-func (k *kept) stands(t webhook.Ticket) (webhook.Answer, bool) {
+func (k *kept) stands(t webhook.Delivery) (webhook.Answer, bool) {
 	if a, ok := k.answers[fmt.Sprintf("%d:%d", t.Turn, t.Slot)]; ok {
 		return a, true
 	}
@@ -63,9 +63,9 @@ func (k *kept) stands(t webhook.Ticket) (webhook.Answer, bool) {
 	return a, ok
 }
 
-func (m *memory) Claim(_ context.Context, t webhook.Ticket) (webhook.Claim, error) {
+func (m *memory) Acquire(_ context.Context, t webhook.Delivery) (webhook.TurnLease, error) {
 	if err := m.lock(); err != nil {
-		return webhook.Claim{}, err
+		return webhook.TurnLease{}, err
 	}
 	defer m.mu.Unlock()
 	k := m.calls[t.Call]
@@ -75,19 +75,19 @@ func (m *memory) Claim(_ context.Context, t webhook.Ticket) (webhook.Claim, erro
 	}
 	held := t.Turn == k.turn && k.holder == t.Holder
 	if a, ok := k.stands(t); ok && !held {
-		return webhook.Claim{Outcome: webhook.Answered, Answer: a, Step: k.step}, nil
+		return webhook.TurnLease{Outcome: webhook.Answered, Answer: a, Step: k.step}, nil
 	}
 	if t.Turn == k.turn && k.holder != "" && !held && k.until.After(m.clock.Now()) {
-		return webhook.Claim{Outcome: webhook.Busy, Step: k.step}, nil
+		return webhook.TurnLease{Outcome: webhook.Busy, Step: k.step}, nil
 	}
 	if t.Turn != k.turn || k.input == nil {
 		k.input = t.Input
 	}
 	k.turn, k.holder, k.until = t.Turn, t.Holder, m.clock.Now().Add(webhook.DefaultTiming.Lease)
-	return webhook.Claim{Outcome: webhook.Yours, Session: k.session, Input: k.input, Step: k.step}, nil
+	return webhook.TurnLease{Outcome: webhook.Acquired, Session: k.session, Input: k.input, Step: k.step}, nil
 }
 
-func (m *memory) Finish(_ context.Context, t webhook.Ticket, d webhook.Done) (webhook.Answer, bool, error) {
+func (m *memory) Finish(_ context.Context, t webhook.Delivery, d webhook.TurnResult) (webhook.Answer, bool, error) {
 	if err := m.lock(); err != nil {
 		return webhook.Answer{}, false, err
 	}
@@ -105,7 +105,7 @@ func (m *memory) Finish(_ context.Context, t webhook.Ticket, d webhook.Done) (we
 	return a, won, nil
 }
 
-func (m *memory) PutAgain(_ context.Context, t webhook.Ticket, a webhook.Answer) (webhook.Answer, error) {
+func (m *memory) PutInterim(_ context.Context, t webhook.Delivery, a webhook.Answer) (webhook.Answer, error) {
 	if err := m.lock(); err != nil {
 		return webhook.Answer{}, err
 	}
@@ -121,7 +121,7 @@ func (m *memory) PutAgain(_ context.Context, t webhook.Ticket, a webhook.Answer)
 	return a, nil
 }
 
-func (m *memory) Release(_ context.Context, t webhook.Ticket) error {
+func (m *memory) Release(_ context.Context, t webhook.Delivery) error {
 	if err := m.lock(); err != nil {
 		return err
 	}

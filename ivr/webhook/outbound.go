@@ -14,8 +14,8 @@ import (
 	"duebell/ivr"
 )
 
-// outPath is below which the webhooks of calls of ours lie. They carry the call's opaque reference, so
-// that a create whose answer was lost is known by them.
+// outPath is the folder of the webhooks of calls that the line places. They carry the call's opaque
+// reference, so that a call whose create lost its reply is recognised by them.
 const outPath = "/twilio/voice/out/"
 
 // Behind the reference: what became of the call, and Twilio's fallback.
@@ -24,16 +24,16 @@ const (
 	outFallback = "/fallback"
 )
 
-// OutboundCalls knows the calls that the line places.
+// OutboundCalls stores the calls that the line places.
 type OutboundCalls interface {
-	// CallAnswered notes that a call was answered, under its SID, and says what it is for. Again is
-	// the same. ivr.ErrNotPlaced: nothing of ours carries the reference.
+	// CallAnswered records that a call was answered, under its SID, and returns what it is for, or
+	// ivr.ErrNotPlaced where no call of ours has the reference. Repeating it changes nothing.
 	CallAnswered(ctx context.Context, reference, call string, at time.Time) (ivr.Placed, error)
-	// CallProgress notes Twilio's word on a call. A word that comes late or again changes nothing.
+	// CallProgress records Twilio's status of a call. One that comes late or again changes nothing.
 	CallProgress(ctx context.Context, reference, call, status string, at time.Time) error
 }
 
-// OutboundURLs are what Twilio is given with a call: the document, the fallback and the status.
+// OutboundURLs returns the addresses that Twilio is given with a call: document, fallback and status.
 func OutboundURLs(publicURL, reference string) (document, fallback, status string) {
 	at := outPath + url.PathEscape(reference)
 	return twilio.VoiceURL(publicURL, at), twilio.VoiceURL(publicURL, at+outFallback), twilio.VoiceURL(publicURL, at+outStatus)
@@ -50,7 +50,7 @@ func (h *Handler) registerOutbound(post func(string, func(http.ResponseWriter, *
 	post(reference+outStatus, h.progress)
 }
 
-// answered is turn 0 of a call of ours: somebody, or something, has taken it.
+// answered is turn 0 of a call that the line has placed: somebody, or a machine, has answered it.
 func (h *Handler) answered(slot int) func(http.ResponseWriter, *http.Request, url.Values) {
 	return func(w http.ResponseWriter, r *http.Request, form url.Values) {
 		v := twilio.DecodeVoice(form)
@@ -58,29 +58,29 @@ func (h *Handler) answered(slot int) func(http.ResponseWriter, *http.Request, ur
 		defer cancel()
 		placed, err := h.Outbound.CallAnswered(ctx, mux.Vars(r)["reference"], v.CallSid, h.Clock.Now())
 		if err != nil {
-			// Nobody on the other end has asked for anything yet: better no call than one that
-			// does not know why it was made.
+			// Nobody on the other end has asked for anything yet: better to end the call than to
+			// hold it without knowing why it was made.
 			level := h.Log.Error
 			if errors.Is(err, ivr.ErrNotPlaced) {
 				level = h.Log.Warn
 			}
-			level("a call of ours was answered and is not known", "call", logged(v.CallSid), "error", err)
+			level("a call that the line placed was answered, but its row could not be read; the call was ended with an apology", "call", logged(v.CallSid), "error", err)
 			h.write(w, Answer{Body: h.words.lastResort})
 			return
 		}
-		placed.Machine = machine(v.AnsweredBy)
+		placed.Machine = answeredByMachine(v.AnsweredBy)
 		h.respond(w, r, 0, slot, v, ivr.Input{Kind: ivr.Arrived, Placed: &placed})
 	}
 }
 
-// machine says whether an answering machine or a fax has answered. In doubt it is a person, who hears
-// nothing about anybody before proving who it is.
-func machine(answeredBy string) bool {
+// answeredByMachine says whether an answering machine or a fax has answered. In doubt it is a person, who
+// hears nothing about anybody before proving an identity.
+func answeredByMachine(answeredBy string) bool {
 	return strings.HasPrefix(answeredBy, "machine_") || answeredBy == "fax"
 }
 
-// outboundFallback is asked when a document of such a call could not be used. Its first one is asked
-// for anew; behind it the call is like any other.
+// outboundFallback answers when a document of a placed call could not be used. Its first one is made
+// anew; later ones are like any call's.
 func (h *Handler) outboundFallback(w http.ResponseWriter, r *http.Request, form url.Values) {
 	v := twilio.DecodeVoice(form)
 	if failedURL.MatchString(v.ErrorURL) {
@@ -90,7 +90,7 @@ func (h *Handler) outboundFallback(w http.ResponseWriter, r *http.Request, form 
 	h.answered(slotFallback)(w, r, form)
 }
 
-// progress notes what Twilio says of a call of ours, and its end like any call's.
+// progress records Twilio's status of a placed call, and its end like any call's.
 func (h *Handler) progress(w http.ResponseWriter, r *http.Request, form url.Values) {
 	v := twilio.DecodeVoice(form)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timing.Wait)
@@ -98,9 +98,9 @@ func (h *Handler) progress(w http.ResponseWriter, r *http.Request, form url.Valu
 	err := h.Outbound.CallProgress(ctx, mux.Vars(r)["reference"], v.CallSid, v.CallStatus, h.Clock.Now())
 	switch {
 	case errors.Is(err, ivr.ErrNotPlaced):
-		h.Log.Warn("news of a call that is not ours", "call", logged(v.CallSid))
+		h.Log.Warn("a status came for a call that the line has not placed", "call", logged(v.CallSid))
 	case err != nil:
-		h.Log.Error("news of a call of ours was not noted", "call", logged(v.CallSid), "error", err)
+		h.Log.Error("the status of a placed call could not be recorded; Twilio was asked to send it again", "call", logged(v.CallSid), "error", err)
 		http.Error(w, "not written down", http.StatusInternalServerError) // Twilio asks once more
 		return
 	}

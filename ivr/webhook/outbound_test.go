@@ -70,10 +70,10 @@ func openOutbound(t *testing.T) (*line, *placedCalls) {
 func TestACallThatWePlaced(t *testing.T) {
 	l, calls := openOutbound(t)
 	var seen ivr.Session
-	var brought *ivr.Placed
+	var placed *ivr.Placed
 	l.engine.does(func(ctx context.Context, s ivr.Session, in ivr.Input) (ivr.Session, ivr.Reply, error) {
 		if s.Turn == 0 {
-			seen, brought = s, in.Placed
+			seen, placed = s, in.Placed
 		}
 		return ask(ctx, s, in)
 	})
@@ -85,7 +85,7 @@ func TestACallThatWePlaced(t *testing.T) {
 	if seen.Caller != "+16175550101" || seen.Called != "+18776236765" || seen.Attested != "" {
 		t.Errorf("caller %q, called %q, attested %q", seen.Caller, seen.Called, seen.Attested)
 	}
-	if diff := cmp.Diff(&ivr.Placed{For: ivr.AskedFor, Lang: "en"}, brought); diff != "" {
+	if diff := cmp.Diff(&ivr.Placed{For: ivr.AskedFor, Lang: "en"}, placed); diff != "" {
 		t.Errorf("the engine is told (-want +got):\n%s", diff)
 	}
 	l.says("turn 1", turnPath(1), "Digits", "1")

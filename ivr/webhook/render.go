@@ -11,31 +11,31 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Place is where in a call a Reply is rendered.
+// Place is what rendering must know of the call besides the Reply.
 type Place struct {
 	Next string // URL of the turn that is awaited after it, as twilio.VoiceURL makes it
 	Line string // the number that was called, shown to the person of a transfer; may be empty
 	Slow bool   // the caller needs more time: the capture's time-out is doubled (V4)
 }
 
-// Settings are what rendering needs of the configuration. They are the same for every call.
+// Settings is what rendering needs of the configuration. It is the same for every call.
 type Settings struct {
 	Speakers      map[string]Speaker // by language
 	CardConnector string             // names of Twilio's two Pay connectors
 	BankConnector string
-	KeySeconds    int    // the capture's time-out, from key to key
-	PublicURL     string // of the whispers to whom a transfer rings; empty: there are none
+	KeySeconds    int    // the capture's time-out, from key to key (V4)
+	PublicURL     string // base of the whispers' addresses; empty: transfers have no whisper
 }
 
-// Speaker is how Twilio speaks and hears one language.
+// Speaker is how Twilio speaks and understands one language.
 type Speaker struct {
 	Voice      string
 	Language   string // of the voice; empty where the voice's own name decides
-	Capture    string // of Pay, whose own words are all replaced
+	Capture    string // language of <Pay>, whose own prompts are all replaced
 	Recogniser string // empty: speech is not understood in this language
 }
 
-// NewSettings takes the voices of the policy, and the catalog's own where the policy names none.
+// NewSettings returns settings with the policy's voices, and the catalog's own where the policy names none.
 func NewSettings(prompts *voiceprompts.Catalog, policy billing.Policy, cardConnector, bankConnector string) Settings {
 	s := Settings{
 		Speakers: map[string]Speaker{}, CardConnector: cardConnector, BankConnector: bankConnector,
@@ -51,8 +51,8 @@ func NewSettings(prompts *voiceprompts.Catalog, policy billing.Policy, cardConne
 	return s
 }
 
-// Render writes a Reply as TwiML: the same Reply gives the same bytes. It is the only way from the
-// conversation to Twilio.
+// Render returns a Reply as TwiML. The same Reply gives the same bytes, so that a turn that is run again
+// after a crash says the same. It is the only way from the conversation to Twilio.
 func Render(r ivr.Reply, at Place, prompts *voiceprompts.Catalog, settings Settings) ([]byte, error) {
 	d := draft{Settings: settings, at: at, prompts: prompts, lang: r.Lang}
 	if err := d.reply(r); err != nil {
@@ -65,7 +65,7 @@ func Render(r ivr.Reply, at Place, prompts *voiceprompts.Catalog, settings Setti
 	return doc, nil
 }
 
-// draft is a document being written.
+// draft is a TwiML document that is being written.
 type draft struct {
 	Settings
 	at      Place
@@ -74,9 +74,10 @@ type draft struct {
 	verbs   []twilio.Verb
 }
 
+// reply writes what is said, then what the call waits for.
 func (d *draft) reply(r ivr.Reply) error {
 	said := make([]twilio.Say, len(r.Say))
-	first := 0 // of what may be interrupted
+	first := 0 // index of the first prompt that may be interrupted
 	for i, s := range r.Say {
 		var err error
 		if said[i], err = d.say(s.Lang, s.Speech); err != nil {
@@ -104,7 +105,7 @@ func (d *draft) reply(r ivr.Reply) error {
 	case ivr.HangUp:
 		d.add(twilio.Hangup{})
 	default:
-		return fmt.Errorf("%T is nothing that a call can wait for", r.Wait)
+		return fmt.Errorf("no TwiML for a wait of type %T", r.Wait)
 	}
 	return nil
 }
@@ -117,6 +118,7 @@ func (d *draft) speak(said []twilio.Say) {
 	}
 }
 
+// say returns the verb that speaks words in a language's voice.
 func (d *draft) say(lang string, speech voiceprompts.Speech) (twilio.Say, error) {
 	speaker, ok := d.Speakers[lang]
 	if !ok || speaker.Voice == "" {
@@ -125,8 +127,8 @@ func (d *draft) say(lang string, speech voiceprompts.Speech) (twilio.Say, error)
 	return twilio.Say{Voice: speaker.Voice, Language: speaker.Language, Speech: string(speech)}, nil
 }
 
-// ask puts what may be interrupted inside the Gather: a key there ends the speech (V5). Without an
-// answer Twilio goes on to the Redirect, which posts to the same turn: silence is an input too.
+// ask puts what may be interrupted inside <Gather>: a key there ends the speech (V5: barge-in). Without
+// an answer Twilio goes on to the <Redirect>, which posts to the same turn: silence is an input too.
 func (d *draft) ask(a ivr.Ask, inside []twilio.Say) error {
 	g := twilio.Gather{Action: d.at.Next, Timeout: a.Seconds}
 	switch {
@@ -144,7 +146,7 @@ func (d *draft) ask(a ivr.Ask, inside []twilio.Say) error {
 		case a.Until:
 			g.FinishOnKey = twilio.Set("#")
 		default:
-			// No key ends the entry: # and star arrive as keys, instead of passing for silence.
+			// No key ends the entry: # and * arrive as keys, instead of looking like silence.
 			g.FinishOnKey = twilio.Set("")
 			g.NumDigits = a.MaxKeys
 		}
@@ -166,7 +168,7 @@ func (d *draft) ask(a ivr.Ask, inside []twilio.Say) error {
 
 func (d *draft) redirect() twilio.Redirect { return twilio.Redirect{URL: d.at.Next} }
 
-// dial rings a person. The action is the next turn: whatever becomes of the transfer, the call goes on there.
+// dial rings a person. Its action is the next turn: whatever becomes of the transfer, the call goes on there.
 func (d *draft) dial(t ivr.Transferring) twilio.Dial {
 	whisper := ""
 	if t.Whisper != "" && d.PublicURL != "" { // only that side hears it, and takes the call by key (H5)

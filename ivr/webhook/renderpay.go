@@ -9,10 +9,10 @@ import (
 	"duebell/voiceprompts"
 )
 
-// captureAttempts is how often Pay asks for one field before it gives up.
+// captureAttempts is how often <Pay> asks for one field before it gives up.
 const captureAttempts = 3
 
-// cardsTaken names Discover too, which Pay refuses unless it is told.
+// cardsTaken names Discover too, which <Pay> refuses by default (twilio.md §1.1).
 var cardsTaken = []string{"visa", "mastercard", "amex", "discover"}
 
 var bankTypes = map[payments.BankType]twilio.BankAccountType{
@@ -21,8 +21,8 @@ var bankTypes = map[payments.BankType]twilio.BankAccountType{
 	payments.BusinessChecking: twilio.CommercialChecking,
 }
 
-// takePayment hands the caller to Twilio's capture. It makes a token and never moves money. Behind
-// it stands a Redirect to the same turn, because exhausted attempts arrive either way.
+// takePayment writes the <Pay> that captures a card or bank account. It makes a token and never moves
+// money (P3). Behind it stands a <Redirect> to the same turn: Twilio goes on to it when the tries are used up.
 func (d *draft) takePayment(t ivr.TakePayment) error {
 	pay := twilio.Pay{
 		Action: d.at.Next, Timeout: d.KeySeconds, MaxAttempts: captureAttempts, Language: d.Speakers[d.lang].Capture,
@@ -43,7 +43,7 @@ func (d *draft) takePayment(t ivr.TakePayment) error {
 		}
 		prompts = voiceprompts.BankPrompts()
 		pay.Connector, pay.TokenType, pay.Method = d.BankConnector, twilio.TokenOneTime, twilio.PayBank
-		// Pay asks for neither, and the connector needs both.
+		// <Pay> asks for neither of the first two, and our bank connector needs both.
 		pay.Parameters = []twilio.Parameter{
 			{Name: "account_type", Value: string(t.BankType)}, {Name: "holder_name", Value: t.Holder}, {Name: "attempt", Value: t.Attempt},
 		}
@@ -62,6 +62,7 @@ func (d *draft) takePayment(t ivr.TakePayment) error {
 	return nil
 }
 
+// capturePrompt returns one of the prompts that replace the words of <Pay>.
 func (d *draft) capturePrompt(p voiceprompts.PayPrompt) (twilio.Prompt, error) {
 	speech, err := d.prompts.Say(d.lang, p.Key, nil)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Prompts that the webhook speaks by itself. They need no session, because there may be none.
+// Prompts that the webhook says by itself. They need no session, because there may be none.
 const (
 	oneMoment  = "one-moment"
 	trouble    = "trouble"
@@ -18,16 +18,16 @@ const (
 	connecting = "connecting"
 )
 
-// words are those prompts, ready in every language in force.
+// words is those prompts, rendered in every language that is offered.
 type words struct {
-	first      string // language of a call of which nothing is known yet
-	spoken     map[string]map[string]voiceprompts.Speech
-	lastResort []byte // an apology and the end of the call, should even those fail
-	gone       []byte // to a person whose caller is not known any more
-	notTaken   []byte // to one who did not take the call
+	first       string // language of a call of which nothing is known yet
+	spoken      map[string]map[string]voiceprompts.Speech
+	lastResort  []byte // an apology and the end of the call, should even those fail to render
+	gone        []byte // to a person whose caller is not known any more
+	notAccepted []byte // to one who did not take the call
 }
 
-// prepareWords finds out at the start what would otherwise be found out in the worst moment.
+// prepareWords renders everything once at the start, because it is needed when something else has failed.
 func (h *Handler) prepareWords() error {
 	h.words.spoken = map[string]map[string]voiceprompts.Speech{}
 	at := Place{Next: h.url(turnPath + "1")}
@@ -62,6 +62,7 @@ func (h *Handler) prepareWords() error {
 	return nil
 }
 
+// say returns prompts in a language, or in the first one where that is not known.
 func (h *Handler) say(lang string, keys ...string) []ivr.Spoken {
 	if _, known := h.words.spoken[lang]; !known {
 		lang = h.words.first
@@ -73,7 +74,7 @@ func (h *Handler) say(lang string, keys ...string) []ivr.Spoken {
 	return said
 }
 
-// transfer dials a person, or ends the call where there is none to dial.
+// transfer returns the wait that dials a person, or that ends the call where nobody would answer.
 func (h *Handler) transfer() ivr.Wait {
 	if h.Policy.AgentDial == "" || !h.Open(h.Clock.Now()) {
 		return ivr.HangUp{}
@@ -81,8 +82,8 @@ func (h *Handler) transfer() ivr.Wait {
 	return ivr.Transferring{To: h.Policy.AgentDial, Seconds: int(h.Policy.AgentRingSeconds)}
 }
 
-// handOver says something and then reaches for a person.
-func (h *Handler) handOver(lang, key string, facts ...ivr.Fact) ivr.Reply {
+// transferReply returns a reply that says something and then dials a person.
+func (h *Handler) transferReply(lang, key string, facts ...ivr.Fact) ivr.Reply {
 	wait := h.transfer()
 	said := h.say(lang, key)
 	said[0].Facts = facts
@@ -92,42 +93,43 @@ func (h *Handler) handOver(lang, key string, facts ...ivr.Fact) ivr.Reply {
 	return ivr.Reply{Lang: said[0].Lang, Say: said, Wait: wait}
 }
 
-// person is handOver as a document, on the record of the ticket's turn. Where nobody can be reached, "we are connecting you" would not
-// be true: then it is the apology.
-func (h *Handler) person(ctx context.Context, key, lang string, t Ticket, step string, at Place) (doc []byte, recorded <-chan struct{}) {
-	reply := h.handOver(lang, key)
+// personDocument returns transferReply as TwiML, and records the transfer under the delivery's turn. Where
+// nobody can be reached, "we are connecting you" would be untrue: then the apology is said.
+func (h *Handler) personDocument(ctx context.Context, key, lang string, t Delivery, step string, at Place) (doc []byte, recorded <-chan struct{}) {
+	reply := h.transferReply(lang, key)
 	if _, ends := reply.Wait.(ivr.HangUp); ends && key == connecting {
-		reply = h.handOver(lang, trouble)
+		reply = h.transferReply(lang, trouble)
 	}
-	recorded = h.announce(ctx, &reply, t.Call, t.Turn, h.inMilestone(t.Call, lang, step))
-	return h.canned(reply, at), recorded
+	recorded = h.recordTransfer(ctx, &reply, t.Call, t.Turn, h.contextOfMilestone(t.Call, lang, step))
+	return h.renderPrepared(reply, at), recorded
 }
 
-// moment asks the caller to wait, and Twilio to come back at the turn's next URL.
-func (h *Handler) moment(lang string, t Ticket, at Place) []byte {
+// momentDocument asks the caller to wait, and Twilio to come back at the turn's next URL, k + 1 (design §4.5).
+func (h *Handler) momentDocument(lang string, t Delivery, at Place) []byte {
 	next := 1
 	if t.Slot != slotFallback {
 		next = t.Slot + 1
 	}
 	at.Next = h.url(turnPath + strconv.Itoa(t.Turn) + "/again/" + strconv.Itoa(next))
 	said := h.say(lang, oneMoment)
-	return h.canned(ivr.Reply{Lang: said[0].Lang, Say: said, Wait: ivr.Continue{Seconds: 1}}, at)
+	return h.renderPrepared(ivr.Reply{Lang: said[0].Lang, Say: said, Wait: ivr.Continue{Seconds: 1}}, at)
 }
 
-func (h *Handler) canned(r ivr.Reply, at Place) []byte {
+// renderPrepared returns a prepared reply as TwiML, which was tried at the start and cannot fail here.
+func (h *Handler) renderPrepared(r ivr.Reply, at Place) []byte {
 	doc, err := Render(r, at, h.Prompts, h.settings)
 	if err != nil {
-		h.Log.Error("a prepared reply does not render", "error", err)
+		h.Log.Error("a prepared reply could not be rendered; the caller heard the last resort", "error", err)
 		return h.words.lastResort
 	}
 	return doc
 }
 
-// inDoubt are the steps behind which an authorization may have been written without our knowing:
-// there the only true sentence is that we do not know (P1).
+// inDoubt lists the steps after which an authorization may have been written although its answer is lost.
+// The only true sentence there is that we do not know, and not to pay again (design §1, promise P1).
 var inDoubt = []ivr.StepName{ivr.TakeMoney, ivr.Terms, ivr.TermsAgain, ivr.Settling, ivr.Holding}
 
-// apology chooses what is said when a turn cannot be answered.
+// apology returns the prompt for a turn that cannot be answered.
 func apology(step ivr.StepName) string {
 	if slices.Contains(inDoubt, step) {
 		return unsure

@@ -5,24 +5,24 @@ import (
 	"errors"
 )
 
-// Sessions keeps calls between two turns, in one place for all replicas. Each method is one step:
-// it happens whole or not at all. Every error but those below means that the place cannot be
-// reached just now, and that the same call may be made again.
+// Sessions keeps calls between two turns, in one place for all replicas. Each method is atomic: it
+// happens whole or not at all. Every error but those below means that the place cannot be reached just
+// now, and that the method may be called again.
 type Sessions interface {
-	// Claim asks for the right to answer a turn, and leaves the delivery's input there in case its
-	// process dies. Claiming again with the same ticket does no harm.
-	Claim(ctx context.Context, t Ticket) (Claim, error)
-	// Finish ends the turn: session, answer and the number of the next turn together. Whoever is
-	// first to finish wins; what comes back are the bytes that the ticket's URL gives from now on,
-	// and whether they are the caller's own. ErrSuperseded: the call is elsewhere and has no answer
-	// to give.
-	Finish(ctx context.Context, t Ticket, d Done) (Answer, bool, error)
-	// Release gives a claim back unanswered; the input stays for whoever claims next.
-	Release(ctx context.Context, t Ticket) error
-	// PutAgain fixes what the ticket's URL answers while its turn has no answer. What comes back are
-	// the bytes that stand: those given, or those that were faster.
-	PutAgain(ctx context.Context, t Ticket, a Answer) (Answer, error)
-	// Awaited is the turn that a call waits for, or ErrNoCall.
+	// Acquire asks for the lease on a turn, the right to answer it. The delivery's input is stored with
+	// it: should its process die, whoever acquires the lease after it has run out goes on with that
+	// input. The holder may acquire again, and so holds it longer.
+	Acquire(ctx context.Context, t Delivery) (TurnLease, error)
+	// Finish ends the turn: it stores session, answer and the number of the next turn together. Whoever
+	// is first to finish wins. It returns the bytes that the delivery's URL gives from now on, and whether
+	// they are the caller's own; or ErrSuperseded, where the call has gone on and holds no answer for it.
+	Finish(ctx context.Context, t Delivery, r TurnResult) (Answer, bool, error)
+	// Release gives a lease back with the turn unanswered. The input stays for whoever acquires it next.
+	Release(ctx context.Context, t Delivery) error
+	// PutInterim stores what the delivery's URL answers while its turn has no answer, so that repeats of the
+	// request get the same bytes. It returns those that stand: these, or others that were faster.
+	PutInterim(ctx context.Context, t Delivery, a Answer) (Answer, error)
+	// Awaited returns the number of the turn that a call waits for, or ErrNoCall.
 	Awaited(ctx context.Context, call string) (int, error)
 }
 
@@ -32,16 +32,16 @@ var (
 	ErrSuperseded = errors.New("webhook: the turn was answered elsewhere")
 )
 
-// Ticket is one delivery of one turn.
-type Ticket struct {
+// Delivery is one delivery of one turn.
+type Delivery struct {
 	Call   string
 	Turn   int
-	Slot   int    // which of the turn's URLs was posted to
-	Holder string // random, one a delivery: a counter would start again when the place loses its memory
-	Input  []byte // kept with the claim, sealed; the first delivery's counts
+	Slot   int    // which of the turn's URLs was posted to, 0 to Slots-1
+	Holder string // of the lease: random, one a delivery; a counter would start again when Redis loses it
+	Input  []byte // stored with the lease, sealed; the first delivery's counts
 }
 
-// Slots of a turn: its URLs, each with an answer of its own while the turn has none.
+// Slots of a turn: its URLs, each with an interim answer of its own while the turn has none (design §4.5).
 const (
 	slotTurn     = 0
 	slotFallback = lastAgain + 1
@@ -50,37 +50,38 @@ const (
 	lastAgain = 3 // slots 1 to 3 are the "one moment" URLs
 )
 
-// Outcome is what became of a claim.
+// Outcome is what came of asking for a lease.
 type Outcome string
 
 const (
-	Yours    Outcome = "yours"    // answer it: Session and Input are set; no Session: nothing is known of the call
+	Acquired Outcome = "acquired" // answer it: Session and Input are set; no Session: nothing is known of the call
 	Answered Outcome = "answered" // Answer is what this URL has given, or now gives
 	Older    Outcome = "older"    // the call is further on: Answer asks what is awaited now
-	Busy     Outcome = "busy"     // somebody is at it; ask again
+	Busy     Outcome = "busy"     // another delivery holds the lease; ask again
 )
 
-// Claim is the answer to a claim.
-type Claim struct {
-	Outcome Outcome
-	Session []byte
-	Input   []byte // of the first delivery, which may be another one
-	Damaged bool   // something was kept and cannot be read: a key retired too early, or a fault of ours
-	Answer  Answer
-	Lang    string // of the call so far, if known
-	Step    string // whose answer is awaited, if known
+// TurnLease is what Acquire returns: the lease, or the answer that makes it needless. Session and Input
+// belong to Acquired, Answer to Answered and Older.
+type TurnLease struct {
+	Outcome    Outcome
+	Session    []byte
+	Input      []byte // of the first delivery, which may be another one
+	Unreadable bool   // something was kept and cannot be read: a key retired too early, or a fault of ours
+	Answer     Answer
+	Lang       string // of the call so far, if known
+	Step       string // whose answer is awaited, if known
 }
 
-// Done is what a turn ends with.
-type Done struct {
+// TurnResult is what a turn ends with.
+type TurnResult struct {
 	Session []byte
 	Answer  Answer
 	Lang    string
 	Step    string
 }
 
-// Answer is a document as it was, or will be, written.
+// Answer is a TwiML document, byte for byte as it was or will be written.
 type Answer struct {
 	Body  []byte
-	Delay bool // written a fixed time after its request (I1)
+	Delay bool // written 400 ms after its request (I1: failures take equal time)
 }

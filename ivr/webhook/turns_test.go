@@ -131,8 +131,8 @@ func TestADeadHolderIsWaitedFor(t *testing.T) {
 		c.Timing.Wait, c.Timing.Budget = 30*time.Millisecond, time.Second
 	})
 	l.says("turn 0", webhook.IncomingPath)
-	dead := webhook.Ticket{Call: "CA1", Turn: 1, Holder: "dead", Input: []byte(`{"Input":{"Kind":"keyed","Keys":"7"}}`)}
-	if c, err := l.sessions.Claim(t.Context(), dead); err != nil || c.Outcome != webhook.Yours {
+	dead := webhook.Delivery{Call: "CA1", Turn: 1, Holder: "dead", Input: []byte(`{"Input":{"Kind":"keyed","Keys":"7"}}`)}
+	if c, err := l.sessions.Acquire(t.Context(), dead); err != nil || c.Outcome != webhook.Acquired {
 		t.Fatal(c, err)
 	}
 	l.leads(l.says("One moment", turnPath(1), "Digits", "7"), again(1, 1))

@@ -15,16 +15,16 @@ import (
 	"duebell/ivr"
 )
 
-// HandOvers is what the database knows of callers on their way to a person.
-type HandOvers interface {
-	// HandOff records one; the same call and turn again adds only its reference.
-	HandOff(ctx context.Context, h ivr.HandOff) error
-	// HandOver is what the person hears, by the reference in the whisper's address, or handoff.ErrUnknownRef.
-	HandOver(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error)
-	// Accept notes that the person took the call, or says handoff.ErrUnknownRef.
-	Accept(ctx context.Context, ref string, at time.Time) error
-	// TransferOver notes what became of a turn's transfer, and says whether a person took the call.
-	TransferOver(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error)
+// HandOffs stores what a person hears of a caller who is on the way to them, and what became of it.
+type HandOffs interface {
+	// RecordHandOff records one; the same call and turn again adds only its reference.
+	RecordHandOff(ctx context.Context, h ivr.HandOff) error
+	// HandOffContext returns what the person hears, by the reference in the whisper's address, or handoff.ErrUnknownRef.
+	HandOffContext(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error)
+	// AcceptHandOff records that the person took the call, or returns handoff.ErrUnknownRef.
+	AcceptHandOff(ctx context.Context, ref string, at time.Time) error
+	// EndHandOff records what became of a turn's transfer, and returns whether a person took the call.
+	EndHandOff(ctx context.Context, call string, turn int, o handoff.Outcome, at time.Time) (bool, error)
 }
 
 const (
@@ -43,70 +43,70 @@ func (h *Handler) registerWhisper(post func(path string, f func(http.ResponseWri
 	post(ref+lastPath, h.accept(true))
 }
 
-// whisper is what the person hears, alone, before the two sides are connected (H3). What can go wrong
-// here may cost the caller this person, and nothing else.
+// whisper answers with what the person hears, alone, before the two sides are connected (H3). A failure here
+// costs the caller this person at most; the call itself goes on.
 func (h *Handler) whisper(w http.ResponseWriter, r *http.Request, _ url.Values) {
-	h.offer(w, r, acceptPath, lastPath)
+	h.whisperAndAsk(w, r, acceptPath, lastPath)
 }
 
-// accept takes the key that the person pressed. An empty document connects the two sides; any other
-// ends, at last, with the person hung up, and the caller hears that no one is free.
+// accept takes the key that the person pressed (H5: accepts with key 1). An empty document connects the two
+// sides. Any other document ends with the person hung up, and the caller hears that no one is free.
 func (h *Handler) accept(last bool) func(http.ResponseWriter, *http.Request, url.Values) {
 	return func(w http.ResponseWriter, r *http.Request, form url.Values) {
 		switch pressed := twilio.DecodeVoice(form).Digits; {
 		case pressed != acceptKey && last:
-			h.whispered(w, h.words.notTaken, "declined")
+			h.writeWhisper(w, h.words.notAccepted, "declined")
 			return
 		case pressed != acceptKey:
-			h.offer(w, r, lastPath)
+			h.whisperAndAsk(w, r, lastPath)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), h.Timing.Wait)
 		defer cancel()
-		err := h.HandOvers.Accept(ctx, mux.Vars(r)["ref"], h.Clock.Now())
+		err := h.HandOffs.AcceptHandOff(ctx, mux.Vars(r)["ref"], h.Clock.Now())
 		if errors.Is(err, handoff.ErrUnknownRef) {
-			h.whispered(w, h.words.gone, "gone")
+			h.writeWhisper(w, h.words.gone, "gone")
 			return
 		}
 		if err != nil { // two people want to talk: that matters more than its record
-			h.Log.Warn("it was not noted that a person took the call", "error", err)
+			h.Log.Warn("it could not be recorded that a person took the call; they are connected all the same", "error", err)
 		}
-		h.whispered(w, twilio.EmptyResponse(), "accepted")
+		h.writeWhisper(w, twilio.EmptyResponse(), "accepted")
 	}
 }
 
-// offer says who is calling and asks for the key, once for each path behind the reference: so it is said
-// again once to a person who is silent, or who pressed something else, and no more.
-func (h *Handler) offer(w http.ResponseWriter, r *http.Request, asks ...string) {
+// whisperAndAsk says who is calling and asks for the key, once for each of the paths. So it is said once
+// more to a person who is silent or presses something else, and no more often.
+func (h *Handler) whisperAndAsk(w http.ResponseWriter, r *http.Request, asks ...string) {
 	ref := mux.Vars(r)["ref"]
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timing.Wait)
 	defer cancel()
-	c, err := h.HandOvers.HandOver(ctx, ref, h.Clock.Now())
+	c, err := h.HandOffs.HandOffContext(ctx, ref, h.Clock.Now())
 	if errors.Is(err, handoff.ErrUnknownRef) {
-		h.whispered(w, h.words.gone, "gone")
+		h.writeWhisper(w, h.words.gone, "gone")
 		return
 	}
-	if err != nil { // the call is real, only its record is out of reach
-		h.Log.Warn("a hand-over cannot be read", "error", err)
+	if err != nil { // the caller is real, only the record cannot be read
+		h.Log.Warn("a hand-off could not be read; the person hears that nothing is known of the caller", "error", err)
 		c = handoff.CallerContext{}
 	}
 	doc, err := h.renderWhisper(c, ref, asks)
 	if err != nil {
-		h.Log.Error("a whisper does not render", "error", err)
+		h.Log.Error("a whisper could not be rendered; the person hears that nothing is known of the caller", "error", err)
 		doc, err = h.renderWhisper(handoff.CallerContext{}, ref, asks)
 	}
 	if err != nil {
 		doc = h.words.gone
 	}
-	h.whispered(w, doc, "offered")
+	h.writeWhisper(w, doc, "offered")
 }
 
-func (h *Handler) whispered(w http.ResponseWriter, doc []byte, outcome string) {
+func (h *Handler) writeWhisper(w http.ResponseWriter, doc []byte, outcome string) {
 	h.Log.Info("whisper answered", "outcome", outcome)
 	h.write(w, Answer{Body: doc})
 }
 
-// renderWhisper writes the words for the person, with a question for each of the paths behind the
+// renderWhisper returns the words for the person as TwiML, with a question for each of the paths behind the
 // reference. Whoever answers none of them is hung up.
 func (h *Handler) renderWhisper(c handoff.CallerContext, ref string, asks []string) ([]byte, error) {
 	speaks := ""
@@ -143,7 +143,7 @@ func (d *draft) phrase(p handoff.Phrase) (twilio.Say, error) {
 	return said, nil
 }
 
-// farewell ends the document, and the person's leg with it.
+// farewell ends the document, and with it the person's leg, and returns it.
 func (d *draft) farewell(key string) ([]byte, error) {
 	said, err := d.phrase(handoff.Phrase{Key: key})
 	if err != nil {
@@ -158,10 +158,10 @@ func (d *draft) farewell(key string) ([]byte, error) {
 	return doc, nil
 }
 
-// prepareWhisper finds out at the start what could not be whispered.
+// prepareWhisper renders every whisper once at the start.
 func (h *Handler) prepareWhisper() error {
 	var err error
-	for key, doc := range map[string]*[]byte{"agent-gone": &h.words.gone, "agent-not-taken": &h.words.notTaken} {
+	for key, doc := range map[string]*[]byte{"agent-gone": &h.words.gone, "agent-not-taken": &h.words.notAccepted} {
 		d := draft{Settings: h.settings, prompts: h.Prompts, lang: handoff.AgentLanguage}
 		if *doc, err = d.farewell(key); err != nil {
 			return fmt.Errorf("what the person hears: %w", err)
@@ -173,17 +173,17 @@ func (h *Handler) prepareWhisper() error {
 	return nil
 }
 
-// transferOver notes what became of the transfer that the turn before made. Whether a person took the
-// call is known by the key that they pressed, too, and not only by what Twilio says of the leg.
-func (h *Handler) transferOver(ctx context.Context, d delivery, t ivr.Transfer) *ivr.Transfer {
-	if h.HandOvers == nil {
+// transferOver records what became of the transfer that the turn before made, and returns it with Bridged
+// true also where only the key that the person pressed proves it: Twilio's word on the leg may be missing.
+func (h *Handler) transferOver(ctx context.Context, d posted, t ivr.Transfer) *ivr.Transfer {
+	if h.HandOffs == nil {
 		return &t
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.Timing.Wait)
 	defer cancel()
-	accepted, err := h.HandOvers.TransferOver(ctx, d.Call, d.Turn-1, handoff.OutcomeOf(t.Status, t.Bridged), h.Clock.Now())
+	accepted, err := h.HandOffs.EndHandOff(ctx, d.Call, d.Turn-1, handoff.OutcomeOf(t.Status, t.Bridged), h.Clock.Now())
 	if err != nil {
-		h.Log.Warn("the end of a transfer was not noted", "call", d.Call, "turn", d.Turn, "error", err)
+		h.Log.Warn("the end of a transfer could not be recorded; it may be listed as not met", "call", d.Call, "turn", d.Turn, "error", err)
 	}
 	t.Bridged = t.Bridged || accepted && t.Status == "completed"
 	return &t

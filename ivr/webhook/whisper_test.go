@@ -54,7 +54,7 @@ type whisperDesk struct {
 
 var errDeskDown = errors.New("the database is down")
 
-func (d *whisperDesk) HandOff(_ context.Context, h ivr.HandOff) error {
+func (d *whisperDesk) RecordHandOff(_ context.Context, h ivr.HandOff) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
@@ -64,7 +64,7 @@ func (d *whisperDesk) HandOff(_ context.Context, h ivr.HandOff) error {
 	return nil
 }
 
-func (d *whisperDesk) HandOver(_ context.Context, ref string, _ time.Time) (handoff.CallerContext, error) {
+func (d *whisperDesk) HandOffContext(_ context.Context, ref string, _ time.Time) (handoff.CallerContext, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, known := d.callers[ref]
@@ -77,7 +77,7 @@ func (d *whisperDesk) HandOver(_ context.Context, ref string, _ time.Time) (hand
 	return c, nil
 }
 
-func (d *whisperDesk) Accept(_ context.Context, ref string, _ time.Time) error {
+func (d *whisperDesk) AcceptHandOff(_ context.Context, ref string, _ time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
@@ -90,7 +90,7 @@ func (d *whisperDesk) Accept(_ context.Context, ref string, _ time.Time) error {
 	return nil
 }
 
-func (d *whisperDesk) TransferOver(_ context.Context, call string, turn int, o handoff.Outcome, _ time.Time) (bool, error) {
+func (d *whisperDesk) EndHandOff(_ context.Context, call string, turn int, o handoff.Outcome, _ time.Time) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
@@ -101,16 +101,16 @@ func (d *whisperDesk) TransferOver(_ context.Context, call string, turn int, o h
 }
 
 // whisperPlace keeps one session and gives it to everybody, or to nobody.
-type whisperPlace struct{ claim webhook.Claim }
+type whisperPlace struct{ claim webhook.TurnLease }
 
-func (p whisperPlace) Claim(context.Context, webhook.Ticket) (webhook.Claim, error) {
+func (p whisperPlace) Acquire(context.Context, webhook.Delivery) (webhook.TurnLease, error) {
 	return p.claim, nil
 }
-func (whisperPlace) Finish(_ context.Context, _ webhook.Ticket, d webhook.Done) (webhook.Answer, bool, error) {
+func (whisperPlace) Finish(_ context.Context, _ webhook.Delivery, d webhook.TurnResult) (webhook.Answer, bool, error) {
 	return d.Answer, true, nil
 }
-func (whisperPlace) Release(context.Context, webhook.Ticket) error { return nil }
-func (whisperPlace) PutAgain(_ context.Context, _ webhook.Ticket, a webhook.Answer) (webhook.Answer, error) {
+func (whisperPlace) Release(context.Context, webhook.Delivery) error { return nil }
+func (whisperPlace) PutInterim(_ context.Context, _ webhook.Delivery, a webhook.Answer) (webhook.Answer, error) {
 	return a, nil
 }
 func (whisperPlace) Awaited(context.Context, string) (int, error) { return 0, webhook.ErrNoCall }
@@ -131,7 +131,7 @@ func (*whisperEngine) Resume(m ivr.Milestone, turn int) ivr.Session {
 
 type whisperCalls struct{ milestone *ivr.Milestone }
 
-func (c whisperCalls) Recover(context.Context, string) (ivr.Milestone, error) {
+func (c whisperCalls) LastMilestone(context.Context, string) (ivr.Milestone, error) {
 	if c.milestone == nil {
 		return ivr.Milestone{}, ivr.ErrNoMilestone
 	}
@@ -171,9 +171,9 @@ func openWhisper(t *testing.T, change ...func(*webhook.Config)) *whisperLine {
 	// Machine time is small, in proportion: nothing here takes long but the one that never answers.
 	timing := webhook.Timing{Lease: time.Second, Wait: 40 * time.Millisecond, Budget: 50 * time.Millisecond, Note: 5 * time.Second, Work: 5 * time.Second}
 	cfg := webhook.Config{
-		Engine: l.engine, Sessions: whisperPlace{webhook.Claim{Outcome: webhook.Yours}}, Calls: whisperCalls{}, Validator: validator,
+		Engine: l.engine, Sessions: whisperPlace{webhook.TurnLease{Outcome: webhook.Acquired}}, Calls: whisperCalls{}, Validator: validator,
 		Prompts: whisperCatalog(t), Policy: policy, PublicURL: whisperPublic, CardConnector: "cards", BankConnector: "banks",
-		Clock: whisperClock{}, Machine: whisperClock{}, Timing: timing, Log: slog.New(slog.DiscardHandler), HandOvers: l.desk,
+		Clock: whisperClock{}, Machine: whisperClock{}, Timing: timing, Log: slog.New(slog.DiscardHandler), HandOffs: l.desk,
 	}
 	for _, c := range change {
 		c(&cfg)

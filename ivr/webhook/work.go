@@ -14,40 +14,39 @@ import (
 	"duebell/ivr"
 )
 
-// errLater says that a turn could not be begun: what it needs is out of reach. Its claim is given
-// back, and whoever polls may begin it again.
+// errLater says that a turn could not be begun, because what it needs does not answer. Its lease is given
+// back, and whoever asks for it next begins the turn again.
 var errLater = errors.New("webhook: the turn cannot be begun just now")
 
-// worked is the end of the work on a turn: an answer, or errLater.
-type worked struct {
-	delivered
+// workDone is the end of a turn's run: an answer, or errLater.
+type workDone struct {
+	handled
 	err error
 }
 
-// begin runs a claimed turn. It does not end with the request: what a turn does must be done and
-// kept whether or not somebody still waits for its answer.
-func (h *Handler) begin(ctx context.Context, d delivery, c Claim) <-chan worked {
-	done := make(chan worked, 1)
+// begin runs the turn whose lease was acquired. The run does not end with the request: what a turn does must
+// be finished and stored whether or not somebody still waits for its answer.
+func (h *Handler) begin(ctx context.Context, d posted, lease TurnLease) <-chan workDone {
+	done := make(chan workDone, 1)
 	h.working.Add(1)
 	go func() {
 		defer h.working.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Work)
 		defer cancel()
-		letGo := h.hold(ctx, d)
-		got, err := h.work(ctx, d, c)
-		letGo()
+		stop := h.renewLease(ctx, d)
+		got, err := h.work(ctx, d, lease)
+		stop()
 		if err != nil {
 			h.release(ctx, d)
 		}
-		done <- worked{got, err}
+		done <- workDone{got, err}
 	}()
 	return done
 }
 
-// hold claims the turn again and again while it is worked on. So a claim runs out when its process
-// dies, and not when the database is slow: a second run would only make it slower. The function it
-// gives ends that.
-func (h *Handler) hold(ctx context.Context, d delivery) (letGo func()) {
+// renewLease acquires the lease again and again while the turn runs, until stop is called. So it runs out
+// when its process dies, and not when the database is slow: a second run would only make it slower.
+func (h *Handler) renewLease(ctx context.Context, d posted) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
@@ -56,7 +55,7 @@ func (h *Handler) hold(ctx context.Context, d delivery) (letGo func()) {
 		for {
 			select {
 			case <-ticks.C:
-				_, _ = h.Sessions.Claim(ctx, d.Ticket) // without it somebody else may begin, which does no harm
+				_, _ = h.Sessions.Acquire(ctx, d.Delivery) // if it fails, another delivery may run the turn too, which does no harm
 			case <-ctx.Done():
 				return
 			}
@@ -65,41 +64,44 @@ func (h *Handler) hold(ctx context.Context, d delivery) (letGo func()) {
 	return func() { cancel(); renewing.Wait() }
 }
 
-func (h *Handler) release(ctx context.Context, d delivery) {
+// release gives the lease back, so that another delivery can begin at once.
+func (h *Handler) release(ctx context.Context, d posted) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Note)
 	defer cancel()
-	if err := h.Sessions.Release(ctx, d.Ticket); err != nil { // it runs out by itself
-		h.Log.Warn("a claim was not given back", "call", d.Call, "turn", d.Turn, "error", err)
+	if err := h.Sessions.Release(ctx, d.Delivery); err != nil { // it runs out by itself
+		h.Log.Warn("a lease could not be given back; the turn waits until it runs out", "call", d.Call, "turn", d.Turn, "error", err)
 	}
 }
 
-// work answers one turn and keeps the answer.
-func (h *Handler) work(ctx context.Context, d delivery, c Claim) (delivered, error) {
-	if c.Damaged {
-		h.Log.Error("a session or input cannot be read any more", "call", d.Call, "turn", d.Turn)
+// work answers one turn and stores the answer: find the session, run the turn, store session and answer.
+// If the process dies before the last of these, the turn runs again with the same input. What it has
+// written to the database is unique by call and turn, so it is not written twice (design §4.3).
+func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled, error) {
+	if lease.Unreadable {
+		h.Log.Error("a stored session or input cannot be read any more: was a data key retired too early? The call goes on from its last milestone", "call", d.Call, "turn", d.Turn)
 	}
-	s, in, err := h.place(ctx, d, c)
+	s, in, err := h.sessionAndInput(ctx, d, lease)
 	if err != nil {
-		h.Log.Warn("the place of a call cannot be found just now", "call", d.Call, "turn", d.Turn, "error", err)
-		return delivered{}, errLater
+		h.Log.Warn("neither session nor milestone of a call can be read just now; the turn is tried again", "call", d.Call, "turn", d.Turn, "error", err)
+		return handled{}, errLater
 	}
 	s.Turn = d.Turn
-	got := delivered{step: string(s.Step), outcome: outcomeAnswered}
+	got := handled{step: string(s.Step), outcome: outcomeAnswered}
 	if got.step == "" {
 		got.step = "arrival"
 	}
 	next, reply, body, err := h.run(ctx, d, s, in)
 	switch {
 	case err != nil:
-		h.Log.Error("a turn failed", "call", d.Call, "turn", d.Turn, "step", got.step, "error", err)
-		next, reply = h.apologize(ctx, s)
-		body, got.outcome = h.canned(reply, h.after(d.Turn, next)), outcomeTrouble
-	case talked(in) && s.Step != ivr.Person:
+		h.Log.Error("a turn failed; the caller heard an apology and was led to a person", "call", d.Call, "turn", d.Turn, "step", got.step, "error", err)
+		next, reply = h.failedTurn(ctx, s)
+		body, got.outcome = h.renderPrepared(reply, h.after(d.Turn, next)), outcomeTrouble
+	case talkedToPerson(in) && s.Step != ivr.Person:
 		got.outcome = outcomeEnded
 	}
 	if h.BeforeFinish != nil {
 		if err := h.BeforeFinish(d.Call, d.Turn); err != nil {
-			return delivered{step: got.step, outcome: outcomeKilled}, nil
+			return handled{step: got.step, outcome: outcomeKilled}, nil
 		}
 	}
 	if h.Observe != nil {
@@ -107,51 +109,52 @@ func (h *Handler) work(ctx context.Context, d delivery, c Claim) (delivered, err
 	}
 	session, err := json.Marshal(next)
 	if err != nil {
-		h.Log.Error("a session cannot be written", "call", d.Call, "turn", d.Turn, "error", err)
-		return delivered{answer: Answer{Body: h.words.lastResort}, step: got.step, outcome: outcomeTrouble}, nil
+		h.Log.Error("a session could not be encoded; the caller heard the last resort", "call", d.Call, "turn", d.Turn, "error", err)
+		return handled{answer: Answer{Body: h.words.lastResort}, step: got.step, outcome: outcomeTrouble}, nil
 	}
-	got.answer, err = h.finish(ctx, d, Done{
-		Session: session, Answer: Answer{Body: body, Delay: reply.Delay}, Lang: next.Lang, Step: string(next.Step),
+	got.answer, err = h.finish(ctx, d, TurnResult{
+		Session: session, Answer: Answer{Body: body, Delay: reply.Delay}, Lang: next.Language.Tag, Step: string(next.Step),
 	})
 	return got, err
 }
 
-// finish keeps a turn's end, however long Redis takes to be there: the work is done, and only the
-// keeping is missing.
-func (h *Handler) finish(ctx context.Context, d delivery, done Done) (Answer, error) {
+// finish stores a turn's end, and tries until ctx is over: the turn has run, and only its answer is not
+// stored yet.
+func (h *Handler) finish(ctx context.Context, d posted, done TurnResult) (Answer, error) {
 	err := ctx.Err()
-	for range polls(ctx) {
+	for range retries(ctx) {
 		var stands Answer
-		if stands, _, err = h.Sessions.Finish(ctx, d.Ticket, done); err == nil {
+		if stands, _, err = h.Sessions.Finish(ctx, d.Delivery, done); err == nil {
 			return stands, nil
 		}
 		if errors.Is(err, ErrSuperseded) {
-			return Answer{}, errLater // another delivery is at it: ask for its answer
+			return Answer{}, errLater // another delivery has finished it: ask for its answer
 		}
 	}
-	h.Log.Warn("a turn's answer could not be kept", "call", d.Call, "turn", d.Turn, "error", err)
+	h.Log.Warn("a turn's answer could not be stored in Redis; the turn will be run again", "call", d.Call, "turn", d.Turn, "error", err)
 	return Answer{}, errLater
 }
 
-// place finds the session that a turn goes on from, and the input that it is to be given. An input
-// counts only for the session that asked for it; any other session is told that it is lost.
-func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, ivr.Input, error) {
-	v := d.visit
-	if c.Input != nil && json.Unmarshal(c.Input, &v) != nil {
-		h.Log.Error("an input cannot be decoded", "call", d.Call, "turn", d.Turn)
-		v = d.visit
+// sessionAndInput returns the session that a turn goes on from and the input that it is given. An input
+// counts only for the session that asked for it: with any other session, or with one rebuilt from the
+// milestone, the turn gets the input Lost and asks again (design §4.6).
+func (h *Handler) sessionAndInput(ctx context.Context, d posted, lease TurnLease) (ivr.Session, ivr.Input, error) {
+	v := d.payload
+	if lease.Input != nil && json.Unmarshal(lease.Input, &v) != nil {
+		h.Log.Error("a stored input cannot be decoded; this delivery's own counts", "call", d.Call, "turn", d.Turn)
+		v = d.payload
 	}
 	if v.Input.Kind == ivr.Dialled && v.Input.Transfer != nil {
 		v.Input.Transfer = h.transferOver(ctx, d, *v.Input.Transfer)
 	}
 	lost := ivr.Input{Kind: ivr.Lost}
-	if talked(v.Input) {
-		lost = v.Input // through with a person: there is no place to find
+	if talkedToPerson(v.Input) {
+		lost = v.Input // the caller has talked to a person and is through: nothing is to be asked again
 	}
 	var s ivr.Session
-	kept := c.Session != nil
-	if kept && json.Unmarshal(c.Session, &s) != nil {
-		h.Log.Error("a session cannot be decoded", "call", d.Call, "turn", d.Turn)
+	kept := lease.Session != nil
+	if kept && json.Unmarshal(lease.Session, &s) != nil {
+		h.Log.Error("a stored session cannot be decoded; the call goes on from its last milestone", "call", d.Call, "turn", d.Turn)
 		kept, s = false, ivr.Session{}
 	}
 	if kept && s.Turn+1 == d.Turn {
@@ -164,7 +167,7 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 	if !kept && d.Turn == 0 {
 		return fresh, ivr.Input{Kind: ivr.Arrived, Placed: v.Input.Placed}, nil
 	}
-	m, err := h.Calls.Recover(ctx, d.Call)
+	m, err := h.Calls.LastMilestone(ctx, d.Call)
 	switch {
 	case err == nil && (!kept || m.Turn > s.Turn):
 		return h.Engine.Resume(m, d.Turn), lost, nil
@@ -172,7 +175,7 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 		s.Step = ivr.LostPlace
 		return s, lost, nil
 	case errors.Is(err, ivr.ErrNoMilestone):
-		if !talked(lost) {
+		if !talkedToPerson(lost) {
 			lost = ivr.Input{Kind: ivr.Arrived}
 		}
 		return fresh, lost, nil
@@ -180,17 +183,19 @@ func (h *Handler) place(ctx context.Context, d delivery, c Claim) (ivr.Session, 
 	return ivr.Session{}, ivr.Input{}, fmt.Errorf("read the last milestone: %w", err)
 }
 
-// run is the turn itself, rendered. A panic in it is an error like any other.
-func (h *Handler) run(ctx context.Context, d delivery, s ivr.Session, in ivr.Input) (next ivr.Session, r ivr.Reply, body []byte, err error) {
+// run runs the turn and renders its reply. A panic in it is returned as an error, without its value, which
+// could hold what was keyed (D1: no secret in a log).
+func (h *Handler) run(ctx context.Context, d posted, s ivr.Session, in ivr.Input) (next ivr.Session, r ivr.Reply, body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic (%T) at %s", p, callers())
+			err = fmt.Errorf("panic (%T) at %s", p, panicSite())
 		}
 	}()
 	if in.Kind == ivr.Dialled && s.Step != ivr.Person {
-		// We dialled without the conversation's knowing. Now either the caller is through, or goes on here.
-		if talked(in) {
-			next, r = s, ivr.Reply{Lang: s.Lang, Wait: ivr.HangUp{}}
+		// This transfer was ours and not the conversation's. The caller has talked to a person and is
+		// through, or goes on here.
+		if talkedToPerson(in) {
+			next, r = s, ivr.Reply{Lang: s.Language.Tag, Wait: ivr.HangUp{}}
 			body, err = Render(r, h.after(d.Turn, next), h.Prompts, h.settings)
 			return next, r, body, err
 		}
@@ -203,9 +208,9 @@ func (h *Handler) run(ctx context.Context, d delivery, s ivr.Session, in ivr.Inp
 	return next, r, body, err
 }
 
-// after is the place behind a turn.
+// after returns where in the call a turn's reply is rendered.
 func (h *Handler) after(turn int, s ivr.Session) Place {
-	return Place{Next: h.url(pathOf(turn + 1)), Line: number(s.Called), Slow: s.Slow}
+	return Place{Next: h.url(pathOf(turn + 1)), Line: number(s.Called), Slow: s.Tries.MoreTime}
 }
 
 func pathOf(turn int) string {
@@ -215,22 +220,22 @@ func pathOf(turn int) string {
 	return turnPath + strconv.Itoa(turn)
 }
 
-// apologize is the reply to a turn that failed. The call can go on behind it, from where the
-// database says that it is: what the failed turn has done may be more than its session shows.
-func (h *Handler) apologize(ctx context.Context, s ivr.Session) (ivr.Session, ivr.Reply) {
-	key, lang := apology(s.Step), s.Lang
+// failedTurn returns the reply to a turn that failed, and the session behind it. The call goes on from its
+// last milestone, because the failed turn may have written more than its session shows.
+func (h *Handler) failedTurn(ctx context.Context, s ivr.Session) (ivr.Session, ivr.Reply) {
+	key, lang := apology(s.Step), s.Language.Tag
 	var facts []ivr.Fact
 	if key == unsure {
-		facts = []ivr.Fact{{Says: "unknown", Account: s.Account, Attempt: s.Attempt}}
+		facts = []ivr.Fact{{Says: "unknown", Account: s.Account.Number, Attempt: s.Attempt}}
 	}
-	reply := h.handOver(lang, key, facts...)
-	h.wait(ctx, h.announce(ctx, &reply, s.Call, s.Turn, h.inSession(s)))
-	s.Lang, s.Step, s.Claim = reply.Lang, ivr.LostPlace, ivr.Claim{} // what was keyed does not outlive the turn that failed
+	reply := h.transferReply(lang, key, facts...)
+	h.wait(ctx, h.recordTransfer(ctx, &reply, s.Call, s.Turn, h.contextOfSession(s)))
+	s.Language.Tag, s.Step, s.Keyed = reply.Lang, ivr.LostPlace, ivr.Identification{} // no keyed factor outlives the turn that failed (D1)
 	return s, reply
 }
 
-// callers names the functions under a panic, without the arguments that a stack trace shows.
-func callers() string {
+// panicSite names the functions under a panic, without the arguments that a stack trace shows.
+func panicSite() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
 	var list []string

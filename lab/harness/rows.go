@@ -119,6 +119,16 @@ func (h *Harness) NewestPayment(ctx context.Context, account string) (PaymentRow
 	return list[0], nil
 }
 
+// ReceivedAt returns since when a payment counts as received: its entry's instant once it is taken, else that
+// of its authorization (C6).
+func (h *Harness) ReceivedAt(ctx context.Context, p PaymentRow) (time.Time, error) {
+	list, err := columnOf[time.Time](ctx, h, `SELECT received_at FROM contract.ledger WHERE reference = $1 AND kind = 'payment'`, p.Reference)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the entry of a payment: %w", err)
+	}
+	return append(list, p.AuthorizedAt)[0], nil
+}
+
 func rowsOf[T any](ctx context.Context, h *Harness, sql string, args ...any) ([]T, error) {
 	rows, err := h.pool.Query(ctx, sql, args...)
 	if err != nil {

@@ -166,7 +166,7 @@ func TestTheSampleMembersAreVerified(t *testing.T) {
 		}
 		got, err := w.people.Verify(context.Background(), ivr.VerifyTry{
 			Call: fmt.Sprint("CA", i), Turn: 1, At: clock(t, "2027-02-10T10:00"),
-			Claim: ivr.Claim{Selector: selector, BirthDate: s.Born, ZIP: s.ZIP},
+			Keyed: ivr.Identification{Selector: selector, BirthDate: s.Born, ZIP: s.ZIP},
 		})
 		if err != nil || got.Member.ID != s.MemberID {
 			t.Errorf("account …%s: member %q, %v", s.Account[5:], got.Member.ID, err)

@@ -255,8 +255,12 @@ func readReceived(_ *parser, t *tokens) (action, error) {
 			return err
 		}
 		p, err := r.h.NewestPayment(ctx, number)
-		if err == nil && !p.AuthorizedAt.Equal(want) {
-			err = fmt.Errorf("the newest payment on %s was received at %s", number, p.AuthorizedAt.In(r.h.Zone()).Format("2006-01-02T15:04:05"))
+		if err != nil {
+			return err
+		}
+		got, err := r.h.ReceivedAt(ctx, p)
+		if err == nil && !got.Equal(want) {
+			err = fmt.Errorf("the newest payment on %s was received at %s", number, got.In(r.h.Zone()).Format("2006-01-02T15:04:05"))
 		}
 		return err
 	}, err

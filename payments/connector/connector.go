@@ -49,6 +49,8 @@ type Config struct {
 	Tokenizer      Tokenizer
 	// CheckRouting returns "ok", or why a routing number cannot be one (E10: routing number checks).
 	CheckRouting func(string) string
+	// MinDigits and MaxDigits bound a bank account number (E11). Default: 4 and 17, as NACHA has it.
+	MinDigits, MaxDigits int
 	// Now is the machine's clock: only durations are taken from it.
 	Now func() time.Time
 	Log *slog.Logger
@@ -108,6 +110,12 @@ func Handler(cfg Config) http.Handler {
 	}
 	if cfg.WorkFor == 0 {
 		cfg.WorkFor = time.Minute
+	}
+	if cfg.MinDigits == 0 {
+		cfg.MinDigits = 4
+	}
+	if cfg.MaxDigits == 0 {
+		cfg.MaxDigits = 17
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -207,7 +215,7 @@ func (h *handler) validate(f form) (BankAccount, outcome) {
 		return BankAccount{}, badReference
 	case h.cfg.CheckRouting(f.routing) != "ok":
 		return BankAccount{}, badRouting
-	case len(f.account) < 4 || len(f.account) > 17 || !digitsOnly(f.account): // E11: 4 to 17 digits
+	case len(f.account) < h.cfg.MinDigits || len(f.account) > h.cfg.MaxDigits || !digitsOnly(f.account): // E11: digits, neither too few nor too many
 		return BankAccount{}, badAccount
 	case !known:
 		return BankAccount{}, badType

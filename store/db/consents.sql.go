@@ -190,15 +190,22 @@ func (q *Queries) RevokeConsents(ctx context.Context, arg RevokeConsentsParams) 
 
 const textable = `-- name: Textable :one
 
-SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = $1 AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL)
+SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = $1 AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL
+                AND CASE source WHEN 'application' THEN 'application' ELSE 'opt_in' END = ANY ($2::text[]))
     AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = $1 AND channel = 'sms'
                     AND purpose IN ('payments', 'all') AND lifted_at IS NULL))::boolean
 `
 
+type TextableParams struct {
+	Number string
+	Basis  []string
+}
+
 // Who has agreed to texts and calls (O1: consent per number and channel).
-// Whether payment texts may go to a number: consent is in force and nothing suppresses it.
-func (q *Queries) Textable(ctx context.Context, number string) (bool, error) {
-	row := q.db.QueryRow(ctx, textable, number)
+// Whether payment texts may go to a number: consent is in force and nothing suppresses it. O1: a consent counts where
+// policy names its basis; whatever is not the application is the person's own yes.
+func (q *Queries) Textable(ctx context.Context, arg TextableParams) (bool, error) {
+	row := q.db.QueryRow(ctx, textable, arg.Number, arg.Basis)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err

@@ -19,7 +19,7 @@ WITH candidates AS (
 )
 SELECT m.member_id, m.name, coalesce(m.phone, '')::text AS phone, an.kind, an.key_id, an.mac
 FROM candidates c JOIN members m USING (member_id) JOIN verification_answers an USING (member_id)
-WHERE an.kind IN ('birth-date', 'zip', 'invoice', 'invoice-previous')
+WHERE an.kind IN ('birth-date', 'zip', 'ssn4', 'invoice', 'invoice-previous')
 ORDER BY m.member_id, an.kind LIMIT 64
 `
 

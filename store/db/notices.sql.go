@@ -613,7 +613,7 @@ func (q *Queries) NoticeByReference(ctx context.Context, reference string) (Noti
 }
 
 const noticeFacts = `-- name: NoticeFacts :many
-SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(s.opted_out, false)::boolean AS opted_out, coalesce(s.unreachable, false)::boolean AS unreachable,
+SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(c.source = 'application', false)::boolean AS from_application, coalesce(s.opted_out, false)::boolean AS opted_out, coalesce(s.unreachable, false)::boolean AS unreachable,
     ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number AND p.time_zone <> '' ORDER BY 1)::text[] AS zones_of_number,
     m.time_zone AS zone_of_account,
     r.account, r.days_before, r.coverage_month,
@@ -629,7 +629,7 @@ SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(s.opted_out, f
                                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight
 FROM notices n
 LEFT JOIN LATERAL ( -- one probe of the index each: a join or EXISTS may read the whole table for a batch
-    SELECT consents.number FROM consents
+    SELECT consents.number, consents.source FROM consents
     WHERE consents.number = n.number AND consents.channel = n.channel AND purpose = 'payments' AND ended_at IS NULL LIMIT 1
 ) c ON true
 LEFT JOIN LATERAL (
@@ -645,29 +645,30 @@ ORDER BY n.id, r.account, r.days_before
 `
 
 type NoticeFactsRow struct {
-	ID             int64
-	Consent        bool
-	OptedOut       bool
-	Unreachable    bool
-	ZonesOfNumber  []string
-	ZoneOfAccount  *string
-	Account        *string
-	DaysBefore     *int32
-	CoverageMonth  *time.Time
-	PaymentState   *string
-	Cents          *int64
-	FeeCents       *int64
-	BankType       *string
-	Last4          *string
-	Reference      *string
-	AuthorizedAt   *time.Time
-	DebitNotBefore *time.Time
-	IntentID       *string
-	CreateSentAt   *time.Time
-	Heard          *bool
-	Terminated     bool
-	Owed           int64
-	InFlight       bool
+	ID              int64
+	Consent         bool
+	FromApplication bool
+	OptedOut        bool
+	Unreachable     bool
+	ZonesOfNumber   []string
+	ZoneOfAccount   *string
+	Account         *string
+	DaysBefore      *int32
+	CoverageMonth   *time.Time
+	PaymentState    *string
+	Cents           *int64
+	FeeCents        *int64
+	BankType        *string
+	Last4           *string
+	Reference       *string
+	AuthorizedAt    *time.Time
+	DebitNotBefore  *time.Time
+	IntentID        *string
+	CreateSentAt    *time.Time
+	Heard           *bool
+	Terminated      bool
+	Owed            int64
+	InFlight        bool
 }
 
 // Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still
@@ -684,6 +685,7 @@ func (q *Queries) NoticeFacts(ctx context.Context, ids []int64) ([]NoticeFactsRo
 		if err := rows.Scan(
 			&i.ID,
 			&i.Consent,
+			&i.FromApplication,
 			&i.OptedOut,
 			&i.Unreachable,
 			&i.ZonesOfNumber,

@@ -187,11 +187,11 @@ func (q *Queries) NextNumbers(ctx context.Context, arg NextNumbersParams) (NextN
 const pageAccounts = `-- name: PageAccounts :many
 WITH page AS MATERIALIZED (
     SELECT m.phone, m.language, m.time_zone, m.mobile, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4,
-           a.frozen_at IS NOT NULL AS frozen, c.number IS NOT NULL AS consent,
+           a.frozen_at IS NOT NULL AS frozen, c.number IS NOT NULL AS consent, coalesce(c.source = 'application', false) AS from_application,
            coalesce(s.opted_out, false) AS opted_out, coalesce(s.unreachable, false) AS unreachable
     FROM members m
     JOIN accounts a ON a.member_id = m.member_id
-    LEFT JOIN (SELECT consents.number FROM consents
+    LEFT JOIN (SELECT consents.number, consents.source FROM consents
                WHERE consents.number BETWEEN $3 AND $4 AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL) c
            ON c.number = m.phone
     LEFT JOIN (SELECT suppressions.number, bool_or(source <> 'undeliverable') AS opted_out, bool_or(source = 'undeliverable') AS unreachable
@@ -202,7 +202,7 @@ WITH page AS MATERIALIZED (
     WHERE m.phone BETWEEN $3 AND $4
       AND ($2::boolean OR (c.number IS NOT NULL AND s.number IS NULL AND a.status = 'active'))
 )
-SELECT p.phone::text AS number, p.language, p.time_zone, p.mobile, p.consent::boolean AS consent, p.opted_out::boolean AS opted_out,
+SELECT p.phone::text AS number, p.language, p.time_zone, p.mobile, p.consent::boolean AS consent, p.from_application::boolean AS from_application, p.opted_out::boolean AS opted_out,
        p.unreachable::boolean AS unreachable, p.account, p.member_id, p.kind, p.status, p.grace_regime, p.autopay_day, p.autopay_last4,
        (p.frozen OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = p.account
                             AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,
@@ -236,29 +236,30 @@ type PageAccountsParams struct {
 }
 
 type PageAccountsRow struct {
-	Number       string
-	Language     string
-	TimeZone     string
-	Mobile       bool
-	Consent      bool
-	OptedOut     bool
-	Unreachable  bool
-	Account      string
-	MemberID     string
-	Kind         string
-	Status       string
-	GraceRegime  *string
-	AutopayDay   *int16
-	AutopayLast4 *string
-	InFlight     bool
-	LastPaid     time.Time
-	Owed         int64
-	Older        bool
-	Months       []time.Time
-	Cents        []int64
-	FirstMonths  []time.Time
-	GraceMonths  []time.Time
-	Graces       []time.Time
+	Number          string
+	Language        string
+	TimeZone        string
+	Mobile          bool
+	Consent         bool
+	FromApplication bool
+	OptedOut        bool
+	Unreachable     bool
+	Account         string
+	MemberID        string
+	Kind            string
+	Status          string
+	GraceRegime     *string
+	AutopayDay      *int16
+	AutopayLast4    *string
+	InFlight        bool
+	LastPaid        time.Time
+	Owed            int64
+	Older           bool
+	Months          []time.Time
+	Cents           []int64
+	FirstMonths     []time.Time
+	GraceMonths     []time.Time
+	Graces          []time.Time
 }
 
 // B7: owed = everything billed, newest revisions, less everything paid or booked. One index probe for each thing asked of an
@@ -283,6 +284,7 @@ func (q *Queries) PageAccounts(ctx context.Context, arg PageAccountsParams) ([]P
 			&i.TimeZone,
 			&i.Mobile,
 			&i.Consent,
+			&i.FromApplication,
 			&i.OptedOut,
 			&i.Unreachable,
 			&i.Account,

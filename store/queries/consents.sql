@@ -1,8 +1,10 @@
 -- Who has agreed to texts and calls (O1: consent per number and channel).
 
 -- name: Textable :one
--- Whether payment texts may go to a number: consent is in force and nothing suppresses it.
-SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL)
+-- Whether payment texts may go to a number: consent is in force and nothing suppresses it. O1: a consent counts where
+-- policy names its basis; whatever is not the application is the person's own yes.
+SELECT (EXISTS (SELECT 1 FROM consents WHERE consents.number = @number AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL
+                AND CASE source WHEN 'application' THEN 'application' ELSE 'opt_in' END = ANY (@basis::text[]))
     AND NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.number = @number AND channel = 'sms'
                     AND purpose IN ('payments', 'all') AND lifted_at IS NULL))::boolean;
 

@@ -43,7 +43,7 @@ ORDER BY n.id FOR UPDATE OF n SKIP LOCKED;
 -- name: NoticeFacts :many
 -- Everything a claim must know, in one look, so that the parts belong together (N2): a row for each reason that still
 -- stands, or one row without a reason. The zones are those of the members whose number it is, and of the reason's own.
-SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(s.opted_out, false)::boolean AS opted_out, coalesce(s.unreachable, false)::boolean AS unreachable,
+SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(c.source = 'application', false)::boolean AS from_application, coalesce(s.opted_out, false)::boolean AS opted_out, coalesce(s.unreachable, false)::boolean AS unreachable,
     ARRAY(SELECT DISTINCT p.time_zone FROM members p WHERE p.phone = n.number AND p.time_zone <> '' ORDER BY 1)::text[] AS zones_of_number,
     m.time_zone AS zone_of_account,
     r.account, r.days_before, r.coverage_month,
@@ -59,7 +59,7 @@ SELECT n.id, (c.number IS NOT NULL)::boolean AS consent, coalesce(s.opted_out, f
                                            AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight
 FROM notices n
 LEFT JOIN LATERAL ( -- one probe of the index each: a join or EXISTS may read the whole table for a batch
-    SELECT consents.number FROM consents
+    SELECT consents.number, consents.source FROM consents
     WHERE consents.number = n.number AND consents.channel = n.channel AND purpose = 'payments' AND ended_at IS NULL LIMIT 1
 ) c ON true
 LEFT JOIN LATERAL (

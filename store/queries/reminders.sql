@@ -43,11 +43,11 @@ FROM (SELECT phone FROM members WHERE phone > @after ORDER BY phone LIMIT @membe
 -- account. A frozen one counts as in flight: it may have paid. Without everyone: those that owe and may be texted.
 WITH page AS MATERIALIZED (
     SELECT m.phone, m.language, m.time_zone, m.mobile, a.account, a.member_id, a.kind, a.status, a.grace_regime, a.autopay_day, a.autopay_last4,
-           a.frozen_at IS NOT NULL AS frozen, c.number IS NOT NULL AS consent,
+           a.frozen_at IS NOT NULL AS frozen, c.number IS NOT NULL AS consent, coalesce(c.source = 'application', false) AS from_application,
            coalesce(s.opted_out, false) AS opted_out, coalesce(s.unreachable, false) AS unreachable
     FROM members m
     JOIN accounts a ON a.member_id = m.member_id
-    LEFT JOIN (SELECT consents.number FROM consents
+    LEFT JOIN (SELECT consents.number, consents.source FROM consents
                WHERE consents.number BETWEEN @first AND @last AND channel = 'sms' AND purpose = 'payments' AND ended_at IS NULL) c
            ON c.number = m.phone
     LEFT JOIN (SELECT suppressions.number, bool_or(source <> 'undeliverable') AS opted_out, bool_or(source = 'undeliverable') AS unreachable
@@ -58,7 +58,7 @@ WITH page AS MATERIALIZED (
     WHERE m.phone BETWEEN @first AND @last
       AND (@everyone::boolean OR (c.number IS NOT NULL AND s.number IS NULL AND a.status = 'active'))
 )
-SELECT p.phone::text AS number, p.language, p.time_zone, p.mobile, p.consent::boolean AS consent, p.opted_out::boolean AS opted_out,
+SELECT p.phone::text AS number, p.language, p.time_zone, p.mobile, p.consent::boolean AS consent, p.from_application::boolean AS from_application, p.opted_out::boolean AS opted_out,
        p.unreachable::boolean AS unreachable, p.account, p.member_id, p.kind, p.status, p.grace_regime, p.autopay_day, p.autopay_last4,
        (p.frozen OR EXISTS (SELECT 1 FROM payment_attempts o WHERE o.account = p.account
                             AND o.state IN ('authorized', 'confirming', 'unknown')))::boolean AS in_flight,

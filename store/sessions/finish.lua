@@ -13,7 +13,7 @@ if awaited == nil or awaited == turn then
   redis.call('HSET', call, 'turn', string.format('%d', awaited), 'session', ARGV[3], 'a:' .. ARGV[1], ARGV[4],
     'lang', ARGV[5], 'step', ARGV[6])
   local old = string.format('%d', turn - 3)
-  redis.call('HDEL', call, 'input', 'fence', 'lease_until_ms', 'a:' .. old,
+  redis.call('HDEL', call, 'input', 'lease_holder', 'lease_until_ms', 'a:' .. old,
     'g:' .. old .. ':0', 'g:' .. old .. ':1', 'g:' .. old .. ':2', 'g:' .. old .. ':3', 'g:' .. old .. ':4')
   redis.call('PEXPIRE', call, ARGV[7])
 end

@@ -75,14 +75,14 @@ func everywhere(t *testing.T, test func(t *testing.T, d *desk)) {
 }
 
 // ticket is a fresh delivery of a turn.
-func (d *desk) ticket(turn, slot int, input string) webhook.Ticket {
+func (d *desk) ticket(turn, slot int, input string) webhook.Delivery {
 	d.holder++
-	return webhook.Ticket{Call: "CA1", Turn: turn, Slot: slot, Holder: fmt.Sprintf("h%d", d.holder), Input: []byte(input)}
+	return webhook.Delivery{Call: "CA1", Turn: turn, Slot: slot, Holder: fmt.Sprintf("h%d", d.holder), Input: []byte(input)}
 }
 
-func (d *desk) claim(t webhook.Ticket) webhook.Claim {
+func (d *desk) claim(t webhook.Delivery) webhook.TurnLease {
 	d.t.Helper()
-	c, err := d.Claim(context.Background(), t)
+	c, err := d.Acquire(context.Background(), t)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func (d *desk) claim(t webhook.Ticket) webhook.Claim {
 }
 
 // wants claims and compares everything that came back.
-func (d *desk) wants(t webhook.Ticket, want webhook.Claim) {
+func (d *desk) wants(t webhook.Delivery, want webhook.TurnLease) {
 	d.t.Helper()
 	if diff := cmp.Diff(want, d.claim(t)); diff != "" {
 		d.t.Errorf("claim of turn %d, slot %d: %s", t.Turn, t.Slot, diff)
@@ -98,9 +98,9 @@ func (d *desk) wants(t webhook.Ticket, want webhook.Claim) {
 }
 
 // finish ends a turn with answer and session named after it.
-func (d *desk) finish(t webhook.Ticket, name string) (string, bool) {
+func (d *desk) finish(t webhook.Delivery, name string) (string, bool) {
 	d.t.Helper()
-	a, kept, err := d.Finish(context.Background(), t, webhook.Done{
+	a, kept, err := d.Finish(context.Background(), t, webhook.TurnResult{
 		Session: []byte("session " + name), Answer: answer(name), Lang: "en", Step: "step-" + name,
 	})
 	if err != nil {
@@ -113,7 +113,7 @@ func (d *desk) finish(t webhook.Ticket, name string) (string, bool) {
 func (d *desk) answered(turn int, name string) {
 	d.t.Helper()
 	t := d.ticket(turn, 0, "input "+name)
-	if c := d.claim(t); c.Outcome != webhook.Yours {
+	if c := d.claim(t); c.Outcome != webhook.Acquired {
 		d.t.Fatalf("turn %d is %s", turn, c.Outcome)
 	}
 	if got, kept := d.finish(t, name); got != "answer "+name || !kept {
@@ -123,8 +123,8 @@ func (d *desk) answered(turn int, name string) {
 
 func answer(name string) webhook.Answer { return webhook.Answer{Body: []byte("answer " + name)} }
 
-func yours(session, input, lang, step string) webhook.Claim {
-	c := webhook.Claim{Outcome: webhook.Yours, Input: []byte(input), Lang: lang, Step: step}
+func yours(session, input, lang, step string) webhook.TurnLease {
+	c := webhook.TurnLease{Outcome: webhook.Acquired, Input: []byte(input), Lang: lang, Step: step}
 	if session != "" {
 		c.Session = []byte(session)
 	}

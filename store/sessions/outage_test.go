@@ -26,13 +26,13 @@ func TestRedisOutOfReach(t *testing.T) {
 	server.SetError("LOADING")
 	ctx := context.Background()
 	ticket := d.ticket(1, 0, "key 1")
-	if _, err := d.Claim(ctx, ticket); err == nil {
+	if _, err := d.Acquire(ctx, ticket); err == nil {
 		t.Error("claimed without Redis")
 	}
-	if _, _, err := d.Finish(ctx, ticket, webhook.Done{}); err == nil || errors.Is(err, webhook.ErrSuperseded) {
+	if _, _, err := d.Finish(ctx, ticket, webhook.TurnResult{}); err == nil || errors.Is(err, webhook.ErrSuperseded) {
 		t.Errorf("finish: %v", err)
 	}
-	if _, err := d.PutAgain(ctx, ticket, answer("x")); err == nil {
+	if _, err := d.PutInterim(ctx, ticket, answer("x")); err == nil {
 		t.Error("kept without Redis")
 	}
 	if err := d.Release(ctx, ticket); err == nil {
@@ -48,7 +48,7 @@ func TestRedisOutOfReach(t *testing.T) {
 		t.Error("ping without Redis")
 	}
 	server.SetError("")
-	if c := d.claim(ticket); c.Outcome != webhook.Yours {
+	if c := d.claim(ticket); c.Outcome != webhook.Acquired {
 		t.Errorf("after it is back: %s", c.Outcome)
 	}
 }
@@ -60,9 +60,9 @@ func TestManyDeliveriesOneHolder(t *testing.T) {
 	got := map[webhook.Outcome]int{}
 	var all sync.WaitGroup
 	for i := range 20 {
-		ticket := webhook.Ticket{Call: "CA1", Holder: fmt.Sprint(i), Input: []byte("arrival")}
+		ticket := webhook.Delivery{Call: "CA1", Holder: fmt.Sprint(i), Input: []byte("arrival")}
 		all.Go(func() {
-			c, err := d.Claim(context.Background(), ticket)
+			c, err := d.Acquire(context.Background(), ticket)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -73,7 +73,7 @@ func TestManyDeliveriesOneHolder(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if diff := cmp.Diff(map[webhook.Outcome]int{webhook.Yours: 1, webhook.Busy: 19}, got); diff != "" {
+	if diff := cmp.Diff(map[webhook.Outcome]int{webhook.Acquired: 1, webhook.Busy: 19}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -98,7 +98,7 @@ func TestARedisThatIsSilent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := d.Claim(ctx, d.ticket(0, 0, "arrival")); err == nil {
+	if _, err := d.Acquire(ctx, d.ticket(0, 0, "arrival")); err == nil {
 		t.Error("claimed from a Redis that says nothing")
 	}
 	if took := time.Since(began); took > 500*time.Millisecond {

@@ -15,29 +15,29 @@ import (
 	"duebell/ivr/webhook"
 )
 
-// life is how long a call is kept after its last turn. The longest call is shorter.
+// life is how long a call is kept after its last turn. No call lasts longer.
 const life = 6 * time.Hour
 
-//go:embed claim.lua
-var claimLua string
+//go:embed acquire.lua
+var acquireLua string
 
 //go:embed finish.lua
 var finishLua string
 
-//go:embed put_again.lua
-var putAgainLua string
+//go:embed put_interim.lua
+var putInterimLua string
 
 //go:embed release.lua
 var releaseLua string
 
 var (
-	claimScript    = redis.NewScript(claimLua)
-	finishScript   = redis.NewScript(finishLua)
-	putAgainScript = redis.NewScript(putAgainLua)
-	releaseScript  = redis.NewScript(releaseLua)
+	acquireScript    = redis.NewScript(acquireLua)
+	finishScript     = redis.NewScript(finishLua)
+	putInterimScript = redis.NewScript(putInterimLua)
+	releaseScript    = redis.NewScript(releaseLua)
 )
 
-// Sessions is the place where calls are kept.
+// Sessions implements webhook.Sessions on Redis.
 type Sessions struct {
 	redis   redis.UniversalClient
 	keys    seal.Keys
@@ -47,7 +47,7 @@ type Sessions struct {
 
 var _ webhook.Sessions = (*Sessions)(nil)
 
-// New wraps an open client. lease is how long a claim holds (webhook.Timing.Lease).
+// New returns Sessions over an open client. lease is how long a lease on a turn holds (webhook.Timing.Lease).
 func New(client redis.UniversalClient, keys seal.Keys, machine billing.Clock, lease time.Duration) *Sessions {
 	return &Sessions{redis: client, keys: keys, machine: machine, lease: lease}
 }
@@ -55,32 +55,32 @@ func New(client redis.UniversalClient, keys seal.Keys, machine billing.Clock, le
 // Ping says whether Redis answers.
 func (s *Sessions) Ping(ctx context.Context) error { return s.redis.Ping(ctx).Err() }
 
-// Claim asks for the right to answer a turn. A session or input that does not open any more is
-// given as none: the call then goes on from its last milestone.
-func (s *Sessions) Claim(ctx context.Context, t webhook.Ticket) (webhook.Claim, error) {
-	got, err := s.run(ctx, claimScript, t.Call,
+// Acquire asks for the lease on a turn. A session or input that cannot be opened any more is returned as
+// none, and Unreadable set: the call then goes on from its last milestone.
+func (s *Sessions) Acquire(ctx context.Context, t webhook.Delivery) (webhook.TurnLease, error) {
+	got, err := s.run(ctx, acquireScript, t.Call,
 		t.Turn, t.Slot, t.Holder, s.keys.Seal(t.Input, inputOf(t)), s.machine.Now().UnixMilli(), s.lease.Milliseconds(), life.Milliseconds())
 	if err != nil || len(got) != 6 {
-		return webhook.Claim{}, fmt.Errorf("claim a turn: %w", orShape(err))
+		return webhook.TurnLease{}, fmt.Errorf("acquire a turn: %w", orShape(err))
 	}
-	c := webhook.Claim{Outcome: webhook.Outcome(got[0]), Lang: got[4], Step: got[5]}
+	c := webhook.TurnLease{Outcome: webhook.Outcome(got[0]), Lang: got[4], Step: got[5]}
 	switch c.Outcome {
 	case webhook.Answered, webhook.Older:
 		c.Answer, err = s.open(t.Call, got[1], got[2])
-	case webhook.Yours:
+	case webhook.Acquired:
 		var whole, intact bool
 		c.Session, whole = s.unseal(got[1], sessionOf(t.Call))
 		c.Input, intact = s.unseal(got[3], inputOf(t))
-		c.Damaged = !whole || !intact
+		c.Unreadable = !whole || !intact
 	}
 	if err != nil {
-		return webhook.Claim{}, fmt.Errorf("claim a turn: %w", err)
+		return webhook.TurnLease{}, fmt.Errorf("acquire a turn: %w", err)
 	}
 	return c, nil
 }
 
-// Finish ends a turn, and tells what its URL answers from now on.
-func (s *Sessions) Finish(ctx context.Context, t webhook.Ticket, d webhook.Done) (webhook.Answer, bool, error) {
+// Finish ends a turn and returns what its URL answers from now on, and whether that is r's own answer.
+func (s *Sessions) Finish(ctx context.Context, t webhook.Delivery, d webhook.TurnResult) (webhook.Answer, bool, error) {
 	got, err := s.run(ctx, finishScript, t.Call,
 		t.Turn, t.Slot, s.keys.Seal(d.Session, sessionOf(t.Call)), s.sealed(t, d.Answer), d.Lang, d.Step, life.Milliseconds())
 	if err != nil || len(got) != 3 {
@@ -96,28 +96,28 @@ func (s *Sessions) Finish(ctx context.Context, t webhook.Ticket, d webhook.Done)
 	return a, got[0] == "kept", nil
 }
 
-// PutAgain fixes what a URL answers while its turn has no answer, and tells what stands.
-func (s *Sessions) PutAgain(ctx context.Context, t webhook.Ticket, a webhook.Answer) (webhook.Answer, error) {
-	got, err := s.run(ctx, putAgainScript, t.Call, t.Turn, t.Slot, s.sealed(t, a))
+// PutInterim stores what a URL answers while its turn has no answer, and returns what stands.
+func (s *Sessions) PutInterim(ctx context.Context, t webhook.Delivery, a webhook.Answer) (webhook.Answer, error) {
+	got, err := s.run(ctx, putInterimScript, t.Call, t.Turn, t.Slot, s.sealed(t, a))
 	if err != nil || len(got) != 2 {
-		return webhook.Answer{}, fmt.Errorf("keep an answer: %w", orShape(err))
+		return webhook.Answer{}, fmt.Errorf("keep an interim answer: %w", orShape(err))
 	}
 	stands, err := s.open(t.Call, got[0], got[1])
 	if err != nil {
-		return webhook.Answer{}, fmt.Errorf("keep an answer: %w", err)
+		return webhook.Answer{}, fmt.Errorf("keep an interim answer: %w", err)
 	}
 	return stands, nil
 }
 
-// Release gives a claim back unanswered.
-func (s *Sessions) Release(ctx context.Context, t webhook.Ticket) error {
+// Release gives a lease back with the turn unanswered.
+func (s *Sessions) Release(ctx context.Context, t webhook.Delivery) error {
 	if err := releaseScript.Run(ctx, s.redis, []string{key(t.Call)}, t.Turn, t.Holder).Err(); err != nil {
 		return fmt.Errorf("release a turn: %w", err)
 	}
 	return nil
 }
 
-// Awaited is the turn that a call waits for.
+// Awaited returns the number of the turn that a call waits for, or webhook.ErrNoCall.
 func (s *Sessions) Awaited(ctx context.Context, call string) (int, error) {
 	n, err := s.redis.HGet(ctx, key(call), "turn").Int()
 	if errors.Is(err, redis.Nil) {
@@ -129,8 +129,8 @@ func (s *Sessions) Awaited(ctx context.Context, call string) (int, error) {
 	return n, nil
 }
 
-// Leased says whether a turn of the call is being answered at this moment, by any replica. The
-// sweeper of payments asks before it closes an offer.
+// Leased says whether a turn of the call is being answered at this moment, by any replica. The sweeper of
+// payments asks before it closes an offer: a consent may be under way (design §5).
 func (s *Sessions) Leased(ctx context.Context, call string) (bool, error) {
 	until, err := s.redis.HGet(ctx, key(call), "lease_until_ms").Int64()
 	if errors.Is(err, redis.Nil) {
@@ -142,13 +142,16 @@ func (s *Sessions) Leased(ctx context.Context, call string) (bool, error) {
 	return until > s.machine.Now().UnixMilli(), nil
 }
 
-// key has the call's id in braces: all of a call lies on one node of a cluster.
+// key returns a call's Redis key. Its id stands in braces, so that all of a call lies on one node of a
+// cluster and a script can change it in one step.
 func key(call string) string { return "call:{" + call + "}" }
 
 func (s *Sessions) run(ctx context.Context, script *redis.Script, call string, args ...any) ([]string, error) {
 	return script.Run(ctx, s.redis, []string{key(call)}, args...).StringSlice()
 }
 
+// errShape says that a script returned another number of values than this code expects: two versions of
+// the program at work, or a fault of ours.
 var errShape = errors.New("a script answered in another shape")
 
 func orShape(err error) error {
@@ -158,15 +161,16 @@ func orShape(err error) error {
 	return err
 }
 
-// Contexts bind a sealed value to its place: one that is copied elsewhere does not open.
+// The contexts below bind a sealed value to its place: one that is copied elsewhere does not open.
 
 func sessionOf(call string) string { return "call-session:" + call }
 
-func inputOf(t webhook.Ticket) string { return "call-input:" + t.Call + ":" + strconv.Itoa(t.Turn) }
+func inputOf(t webhook.Delivery) string { return "call-input:" + t.Call + ":" + strconv.Itoa(t.Turn) }
 
 func answerOf(call, turn string) string { return "call-answer:" + call + ":" + turn }
 
-// unseal opens what is there. Nothing is whole; what does not open is given as nothing, not whole.
+// unseal opens a sealed value. An empty one is nothing, and whole; one that cannot be opened is returned as
+// nothing, and not whole.
 func (s *Sessions) unseal(sealed, context string) (plain []byte, whole bool) {
 	if sealed == "" {
 		return nil, true
@@ -181,7 +185,7 @@ const (
 	delayed = 'd'
 )
 
-func (s *Sessions) sealed(t webhook.Ticket, a webhook.Answer) []byte {
+func (s *Sessions) sealed(t webhook.Delivery, a webhook.Answer) []byte {
 	when := byte(atOnce)
 	if a.Delay {
 		when = delayed

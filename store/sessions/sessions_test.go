@@ -24,14 +24,14 @@ func TestACallTurnByTurn(t *testing.T) {
 		d.wants(second, yours("session 0", "key 1", "en", "step-0"))
 		d.finish(second, "1")
 
-		d.wants(d.ticket(0, 0, "arrival"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("0"), Lang: "en", Step: "step-1"})
-		d.wants(d.ticket(1, 0, "key 1"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("1"), Lang: "en", Step: "step-1"})
+		d.wants(d.ticket(0, 0, "arrival"), webhook.TurnLease{Outcome: webhook.Answered, Answer: answer("0"), Lang: "en", Step: "step-1"})
+		d.wants(d.ticket(1, 0, "key 1"), webhook.TurnLease{Outcome: webhook.Answered, Answer: answer("1"), Lang: "en", Step: "step-1"})
 		for turn := 2; turn < 5; turn++ {
 			d.answered(turn, fmt.Sprint(turn))
 		}
 		// The last three are kept; an older turn hears what is awaited now.
-		d.wants(d.ticket(2, 0, "late"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("2"), Lang: "en", Step: "step-4"})
-		d.wants(d.ticket(1, 0, "late"), webhook.Claim{Outcome: webhook.Older, Answer: answer("4"), Lang: "en", Step: "step-4"})
+		d.wants(d.ticket(2, 0, "late"), webhook.TurnLease{Outcome: webhook.Answered, Answer: answer("2"), Lang: "en", Step: "step-4"})
+		d.wants(d.ticket(1, 0, "late"), webhook.TurnLease{Outcome: webhook.Older, Answer: answer("4"), Lang: "en", Step: "step-4"})
 		if n, err := d.Awaited(context.Background(), "CA1"); n != 5 || err != nil {
 			t.Errorf("awaited %d, %v", n, err)
 		}
@@ -46,7 +46,7 @@ func TestAClaimedTurnIsBusyUntilItsLeaseRunsOut(t *testing.T) {
 		d.answered(0, "0")
 		first, second := d.ticket(1, 0, "key 1"), d.ticket(1, 0, "key 2")
 		d.wants(first, yours("session 0", "key 1", "en", "step-0"))
-		d.wants(second, webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+		d.wants(second, webhook.TurnLease{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
 		d.wants(first, yours("session 0", "key 1", "en", "step-0")) // its own reply was lost: it may ask again
 		leased(t, d, true)
 
@@ -57,7 +57,7 @@ func TestAClaimedTurnIsBusyUntilItsLeaseRunsOut(t *testing.T) {
 		d.clock.move(2 * time.Millisecond) // the first one's process is dead
 		leased(t, d, false)
 		d.wants(second, yours("session 0", "key 1", "en", "step-0")) // with the input of the first delivery
-		d.wants(first, webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+		d.wants(first, webhook.TurnLease{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
 		if got, kept := d.finish(second, "second"); got != "answer second" || !kept {
 			t.Errorf("%q, kept %v", got, kept)
 		}
@@ -93,9 +93,9 @@ func TestEveryURLKeepsItsAnswer(t *testing.T) {
 		d.answered(0, "0")
 		first := d.ticket(1, 0, "key 1")
 		d.claim(first)
-		put := func(ticket webhook.Ticket, name, want string) {
+		put := func(ticket webhook.Delivery, name, want string) {
 			t.Helper()
-			got, err := d.PutAgain(ctx, ticket, answer(name))
+			got, err := d.PutInterim(ctx, ticket, answer(name))
 			if err != nil || string(got.Body) != "answer "+want {
 				t.Errorf("slot %d gives %q, %v; want %q", ticket.Slot, got.Body, err, want)
 			}
@@ -103,15 +103,15 @@ func TestEveryURLKeepsItsAnswer(t *testing.T) {
 		put(first, "moment", "moment")
 		put(d.ticket(1, 0, ""), "other", "moment") // what stands, stands
 		put(d.ticket(1, 1, ""), "moment 1", "moment 1")
-		d.wants(d.ticket(1, 0, "x"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("moment"), Lang: "en", Step: "step-0"})
-		d.wants(d.ticket(1, 2, "x"), webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+		d.wants(d.ticket(1, 0, "x"), webhook.TurnLease{Outcome: webhook.Answered, Answer: answer("moment"), Lang: "en", Step: "step-0"})
+		d.wants(d.ticket(1, 2, "x"), webhook.TurnLease{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
 
 		d.wants(first, yours("session 0", "key 1", "en", "step-0")) // the holder works on, and holds it longer
 		if got, _ := d.finish(first, "1"); got != "answer moment" { // its URL has said "one moment" already
 			t.Errorf("the first URL gives %q", got)
 		}
-		d.wants(d.ticket(1, 1, "x"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("moment 1"), Lang: "en", Step: "step-1"})
-		d.wants(d.ticket(1, 2, "x"), webhook.Claim{Outcome: webhook.Answered, Answer: answer("1"), Lang: "en", Step: "step-1"})
+		d.wants(d.ticket(1, 1, "x"), webhook.TurnLease{Outcome: webhook.Answered, Answer: answer("moment 1"), Lang: "en", Step: "step-1"})
+		d.wants(d.ticket(1, 2, "x"), webhook.TurnLease{Outcome: webhook.Answered, Answer: answer("1"), Lang: "en", Step: "step-1"})
 		put(d.ticket(1, 3, ""), "too late", "1") // the turn's answer was faster
 		d.answered(2, "2")
 		d.answered(3, "3")
@@ -148,10 +148,10 @@ func TestALostCallIsFoundAgain(t *testing.T) {
 
 		seventh := d.ticket(7, 0, "key 7")
 		d.wants(seventh, yours("", "key 7", "", ""))
-		d.wants(d.ticket(7, 0, "key 7"), webhook.Claim{Outcome: webhook.Busy})
-		d.wants(d.ticket(3, 0, "key 3"), webhook.Claim{Outcome: webhook.Busy}) // older, with nothing yet to repeat
+		d.wants(d.ticket(7, 0, "key 7"), webhook.TurnLease{Outcome: webhook.Busy})
+		d.wants(d.ticket(3, 0, "key 3"), webhook.TurnLease{Outcome: webhook.Busy}) // older, with nothing yet to repeat
 		d.finish(seventh, "7")
-		d.wants(d.ticket(3, 0, "key 3"), webhook.Claim{Outcome: webhook.Older, Answer: answer("7"), Lang: "en", Step: "step-7"})
+		d.wants(d.ticket(3, 0, "key 3"), webhook.TurnLease{Outcome: webhook.Older, Answer: answer("7"), Lang: "en", Step: "step-7"})
 		if n, _ := d.Awaited(ctx, "CA1"); n != 8 {
 			t.Errorf("awaited %d: counting goes on from the caller's number", n)
 		}
@@ -174,13 +174,13 @@ func TestATurnAheadOfTheSession(t *testing.T) {
 		d.claim(held)
 		ahead := d.ticket(3, 0, "key 3") // Redis is older than the caller's place
 		d.wants(ahead, yours("session 0", "key 3", "en", "step-0"))
-		if a, kept, err := d.Finish(context.Background(), held, webhook.Done{Session: []byte("s"), Answer: answer("1")}); err == nil && kept {
+		if a, kept, err := d.Finish(context.Background(), held, webhook.TurnResult{Session: []byte("s"), Answer: answer("1")}); err == nil && kept {
 			t.Errorf("the turn behind was kept: %q", a.Body)
 		}
 		if got, kept := d.finish(ahead, "3"); got != "answer 3" || !kept {
 			t.Errorf("%q, kept %v", got, kept)
 		}
-		if a, kept, err := d.Finish(context.Background(), held, webhook.Done{Session: []byte("s"), Answer: answer("1")}); kept || err != nil || string(a.Body) != "answer 3" {
+		if a, kept, err := d.Finish(context.Background(), held, webhook.TurnResult{Session: []byte("s"), Answer: answer("1")}); kept || err != nil || string(a.Body) != "answer 3" {
 			t.Errorf("the turn behind gets %q, kept %v, %v; want what is asked now", a.Body, kept, err)
 		}
 	})
@@ -190,7 +190,7 @@ func TestSupersededWithoutAnAnswer(t *testing.T) {
 	everywhere(t, func(t *testing.T, d *desk) {
 		behind := d.ticket(1, 0, "key 1")
 		d.claim(d.ticket(5, 0, "key 5"))
-		_, _, err := d.Finish(context.Background(), behind, webhook.Done{Session: []byte("s"), Answer: answer("1")})
+		_, _, err := d.Finish(context.Background(), behind, webhook.TurnResult{Session: []byte("s"), Answer: answer("1")})
 		if !errors.Is(err, webhook.ErrSuperseded) {
 			t.Errorf("%v, want ErrSuperseded", err)
 		}
@@ -206,7 +206,7 @@ func TestRelease(t *testing.T) {
 		if err := d.Release(ctx, second); err != nil { // it is not the holder
 			t.Fatal(err)
 		}
-		d.wants(second, webhook.Claim{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
+		d.wants(second, webhook.TurnLease{Outcome: webhook.Busy, Lang: "en", Step: "step-0"})
 		if err := d.Release(ctx, first); err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestDelayIsKeptWithTheAnswer(t *testing.T) {
 		ticket := d.ticket(0, 0, "arrival")
 		d.claim(ticket)
 		late := webhook.Answer{Body: []byte("not matched"), Delay: true}
-		got, _, err := d.Finish(context.Background(), ticket, webhook.Done{Session: []byte("s"), Answer: late})
+		got, _, err := d.Finish(context.Background(), ticket, webhook.TurnResult{Session: []byte("s"), Answer: late})
 		if diff := cmp.Diff(late, got); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
@@ -237,7 +237,7 @@ func TestNothingCanBeRead(t *testing.T) {
 	ticket := d.ticket(0, 0, "input 04121980")
 	d.claim(ticket)
 	all := dump(t, d)
-	if _, err := d.PutAgain(ctx, ticket, answer("moment 04121980")); err != nil {
+	if _, err := d.PutInterim(ctx, ticket, answer("moment 04121980")); err != nil {
 		t.Fatal(err)
 	}
 	all += dump(t, d)
@@ -274,11 +274,11 @@ func TestARetiredKeyIsALostSession(t *testing.T) {
 	d := open(t, testenv.Redis(t))
 	d.answered(0, "0")
 	other := sessions.New(d.redis, keys(t, 2), d.clock, lease)
-	c, err := other.Claim(context.Background(), d.ticket(1, 0, "key 1"))
-	if err != nil || c.Outcome != webhook.Yours || c.Session != nil || !c.Damaged || string(c.Input) != "key 1" {
+	c, err := other.Acquire(context.Background(), d.ticket(1, 0, "key 1"))
+	if err != nil || c.Outcome != webhook.Acquired || c.Session != nil || !c.Unreadable || string(c.Input) != "key 1" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if _, err := other.Claim(context.Background(), d.ticket(0, 0, "")); err == nil {
+	if _, err := other.Acquire(context.Background(), d.ticket(0, 0, "")); err == nil {
 		t.Error("an answer that does not open was given")
 	}
 }

@@ -1,4 +1,4 @@
--- Fixes what one URL of a turn answers while the turn has no answer, so that its repeats get the
+-- Stores what one URL of a turn answers while the turn has no answer, so that its repeats get the
 -- same bytes. What is there already stands; so does the turn's own answer, if it was faster.
 -- KEYS call   ARGV turn, slot, answer
 -- gives {the answer that stands, turn of that answer}
@@ -17,7 +17,7 @@ if awaited and awaited > turn then
     return {answer, newest}
   end
 end
-if awaited then -- a call that is not there is not made by an answer that says nothing of it
+if awaited then -- "one moment" alone does not make a call that Redis has lost
   redis.call('HSET', call, field, ARGV[3])
 end
 return {ARGV[3], ARGV[1]}

@@ -1,86 +1,64 @@
-package document_test
+package generate
 
 import (
-	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 
 	"duebell/ivr"
-	"duebell/voiceprompts"
+	"duebell/ivr/document"
 )
 
-// Which step speaks which prompt stands in the functions of the conversation. It is read out of their
-// source here, and kept beside the package for the binary, which has no source.
-
-const spokenFile = "spoken.json"
-
-// everywhere bounds the steps that are listed for one prompt; what more steps say is said anywhere.
+// everywhere bounds the steps that are listed for one prompt. What more steps say is said anywhere.
 const everywhere = 12
 
-func TestWhereEachPromptIsSpokenIsFresh(t *testing.T) {
-	_, prompts := open(t)
-	got, err := json.MarshalIndent(spokenAt(t, prompts), "", "\t")
+// spoken returns which steps may say each prompt. That is written nowhere but in the functions of the
+// conversation: it follows each step's functions, and those that they call, to the prompt keys in them.
+func spoken(root fs.FS, keys []string) (document.Spoken, error) {
+	r := reader{keys: keys, says: map[string]found{}, steps: map[string]found{}, names: map[string]string{}}
+	files, err := fs.Glob(root, "ivr/*.go")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	got = append(got, '\n')
-	if *update {
-		if err := os.WriteFile(spokenFile, got, 0o600); err != nil {
-			t.Fatal(err)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
 		}
-	}
-	have, err := os.ReadFile(spokenFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != string(got) {
-		t.Error(spokenFile + " is stale: duebell-lab prompts refresh")
-	}
-}
-
-// spokenAt gives the steps that may speak each prompt, in reading order.
-func spokenAt(t *testing.T, prompts *voiceprompts.Catalog) map[string][]string {
-	t.Helper()
-	r := reader{keys: prompts.Keys(), says: map[string]found{}, steps: map[string]found{}, names: map[string]string{}}
-	files, err := filepath.Glob("../../ivr/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if !strings.HasSuffix(f, "_test.go") {
-			file, err := parser.ParseFile(token.NewFileSet(), f, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.read(file)
+		source, err := fs.ReadFile(root, name)
+		if err != nil {
+			return nil, fmt.Errorf("read the conversation: %w", err)
 		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, 0)
+		if err != nil {
+			return nil, fmt.Errorf("read the conversation: %w", err)
+		}
+		r.read(file)
 	}
-	where := map[string][]string{}
+	where := document.Spoken{}
 	for _, s := range ivr.Conversation() {
-		spoken := r.reached(r.steps[string(s.Name)], map[string]bool{})
-		for _, key := range slices.Sorted(maps.Keys(spoken)) {
+		reached := r.reached(r.steps[string(s.Name)], map[string]bool{})
+		for _, key := range slices.Sorted(maps.Keys(reached)) {
 			where[key] = append(where[key], string(s.Name))
 		}
 	}
 	for key, steps := range where {
 		if len(steps) > everywhere {
-			where[key] = []string{"anywhere"}
+			where[key] = []string{document.Anywhere}
 		}
 	}
-	return where
+	return where, nil
 }
 
-// found is what a function, or a step, says by itself, and which functions it uses.
+// found is the prompts that a function, or a step, says by itself, and the functions that it uses.
 type found struct{ keys, uses []string }
 
+// reader collects what the source files say.
 type reader struct {
 	keys  []string
 	says  map[string]found  // by function
@@ -88,11 +66,12 @@ type reader struct {
 	names map[string]string // of the constants that name steps
 }
 
+// read takes a file's functions, steps and names of steps.
 func (r *reader) read(file *ast.File) {
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			if d.Body == nil || (d.Recv != nil && engineRoom[d.Name.Name]) {
+			if d.Body == nil || (d.Recv != nil && engine[d.Name.Name]) {
 				continue
 			}
 			f := r.collect(d.Body)
@@ -110,10 +89,10 @@ func (r *reader) read(file *ast.File) {
 	}
 }
 
-// engineRoom are the methods that run steps: what they reach is every step's.
-var engineRoom = map[string]bool{"run": true, "ask": true, "Turn": true, "answer": true, "sayIn": true}
+// engine names the methods that run steps. What they reach is every step's, so they are not followed.
+var engine = map[string]bool{"run": true, "ask": true, "Turn": true, "answer": true, "sayIn": true}
 
-// step takes a Step literal of the list.
+// step takes a Step literal of the conversation. It says false where it found one, to look no deeper.
 func (r *reader) step(n ast.Node) bool {
 	lit, ok := n.(*ast.CompositeLit)
 	if !ok {
@@ -134,7 +113,8 @@ func (r *reader) step(n ast.Node) bool {
 	return true
 }
 
-// collect finds prompt keys and names of functions. A fact is no prompt, whatever it is called.
+// collect finds prompt keys and names of functions. Words of facts, reasons and options are no prompts,
+// even where they are spelled like one.
 func (r *reader) collect(n ast.Node) found {
 	var f found
 	var look func(n ast.Node) bool
@@ -173,7 +153,8 @@ func (r *reader) collect(n ast.Node) found {
 	return f
 }
 
-// reached is everything that may be said from here.
+// reached returns every prompt that may be said from here. seen ends the search where functions call one
+// another in a circle.
 func (r *reader) reached(f found, seen map[string]bool) map[string]bool {
 	all := map[string]bool{}
 	for _, k := range f.keys {

@@ -1,6 +1,6 @@
-// Package document writes the conversation down for people: the picture of the call and the whole
-// script as a reviewer reads it (docs/call.md), and the prompts as a table for translators and counsel.
-// It reads the steps and the messages and decides nothing.
+// Package document writes the conversation for people to read: the picture of the call and every word
+// of it (docs/call.md), and the prompts as a table for translators and counsel. It reads the steps and
+// the messages and decides nothing. Package generate, below it, keeps the page fresh.
 package document
 
 import (
@@ -18,30 +18,47 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Book is the conversation with its words.
-type Book struct {
+// Document is the conversation with its prompts, ready to be written.
+type Document struct {
 	steps   []ivr.Step
 	prompts *voiceprompts.Catalog
 	langs   []voiceprompts.Language
+	spoken  Spoken
 }
 
-// New gathers steps and words in the languages that are in force.
-func New(steps []ivr.Step, prompts *voiceprompts.Catalog, policyLanguages []string) *Book {
-	return &Book{steps: steps, prompts: prompts, langs: prompts.Offered(policyLanguages)}
+// Spoken maps each prompt to the steps that may say it, in reading order, or to Anywhere alone.
+type Spoken map[string][]string
+
+// Anywhere stands for more steps than help a reader to find a prompt.
+const Anywhere = "anywhere"
+
+// New returns a Document of the steps, in the languages that the policy offers. Which step says which
+// prompt it takes from the embedded spoken.json.
+func New(steps []ivr.Step, prompts *voiceprompts.Catalog, policyLanguages []string) *Document {
+	return &Document{steps: steps, prompts: prompts, spoken: embeddedSpoken(), langs: prompts.Offered(policyLanguages)}
 }
 
-// Markdown is docs/call.md: generated, never edited.
-func (b *Book) Markdown() []byte {
+// WithSpoken returns the Document with another answer to which step says which prompt, newer than the
+// embedded one.
+func (b *Document) WithSpoken(spoken Spoken) *Document {
+	newer := *b
+	newer.spoken = spoken
+	return &newer
+}
+
+// Markdown returns the page docs/call.md: the picture of the call, then every prompt in every language,
+// under the first step that may say it.
+func (b *Document) Markdown() []byte {
 	var w bytes.Buffer
-	fmt.Fprintf(&w, "# The call\n\nMade from the steps in package ivr and the message files by `go test ./ivr/document -update`; not to be edited.\n\n")
-	fmt.Fprintf(&w, "From every question `0` leads to a person and `9` says it again; silence and wrong keys ask again, and then lead to a person. Those ways are left out of the picture.\n\n")
+	fmt.Fprintf(&w, "# The call\n\nMade from the steps in package ivr and the message files by `duebell-lab prompts refresh`; not to be edited.\n\n")
+	fmt.Fprintf(&w, "From every question `0` leads to a person and `9` says it again; silence and wrong keys ask again, and then lead to a person. The picture leaves those ways out.\n\n")
 	b.picture(&w)
 	b.script(&w)
 	return w.Bytes()
 }
 
-// picture draws the jumps.
-func (b *Book) picture(w io.Writer) {
+// picture draws the steps and their declared jumps as a Mermaid diagram.
+func (b *Document) picture(w io.Writer) {
 	fmt.Fprintf(w, "```mermaid\nflowchart TD\n")
 	for _, s := range b.steps {
 		shape := `  %s["%s"]` + "\n"
@@ -52,7 +69,7 @@ func (b *Book) picture(w io.Writer) {
 	}
 	for _, s := range b.steps {
 		if s.Name == ivr.GoOn {
-			continue // back to every question
+			continue // it leads back to every question, and would cover the picture with arrows
 		}
 		for _, to := range s.LeadsTo {
 			fmt.Fprintf(w, "  %s --> %s\n", id(s.Name), id(to))
@@ -61,11 +78,13 @@ func (b *Book) picture(w io.Writer) {
 	fmt.Fprintf(w, "```\n\nRounded: the caller is asked. Square: the line decides by itself.\n\n")
 }
 
+// id returns a step's name as Mermaid takes it.
 func id(n ivr.StepName) string { return strings.ReplaceAll(string(n), "-", "_") }
 
-// script writes every prompt in all languages beside each other, at the first step that may speak it.
-func (b *Book) script(w io.Writer) {
-	fmt.Fprintf(w, "## Every word\n\nEach prompt stands under the first step that may speak it. Placeholders stand in braces. What states a fact is compared with the database whenever it is spoken.\n")
+// script writes every prompt, its languages beside each other, at the first step that may say it. Prompts
+// of no step follow by what they are for.
+func (b *Document) script(w io.Writer) {
+	fmt.Fprintf(w, "## Every word\n\nEach prompt stands under the first step that may say it. Placeholders stand in braces. What states a fact is compared with the database whenever it is spoken.\n")
 	rows := b.rows()
 	for _, s := range b.steps {
 		fmt.Fprintf(w, "\n### %s\n\n%s", s.Name, takes(s.Accepts))
@@ -86,16 +105,16 @@ func (b *Book) script(w io.Writer) {
 		title string
 		holds func(r row) bool
 	}{
-		{"Said anywhere", func(r row) bool { return len(r.where) > 0 && r.where[0] == anywhere }},
+		{"Said anywhere", func(r row) bool { return len(r.where) > 0 && r.where[0] == Anywhere }},
 		{"Inside the capture of a card or bank account", func(r row) bool { return strings.HasPrefix(r.key, "pay-") }},
 		{"To the person who takes over", func(r row) bool { return strings.HasPrefix(r.key, "agent-") }},
 		{"Texts", func(r row) bool { return strings.HasPrefix(r.key, "text-") }},
-		{"When the line itself stumbles, and what helps to hear", func(row) bool { return true }},
+		{"When the line itself fails, and words that are listened for", func(row) bool { return true }},
 	} {
 		fmt.Fprintf(w, "\n## %s\n", rest.title)
 		var these, others []row
 		for _, r := range rows {
-			switch step := len(r.where) > 0 && r.where[0] != anywhere; {
+			switch step := len(r.where) > 0 && r.where[0] != Anywhere; {
 			case step:
 			case rest.holds(r):
 				these = append(these, r)
@@ -108,8 +127,8 @@ func (b *Book) script(w io.Writer) {
 	}
 }
 
-// exits are where a step leads to; from a person and back it is every question.
-func (b *Book) exits(s ivr.Step) string {
+// exits returns links to the steps that a step leads to.
+func (b *Document) exits(s ivr.Step) string {
 	if s.Name == ivr.GoOn {
 		return "the question that the caller came from"
 	}
@@ -120,7 +139,7 @@ func (b *Book) exits(s ivr.Step) string {
 	return strings.Join(list, ", ")
 }
 
-// takes says what a caller may do.
+// takes returns a sentence that says what a caller may do at a step.
 func takes(a ivr.Accepts) string {
 	switch a := a.(type) {
 	case ivr.Menu:
@@ -150,7 +169,7 @@ func takes(a ivr.Accepts) string {
 	return "Asks nothing."
 }
 
-// rank puts what the step itself says first, and the words that it understands last.
+// rank returns the place of a prompt among a step's: its own first, and words that it understands last.
 func rank(r row, s ivr.Step) int {
 	switch {
 	case r.key == s.Says:
@@ -161,7 +180,8 @@ func rank(r row, s ivr.Step) int {
 	return 1
 }
 
-func (b *Book) table(w io.Writer, rows []row) {
+// table writes prompts as a Markdown table, one column a language.
+func (b *Document) table(w io.Writer, rows []row) {
 	if len(rows) == 0 {
 		return
 	}
@@ -179,6 +199,7 @@ func (b *Book) table(w io.Writer, rows []row) {
 	}
 }
 
+// row is one prompt.
 type row struct {
 	key   string
 	where []string
@@ -187,22 +208,24 @@ type row struct {
 	texts []string
 }
 
-// anywhere stands for more steps than help to find a prompt.
-const anywhere = "anywhere"
-
-// spokenAt is which steps may speak a prompt, in reading order: read out of the conversation's source by the test.
-//
 //go:embed spoken.json
-var spokenAt []byte
+var spokenJSON []byte
 
-func (b *Book) rows() []row {
-	where := map[string][]string{}
-	if err := json.Unmarshal(spokenAt, &where); err != nil {
+// embeddedSpoken returns spoken.json, which package generate reads out of the conversation's source: a
+// built program has no source to read.
+func embeddedSpoken() Spoken {
+	var spoken Spoken
+	if err := json.Unmarshal(spokenJSON, &spoken); err != nil {
 		panic("ivr/document: spoken.json: " + err.Error()) // embedded, and held fresh by a test
 	}
+	return spoken
+}
+
+// rows returns every prompt with what is known of it, in the catalog's order.
+func (b *Document) rows() []row {
 	var list []row
 	for _, key := range b.prompts.Keys() {
-		r := row{key: key, where: where[key], facts: b.prompts.Facts(key), about: b.prompts.Description(key)}
+		r := row{key: key, where: b.spoken[key], facts: b.prompts.Facts(key), about: b.prompts.Description(key)}
 		for _, l := range b.langs {
 			r.texts = append(r.texts, plain(b.prompts.Template(l.Tag, key)))
 		}
@@ -211,13 +234,14 @@ func (b *Book) rows() []row {
 	return list
 }
 
-// plain shows a template as a reader does: {Amount} for a placeholder.
+// plain returns a template as a reader wants it: {Amount} for a placeholder.
 func plain(template string) string {
 	return strings.NewReplacer("{{.", "{", "}}", "}").Replace(template)
 }
 
-// Table is the prompts as CSV: key, where it is spoken, facts, about, and one column a language.
-func (b *Book) Table(w io.Writer, langs []voiceprompts.Language) error {
+// Table writes all prompts as CSV: key, steps that may say it, facts that it states, description, and one
+// column a language.
+func (b *Document) Table(w io.Writer, langs []voiceprompts.Language) error {
 	c := csv.NewWriter(w)
 	head := []string{"key", "step", "states", "about"}
 	for _, l := range langs {
@@ -226,7 +250,7 @@ func (b *Book) Table(w io.Writer, langs []voiceprompts.Language) error {
 	if err := c.Write(head); err != nil {
 		return fmt.Errorf("write prompts: %w", err)
 	}
-	all := &Book{steps: b.steps, prompts: b.prompts, langs: langs}
+	all := &Document{steps: b.steps, prompts: b.prompts, langs: langs, spoken: b.spoken}
 	for _, r := range all.rows() {
 		line := slices.Concat([]string{r.key, strings.Join(r.where, " "), strings.Join(r.facts, " "), r.about}, r.texts)
 		if err := c.Write(line); err != nil {

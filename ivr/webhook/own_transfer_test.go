@@ -31,14 +31,14 @@ func atStep(t *testing.T, s ivr.Session) func(*webhook.Config) {
 		t.Fatal(err)
 	}
 	return func(c *webhook.Config) {
-		c.Sessions = whisperPlace{webhook.Claim{Outcome: webhook.Yours, Session: b}}
+		c.Sessions = whisperPlace{webhook.TurnLease{Outcome: webhook.Acquired, Session: b}}
 	}
 }
 
 // busy: somebody else is at the turn, and does not come to an end.
 func busy(lang, step string) func(*webhook.Config) {
 	return func(c *webhook.Config) {
-		c.Sessions = whisperPlace{webhook.Claim{Outcome: webhook.Busy, Lang: lang, Step: step}}
+		c.Sessions = whisperPlace{webhook.TurnLease{Outcome: webhook.Busy, Lang: lang, Step: step}}
 	}
 }
 
@@ -60,21 +60,21 @@ func TestOwnTransfersAreAnnounced(t *testing.T) {
 		{
 			"a turn that fails", "/twilio/voice/turn/4",
 			[]func(*webhook.Config){atStep(t, ivr.Session{
-				Call: "CA1", Turn: 3, Lang: "en", Step: ivr.ReadBack, Member: member, Account: "712345678", IDTries: 1,
+				Call: "CA1", Turn: 3, Language: ivr.Language{Tag: "en"}, Step: ivr.ReadBack, Member: member, Account: ivr.Account{Number: "712345678"}, Tries: ivr.Tries{Verify: 1},
 			})},
 			ivr.HandOff{
 				Turn: 4, Verified: true, Account: "712345678", Lang: "en", Step: ivr.ReadBack,
-				Context: ivr.Context{Tier: "T2", Account: "5678", Doing: ivr.ReadBack, TriesLeft: 2},
+				Context: ivr.AgentContext{Tier: "T2", Account: "5678", Doing: ivr.ReadBack, TriesLeft: 2},
 			},
 		},
 		{
 			"a turn that fails where money may have moved", "/twilio/voice/turn/4",
 			[]func(*webhook.Config){atStep(t, ivr.Session{
-				Call: "CA1", Turn: 3, Lang: "en", Step: ivr.Terms, Guest: true, Account: "712345678", Attempt: "attempt-1",
+				Call: "CA1", Turn: 3, Language: ivr.Language{Tag: "en"}, Step: ivr.Terms, Guest: ivr.Guest{Paying: true}, Account: ivr.Account{Number: "712345678"}, Attempt: "attempt-1",
 			})},
 			ivr.HandOff{
 				Turn: 4, Account: "712345678", Attempt: "attempt-1", Lang: "en", Step: ivr.Terms,
-				Context: ivr.Context{Tier: "T1", Account: "5678", Doing: ivr.Terms, Payment: "unknown", TriesLeft: 3},
+				Context: ivr.AgentContext{Tier: "T1", Account: "5678", Doing: ivr.Terms, Payment: "unknown", TriesLeft: 3},
 			},
 		},
 		{
@@ -82,7 +82,7 @@ func TestOwnTransfersAreAnnounced(t *testing.T) {
 			[]func(*webhook.Config){busy("en", "holding"), onceKnown(known)},
 			ivr.HandOff{
 				Turn: 4, Verified: true, Account: "712345678", Attempt: "attempt-1", Lang: "es", Step: ivr.Holding,
-				Context: ivr.Context{Tier: "T2", Account: "5678", Doing: ivr.Holding, Payment: "unknown", TriesLeft: -1},
+				Context: ivr.AgentContext{Tier: "T2", Account: "5678", Doing: ivr.Holding, Payment: "unknown", TriesLeft: -1},
 			},
 		},
 		{
@@ -90,12 +90,12 @@ func TestOwnTransfersAreAnnounced(t *testing.T) {
 			[]func(*webhook.Config){busy("en", "ask-amount"), onceKnown(guest)},
 			ivr.HandOff{
 				Turn: 4, Account: "712345678", Lang: "en", Step: ivr.AskAmount,
-				Context: ivr.Context{Tier: "T1", Account: "5678", Doing: ivr.AskAmount, TriesLeft: -1},
+				Context: ivr.AgentContext{Tier: "T1", Account: "5678", Doing: ivr.AskAmount, TriesLeft: -1},
 			},
 		},
 		{
 			"a fallback for a call of which nothing is known", "/twilio/voice/fallback", nil,
-			ivr.HandOff{Context: ivr.Context{Tier: "T0", TriesLeft: -1}},
+			ivr.HandOff{Context: ivr.AgentContext{Tier: "T0", TriesLeft: -1}},
 		},
 	}
 	for _, tt := range tests {
@@ -129,7 +129,7 @@ func TestOwnTransfersAreMadeWithoutARecord(t *testing.T) {
 }
 
 func TestWithoutADeskNothingIsWhispered(t *testing.T) {
-	l := openWhisper(t, func(c *webhook.Config) { c.HandOvers = nil })
+	l := openWhisper(t, func(c *webhook.Config) { c.HandOffs = nil })
 	if doc := l.post("/twilio/voice/fallback"); !strings.Contains(doc, "<Number>+16175550190</Number>") {
 		t.Errorf("%s", doc)
 	}
@@ -157,7 +157,7 @@ func TestTheEndOfATransfer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l := openWhisper(t, atStep(t, ivr.Session{Call: "CA1", Turn: 3, Lang: "en", Step: tt.step}))
+			l := openWhisper(t, atStep(t, ivr.Session{Call: "CA1", Turn: 3, Language: ivr.Language{Tag: "en"}, Step: tt.step}))
 			l.desk.took = tt.keyed
 			l.post("/twilio/voice/turn/4", "DialCallStatus", tt.status, "DialBridged", "false")
 			if diff := cmp.Diff([]string{tt.over}, l.desk.over); diff != "" {
@@ -176,7 +176,7 @@ func TestTheEndOfATransfer(t *testing.T) {
 }
 
 func TestTheEndOfATransferWithoutTheDatabase(t *testing.T) {
-	l := openWhisper(t, atStep(t, ivr.Session{Call: "CA1", Turn: 3, Lang: "en", Step: ivr.Person}))
+	l := openWhisper(t, atStep(t, ivr.Session{Call: "CA1", Turn: 3, Language: ivr.Language{Tag: "en"}, Step: ivr.Person}))
 	l.desk.down = true
 	l.post("/twilio/voice/turn/4", "DialCallStatus", "completed", "DialBridged", "true")
 	if len(l.engine.heard) != 1 || !l.engine.heard[0].Transfer.Bridged {
