@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// ErrFormat says that something keyed or imported does not have its form. It is the only
-// failure that callers may be told apart from "we could not verify you" (I1).
+// ErrFormat is returned where something keyed or imported does not have its form: a wrong key count, a
+// day that does not exist. It is the only failure that a caller may hear told apart from "we could not
+// verify you" (I1: one failure line), because it says nothing of what is on file.
 var ErrFormat = errors.New("billing: not in its form")
 
-// Kind of a billing account (B2).
+// Kind is what a billing account is for (B2: each account has one kind).
 type Kind string
 
 // The kinds of billing accounts.
@@ -20,25 +21,25 @@ const (
 	KindGroup  Kind = "group" // a small employer (B4)
 )
 
-// Valid says whether k is one of the kinds above.
+// Valid reports whether k is one of the kinds above.
 func (k Kind) Valid() bool { return k == KindHealth || k == KindDental || k == KindGroup }
 
-// Status of a billing account, as billing gives it (B6).
+// Status is whether an account may be paid, as billing gives it (B6: we compute none of it).
 type Status string
 
 // The statuses of a billing account.
 const (
 	StatusActive     Status = "active"
 	StatusTerminated Status = "terminated" // B10: no payment may look as if it restored coverage
-	StatusBlocked    Status = "blocked"
+	StatusBlocked    Status = "blocked"    // billing takes no payments for it just now
 )
 
-// Valid says whether s is one of the statuses above.
+// Valid reports whether s is one of the statuses above.
 func (s Status) Valid() bool {
 	return s == StatusActive || s == StatusTerminated || s == StatusBlocked
 }
 
-// Regime says how long an unpaid bill may still be cured (G1-G4).
+// Regime is the rule by which the grace of an unpaid bill ends (G1 to G4). Calendar.GraceEnds applies it.
 type Regime string
 
 // The grace regimes.
@@ -49,37 +50,39 @@ const (
 	NoGrace  Regime = "none"      // G4: a first bill has none
 )
 
-// Regimes lists them.
+// Regimes lists the four grace regimes.
 func Regimes() []Regime { return []Regime{MonthEnd, NextDue, ThirdDue, NoGrace} }
 
-// Valid says whether r is one of the regimes above.
+// Valid reports whether r is one of the regimes above.
 func (r Regime) Valid() bool { return slices.Contains(Regimes(), r) }
 
-// Account is one billing account: billed and paid by itself (B2). Its numbers are text (B1).
+// Account is one billing account, billed and paid by itself (B2: one member may have several). Its numbers
+// are text (B1: leading zeros count).
 type Account struct {
-	Number       string
-	MemberID     string
+	Number       string // 9 digits, by policy
+	MemberID     string // the member who owns it; 12 digits, by policy
 	Kind         Kind
 	Status       Status
 	Regime       Regime // empty: billing gave none, the default applies (G5)
-	AutoPayDay   int    // 0: not on AutoPay
-	AutoPayLast4 string
+	AutoPayDay   int    // day of the month on which billing draws; 0: not on AutoPay
+	AutoPayLast4 string // of the bank account drawn from; empty: not on AutoPay
 }
 
-// OnAutoPay says whether a draw is made for this account each month (A1).
+// OnAutoPay reports whether a draw is made for this account each month (A1).
 func (a Account) OnAutoPay() bool { return a.AutoPayDay != 0 }
 
-// Bill is what was billed to an account for one coverage month; the highest revision counts (B5).
+// Bill is what was billed to an account for one coverage month. Of several revisions only the highest counts
+// (B5: it replaces earlier ones); what was paid before stays paid.
 type Bill struct {
 	Account     string
-	Coverage    Month
-	Revision    int
+	Coverage    Month     // the month that it pays for, which is the month after it is issued (C2)
+	Revision    int       // 0 is the first bill of the month
 	Billed      Money     // never a remaining balance (B7)
 	FirstBill   bool      // the binder payment: it starts coverage (B8)
 	GraceEndsAt time.Time // zero: billing gave none (G5)
 }
 
-// EntryKind says where a ledger entry comes from.
+// EntryKind is where a ledger entry comes from.
 type EntryKind string
 
 // The kinds of ledger entries.
@@ -89,10 +92,10 @@ const (
 	EntryForeign  EntryKind = "foreign"  // booked by billing from another channel (B7)
 )
 
-// Entry is one line of an account's ledger.
+// Entry is one line of an account's ledger: money that came in, or went back.
 type Entry struct {
 	Kind       EntryKind
-	Cents      Money // what it counts towards paid; a reversal's is negative
-	ReceivedAt time.Time
-	Reference  string // a reversal carries the reference of the payment that it takes back
+	Cents      Money     // what it counts towards paid; a reversal's is negative
+	ReceivedAt time.Time // when it counts as received (C6), which decides what it paid in time
+	Reference  string    // ours, 9 digits; empty for foreign money. A reversal carries the reference of the payment that it takes back
 }

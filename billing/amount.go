@@ -2,21 +2,21 @@ package billing
 
 import "strings"
 
-// AmountError says why a keyed amount is not taken (M5).
+// AmountError is why a keyed amount is not taken (M5); AmountOK when it is.
 type AmountError string
 
-// The reasons, in the order in which they are looked for.
+// The reasons, in the order in which they are checked: the first that holds is reported.
 const (
 	AmountOK       AmountError = ""
-	AmountBadKey   AmountError = "bad_key"
-	AmountNoInput  AmountError = "no_input"
-	AmountZero     AmountError = "zero"
-	AmountTooLong  AmountError = "too_long"
-	AmountBelowMin AmountError = "below_min"
-	AmountAboveMax AmountError = "above_max"
+	AmountBadKey   AmountError = "bad_key"   // a star, or anything that is no digit
+	AmountNoInput  AmountError = "no_input"  // no key, with or without #
+	AmountZero     AmountError = "zero"      // zeros alone
+	AmountTooLong  AmountError = "too_long"  // more digits than amount_max_digits, leading zeros aside
+	AmountBelowMin AmountError = "below_min" // M3
+	AmountAboveMax AmountError = "above_max" // M4
 )
 
-// AmountWarning is what a caller must hear before paying an amount.
+// AmountWarning is what a caller must hear before paying an amount; WarnNone when that is nothing.
 type AmountWarning string
 
 // The warnings.
@@ -27,16 +27,16 @@ const (
 	WarnGeneral AmountWarning = "general" // a guest is told nothing of the balance (I2)
 )
 
-// AmountRules is what bounds an amount. For a guest only the policy counts, so that a refusal
-// tells nothing about the account (M4).
+// AmountRules holds what bounds an amount. For a guest only the policy counts, so that a refusal
+// tells nothing of the balance (M4: one ceiling for every guest).
 type AmountRules struct {
 	Guest    bool
-	TotalDue Money
+	TotalDue Money // not known to a guest
 	Month    Money // the latest month's charge
 	Policy   Policy
 }
 
-// AmountEntry is what became of a keyed amount.
+// AmountEntry is what ParseAmount makes of keyed digits.
 type AmountEntry struct {
 	Cents      Money // zero when Err says why not
 	Err        AmountError
@@ -44,7 +44,7 @@ type AmountEntry struct {
 	DidYouMean Money // the same keys as whole dollars, when that is likely (M6); else zero
 }
 
-// minimum is the least that may be paid; a whole balance below it is allowed beside it (M3).
+// minimum returns the least that may be paid, in cents. A whole balance below it may be paid too (M3).
 func (r AmountRules) minimum() Money {
 	if !r.Guest && !r.Policy.PartialAllowed { // M2: then all of it or more
 		return max(r.TotalDue, r.Policy.MinPaymentCents)
@@ -52,7 +52,7 @@ func (r AmountRules) minimum() Money {
 	return r.Policy.MinPaymentCents
 }
 
-// maximum is the most that may be paid (M4).
+// maximum returns the most that may be paid, in cents: what is owed and some months ahead (M4).
 func (r AmountRules) maximum() Money {
 	if r.Guest {
 		return r.Policy.GuestMaxCents
@@ -60,11 +60,11 @@ func (r AmountRules) maximum() Money {
 	return r.TotalDue + Money(r.Policy.MaxOverMonths)*r.Month
 }
 
-// wholeBalance says whether an amount is exactly what is owed; nobody knows for a guest.
+// wholeBalance reports whether an amount is exactly what is owed. For a guest it never is: we may not tell.
 func (r AmountRules) wholeBalance(m Money) bool { return !r.Guest && m == r.TotalDue }
 
-// ParseAmount reads an amount keyed in cents, 21450# being $214.50; the # may be missing when
-// the time-out ended the entry (M3-M6).
+// ParseAmount reads an amount keyed in cents and checks it against the rules: 21450# is $214.50 (M5). The #
+// is missing when the time-out ended the entry. What Err refuses has Cents 0.
 func ParseAmount(keys string, r AmountRules) AmountEntry {
 	keys, _, _ = strings.Cut(keys, "#")
 	digits := strings.TrimLeft(keys, "0")
@@ -83,6 +83,8 @@ func ParseAmount(keys string, r AmountRules) AmountEntry {
 		cents = cents*10 + Money(digit-'0')
 	}
 
+	// M6, cents forgotten: few keys whose value as dollars would be allowed are perhaps whole dollars. It is
+	// offered beside the keyed amount, or instead of a refusal below the minimum.
 	entry := AmountEntry{Cents: cents, Warning: r.warning(cents)}
 	if dollars := cents * 100; len(keys) <= 3 && !r.wholeBalance(cents) && dollars >= r.minimum() && dollars <= r.maximum() {
 		entry.DidYouMean = dollars
@@ -96,6 +98,7 @@ func ParseAmount(keys string, r AmountRules) AmountEntry {
 	return entry
 }
 
+// warning returns what must be heard before cents are paid.
 func (r AmountRules) warning(cents Money) AmountWarning {
 	switch {
 	case r.Guest:
@@ -108,7 +111,7 @@ func (r AmountRules) warning(cents Money) AmountWarning {
 	return WarnNone
 }
 
-// onlyDigits says whether s holds nothing but ASCII digits; it holds for the empty string.
+// onlyDigits reports whether s holds nothing but ASCII digits; an empty string too.
 func onlyDigits(s string) bool {
 	return strings.Trim(s, "0123456789") == ""
 }

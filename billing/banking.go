@@ -2,16 +2,18 @@ package billing
 
 import "time"
 
-// IsBankingDay says whether banks settle on a date: Monday to Friday without bank holidays (C8).
+// IsBankingDay reports whether banks settle on a date: Monday to Friday minus bank holidays (C8). Patriots'
+// Day is one.
 func (c *Calendar) IsBankingDay(d Date) bool {
 	return !isWeekend(d) && !c.bank.has(d)
 }
 
-// IsLegalHoliday says whether a date is a legal holiday of Massachusetts (H1). It is not the
-// opposite of a banking day: Patriots' Day is both.
+// IsLegalHoliday reports whether a date is a legal holiday of Massachusetts, on which agents are away (H1).
+// It is not the opposite of a banking day: Patriots' Day is both.
 func (c *Calendar) IsLegalHoliday(d Date) bool { return c.legal.has(d) }
 
-// IsWorkday says whether agents work on a date by the rule alone, dated overrides aside (H1).
+// IsWorkday reports whether agents work on a date by the rule alone: dated extra hours and closures (H1) are
+// package handoff's.
 func (c *Calendar) IsWorkday(d Date) bool { return !isWeekend(d) && !c.IsLegalHoliday(d) }
 
 func isWeekend(d Date) bool {
@@ -19,7 +21,7 @@ func isWeekend(d Date) bool {
 	return day == time.Saturday || day == time.Sunday
 }
 
-// BankingDayOnOrBefore is the last banking day that is not after d.
+// BankingDayOnOrBefore returns the last banking day that is not after d.
 func (c *Calendar) BankingDayOnOrBefore(d Date) Date {
 	for !c.IsBankingDay(d) {
 		d = d.Add(-1)
@@ -27,7 +29,7 @@ func (c *Calendar) BankingDayOnOrBefore(d Date) Date {
 	return d
 }
 
-// BankingDayOnOrAfter is the first banking day that is not before d.
+// BankingDayOnOrAfter returns the first banking day that is not before d.
 func (c *Calendar) BankingDayOnOrAfter(d Date) Date {
 	for !c.IsBankingDay(d) {
 		d = d.Add(1)
@@ -35,8 +37,8 @@ func (c *Calendar) BankingDayOnOrAfter(d Date) Date {
 	return d
 }
 
-// AddBankingDays counts n banking days on from d, or back when n is negative; d itself, banking
-// day or not, is not counted.
+// AddBankingDays returns the date n banking days after d, or before it when n is negative. d itself is not
+// counted, whether it is a banking day or not; n = 0 gives d back.
 func (c *Calendar) AddBankingDays(d Date, n int) Date {
 	step := 1
 	if n < 0 {
@@ -51,9 +53,9 @@ func (c *Calendar) AddBankingDays(d Date, n int) Date {
 	return d
 }
 
-// Filing is the date that a bank debit submitted at an instant carries (E12): filed before the
-// bank's cut-off of a banking day it is dated the next banking day (the same one where same-day
-// entries are on); filed later, it counts as filed on the next banking day.
+// Filing returns the date that a bank debit carries when it is submitted at an instant (E12: submitted =
+// filed). Before the bank's cut-off on a banking day that is the next banking day, or the same day where
+// ach_same_day is on; later, it counts as filed on the next banking day.
 func (c *Calendar) Filing(submitted time.Time) (debitDate Date) {
 	filed := c.DateOf(submitted)
 	if !c.IsBankingDay(filed) || !submitted.Before(c.At(filed, c.policy.ODFICutoffLocal)) {
@@ -65,14 +67,14 @@ func (c *Calendar) Filing(submitted time.Time) (debitDate Date) {
 	return c.AddBankingDays(filed, 1)
 }
 
-// LetterNotBefore is the first instant at which a debit confirmed by letter may be submitted:
-// 00:00 local of the banking day after the day of posting (E6).
+// LetterNotBefore returns the first instant at which a debit confirmed by letter may be submitted (E6: the
+// letter must have had time to arrive): 00:00 local, letter_lead_banking_days after the day of posting.
 func (c *Calendar) LetterNotBefore(posted Date) time.Time {
 	return c.StartOfDay(c.AddBankingDays(posted, c.policy.LetterLeadBankingDays))
 }
 
-// AutoPayDraw is the day on which AutoPay debits a month's bill (A3): the last banking day on or
-// before the member's day, but not before the bill is issued.
+// AutoPayDraw returns the day on which AutoPay debits a month's bill: the last banking day on or before the
+// member's day, or the first one from the bill date on where that would come before the bill (A3).
 func (c *Calendar) AutoPayDraw(billMonth Month, day int) Date {
 	issued := c.BillDate(billMonth)
 	draw := c.BankingDayOnOrBefore(Date{billMonth.Year, billMonth.Month, day})
@@ -82,10 +84,12 @@ func (c *Calendar) AutoPayDraw(billMonth Month, day int) Date {
 	return draw
 }
 
-// AutoPayNoticeBy is the last local date on which a notice of a varying amount is early enough (A5).
+// AutoPayNoticeBy returns the last local date on which a notice of a draw of varying amount is early enough
+// (A5: 10 calendar days; Reg E 1005.10(d)).
 func (c *Calendar) AutoPayNoticeBy(draw Date) Date { return draw.Add(-c.policy.AutoPayNoticeDays) }
 
-// AutoPayStopBy is the last local date on which a stop or pause is sure to reach the draw (A6).
+// AutoPayStopBy returns the last local date on which a stop or pause is sure to reach the draw (A6: three
+// business days before it).
 func (c *Calendar) AutoPayStopBy(draw Date) Date {
 	return c.AddBankingDays(draw, -c.policy.AutoPayStopBusinessDays)
 }

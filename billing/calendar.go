@@ -7,16 +7,16 @@ import (
 	_ "time/tzdata" // due instants must not depend on the machine's zone files
 )
 
-// Calendar answers every question about dates that the policy decides: when a bill is issued
-// and due, when grace ends, which days banks work. It is immutable and safe to share.
+// Calendar computes every date that the policy decides: when a bill is issued and due, when grace ends,
+// which days banks work. It never changes and may be shared between goroutines.
 type Calendar struct {
 	policy Policy
 	zone   *time.Location
-	bank   holidays
-	legal  holidays
+	bank   holidays // the Federal Reserve's (C8)
+	legal  holidays // of Massachusetts (H1)
 }
 
-// NewCalendar builds the calendar of a policy; it fails when the policy's zone is unknown.
+// NewCalendar returns the calendar of a policy, or an error when the policy's time zone is unknown.
 func NewCalendar(p Policy) (*Calendar, error) {
 	zone, err := loadZone(p.TimeZone)
 	if err != nil {
@@ -30,7 +30,8 @@ func NewCalendar(p Policy) (*Calendar, error) {
 	}, nil
 }
 
-// loadZone refuses "" and "Local", which Go would accept and which name no business zone (C1).
+// loadZone returns a zone by its place name. It refuses "" and "Local", which Go would accept and which mean
+// the zone of whatever machine this runs on (C1: one business zone).
 func loadZone(name string) (*time.Location, error) {
 	if name == "" || strings.EqualFold(name, "local") {
 		return nil, fmt.Errorf("time zone %q names no place", name)
@@ -42,20 +43,20 @@ func loadZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// Zone is the one business zone (C1).
+// Zone returns the one business zone (C1).
 func (c *Calendar) Zone() *time.Location { return c.zone }
 
-// DateOf is the local date at t.
+// DateOf returns the date that it is at t in the business zone.
 func (c *Calendar) DateOf(t time.Time) Date { return DateIn(t, c.zone) }
 
-// At is the instant of a wall time on a local date (C1): in a gap the first instant after it,
-// where the time occurs twice the first one.
+// At returns the instant of a wall time on a date in the business zone (C1). A time that does not exist there
+// becomes the first instant after the gap; of one that occurs twice it is the first.
 func (c *Calendar) At(d Date, l LocalTime) time.Time { return AtIn(d, l, c.zone) }
 
-// StartOfDay is the first instant of a local date.
+// StartOfDay returns the first instant of a date in the business zone.
 func (c *Calendar) StartOfDay(d Date) time.Time { return c.At(d, 0) }
 
-// AtIn is At for another zone, such as a member's own.
+// AtIn does what At does in another zone, such as a member's own.
 func AtIn(d Date, l LocalTime, zone *time.Location) time.Time {
 	// What the wall would show if the zone were UTC. The zone's offsets a day before and a day
 	// after bracket any change of clocks, so the wanted instant lies at one of the two.
@@ -81,19 +82,19 @@ func offsetAt(t time.Time, zone *time.Location) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// BillMonth is the month in which the bill for a coverage month is issued and due (C2).
+// BillMonth returns the month in which the bill for a coverage month is issued and due: the one before (C2).
 func (c *Calendar) BillMonth(coverage Month) Month { return coverage.Add(-1) }
 
-// CoverageMonth is the month that a bill pays for (C2).
+// CoverageMonth returns the month that a bill pays for: the one after its bill month (C2).
 func (c *Calendar) CoverageMonth(billMonth Month) Month { return billMonth.Add(1) }
 
-// BillDate is the day on which a month's bills are issued (C2).
+// BillDate returns the day on which a month's bills are issued (C2).
 func (c *Calendar) BillDate(billMonth Month) Date {
 	return Date{billMonth.Year, billMonth.Month, c.policy.BillDay}
 }
 
-// DueAt is the last second in which a bill can be paid in time: the policy's day and hour (C3),
-// on weekends and holidays too (C4), unless a dated override moves it (C5).
+// DueAt returns the last second in which a bill can be paid in time (C3: inclusive): the policy's day and
+// hour, weekends and holidays too (C4: never moved), unless a dated override moves it (C5).
 func (c *Calendar) DueAt(kind Kind, account string, billMonth Month) time.Time {
 	if o, ok := c.override(kind, account, billMonth); ok {
 		return o.DueAt.In(c.zone)
@@ -101,7 +102,8 @@ func (c *Calendar) DueAt(kind Kind, account string, billMonth Month) time.Time {
 	return c.At(Date{billMonth.Year, billMonth.Month, c.policy.DueDay}, c.policy.DueTimeLocal)
 }
 
-// override finds the entry that moves a bill: the narrowest scope, and in it the newest announcement.
+// override returns the entry that moves a bill, if any: the narrowest scope wins (account, kind, all), and in
+// it the newest announcement.
 func (c *Calendar) override(kind Kind, account string, billMonth Month) (DueOverride, bool) {
 	for _, scope := range []string{account, string(kind), scopeAll} {
 		var best DueOverride
@@ -121,9 +123,9 @@ func (c *Calendar) override(kind Kind, account string, billMonth Month) (DueOver
 // scopeAll is the scope of an override that moves every account's bill.
 const scopeAll = "all"
 
-// GraceEnds is the last instant at which an unpaid bill can be cured under a regime (G1-G4),
-// taking this bill as the oldest unpaid; an unknown regime means the policy's default (G5).
-// Overrides count, and grace never ends before the bill is due (C5).
+// GraceEnds returns the last instant at which an unpaid bill can be cured under a regime (G1 to G4), taking
+// this bill as the oldest unpaid (G6). A regime that is not known means the policy's default (G5). Overrides
+// count, and grace never ends before the bill is due (C5).
 func (c *Calendar) GraceEnds(regime Regime, kind Kind, account string, billMonth Month) time.Time {
 	if !regime.Valid() {
 		regime = c.policy.DefaultGraceRegime
@@ -135,8 +137,10 @@ func (c *Calendar) GraceEnds(regime Regime, kind Kind, account string, billMonth
 		// The due month is the one in which the bill falls due, also when an override moved it.
 		ends = c.StartOfDay(MonthOf(c.DateOf(due)).Add(1).First()).Add(-time.Second)
 	case NextDue:
+		// 956 CMR 12.12: without subsidy, until the next bill is due.
 		ends = c.DueAt(kind, account, billMonth.Add(1))
 	case ThirdDue:
+		// 45 CFR 156.270: with a subsidy, three months.
 		ends = c.DueAt(kind, account, billMonth.Add(3))
 	}
 	if ends.Before(due) {
@@ -174,13 +178,14 @@ func (c *Calendar) dueBetween(kind Kind, account string, first, second time.Time
 	return time.Time{}, false
 }
 
-// onTime compares with a deadline as all of them are compared: inclusive, fractions dropped.
+// onTime reports whether t meets a deadline, compared as every deadline is (C3): fractions of a second are
+// dropped, and the deadline itself is in time.
 func onTime(t, deadline time.Time) bool {
 	return !t.Truncate(time.Second).After(deadline)
 }
 
-// NearCutoff says whether a caller must be told first that the payment counts when it is
-// authorized, not when the call began (C7).
+// NearCutoff reports whether the due instant is so near that a caller must be told first that the payment
+// counts when it is authorized, not when the call began (C7).
 func (c *Calendar) NearCutoff(now, dueAt time.Time) bool {
 	return onTime(now, dueAt) && !now.Before(dueAt.Add(-c.policy.CutoffNoticeMinutes.Duration()))
 }

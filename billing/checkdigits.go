@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// What CheckRouting finds: the first that fails, in this order (E10).
+// The results of CheckRouting: the first check that fails, in this order (E10).
 const (
 	RoutingOK       = "ok"
 	RoutingNonDigit = "non_digit"
@@ -15,8 +15,9 @@ const (
 	RoutingChecksum = "checksum"
 )
 
-// CheckRouting says whether s can be a bank's routing number. It does not say that such a bank
-// exists, and it cannot see a swap of neighbours that differ by 5: the number is keyed twice (E10).
+// CheckRouting returns RoutingOK when s can be a bank's routing number, else the first check that it fails.
+// It does not say that such a bank exists, and the checksum misses a swap of neighbours that differ by 5,
+// which is why the number is keyed twice (E10).
 func CheckRouting(s string) string {
 	if !onlyDigits(s) {
 		return RoutingNonDigit
@@ -24,7 +25,7 @@ func CheckRouting(s string) string {
 	if len(s) != 9 {
 		return RoutingLength
 	}
-	sum, zeros := 0, 0
+	sum, zeros := 0, 0 // ABA checksum: weights 3, 7, 1 over the nine digits, a multiple of 10
 	for i, weight := range []int{3, 7, 1, 3, 7, 1, 3, 7, 1} {
 		digit := int(s[i] - '0')
 		sum += weight * digit
@@ -44,24 +45,26 @@ func CheckRouting(s string) string {
 	return RoutingOK
 }
 
-// debitablePrefix leaves out the Treasury's 00, travellers' cheques (80) and what is unassigned.
+// debitablePrefix reports whether the first two digits belong to banks that can be debited. It leaves out
+// the Treasury's 00, travellers' cheques (80) and what is unassigned.
 func debitablePrefix(p int) bool {
 	return p >= 1 && p <= 12 || p >= 21 && p <= 32 || p >= 61 && p <= 72
 }
 
-// NewReference makes a payment's reference, later its confirmation number (L4): eight random
-// digits and a Luhn check. random gives a number from 0 up to, not including, its argument.
+// NewReference returns a new payment reference, which becomes the confirmation number when the money is
+// taken (L4): eight random digits and a Luhn check digit. random(n) must return a number in [0, n). The
+// reference may be in use already: the store refuses it then, and the caller draws another.
 func NewReference(random func(n int) int) string {
 	stem := fmt.Sprintf("%08d", random(100_000_000))
 	return stem + strconv.Itoa((10-luhnSum(stem+"0")%10)%10)
 }
 
-// LuhnValid says whether s is made of digits and its last one is the Luhn check of the others.
+// LuhnValid reports whether s is all digits and its last one is the Luhn check digit of the others.
 func LuhnValid(s string) bool {
 	return len(s) > 1 && onlyDigits(s) && luhnSum(s)%10 == 0
 }
 
-// luhnSum doubles every second digit from the right, casting out nines, and sums up.
+// luhnSum returns the Luhn sum: every second digit from the right doubled, 9 taken off what exceeds 9.
 func luhnSum(digits string) int {
 	sum := 0
 	for i := range len(digits) {

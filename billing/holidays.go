@@ -7,17 +7,18 @@ import (
 	"github.com/rickar/cal/v2/us"
 )
 
-// sundayOnly is C8's substitution: a Sunday holiday closes Monday, a Saturday one moves nowhere.
+// sundayOnly is how a holiday on a weekend is observed (C8): a Sunday one closes Monday, a Saturday one
+// moves nowhere.
 // The library's own US rules also move Saturday to Friday, which the Federal Reserve does not do.
 var sundayOnly = []cal.AltDay{{Day: time.Sunday, Offset: 1}}
 
-// patriotsDay is a legal holiday of Massachusetts and a banking day (C8, H1).
+// patriotsDay is the third Monday of April: a legal holiday of Massachusetts (H1) and a banking day (C8).
 var patriotsDay = &cal.Holiday{
 	Name: "Patriots' Day", Type: cal.ObservancePublic,
 	Month: time.April, Weekday: time.Monday, Offset: 3, Func: cal.CalcWeekdayOffset,
 }
 
-// federalReserveHolidays are the days on which the Federal Reserve is shut (C8).
+// federalReserveHolidays returns the rules of the days on which the Federal Reserve is shut (C8).
 func federalReserveHolidays() []*cal.Holiday {
 	days := []*cal.Holiday{
 		us.NewYear, us.MlkDay, us.PresidentsDay, us.MemorialDay, us.Juneteenth, us.IndependenceDay,
@@ -29,17 +30,17 @@ func federalReserveHolidays() []*cal.Holiday {
 	return days
 }
 
-// massachusettsHolidays are the legal holidays on which agents are away (H1).
+// massachusettsHolidays returns the rules of the legal holidays on which agents are away (H1).
 func massachusettsHolidays() []*cal.Holiday {
 	return append(federalReserveHolidays(), patriotsDay)
 }
 
-// holidays answers for one kind of holiday: by the operator's dated list in the years that
-// it names, by rule in all others. A list that ran out must not turn Christmas into a working day.
+// holidays knows the days of one kind: by the operator's dated list in the years that the list names, by
+// rule in all other years. So a list that nobody renewed does not turn next Christmas into a working day.
 type holidays struct {
 	rule   cal.Calendar
 	listed map[Date]bool
-	years  map[int]bool
+	years  map[int]bool // the years that the list names
 }
 
 func newHolidays(rule []*cal.Holiday, list []Holiday) holidays {
@@ -55,6 +56,7 @@ func newHolidays(rule []*cal.Holiday, list []Holiday) holidays {
 	return h
 }
 
+// has reports whether a date is one of the holidays, on the day on which it is observed.
 func (h *holidays) has(d Date) bool {
 	if h.years[d.Year] {
 		return h.listed[d]

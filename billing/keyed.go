@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// SelectorKind says what a caller keyed to name a record (B1).
+// SelectorKind is what a caller keyed to name a record, told by the key count (B1).
 type SelectorKind string
 
 // The kinds of selectors.
@@ -15,13 +15,14 @@ const (
 	SelectPhone   SelectorKind = "phone" // may match several members (B3)
 )
 
-// Selector names the record that a caller means. It is a claim, not a proof.
+// Selector names the record that a caller means. It proves nothing: the verification answers do (I3).
 type Selector struct {
 	Kind  SelectorKind
 	Value string // account number, member ID, or phone number in E.164
 }
 
-// ParseSelector tells by key count what was keyed (B1). Anything else is a format error.
+// ParseSelector returns what was keyed, told by the key count (B1): an account number, a member ID, or a
+// ten-digit phone number. Anything else is ErrFormat. Nothing is looked up here (I1).
 func ParseSelector(digits string, p Policy) (Selector, error) {
 	switch {
 	case !onlyDigits(digits):
@@ -35,17 +36,17 @@ func ParseSelector(digits string, p Policy) (Selector, error) {
 	return Selector{}, fmt.Errorf("read account number, member ID or phone number: %w", ErrFormat)
 }
 
-// IsAccountNumber says whether s has the form of a billing account number (B1).
+// IsAccountNumber reports whether s has the form of a billing account number (B1).
 func (p Policy) IsAccountNumber(s string) bool { return p.BillingAccountPattern.MatchString(s) }
 
-// IsMemberID says whether s has the form of a member ID (B1).
+// IsMemberID reports whether s has the form of a member ID (B1).
 func (p Policy) IsMemberID(s string) bool { return p.MemberIDPattern.MatchString(s) }
 
-// maxAgeYears is beyond any member's age; an older birth date is a slip of the keys.
+// maxAgeYears is beyond any member's age: an older birth date was mistyped.
 const maxAgeYears = 120
 
-// ParseBirthDate reads MMDDYYYY (I3) and refuses a day that does not exist, lies ahead of
-// today or more than 120 years back. The digits are a secret (D1): no error repeats them.
+// ParseBirthDate reads MMDDYYYY (I3). It returns ErrFormat for a day that does not exist, lies after today
+// or more than 120 years back. The digits are a secret (D1), so no error repeats them.
 func ParseBirthDate(digits string, today Date) (Date, error) {
 	if len(digits) != 8 || !onlyDigits(digits) {
 		return Date{}, fmt.Errorf("read birth date: wrong number of keys: %w", ErrFormat)
@@ -59,12 +60,4 @@ func ParseBirthDate(digits string, today Date) (Date, error) {
 		return Date{}, fmt.Errorf("read birth date: nobody was born then: %w", ErrFormat)
 	}
 	return born, nil
-}
-
-// ParseZIP reads the five digits of a ZIP code (I3), kept as text. They are a secret (D1).
-func ParseZIP(digits string) (string, error) {
-	if len(digits) != 5 || !onlyDigits(digits) {
-		return "", fmt.Errorf("read ZIP code: wrong number of keys: %w", ErrFormat)
-	}
-	return digits, nil
 }

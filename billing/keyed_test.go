@@ -156,17 +156,6 @@ func TestI3BirthDate(t *testing.T) {
 	}
 }
 
-func TestI3ZIP(t *testing.T) {
-	if got, err := billing.ParseZIP("02139"); err != nil || got != "02139" {
-		t.Errorf("got %q, %v", got, err)
-	}
-	for _, keys := range []string{"", "2139", "021390", "0213O", "02139-"} {
-		if _, err := billing.ParseZIP(keys); !errors.Is(err, billing.ErrFormat) {
-			t.Errorf("%q: %v, want a format error", keys, err)
-		}
-	}
-}
-
 // TestL4Reference: nine digits with a Luhn check; any one wrong digit is noticed.
 func TestL4Reference(t *testing.T) {
 	for stem, want := range map[int]string{0: "000000000", 7992739: "079927398", 12345678: "123456782", 99999999: "999999998"} {

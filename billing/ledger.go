@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// book is an account's bills in order of coverage, newest revisions only, and its money in
-// order of receipt with everything returned taken out.
-type book struct {
+// ledger is what an account's standing is computed from: its bills in order of coverage, newest revisions
+// only (B5), and its payments in order of receipt, each less what was taken back of it (L5).
+type ledger struct {
 	account  Account
 	cal      *Calendar
 	bills    []dueBill
 	payments []payment
-	paid     Money // the sum of all entries
+	paid     Money // the sum of all entries, below zero when more was taken back than came in
 }
 
 // dueBill is a bill with the instants that the calendar gives it.
 type dueBill struct {
 	Bill
-	issuedAt time.Time
-	dueAt    time.Time
+	issuedAt time.Time // start of the bill date
+	dueAt    time.Time // last second in time
 }
 
 // payment is an entry that paid something, and what is left of it after returns.
@@ -29,10 +29,11 @@ type payment struct {
 	left Money
 }
 
-func newBook(a Account, bills []Bill, entries []Entry, cal *Calendar) *book {
-	b := &book{account: a, cal: cal, payments: standingPayments(entries)}
+// newLedger sorts what Stand was given. Bills and entries may come in any order, older revisions included.
+func newLedger(a Account, bills []Bill, entries []Entry, cal *Calendar) *ledger {
+	l := &ledger{account: a, cal: cal, payments: standingPayments(entries)}
 	for _, entry := range entries {
-		b.paid += entry.Cents
+		l.paid += entry.Cents
 	}
 	newest := make(map[Month]Bill, len(bills))
 	for _, bill := range bills {
@@ -42,41 +43,41 @@ func newBook(a Account, bills []Bill, entries []Entry, cal *Calendar) *book {
 	}
 	for _, bill := range newest {
 		m := cal.BillMonth(bill.Coverage)
-		b.bills = append(b.bills, dueBill{bill, cal.StartOfDay(cal.BillDate(m)), cal.DueAt(a.Kind, a.Number, m)})
+		l.bills = append(l.bills, dueBill{bill, cal.StartOfDay(cal.BillDate(m)), cal.DueAt(a.Kind, a.Number, m)})
 	}
-	slices.SortFunc(b.bills, func(x, y dueBill) int {
+	slices.SortFunc(l.bills, func(x, y dueBill) int {
 		return cmp.Or(cmp.Compare(x.Coverage.Year, y.Coverage.Year), cmp.Compare(x.Coverage.Month, y.Coverage.Month))
 	})
-	return b
+	return l
 }
 
-// unpaid is what each bill still lacks when so much was paid, oldest bill first (B7). Money
-// that was taken back beyond all payments falls to the oldest bill, so the parts always sum up
-// to what is owed.
-func (b *book) unpaid(paid Money) []Money {
-	parts := make([]Money, len(b.bills))
-	for i, bill := range b.bills {
+// unpaid returns what each bill still lacks when so much was paid, in cents, in the order of bills (B7: money
+// pays the oldest bill first). paid may be below zero: money taken back beyond all payments is owed on the
+// oldest bill, so that the parts always sum up to what is owed.
+func (l *ledger) unpaid(paid Money) []Money {
+	parts := make([]Money, len(l.bills))
+	for i, bill := range l.bills {
 		parts[i] = max(0, bill.Billed-paid)
 		paid = max(0, paid-bill.Billed)
 	}
 	return parts
 }
 
-// pastDue is what the bills that fell due before an instant lack when so much was paid.
-func (b *book) pastDue(paid Money, at time.Time) Money {
+// pastDue returns what the bills whose due instant lies before at still lack when so much was paid.
+func (l *ledger) pastDue(paid Money, at time.Time) Money {
 	var sum Money
-	for i, part := range b.unpaid(paid) {
-		if !onTime(at, b.bills[i].dueAt) {
+	for i, part := range l.unpaid(paid) {
+		if !onTime(at, l.bills[i].dueAt) {
 			sum += part
 		}
 	}
 	return sum
 }
 
-// issuedBy is everything billed by an instant.
-func (b *book) issuedBy(at time.Time) Money {
+// issuedBy returns the sum of the bills issued by an instant (C2: the bill date).
+func (l *ledger) issuedBy(at time.Time) Money {
 	var sum Money
-	for _, bill := range b.bills {
+	for _, bill := range l.bills {
 		if !bill.issuedAt.After(at) {
 			sum += bill.Billed
 		}
@@ -84,78 +85,79 @@ func (b *book) issuedBy(at time.Time) Money {
 	return sum
 }
 
-// graceEnds is the last instant in which a bill can be cured, and whether billing supplied it
-// (G5). A supplied one that lies before a moved due instant is out of date (C5).
-func (b *book) graceEnds(bill *dueBill) (ends time.Time, supplied bool) {
+// graceEnds returns the last instant in which a bill can be cured, and whether billing supplied it (G5: a
+// supplied one wins). One that lies before a due instant that was moved later is out of date (C5).
+func (l *ledger) graceEnds(bill *dueBill) (ends time.Time, supplied bool) {
 	if !bill.GraceEndsAt.IsZero() && !bill.GraceEndsAt.Before(bill.dueAt) {
 		return bill.GraceEndsAt, true
 	}
-	regime := b.account.Regime
+	regime := l.account.Regime
 	if bill.FirstBill {
 		regime = NoGrace
 	}
-	return b.cal.GraceEnds(regime, b.account.Kind, b.account.Number, b.cal.BillMonth(bill.Coverage)), false
+	return l.cal.GraceEnds(regime, l.account.Kind, l.account.Number, l.cal.BillMonth(bill.Coverage)), false
 }
 
-// delinquentSince is the bill with which the running delinquency began, or nil when there is
-// none. It plays the account's life again: a bill unpaid past its due instant starts the clock,
-// and only a payment that leaves nothing billed and unpaid at its moment ends it (G6). Returned
-// money was taken out beforehand, so the clock runs as if it had never been paid (L5).
-func (b *book) delinquentSince(at time.Time) *dueBill {
-	tolerance := b.cal.policy.PaidToleranceCents
-	paid := b.paid
-	for _, p := range b.payments {
-		paid -= p.left // what remains was taken back beyond all payments
+// delinquentSince returns the bill with which the running delinquency began, or nil when there is none. It
+// goes through the account's history in order of time: a bill unpaid past its due instant starts the clock,
+// and only a payment that leaves nothing billed and unpaid at its moment stops it (G6: part payments do not
+// restart it). Returned money was taken out beforehand, so the clock runs as if it had never come (L5).
+func (l *ledger) delinquentSince(at time.Time) *dueBill {
+	tolerance := l.cal.policy.PaidToleranceCents
+	paid := l.paid
+	for _, p := range l.payments {
+		paid -= p.left // what is left (zero or less) was taken back beyond all payments
 	}
-	var since *dueBill
-	waiting := b.payments
+	var since *dueBill // with which the clock runs now
+	waiting := l.payments
 	receive := func(p payment) {
 		paid += p.left
-		if b.issuedBy(p.ReceivedAt)-paid <= tolerance {
+		if l.issuedBy(p.ReceivedAt)-paid <= tolerance {
 			since = nil
 		}
 		waiting = waiting[1:]
 	}
-	for _, bill := range b.byDueInstant() {
+	for _, bill := range l.byDueInstant() {
 		if onTime(at, bill.dueAt) {
 			break
 		}
+		// Money received in time for this bill comes first.
 		for len(waiting) > 0 && onTime(waiting[0].ReceivedAt, bill.dueAt) {
 			receive(waiting[0])
 		}
-		if since == nil && b.pastDue(paid, bill.dueAt.Add(time.Second)) > tolerance {
+		if since == nil && l.pastDue(paid, bill.dueAt.Add(time.Second)) > tolerance {
 			since = bill
 		}
 	}
-	for len(waiting) > 0 {
+	for len(waiting) > 0 { // what came after the last due instant may still cure it
 		receive(waiting[0])
 	}
 	return since
 }
 
-// byDueInstant is the order in which bills fall due; a dated override may change it (C5).
-func (b *book) byDueInstant() []*dueBill {
-	order := make([]*dueBill, len(b.bills))
-	for i := range b.bills {
-		order[i] = &b.bills[i]
+// byDueInstant returns the bills in the order in which they fall due, which a dated override may change (C5).
+func (l *ledger) byDueInstant() []*dueBill {
+	order := make([]*dueBill, len(l.bills))
+	for i := range l.bills {
+		order[i] = &l.bills[i]
 	}
 	slices.SortStableFunc(order, func(x, y *dueBill) int { return x.dueAt.Compare(y.dueAt) })
 	return order
 }
 
-// lastPayment is the newest payment of any channel of which nothing was taken back, or nil.
-func (b *book) lastPayment() *Entry {
-	for i := len(b.payments) - 1; i >= 0; i-- {
-		if b.payments[i].left == b.payments[i].Cents {
-			return &b.payments[i].Entry
+// lastPayment returns the newest payment of any channel of which nothing was taken back, or nil.
+func (l *ledger) lastPayment() *Entry {
+	for i := len(l.payments) - 1; i >= 0; i-- {
+		if l.payments[i].left == l.payments[i].Cents {
+			return &l.payments[i].Entry
 		}
 	}
 	return nil
 }
 
-// standingPayments are the payments in order of receipt, each with what is left of it: a
-// reversal takes back the payment that its reference names; one that names none takes back the
-// newest money first. What is left counts from the payment's own instant (L5).
+// standingPayments returns the payments in order of receipt, each with what is left of it. A reversal takes
+// back the payment that its reference names; one that names none, or more than it, takes back the newest
+// money first. What is left counts from the payment's own instant (L5).
 func standingPayments(entries []Entry) []payment {
 	var payments []payment
 	var reversals []Entry
@@ -168,7 +170,7 @@ func standingPayments(entries []Entry) []payment {
 	}
 	slices.SortStableFunc(payments, func(x, y payment) int { return x.ReceivedAt.Compare(y.ReceivedAt) })
 
-	var unnamed Money
+	var unnamed Money // taken back, and no payment found under that reference
 	for _, reversal := range reversals {
 		unnamed += takeBack(payments, -reversal.Cents, func(p Entry) bool {
 			return reversal.Reference != "" && p.Reference == reversal.Reference
@@ -178,7 +180,8 @@ func standingPayments(entries []Entry) []payment {
 	return payments
 }
 
-// takeBack lowers the payments that match, newest first, and returns what found no payment.
+// takeBack lowers the payments that match, newest first, by amount in all. It returns what is left of amount
+// when no payment is.
 func takeBack(payments []payment, amount Money, match func(Entry) bool) Money {
 	for i := len(payments) - 1; i >= 0 && amount > 0; i-- {
 		if match(payments[i].Entry) {

@@ -2,16 +2,17 @@ package billing
 
 import "fmt"
 
-// Money is an amount in whole US cents (M1); a negative one is a credit or a reversal.
+// Money is an amount in whole US cents (M1: integers everywhere). A negative one is a credit or a reversal.
 type Money int64
 
-// Cents is the amount as a plain number, for stores and processors.
+// Cents returns the amount as a plain number of cents, for stores and processors.
 func (m Money) Cents() int64 { return int64(m) }
 
-// IsPositive says whether there is something to pay.
+// IsPositive reports whether the amount is above zero.
 func (m Money) IsPositive() bool { return m > 0 }
 
-// String writes the amount as dollars and cents: 214.50, -3.07.
+// String returns the amount as dollars and cents: 214.50, -3.07. It is for logs and pages; what a caller
+// hears is worded by voiceprompts.
 func (m Money) String() string {
 	sign, cents := "", uint64(m) //nolint:gosec // G115: a negative one is turned round below
 	if m < 0 {

@@ -2,9 +2,10 @@ package billing
 
 import "regexp"
 
-// Policy holds the operator's settings: one field for every key of the policy file, named by
-// its toml tag. DefaultPolicy gives the rule book's values; Problems says what is impossible
-// among changed ones; Keys lists all of them with rule and source.
+// Policy holds the operator's settings: one field for every key of the policy file, named by its toml tag,
+// as sms_max_segments is SMSMaxSegments. The rows of policyKeys hold each key's default, rule and check.
+// DefaultPolicy returns the rule book's values, Problems what is impossible among changed ones, and Keys
+// all of them for printing. Every field is read by production code: a test in archtest finds one that is not.
 type Policy struct {
 	// Time and calendar (C1-C8).
 	TimeZone                 string        `toml:"time_zone"`

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Problems lists every impossible value of the policy, each as one sentence that names its key.
-// A program must not start with any. Nothing here is secret: values may be shown.
+// Problems returns every impossible value of the policy, each as one sentence that begins with its key and
+// says what it must be and by which rule. A program must not start while there is one. Nothing in a policy is
+// secret, so values are shown.
 func (p Policy) Problems() []string {
 	var problems []string
 	values := p.byKey()
@@ -27,7 +28,7 @@ func (p Policy) Problems() []string {
 	return problems
 }
 
-// contradictions are values that are possible alone and impossible together.
+// contradictions returns what is possible alone and impossible together.
 func (p Policy) contradictions() []string {
 	var found []string
 	refuse := func(is bool, format string, args ...any) {
@@ -51,7 +52,7 @@ func (p Policy) contradictions() []string {
 	return found
 }
 
-// overrideProblems checks [[due_overrides]] (C5).
+// overrideProblems checks [[due_overrides]] (C5): each must say what it moves, and no two may contradict.
 func (p Policy) overrideProblems() []string {
 	var found []string
 	zone, err := loadZone(p.TimeZone)
@@ -109,7 +110,7 @@ func (p Policy) dayListProblems() []string {
 	return found
 }
 
-// check says what a value must be, or nothing when it already is.
+// check returns what a value must be, or "" when it already is.
 type check func(v reflect.Value) (must string)
 
 func number(v reflect.Value) float64 {
@@ -119,6 +120,7 @@ func number(v reflect.Value) float64 {
 	return v.Float()
 }
 
+// atLeast wants a number of at least so much.
 func atLeast(least float64) check {
 	return func(v reflect.Value) string {
 		if number(v) >= least { // false for NaN too
@@ -128,6 +130,7 @@ func atLeast(least float64) check {
 	}
 }
 
+// between wants a number within bounds, both included.
 func between(least, most float64) check {
 	return func(v reflect.Value) string {
 		if n := number(v); n >= least && n <= most {
@@ -137,6 +140,7 @@ func between(least, most float64) check {
 	}
 }
 
+// oneOf wants one of some words.
 func oneOf(words ...string) check {
 	return func(v reflect.Value) string {
 		if slices.Contains(words, v.String()) {
@@ -146,6 +150,7 @@ func oneOf(words ...string) check {
 	}
 }
 
+// subsetOf wants a list of some words, none twice.
 func subsetOf(words ...string) check {
 	return func(v reflect.Value) string {
 		list := v.Interface().([]string)
@@ -158,6 +163,7 @@ func subsetOf(words ...string) check {
 	}
 }
 
+// descending wants days in the order in which reminders go, the earliest first.
 func descending(v reflect.Value) string {
 	last := 0
 	for i, days := range v.Interface().([]int) {
@@ -226,7 +232,7 @@ func dialable(v reflect.Value) string {
 	return `empty, a phone number in E.164 or a sip: address`
 }
 
-// languageTags wants English among them: what is not complete in another language is spoken in it (K4).
+// languageTags wants English among them: what is not complete in another language is said in English (K4).
 func languageTags(v reflect.Value) string {
 	list := v.Interface().([]string)
 	for i, tag := range list {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// PolicyKey is one key of the policy file as it is in force.
+// PolicyKey is one key of the policy file with the value in force, as `duebell policy` prints it.
 type PolicyKey struct {
 	Key     string
 	Value   string // as it would stand in the policy file
@@ -20,10 +20,11 @@ type PolicyKey struct {
 	Note    string // what the key means, in a few words
 }
 
-// Changed says whether the operator's value differs from the rule book's.
+// Changed reports whether the operator's value differs from the rule book's.
 func (k PolicyKey) Changed() bool { return k.Value != k.Default }
 
-// Keys lists every key of the policy file with the value in force, in the rule book's order.
+// Keys returns every key that is in force with its value and default, in the rule book's order. Keys that are
+// not built yet, or that have one possible value, are not among them: see RefusedKey.
 func (p Policy) Keys() []PolicyKey {
 	def := DefaultPolicy()
 	values, defaults := p.byKey(), def.byKey()
@@ -48,8 +49,8 @@ func (p *Policy) byKey() map[string]reflect.Value {
 	return values
 }
 
-// printTOML writes a value of the policy as TOML on one line. It knows the types that Policy
-// uses and no others; a test prints every key and reads it back.
+// printTOML returns a value of the policy as TOML on one line, so that what is printed can be loaded again.
+// It knows the types that Policy uses and panics at any other; a test prints every key and reads it back.
 func printTOML(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer && v.IsNil() {
 		return `""`
@@ -95,6 +96,7 @@ func printTOML(v reflect.Value) string {
 	panic("billing: the policy holds a " + v.Type().String() + ", which printTOML does not know")
 }
 
+// printTable returns an inline table.
 func printTable(parts []string) string {
 	if len(parts) == 0 {
 		return "{}"
@@ -102,7 +104,7 @@ func printTable(parts []string) string {
 	return "{ " + strings.Join(parts, ", ") + " }"
 }
 
-// printFloat keeps the point, without which TOML reads an integer.
+// printFloat returns a number with its decimal point, without which TOML reads an integer.
 func printFloat(f float64) string {
 	s := strconv.FormatFloat(f, 'f', -1, 64)
 	if !strings.Contains(s, ".") {
@@ -111,7 +113,8 @@ func printFloat(f float64) string {
 	return s
 }
 
-// quoteTOML prefers a literal string where there is something to escape: patterns stay readable.
+// quoteTOML returns a TOML string. Where there is something to escape it prefers a literal one, in single
+// quotes, so that patterns stay readable.
 func quoteTOML(s string) string {
 	if strings.ContainsAny(s, `\"`) && !strings.ContainsAny(s, "'\n\r\t") {
 		return "'" + s + "'"

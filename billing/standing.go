@@ -2,24 +2,24 @@ package billing
 
 import "time"
 
-// Standing is how an account stands at an instant: what is owed, since when, until when.
+// Standing is how an account stands at an instant: what is owed, since when, and until when it may be paid.
 type Standing struct {
 	Account  Account
 	TotalDue Money // everything billed less everything paid; below zero = credit (B7)
-	PastDue  Money // the part of it whose due instant has passed
+	PastDue  Money // the part of it whose due instant has passed; 0 within the tolerance
 	// NothingDue: the balance is zero within the tolerance, or a credit (M1, B9).
 	NothingDue bool
 
-	OldestUnpaid *Bill // what the next cent pays for, oldest bill first; nil when nothing is due
-	Newest       *Bill // the newest bill, paid or not; nil when none was ever issued
-	OldestDueAt  time.Time
+	OldestUnpaid *Bill     // what the next cent pays for, oldest bill first; nil when nothing is due
+	Newest       *Bill     // the newest bill, paid or not; nil when none was ever issued
+	OldestDueAt  time.Time // due instant of OldestUnpaid
 	NextDueAt    time.Time // due instant of the newest bill
 
 	// Clock is the unpaid bill whose grace runs, or will run once it is past due (G6). It is
 	// older than OldestUnpaid when a part payment has covered its amount without curing.
 	Clock             *Bill
-	InGrace           bool
-	AfterGrace        bool
+	InGrace           bool      // Clock is past due, and its grace has not ended (G8: warn)
+	AfterGrace        bool      // its grace is over (G8: warn, or a person first)
 	GraceEndsAt       time.Time // zero when nothing is due
 	GraceEndsSupplied bool      // billing gave the date: only then may it be voiced (G7)
 
@@ -28,30 +28,31 @@ type Standing struct {
 	LastPayment   *Entry // the newest payment of any channel of which nothing came back
 }
 
-// Stand works out an account's standing at an instant from everything billed and booked.
-// Bills may hold older revisions, and bills and entries may come in any order.
+// Stand returns an account's standing at an instant, computed from everything billed and booked (B7: billed
+// minus paid). Bills may hold older revisions, and bills and entries may come in any order. Every bill that
+// is given counts in TotalDue, also one that is issued after at.
 func Stand(a Account, bills []Bill, entries []Entry, at time.Time, cal *Calendar) Standing {
-	b := newBook(a, bills, entries, cal)
+	l := newLedger(a, bills, entries, cal)
 	tolerance := cal.policy.PaidToleranceCents
-	s := Standing{Account: a, TotalDue: -b.paid, LastPayment: b.lastPayment()}
-	for _, bill := range b.bills {
+	s := Standing{Account: a, TotalDue: -l.paid, LastPayment: l.lastPayment()}
+	for _, bill := range l.bills {
 		s.TotalDue += bill.Billed
 	}
 	s.NothingDue = s.TotalDue <= tolerance
-	if n := len(b.bills); n > 0 {
-		newest := &b.bills[n-1]
+	if n := len(l.bills); n > 0 {
+		newest := &l.bills[n-1]
 		s.Newest, s.NextDueAt, s.LatestCharge = &newest.Bill, newest.dueAt, newest.Billed
 	}
-	if late := b.pastDue(b.paid, at); late > tolerance {
+	if late := l.pastDue(l.paid, at); late > tolerance {
 		s.PastDue = late
 	}
 
-	clock := b.delinquentSince(at)
+	clock := l.delinquentSince(at)
 	var missing Money
-	for i, part := range b.unpaid(b.paid) {
-		// Summed up, because crumbs within the tolerance on several bills may add up to a debt.
+	for i, part := range l.unpaid(l.paid) {
+		// Summed up, because rests within the tolerance on several bills may add up to a debt (M1).
 		if missing += part; missing > tolerance {
-			oldest := &b.bills[i]
+			oldest := &l.bills[i]
 			s.OldestUnpaid, s.OldestDueAt = &oldest.Bill, oldest.dueAt
 			s.FirstBillOpen = oldest.FirstBill
 			if clock == nil {
@@ -62,7 +63,7 @@ func Stand(a Account, bills []Bill, entries []Entry, at time.Time, cal *Calendar
 	}
 	if clock != nil {
 		s.Clock = &clock.Bill
-		s.GraceEndsAt, s.GraceEndsSupplied = b.graceEnds(clock)
+		s.GraceEndsAt, s.GraceEndsSupplied = l.graceEnds(clock)
 		pastDue := !onTime(at, clock.dueAt)
 		s.InGrace = pastDue && onTime(at, s.GraceEndsAt)
 		s.AfterGrace = pastDue && !s.InGrace

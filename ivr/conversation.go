@@ -54,7 +54,15 @@ const (
 
 // Conversation returns every step in reading order: first the call of somebody who calls us, then the
 // beginnings of calls that the line places itself (outbound.go).
-func Conversation() []Step { return append(conversation(), outbound()...) }
+func Conversation() []Step {
+	steps := append(conversation(), outbound()...)
+	for i := range steps {
+		if steps[i].Name == GoOn {
+			steps[i].LeadsTo = comeBackTo(steps)
+		}
+	}
+	return steps
+}
 
 // conversation is the whole call. Read it top to bottom: that is the order in which a caller meets it.
 //
@@ -321,8 +329,8 @@ func conversation() []Step {
 			Then:    bookCallback, LeadsTo: []StepName{CallbackNumber, GoOn},
 		},
 		{
-			Name: GoOn, // H2: never a dead end: back to the question that the caller came from
-			Then: returnFromPerson, LeadsTo: allQuestions(),
+			Name: GoOn,             // H2: never a dead end: back to the question that the caller came from
+			Then: returnFromPerson, // LeadsTo is filled in by Conversation: every question
 		},
 		{
 			Name: LostPlace, Says: "lost-place", // Redis lost the session: the call goes on from its last milestone in the database

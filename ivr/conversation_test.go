@@ -25,6 +25,7 @@ func byName(t *testing.T) map[StepName]Step {
 	return steps
 }
 
+// Every step that is named as an exit exists.
 func TestEveryJumpLeadsSomewhere(t *testing.T) {
 	steps := byName(t)
 	for _, s := range steps {
@@ -36,6 +37,7 @@ func TestEveryJumpLeadsSomewhere(t *testing.T) {
 	}
 }
 
+// From where calls begin every step can be reached, and from every step the end of the call.
 func TestEveryStepIsReachedAndEnds(t *testing.T) {
 	steps := byName(t)
 	reached := map[StepName]bool{}
@@ -102,6 +104,7 @@ func TestEveryJumpInTheCodeIsDeclared(t *testing.T) {
 	}
 }
 
+// Every prompt key that steps and functions name is in the message files.
 func TestEveryPromptExists(t *testing.T) {
 	prompts, err := voiceprompts.Load()
 	if err != nil {

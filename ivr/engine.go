@@ -274,7 +274,7 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	case Pay:
 		return TakePayment{Method: c.Payment.Method, BankType: c.Payment.BankType, Attempt: c.Attempt, Holder: c.holder()}, nil
 	case Hold:
-		return Continue{Seconds: min(int(c.Policy.MaxSilenceSeconds), 3)}, nil
+		return Continue{Seconds: int(c.Policy.MaxSilenceSeconds)}, nil
 	case Dial:
 		to, whisper := c.transferTarget()
 		return Transferring{To: to, Seconds: int(c.Policy.AgentRingSeconds), Whisper: whisper}, nil

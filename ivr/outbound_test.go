@@ -13,35 +13,35 @@ import (
 	"duebell/voiceprompts"
 )
 
-// notebook is a logbook that remembers.
-type notebook struct{ marks []Milestone }
+// callStore keeps milestones in memory.
+type callStore struct{ saved []Milestone }
 
-func (n *notebook) SaveMilestone(_ context.Context, m Milestone) error {
-	n.marks = append(n.marks, m)
+func (s *callStore) SaveMilestone(_ context.Context, m Milestone) error {
+	s.saved = append(s.saved, m)
 	return nil
 }
-func (n *notebook) LastMilestone(context.Context, string) (Milestone, error) {
+func (s *callStore) LastMilestone(context.Context, string) (Milestone, error) {
 	return Milestone{}, ErrNoMilestone
 }
-func (n *notebook) RecordHandOff(context.Context, HandOff) error               { return nil }
-func (n *notebook) HandOffAccepted(context.Context, string, int) (bool, error) { return false, nil }
-func (n *notebook) DroppedCall(context.Context, DroppedCallQuery) (Milestone, error) {
+func (s *callStore) RecordHandOff(context.Context, HandOff) error               { return nil }
+func (s *callStore) HandOffAccepted(context.Context, string, int) (bool, error) { return false, nil }
+func (s *callStore) DroppedCall(context.Context, DroppedCallQuery) (Milestone, error) {
 	return Milestone{}, ErrNoMilestone
 }
-func (n *notebook) CallerLanguage(context.Context, string) (string, error) { return "", nil }
-func (n *notebook) BookCallback(context.Context, CallbackBooking) error    { return nil }
+func (s *callStore) CallerLanguage(context.Context, string) (string, error) { return "", nil }
+func (s *callStore) BookCallback(context.Context, CallbackBooking) error    { return nil }
 
-type standing time.Time
+type fixedClock time.Time
 
-func (s standing) Now() time.Time { return time.Time(s) }
+func (c fixedClock) Now() time.Time { return time.Time(c) }
 
-// noMoreCalls takes refusals down.
-type noMoreCalls struct {
+// callRefusals records refusals of reminder calls.
+type callRefusals struct {
 	said []string
 	err  error
 }
 
-func (r *noMoreCalls) NoMoreCalls(_ context.Context, number, cause string) error {
+func (r *callRefusals) NoMoreCalls(_ context.Context, number, cause string) error {
 	r.said = append(r.said, number+" "+cause)
 	return r.err
 }
@@ -57,8 +57,8 @@ type call struct {
 	engine   *Engine
 	session  Session
 	reply    Reply
-	book     *notebook
-	refusals *noMoreCalls
+	stored   *callStore
+	refusals *callRefusals
 }
 
 func placeCall(t *testing.T, p Placed, change func(*billing.Policy)) *call {
@@ -75,10 +75,10 @@ func placeCall(t *testing.T, p Placed, change func(*billing.Policy)) *call {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &call{t: t, book: &notebook{}, refusals: &noMoreCalls{}, session: Session{Call: "CA1", Caller: "+16175550101", Called: "+18776236765"}}
+	c := &call{t: t, stored: &callStore{}, refusals: &callRefusals{}, session: Session{Call: "CA1", Caller: "+16175550101", Called: "+18776236765"}}
 	c.engine, err = NewEngine(Services{
-		Milestones: c.book, HandOffs: c.book, CallRefusals: c.refusals, Hours: openHours{}, Prompts: prompts, Calendar: cal, Policy: policy,
-		Clock: standing(time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)), Log: slog.New(slog.DiscardHandler),
+		Milestones: c.stored, HandOffs: c.stored, CallRefusals: c.refusals, Hours: openHours{}, Prompts: prompts, Calendar: cal, Policy: policy,
+		Clock: fixedClock(time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,8 +130,8 @@ func (c *call) over() {
 func TestN8CalledBack(t *testing.T) {
 	c := placeCall(t, Placed{For: AskedFor, Lang: "en"}, nil)
 	c.at(CalledBack, "Massachusetts Health Connector payment line", "1-877-623-6765", "You asked us to call you", "press 1")
-	if c.session.PlacedFor != AskedFor || len(c.book.marks) != 1 {
-		t.Errorf("placed for %q, milestones %v", c.session.PlacedFor, c.book.marks)
+	if c.session.PlacedFor != AskedFor || len(c.stored.saved) != 1 {
+		t.Errorf("placed for %q, milestones %v", c.session.PlacedFor, c.stored.saved)
 	}
 	c.press("1")
 	c.at(AskAccount, "account number or member ID")
@@ -152,8 +152,8 @@ func TestN8NobodyThere(t *testing.T) {
 	}
 	c.at(Goodbye)
 	c.over()
-	if len(c.book.marks) != 2 || c.book.marks[1].Step != Goodbye {
-		t.Errorf("milestones %v", c.book.marks)
+	if len(c.stored.saved) != 2 || c.stored.saved[1].Step != Goodbye {
+		t.Errorf("milestones %v", c.stored.saved)
 	}
 }
 
@@ -207,13 +207,13 @@ func TestN10NoMoreCalls(t *testing.T) {
 	c.at(Goodbye, "We will not call this number with reminders any more")
 	c.over()
 	if !slices.Equal(c.refusals.said, []string{"+16175550101 CA1/1"}) {
-		t.Errorf("noted %v", c.refusals.said)
+		t.Errorf("recorded %v", c.refusals.said)
 	}
 	c = placeCall(t, Placed{For: Reminder, Lang: "en"}, nil)
 	c.refusals.err = errors.New("the database is down")
 	c.press("7")
 	if strings.Contains(c.said(), "will not call") {
-		t.Errorf("promised what was not noted: %q", c.said())
+		t.Errorf("promised what was not recorded: %q", c.said())
 	}
 }
 
@@ -223,6 +223,6 @@ func TestN10OnlyWhereItIsOffered(t *testing.T) {
 	c.press("7")
 	c.at(CalledBack)
 	if len(c.refusals.said) != 0 {
-		t.Errorf("noted %v", c.refusals.said)
+		t.Errorf("recorded %v", c.refusals.said)
 	}
 }

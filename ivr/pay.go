@@ -225,7 +225,7 @@ func (c *Call) captureStopped(ctx context.Context) Next {
 	if next, ok := c.closeOfferAndSay(ctx, "stopped"); !ok {
 		return next
 	}
-	if c.Batch.Confirmed { // every account of a round is paid the way that was read back
+	if c.Batch.Confirmed { // every account of a batch is paid the way that was read back
 		return Go(CaptureFailed)
 	}
 	return Go(ChooseMethod)

@@ -197,14 +197,19 @@ func transferOver(ctx context.Context, c *Call, a Answer) Next {
 	return Go(GoOn)
 }
 
-// allQuestions returns the steps that a caller can come back to from a person: every question but the
-// amount, where 0 is zero (V2).
-func allQuestions() []StepName {
-	return []StepName{
-		CalledBack, Reminding, ChooseLanguage, MainMenu, AskAccount, AskBirthDate, AskZIP, ChooseAccount, PaymentInFlight, PayMenu,
-		AmountHelp, AmountMeant, SecondConsent, ChooseMethod, ChooseBankType, ReadBack, AskWrittenNotice, CaptureFailed,
-		HowToPay, TextChoices, GuestAccount, GuestReadBack, GuestName, GuestNameBack, ReadBackAll, NextAccount, Terms, TermsAgain, AfterDecline, OfferText, OfferCalls, AnythingElse, Goodbye,
+// comeBackTo returns the steps that a caller can come back to from a person: every question but the amount,
+// where 0 is zero (V2), and but those that arrange the call-back; and what follows a payment or ends the call.
+func comeBackTo(steps []Step) []StepName {
+	list := []StepName{NextAccount, Goodbye}
+	for _, s := range steps {
+		switch s.Accepts.(type) {
+		case Menu, Digits, Words, Assent:
+			if !arrangesCallback(s.Name) {
+				list = append(list, s.Name)
+			}
+		}
 	}
+	return list
 }
 
 // findPlace goes on from the last milestone. A payment that was being made comes first: its outcome, or

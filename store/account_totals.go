@@ -7,8 +7,8 @@ import (
 	"duebell/billing"
 )
 
-// AccountTotals is what one account was billed and what was paid on it, for a program that writes billing files
-// which must fit what is already loaded (the sample members' billing system).
+// AccountTotals is what one account was billed and what was paid on it, for a program that writes
+// billing files which must fit what is already loaded (the sample members' billing system).
 type AccountTotals struct {
 	Billed map[billing.Month]billing.Money // by coverage month, newest revisions only (B5: the highest revision counts)
 	Paid   billing.Money                   // payments less reversals, and payments in flight (L2: in flight counts as paid)

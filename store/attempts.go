@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river"
 
 	"duebell/billing"
 	"duebell/payments"
@@ -18,7 +19,9 @@ import (
 
 const tokenContext = "payment-token:" // binds a sealed token to its attempt
 
-// Offer writes the offered row; the same call and turn again gets the first row.
+// Offer writes an offered attempt. The same call and turn again gets the first row back, so a
+// webhook that is delivered twice offers once. Nothing is promised yet: a crash here leaves an
+// offer that the sweeper closes.
 func (s *Store) Offer(ctx context.Context, a payments.Attempt) (payments.Attempt, error) {
 	row, err := s.q.OfferAttempt(ctx, db.OfferAttemptParams{
 		Key: a.Key, CallSid: a.Call, Turn: int32(a.Turn), Account: a.Account, //nolint:gosec // a turn is small
@@ -31,10 +34,11 @@ func (s *Store) Offer(ctx context.Context, a payments.Attempt) (payments.Attempt
 	return attempt(row), nil
 }
 
-// Tokenize keeps the token, sealed, on an offered row. The same token again finds it kept.
+// Tokenize stores a token, sealed, on an offered attempt. The same again finds it stored.
+// payments.ErrClosed: the offer was closed meanwhile.
 func (s *Store) Tokenize(ctx context.Context, key string, t payments.Token, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
-	err := s.inTx(ctx, "keep token", func(q *db.Queries, _ pgx.Tx) error {
+	err := s.inTx(ctx, "store token", func(q *db.Queries, _ pgx.Tx) error {
 		row, err := s.tokenize(ctx, q, key, t, at)
 		got = attempt(row)
 		return err
@@ -42,6 +46,8 @@ func (s *Store) Tokenize(ctx context.Context, key string, t payments.Token, at t
 	return got, err
 }
 
+// tokenize stores a token within a transaction. The row is locked first, so a close by the sweeper
+// comes either before it (ErrClosed) or after it, never in between.
 func (s *Store) tokenize(ctx context.Context, q *db.Queries, key string, t payments.Token, at time.Time) (db.PaymentAttempt, error) {
 	row, err := q.AttemptForUpdate(ctx, key)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -58,12 +64,14 @@ func (s *Store) tokenize(ctx context.Context, q *db.Queries, key string, t payme
 	case payments.Closed:
 		return row, payments.ErrClosed
 	default:
-		return row, nil // a repeated delivery: it is kept already
+		return row, nil // delivered twice: it is stored already
 	}
 }
 
-// Authorize writes consent, evidence, written notice and charge job in one transaction.
-// Repeated, it gives the row back unchanged, whatever became of the attempt since.
+// Authorize writes consent, evidence, written notice and charge job in one transaction, after
+// asking allowed with the limits as they are within it. From its commit on the member has paid in
+// time (C6: received at authorization). Repeated, it returns the row unchanged, whatever became of
+// the attempt since; so after a lost reply it is safe to run again.
 func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed func(payments.LimitCounts, payments.Attempt) error, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "authorize payment", func(q *db.Queries, tx pgx.Tx) error {
@@ -85,10 +93,10 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed
 		if err != nil {
 			return err
 		}
-		if frozen != nil { // since the offer was made; the sweeper closes it
+		if frozen != nil { // frozen since the offer was made; the sweeper closes it
 			return payments.ErrClosed
 		}
-		if err := written(a, payments.Method(row.Method)); err != nil {
+		if err := checkWrittenCopy(a, payments.Method(row.Method)); err != nil {
 			return err
 		}
 		if a.Token != nil {
@@ -110,7 +118,8 @@ func (s *Store) Authorize(ctx context.Context, a payments.Authorization, allowed
 	return got, err
 }
 
-// limitsNow counts what I5 bounds, one authorization of a caller after the other.
+// limitsNow counts what I5 limits. Authorizations of one caller run one after another: two calls at
+// once do not both get the last free place.
 func limitsNow(ctx context.Context, q *db.Queries, of payments.Attempt, at time.Time) (payments.LimitCounts, error) {
 	if of.Caller != "" {
 		if err := q.LockCaller(ctx, of.Caller); err != nil {
@@ -120,18 +129,21 @@ func limitsNow(ctx context.Context, q *db.Queries, of payments.Attempt, at time.
 	return limits(ctx, q, of, at)
 }
 
-// written holds E6: no bank debit without a written notice, and no text to nowhere.
-func written(a payments.Authorization, m payments.Method) error {
+// checkWrittenCopy holds E6: no bank debit without a written notice, and no text without a number.
+func checkWrittenCopy(a payments.Authorization, m payments.Method) error {
 	if (m == payments.Bank) != (a.Copy == payments.TextCopy || a.Copy == payments.LetterCopy) || a.Copy == payments.TextCopy && a.TextTo == "" {
-		return fmt.Errorf("consent to a payment by %s with the written copy %q: our mistake", m, a.Copy)
+		return fmt.Errorf("a payment by %s with the written copy %q: a bug of ours, nothing was authorized", m, a.Copy)
 	}
 	return nil
 }
 
+// authorize writes everything that the consent makes true: state, evidence, written notice, jobs.
+// The partial unique index refuses a second open payment of the account (promise P1), whichever call
+// authorized first.
 func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payments.Authorization, at time.Time) (db.PaymentAttempt, error) {
 	notBefore := &at
 	if a.Copy == payments.LetterCopy {
-		notBefore = nil // set when the letter has been posted (E6)
+		notBefore = nil // E6: set when the letter has been posted
 	}
 	row, err := q.AuthorizeAttempt(ctx, db.AuthorizeAttemptParams{
 		Key: a.Key, At: &at, Reference: &a.Reference, NotBefore: notBefore,
@@ -150,7 +162,7 @@ func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payme
 	if err := q.InsertEvidence(ctx, evidence(a, row)); err != nil {
 		return row, fmt.Errorf("evidence: %w", err)
 	}
-	jobs := jobList{}
+	jobs := []river.JobArgs{}
 	switch a.Copy {
 	case payments.LetterCopy:
 		if err := q.InsertLetter(ctx, db.InsertLetterParams{AttemptKey: a.Key, At: at}); err != nil {
@@ -164,11 +176,12 @@ func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payme
 	if notBefore != nil {
 		jobs = append(jobs, ChargeJob{Key: a.Key})
 	}
-	return row, s.nudge(ctx, tx, jobs...)
+	return row, s.enqueue(ctx, tx, jobs...)
 }
 
-// evidence gathers what proves the consent; its hash covers every field (E8). Instants are as the
-// database keeps them, or the hash could not be made again from what is stored.
+// evidence returns the row that proves the consent (E8). Its hash covers every field. Instants are
+// cut to microseconds, as the database stores them: otherwise the hash could not be computed again
+// from the row.
 func evidence(a payments.Authorization, row db.PaymentAttempt) db.InsertEvidenceParams {
 	c := a.Consent
 	c.TermsAt, c.GivenAt = c.TermsAt.Truncate(time.Microsecond), c.GivenAt.Truncate(time.Microsecond)
@@ -183,7 +196,8 @@ func evidence(a payments.Authorization, row db.PaymentAttempt) db.InsertEvidence
 	}
 }
 
-// UnheardFailures are the payments on an attempt's account that failed without the caller hearing so.
+// UnheardFailures returns the payments on an attempt's account that failed since an instant without
+// the caller hearing it (L3: a payment that replaces one may count as in time).
 func (s *Store) UnheardFailures(ctx context.Context, key string, since time.Time) ([]payments.UnheardFailure, error) {
 	rows, err := s.q.UnheardFailures(ctx, db.UnheardFailuresParams{Key: key, Since: &since})
 	if err != nil {
@@ -196,21 +210,23 @@ func (s *Store) UnheardFailures(ctx context.Context, key string, since time.Time
 	return list, nil
 }
 
-// Attempt reads one attempt by its key.
+// Attempt returns one attempt by its key, or payments.ErrNoSuchAttempt.
 func (s *Store) Attempt(ctx context.Context, key string) (payments.Attempt, error) {
 	return s.oneAttempt(s.q.AttemptByKey(ctx, key))
 }
 
-// AttemptByReference reads one attempt by the number that people say and write.
+// AttemptByReference returns one attempt by the number that people say and write, or
+// payments.ErrNoSuchAttempt.
 func (s *Store) AttemptByReference(ctx context.Context, reference string) (payments.Attempt, error) {
 	return s.oneAttempt(s.q.AttemptByReference(ctx, &reference))
 }
 
-// OpenAttempt returns the open attempt on an account, or ErrNoSuchAttempt.
+// OpenAttempt returns the open attempt on an account, or payments.ErrNoSuchAttempt.
 func (s *Store) OpenAttempt(ctx context.Context, account string) (payments.Attempt, error) {
 	return s.oneAttempt(s.q.OpenAttemptOn(ctx, account))
 }
 
+// oneAttempt converts the row of a query for one attempt; no row is payments.ErrNoSuchAttempt.
 func (s *Store) oneAttempt(row db.PaymentAttempt, err error) (payments.Attempt, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return payments.Attempt{}, payments.ErrNoSuchAttempt
@@ -221,7 +237,8 @@ func (s *Store) oneAttempt(row db.PaymentAttempt, err error) (payments.Attempt, 
 	return attempt(row), nil
 }
 
-// SameAmount lists payments of the same amount on the account that were authorized since then, newest first (M8).
+// SameAmount returns payments of the same amount on an account that were authorized since an
+// instant, newest first (M8: duplicates).
 func (s *Store) SameAmount(ctx context.Context, account string, cents billing.Money, since time.Time) ([]payments.Attempt, error) {
 	rows, err := s.q.SamePaymentSince(ctx, db.SamePaymentSinceParams{Account: account, Cents: cents.Cents(), Since: &since})
 	if err != nil {
@@ -239,6 +256,9 @@ func (s *Store) LimitCounts(ctx context.Context, a payments.Attempt, at time.Tim
 	return limits(ctx, s.q, a, at)
 }
 
+// limits counts the attempts of the last day (and hour, for withheld numbers) that the policy
+// limits, and reads whether the account is frozen. The attempt itself is left out: delivered twice
+// it must not be refused because of the first time.
 func limits(ctx context.Context, q *db.Queries, a payments.Attempt, at time.Time) (payments.LimitCounts, error) {
 	n, err := q.PayLimits(ctx, db.PayLimitsParams{
 		CallSid: a.Call, Turn: int32(a.Turn), Account: a.Account, Caller: ptr(a.Caller), Guest: a.Guest, //nolint:gosec // a turn is small
@@ -258,8 +278,8 @@ func limits(ctx context.Context, q *db.Queries, a payments.Attempt, at time.Time
 	}, nil
 }
 
-// Freeze stops the payments of the attempt's account until a person has looked, and leaves a task.
-// What is only offered there is closed: no consent to it counts any more.
+// Freeze stops payments on the attempt's account until a person has looked, and leaves a task.
+// Offers on it are closed: no consent to one counts any more.
 func (s *Store) Freeze(ctx context.Context, key string, at time.Time) error {
 	return s.inTx(ctx, "freeze account", func(q *db.Queries, _ pgx.Tx) error {
 		row, err := s.oneAttempt(q.AttemptByKey(ctx, key))
@@ -277,8 +297,8 @@ func (s *Store) Freeze(ctx context.Context, key string, at time.Time) error {
 	})
 }
 
-// CloseOffer ends an offer or token that came to nothing. One that is authorized after all stays as it
-// is: ErrTooLate.
+// CloseOffer closes an offer or token that came to nothing; closed already, it does nothing.
+// payments.ErrTooLate: it was authorized after all, and stays as it is.
 func (s *Store) CloseOffer(ctx context.Context, key string, at time.Time) error {
 	n, err := s.q.CloseAttempt(ctx, db.CloseAttemptParams{Key: key, At: &at})
 	if err != nil {
@@ -300,12 +320,12 @@ func (s *Store) CloseOffer(ctx context.Context, key string, at time.Time) error 
 // MarkHeard records that the caller heard the outcome on the call, so that nobody has to tell them.
 func (s *Store) MarkHeard(ctx context.Context, key string, at time.Time) error {
 	if err := s.q.MarkHeard(ctx, db.MarkHeardParams{Key: &key, At: &at}); err != nil {
-		return fmt.Errorf("note outcome heard: %w", err)
+		return fmt.Errorf("record that the outcome was heard: %w", err)
 	}
 	return nil
 }
 
-// attempt is the row as the payments room knows it; the sealed token stays behind.
+// attempt converts a row. The sealed token is left out.
 func attempt(r db.PaymentAttempt) payments.Attempt {
 	return payments.Attempt{
 		Key: r.Key, Call: r.CallSid, Turn: int(r.Turn), Account: r.Account,
@@ -319,7 +339,7 @@ func attempt(r db.PaymentAttempt) payments.Attempt {
 	}
 }
 
-// violates says whether err is a unique or check violation of the named constraint.
+// violates returns whether err is a violation of the named constraint or unique index.
 func violates(err error, constraint string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.ConstraintName == constraint

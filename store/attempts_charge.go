@@ -13,9 +13,8 @@ import (
 	"duebell/store/db"
 )
 
-type jobList []river.JobArgs
-
-// failureGrace is how long a failure waits for the caller on hold to hear it before it is texted (L3).
+// failureGrace is how long the text about a failure waits: the caller on hold may hear it meanwhile
+// (L3), and then it is dropped.
 const failureGrace = 30 * time.Second
 
 // LeaseAttempt leases an attempt that is due to one worker. ErrNoSuchAttempt: nothing to do.
@@ -30,7 +29,8 @@ func (s *Store) LeaseAttempt(ctx context.Context, key string, now, machineNow, l
 	return s.chargeLease(row)
 }
 
-// LeaseForPerson leases an open attempt to a person with evidence, whenever its next look-up would be due.
+// LeaseForPerson leases an open attempt to a person with evidence, whenever its next look-up would
+// be due.
 func (s *Store) LeaseForPerson(ctx context.Context, key string, machineNow, leaseUntil time.Time) (payments.ChargeLease, error) {
 	row, err := s.q.LeaseForPerson(ctx, db.LeaseForPersonParams{Key: key, MachineNow: &machineNow, LeaseUntil: &leaseUntil})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -42,6 +42,8 @@ func (s *Store) LeaseForPerson(ctx context.Context, key string, machineNow, leas
 	return s.chargeLease(row)
 }
 
+// chargeLease converts a leased row and opens its token. The token leaves the store only here, for
+// the worker that charges it.
 func (s *Store) chargeLease(row db.PaymentAttempt) (payments.ChargeLease, error) {
 	token, err := s.keys.Open(row.TokenSealed, tokenContext+row.Key)
 	if err != nil {
@@ -54,7 +56,8 @@ func (s *Store) chargeLease(row db.PaymentAttempt) (payments.ChargeLease, error)
 	}, nil
 }
 
-// fenced answers a write that named a fence: no row means that another worker has taken over.
+// fenced converts the row of a write that named a fence. No row: another worker has taken over,
+// payments.ErrTooLate.
 func (s *Store) fenced(row db.PaymentAttempt, err error) (payments.ChargeLease, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return payments.ChargeLease{}, payments.ErrTooLate
@@ -65,12 +68,13 @@ func (s *Store) fenced(row db.PaymentAttempt, err error) (payments.ChargeLease, 
 	return s.chargeLease(row)
 }
 
-// NewCreateKey counts a fresh create key and starts its life.
+// NewCreateKey moves on to a new create key, once the processor may have forgotten the one before.
 func (s *Store) NewCreateKey(ctx context.Context, c payments.ChargeLease, now time.Time) (payments.ChargeLease, error) {
 	return s.fenced(s.q.NewCreateKey(ctx, db.NewCreateKeyParams{Key: c.Key, Fence: c.Fence, Now: &now}))
 }
 
-// RecordIntent stores the object's id and the first confirm before it is sent.
+// RecordIntent stores the id of the processor's object and counts the first confirm, before it is
+// sent. A crash afterwards leaves a confirming attempt, which the next worker looks up by that id.
 func (s *Store) RecordIntent(ctx context.Context, c payments.ChargeLease, intentID string) (payments.ChargeLease, error) {
 	return s.fenced(s.q.RecordIntent(ctx, db.RecordIntentParams{Key: c.Key, Fence: c.Fence, IntentID: &intentID}))
 }
@@ -80,7 +84,8 @@ func (s *Store) RecordConfirm(ctx context.Context, c payments.ChargeLease) (paym
 	return s.fenced(s.q.RecordConfirm(ctx, db.RecordConfirmParams{Key: c.Key, Fence: c.Fence}))
 }
 
-// Release gives the attempt back; a confirm may have been sent, so with an object it is unknown.
+// Release ends a lease without an outcome. With an object of the processor the attempt is unknown
+// now: a confirm may have been sent.
 func (s *Store) Release(ctx context.Context, c payments.ChargeLease, nextLook time.Time) error {
 	n, err := s.q.ReleaseAttempt(ctx, db.ReleaseAttemptParams{Key: c.Key, Fence: c.Fence, NextLookAt: &nextLook})
 	if err == nil && n == 0 {
@@ -89,7 +94,8 @@ func (s *Store) Release(ctx context.Context, c payments.ChargeLease, nextLook ti
 	return err
 }
 
-// Take records the money as taken: state, ledger entry with the instant of authorization, receipt.
+// Take records that the money was taken: state, ledger entry (P5: as of its authorization) and
+// receipt, in one transaction.
 func (s *Store) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "take", func(q *db.Queries, tx pgx.Tx) error {
@@ -110,17 +116,17 @@ func (s *Store) Take(ctx context.Context, c payments.ChargeLease, at time.Time) 
 		if err := q.CloseTask(ctx, db.CloseTaskParams{Kind: taskUnknown, AttemptKey: &row.Key, At: &at}); err != nil {
 			return err
 		}
-		jobs := jobList{}
+		jobs := []river.JobArgs{}
 		if err := s.planNotice(ctx, q, &jobs, "payment_received", row, at, at); err != nil {
 			return err
 		}
-		return s.nudge(ctx, tx, jobs...)
+		return s.enqueue(ctx, tx, jobs...)
 	})
 	return got, err
 }
 
-// received is when the money counts as received: when it was authorized (C6), or when the payment was that it
-// replaces (L3).
+// received returns when the money counts as received: when it was authorized (C6), or when the
+// payment that it replaces was (L3).
 func received(row db.PaymentAttempt) time.Time {
 	if row.CountsFrom != nil {
 		return *row.CountsFrom
@@ -129,7 +135,8 @@ func received(row db.PaymentAttempt) time.Time {
 }
 
 // Decline records that nothing was charged. A failure that the caller did not hear is texted and
-// becomes a task; whether it was heard is known a moment later, so the text looks again when sent (L3).
+// becomes a task (L3). Whether it was heard is known only a moment later, so the text waits
+// failureGrace and checks again when it is claimed.
 func (s *Store) Decline(ctx context.Context, c payments.ChargeLease, code string, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "decline", func(q *db.Queries, tx pgx.Tx) error {
@@ -144,24 +151,24 @@ func (s *Store) Decline(ctx context.Context, c payments.ChargeLease, code string
 		if err := declinedTasks(ctx, q, row, at); err != nil {
 			return err
 		}
-		jobs := jobList{}
+		jobs := []river.JobArgs{}
 		if err := s.planNotice(ctx, q, &jobs, "payment_failed", row, at, at.Add(failureGrace)); err != nil {
 			return err
 		}
-		return s.nudge(ctx, tx, jobs...)
+		return s.enqueue(ctx, tx, jobs...)
 	})
 	return got, err
 }
 
-// Kinds of tasks that follow an attempt. One of a kind is left for an attempt, and its end is written
-// with whatever makes it needless.
+// Kinds of tasks about an attempt. An attempt has at most one of a kind, and whatever makes it
+// needless closes it in the same transaction.
 const (
 	taskUnknown = "payment-unknown"
-	taskFailed  = "payment-failed" // done once the caller has heard it
+	taskFailed  = "payment-failed" // closed when the caller has heard it
 )
 
-// declinedTasks ends the search for evidence, and leaves the failure to a person as long as the caller
-// has not heard it (L3).
+// declinedTasks closes the task to find evidence, and leaves one for a person as long as the caller
+// has not heard of the failure (L3).
 func declinedTasks(ctx context.Context, q *db.Queries, row db.PaymentAttempt, at time.Time) error {
 	if err := q.CloseTask(ctx, db.CloseTaskParams{Kind: taskUnknown, AttemptKey: &row.Key, At: &at}); err != nil {
 		return err
@@ -174,8 +181,9 @@ func declinedTasks(ctx context.Context, q *db.Queries, row db.PaymentAttempt, at
 	})
 }
 
-// Return records that a taken payment bounced or is disputed: the bill reopens as of its original due date (L5).
-// On an attempt that is not taken it does nothing.
+// Return records that a taken payment came back: the reversal in the ledger reopens the bill as of
+// its original due date (L5). On an attempt that is not taken it does nothing, so the same event
+// again changes nothing.
 func (s *Store) Return(ctx context.Context, key, code string, at time.Time) error {
 	return s.inTx(ctx, "return", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.ReturnAttempt(ctx, db.ReturnAttemptParams{Key: key, At: &at, Code: &code})
@@ -193,16 +201,17 @@ func (s *Store) Return(ctx context.Context, key, code string, at time.Time) erro
 		if err := q.InsertTask(ctx, db.InsertTaskParams{Kind: "payment-returned", Account: &row.Account, AttemptKey: &row.Key, Detail: code, At: at}); err != nil {
 			return err
 		}
-		jobs := jobList{}
+		jobs := []river.JobArgs{}
 		if err := s.planNotice(ctx, q, &jobs, "payment_returned", row, at, at); err != nil {
 			return err
 		}
-		return s.nudge(ctx, tx, jobs...)
+		return s.enqueue(ctx, tx, jobs...)
 	})
 }
 
-// Void cancels a payment that has not been submitted (E12). ErrTooLate when it has; one that is
-// cancelled already is given back as it is.
+// Void cancels a payment that has not been submitted (E12: until then the caller can cancel).
+// payments.ErrTooLate: it has been, or a worker holds it. One that is cancelled already is returned
+// as it is.
 func (s *Store) Void(ctx context.Context, key string, at time.Time) (payments.Attempt, error) {
 	machineNow := s.machine.Now()
 	var got payments.Attempt
@@ -218,12 +227,13 @@ func (s *Store) Void(ctx context.Context, key string, at time.Time) (payments.At
 			return err
 		}
 		got = attempt(row)
-		return q.CloseTask(ctx, db.CloseTaskParams{Kind: taskUnknown, AttemptKey: &key, At: &at}) // nobody need look for it
+		return q.CloseTask(ctx, db.CloseTaskParams{Kind: taskUnknown, AttemptKey: &key, At: &at}) // there is nothing left to find
 	})
 	return got, err
 }
 
-// TextResult has the result texted to number; a receipt already due is planned here.
+// TextResult stores the number that the result is texted to. If the money was taken meanwhile, the
+// receipt is planned here.
 func (s *Store) TextResult(ctx context.Context, key, number string, at time.Time) error {
 	return s.inTx(ctx, "text the result", func(q *db.Queries, tx pgx.Tx) error {
 		if err := q.TextResultTo(ctx, db.TextResultToParams{Key: key, TextNumber: &number}); err != nil {
@@ -233,16 +243,16 @@ func (s *Store) TextResult(ctx context.Context, key, number string, at time.Time
 		if err != nil || row.State != string(payments.Taken) {
 			return err
 		}
-		jobs := jobList{}
+		jobs := []river.JobArgs{}
 		if err := s.planNotice(ctx, q, &jobs, "payment_received", row, at, at); err != nil {
 			return err
 		}
-		return s.nudge(ctx, tx, jobs...)
+		return s.enqueue(ctx, tx, jobs...)
 	})
 }
 
-// planNotice plans the text of one payment, where one may go, and adds its job to the line.
-func (s *Store) planNotice(ctx context.Context, q *db.Queries, jobs *jobList, kind string, row db.PaymentAttempt, at, notBefore time.Time) error {
+// planNotice plans a text about one payment, if it has a number to text to, and adds its job to jobs.
+func (s *Store) planNotice(ctx context.Context, q *db.Queries, jobs *[]river.JobArgs, kind string, row db.PaymentAttempt, at, notBefore time.Time) error {
 	if row.TextNumber == nil {
 		return nil
 	}
@@ -259,13 +269,13 @@ func (s *Store) planNotice(ctx context.Context, q *db.Queries, jobs *jobList, ki
 	return nil
 }
 
-// AttemptByIntent finds the attempt of the processor's object.
+// AttemptByIntent returns the attempt of one of the processor's objects, or payments.ErrNoSuchAttempt.
 func (s *Store) AttemptByIntent(ctx context.Context, intentID string) (payments.Attempt, error) {
 	return s.oneAttempt(s.q.AttemptByIntent(ctx, &intentID))
 }
 
-// LookUpNow makes an open attempt due at once and enqueues a job that wakes a worker. revokeLease ends the lease
-// of the worker that holds it. ErrTooLate: it was settled meanwhile.
+// LookUpNow makes an open attempt due at once and enqueues a job that wakes a worker. revokeLease
+// ends the lease of the worker that holds it. ErrTooLate: it was settled meanwhile.
 func (s *Store) LookUpNow(ctx context.Context, a payments.Attempt, revokeLease bool, now time.Time) error {
 	return s.inTx(ctx, "look now", func(q *db.Queries, tx pgx.Tx) error {
 		n, err := q.LookUpNow(ctx, db.LookUpNowParams{IntentID: &a.IntentID, Overtaken: revokeLease, Now: &now})
@@ -275,7 +285,7 @@ func (s *Store) LookUpNow(ctx context.Context, a payments.Attempt, revokeLease b
 		if n == 0 {
 			return payments.ErrTooLate
 		}
-		return s.nudge(ctx, tx, ChargeJob{Key: a.Key})
+		return s.enqueue(ctx, tx, ChargeJob{Key: a.Key})
 	})
 }
 

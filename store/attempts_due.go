@@ -7,26 +7,29 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"duebell/payments"
 	"duebell/store/db"
 )
 
-// WakeDue enqueues a wake-up job for every open attempt that is due and not leased, and returns how many.
+// WakeDue enqueues a wake-up job for every open attempt that is due and not leased, and returns how
+// many.
 func (s *Store) WakeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
 	keys, err := s.q.DueAttempts(ctx, db.DueAttemptsParams{Now: &now, MachineNow: &machineNow})
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	jobs := make(jobList, len(keys))
+	jobs := make([]river.JobArgs, len(keys))
 	for i, k := range keys {
 		jobs[i] = ChargeJob{Key: k}
 	}
-	err = s.inTx(ctx, "wake due attempts", func(_ *db.Queries, tx pgx.Tx) error { return s.nudge(ctx, tx, jobs...) })
+	err = s.inTx(ctx, "wake due attempts", func(_ *db.Queries, tx pgx.Tx) error { return s.enqueue(ctx, tx, jobs...) })
 	return len(keys), err
 }
 
-// StaleOffers lists offers whose call ended by endedBefore or that were made by offeredBefore.
+// StaleOffers returns offers and tokens whose call ended by endedBefore, or that were made by
+// offeredBefore.
 func (s *Store) StaleOffers(ctx context.Context, endedBefore, offeredBefore time.Time) ([]payments.StaleOffer, error) {
 	rows, err := s.q.StaleOffers(ctx, db.StaleOffersParams{EndedBefore: &endedBefore, OfferedBefore: offeredBefore})
 	if err != nil {
@@ -39,7 +42,8 @@ func (s *Store) StaleOffers(ctx context.Context, endedBefore, offeredBefore time
 	return out, nil
 }
 
-// TaskForUnknown hands attempts that are open too long to a person, once each.
+// TaskForUnknown leaves a task for each attempt that has been open since before, once each, and
+// returns how many.
 func (s *Store) TaskForUnknown(ctx context.Context, before, at time.Time) (int, error) {
 	rows, err := s.q.UnknownSince(ctx, &before)
 	if err != nil {
@@ -56,13 +60,14 @@ func (s *Store) TaskForUnknown(ctx context.Context, before, at time.Time) (int, 
 	return len(rows), nil
 }
 
-// EraseOldTokens drops sealed bank tokens after the return window (D2).
+// EraseOldTokens erases the sealed tokens of bank payments that were settled before, and returns
+// how many (D2: kept for the return window).
 func (s *Store) EraseOldTokens(ctx context.Context, before time.Time) (int, error) {
 	n, err := s.q.EraseOldTokens(ctx, &before)
 	return int(n), err
 }
 
-// OldestDue is since when the oldest open attempt has been due, or zero when none is.
+// OldestDue returns since when the oldest open attempt has been due; zero: none is.
 func (s *Store) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
 	t, err := s.q.OldestDue(ctx, &now)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -71,7 +76,7 @@ func (s *Store) OldestDue(ctx context.Context, now time.Time) (time.Time, error)
 	return t, err
 }
 
-// SoftLocks counts whose verification is locked at an instant (I5).
+// SoftLocks returns how many subjects' verification is locked at an instant (I5).
 func (s *Store) SoftLocks(ctx context.Context, at time.Time) (int, error) {
 	n, err := s.q.SoftLocksInForce(ctx, at)
 	return int(n), err

@@ -45,7 +45,7 @@ func insertAttempt(key, state string, changes map[string]string) string {
 }
 
 // refused runs a statement that the schema must refuse by the name of a constraint, or in words.
-func (p *post) refused(what, by, statement string) {
+func (p *textFixture) refused(what, by, statement string) {
 	p.t.Helper()
 	_, err := p.pool.Exec(context.Background(), statement)
 	var pg *pgconn.PgError
@@ -56,7 +56,7 @@ func (p *post) refused(what, by, statement string) {
 
 // TestSchemaTakesEveryState: what the table below changes is possible before the change.
 func TestSchemaTakesEveryState(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	for state := range columns {
 		p.exec(insertAttempt("k", state, nil))
 		p.exec(`DELETE FROM payment_attempts`)
@@ -82,7 +82,7 @@ func TestSchemaRefusesImpossibleAttempts(t *testing.T) {
 			charged = append(charged, state)
 		}
 	}
-	p := openPost(t)
+	p := newTextFixture(t)
 	for _, c := range []struct {
 		what   string
 		states []string
@@ -130,7 +130,7 @@ func TestSchemaRefusesImpossibleAttempts(t *testing.T) {
 
 // TestLedgerIsAppendOnly (L1): and an attempt has one entry of a kind at most.
 func TestLedgerIsAppendOnly(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.exec(insertAttempt("k", "taken", nil))
 	const entry = `INSERT INTO ledger (account, kind, cents, reference, attempt_key, external_id, received_at, recorded_at)
 		VALUES ('712345678', '%s', %d, '100000009', %s, %s, '2027-02-10T15:00:00Z', '2027-02-10T15:00:00Z')`

@@ -17,7 +17,8 @@ var _ interface {
 	ivr.HandOffs
 } = (*Store)(nil)
 
-// SaveMilestone keeps where a call stands. It is a snapshot; one of an earlier turn than the kept one is ignored.
+// SaveMilestone stores where a call stands. One of an earlier turn than the stored one changes nothing:
+// it comes late, from a turn that another process took over.
 func (s *Store) SaveMilestone(ctx context.Context, m ivr.Milestone) error {
 	over := time.Time{}
 	if m.HandedOver {
@@ -30,13 +31,13 @@ func (s *Store) SaveMilestone(ctx context.Context, m ivr.Milestone) error {
 		NotedAt: when(m.At),
 	})
 	if err != nil {
-		return fmt.Errorf("keep milestone: %w", err)
+		return fmt.Errorf("store milestone: %w", err)
 	}
 	return nil
 }
 
-// LastMilestone gives the last milestone of a call, or ivr.ErrNoMilestone. Name and number of a verified
-// member come from their record, where they may have changed; who was verified has not.
+// LastMilestone returns the last milestone of a call, or ivr.ErrNoMilestone. The name and number of a
+// verified member are read from their record as it is now; who was verified is the milestone's.
 func (s *Store) LastMilestone(ctx context.Context, call string) (ivr.Milestone, error) {
 	r, err := s.q.LastMilestone(ctx, call)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -54,6 +55,7 @@ func (s *Store) LastMilestone(ctx context.Context, call string) (ivr.Milestone, 
 	return m, nil
 }
 
+// milestone converts a row. It does not say why we placed the call; see placed.
 func milestone(r db.LastMilestoneRow) ivr.Milestone {
 	return ivr.Milestone{
 		Call: r.CallSid, Caller: val(r.Caller), Called: val(r.Called), Lang: r.Language, LangKnown: r.LanguageKnown, Step: ivr.StepName(r.Step), Turn: int(r.Turn),
@@ -62,7 +64,7 @@ func milestone(r db.LastMilestoneRow) ivr.Milestone {
 	}
 }
 
-// CallerLanguage is the one chosen on the newest call of a number; empty: none was.
+// CallerLanguage returns the language that was chosen on the newest call of a number; empty: none was (K2).
 func (s *Store) CallerLanguage(ctx context.Context, caller string) (string, error) {
 	lang, err := s.q.LanguageOfCaller(ctx, caller)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -71,8 +73,8 @@ func (s *Store) CallerLanguage(ctx context.Context, caller string) (string, erro
 	return lang, nil
 }
 
-// DroppedCall gives the newest earlier call of a number that owes its caller news of a payment, or
-// ivr.ErrNoMilestone (I7).
+// DroppedCall returns the newest earlier call of a number that owes its caller news of a payment, or
+// ivr.ErrNoMilestone (I7: who calls back hears first what happened to the money).
 func (s *Store) DroppedCall(ctx context.Context, e ivr.DroppedCallQuery) (ivr.Milestone, error) {
 	r, err := s.q.DroppedCall(ctx, db.DroppedCallParams{
 		Caller: ptr(e.Caller), CallSid: e.Call, Goodbye: string(ivr.Goodbye), Since: e.Since, PromisedSince: e.PromisedSince,
@@ -87,11 +89,11 @@ func (s *Store) DroppedCall(ctx context.Context, e ivr.DroppedCallQuery) (ivr.Mi
 	return milestone(db.LastMilestoneRow(r)), nil
 }
 
-// CallEnded notes when a call ended; the first note counts. A call without a milestone promised
-// nothing that would have to end with it.
+// CallEnded records when a call ended; the first report counts. A call without a milestone made no
+// offer that would have to be closed after it, so nothing is stored of it.
 func (s *Store) CallEnded(ctx context.Context, call string, at time.Time) error {
 	if err := s.q.EndCall(ctx, db.EndCallParams{CallSid: call, At: &at}); err != nil {
-		return fmt.Errorf("note the end of a call: %w", err)
+		return fmt.Errorf("record the end of a call: %w", err)
 	}
 	return nil
 }

@@ -11,28 +11,28 @@ import (
 	"duebell/store/db"
 )
 
-// Purposes of consents and suppressions: payment texts, or everything (O3).
+// Purposes of consents and suppressions: payment texts, or everything (O3: one opt-out ends all).
 const (
 	purposePayments = "payments"
 	purposeAll      = "all"
 )
 
-// Textable reports whether payment texts may go to a number: a consent is in force that rests on one of the
-// basis words of sms_basis (O1), and nothing suppresses it.
+// Textable returns whether payment texts may go to a number: consent is in force and no suppression.
 func (s *Store) Textable(ctx context.Context, number string, basis []string) (bool, error) {
 	ok, err := s.q.Textable(ctx, db.TextableParams{Number: number, Basis: basis})
 	if err != nil {
-		return false, fmt.Errorf("ask whether a number can be texted: %w", err)
+		return false, fmt.Errorf("read whether a number may be texted: %w", err)
 	}
 	return ok, nil
 }
 
-// GrantConsent records consent for payment texts. It lifts no suppression.
+// GrantConsent records consent to payment texts. It lifts no suppression (O4: only its owner does).
 func (s *Store) GrantConsent(ctx context.Context, c notify.Consent, at time.Time) error {
 	return grantConsent(ctx, s.q, notify.SMS, c, at)
 }
 
-// grantConsent records consent to payment texts or reminder calls. A consent in force stays the first one.
+// grantConsent records consent to payment texts or reminder calls. A consent in force stays the
+// first one.
 func grantConsent(ctx context.Context, q *db.Queries, channel notify.Channel, c notify.Consent, at time.Time) error {
 	err := q.GrantConsent(ctx, db.GrantConsentParams{Number: c.Number, Channel: string(channel), Source: string(c.Source), Wording: c.Words, At: at})
 	if err != nil {
@@ -41,8 +41,8 @@ func grantConsent(ctx context.Context, q *db.Queries, channel notify.Channel, c 
 	return nil
 }
 
-// ExportConsents writes who has agreed to texts and calls: what is in force, in the form in which
-// ImportConsents reads it.
+// ExportConsents writes the consents in force as CSV, in the form that ImportConsents reads, and
+// returns how many there are.
 func (s *Store) ExportConsents(ctx context.Context, w io.Writer) (int, error) {
 	return s.exportFile(ctx, "consents", w, feed.ConsentColumns, func(q *db.Queries, after int64) (rows [][]string, last int64, err error) {
 		page, err := q.ConsentsInForce(ctx, after)
@@ -56,17 +56,18 @@ func (s *Store) ExportConsents(ctx context.Context, w io.Writer) (int, error) {
 	})
 }
 
-// ConsentSummary is what an import of consents has done.
+// ConsentSummary counts what an import of consents has done.
 type ConsentSummary struct {
-	Read     int
-	New      int // in force only now
+	Read     int // rows of the file
+	New      int // consents that were not in force before
 	OptedOut int // not written: the number's owner has opted out, and only they take that back (O4)
 }
 
-// ImportConsents takes consents over that others took down, whole or not at all (O1). The same file again changes
-// nothing; none lifts an opt-out, and one that has ended since stays ended.
+// ImportConsents loads consents that others took down, whole or not at all (O1); a bad row gives a
+// *feed.BadRows. The same file again changes nothing; no row lifts an opt-out, and a consent that
+// has ended since stays ended.
 func (s *Store) ImportConsents(ctx context.Context, file feed.Source, at time.Time) (sum ConsentSummary, err error) {
-	read, err := s.importFile(ctx, file, feed.OpenConsents, at, func() ownRows {
+	read, err := s.importFile(ctx, file, feed.OpenConsents, at, func() fileRows {
 		sum = ConsentSummary{}
 		return &consentRows{sum: &sum}
 	})
@@ -74,12 +75,13 @@ func (s *Store) ImportConsents(ctx context.Context, file feed.Source, at time.Ti
 	return sum, err
 }
 
-// consentRows are rows on their way into the database.
+// consentRows collects the rows of an import for one statement.
 type consentRows struct {
 	db.ImportConsentsParams
 	sum *ConsentSummary
 }
 
+// add collects a row.
 func (b *consentRows) add(row *feed.Row) time.Time {
 	r := row.Consent
 	b.Numbers = append(b.Numbers, r.Number)
@@ -91,6 +93,7 @@ func (b *consentRows) add(row *feed.Row) time.Time {
 	return r.At
 }
 
+// merge counts the rows that an opt-out in force refuses, and writes the others.
 func (b *consentRows) merge(ctx context.Context, q *db.Queries, _ time.Time) error {
 	refused, err := q.CountOptedOut(ctx, db.CountOptedOutParams{Numbers: b.Numbers, Channels: b.Channels, Purposes: b.Purposes})
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 	"duebell/store"
 )
 
-func (p *post) agrees(text string) (store.ConsentSummary, error) {
+func (p *textFixture) agrees(text string) (store.ConsentSummary, error) {
 	p.t.Helper()
 	return p.store.ImportConsents(context.Background(), feed.Text("f.csv", text), p.clock.Now())
 }
 
-func (p *post) agreed() string {
+func (p *textFixture) agreed() string {
 	p.t.Helper()
 	var file bytes.Buffer
 	if _, err := p.store.ExportConsents(context.Background(), &file); err != nil {
@@ -30,7 +30,7 @@ func (p *post) agreed() string {
 // TestConsentsGoInAndOut: what was agreed to elsewhere counts here, once, with its words; and goes out as it came.
 func TestConsentsGoInAndOut(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	file := "number,channel,purpose,source,at,wording\n" +
 		ben + ",sms,payments,web,2027-01-05T15:00:00Z,\"You may text me, up to 4 a month\"\n" +
 		ben + ",voice,payments,letter,2027-01-05T15:00:00Z,form 12\n"
@@ -45,7 +45,7 @@ func TestConsentsGoInAndOut(t *testing.T) {
 	if got := p.one(`SELECT number FROM consents WHERE channel = 'voice' AND ended_at IS NULL`); got != ben {
 		t.Errorf("%s has agreed to calls", got)
 	}
-	q := openPost(t)
+	q := newTextFixture(t)
 	if _, err := q.agrees(p.agreed()); err == nil {
 		t.Error("Ana's consent of the application has no words, and was taken as evidence")
 	}
@@ -63,7 +63,7 @@ func TestConsentsGoInAndOut(t *testing.T) {
 // made stays ended (O4).
 func TestConsentsLiftNothing(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	file := "number,at,wording\n" + ana + ",2027-01-05T15:00:00Z,form 12\n"
 	p.receive("SM1", ana, "alto")
 	p.clock.add(time.Hour)
@@ -85,7 +85,7 @@ func TestConsentsLiftNothing(t *testing.T) {
 // TestConsentsWholeOrNotAtAll: one bad row, or one from the future, and nothing is changed.
 func TestConsentsWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	for name, row := range map[string]string{
 		"calls on the word of an application": ben + ",voice,application,2027-01-05T15:00:00Z,given on the application",
 		"the future":                          ben + ",voice,letter,2028-01-05T15:00:00Z,form 12",
@@ -103,7 +103,7 @@ func TestConsentsWholeOrNotAtAll(t *testing.T) {
 // TestAgreesToCalls: what a caller agreed to is kept as it was spoken; nobody is asked twice, and nobody who has refused.
 func TestAgreesToCalls(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	ctx := context.Background()
 	mayBeAsked := func(when string, want bool) {
 		t.Helper()

@@ -13,21 +13,19 @@ import (
 	"duebell/store/db"
 )
 
-// Files of our own: opt-outs and consents, out and in again.
-
-// exportFile writes a header and, page by page, what page gives: all as it stood at one instant. A page ends
-// with the number of its last row, from which the next goes on.
+// exportFile writes a header and, page by page, the rows that page returns, all read in one
+// snapshot. last is the id of a page's last row, after which the next page begins. It returns how
+// many rows it wrote.
 func (s *Store) exportFile(
 	ctx context.Context, what string, w io.Writer, header []string, page func(q *db.Queries, after int64) (rows [][]string, last int64, err error),
 ) (count int, err error) {
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
+	err = s.inSnapshot(ctx, "export "+what, func(q *db.Queries) error {
 		out := csv.NewWriter(w)
 		if err := out.Write(header); err != nil {
 			return fmt.Errorf("write the header: %w", err)
 		}
 		for after := int64(0); ; {
-			rows, last, err := page(s.q.WithTx(tx), after)
+			rows, last, err := page(q, after)
 			if err != nil {
 				return err
 			}
@@ -47,26 +45,24 @@ func (s *Store) exportFile(
 		}
 		return nil
 	})
-	if err != nil {
-		return 0, fmt.Errorf("export %s: %w", what, err)
-	}
-	return count, nil
+	return count, err
 }
 
-// ownBatch is how many rows go to the database at a time.
-const ownBatch = 5000
+// fileBatch is how many rows one statement of an import holds.
+const fileBatch = 5000
 
-// ownRows are rows of such a file on their way into the database.
-type ownRows interface {
-	// add takes a row and gives the instant that it names.
+// fileRows collects rows of a file, and writes them a batch at a time.
+type fileRows interface {
+	// add collects a row and returns the instant that it names.
 	add(r *feed.Row) time.Time
-	// merge writes what was added, and begins anew.
+	// merge writes the collected rows and forgets them.
 	merge(ctx context.Context, q *db.Queries, at time.Time) error
 }
 
-// importFile reads a file whole or not at all: one with a bad row gives a *feed.BadRows.
+// importFile loads a file whole or not at all, in one transaction, and returns how many rows it
+// read. A file with bad rows gives a *feed.BadRows that names all of them.
 func (s *Store) importFile(
-	ctx context.Context, file feed.Source, open func(feed.Source, func(feed.Problem)) (*feed.Reader, error), at time.Time, begin func() ownRows,
+	ctx context.Context, file feed.Source, open func(feed.Source, func(feed.Problem)) (*feed.Reader, error), at time.Time, begin func() fileRows,
 ) (read int, err error) {
 	err = s.inTx(ctx, "import "+file.Name, func(q *db.Queries, _ pgx.Tx) error {
 		read = 0
@@ -79,13 +75,13 @@ func (s *Store) importFile(
 		rows := begin()
 		for r.Next() {
 			row := r.Row()
-			if said := rows.add(row); row.Sound && said.After(at) {
+			if named := rows.add(row); row.Sound && named.After(at) {
 				bad.Add(feed.Problem{File: file.Name, Line: row.Line, Column: "at", Reason: "lies in the future"})
 			}
-			if read++; read%ownBatch != 0 {
+			if read++; read%fileBatch != 0 {
 				continue
 			}
-			if bad.Count > 0 { // the file is refused already; it is read on for its problems
+			if bad.Count > 0 { // the file is refused already; read on to report every problem
 				rows = begin()
 			} else if err := rows.merge(ctx, q, at); err != nil {
 				return err

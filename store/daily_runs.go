@@ -9,19 +9,20 @@ import (
 	"duebell/store/db"
 )
 
-// DailyDone says whether what is done once a day is done.
+// DailyDone returns whether a job that runs once a day is done for a day of the business zone.
 func (s *Store) DailyDone(ctx context.Context, what string, day billing.Date) (bool, error) {
 	done, err := s.q.DailyDone(ctx, db.DailyDoneParams{What: what, LocalDay: dayUTC(day)})
 	if err != nil {
-		return false, fmt.Errorf("ask whether %s is done: %w", what, err)
+		return false, fmt.Errorf("read whether %s is done: %w", what, err)
 	}
 	return done, nil
 }
 
-// FinishDaily notes that it is.
+// FinishDaily records that it is. A crash before this has the whole job run again, so a daily job
+// must be safe to repeat.
 func (s *Store) FinishDaily(ctx context.Context, what string, day billing.Date, at time.Time) error {
 	if err := s.q.FinishDaily(ctx, db.FinishDailyParams{What: what, LocalDay: dayUTC(day), At: at}); err != nil {
-		return fmt.Errorf("note that %s is done: %w", what, err)
+		return fmt.Errorf("record that %s is done: %w", what, err)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func TestEveryErrorClass(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()
-			p := openPost(t)
+			p := newTextFixture(t)
 			p.taken(anas, payments.Card, ana, false)
 			p.work()
 			p.reportCode(1, "undelivered", notify.Trouble(twilio.Explain(code)), code)
@@ -55,7 +55,7 @@ func TestEveryErrorClass(t *testing.T) {
 }
 
 // firstIs wants a state of the first notice.
-func (p *post) firstIs(want string) {
+func (p *textFixture) firstIs(want string) {
 	p.t.Helper()
 	if got := p.one(`SELECT state FROM notices ORDER BY id LIMIT 1`); got != want {
 		p.t.Errorf("the first notice is %s, want %s", got, want)

@@ -15,8 +15,8 @@ import (
 	"duebell/store/db"
 )
 
-// RecordHandOff records that a caller is on the way to a person; the same turn again adds its reference and
-// nothing else.
+// RecordHandOff records that a turn transfers its caller to a person. The same turn again only adds its
+// whisper reference: Twilio may follow either answer.
 func (s *Store) RecordHandOff(ctx context.Context, h ivr.HandOff) error {
 	return s.inTx(ctx, "record hand-over", func(q *db.Queries, _ pgx.Tx) error {
 		if err := q.NoteHandedOver(ctx, db.NoteHandedOverParams{CallSid: h.Call, At: &h.At}); err != nil {
@@ -47,7 +47,7 @@ func (p *Members) HandOffContext(ctx context.Context, ref string, at time.Time) 
 		return handoff.CallerContext{}, handoff.ErrUnknownRef
 	}
 	if err != nil {
-		return handoff.CallerContext{}, fmt.Errorf("read a hand-over: %w", err)
+		return handoff.CallerContext{}, fmt.Errorf("read a hand-off: %w", err)
 	}
 	c := handoff.CallerContext{
 		Tier: val(r.Tier), Account: val(r.AccountLast4), Lang: r.Language, Doing: r.Doing,
@@ -64,8 +64,8 @@ func (p *Members) HandOffContext(ctx context.Context, ref string, at time.Time) 
 	return c, nil
 }
 
-// paymentNow is the state of the money at the instant it is told. What was written down when the caller
-// was sent on gives way to what the attempt came to, and to nothing less final.
+// paymentNow returns the state of the payment at the instant it is told: open if any payment is,
+// else what the attempt came to, else the state when the caller was transferred.
 func paymentNow(then handoff.PaymentState, state payments.State, open bool) handoff.PaymentState {
 	switch {
 	case open:
@@ -80,6 +80,7 @@ func paymentNow(then handoff.PaymentState, state payments.State, open bool) hand
 	return then
 }
 
+// billState returns what the person is told of the bill: late before due, due before clear.
 func billState(s billing.Standing) handoff.BillState {
 	switch {
 	case s.PastDue.IsPositive():
@@ -94,7 +95,7 @@ func billState(s billing.Standing) handoff.BillState {
 func (s *Store) AcceptHandOff(ctx context.Context, ref string, at time.Time) error {
 	n, err := s.q.AcceptHandOff(ctx, db.AcceptHandOffParams{Ref: ref, At: &at})
 	if err != nil {
-		return fmt.Errorf("note that a person took the call: %w", err)
+		return fmt.Errorf("record that a person took the call: %w", err)
 	}
 	if n == 0 {
 		return handoff.ErrUnknownRef
@@ -102,14 +103,14 @@ func (s *Store) AcceptHandOff(ctx context.Context, ref string, at time.Time) err
 	return nil
 }
 
-// HandOffAccepted says whether the person took the call that a turn handed over (H5).
+// HandOffAccepted returns whether a person took the call that a turn transferred (H5).
 func (s *Store) HandOffAccepted(ctx context.Context, call string, turn int) (bool, error) {
 	yes, err := s.q.WasAccepted(ctx, db.WasAcceptedParams{CallSid: call, Turn: int32(turn)}) //nolint:gosec // a turn is small
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("ask whether a person took the call: %w", err)
+		return false, fmt.Errorf("read whether a person took the call: %w", err)
 	}
 	return yes, nil
 }
@@ -122,12 +123,12 @@ func (s *Store) EndHandOff(ctx context.Context, call string, turn int, o handoff
 		return o == handoff.Accepted, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("note the end of a transfer: %w", err)
+		return false, fmt.Errorf("record the end of a transfer: %w", err)
 	}
 	return accepted, nil
 }
 
-// BookCallback keeps a call-back appointment, once for each call and turn (H2).
+// BookCallback stores a call-back appointment, once for each call and turn (H2).
 func (s *Store) BookCallback(ctx context.Context, b ivr.CallbackBooking) error {
 	err := s.q.BookCallback(ctx, db.BookCallbackParams{
 		CallSid: b.Call, Turn: int32(b.Turn), Number: b.Number, SlotFrom: b.From, SlotUntil: b.Until, Reason: b.Reason, //nolint:gosec // a turn is small
@@ -139,7 +140,8 @@ func (s *Store) BookCallback(ctx context.Context, b ivr.CallbackBooking) error {
 	return nil
 }
 
-// HandOffs lists hand-overs and call-backs in the order in which people should see to them.
+// HandOffs returns at most `most` transfers and call-backs, in the order in which people should see
+// to them.
 func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handoff.Request, error) {
 	limit := int32(min(max(most, 1), 100_000))
 	booked, err := s.q.Callbacks(ctx, db.CallbacksParams{OnlyOpen: onlyOpen, MaxRows: limit})
@@ -148,7 +150,7 @@ func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handof
 	}
 	sent, err := s.q.HandOffs(ctx, db.HandOffsParams{OnlyOpen: onlyOpen, MaxRows: limit})
 	if err != nil {
-		return nil, fmt.Errorf("list hand-overs: %w", err)
+		return nil, fmt.Errorf("list hand-offs: %w", err)
 	}
 	list := make([]handoff.Request, 0, len(booked)+len(sent))
 	for _, r := range booked {
@@ -168,8 +170,8 @@ func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handof
 	return list[:min(len(list), int(limit))], nil
 }
 
-// HandOffDone notes that somebody saw to a request, and since when; the first time counts. An unknown
-// number is handoff.ErrNoRequest.
+// HandOffDone records that somebody saw to a request, and returns since when; the first time
+// counts. handoff.ErrNoRequest: no request has this number.
 func (s *Store) HandOffDone(ctx context.Context, id int64, at time.Time) (time.Time, error) {
 	done, err := s.q.CallbackDone(ctx, db.CallbackDoneParams{ID: id, At: &at})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -179,7 +181,7 @@ func (s *Store) HandOffDone(ctx context.Context, id int64, at time.Time) (time.T
 		return time.Time{}, handoff.ErrNoRequest
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("note that a request was seen to: %w", err)
+		return time.Time{}, fmt.Errorf("record that a request was seen to: %w", err)
 	}
 	return val(done), nil
 }

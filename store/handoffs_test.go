@@ -16,7 +16,7 @@ import (
 	"duebell/store"
 )
 
-func peopleOf(t *testing.T, s *store.Store) *store.Members {
+func membersOf(t *testing.T, s *store.Store) *store.Members {
 	t.Helper()
 	p := billing.DefaultPolicy()
 	calendar, err := billing.NewCalendar(p)
@@ -49,9 +49,9 @@ func handOff(t *testing.T, s *store.Store, h ivr.HandOff) {
 	}
 }
 
-func TestHandOverByEveryRefOfItsTurn(t *testing.T) {
+func TestHandOffByEveryRefOfItsTurn(t *testing.T) {
 	s, _ := openCalls(t)
-	ctx, people := context.Background(), peopleOf(t, s)
+	ctx, people := context.Background(), membersOf(t, s)
 	handOff(t, s, sent())
 	again := sent() // a turn that was taken over draws another reference; which one is spoken is not ours to know
 	again.Ref, again.Context.Doing = "REF2", ivr.Holding
@@ -73,10 +73,10 @@ func TestHandOverByEveryRefOfItsTurn(t *testing.T) {
 }
 
 // Nothing is known of a call whose milestone could not be read.
-func TestHandOverOfNothing(t *testing.T) {
+func TestHandOffOfNothing(t *testing.T) {
 	s, _ := openCalls(t)
 	handOff(t, s, ivr.HandOff{Call: "CA1", Turn: 4, Reason: "trouble", Ref: "R", At: callAt, Context: ivr.AgentContext{TriesLeft: -1, Payment: "unknown"}})
-	got, err := peopleOf(t, s).HandOffContext(context.Background(), "R", callAt)
+	got, err := membersOf(t, s).HandOffContext(context.Background(), "R", callAt)
 	if diff := cmp.Diff(handoff.CallerContext{TriesLeft: -1, Payment: handoff.PaymentUnknown}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
@@ -93,7 +93,7 @@ const inState = `INSERT INTO payment_attempts (key, call_sid, turn, account, cen
 		CASE WHEN $5 IN ('taken', 'declined', 'closed') THEN $6 END`
 
 // The money is told as it is when it is told (P1).
-func TestHandOverTellsTheMoneyAsItIs(t *testing.T) {
+func TestHandOffTellsTheMoneyAsItIs(t *testing.T) {
 	tests := []struct {
 		name  string
 		then  string // as it was written down
@@ -115,7 +115,7 @@ func TestHandOverTellsTheMoneyAsItIs(t *testing.T) {
 		{"taken by another call", "", "", "taken", handoff.PaymentNone},
 	}
 	s, pool := openCalls(t)
-	ctx, people := context.Background(), peopleOf(t, s)
+	ctx, people := context.Background(), membersOf(t, s)
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			account, call := "71234560"+string(rune('0'+i%10)), "CAmoney"+string(rune('a'+i))
@@ -142,9 +142,9 @@ func TestHandOverTellsTheMoneyAsItIs(t *testing.T) {
 	}
 }
 
-func TestHandOverTellsTheBillOfProvenCallers(t *testing.T) {
+func TestHandOffTellsTheBillOfProvenCallers(t *testing.T) {
 	s, pool := openCalls(t)
-	ctx, people := context.Background(), peopleOf(t, s)
+	ctx, people := context.Background(), membersOf(t, s)
 	exec(t, pool, `INSERT INTO accounts (account, member_id, kind, status) VALUES ('712345678', '100200300401', 'health', 'active')`)
 	exec(t, pool, `INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ('712345678', '2027-03-01', 1, 19800)`)
 	guest := sent()
@@ -240,7 +240,7 @@ func booked(call string) ivr.CallbackBooking {
 	}
 }
 
-func TestCallbacksAndHandOversByPriority(t *testing.T) {
+func TestCallbacksAndHandOffsByPriority(t *testing.T) {
 	s, _ := openCalls(t)
 	ctx := context.Background()
 	if err := s.SaveMilestone(ctx, verified()); err != nil {

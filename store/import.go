@@ -12,16 +12,16 @@ import (
 	"duebell/billing/feed"
 )
 
-// ImportOptions say what an import needs besides its files.
+// ImportOptions is what an import needs besides its files.
 type ImportOptions struct {
 	AsOf     time.Time            // the instant at which billing made the files: how fresh they are (B6)
 	At       time.Time            // now, by the domain clock
 	Rules    feed.Rules           // the forms of the cells
-	Progress func(ImportProgress) // told every few thousand rows; may be nil
-	Report   func(feed.Problem)   // told every problem as it is found; may be nil
+	Progress func(ImportProgress) // called every few thousand rows; may be nil
+	Report   func(feed.Problem)   // called with every problem as it is found; may be nil
 }
 
-// ImportProgress is how far an import has come.
+// ImportProgress is how far the reading of one file has come.
 type ImportProgress struct {
 	File  string // empty while the staged rows are checked and merged
 	Kind  feed.Kind
@@ -30,41 +30,43 @@ type ImportProgress struct {
 	Size  int64 // of the file; 0 when it is not known
 }
 
-// ImportSummary is what an import has done.
+// ImportSummary counts what an import has done.
 type ImportSummary struct {
 	Read    map[feed.Kind]int64 // rows in the files, for every kind that came
 	Changed map[feed.Kind]int64 // rows that are new or different from what was there
 	Answers int64               // answers on file that are new, different or gone
-	// Echoes are entries of ours that billing has booked, Mismatches rows that claim to be such and
-	// are not: they are neither merged nor counted, and a person has a task (B7).
+	// Of the rows of money (B7): Foreign is money that came in elsewhere. Echoes are entries of
+	// ours that billing has booked. Mismatches claim to be echoes and are not: they are neither
+	// merged nor counted, and a person has a task.
 	Foreign, Echoes, Mismatches      int64
 	ConsentsGiven, ConsentsWithdrawn int64
 }
 
-// importLock keeps imports from running side by side. Any number will do that nobody else locks.
+// importLock is the advisory lock of the merge: one import at a time. Any number does that nothing
+// else locks.
 const importLock = 0x64756562696d7074
 
-// staging makes the tables of staging.sql.
+// staging is the SQL that makes the staging tables of one connection.
 //
 //go:embed staging.sql
 var staging string
 
-// Import loads files of billing whole or not at all (B7). Rows are copied into tables of one
-// connection first and checked there, so that the transaction that everybody else can see is
-// short. Files that are wrong give a *feed.BadRows. The same files again change nothing; so a
-// commit whose reply is lost is answered by importing once more.
+// Import loads files of billing whole or not at all (B7). Rows are copied into temporary tables of
+// one connection first and checked there, so that the transaction that locks out others is short.
+// Files with bad rows give a *feed.BadRows. A crash at any point leaves everything as it was. The
+// same files again change nothing, so after a lost reply import once more.
 func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOptions) (ImportSummary, error) {
 	switch {
 	case s.hash.IsZero():
-		return ImportSummary{}, errors.New("import: no key for the answers on file: DUEBELL_HASH_KEYS is missing")
+		return ImportSummary{}, errors.New("import: DUEBELL_HASH_KEYS is not set: without a key the verification answers cannot be stored")
 	case opts.AsOf.After(opts.At):
-		return ImportSummary{}, errors.New("import: the files are said to be of the future: they would never count as old (B6)")
+		return ImportSummary{}, errors.New("import: the time of the files lies in the future, so they would never count as old (B6); check the value and the clock")
 	}
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return ImportSummary{}, fmt.Errorf("import: %w", err)
 	}
-	// The staging tables end with their connection, so nobody else may get it afterwards.
+	// The staging tables end with their connection, so it must not go back to the pool.
 	conn := pooled.Hijack()
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
@@ -77,9 +79,9 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 			return ImportSummary{}, fmt.Errorf("import: %w", err)
 		}
 	}
-	// Without figures about the staged rows the planner takes them for a handful.
+	// Without statistics the planner takes a million staged rows for a handful.
 	if _, err := conn.Exec(ctx, "ANALYZE stage_members, stage_accounts, stage_bills, stage_payments"); err != nil {
-		return ImportSummary{}, fmt.Errorf("import: measure the staged rows: %w", err)
+		return ImportSummary{}, fmt.Errorf("import: analyze the staged rows: %w", err)
 	}
 	im.progress(ImportProgress{})
 	var done ImportSummary
@@ -93,7 +95,7 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 	return done, nil
 }
 
-// ImportedAsOf tells how fresh the balances are (B6); zero when bills were never imported.
+// ImportedAsOf returns as of when the balances are (B6); zero: bills were never imported.
 func (s *Store) ImportedAsOf(ctx context.Context) (time.Time, error) {
 	at, err := s.q.NewestImport(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -35,7 +35,7 @@ func generated(revision int) feed.Source {
 // BenchmarkImport loads a million new bills, and then the same file again, which must change
 // nothing. Once is enough: go test -bench Import -benchtime 1x ./store
 func BenchmarkImport(b *testing.B) {
-	o := openOffice(b)
+	o := newBillingFixture(b)
 	o.mustLoad(csvOf(feed.Members, anna))
 	o.exec(`INSERT INTO accounts (account, member_id, kind, status)
 	        SELECT (700000000 + i)::text, '100200300401', 'health', 'active' FROM generate_series(0, $1 - 1) AS s(i)`, benchBills)

@@ -9,7 +9,8 @@ import (
 	"duebell/store/db"
 )
 
-// merge checks the staged rows against one another and against what is there, and merges them.
+// merge checks the staged rows against one another and against the database, and merges them, in
+// one transaction.
 func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, error) {
 	if err := q.LockImport(ctx, importLock); err != nil {
 		return ImportSummary{}, fmt.Errorf("wait for another import: %w", err)
@@ -31,7 +32,7 @@ func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, e
 
 	m.do("compare payments with the ledger", q.ClassifyPayments)
 	sum.Mismatches = m.do("count mismatches", q.CountMismatches)
-	m.doAt("raise tasks for mismatches", q.RaiseMismatches) // before they are booked: afterwards all look repeated
+	m.doAt("raise tasks for mismatches", q.RaiseMismatches) // before MergeBookedPayments: afterwards all look repeated
 	im.changed(&sum, feed.Payments, m.doAt("book payments", q.MergeBookedPayments))
 	sum.Foreign = m.doAt("count foreign payments", q.MergeForeignEntries)
 	sum.Echoes = m.do("match echoes", q.MergeEchoes)
@@ -40,14 +41,14 @@ func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, e
 	return sum, m.err
 }
 
-// changed notes how many rows of a kind are new or different, if such a file came at all.
+// changed sets how many rows of a kind are new or different, if a file of that kind came.
 func (im *importing) changed(sum *ImportSummary, kind feed.Kind, rows int64) {
 	if _, came := im.read[kind]; came {
 		sum.Changed[kind] = rows
 	}
 }
 
-// run is the import's row in import_runs.
+// run returns the import's row for import_runs.
 func (im *importing) run() db.InsertImportRunParams {
 	rows := func(kind feed.Kind) *int32 {
 		n, came := im.read[kind]
@@ -63,8 +64,8 @@ func (im *importing) run() db.InsertImportRunParams {
 	}
 }
 
-// check looks for what only the database can see. Its problems join those of the reading; if
-// there is any at all, they are the error.
+// check finds what only the database can see: repeated keys, unknown members and accounts, changed
+// rows. Its problems join those of the reading; if there are any, they are the error.
 func (im *importing) check(ctx context.Context, q *db.Queries) error {
 	m := &statements{ctx: ctx}
 	m.do("look for members that come twice", q.FindRepeatedMembers)
@@ -89,7 +90,7 @@ func (im *importing) check(ctx context.Context, q *db.Queries) error {
 	return nil
 }
 
-// importReasons are the words for what the Find queries find.
+// importReasons are the messages for what the Find queries report.
 var importReasons = map[string]string{
 	"unknown-member":  "no such member, neither in these files nor in the database",
 	"unknown-account": "no such account, neither in these files nor in the database",
@@ -97,7 +98,7 @@ var importReasons = map[string]string{
 	"payment-changed": "this payment is already booked with other content: a correction is a payment of its own",
 }
 
-// collect reports what the checks have found, page by page.
+// collect reads what the checks have found, page by page.
 func (im *importing) collect(ctx context.Context, q *db.Queries) error {
 	after := int64(0)
 	for {
@@ -117,6 +118,7 @@ func (im *importing) collect(ctx context.Context, q *db.Queries) error {
 	}
 }
 
+// reason returns the message for a problem. A repeated key names the row that has it first.
 func (im *importing) reason(p db.StageProblem) string {
 	if p.OtherFile == nil || p.OtherLine == nil {
 		return importReasons[p.Reason]
@@ -124,14 +126,14 @@ func (im *importing) reason(p db.StageProblem) string {
 	return fmt.Sprintf("the same key stands in %s:%d", im.files[*p.OtherFile].Name, *p.OtherLine)
 }
 
-// statements runs one after another, until one fails.
+// statements runs statements one after another until one fails, so that merge reads as a list.
 type statements struct {
-	ctx context.Context //nolint:containedctx // lives as long as one list of statements
+	ctx context.Context //nolint:containedctx // it lives as long as one list of statements
 	at  time.Time
 	err error
 }
 
-// do runs one statement and gives the rows that it touched.
+// do runs one statement and returns how many rows it changed; after an error it does nothing.
 func (m *statements) do(doing string, f func(context.Context) (int64, error)) int64 {
 	if m.err != nil {
 		return 0
@@ -143,7 +145,7 @@ func (m *statements) do(doing string, f func(context.Context) (int64, error)) in
 	return n
 }
 
-// doAt is do for statements that write down when.
+// doAt is do for statements that take the instant.
 func (m *statements) doAt(doing string, f func(context.Context, time.Time) (int64, error)) int64 {
 	return m.do(doing, func(ctx context.Context) (int64, error) { return f(ctx, m.at) })
 }

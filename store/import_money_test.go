@@ -13,7 +13,7 @@ import (
 )
 
 // taken books a payment of ours, as the charge's last transaction leaves it.
-func (o *office) taken(reference, account string, cents int64) {
+func (o *billingFixture) taken(reference, account string, cents int64) {
 	o.t.Helper()
 	o.exec(`INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, state, reference, offered_at, authorized_at,
 	                                      settled_at, intent_id, not_before, holder)
@@ -23,7 +23,7 @@ func (o *office) taken(reference, account string, cents int64) {
 }
 
 // returned takes it back.
-func (o *office) returned(reference string) {
+func (o *billingFixture) returned(reference string) {
 	o.t.Helper()
 	o.exec("UPDATE payment_attempts SET state = 'returned', returned_at = $2 WHERE key = $1", reference, feedAt)
 	o.exec(`INSERT INTO ledger (account, kind, cents, reference, attempt_key, received_at, recorded_at)
@@ -36,7 +36,7 @@ const (
 )
 
 func TestEchoesAreMatchedAndNeverCountedTwice(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.taken("100000009", "712345678", 19800)
 	o.taken("100000017", "712345686", 3150)
@@ -71,7 +71,7 @@ func TestAnEchoWithAnotherAmountOrAccountIsAMismatch(t *testing.T) {
 	}
 	for name, row := range tests {
 		t.Run(name, func(t *testing.T) {
-			o := openOffice(t)
+			o := newBillingFixture(t)
 			o.mustLoad(household[:3]...)
 			o.taken("100000009", "712345678", 19800)
 			o.mustLoad(csvOf(feed.Payments, row))
@@ -84,7 +84,7 @@ func TestAnEchoWithAnotherAmountOrAccountIsAMismatch(t *testing.T) {
 
 // What was never counted may be sent again, corrected; it is judged anew each time.
 func TestAMismatchCanBeMended(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.taken("100000009", "712345678", 19800)
 	early := csvOf(feed.Payments,
@@ -114,7 +114,7 @@ func TestConsentsFromBilling(t *testing.T) {
 		return "1002003004" + id + ",Name," + phone + ",," + mobile + ",en,," + consent + ",,,,,"
 	}
 	const list = "SELECT number, source, ended_at IS NULL FROM consents ORDER BY id"
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.exec("INSERT INTO suppressions (number, channel, purpose, source, at) VALUES ('+16175550102', 'sms', 'payments', 'text', $1)", feedAt)
 	o.exec("INSERT INTO consents (number, channel, purpose, source, at, ended_at) VALUES ('+16175550103', 'sms', 'payments', 'start', $1, $1)", feedAt)
 	o.exec("INSERT INTO consents (number, channel, purpose, source, at) VALUES ('+16175550104', 'sms', 'payments', 'start', $1)", feedAt)
@@ -146,7 +146,7 @@ func TestConsentsFromBilling(t *testing.T) {
 }
 
 func TestBadRowsLoadNothing(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	before := o.dump()
 	members := csvOf(feed.Members,
@@ -208,7 +208,7 @@ func TestBadRowsLoadNothing(t *testing.T) {
 
 // Two imports at once: one after the other, each as if alone.
 func TestImportsWaitForOneAnother(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	errs := make(chan error)
 	for range 4 {
 		go func() {
@@ -229,7 +229,7 @@ func TestImportsWaitForOneAnother(t *testing.T) {
 func TestImportCutOff(t *testing.T) {
 	for _, when := range []string{"reading", "merging"} {
 		t.Run(when, func(t *testing.T) {
-			o := openOffice(t)
+			o := newBillingFixture(t)
 			o.mustLoad(household[1:3]...)
 			before := o.dump()
 			ctx, cut := context.WithCancel(context.Background())
@@ -252,7 +252,7 @@ func TestImportCutOff(t *testing.T) {
 }
 
 func TestImportGivesItsConnectionBack(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	for range 12 { // more than the pool holds
 		o.mustLoad(household...)
 	}

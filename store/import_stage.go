@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,17 +11,18 @@ import (
 	"duebell/internal/seal"
 )
 
-// importing is one import on its way.
+// importing is one running import.
 type importing struct {
 	conn  *pgx.Conn
 	files []feed.Source
 	opts  ImportOptions
 	hash  seal.Keys
-	keyID string // of the newest of hash: all answers of an import lie under one key
-	read  map[feed.Kind]int64
+	keyID string              // of the newest hash key: all answers of an import are hashed under it
+	read  map[feed.Kind]int64 // rows so far
 	bad   feed.BadRows
 }
 
+// report collects a problem and passes it on.
 func (im *importing) report(p feed.Problem) {
 	im.bad.Add(p)
 	if im.opts.Report != nil {
@@ -30,13 +30,15 @@ func (im *importing) report(p feed.Problem) {
 	}
 }
 
+// progress passes on how far the reading is.
 func (im *importing) progress(p ImportProgress) {
 	if im.opts.Progress != nil {
 		im.opts.Progress(p)
 	}
 }
 
-// stage copies the rows of one file into the staging table of its kind.
+// stage copies the rows of one file into the staging table of its kind. Bad rows are reported and
+// copied with their key only, so that rows that refer to them are not reported too.
 func (im *importing) stage(ctx context.Context, file int) error {
 	src := im.files[file]
 	r, err := feed.Open(src, im.opts.Rules, im.report)
@@ -57,8 +59,8 @@ func (im *importing) stage(ctx context.Context, file int) error {
 	return nil
 }
 
-// stagingTables says where the rows of a kind go. The columns of the key stand first, after where
-// the row is from; a row that is not sound has only those.
+// stagingTables maps a kind to its table. The first columns say where a row is from, the next are
+// its key: keys counts both together. A row that is not sound has only those.
 var stagingTables = map[feed.Kind]struct {
 	name    string
 	columns []string
@@ -79,7 +81,7 @@ var stagingTables = map[feed.Kind]struct {
 	}, 4},
 }
 
-// stagingRows hands the rows of a file to COPY, one at a time.
+// stagingRows is the source of a COPY: the rows of one file.
 type stagingRows struct {
 	im     *importing
 	file   int
@@ -89,10 +91,10 @@ type stagingRows struct {
 	values []any // reused: COPY has encoded a row before it asks for the next
 }
 
-// tellEvery is how many rows lie between two words of progress.
+// tellEvery is how many rows are read between two reports of progress.
 const tellEvery = 10_000
 
-// Next goes to the next row.
+// Next reads the next row; false: there is none, or Err.
 func (s *stagingRows) Next() bool {
 	if !s.reader.Next() {
 		return false
@@ -104,13 +106,14 @@ func (s *stagingRows) Next() bool {
 	return true
 }
 
+// tell reports how far the file is read.
 func (s *stagingRows) tell() {
 	s.im.progress(ImportProgress{
 		File: s.im.files[s.file].Name, Kind: s.kind, Rows: s.count, Bytes: s.reader.Bytes(), Size: s.im.files[s.file].Size,
 	})
 }
 
-// Values are the row's cells for the staging table.
+// Values returns the row's cells in the order of the table's columns.
 func (s *stagingRows) Values() ([]any, error) {
 	row := s.reader.Row()
 	s.values = append(s.values[:0], int32(s.file), int32(row.Line), row.Sound) //nolint:gosec // files are few, lines are counted in int32 too
@@ -123,7 +126,7 @@ func (s *stagingRows) Values() ([]any, error) {
 			orNull(string(a.Regime)), ptr(int16(a.AutoPayDay)), orNull(a.AutoPayLast4)) //nolint:gosec // a day of a month
 	case feed.Bills:
 		b := &row.Bill
-		s.values = append(s.values, b.Account, day(b.Coverage.First()), int32(b.Revision), b.Billed.Cents(), b.FirstBill, when(b.GraceEndsAt)) //nolint:gosec // at most six digits
+		s.values = append(s.values, b.Account, dayUTC(b.Coverage.First()), int32(b.Revision), b.Billed.Cents(), b.FirstBill, when(b.GraceEndsAt)) //nolint:gosec // at most six digits
 	case feed.Payments:
 		p := &row.Payment
 		s.values = append(s.values, p.ExternalID, p.Account, p.Cents.Cents(), p.ReceivedAt, p.Channel, orNull(p.OurReference))
@@ -134,6 +137,8 @@ func (s *stagingRows) Values() ([]any, error) {
 	return s.values, nil
 }
 
+// member appends a member's cells. Answers are hashed here, so that they never reach the database
+// in clear (D1).
 func (s *stagingRows) member(m *feed.Member) {
 	keys := s.im.hash
 	s.values = append(s.values, m.ID, m.Name, orNull(m.Phone), orNullDay(m.PhoneSince), m.Mobile, m.Language, m.TimeZone,
@@ -142,10 +147,11 @@ func (s *stagingRows) member(m *feed.Member) {
 		onFile(keys, m.ID, answerInvoice, m.Invoice), onFile(keys, m.ID, answerInvoicePrevious, m.PreviousInvoice))
 }
 
-// Err is the error that ended the reading early.
+// Err returns the error that ended the reading early.
 func (s *stagingRows) Err() error { return s.reader.Err() }
 
-// The kinds of answers on file, as the table answers names them (I3).
+// The kinds of answers on file, as the table verification_answers names them (I3: what proves an
+// identity).
 const (
 	answerBirthDate       = "birth-date" // YYYY-MM-DD
 	answerZIP             = "zip"
@@ -154,9 +160,9 @@ const (
 	answerInvoicePrevious = "invoice-previous"
 )
 
-// onFile is the keyed hash of an answer as it lies in the table answers: over member ID, kind and
-// answer, so that equal answers of two members differ. What a caller keys is checked against it
-// with CheckMAC and the same three parts.
+// onFile returns the keyed hash of an answer as verification_answers stores it; nil: there is none.
+// It is over member ID, kind and answer, so that equal answers of two members differ. What a caller
+// keys is compared by CheckMAC with the same three parts.
 func onFile(keys seal.Keys, memberID, kind string, answer feed.Secret) []byte {
 	if answer == "" {
 		return nil
@@ -165,7 +171,7 @@ func onFile(keys seal.Keys, memberID, kind string, answer feed.Secret) []byte {
 	return mac
 }
 
-// orNull gives null for an empty cell.
+// orNull returns null for an empty cell.
 func orNull(cell string) any {
 	if cell == "" {
 		return nil
@@ -173,14 +179,10 @@ func orNull(cell string) any {
 	return cell
 }
 
+// orNullDay returns null for a date that is not given.
 func orNullDay(d billing.Date) any {
 	if d.IsZero() {
 		return nil
 	}
-	return day(d)
-}
-
-// day is a date as PostgreSQL's driver takes it.
-func day(d billing.Date) time.Time {
-	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
+	return dayUTC(d)
 }

@@ -27,15 +27,15 @@ var feedAt = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 // feedRules are the forms of the default policy.
 var feedRules = feed.RulesOf(billing.DefaultPolicy(), billing.Date{Year: 2027, Month: time.February, Day: 10})
 
-// office is the billing office with our store before it.
-type office struct {
+// billingFixture is a store to import into and export from.
+type billingFixture struct {
 	t     testing.TB
 	pool  *pgxpool.Pool
 	store *store.Store
 	hash  seal.Keys
 }
 
-func openOffice(t testing.TB) *office {
+func newBillingFixture(t testing.TB) *billingFixture {
 	t.Helper()
 	pool, err := pgxpool.New(context.Background(), testenv.Postgres(t))
 	if err != nil {
@@ -46,15 +46,15 @@ func openOffice(t testing.TB) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &office{t: t, pool: pool, store: store.New(pool, nil, hash, hash, nil), hash: hash}
+	return &billingFixture{t: t, pool: pool, store: store.New(pool, nil, hash, hash, nil), hash: hash}
 }
 
 // load imports texts by name.
-func (o *office) load(files ...feed.Source) (store.ImportSummary, error) {
+func (o *billingFixture) load(files ...feed.Source) (store.ImportSummary, error) {
 	return o.store.Import(context.Background(), files, store.ImportOptions{AsOf: feedAt, At: feedAt, Rules: feedRules})
 }
 
-func (o *office) mustLoad(files ...feed.Source) store.ImportSummary {
+func (o *billingFixture) mustLoad(files ...feed.Source) store.ImportSummary {
 	o.t.Helper()
 	sum, err := o.load(files...)
 	if err != nil {
@@ -64,7 +64,7 @@ func (o *office) mustLoad(files ...feed.Source) store.ImportSummary {
 }
 
 // rows gives every row of a query as one line, its columns joined by bars.
-func (o *office) rows(query string, args ...any) []string {
+func (o *billingFixture) rows(query string, args ...any) []string {
 	o.t.Helper()
 	rows, err := o.pool.Query(context.Background(), query, args...)
 	if err != nil {
@@ -87,14 +87,14 @@ func (o *office) rows(query string, args ...any) []string {
 	return lines
 }
 
-func (o *office) expect(query string, want ...string) {
+func (o *billingFixture) expect(query string, want ...string) {
 	o.t.Helper()
 	if diff := cmp.Diff(want, o.rows(query)); diff != "" {
 		o.t.Errorf("%s (-want +got):\n%s", query, diff)
 	}
 }
 
-func (o *office) exec(query string, args ...any) {
+func (o *billingFixture) exec(query string, args ...any) {
 	o.t.Helper()
 	if _, err := o.pool.Exec(context.Background(), query, args...); err != nil {
 		o.t.Fatal(err)
@@ -122,7 +122,7 @@ var (
 )
 
 func TestImportLoadsAllFourKindsInAnyOrder(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	sum := o.mustLoad(household...)
 	counts := map[feed.Kind]int64{feed.Members: 2, feed.Accounts: 3, feed.Bills: 3, feed.Payments: 1}
 	want := store.ImportSummary{Read: counts, Changed: counts, Answers: 6, Foreign: 1, ConsentsGiven: 1}
@@ -149,7 +149,7 @@ func TestImportLoadsAllFourKindsInAnyOrder(t *testing.T) {
 
 // Answers are on file as keyed hashes, and match what a caller keys.
 func TestImportFilesAnswersAsHashes(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(csvOf(feed.Members, anna, "100200300405,Harbor Bakery,,,false,en,,none,,02110,,90001234,90001188"))
 	check := func(member, kind, answer string, want bool) {
 		t.Helper()
@@ -183,7 +183,7 @@ func TestImportFilesAnswersAsHashes(t *testing.T) {
 }
 
 // dump is everything an import may touch, runs aside.
-func (o *office) dump() []string {
+func (o *billingFixture) dump() []string {
 	var all []string
 	for _, table := range []string{"members", "verification_answers", "accounts", "bills", "ledger", "booked_payments", "consents", "tasks", "unposted_entries"} {
 		all = append(all, o.rows("SELECT '"+table+"', xmin, t::text FROM "+table+" t ORDER BY t::text")...)
@@ -192,7 +192,7 @@ func (o *office) dump() []string {
 }
 
 func TestTheSameFilesAgainChangeNothing(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	o.taken("123456782", "712345686", 3150)
 	more := csvOf(feed.Payments,
@@ -219,7 +219,7 @@ func TestTheSameFilesAgainChangeNothing(t *testing.T) {
 }
 
 func TestImportMergesChanges(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	o.exec("UPDATE accounts SET frozen_at = $1 WHERE account = '712345678'", feedAt)
 	sum := o.mustLoad(
@@ -237,7 +237,7 @@ func TestImportMergesChanges(t *testing.T) {
 
 // B6: a few payments alone do not make old balances fresh.
 func TestImportedAsOf(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	asOf := func() time.Time {
 		t.Helper()
 		at, err := o.store.ImportedAsOf(context.Background())
@@ -258,13 +258,13 @@ func TestImportedAsOf(t *testing.T) {
 		t.Errorf("as of %v, want that of the bills, %v", at, opts.AsOf)
 	}
 	opts.AsOf = feedAt.Add(time.Second)
-	if _, err := o.store.Import(context.Background(), household, opts); err == nil || !strings.Contains(err.Error(), "of the future") {
+	if _, err := o.store.Import(context.Background(), household, opts); err == nil || !strings.Contains(err.Error(), "lies in the future") {
 		t.Errorf("files of the future: %v", err)
 	}
 }
 
 func TestImportTellsItsProgress(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	var bills strings.Builder
 	bills.WriteString(strings.Join(feed.Columns(feed.Bills), ",") + "\n")
 	for i := range 25_000 {
@@ -301,7 +301,7 @@ func TestImportDocs(t *testing.T) {
 		example, _, _ := strings.Cut(after, "\n\n")
 		files = append(files, feed.Text(string(kind), header+strings.ReplaceAll(example, "    ", "")))
 	}
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(files[:3]...)
 	o.taken("123456782", "712345678", 14800) // what the example's second payment echoes
 	sum := o.mustLoad(files...)

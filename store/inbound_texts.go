@@ -12,126 +12,66 @@ import (
 	"duebell/store/db"
 )
 
-// ReceiveText keeps a text that came in and carries its effect out. Its SID is unique, so whatever
-// comes twice changes nothing.
-func (s *Store) ReceiveText(ctx context.Context, t notify.InboundText, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
-	return s.inTx(ctx, "receive text", func(q *db.Queries, tx pgx.Tx) error {
-		fresh, err := q.InsertInboundText(ctx, db.InsertInboundTextParams{
-			MessageSid: t.SID, Number: t.Number, Class: string(t.Class), Words: ptr(t.Words), At: at,
+// ReceiveText stores a text that came in and applies what decide makes of it, in one transaction.
+// notify.ErrDuplicateText: this message was received before, and nothing is changed; so Twilio may
+// deliver it again after a lost reply.
+func (s *Store) ReceiveText(ctx context.Context, text notify.InboundText, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
+	return s.inNoticeTx(ctx, "receive text", at, func(t noticeTx) error {
+		rows, err := t.q.InsertInboundText(ctx, db.InsertInboundTextParams{
+			MessageSid: text.SID, Number: text.Number, Class: string(text.Class), Words: ptr(text.Words), At: at,
 		})
 		if err != nil {
 			return err
 		}
-		if fresh == 0 {
+		if rows == 0 {
 			return notify.ErrDuplicateText
 		}
-		return s.changeNumber(ctx, q, tx, t.Number, at, decide)
+		return t.changeNumber(ctx, text.Number, decide)
 	})
 }
 
-// ChangeConsent carries out a wish about texts that came another way than by text.
+// ChangeConsent applies what the owner of a number wants about texts, expressed in another way than
+// by text (O2: any reasonable means).
 func (s *Store) ChangeConsent(ctx context.Context, number string, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
-	return s.inTx(ctx, "change consent", func(q *db.Queries, tx pgx.Tx) error {
-		return s.changeNumber(ctx, q, tx, number, at, decide)
+	return s.inNoticeTx(ctx, "change consent", at, func(t noticeTx) error {
+		return t.changeNumber(ctx, number, decide)
 	})
 }
 
-func (s *Store) changeNumber(ctx context.Context, q *db.Queries, tx pgx.Tx, number string, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
-	if err := q.LockNumber(ctx, number); err != nil {
+// changeNumber gives decide the facts of a number and applies its effect. The lock makes changes to
+// one number, and claims of texts to it, run one after another: a text that is claimed after an
+// opt-out sees it.
+func (t noticeTx) changeNumber(ctx context.Context, number string, decide func(notify.NumberFacts) notify.Effect) error {
+	if err := t.q.LockNumber(ctx, number); err != nil {
 		return err
 	}
-	row, err := q.NumberFacts(ctx, number)
+	row, err := t.q.NumberFacts(ctx, number)
 	if err != nil {
 		return fmt.Errorf("read facts of a number: %w", err)
 	}
-	helped, err := q.LastHelpReply(ctx, number)
+	helped, err := t.q.LastHelpReply(ctx, number)
 	if err != nil {
-		return fmt.Errorf("read facts of a number: %w", err)
+		return fmt.Errorf("read the last help reply: %w", err)
 	}
 	facts := notify.NumberFacts{Suppressed: notify.Source(row.Suppressed), Language: row.Language, Zone: row.TimeZone}
 	if len(helped) > 0 {
 		facts.LastHelp = helped[0]
 	}
-	if err := answerFacts(ctx, q, number, at, &facts); err != nil {
+	if err := t.readAnswers(ctx, number, &facts); err != nil {
 		return err
 	}
-	return s.carryOut(ctx, q, tx, number, decide(facts), at)
+	return t.apply(ctx, number, decide(facts))
 }
 
-func (s *Store) carryOut(ctx context.Context, q *db.Queries, tx pgx.Tx, number string, e notify.Effect, at time.Time) error {
-	suppressed := false
-	if e.Suppress != nil {
-		fresh, err := suppressNumber(ctx, q, *e.Suppress, at)
-		if err != nil {
-			return err
-		}
-		suppressed = fresh
-	}
-	if e.Lift != nil {
-		if err := q.LiftSuppressions(ctx, db.LiftSuppressionsParams{Number: number, At: &at, Words: ptr(e.Lift.Words)}); err != nil {
-			return err
-		}
-		if err := grantConsent(ctx, q, notify.SMS, *e.Lift, at); err != nil {
-			return err
-		}
-	}
-	if e.Calls != nil {
-		if err := grantConsent(ctx, q, notify.Voice, *e.Calls, at); err != nil {
-			return err
-		}
-	}
-	if e.Detach {
-		if err := detach(ctx, q, number, e.Task, at); err != nil {
-			return err
-		}
-	}
-	if e.Task != nil {
-		if err := q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{
-			Kind: e.Task.Kind, Detail: e.Task.Detail, At: at, DueAt: when(e.Task.Due),
-		}); err != nil {
-			return err
-		}
-	}
-	if e.Reply == nil || e.Reply.IfSuppressed && !suppressed {
-		return nil
-	}
-	return s.planAnswer(ctx, q, tx, number, *e.Reply, at)
-}
-
-// planAnswer plans the one answer to a cause and puts it in line.
-func (s *Store) planAnswer(ctx context.Context, q *db.Queries, tx pgx.Tx, number string, r notify.Reply, at time.Time) error {
-	spec, ok := r.Kind.Spec()
-	if !ok || spec.Basis != notify.OnRequest {
-		return fmt.Errorf("plan answer: %q is no kind of answer", r.Kind)
-	}
-	if r.NotAfter.IsZero() {
-		r.NotAfter = at.Add(spec.Window)
-	}
-	channel := r.Channel
-	if channel == "" {
-		channel = notify.SMS
-	}
-	id, err := q.PlanAnswer(ctx, db.PlanAnswerParams{
-		Reference: noticeReference(string(r.Kind), r.Cause), Number: number, Channel: string(channel), Kind: string(r.Kind), Language: r.Language,
-		TimeZone: r.Zone, Cause: &r.Cause, ByRequest: r.Asked, At: at, NotAfter: &r.NotAfter,
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("plan answer: %w", err)
-	}
-	return s.nudge(ctx, tx, NoticeJob{IDs: []int64{id}})
-}
-
-// answerFacts reads what a number has been answered and called lately.
-func answerFacts(ctx context.Context, q *db.Queries, number string, at time.Time, f *notify.NumberFacts) error {
-	const lately = 25 * time.Hour // a local day may be that long
-	answers, err := q.CountAnswers(ctx, db.CountAnswersParams{Number: number, Since: at.Add(-24 * time.Hour)})
+// readAnswers fills in how many answers a number was sent in the last day, and which calls it asked
+// for (N8: limits).
+func (t noticeTx) readAnswers(ctx context.Context, number string, f *notify.NumberFacts) error {
+	const longestDay = 25 * time.Hour // a local day, when the clocks go back
+	answers, err := t.q.CountAnswers(ctx, db.CountAnswersParams{Number: number, Since: t.at.Add(-24 * time.Hour)})
 	if err != nil {
 		return fmt.Errorf("count answers: %w", err)
 	}
-	calls, err := q.CallBacksOf(ctx, db.CallBacksOfParams{Number: number, Since: at.Add(-lately)})
+	calls, err := t.q.CallBacksOf(ctx, db.CallBacksOfParams{Number: number, Since: t.at.Add(-longestDay)})
 	if err != nil {
 		return fmt.Errorf("read call-backs: %w", err)
 	}
@@ -141,7 +81,7 @@ func answerFacts(ctx context.Context, q *db.Queries, number string, at time.Time
 		case notify.Planned, notify.Claimed, notify.Unknown:
 			f.CallPending = true
 		case notify.Accepted, notify.Sent:
-			f.CallPending = f.CallPending || at.Sub(c.At) < longestCall
+			f.CallPending = f.CallPending || t.at.Sub(c.At) < longestCall
 		}
 		if c.Placed {
 			f.Calls = append(f.Calls, c.At)
@@ -150,17 +90,84 @@ func answerFacts(ctx context.Context, q *db.Queries, number string, at time.Time
 	return nil
 }
 
-// detach takes a number from whoever has it on file, for good (O5).
-func detach(ctx context.Context, q *db.Queries, number string, why *notify.Task, at time.Time) error {
-	cause := ""
-	if why != nil {
-		cause = why.Detail
+// apply writes an effect: suppression or consent first, then what follows from it, the answer last.
+func (t noticeTx) apply(ctx context.Context, number string, e notify.Effect) error {
+	suppressed := false
+	if e.Suppress != nil {
+		var err error
+		if suppressed, err = suppressNumber(ctx, t.q, *e.Suppress, t.at); err != nil {
+			return err
+		}
 	}
-	if err := q.RecordDetached(ctx, db.RecordDetachedParams{Number: number, Cause: cause, At: at}); err != nil {
+	if e.Lift != nil {
+		if err := t.q.LiftSuppressions(ctx, db.LiftSuppressionsParams{Number: number, At: &t.at, Words: ptr(e.Lift.Words)}); err != nil {
+			return err
+		}
+		if err := grantConsent(ctx, t.q, notify.SMS, *e.Lift, t.at); err != nil {
+			return err
+		}
+	}
+	if e.Calls != nil {
+		if err := grantConsent(ctx, t.q, notify.Voice, *e.Calls, t.at); err != nil {
+			return err
+		}
+	}
+	if e.Detach {
+		if err := t.detach(ctx, number, e.Task); err != nil {
+			return err
+		}
+	}
+	if e.Task != nil {
+		if err := t.q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{
+			Kind: e.Task.Kind, Detail: e.Task.Detail, At: t.at, DueAt: when(e.Task.Due),
+		}); err != nil {
+			return err
+		}
+	}
+	if e.Reply == nil || e.Reply.IfSuppressed && !suppressed {
+		return nil // O2: one confirmation of an opt-out, not one for each repetition
+	}
+	return t.planAnswer(ctx, number, *e.Reply)
+}
+
+// detach takes a number off every member who has it, and keeps imports from bringing it back (O5:
+// wrong number).
+func (t noticeTx) detach(ctx context.Context, number string, task *notify.Task) error {
+	cause := ""
+	if task != nil {
+		cause = task.Detail
+	}
+	if err := t.q.RecordDetached(ctx, db.RecordDetachedParams{Number: number, Cause: cause, At: t.at}); err != nil {
 		return fmt.Errorf("detach a number: %w", err)
 	}
-	if err := q.RemoveNumber(ctx, &number); err != nil {
+	if err := t.q.RemoveNumber(ctx, &number); err != nil {
 		return fmt.Errorf("detach a number: %w", err)
 	}
 	return nil
+}
+
+// planAnswer plans the one answer to a cause and enqueues its job. Planned already, it does nothing.
+func (t noticeTx) planAnswer(ctx context.Context, number string, r notify.Reply) error {
+	spec, ok := r.Kind.Spec()
+	if !ok || spec.Basis != notify.OnRequest {
+		return fmt.Errorf("plan answer: %q is no kind of answer", r.Kind)
+	}
+	if r.NotAfter.IsZero() {
+		r.NotAfter = t.at.Add(spec.Window)
+	}
+	channel := r.Channel
+	if channel == "" {
+		channel = notify.SMS
+	}
+	id, err := t.q.PlanAnswer(ctx, db.PlanAnswerParams{
+		Reference: noticeReference(string(r.Kind), r.Cause), Number: number, Channel: string(channel), Kind: string(r.Kind), Language: r.Language,
+		TimeZone: r.Zone, Cause: &r.Cause, ByRequest: r.Asked, At: t.at, NotAfter: &r.NotAfter,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("plan answer: %w", err)
+	}
+	return t.enqueue(ctx, t.tx, NoticeJob{IDs: []int64{id}})
 }

@@ -17,22 +17,24 @@ import (
 	"duebell/store/db"
 )
 
-// LetterColumns is the header of the file of letters to post. The address is billing's: we hold none.
+// LetterColumns is the header of the file of letters to post. It has no address: billing holds it,
+// we do not.
 var LetterColumns = []string{
 	"reference", "account", "member_name", "payer_name", "language", "amount", "account_type", "last4",
 	"authorized_on", "service_phone", "words", "exported_before",
 }
 
-// What a letter says of its debit (E6): how to cancel while it has not been submitted, afterwards
-// only whom to ask.
+// What a letter says of its debit (E6): how to cancel it while it has not been submitted,
+// afterwards only whom to ask.
 const (
 	letterCancel    = "to-cancel"
 	letterQuestions = "questions"
 )
 
-// ExportLetters writes the written notices that still have to be posted (E6). One that is voided
-// or was declined meanwhile is left out. A letter comes again in every file until it is reported
-// as posted; exported_before marks it.
+// ExportLetters writes the written notices that still have to be posted as CSV (E6), and returns
+// how many there are. Letters of payments that were voided or declined meanwhile are left out. A
+// letter comes again in every file until it is reported as posted; exported_before marks it. If the
+// file cannot be written, none counts as exported.
 func (s *Store) ExportLetters(ctx context.Context, w io.Writer, cal *billing.Calendar, servicePhone string, at time.Time) (int, error) {
 	count := 0
 	err := s.inTx(ctx, "export letters", func(q *db.Queries, _ pgx.Tx) error {
@@ -62,6 +64,7 @@ func (s *Store) ExportLetters(ctx context.Context, w io.Writer, cal *billing.Cal
 	return count, err
 }
 
+// letterLine returns a letter's cells. The payer is the holder that the caller named, else the member.
 func letterLine(l db.LettersToPostRow, cal *billing.Calendar, servicePhone string) []string {
 	payer := l.Holder
 	if payer == "" {
@@ -77,19 +80,20 @@ func letterLine(l db.LettersToPostRow, cal *billing.Calendar, servicePhone strin
 	}
 }
 
-// LettersSummary is what a report of posted letters has done.
+// LettersSummary counts what a report of posted letters has done.
 type LettersSummary struct {
-	Recorded int // letters that are now known to be posted
-	Again    int // that were known to be posted on that day already
-	Released int // debits that have got their day by it
+	Recorded int // letters that were not known to be posted
+	Again    int // letters that were reported for that day before
+	Released int // debits that may go now
 }
 
 // LettersPosted records the day on which letters were posted, whole or not at all: a reference
-// that we know no letter of gives a *feed.BadRows. A debit that waits for its letter may go from
-// 00:00 local of the banking day after it (E6); the sweeper sees to that.
+// without a letter gives a *feed.BadRows. A debit that waits for its letter may go from 00:00 local
+// of the banking day after it (E6); the sweeper finds it then. The same report again changes
+// nothing.
 func (s *Store) LettersPosted(ctx context.Context, file feed.Source, on billing.Date, cal *billing.Calendar, at time.Time) (LettersSummary, error) {
 	if on.After(cal.DateOf(at)) {
-		return LettersSummary{}, errors.New("letters posted: the day lies in the future")
+		return LettersSummary{}, errors.New("letters posted: the day of posting lies in the future; check --on")
 	}
 	list, err := readPosted(file)
 	if err != nil {
@@ -116,8 +120,9 @@ func (s *Store) LettersPosted(ctx context.Context, file feed.Source, on billing.
 	return sum, nil
 }
 
+// post records the day of posting and sets the day of the debits that waited for it.
 func post(ctx context.Context, q *db.Queries, keys []string, on billing.Date, cal *billing.Calendar) (LettersSummary, error) {
-	posted, debit := day(on), cal.LetterNotBefore(on)
+	posted, debit := dayUTC(on), cal.LetterNotBefore(on)
 	recorded, err := q.PostLetters(ctx, db.PostLettersParams{PostedOn: &posted, Keys: keys})
 	if err != nil {
 		return LettersSummary{}, err
@@ -126,7 +131,7 @@ func post(ctx context.Context, q *db.Queries, keys []string, on billing.Date, ca
 	return LettersSummary{Recorded: int(recorded), Released: int(released)}, err
 }
 
-// postedList is a file of references, with what is wrong with it.
+// postedList is the references of a file, with the problems found in it.
 type postedList struct {
 	file       string
 	references []string
@@ -134,6 +139,7 @@ type postedList struct {
 	bad        feed.BadRows
 }
 
+// readPosted reads the whole file, so that all its problems are reported at once.
 func readPosted(file feed.Source) (*postedList, error) {
 	list := &postedList{file: file.Name, lines: map[string]int{}}
 	r, err := feed.OpenLetters(file, list.bad.Add)
@@ -153,18 +159,19 @@ func readPosted(file feed.Source) (*postedList, error) {
 	return list, r.Err()
 }
 
+// refuse adds a problem with the reference in a line.
 func (p *postedList) refuse(line int, reason string) {
 	p.bad.Add(feed.Problem{File: p.file, Line: line, Column: "reference", Reason: reason})
 }
 
-// compare holds the list against the letters that we know, and gives the keys of those.
+// compare refuses references that fit no letter, and returns the attempt keys of the letters.
 func (p *postedList) compare(letters []db.LettersOfRow, on billing.Date, cal *billing.Calendar) []string {
 	known := make(map[string]bool, len(letters))
 	keys := make([]string, len(letters))
 	for i, l := range letters {
 		known[l.Reference], keys[i] = true, l.Key
 		switch {
-		case l.PostedOn != nil && !l.PostedOn.Equal(day(on)):
+		case l.PostedOn != nil && !l.PostedOn.Equal(dayUTC(on)):
 			p.refuse(p.lines[l.Reference], "is known to have been posted on another day")
 		case cal.DateOf(l.CreatedAt).After(on):
 			p.refuse(p.lines[l.Reference], "cannot have been posted on that day: the payment was authorized later")

@@ -16,39 +16,43 @@ import (
 	"duebell/store/db"
 )
 
-// Members answers the conversation's questions about members and accounts, by the policy's limits.
+// Members proves who a caller is and returns what their accounts owe, by the limits of a policy.
 type Members struct {
 	*Store
 	policy   billing.Policy
 	calendar *billing.Calendar
-	same     func(keyID string, mac []byte, parts ...string) bool // one keyed comparison
-	reached  func(limit string)
+	same     func(keyID string, mac []byte, parts ...string) bool // compares one keyed hash; tests count the calls
+	reached  func(limit string)                                   // told of every limit that a try meets
 }
 
-// Members is the members' side of the store.
+// Members returns the store with a policy's limits on proving an identity.
 func (s *Store) Members(policy billing.Policy, calendar *billing.Calendar) *Members {
 	return &Members{Store: s, policy: policy, calendar: calendar, same: s.hash.CheckMAC, reached: func(string) {}}
 }
 
-// TellLimits has f told of every limit that a try to prove an identity meets, by its key in the policy:
-// somebody may be guessing (I5).
+// TellLimits sets f to be called with the policy key of every limit that a try to prove an identity
+// meets: somebody may be guessing (I5: limits on tries).
 func (p *Members) TellLimits(f func(limit string)) *Members {
 	p.reached = f
 	return p
 }
 
-// candidates bounds the records behind one selector; comparisons are padded to it, so that an
-// unknown account costs the same work as a known one (I1).
+// candidates is how many records behind one selector are compared at most (B3: one phone number,
+// several members). Comparisons are always padded to it, so that an unknown account costs the same
+// work as a known one (I1).
 const candidates = 8
 
+// candidate is a member behind a selector, with the answers on file by kind.
 type candidate struct {
 	member  ivr.Member
 	answers map[string]db.CandidateAnswersRow
 }
 
-// Verify looks up once for all factors. Whatever is wrong, the same statements run, the same number
-// of hashes is computed, and the answer is ivr.ErrNotVerified. The same call and turn again gives the
-// first result and counts nothing (design: what a step does outside its session is unique by turn).
+// Verify compares all factors at once and returns the member that they prove. ivr.ErrNotVerified:
+// unknown, wrong or locked, whichever it is: the same statements run and the same number of hashes
+// is computed (I1: one failure for every cause). ivr.ErrSeveral: the answers fit several members.
+// The same call and turn again gives the first result and counts nothing, so a turn that is
+// delivered twice is one try (design §4).
 func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, error) {
 	var got ivr.Verified
 	several := false
@@ -64,7 +68,7 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 		if err != nil {
 			return err
 		}
-		several = passed && len(matched) > 1 // a lock says nothing of whether the answers were right
+		several = passed && len(matched) > 1 // a locked caller is not told that the answers were right
 		if passed && !several {
 			got.Member = matched[0].member
 			got.Member.VerifiedAt = try.At
@@ -86,6 +90,7 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 	return got, nil
 }
 
+// gather groups rows by member, and cuts the list off at candidates.
 func gather(rows []db.CandidateAnswersRow) []candidate {
 	var list []candidate
 	for _, r := range rows {
@@ -97,7 +102,8 @@ func gather(rows []db.CandidateAnswersRow) []candidate {
 	return list[:min(len(list), candidates)]
 }
 
-// compare hashes what was keyed against every candidate, and against nobody up to the full number.
+// compare returns the candidates whose answers match what was keyed. Places without a candidate are
+// compared with nobody.
 func (p *Members) compare(found []candidate, c ivr.Identification) []candidate {
 	var matched []candidate
 	for i := range candidates {
@@ -120,19 +126,21 @@ func (p *Members) compare(found []candidate, c ivr.Identification) []candidate {
 	return matched
 }
 
-// nobody stands in for a record that does not exist, so that its comparison costs the same.
+// nobody is compared in place of a record that does not exist, so that it costs the same.
 var nobody = db.CandidateAnswersRow{MemberID: "000000000000", Mac: make([]byte, 32)}
 
+// check compares one answer. It always computes a hash, also where there is nothing to compare (I1:
+// equal work).
 func (p *Members) check(who candidate, kind, answer string) bool {
 	on, known := who.answers[kind]
 	if !known {
-		on = nobody // under no key: then the newest one is used
+		on = nobody // without a key id the newest key is used
 	}
 	return p.same(on.KeyID, on.Mac, on.MemberID, kind, answer) && known && answer != ""
 }
 
-// subjectsOf says against whom a try counts: those whose answers matched, else every record behind
-// the selector, else a stranger.
+// subjectsOf returns against whom a try counts: the candidates whose answers matched, else every
+// candidate, else the stranger.
 func subjectsOf(found, matched []candidate, stranger string) []string {
 	if len(found) == 0 {
 		return []string{stranger}
@@ -147,14 +155,17 @@ func subjectsOf(found, matched []candidate, stranger string) []string {
 	return list
 }
 
-// stranger stands for what was keyed when no record is behind it. It is counted under a keyed hash:
-// people key a bank account or an SSN where they are asked for an account, and that may not be kept (P4).
+// stranger returns the subject for a selector that no record is behind: a keyed hash of what was
+// keyed. People key a bank account or an SSN where they are asked for an account, and that may not
+// be stored (promise P4: no secret is kept).
 func (p *Members) stranger(s billing.Selector) string {
 	_, mac := p.hash.MAC("stranger", string(s.Kind), s.Value)
 	return "stranger:" + strings.ToLower(base32.StdEncoding.EncodeToString(mac[:15]))
 }
 
-// passes holds the limits of I5 and writes the try down. Every path runs the same statements.
+// passes applies the limits of I5 to a try, records it, and returns whether it passed. Every path
+// runs the same statements. The locks make tries that count against the same subject or caller run
+// one after another, so two calls at once do not both get the last try.
 func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, subjects []string, matched bool) (bool, error) {
 	dayAgo := try.At.Add(-24 * time.Hour)
 	if err := q.LockTries(ctx, lockKeys(subjects, try.Caller)); err != nil {
@@ -188,7 +199,7 @@ func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, 
 		}
 	}
 	passed := matched && !locked && len(limits) == 0
-	if len(before) > 0 { // this turn was answered before: the same answer, and nothing counted twice
+	if len(before) > 0 { // the turn was delivered before: the same result, nothing counted twice
 		passed, locks.Subjects, locks.Untils, limits = before[0].Passed && matched, nil, nil, nil
 	}
 	if len(locks.Subjects) > 0 {
@@ -205,7 +216,7 @@ func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, 
 	return passed, q.InsertSoftLocks(ctx, locks)
 }
 
-// lockTime is how long a soft lock lasts: the second within a day lasts a day.
+// lockTime returns how long a soft lock lasts: the second within a day lasts a day (I5).
 func (p *Members) lockTime(second bool) time.Duration {
 	if second {
 		return 24 * time.Hour
@@ -213,7 +224,7 @@ func (p *Members) lockTime(second bool) time.Duration {
 	return p.policy.SoftLockMinutes.Duration()
 }
 
-// lockKeys are what a try counts against, in one order for all, so that two tries never wait for each other.
+// lockKeys returns what a try counts against, sorted, so that two tries never wait for each other.
 func lockKeys(subjects []string, caller string) []string {
 	keys := slices.Clone(subjects)
 	if caller != "" {
@@ -223,7 +234,7 @@ func lockKeys(subjects []string, caller string) []string {
 	return keys
 }
 
-// Accounts are the member's billing accounts: health first, then dental, then group.
+// Accounts returns a member's billing accounts: health first, then dental, then group.
 func (p *Members) Accounts(ctx context.Context, memberID string) ([]billing.Account, error) {
 	rows, err := p.q.AccountsOf(ctx, memberID)
 	if err != nil {
@@ -236,34 +247,37 @@ func (p *Members) Accounts(ctx context.Context, memberID string) ([]billing.Acco
 	return list, nil
 }
 
-// OnFile says whether a number, E.164, is a member's.
+// OnFile returns whether some member has this number (E.164).
 func (p *Members) OnFile(ctx context.Context, number string) (bool, error) {
 	yes, err := p.q.NumberOnFile(ctx, number)
 	if err != nil {
-		return false, fmt.Errorf("look a number up: %w", err)
+		return false, fmt.Errorf("look up a number: %w", err)
 	}
 	return yes, nil
 }
 
-// SetLanguage keeps the language that a member has chosen; it stands until billing names another (K2).
+// SetLanguage stores the language that a member has chosen; it stands until billing names another (K2:
+// remembered).
 func (p *Members) SetLanguage(ctx context.Context, memberID, lang string) error {
 	if err := p.q.KeepLanguage(ctx, db.KeepLanguageParams{MemberID: memberID, Language: lang}); err != nil {
-		return fmt.Errorf("keep a member's language: %w", err)
+		return fmt.Errorf("store a member's language: %w", err)
 	}
 	return nil
 }
 
-// Payable says whether a guest may pay an account: it exists, is active and not frozen (I2).
+// Payable returns whether a guest may pay an account: it exists, is active and not frozen (I2: one
+// line for every cause).
 func (p *Members) Payable(ctx context.Context, number string) (bool, error) {
 	yes, err := p.q.PayableByGuest(ctx, number)
 	if err != nil {
-		return false, fmt.Errorf("look account up: %w", err)
+		return false, fmt.Errorf("look up an account: %w", err)
 	}
 	return yes, nil
 }
 
-// Standing is what the account owes at an instant: billed − taken by us − booked elsewhere (B7). It is read
-// in one snapshot: old bills and new payments of an import that ends meanwhile would make a debt that never was.
+// Standing returns what an account owes at an instant: billed − taken by us − booked elsewhere
+// (B7). It is read in one snapshot: the old bills and the new payments of an import that commits in
+// between would add up to a debt that never was.
 func (p *Members) Standing(ctx context.Context, number string, at time.Time) (owed ivr.Owed, err error) {
 	err = p.inSnapshot(ctx, "read standing", func(q *db.Queries) error {
 		owed, err = p.standing(ctx, q, number, at)
@@ -272,6 +286,7 @@ func (p *Members) Standing(ctx context.Context, number string, at time.Time) (ow
 	return owed, err
 }
 
+// standing reads what billing.Stand computes with; q is a snapshot.
 func (p *Members) standing(ctx context.Context, q *db.Queries, number string, at time.Time) (ivr.Owed, error) {
 	row, err := q.AccountByNumber(ctx, number)
 	if err != nil {
@@ -292,6 +307,7 @@ func (p *Members) standing(ctx context.Context, q *db.Queries, number string, at
 	return ivr.Owed{Standing: billing.Stand(account(row), billsOf(bills), entriesOf(entries), at, p.calendar), AsOf: asOf}, nil
 }
 
+// account converts a row.
 func account(r db.Account) billing.Account {
 	return billing.Account{
 		Number: r.Account, MemberID: r.MemberID, Kind: billing.Kind(r.Kind), Status: billing.Status(r.Status),
@@ -299,6 +315,7 @@ func account(r db.Account) billing.Account {
 	}
 }
 
+// billsOf converts rows.
 func billsOf(rows []db.Bill) []billing.Bill {
 	list := make([]billing.Bill, len(rows))
 	for i, r := range rows {
@@ -310,6 +327,7 @@ func billsOf(rows []db.Bill) []billing.Bill {
 	return list
 }
 
+// entriesOf converts rows.
 func entriesOf(rows []db.EntriesOfRow) []billing.Entry {
 	list := make([]billing.Entry, len(rows))
 	for i, r := range rows {

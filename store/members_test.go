@@ -50,14 +50,14 @@ func (r *tracer) take() []string {
 	return sent
 }
 
-// lobby is where callers prove who they are.
-type lobby struct {
-	*post
-	people *store.Members
-	trace  *tracer
-	hash   seal.Keys
-	at     time.Time
-	calls  int
+// identityFixture is where callers prove who they are.
+type identityFixture struct {
+	*textFixture
+	members *store.Members
+	trace   *tracer
+	hash    seal.Keys
+	at      time.Time
+	calls   int
 }
 
 const (
@@ -67,13 +67,13 @@ const (
 	caller                  = "+16175550142"
 )
 
-func openLobby(t *testing.T) *lobby {
+func newIdentityFixture(t *testing.T) *identityFixture {
 	t.Helper()
 	cfg, err := pgxpool.ParseConfig(testenv.Postgres(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lobby{trace: &tracer{}, at: postAt, post: &post{t: t}}
+	l := &identityFixture{trace: &tracer{}, at: textsAt, textFixture: &textFixture{t: t}}
 	cfg.ConnConfig.Tracer, cfg.MaxConns = l.trace, 10
 	if l.pool, err = pgxpool.NewWithConfig(context.Background(), cfg); err != nil {
 		t.Fatal(err)
@@ -86,8 +86,8 @@ func openLobby(t *testing.T) *lobby {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.store = store.New(l.pool, nil, l.hash, l.hash, &movable{at: postAt})
-	l.people = l.store.Members(billing.DefaultPolicy(), cal)
+	l.store = store.New(l.pool, nil, l.hash, l.hash, &testClock{at: textsAt})
+	l.members = l.store.Members(billing.DefaultPolicy(), cal)
 	l.member(anasID, "Ana", ana, anas, "birth-date 1980-04-12", "zip 02139")
 	l.member(bensID, "Ben", ben, bens, "birth-date 1975-11-30", "zip 01103")
 	l.member(twinsID, "Tina", ana, "778901234", "birth-date 2001-05-05", "zip 02139")
@@ -95,7 +95,7 @@ func openLobby(t *testing.T) *lobby {
 	return l
 }
 
-func (l *lobby) member(id, name, phone, account string, answers ...string) {
+func (l *identityFixture) member(id, name, phone, account string, answers ...string) {
 	l.t.Helper()
 	l.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone) VALUES ($1, $2, $3, true, 'en', 'America/New_York')`, id, name, phone)
 	l.exec(`INSERT INTO accounts (account, member_id, kind, status) VALUES ($1, $2, 'health', 'active')`, account, id)
@@ -107,7 +107,7 @@ func (l *lobby) member(id, name, phone, account string, answers ...string) {
 }
 
 // try is one try in a call of its own: the selector's digits, a birth date and a ZIP.
-func (l *lobby) try(selector, born, zip string) ivr.VerifyTry {
+func (l *identityFixture) try(selector, born, zip string) ivr.VerifyTry {
 	l.t.Helper()
 	s, err := billing.ParseSelector(selector, billing.DefaultPolicy())
 	if err != nil {
@@ -120,13 +120,13 @@ func (l *lobby) try(selector, born, zip string) ivr.VerifyTry {
 	}
 }
 
-func (l *lobby) right() ivr.VerifyTry { return l.try(anas, "1980-04-12", "02139") }
-func (l *lobby) wrong() ivr.VerifyTry { return l.try(anas, "1980-04-13", "02139") }
+func (l *identityFixture) right() ivr.VerifyTry { return l.try(anas, "1980-04-12", "02139") }
+func (l *identityFixture) wrong() ivr.VerifyTry { return l.try(anas, "1980-04-13", "02139") }
 
 // verified says whether a try passes; any error but the one failure line is a failure of the test.
-func (l *lobby) verified(try ivr.VerifyTry) bool {
+func (l *identityFixture) verified(try ivr.VerifyTry) bool {
 	l.t.Helper()
-	got, err := l.people.Verify(context.Background(), try)
+	got, err := l.members.Verify(context.Background(), try)
 	if err != nil && (!errors.Is(err, ivr.ErrNotVerified) || err.Error() != ivr.ErrNotVerified.Error()) {
 		l.t.Fatalf("verify: %v", err)
 	}
@@ -137,7 +137,7 @@ func (l *lobby) verified(try ivr.VerifyTry) bool {
 }
 
 // fail lets n tries fail on Ana's account.
-func (l *lobby) fail(n int) {
+func (l *identityFixture) fail(n int) {
 	l.t.Helper()
 	for range n {
 		if l.verified(l.wrong()) {
@@ -146,7 +146,7 @@ func (l *lobby) fail(n int) {
 	}
 }
 
-func (l *lobby) want(what string, try ivr.VerifyTry, pass bool) {
+func (l *identityFixture) want(what string, try ivr.VerifyTry, pass bool) {
 	l.t.Helper()
 	if got := l.verified(try); got != pass {
 		l.t.Errorf("%s: verified %v, want %v", what, got, pass)
@@ -155,10 +155,10 @@ func (l *lobby) want(what string, try ivr.VerifyTry, pass bool) {
 
 // TestVerified: what a proven caller is known by.
 func TestVerified(t *testing.T) {
-	l := openLobby(t)
-	member := ivr.Member{ID: anasID, Name: "Ana", Phone: ana, VerifiedAt: postAt}
+	l := newIdentityFixture(t)
+	member := ivr.Member{ID: anasID, Name: "Ana", Phone: ana, VerifiedAt: textsAt}
 	for selector, account := range map[string]string{anas: anas, anasID: "", ana[2:]: ""} {
-		got, err := l.people.Verify(context.Background(), l.try(selector, "1980-04-12", "02139"))
+		got, err := l.members.Verify(context.Background(), l.try(selector, "1980-04-12", "02139"))
 		if diff := cmp.Diff(ivr.Verified{Member: member, Account: account}, got); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", selector, err, diff)
 		}
@@ -168,7 +168,7 @@ func TestVerified(t *testing.T) {
 // TestI1EqualStatements: unknown, wrong, locked or without a birth date: the same statements in the
 // same order as when it passes, and the same answer.
 func TestI1EqualStatements(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	repeated := l.right()
 	withheld := l.right()
 	withheld.Caller = ""
@@ -215,24 +215,24 @@ func TestI1EqualStatements(t *testing.T) {
 
 // TestI5SoftLock: five failures in 24 hours; then half an hour in which right answers fail too.
 func TestI5SoftLock(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	l.fail(4)
 	l.want("after four", l.right(), true)
 	l.fail(1)
 	l.want("after five", l.right(), false)
 	l.want("by the member ID", l.try(anasID, "1980-04-12", "02139"), false)
 	l.want("another member", l.try(bens, "1975-11-30", "01103"), true)
-	l.at = postAt.Add(30*time.Minute - time.Microsecond)
+	l.at = textsAt.Add(30*time.Minute - time.Microsecond)
 	l.want("a moment before it ends", l.right(), false)
-	l.at = postAt.Add(30 * time.Minute)
+	l.at = textsAt.Add(30 * time.Minute)
 	l.want("when it ends", l.right(), true)
 }
 
 // TestI5Window: a failure a day ago counts no more.
 func TestI5Window(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	l.fail(4)
-	l.at = postAt.Add(24 * time.Hour)
+	l.at = textsAt.Add(24 * time.Hour)
 	l.fail(4)
 	l.want("four a day ago, four now", l.right(), true)
 	l.at = l.at.Add(24*time.Hour - time.Microsecond)
@@ -242,11 +242,11 @@ func TestI5Window(t *testing.T) {
 
 // TestI5CounterStartsAnew: what was tried while it was locked counts neither towards the next lock nor makes it longer.
 func TestI5CounterStartsAnew(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	l.fail(5)
-	l.at = postAt.Add(time.Minute)
+	l.at = textsAt.Add(time.Minute)
 	l.fail(10)
-	l.at = postAt.Add(30 * time.Minute)
+	l.at = textsAt.Add(30 * time.Minute)
 	l.fail(4)
 	l.want("four since it ended", l.right(), true)
 	l.fail(1)
@@ -258,9 +258,9 @@ func TestI5CounterStartsAnew(t *testing.T) {
 
 // TestI5SecondLock lasts a day, and the one after a quiet day half an hour again.
 func TestI5SecondLock(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	l.fail(5)
-	l.at = postAt.Add(23 * time.Hour)
+	l.at = textsAt.Add(23 * time.Hour)
 	l.fail(5)
 	l.at = l.at.Add(24*time.Hour - time.Microsecond)
 	l.want("a moment before the day ends", l.right(), false)
@@ -273,9 +273,9 @@ func TestI5SecondLock(t *testing.T) {
 
 // TestI5SecondLockOfOne does not lengthen another's, where both stand behind one phone number.
 func TestI5SecondLockOfOne(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	l.fail(5) // Ana alone, by her account
-	l.at = postAt.Add(time.Hour)
+	l.at = textsAt.Add(time.Hour)
 	for range 5 {
 		l.want("household", l.try(ana[2:], "1999-01-01", "02139"), false)
 	}
@@ -288,7 +288,7 @@ func TestI5SecondLockOfOne(t *testing.T) {
 // TestI5AccountsOfACaller: ten different ones in a day, each as often as its own limit allows. A number
 // that tries an eleventh has been through with all of them.
 func TestI5AccountsOfACaller(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	from := func(number string, try ivr.VerifyTry) ivr.VerifyTry { try.Caller = number; return try }
 	l.want("the first", from(caller, l.wrong()), false)
 	for i := range 9 {
@@ -299,13 +299,13 @@ func TestI5AccountsOfACaller(t *testing.T) {
 	l.want("one of the ten, after it", from(caller, l.right()), false)
 	l.want("the eleventh from another number", from("+16175550143", l.try(bens, "1975-11-30", "01103")), true)
 	l.want("the eleventh from a withheld number", from("", l.try(bens, "1975-11-30", "01103")), true)
-	l.at = postAt.Add(24 * time.Hour)
+	l.at = textsAt.Add(24 * time.Hour)
 	l.want("a day later", from(caller, l.try(bens, "1975-11-30", "01103")), true)
 }
 
 // TestI5WithheldNumbers have no counter of their own.
 func TestI5WithheldNumbers(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	for i := range 15 {
 		try := l.try(fmt.Sprintf("7999999%02d", i), "1980-04-12", "02139")
 		try.Caller = ""
@@ -325,12 +325,12 @@ func TestI5HundredInARow(t *testing.T) {
 		pass       bool
 	}{{"99", 99, 0, true}, {"100", 100, 0, false}, {"100, and a pass in between", 100, 1, true}, {"a pass before all", 100, 100, true}, {"199, 99 since the pass", 199, 100, true}} {
 		t.Run(c.name, func(t *testing.T) {
-			l := openLobby(t)
+			l := newIdentityFixture(t)
 			l.exec(`INSERT INTO verifications (call_sid, turn, subject, passed, at)
-				SELECT 'CAold' || n, 5, $1, false, $2::timestamptz + n * interval '1 minute' FROM generate_series(1, $3) AS n`, anasID, postAt.AddDate(0, 0, -20), c.failures)
+				SELECT 'CAold' || n, 5, $1, false, $2::timestamptz + n * interval '1 minute' FROM generate_series(1, $3) AS n`, anasID, textsAt.AddDate(0, 0, -20), c.failures)
 			if c.passBefore > 0 {
 				l.exec(`INSERT INTO verifications (call_sid, turn, subject, passed, at) VALUES ('CApass', 5, $1, true, $2::timestamptz + $3 * interval '1 minute' + interval '1 second')`,
-					anasID, postAt.AddDate(0, 0, -20), c.passBefore)
+					anasID, textsAt.AddDate(0, 0, -20), c.passBefore)
 			}
 			l.want("right answers", l.right(), c.pass && c.failures-c.passBefore < 100)
 		})
@@ -339,7 +339,7 @@ func TestI5HundredInARow(t *testing.T) {
 
 // TestSameTurnAgain: it counts once, and gives what it gave.
 func TestSameTurnAgain(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	passed, failed := l.right(), l.wrong()
 	l.want("right", passed, true)
 	for range 10 {
@@ -357,8 +357,8 @@ func TestSameTurnAgain(t *testing.T) {
 
 // TestB3OnePhoneForSeveral: the answers pick one. A failure counts against every one it might have been.
 func TestB3OnePhoneForSeveral(t *testing.T) {
-	l := openLobby(t)
-	got, err := l.people.Verify(context.Background(), l.try(ana[2:], "2001-05-05", "02139"))
+	l := newIdentityFixture(t)
+	got, err := l.members.Verify(context.Background(), l.try(ana[2:], "2001-05-05", "02139"))
 	if err != nil || got.Member.ID != twinsID {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -368,10 +368,10 @@ func TestB3OnePhoneForSeveral(t *testing.T) {
 	l.want("Ana is locked", l.right(), false)
 	l.want("Tina is locked", l.try("778901234", "2001-05-05", "02139"), false)
 
-	l.at = postAt.Add(time.Hour)
+	l.at = textsAt.Add(time.Hour)
 	l.member("100200300408", "Tim", ana, "778901242", "birth-date 2001-05-05", "zip 02139")
 	several := func() error {
-		_, err := l.people.Verify(context.Background(), l.try(ana[2:], "2001-05-05", "02139"))
+		_, err := l.members.Verify(context.Background(), l.try(ana[2:], "2001-05-05", "02139"))
 		return err
 	}
 	for range 6 { // nothing was wrong, so that nothing counts
@@ -390,13 +390,13 @@ func TestB3OnePhoneForSeveral(t *testing.T) {
 
 // TestI5AtOnce: a guesser with many calls at once has no more guesses than one after another.
 func TestI5AtOnce(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	var all sync.WaitGroup
 	for i := range 20 {
 		try := l.wrong()
-		try.Caller, try.At = caller, postAt.Add(time.Duration(i)*time.Millisecond)
+		try.Caller, try.At = caller, textsAt.Add(time.Duration(i)*time.Millisecond)
 		all.Go(func() {
-			if _, err := l.people.Verify(context.Background(), try); !errors.Is(err, ivr.ErrNotVerified) {
+			if _, err := l.members.Verify(context.Background(), try); !errors.Is(err, ivr.ErrNotVerified) {
 				t.Errorf("verify: %v", err)
 			}
 		})
@@ -409,7 +409,7 @@ func TestI5AtOnce(t *testing.T) {
 
 // TestStandingIsOneSnapshot: an import that ends in the middle is seen whole or not at all.
 func TestStandingIsOneSnapshot(t *testing.T) {
-	l := openLobby(t)
+	l := newIdentityFixture(t)
 	l.exec(`INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ($1, '2027-03-01', 0, 19800)`, anas)
 	done := false
 	l.trace.ended = func(sql string) {
@@ -418,10 +418,10 @@ func TestStandingIsOneSnapshot(t *testing.T) {
 		}
 		done = true
 		l.exec(`INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ($1, '2027-04-01', 0, 100)`, anas)
-		l.exec(`INSERT INTO ledger (account, kind, cents, external_id, received_at, recorded_at) VALUES ($1, 'foreign', 19900, 'x1', $2, $2)`, anas, postAt)
+		l.exec(`INSERT INTO ledger (account, kind, cents, external_id, received_at, recorded_at) VALUES ($1, 'foreign', 19900, 'x1', $2, $2)`, anas, textsAt)
 	}
 	for _, want := range []billing.Money{19800, 0} {
-		got, err := l.people.Standing(context.Background(), anas, postAt)
+		got, err := l.members.Standing(context.Background(), anas, textsAt)
 		if err != nil || got.TotalDue != want {
 			t.Errorf("owes %s (%v), want %s", got.TotalDue, err, want)
 		}

@@ -1,6 +1,11 @@
-// Package store keeps duebell's truth in PostgreSQL and a call's session in Redis, behind
-// the small interfaces that the other rooms declare. It decides nothing: rules live with
-// the nouns they belong to, and every "once" is a constraint of the schema.
+// Package store implements, on PostgreSQL, the interfaces through which payments, ivr, notify and
+// handoff keep their data; its packages sessions and limits do the same on Redis. It decides
+// nothing: the rules live in the packages that own the nouns, and every "once" is a constraint of
+// the schema.
+//
+// Files are named for their nouns. migrations/ makes the schema, one file a noun; schema.sql shows
+// all of it; queries/ holds every statement, and sqlc compiles them into package db. Instants come
+// from the caller: the domain clock, except leases, which go by the machine clock.
 package store
 
 import (
@@ -19,8 +24,10 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema of the database at dsn up to date, River's tables included.
-// It is forward-only, safe to run again, and serialised by a lock when several start at once.
+// Migrate brings the schema of the database at dsn up to date, River's tables included. It only
+// goes forward, changes nothing when it is run again, and a lock makes several at once run one
+// after another. Each migration runs in a transaction of its own: after a crash, running it again
+// goes on with the one that was cut off.
 func Migrate(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -44,6 +51,7 @@ func Migrate(ctx context.Context, dsn string) error {
 	return migrateRiver(ctx, dsn)
 }
 
+// migrateRiver brings River's own tables up to date.
 func migrateRiver(ctx context.Context, dsn string) error {
 	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
@@ -60,7 +68,8 @@ func migrateRiver(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// CheckSchema says whether the database answers and its schema is the one this program knows.
+// CheckSchema returns an error if the database does not answer or its schema is not at this
+// program's version.
 func CheckSchema(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -83,7 +92,7 @@ func CheckSchema(ctx context.Context, dsn string) error {
 		return fmt.Errorf("read schema version: %w", err)
 	}
 	if want := int32(len(ours.Migrations)); at != want { //nolint:gosec // a handful
-		return fmt.Errorf("the schema is at version %d, this program knows version %d", at, want)
+		return fmt.Errorf("the schema is at version %d, this program needs version %d: run duebell migrate with the newer of the two programs", at, want)
 	}
 	return nil
 }

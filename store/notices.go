@@ -15,21 +15,21 @@ import (
 	"duebell/store/db"
 )
 
-// paymentNotice is a text about one payment, on its way into the transaction that makes it true.
+// paymentNotice is a text about one payment. It is planned in the transaction that makes it true.
 type paymentNotice struct {
 	Kind       string // one of the payment kinds of package notify
 	Number     string // E.164; empty plans nothing
 	Language   string
 	AttemptKey string
 	Account    string
-	At         time.Time // domain clock: when the fact came to be
+	At         time.Time // when the payment came to the state that the text speaks of
 	NotBefore  time.Time // zero: at once
 	NotAfter   time.Time // zero: the kind's own window from NotBefore
 	ByRequest  bool      // asked for on this very call (O4)
 }
 
-// planPaymentNotice writes a notice and its reason within the caller's transaction; the caller
-// nudges. A payment has one notice of a kind: when it is there already, its id comes back and
+// planPaymentNotice writes a notice and its reason within the caller's transaction, and returns its
+// id; the caller enqueues the job. A payment has one notice of a kind (N1): if it is there already,
 // planned is false.
 func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id int64, planned bool, err error) {
 	spec, ok := notify.Kind(n.Kind).Spec()
@@ -63,8 +63,8 @@ func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id 
 	return id, false, nil
 }
 
-// noticeReference names a notice towards Twilio. It says nothing, and the same cause gives the
-// same name, so that a second plan of it is refused by the schema as well.
+// noticeReference returns the opaque reference that a notice carries towards Twilio. The same parts
+// give the same reference, so that the unique key refuses a second plan of the same text.
 func noticeReference(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))

@@ -12,19 +12,19 @@ import (
 	"duebell/payments"
 )
 
-// TestBatches: reminders stand in a line of their own, many with one job, so that what somebody waits for
+// TestBatches: reminders have a queue of their own, many with one job, so that what somebody waits for
 // is never behind them.
 func TestBatches(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	for kind, n := range map[string]int{"due_soon": 250, "payment_received": 12} {
 		p.exec(`INSERT INTO notices (reference, number, kind, language, local_day, state, created_at, not_before)
-			SELECT $1 || i, '+1617557' || lpad(i::text, 4, '0'), $1, 'en', '2027-02-10', 'planned', $3, $3 FROM generate_series(1, $2::int) i`, kind, n, postAt)
+			SELECT $1 || i, '+1617557' || lpad(i::text, 4, '0'), $1, 'en', '2027-02-10', 'planned', $3, $3 FROM generate_series(1, $2::int) i`, kind, n, textsAt)
 	}
-	if _, err := p.courier.Tick(context.Background()); err != nil {
+	if _, err := p.sender.Tick(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string][]int{"reminder": {100, 100, 50}, "notice": {10, 2}}, p.line.batches); diff != "" {
+	if diff := cmp.Diff(map[string][]int{"reminder": {100, 100, 50}, "notice": {10, 2}}, p.jobs.batches); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
 }
@@ -32,7 +32,7 @@ func TestBatches(t *testing.T) {
 // TestABatchAndOneItCannotTell: of which the rules cannot tell whether it may go holds nothing up.
 func TestABatchAndOneItCannotTell(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.returned(3)
 	p.exec(`UPDATE members SET time_zone = 'Mars/Olympus', phone = '+16175560002' WHERE member_id = '100200300402'`)
 	p.tick()
@@ -47,13 +47,13 @@ func TestABatchAndOneItCannotTell(t *testing.T) {
 	p.wantSent(3)
 }
 
-// clumsy is a book that cannot claim one notice, alone or with others.
-type clumsy struct {
+// failingStore is a store that cannot claim one notice, alone or with others.
+type failingStore struct {
 	notify.NoticeStore
 	id int64
 }
 
-func (c clumsy) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
+func (c failingStore) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
 	for _, id := range ids {
 		if id == c.id {
 			return nil, fmt.Errorf("row %d is broken", id)
@@ -65,10 +65,10 @@ func (c clumsy) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTi
 // TestABatchAndOneThatCannotBeClaimed: the others go each for itself.
 func TestABatchAndOneThatCannotBeClaimed(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.returned(6)
 	ids := p.ids()
-	c := p.newCourier(clumsy{p.store, ids[0]})
+	c := p.newSender(failingStore{p.store, ids[0]})
 	if err := c.Send(context.Background(), ids...); err == nil {
 		t.Error("nobody hears of it")
 	}
@@ -76,7 +76,7 @@ func TestABatchAndOneThatCannotBeClaimed(t *testing.T) {
 }
 
 // ids are those of all notices.
-func (p *post) ids() (ids []int64) {
+func (p *textFixture) ids() (ids []int64) {
 	p.t.Helper()
 	for _, row := range p.lines(`SELECT id FROM notices ORDER BY id`) {
 		var id int64
@@ -91,11 +91,11 @@ func (p *post) ids() (ids []int64) {
 // TestASlowBatchIsGivenBack: what has not begun while the claim is fresh did not leave, and goes later.
 func TestASlowBatchIsGivenBack(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.returned(3)
 	o := p.options()
 	o.AtOnce = 1
-	c := p.courierWith(o)
+	c := p.senderWith(o)
 	p.carrier.before = func(string) error { p.machine.add(21 * time.Second); return nil }
 	if err := c.Send(context.Background(), p.ids()...); err != nil {
 		t.Fatal(err)
@@ -112,13 +112,13 @@ func TestASlowBatchIsGivenBack(t *testing.T) {
 // TestABatchAndTheDeath of its context: what has begun is written, what has not is given back.
 func TestABatchAndTheDeath(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.returned(3)
 	o := p.options()
 	o.AtOnce = 1
 	ctx, cancel := context.WithCancel(context.Background())
 	p.carrier.before = func(string) error { cancel(); return nil }
-	if err := p.courierWith(o).Send(ctx, p.ids()...); err != nil {
+	if err := p.senderWith(o).Send(ctx, p.ids()...); err != nil {
 		t.Fatal(err)
 	}
 	p.wantSent(1)
@@ -130,18 +130,18 @@ func TestABatchAndTheDeath(t *testing.T) {
 // TestABatchToOneNumber: each of its notices sees what became of the one before it.
 func TestABatchToOneNumber(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.taken(anaB, payments.Card, ana, false)
 	seen := 0
 	rules := p.rules
-	_, err := p.store.ClaimNotices(context.Background(), p.ids(), notify.ClaimTime{Now: postAt, MachineNow: postAt, LeaseUntil: postAt.Add(time.Minute)},
+	_, err := p.store.ClaimNotices(context.Background(), p.ids(), notify.ClaimTime{Now: textsAt, MachineNow: textsAt, LeaseUntil: textsAt.Add(time.Minute)},
 		func(facts []notify.Facts) ([]notify.Decision, error) {
 			seen++
 			if len(facts) != 1 {
 				t.Errorf("%d at a time", len(facts))
 			}
-			v, err := rules.Decide(facts[0], postAt)
+			v, err := rules.Decide(facts[0], textsAt)
 			return []notify.Decision{v}, err
 		})
 	if err != nil || seen != 2 {

@@ -13,23 +13,45 @@ import (
 	"duebell/store/db"
 )
 
-// ClaimNotices claims planned notices after asking decide with the facts of this transaction, and takes
-// those in doubt to be looked for. Their numbers are locked, and then the rows: of two couriers the second
-// finds them claimed.
+// noticeTx is one transaction that changes notices or numbers, with the instant (domain clock) that
+// it writes. What follows from a change (tasks, letters, suppressions, jobs) is written in the same
+// transaction.
+type noticeTx struct {
+	*Store
+	q  *db.Queries
+	tx pgx.Tx
+	at time.Time
+}
+
+// inNoticeTx runs f in one transaction at an instant of the domain clock.
+func (s *Store) inNoticeTx(ctx context.Context, doing string, at time.Time, f func(t noticeTx) error) error {
+	return s.inTx(ctx, doing, func(q *db.Queries, tx pgx.Tx) error {
+		return f(noticeTx{Store: s, q: q, tx: tx, at: at})
+	})
+}
+
+// ClaimNotices claims the planned notices that decide wants sent, given facts read in this
+// transaction, and leases those that are due to be looked up or polled.
+//
+// First the numbers are locked, then the rows: of two senders the second finds the notices claimed,
+// and sees what the first has written (N2: re-read at the moment of sending). A crash before the
+// commit leaves everything planned. A crash after it leaves claimed rows whose lease runs out;
+// EnqueueDue then has them looked up at the carrier.
 func (s *Store) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) (got []notify.ClaimedNotice, err error) {
-	err = s.inTx(ctx, "take notices", func(q *db.Queries, tx pgx.Tx) error {
-		if err := q.UseIndexesForClaim(ctx); err != nil {
+	err = s.inNoticeTx(ctx, "claim notices", at.Now, func(t noticeTx) error {
+		if err := t.q.UseIndexesForClaim(ctx); err != nil {
 			return err
 		}
-		if err := q.LockNumbersOf(ctx, ids); err != nil {
+		if err := t.q.LockNumbersOf(ctx, ids); err != nil {
 			return fmt.Errorf("lock numbers: %w", err)
 		}
-		rows, err := q.LockNotices(ctx, ids) // a look of its own: what happened while it waited is there to see (N2)
+		// A statement of its own, after the locks: it sees what was committed while it waited.
+		rows, err := t.q.LockNotices(ctx, ids)
 		if err != nil {
 			return err
 		}
 		var planned []db.LockNoticesRow
-		var unsure, known []int64
+		var unknown, accepted []int64
 		for _, r := range rows {
 			switch notify.State(r.Notice.State) {
 			case notify.Planned:
@@ -37,22 +59,22 @@ func (s *Store) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTi
 					planned = append(planned, r)
 				}
 			case notify.Unknown:
-				unsure = append(unsure, r.Notice.ID)
+				unknown = append(unknown, r.Notice.ID)
 			case notify.Accepted, notify.Sent:
-				known = append(known, r.Notice.ID)
+				accepted = append(accepted, r.Notice.ID)
 			}
 		}
-		if got, err = takeAgain(ctx, q, unsure, known, at); err != nil {
+		if got, err = t.leaseLookups(ctx, unknown, accepted, at); err != nil {
 			return err
 		}
 		for len(planned) > 0 {
 			var round []db.LockNoticesRow
-			round, planned = oneEach(planned)
-			claims, err := s.takePlanned(ctx, q, tx, round, at, decide)
+			round, planned = firstOfEachNumber(planned)
+			claimed, err := t.claimPlanned(ctx, round, at.LeaseUntil, decide)
 			if err != nil {
 				return err
 			}
-			got = append(got, claims...)
+			got = append(got, claimed...)
 		}
 		return nil
 	})
@@ -62,9 +84,10 @@ func (s *Store) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTi
 	return got, nil
 }
 
-// oneEach parts the first notice of each number from the others: what goes to a number is decided when
-// what went before it is written (N3).
-func oneEach(rows []db.LockNoticesRow) (first, others []db.LockNoticesRow) {
+// firstOfEachNumber splits off the first notice of each number: the next one to the same number is
+// decided only after the one before it is written, because it counts towards the cap (N3: capped
+// kinds per month).
+func firstOfEachNumber(rows []db.LockNoticesRow) (first, others []db.LockNoticesRow) {
 	seen := make(map[string]bool, len(rows))
 	for _, r := range rows {
 		if seen[r.Notice.Number] {
@@ -77,74 +100,85 @@ func oneEach(rows []db.LockNoticesRow) (first, others []db.LockNoticesRow) {
 	return first, others
 }
 
-// takePlanned writes the verdicts: claimed, put off or ended.
-func (s *Store) takePlanned(ctx context.Context, q *db.Queries, tx pgx.Tx, rows []db.LockNoticesRow, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
-	facts, err := noticeFacts(ctx, q, rows, at.Now)
+// claimPlanned asks decide and writes its decisions: claimed, postponed or ended.
+func (t noticeTx) claimPlanned(ctx context.Context, rows []db.LockNoticesRow, leaseUntil time.Time, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
+	facts, probes, err := t.factsOf(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
-	probes := map[int64]bool{}
-	for i, r := range rows {
-		if !r.Stopped {
-			continue
-		}
-		if facts[i].Paused, probes[r.Notice.ID], err = paused(ctx, q, r.Notice, at.Now); err != nil {
-			return nil, fmt.Errorf("read what is stopped: %w", err)
-		}
-	}
-	verdicts, err := decide(facts)
+	decisions, err := decide(facts)
 	if err != nil {
 		return nil, err
 	}
-	if err := dropUntrue(ctx, q, rows, verdicts); err != nil {
+	if err := dropUntrueReasons(ctx, t.q, rows, decisions); err != nil {
 		return nil, err
 	}
-	send := db.ClaimNoticesParams{Now: &at.Now, LeaseUntil: &at.LeaseUntil}
-	var wait db.PostponeNoticesParams
-	for i, v := range verdicts {
+	send := db.ClaimNoticesParams{Now: &t.at, LeaseUntil: &leaseUntil}
+	var postpone db.PostponeNoticesParams
+	for i, d := range decisions {
 		row := rows[i].Notice
-		switch v.Action {
+		switch d.Action {
 		case notify.ActionSend:
-			send.Ids, send.Bodies = append(send.Ids, row.ID), append(send.Bodies, v.Body)
+			send.Ids, send.Bodies = append(send.Ids, row.ID), append(send.Bodies, d.Body)
 		case notify.ActionWait:
-			wait.Ids, wait.Untils = append(wait.Ids, row.ID), append(wait.Untils, v.Until)
+			postpone.Ids, postpone.Untils = append(postpone.Ids, row.ID), append(postpone.Untils, d.Until)
 		case notify.ActionDrop:
-			err = s.endNotice(ctx, q, tx, row, notify.Dropped, v.Why, at.Now)
+			err = t.endUnsent(ctx, row, notify.Dropped, d.Why)
 		case notify.ActionSuppress:
-			err = s.endNotice(ctx, q, tx, row, notify.Suppressed, v.Why, at.Now)
+			err = t.endUnsent(ctx, row, notify.Suppressed, d.Why)
 		default:
-			err = fmt.Errorf("a verdict that we do not know: %q", v.Action)
+			err = fmt.Errorf("no such action on a notice: %q", d.Action)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	if len(wait.Ids) > 0 {
-		if err := q.PostponeNotices(ctx, wait); err != nil {
+	if len(postpone.Ids) > 0 {
+		if err := t.q.PostponeNotices(ctx, postpone); err != nil {
 			return nil, err
 		}
 	}
 	if len(send.Ids) == 0 {
 		return nil, nil
 	}
-	claimed, err := q.ClaimNotices(ctx, send)
+	claimed, err := t.q.ClaimNotices(ctx, send)
 	if err != nil {
 		return nil, err
 	}
-	claims := claimsOf(claimed)
-	for i := range claims {
-		claims[i].Probe = probes[claims[i].ID]
+	list := claimedNotices(claimed)
+	for i := range list {
+		list[i].Probe = probes[list[i].ID]
 	}
-	return claims, nil
+	return list, nil
 }
 
-// dropUntrue ends the reasons that do not hold any more.
-func dropUntrue(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, verdicts []notify.Decision) error {
+// factsOf reads the facts of rows, in their order, and which of them are sent as a probe although
+// all kinds are paused.
+func (t noticeTx) factsOf(ctx context.Context, rows []db.LockNoticesRow) ([]notify.Facts, map[int64]bool, error) {
+	facts, err := noticeFacts(ctx, t.q, rows, t.at)
+	if err != nil {
+		return nil, nil, err
+	}
+	probes := map[int64]bool{}
+	for i, r := range rows {
+		if !r.Stopped {
+			continue
+		}
+		if facts[i].Paused, probes[r.Notice.ID], err = paused(ctx, t.q, r.Notice, t.at); err != nil {
+			return nil, nil, fmt.Errorf("read paused kinds: %w", err)
+		}
+	}
+	return facts, probes, nil
+}
+
+// dropUntrueReasons marks the reasons that are no longer true (N1: a claim drops them), so that
+// they can be given again.
+func dropUntrueReasons(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, decisions []notify.Decision) error {
 	var p db.DropUntrueReasonsParams
-	for i, v := range verdicts {
-		for _, u := range v.Dropped {
-			p.Ids, p.Accounts, p.Whys = append(p.Ids, rows[i].Notice.ID), append(p.Accounts, u.Account), append(p.Whys, u.Why)
-			p.DaysBefore = append(p.DaysBefore, int32(u.DaysBefore)) //nolint:gosec // G115: days
+	for i, d := range decisions {
+		for _, r := range d.Dropped {
+			p.Ids, p.Accounts, p.Whys = append(p.Ids, rows[i].Notice.ID), append(p.Accounts, r.Account), append(p.Whys, r.Why)
+			p.DaysBefore = append(p.DaysBefore, int32(r.DaysBefore)) //nolint:gosec // G115: days
 		}
 	}
 	if len(p.Ids) == 0 {
@@ -153,35 +187,37 @@ func dropUntrue(ctx context.Context, q *db.Queries, rows []db.LockNoticesRow, ve
 	return q.DropUntrueReasons(ctx, p)
 }
 
-// endNotice ends a notice of which nothing has left. One that was created once and not found again
-// stays open to the carrier's word.
-func (s *Store) endNotice(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, state notify.State, why string, at time.Time) error {
-	ended, err := q.EndNotice(ctx, db.EndNoticeParams{ID: row.ID, State: string(state), Why: &why})
+// endUnsent ends a planned notice. One that was created once and not found since may still be
+// reported by the carrier; then RecordReports puts it right.
+func (t noticeTx) endUnsent(ctx context.Context, row db.Notice, state notify.State, why string) error {
+	ended, err := t.q.EndNotice(ctx, db.EndNoticeParams{ID: row.ID, State: string(state), Why: &why})
 	if err != nil {
 		return err
 	}
-	if err := q.DropAllReasons(ctx, db.DropAllReasonsParams{ID: row.ID, Why: &why}); err != nil {
+	if err := t.q.DropAllReasons(ctx, db.DropAllReasonsParams{ID: row.ID, Why: &why}); err != nil {
 		return err
 	}
-	return s.afterEnd(ctx, q, tx, ended, "", at)
+	return t.afterChange(ctx, ended, "")
 }
 
-// takeAgain takes notices in doubt, to be looked for, and texts that the carrier has, to ask for them.
-func takeAgain(ctx context.Context, q *db.Queries, unsure, known []int64, at notify.ClaimTime) (claims []notify.ClaimedNotice, err error) {
-	var looks, polls []db.Notice
-	if len(unsure) > 0 {
-		looks, err = q.ClaimLookups(ctx, db.ClaimLookupsParams{Ids: unsure, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
+// leaseLookups leases the notices in doubt that are due to be looked up, and the accepted ones that
+// are due to be polled.
+func (t noticeTx) leaseLookups(ctx context.Context, unknown, accepted []int64, at notify.ClaimTime) (list []notify.ClaimedNotice, err error) {
+	var lookups, polls []db.Notice
+	if len(unknown) > 0 {
+		lookups, err = t.q.ClaimLookups(ctx, db.ClaimLookupsParams{Ids: unknown, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
 	}
-	if err == nil && len(known) > 0 {
-		polls, err = q.ClaimPolls(ctx, db.ClaimPollsParams{Ids: known, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
+	if err == nil && len(accepted) > 0 {
+		polls, err = t.q.ClaimPolls(ctx, db.ClaimPollsParams{Ids: accepted, Now: &at.Now, MachineNow: &at.MachineNow, LeaseUntil: &at.LeaseUntil})
 	}
-	return append(claimsOf(looks), claimsOf(polls)...), err
+	return append(claimedNotices(lookups), claimedNotices(polls)...), err
 }
 
-// realDays is how far back the answer to "is this real" looks (O10).
-const realDays = 7 * 24 * time.Hour
+// recentDays is how far back the answer to "is this real" looks (O10: what we sent in 7 days).
+const recentDays = 7 * 24 * time.Hour
 
-// noticeFacts re-reads all that notices rest on, at most one to a number.
+// noticeFacts reads everything that notices rest on, for at most one notice a number. The order is
+// that of notices.
 func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow, now time.Time) ([]notify.Facts, error) {
 	ids, place := make([]int64, len(notices)), make(map[int64]int, len(notices))
 	for i, n := range notices {
@@ -192,10 +228,13 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 		return nil, fmt.Errorf("read facts: %w", err)
 	}
 	facts := make([]notify.Facts, len(notices))
-	var reminded []string
+	var reminded []string // numbers
 	for i, n := range notices {
 		row := n.Notice
-		facts[i] = notify.Facts{Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language, ByRequest: row.ByRequest, NotAfter: val(row.NotAfter)}
+		facts[i] = notify.Facts{
+			Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language,
+			ByRequest: row.ByRequest, NotAfter: val(row.NotAfter),
+		}
 		if spec, _ := facts[i].Kind.Spec(); spec.Basis == notify.OnAccount {
 			reminded = append(reminded, row.Number)
 		}
@@ -208,6 +247,8 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 	for _, r := range rows {
 		f := &facts[place[r.ID]]
 		f.Consent, f.FromApplication, f.OptedOut, f.Unreachable = r.Consent, r.FromApplication, r.OptedOut, r.Unreachable
+		// N4: the recipient's zone; where nobody has this number on file, the zone of the account's
+		// member.
 		f.Zones = r.ZonesOfNumber
 		if len(f.Zones) == 0 && val(r.ZoneOfAccount) != "" {
 			f.Zones = []string{*r.ZoneOfAccount}
@@ -219,16 +260,18 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 	if len(reminded) == 0 {
 		return facts, nil
 	}
-	at, err := households(ctx, q, reminded, now)
+	recipients, err := recipientsOf(ctx, q, reminded, now)
 	if err != nil {
 		return nil, err
 	}
 	for i := range facts {
-		facts[i].Recipient = at[facts[i].Number]
+		facts[i].Recipient = recipients[facts[i].Number]
 	}
 	return facts, nil
 }
 
+// reasonFacts converts one reason of a notice with what must still be true of it: the account's
+// standing, or its payment.
 func reasonFacts(r db.NoticeFactsRow) notify.Reason {
 	reason := notify.Reason{
 		Account: val(r.Account), DaysBefore: int(val(r.DaysBefore)),
@@ -249,10 +292,10 @@ func reasonFacts(r db.NoticeFactsRow) notify.Reason {
 	return reason
 }
 
+// recentTexts returns the newest texts to a number, of the kinds that have a name for members (O10).
 func recentTexts(ctx context.Context, q *db.Queries, number string, now time.Time) ([]notify.SentText, error) {
-	kinds := names(notify.NamedKinds())
-	since := now.Add(-realDays)
-	rows, err := q.RecentTexts(ctx, db.RecentTextsParams{Number: number, Kinds: kinds, Since: &since})
+	since := now.Add(-recentDays)
+	rows, err := q.RecentTexts(ctx, db.RecentTextsParams{Number: number, Kinds: names(notify.NamedKinds()), Since: &since})
 	if err != nil {
 		return nil, fmt.Errorf("read recent texts: %w", err)
 	}
@@ -263,18 +306,15 @@ func recentTexts(ctx context.Context, q *db.Queries, number string, now time.Tim
 	return texts, nil
 }
 
-func claimsOf(rows []db.Notice) []notify.ClaimedNotice {
-	claims := make([]notify.ClaimedNotice, len(rows))
+// claimedNotices converts rows. The fence goes along: every later write of the sender names it.
+func claimedNotices(rows []db.Notice) []notify.ClaimedNotice {
+	list := make([]notify.ClaimedNotice, len(rows))
 	for i, r := range rows {
-		claims[i] = claimOf(r)
+		list[i] = notify.ClaimedNotice{
+			ID: r.ID, Reference: r.Reference, Kind: notify.Kind(r.Kind), Channel: notify.Channel(r.Channel), State: notify.State(r.State),
+			Number: r.Number, Body: val(r.Body), SID: val(r.MessageSid), Fence: r.Fence,
+			Creates: int(r.Creates), Lookups: int(r.Looks), Waits: int(r.Waits), Polls: int(r.Polls), TriedAt: val(r.TriedAt),
+		}
 	}
-	return claims
-}
-
-func claimOf(r db.Notice) notify.ClaimedNotice {
-	return notify.ClaimedNotice{
-		ID: r.ID, Reference: r.Reference, Kind: notify.Kind(r.Kind), Channel: notify.Channel(r.Channel), State: notify.State(r.State),
-		Number: r.Number, Body: val(r.Body), SID: val(r.MessageSid), Fence: r.Fence,
-		Creates: int(r.Creates), Lookups: int(r.Looks), Waits: int(r.Waits), Polls: int(r.Polls), TriedAt: val(r.TriedAt),
-	}
+	return list
 }

@@ -11,28 +11,28 @@ import (
 	"duebell/payments"
 )
 
-// killed is what a process that dies at a seam leaves: nothing after that line has run.
-type killed struct{}
+// crash is the panic of a process that dies at a crash point: nothing after that line has run.
+type crash struct{}
 
-// seams counts the places between two lines where a process can die, and dies at one of them.
-type seams struct {
+// crashPoints counts the places between two lines where a process can die, and dies at one of them.
+type crashPoints struct {
 	passed, deadly int
 }
 
-func (s *seams) pass() {
+func (s *crashPoints) pass() {
 	s.passed++
 	if s.passed == s.deadly {
-		panic(killed{})
+		panic(crash{})
 	}
 }
 
-// mortal is a book whose process may die before and after each of its transactions.
-type mortal struct {
+// crashingStore is a store whose process may die before and after each of its transactions.
+type crashingStore struct {
 	notify.NoticeStore
-	*seams
+	*crashPoints
 }
 
-func (m mortal) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
+func (m crashingStore) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
 	defer m.pass()
 	return m.NoticeStore.ClaimNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Decision, error) {
 		m.pass() // inside the transaction
@@ -40,36 +40,36 @@ func (m mortal) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTi
 	})
 }
 
-func (m mortal) RecordNotice(ctx context.Context, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
+func (m crashingStore) RecordNotice(ctx context.Context, c notify.ClaimedNotice, r notify.SendResult, at time.Time) error {
 	m.pass()
 	defer m.pass()
 	return m.NoticeStore.RecordNotice(ctx, c, r, at)
 }
 
-func (m mortal) RecordReports(ctx context.Context, list []notify.DeliveryReport, at time.Time) ([]notify.ReportResult, error) {
+func (m crashingStore) RecordReports(ctx context.Context, list []notify.DeliveryReport, at time.Time) ([]notify.ReportResult, error) {
 	m.pass()
 	defer m.pass()
 	return m.NoticeStore.RecordReports(ctx, list, at)
 }
 
-func (m mortal) SimilarTexts(ctx context.Context, c notify.ClaimedNotice) (notify.Similar, error) {
+func (m crashingStore) SimilarTexts(ctx context.Context, c notify.ClaimedNotice) (notify.Similar, error) {
 	m.pass()
 	return m.NoticeStore.SimilarTexts(ctx, c)
 }
 
-// mortalTexter may die around the request.
-type mortalTexter struct {
+// crashingTexter may die around the request.
+type crashingTexter struct {
 	notify.Texter
-	*seams
+	*crashPoints
 }
 
-func (m mortalTexter) SendSMS(ctx context.Context, to, body, callback string) (string, string, error) {
+func (m crashingTexter) SendSMS(ctx context.Context, to, body, callback string) (string, string, error) {
 	m.pass()
 	defer m.pass()
 	return m.Texter.SendSMS(ctx, to, body, callback)
 }
 
-func (m mortalTexter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
+func (m crashingTexter) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
 	m.pass()
 	defer m.pass()
 	return m.Texter.FindSMS(ctx, to, from, until)
@@ -84,8 +84,8 @@ func TestP3KilledAtAnyLine(t *testing.T) {
 		"loses its reply":   func(c *carrier) { c.after = times(1, errLost) },
 		"never hears of it": func(c *carrier) { c.before = times(1, errLost) },
 	}
-	one := func(p *post) { p.taken(anas, payments.Card, ana, false) }
-	batch := func(p *post) {
+	one := func(p *textFixture) { p.taken(anas, payments.Card, ana, false) }
+	batch := func(p *textFixture) {
 		p.taken(anas, payments.Card, ana, false)
 		p.taken(anaB, payments.Card, ana, false)
 		p.taken(bens, payments.Card, ben, true)
@@ -103,9 +103,9 @@ func TestP3KilledAtAnyLine(t *testing.T) {
 }
 
 // atAnyLine plays as many lives as there are lines, each ending at another one.
-func atAnyLine(t *testing.T, least int, plan func(*post), set func(*carrier)) {
+func atAnyLine(t *testing.T, least int, plan func(*textFixture), set func(*carrier)) {
 	for deadly := 1; ; deadly++ {
-		s := &seams{deadly: deadly}
+		s := &crashPoints{deadly: deadly}
 		died := killedAt(t, s, plan, set)
 		if !died && s.passed < deadly {
 			if deadly < least {
@@ -117,19 +117,19 @@ func atAnyLine(t *testing.T, least int, plan func(*post), set func(*carrier)) {
 }
 
 // killedAt plays one life and what follows, and says whether the process died in it.
-func killedAt(t *testing.T, s *seams, plan func(*post), set func(*carrier)) (died bool) {
+func killedAt(t *testing.T, s *crashPoints, plan func(*textFixture), set func(*carrier)) (died bool) {
 	t.Run(fmt.Sprintf("line %d", s.deadly), func(t *testing.T) {
-		p := openPost(t)
+		p := newTextFixture(t)
 		set(p.carrier)
-		courier := notify.NewSender(mortal{p.store, s}, mortalTexter{p.carrier, s}, p.rules, p.clock, p.machine,
+		sender := notify.NewSender(crashingStore{p.store, s}, crashingTexter{p.carrier, s}, p.rules, p.clock, p.machine,
 			func(int) int { return 0 }, discard, notify.SenderOptions{StatusCallback: "https://pay.example.org/twilio/sms/status", AtOnce: 1})
 		plan(p)
 		for range 40 {
-			if _, err := courier.Tick(context.Background()); err != nil {
+			if _, err := sender.Tick(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			if ids := p.line.take(); len(ids) > 0 {
-				died = sendOrDie(t, courier, ids) || died
+			if ids := p.jobs.take(); len(ids) > 0 {
+				died = sendOrDie(t, sender, ids) || died
 			}
 			p.clock.add(time.Minute)
 			p.machine.add(time.Minute)
@@ -141,7 +141,7 @@ func killedAt(t *testing.T, s *seams, plan func(*post), set func(*carrier)) (die
 
 // wantHonest: each text went out once and its row names it; or, after two creates that came to nothing,
 // it never did and the row says that.
-func (p *post) wantHonest() {
+func (p *textFixture) wantHonest() {
 	p.t.Helper()
 	at := map[string][]string{} // what the carrier has, by our reference
 	for _, text := range p.carrier.texts {
@@ -159,17 +159,17 @@ func (p *post) wantHonest() {
 	}
 }
 
-func sendOrDie(t *testing.T, courier *notify.Sender, ids []int64) (died bool) {
+func sendOrDie(t *testing.T, sender *notify.Sender, ids []int64) (died bool) {
 	t.Helper()
 	defer func() {
 		if r := recover(); r != nil {
-			if _, ok := r.(killed); !ok {
+			if _, ok := r.(crash); !ok {
 				panic(r)
 			}
 			died = true
 		}
 	}()
-	if err := courier.Send(context.Background(), ids...); err != nil {
+	if err := sender.Send(context.Background(), ids...); err != nil {
 		t.Errorf("send: %v", err)
 	}
 	return false

@@ -14,75 +14,127 @@ import (
 	"duebell/store/db"
 )
 
-// ReminderQueue is the line of the reminders, apart from the notices' own: an answer or a receipt never
-// stands behind them.
+// ReminderQueue is the job queue of reminders. It is apart from the notices' own queue, so that an
+// answer or a receipt never waits behind a million reminders.
 const ReminderQueue = "reminder"
 
-// How many notices a job carries. Of reminders many go at once; what somebody waits for in small parts.
+// How many notices one job carries. Reminders go in large batches; what somebody waits for goes in
+// small ones.
 const (
 	ReminderBatch = 100
 	firstBatch    = 10
 )
 
-// Priorities of River's within the notices' line. What has just been caused, and put in line by its cause,
-// has River's own, 1: it stands behind nothing that a tick has found.
+// River priorities within the notices' queue. A job that is enqueued in the transaction that causes
+// it has River's highest, 1, and so waits for nothing that a tick has found.
 const (
-	found     = 2
-	lookedFor = 3
+	priorityDue    = 2
+	priorityLookup = 3
 )
 
-// nudgeDue puts in line what is due, each kind within its share, and notes that its job is on its way.
-func (s *Store) nudgeDue(ctx context.Context, q *db.Queries, tx pgx.Tx, n notify.EnqueueRequest) (int, error) {
-	looks, err := q.DueLookups(ctx, db.DueLookupsParams{Now: &n.Now, MachineNow: &n.MachineNow})
+// EnqueueDue drops planned notices whose window is over, gives up claims whose lease ran out, and
+// enqueues jobs for what is due. It is safe to run on several machines: rows are changed by
+// conditions that hold once.
+func (s *Store) EnqueueDue(ctx context.Context, n notify.EnqueueRequest) (notify.EnqueueResult, error) {
+	var got notify.EnqueueResult
+	err := s.inNoticeTx(ctx, "enqueue due notices", n.Now, func(t noticeTx) error {
+		expired, err := t.q.ExpireClaims(ctx, &n.MachineNow)
+		if err != nil {
+			return err
+		}
+		why := notify.WhyTooLate
+		overdue, err := t.q.OverdueNotices(ctx, db.OverdueNoticesParams{Now: &n.Now, Why: &why})
+		if err != nil {
+			return err
+		}
+		for _, row := range overdue {
+			got.Dropped = append(got.Dropped, notify.Kind(row.Kind))
+			if err := t.q.DropAllReasons(ctx, db.DropAllReasonsParams{ID: row.ID, Why: &why}); err != nil {
+				return err
+			}
+			if err := t.afterChange(ctx, row, ""); err != nil {
+				return err
+			}
+		}
+		got.Expired = int(expired)
+		got.Due, err = t.enqueueDue(ctx, n)
+		return err
+	})
+	return got, err
+}
+
+// enqueueDue enqueues jobs for what is due, each group within its share of n, and returns for how
+// many notices. A notice that is queued is not enqueued again until n.RequeueAfter: by then its job
+// must have been lost.
+func (t noticeTx) enqueueDue(ctx context.Context, n notify.EnqueueRequest) (int, error) {
+	lookups, err := t.q.DueLookups(ctx, db.DueLookupsParams{Now: &n.Now, MachineNow: &n.MachineNow})
 	if err != nil {
 		return 0, err
 	}
 	if n.Polls {
-		polls, err := q.DuePolls(ctx, db.DuePollsParams{Now: &n.Now, MachineNow: &n.MachineNow})
+		polls, err := t.q.DuePolls(ctx, db.DuePollsParams{Now: &n.Now, MachineNow: &n.MachineNow})
 		if err != nil {
 			return 0, err
 		}
-		looks = append(looks, polls...)
+		lookups = append(lookups, polls...)
 	}
-	first, err := due(ctx, q, n, n.First, notify.FirstKinds())
+	first, err := t.due(ctx, n, n.First, notify.FirstKinds())
 	if err != nil {
 		return 0, err
 	}
-	probe, err := q.DueProbe(ctx, db.DueProbeParams{Now: n.Now, Kinds: append(names(notify.FirstKinds()), names(notify.CappedKinds())...)})
+	probe, err := t.q.DueProbe(ctx, db.DueProbeParams{Now: n.Now, Kinds: append(names(notify.FirstKinds()), names(notify.CappedKinds())...)})
 	if err != nil {
 		return 0, err
 	}
-	later, err := due(ctx, q, n, n.Reminders, notify.CappedKinds())
+	reminders, err := t.due(ctx, n, n.Reminders, notify.CappedKinds())
 	if err != nil {
 		return 0, err
 	}
-	if err := q.MarkQueued(ctx, db.MarkQueuedParams{Again: &n.RequeueAfter, Now: n.Now, Ids: append(append([]int64{}, first...), later...)}); err != nil {
+	if err := t.q.MarkQueued(ctx, db.MarkQueuedParams{Again: &n.RequeueAfter, Now: n.Now, Ids: slices.Concat(first, reminders)}); err != nil {
 		return 0, err
 	}
-	line := append(first, probe...)
+	first = append(first, probe...)
 	for _, part := range []struct {
 		ids   []int64
 		batch int
 		opts  river.InsertOpts
 	}{
-		{line, firstBatch, river.InsertOpts{Queue: NoticeJob{}.Kind(), Priority: found}},
-		{looks, firstBatch, river.InsertOpts{Queue: NoticeJob{}.Kind(), Priority: lookedFor}},
-		{later, ReminderBatch, river.InsertOpts{Queue: ReminderQueue}},
+		{first, firstBatch, river.InsertOpts{Queue: NoticeJob{}.Kind(), Priority: priorityDue}},
+		{lookups, firstBatch, river.InsertOpts{Queue: NoticeJob{}.Kind(), Priority: priorityLookup}},
+		{reminders, ReminderBatch, river.InsertOpts{Queue: ReminderQueue}},
 	} {
-		if err := s.putInLine(ctx, tx, part.ids, part.batch, part.opts); err != nil {
+		if err := t.enqueueNotices(ctx, part.ids, part.batch, part.opts); err != nil {
 			return 0, err
 		}
 	}
-	return len(line) + len(looks) + len(later), nil
+	return len(first) + len(lookups) + len(reminders), nil
 }
 
-func due(ctx context.Context, q *db.Queries, n notify.EnqueueRequest, most int, kinds []notify.Kind) ([]int64, error) {
-	if most <= 0 {
+// due returns the planned notices of some kinds that are due and not queued, so that at most limit
+// of them are queued.
+func (t noticeTx) due(ctx context.Context, n notify.EnqueueRequest, limit int, kinds []notify.Kind) ([]int64, error) {
+	if limit <= 0 {
 		return nil, nil
 	}
-	return q.DueNotices(ctx, db.DueNoticesParams{Kinds: names(kinds), Now: n.Now, MachineNow: n.MachineNow, MaxRows: int32(most)}) //nolint:gosec // G115: some thousands
+	return t.q.DueNotices(ctx, db.DueNoticesParams{Kinds: names(kinds), Now: n.Now, MachineNow: n.MachineNow, MaxRows: int32(limit)}) //nolint:gosec // G115: some thousands
 }
 
+// enqueueNotices enqueues wake-up jobs, each for a batch of notices.
+func (t noticeTx) enqueueNotices(ctx context.Context, ids []int64, batch int, opts river.InsertOpts) error {
+	if len(ids) == 0 || t.jobs == nil {
+		return nil
+	}
+	var params []river.InsertManyParams
+	for part := range slices.Chunk(ids, batch) {
+		params = append(params, river.InsertManyParams{Args: NoticeJob{IDs: part}, InsertOpts: &opts})
+	}
+	if _, err := t.jobs.InsertManyFastTx(ctx, t.tx, params); err != nil {
+		return fmt.Errorf("enqueue jobs: %w", err)
+	}
+	return nil
+}
+
+// names returns kinds as SQL takes them.
 func names(kinds []notify.Kind) []string {
 	list := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -91,41 +143,20 @@ func names(kinds []notify.Kind) []string {
 	return list
 }
 
-// putInLine nudges notices, so many with one job.
-func (s *Store) putInLine(ctx context.Context, tx pgx.Tx, ids []int64, batch int, opts river.InsertOpts) error {
-	if len(ids) == 0 || s.jobs == nil {
-		return nil
-	}
-	var params []river.InsertManyParams
-	for part := range slices.Chunk(ids, batch) {
-		params = append(params, river.InsertManyParams{Args: NoticeJob{IDs: part}, InsertOpts: &opts})
-	}
-	if _, err := s.jobs.InsertManyFastTx(ctx, tx, params); err != nil {
-		return fmt.Errorf("nudge: %w", err)
-	}
-	return nil
-}
-
-// PostponePoll says when a text is asked for again; zero: no more.
+// PostponePoll stores when the carrier is next asked for a text; zero: no more.
 func (s *Store) PostponePoll(ctx context.Context, c notify.ClaimedNotice, again time.Time) error {
 	if err := s.q.PostponePoll(ctx, db.PostponePollParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
-		return fmt.Errorf("put poll off: %w", err)
+		return fmt.Errorf("postpone poll: %w", err)
 	}
 	return nil
 }
 
-// planRetry plans a text that did not arrive for a passing reason once more, if it may.
-func (s *Store) planRetry(ctx context.Context, q *db.Queries, row db.Notice, t notify.Trouble, at time.Time) error {
-	again, ok := notify.RetryAt(notify.Kind(row.Kind), t, int(row.Retries), at, val(row.NotAfter))
-	if !ok || row.Channel != string(notify.SMS) {
-		return nil
-	}
-	id, err := q.PlanRetry(ctx, db.PlanRetryParams{Reference: noticeReference("retry", row.Reference), At: at, NotBefore: again, ID: row.ID})
+// OldestDueNotice returns since when the oldest notice that is not sent has been due; zero: none is.
+func (s *Store) OldestDueNotice(ctx context.Context, now time.Time) (time.Time, error) {
+	kinds := append(names(notify.FirstKinds()), names(notify.CappedKinds())...)
+	t, err := s.q.OldestDueNotice(ctx, db.OldestDueNoticeParams{Now: now, Kinds: kinds})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
+		return time.Time{}, nil
 	}
-	if err != nil {
-		return fmt.Errorf("plan retry: %w", err)
-	}
-	return q.MoveReasons(ctx, db.MoveReasonsParams{RetryID: id, ID: row.ID})
+	return t, err
 }

@@ -23,8 +23,8 @@ import (
 	"duebell/voiceprompts"
 )
 
-// postAt is when the tests of texts begin: a Wednesday morning in Boston.
-var postAt = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
+// textsAt is when the tests of texts begin: a Wednesday morning in Boston.
+var textsAt = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 
 const (
 	ana  = "+16175550101" // owes 198.00 and 31.50, has consented to texts
@@ -36,32 +36,32 @@ const (
 
 var discard = slog.New(slog.DiscardHandler)
 
-// movable is a clock that moves when it is told to.
-type movable struct {
+// testClock is a clock that moves when it is told to.
+type testClock struct {
 	mu sync.Mutex
 	at time.Time
 }
 
-func (m *movable) Now() time.Time {
+func (m *testClock) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.at
 }
 
-func (m *movable) add(d time.Duration) {
+func (m *testClock) add(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.at = m.at.Add(d)
 }
 
-// line is the jobs that the store puts in line.
-type line struct {
+// jobQueue collects the jobs that the store enqueues.
+type jobQueue struct {
 	mu      sync.Mutex
 	ids     []int64
 	batches map[string][]int // how long they are, by queue
 }
 
-func (l *line) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.InsertManyParams) (int, error) {
+func (l *jobQueue) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.InsertManyParams) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range params {
@@ -73,7 +73,7 @@ func (l *line) InsertManyFastTx(_ context.Context, _ pgx.Tx, params []river.Inse
 	return len(params), nil
 }
 
-func (l *line) take() []int64 {
+func (l *jobQueue) take() []int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ids := l.ids
@@ -86,7 +86,7 @@ func (l *line) take() []int64 {
 // the reply.
 type carrier struct {
 	mu            sync.Mutex
-	clock         *movable
+	clock         *testClock
 	texts         []carried
 	before, after func(to string) error
 	found         int // look-ups so far
@@ -161,22 +161,23 @@ func times(n int, err error) func(string) error {
 	}
 }
 
-// post is the way of a text from the payment that causes it to the carrier and back.
-type post struct {
+// textFixture is the store with a sender, a carrier that the test controls, and two members: everything
+// between a payment that causes a text and its delivery report.
+type textFixture struct {
 	t              testing.TB
 	pool           *pgxpool.Pool
 	store          *store.Store
-	line           *line
+	jobs           *jobQueue
 	carrier        *carrier
-	clock, machine *movable
+	clock, machine *testClock
 	rules          *notify.Rules
-	courier        *notify.Sender
+	sender         *notify.Sender
 	deliveries     *notify.DeliveryTracker
 	inbox          *notify.Inbox
 	turn           int
 }
 
-func openPost(t testing.TB) *post {
+func newTextFixture(t testing.TB) *textFixture {
 	t.Helper()
 	pool, err := pgxpool.New(context.Background(), testenv.Postgres(t))
 	if err != nil {
@@ -187,9 +188,9 @@ func openPost(t testing.TB) *post {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &post{t: t, pool: pool, line: &line{batches: map[string][]int{}}, clock: &movable{at: postAt}, machine: &movable{at: postAt}}
+	p := &textFixture{t: t, pool: pool, jobs: &jobQueue{batches: map[string][]int{}}, clock: &testClock{at: textsAt}, machine: &testClock{at: textsAt}}
 	p.carrier = &carrier{clock: p.clock}
-	p.store = store.New(pool, p.line, keys, keys, p.machine)
+	p.store = store.New(pool, p.jobs, keys, keys, p.machine)
 	policy := billing.DefaultPolicy()
 	cal, err := billing.NewCalendar(policy)
 	if err != nil {
@@ -200,7 +201,7 @@ func openPost(t testing.TB) *post {
 		t.Fatal(err)
 	}
 	p.rules = notify.NewRules(policy, cal, notify.NewWords(catalog, []string{"en"}))
-	p.courier = p.newCourier(p.store)
+	p.sender = p.newSender(p.store)
 	p.deliveries = notify.NewDeliveryTracker(p.store, p.clock, discard, nil)
 	p.inbox = notify.NewInbox(p.store, policy, cal, p.clock, discard)
 	p.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone) VALUES
@@ -209,19 +210,19 @@ func openPost(t testing.TB) *post {
 		($1, '100200300401', 'health', 'active'), ($2, '100200300401', 'dental', 'active'), ($3, '100200300402', 'health', 'active')`, anas, anaB, bens)
 	p.exec(`INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES
 		($1, '2027-03-01', 0, 19800), ($2, '2027-03-01', 0, 3150), ($3, '2027-03-01', 0, 19800)`, anas, anaB, bens)
-	if err := p.store.GrantConsent(context.Background(), notify.Consent{Number: ana, Source: notify.FromApplication}, postAt); err != nil {
+	if err := p.store.GrantConsent(context.Background(), notify.Consent{Number: ana, Source: notify.FromApplication}, textsAt); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// newCourier is one worker's courier over a book that may fail.
-func (p *post) newCourier(book notify.NoticeStore) *notify.Sender {
-	return notify.NewSender(book, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard,
+// newSender is one worker's sender over a store that may fail.
+func (p *textFixture) newSender(notices notify.NoticeStore) *notify.Sender {
+	return notify.NewSender(notices, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard,
 		notify.SenderOptions{StatusCallback: "https://pay.example.org/twilio/sms/status"})
 }
 
-func (p *post) exec(query string, args ...any) {
+func (p *textFixture) exec(query string, args ...any) {
 	p.t.Helper()
 	if _, err := p.pool.Exec(context.Background(), query, args...); err != nil {
 		p.t.Fatal(err)
@@ -229,13 +230,13 @@ func (p *post) exec(query string, args ...any) {
 }
 
 // lines gives the rows of a query, columns joined by bars.
-func (p *post) lines(query string, args ...any) []string {
+func (p *textFixture) lines(query string, args ...any) []string {
 	p.t.Helper()
-	return (&office{t: p.t, pool: p.pool}).rows(query, args...)
+	return (&billingFixture{t: p.t, pool: p.pool}).rows(query, args...)
 }
 
 // one is the only row of a query.
-func (p *post) one(query string, args ...any) string {
+func (p *textFixture) one(query string, args ...any) string {
 	p.t.Helper()
 	rows := p.lines(query, args...)
 	if len(rows) != 1 {
@@ -245,19 +246,19 @@ func (p *post) one(query string, args ...any) string {
 }
 
 // state is the state of the only notice of a kind.
-func (p *post) state(k notify.Kind) string {
+func (p *textFixture) state(k notify.Kind) string {
 	p.t.Helper()
 	return p.one(`SELECT state FROM notices WHERE kind = $1`, string(k))
 }
 
-func (p *post) wantState(k notify.Kind, want notify.State) {
+func (p *textFixture) wantState(k notify.Kind, want notify.State) {
 	p.t.Helper()
 	if got := p.state(k); got != string(want) {
 		p.t.Errorf("%s is %s, want %s", k, got, want)
 	}
 }
 
-func (p *post) wantSent(n int) {
+func (p *textFixture) wantSent(n int) {
 	p.t.Helper()
 	if got := p.carrier.sent(); got != n {
 		p.t.Errorf("%d texts at the carrier, want %d", got, n)
@@ -265,7 +266,7 @@ func (p *post) wantSent(n int) {
 }
 
 // authorized is a payment whose consent is on record, its texts to number.
-func (p *post) authorized(account string, m payments.Method, number string, asked bool) payments.Attempt {
+func (p *textFixture) authorized(account string, m payments.Method, number string, asked bool) payments.Attempt {
 	p.t.Helper()
 	ctx := context.Background()
 	p.turn++
@@ -291,7 +292,7 @@ func (p *post) authorized(account string, m payments.Method, number string, aske
 	return got
 }
 
-func (p *post) claim(a payments.Attempt) payments.ChargeLease {
+func (p *textFixture) claim(a payments.Attempt) payments.ChargeLease {
 	p.t.Helper()
 	c, err := p.store.LeaseAttempt(context.Background(), a.Key, p.clock.Now(), p.machine.Now(), p.machine.Now().Add(time.Minute))
 	if err != nil {
@@ -301,7 +302,7 @@ func (p *post) claim(a payments.Attempt) payments.ChargeLease {
 }
 
 // taken is a payment whose money came.
-func (p *post) taken(account string, m payments.Method, number string, asked bool) payments.Attempt {
+func (p *textFixture) taken(account string, m payments.Method, number string, asked bool) payments.Attempt {
 	p.t.Helper()
 	c, err := p.store.RecordIntent(context.Background(), p.claim(p.authorized(account, m, number, asked)), fmt.Sprintf("pi_%d", p.turn))
 	if err != nil {
@@ -315,7 +316,7 @@ func (p *post) taken(account string, m payments.Method, number string, asked boo
 }
 
 // declined is a payment that failed, after the grace in which the caller may hear it.
-func (p *post) declined(account, number string) payments.Attempt {
+func (p *textFixture) declined(account, number string) payments.Attempt {
 	p.t.Helper()
 	got, err := p.store.Decline(context.Background(), p.claim(p.authorized(account, payments.Card, number, false)), "card_declined", p.clock.Now())
 	if err != nil {
@@ -324,34 +325,34 @@ func (p *post) declined(account, number string) payments.Attempt {
 	return got
 }
 
-// work sends what is in line until nothing is.
-func (p *post) work() {
+// work sends what is queued until nothing is.
+func (p *textFixture) work() {
 	p.t.Helper()
-	for ids := p.line.take(); len(ids) > 0; ids = p.line.take() {
-		if err := p.courier.Send(context.Background(), ids...); err != nil { // one batch
+	for ids := p.jobs.take(); len(ids) > 0; ids = p.jobs.take() {
+		if err := p.sender.Send(context.Background(), ids...); err != nil { // one batch
 			p.t.Errorf("send: %v", err)
 		}
 	}
 }
 
 // pass moves both clocks, ticks and works.
-func (p *post) pass(d time.Duration) {
+func (p *textFixture) pass(d time.Duration) {
 	p.t.Helper()
 	p.clock.add(d)
 	p.machine.add(d)
 	p.tick()
 }
 
-func (p *post) tick() {
+func (p *textFixture) tick() {
 	p.t.Helper()
-	if _, err := p.courier.Tick(context.Background()); err != nil {
+	if _, err := p.sender.Tick(context.Background()); err != nil {
 		p.t.Errorf("tick: %v", err)
 	}
 	p.work()
 }
 
 // callback is what the carrier posts about its nth text.
-func (p *post) callback(n int, status string, t notify.Trouble) {
+func (p *textFixture) callback(n int, status string, t notify.Trouble) {
 	p.t.Helper()
 	text := p.carrier.texts[n-1]
 	_, reference, ok := strings.Cut(text.callback, "https://pay.example.org/twilio/sms/status?n=")
@@ -363,14 +364,14 @@ func (p *post) callback(n int, status string, t notify.Trouble) {
 	}
 }
 
-func (p *post) receive(sid, from, body string) {
+func (p *textFixture) receive(sid, from, body string) {
 	p.t.Helper()
 	if err := p.inbox.Receive(context.Background(), notify.Incoming{SID: sid, From: from, Body: body}); err != nil {
 		p.t.Errorf("receive: %v", err)
 	}
 }
 
-func (p *post) textable(number string) bool {
+func (p *textFixture) textable(number string) bool {
 	p.t.Helper()
 	ok, err := p.store.Textable(context.Background(), number, billing.DefaultPolicy().SMSBasis)
 	if err != nil {

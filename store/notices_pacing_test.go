@@ -18,8 +18,8 @@ import (
 	"duebell/store/sessions"
 )
 
-// paced gives a post's courier what it needs to keep a pace, asking a Redis of the test's own.
-func (p *post) paced(l notify.SendLimits) notify.SenderOptions {
+// paced gives a post's sender what it needs to keep a pace, asking a Redis of the test's own.
+func (p *textFixture) paced(l notify.SendLimits) notify.SenderOptions {
 	p.t.Helper()
 	client, err := sessions.Connect(testenv.Redis(p.t))
 	if err != nil {
@@ -37,16 +37,16 @@ func (p *post) paced(l notify.SendLimits) notify.SenderOptions {
 	return o
 }
 
-func (p *post) options() notify.SenderOptions {
+func (p *textFixture) options() notify.SenderOptions {
 	return notify.SenderOptions{StatusCallback: "https://pay.example.org/twilio/sms/status"}
 }
 
-func (p *post) courierWith(o notify.SenderOptions) *notify.Sender {
+func (p *textFixture) senderWith(o notify.SenderOptions) *notify.Sender {
 	return notify.NewSender(p.store, p.carrier, p.rules, p.clock, p.machine, func(int) int { return 0 }, discard, o)
 }
 
 // returned plans so many texts about returned payments, each to a number of its own, ready to go.
-func (p *post) returned(n int) {
+func (p *textFixture) returned(n int) {
 	p.t.Helper()
 	p.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone)
 		SELECT lpad((900000000000 + i)::text, 12, '0'), 'N', '+1617556' || lpad(i::text, 4, '0'), true, 'en', 'America/New_York' FROM generate_series(1, $1::int) i`, n)
@@ -54,34 +54,34 @@ func (p *post) returned(n int) {
 		SELECT '79' || lpad(i::text, 7, '0'), lpad((900000000000 + i)::text, 12, '0'), 'health', 'active' FROM generate_series(1, $1::int) i`, n)
 	p.exec(`INSERT INTO bills (account, coverage_month, revision, billed_cents)
 		SELECT '79' || lpad(i::text, 7, '0'), '2027-03-01', 0, 19800 FROM generate_series(1, $1::int) i`, n)
-	p.exec(`INSERT INTO consents (number, channel, purpose, source, at) SELECT '+1617556' || lpad(i::text, 4, '0'), 'sms', 'payments', 'application', $2 FROM generate_series(1, $1::int) i`, n, postAt)
+	p.exec(`INSERT INTO consents (number, channel, purpose, source, at) SELECT '+1617556' || lpad(i::text, 4, '0'), 'sms', 'payments', 'application', $2 FROM generate_series(1, $1::int) i`, n, textsAt)
 	p.exec(`INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, state, reference, offered_at, authorized_at, settled_at, returned_at, intent_id)
-		SELECT 'returned' || i, 'CA9', i, '79' || lpad(i::text, 7, '0'), 100, 'card', 'returned', lpad((500000000 + i)::text, 9, '0'), $2, $2, $2, $2, 'pi_r' || i FROM generate_series(1, $1::int) i`, n, postAt)
+		SELECT 'returned' || i, 'CA9', i, '79' || lpad(i::text, 7, '0'), 100, 'card', 'returned', lpad((500000000 + i)::text, 9, '0'), $2, $2, $2, $2, 'pi_r' || i FROM generate_series(1, $1::int) i`, n, textsAt)
 	p.exec(`WITH planned AS (
 			INSERT INTO notices (reference, number, kind, language, local_day, attempt_key, state, created_at, not_before, not_after)
 			SELECT 'r' || i, '+1617556' || lpad(i::text, 4, '0'), 'payment_returned', 'en', '2027-02-10', 'returned' || i, 'planned', $2::timestamptz, $2::timestamptz, $2::timestamptz + interval '7 days' FROM generate_series(1, $1::int) i
 			RETURNING id, number, attempt_key)
 		INSERT INTO notice_reasons (notice_id, kind, days_before, number, account, attempt_key)
-		SELECT p.id, 'payment_returned', 0, p.number, a.account, p.attempt_key FROM planned p JOIN payment_attempts a ON a.key = p.attempt_key`, n, postAt)
+		SELECT p.id, 'payment_returned', 0, p.number, a.account, p.attempt_key FROM planned p JOIN payment_attempts a ON a.key = p.attempt_key`, n, textsAt)
 }
 
 // drain ticks and works for a while, a step at a time, with several workers at once.
-func (p *post) drain(d, step time.Duration, couriers ...*notify.Sender) {
+func (p *textFixture) drain(d, step time.Duration, senders ...*notify.Sender) {
 	p.t.Helper()
 	ctx := context.Background()
 	for passed := time.Duration(0); passed < d; passed += step {
-		for _, c := range couriers {
+		for _, c := range senders {
 			if _, err := c.Tick(ctx); err != nil {
 				p.t.Fatal(err)
 			}
 		}
 		done := make(chan error)
-		ids := p.line.take()
-		for i, c := range couriers {
+		ids := p.jobs.take()
+		for i, c := range senders {
 			go func() {
 				var errs []error
 				var mine []int64
-				for at := i; at < len(ids); at += len(couriers) {
+				for at := i; at < len(ids); at += len(senders) {
 					mine = append(mine, ids[at])
 				}
 				for batch := range slices.Chunk(mine, 7) {
@@ -90,7 +90,7 @@ func (p *post) drain(d, step time.Duration, couriers ...*notify.Sender) {
 				done <- errors.Join(errs...)
 			}()
 		}
-		for range couriers {
+		for range senders {
 			if err := <-done; err != nil {
 				p.t.Fatal(err)
 			}
@@ -103,10 +103,10 @@ func (p *post) drain(d, step time.Duration, couriers ...*notify.Sender) {
 // TestRateIsSharedByWorkers: two of them send no more than one may, nothing is lost, and waiting is no attempt.
 func TestRateIsSharedByWorkers(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.returned(60)
 	o := p.paced(notify.SendLimits{SegmentsPerSecond: 10})
-	a, b := p.courierWith(o), p.courierWith(o)
+	a, b := p.senderWith(o), p.senderWith(o)
 	p.drain(time.Second, time.Second, a, b)
 	if got := p.carrier.sent(); got != 10 {
 		t.Errorf("%d texts in the first second", got)
@@ -124,9 +124,9 @@ func TestRateIsSharedByWorkers(t *testing.T) {
 // TestDayIsFullUntilMidnight: what does not fit waits for the sender's next day.
 func TestDayIsFullUntilMidnight(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.returned(8)
-	c := p.courierWith(p.paced(notify.SendLimits{SegmentsPerDay: 5}))
+	c := p.senderWith(p.paced(notify.SendLimits{SegmentsPerDay: 5}))
 	p.drain(3*time.Second, time.Second, c)
 	p.wantSent(5)
 	if got := p.one(`SELECT DISTINCT not_before FROM notices WHERE state = 'planned'`); got != "2027-02-11T05:00:00Z" {
@@ -141,7 +141,7 @@ func TestDayIsFullUntilMidnight(t *testing.T) {
 // TestRedisGoneTextsWait: without the count nothing leaves, and nothing is lost.
 func TestRedisGoneTextsWait(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	client, err := sessions.Connect("redis://127.0.0.1:1/0")
 	if err != nil {
 		t.Fatal(err)
@@ -154,15 +154,15 @@ func TestRedisGoneTextsWait(t *testing.T) {
 	}
 	o := p.options()
 	o.Pace = notify.NewPacer(limits.New(client), p.store, p.machine, notify.PaceFromPolicy(notify.SendLimits{SegmentsPerSecond: 1}, "+1", func(string) int { return 1 }, policy, cal))
-	c := p.courierWith(o)
+	c := p.senderWith(o)
 	p.taken(anas, payments.Card, ana, false)
-	for _, id := range p.line.take() {
+	for _, id := range p.jobs.take() {
 		if c.Send(context.Background(), id) == nil {
 			t.Error("sent without asking")
 		}
 	}
 	p.wantState(notify.PaymentReceived, notify.Planned)
-	p.pass(11 * time.Second) // a courier without limits
+	p.pass(11 * time.Second) // a sender without limits
 	p.wantSent(1)
 }
 
@@ -170,16 +170,16 @@ func TestRedisGoneTextsWait(t *testing.T) {
 // payment texts come before reminders.
 func TestKindsTakeTurns(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	add := func(kind string, n int, ago time.Duration) {
 		p.exec(`INSERT INTO notices (reference, number, kind, language, local_day, state, created_at, not_before)
-			SELECT $1 || i, '+1617557' || lpad(i::text, 4, '0'), $1, 'en', '2027-02-10', 'planned', $3, $3 FROM generate_series(1, $2::int) i`, kind, n, postAt.Add(-ago))
+			SELECT $1 || i, '+1617557' || lpad(i::text, 4, '0'), $1, 'en', '2027-02-10', 'planned', $3, $3 FROM generate_series(1, $2::int) i`, kind, n, textsAt.Add(-ago))
 	}
 	add("due_soon", 200, time.Hour)
 	add("past_due", 20, time.Minute)
 	add("grace_ending", 2, 0)
 	add("payment_received", 3, 0)
-	n := notify.EnqueueRequest{Now: postAt, MachineNow: postAt, RequeueAfter: postAt.Add(10 * time.Second), First: 100, Reminders: 30}
+	n := notify.EnqueueRequest{Now: textsAt, MachineNow: textsAt, RequeueAfter: textsAt.Add(10 * time.Second), First: 100, Reminders: 30}
 	kinds := func() map[string]int {
 		t.Helper()
 		got, err := p.store.EnqueueDue(context.Background(), n)
@@ -187,9 +187,9 @@ func TestKindsTakeTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 		count := map[string]int{}
-		ids := p.line.take()
+		ids := p.jobs.take()
 		if len(ids) != got.Due {
-			t.Errorf("%d in line, %d told", len(ids), got.Due)
+			t.Errorf("%d queued, %d reported", len(ids), got.Due)
 		}
 		for _, id := range ids {
 			count[p.one(`SELECT kind FROM notices WHERE id = $1`, id)]++
@@ -199,7 +199,7 @@ func TestKindsTakeTurns(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"payment_received": 3, "due_soon": 14, "past_due": 14, "grace_ending": 2}, kinds()); diff != "" {
 		t.Errorf("the first tick (-want +got):\n%s", diff)
 	}
-	if got := kinds(); len(got) != 0 { // no more are in line than may be, and those in line are not put there again
+	if got := kinds(); len(got) != 0 { // no more are queued than may be, and what is queued is not queued again
 		t.Errorf("the second tick: %v", got)
 	}
 	p.exec(`UPDATE notices SET state = 'accepted' WHERE queued_until IS NOT NULL AND kind <> 'payment_received'`)
@@ -210,7 +210,7 @@ func TestKindsTakeTurns(t *testing.T) {
 	if got := kinds(); got["payment_received"] != 3 { // their jobs were lost
 		t.Errorf("after the time of a job: %v", got)
 	}
-	p.exec(`INSERT INTO paused_kinds (kind, paused_at, why, by_whom) VALUES ('due_soon', $1, 'by hand', 'operator')`, postAt)
+	p.exec(`INSERT INTO paused_kinds (kind, paused_at, why, by_whom) VALUES ('due_soon', $1, 'by hand', 'operator')`, textsAt)
 	n.MachineNow = n.MachineNow.Add(time.Minute)
 	n.RequeueAfter = n.MachineNow.Add(10 * time.Second)
 	if got := kinds(); got["due_soon"] != 0 || got["past_due"] != 6 {
@@ -221,7 +221,7 @@ func TestKindsTakeTurns(t *testing.T) {
 // TestFilteredStopsItsKind: no more of these words, an alarm's task once, and the others go on.
 func TestFilteredStopsItsKind(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
 	p.reportCode(1, "undelivered", notify.CarrierFiltered, 30007)
@@ -248,7 +248,7 @@ func TestFilteredStopsItsKind(t *testing.T) {
 }
 
 // reportCode is a status callback with an error code.
-func (p *post) reportCode(n int, status string, t notify.Trouble, code int) {
+func (p *textFixture) reportCode(n int, status string, t notify.Trouble, code int) {
 	p.t.Helper()
 	text := p.carrier.texts[n-1]
 	_, reference, _ := strings.Cut(text.callback, "?n=")
@@ -261,7 +261,7 @@ func (p *post) reportCode(n int, status string, t notify.Trouble, code int) {
 // TestAccountTroubleStopsEverything, until a text that tries shows that it is over.
 func TestAccountTroubleStopsEverything(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	broken := &notify.SendError{Kind: notify.SendAccountFault, Code: 20003, Trouble: notify.AccountTrouble}
 	p.carrier.before = always(broken)
 	p.taken(anas, payments.Card, ana, false)
@@ -300,7 +300,7 @@ func TestAccountTroubleStopsEverything(t *testing.T) {
 // TestAbroadIsNoAccountTrouble: whoever writes from a country that we do not text to stops nothing.
 func TestAbroadIsNoAccountTrouble(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.carrier.before = always(&notify.SendError{Kind: notify.SendAccountFault, Code: 21408, Trouble: notify.AccountTrouble})
 	p.receive("SM1", "+442071838750", "ayuda")
 	p.work()
@@ -313,7 +313,7 @@ func TestAbroadIsNoAccountTrouble(t *testing.T) {
 // TestTryLaterTwice: a phone that is off gets its text in the end, as notices of their own; none of them twice.
 func TestTryLaterTwice(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
 	p.reportCode(1, "sent", "", 0)
@@ -342,7 +342,7 @@ func TestTryLaterTwice(t *testing.T) {
 // TestRetryLooksAgain: what is not true any more is not sent again.
 func TestRetryLooksAgain(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	a := p.taken(anas, payments.Bank, ana, false)
 	p.work()
 	p.reportCode(len(p.carrier.texts), "undelivered", notify.TryLater, 30003)
@@ -375,10 +375,10 @@ func (c *carrier) FetchSMS(_ context.Context, sid string) (notify.CarrierText, e
 // TestStuckTextsAreAskedFor: after one, six and twenty-four hours, and then no more.
 func TestStuckTextsAreAskedFor(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	o := p.options()
 	o.Poller = p.carrier
-	p.courier = p.courierWith(o)
+	p.sender = p.senderWith(o)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
 	p.pass(59 * time.Minute)
@@ -415,7 +415,7 @@ func TestStuckTextsAreAskedFor(t *testing.T) {
 // TestAMemberInNoKnownZone: billing may leave it out, and a payment must be taken all the same.
 func TestAMemberInNoKnownZone(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.exec(`UPDATE members SET time_zone = ''`)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
@@ -428,7 +428,7 @@ func TestAMemberInNoKnownZone(t *testing.T) {
 // TestO5Detached: the number is nobody's any more, and the import does not bring it back.
 func TestO5Detached(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.receive("SM1", ana, "wrong number, stop texting me")
 	p.work()
 	p.wantSent(1)
@@ -459,11 +459,11 @@ func TestO3NoMoreCalls(t *testing.T) {
 		want []string
 	}{
 		{time.Date(2027, time.January, 30, 15, 0, 0, 0, time.UTC), []string{"voice|payments"}},
-		{postAt, []string{"sms|all", "sms|payments", "voice|all"}},
+		{textsAt, []string{"sms|all", "sms|payments", "voice|all"}},
 	} {
-		p := openPost(t)
+		p := newTextFixture(t)
 		p.clock.at = c.at
-		p.exec(`INSERT INTO consents (number, channel, purpose, source, at) VALUES ($1, 'voice', 'payments', 'call', $2)`, ana, postAt)
+		p.exec(`INSERT INTO consents (number, channel, purpose, source, at) VALUES ($1, 'voice', 'payments', 'call', $2)`, ana, textsAt)
 		for range 2 {
 			if err := p.inbox.NoMoreCalls(context.Background(), ana, "CA1/1"); err != nil {
 				t.Fatal(err)

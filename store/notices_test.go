@@ -15,7 +15,7 @@ import (
 
 // TestP3ReceiptGoesOnce: planned with the money, sent at once, whatever is repeated or out of order.
 func TestP3ReceiptGoesOnce(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	a := p.taken(anas, payments.Card, ana, false)
 	p.work()
 	p.tick()
@@ -41,7 +41,7 @@ func TestP3ReceiptGoesOnce(t *testing.T) {
 
 // TestPlanOnce: a payment has one notice of a kind, however often it is asked for.
 func TestPlanOnce(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	a := p.taken(bens, payments.Card, "", false)
 	for range 3 {
 		if err := p.store.TextResult(context.Background(), a.Key, ben, p.clock.Now()); err != nil {
@@ -57,7 +57,7 @@ func TestPlanOnce(t *testing.T) {
 
 // TestN2StopBetweenPlanAndSend: the fact at the instant of sending counts.
 func TestN2StopBetweenPlanAndSend(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.receive("SM1", ana, "STOP")
 	p.work()
@@ -70,7 +70,7 @@ func TestN2StopBetweenPlanAndSend(t *testing.T) {
 
 // TestN2WithoutConsent: none on file and not asked for on the call.
 func TestN2WithoutConsent(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.taken(bens, payments.Card, ben, false)
 	p.work()
 	p.wantSent(0)
@@ -79,7 +79,7 @@ func TestN2WithoutConsent(t *testing.T) {
 
 // TestO4AskedForOnThisCall: the written notice goes in spite of an opt-out.
 func TestO4AskedForOnThisCall(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.receive("SM1", ana, "STOP")
 	p.authorized(anas, payments.Bank, ana, true)
 	p.work()
@@ -90,7 +90,7 @@ func TestO4AskedForOnThisCall(t *testing.T) {
 // TestL3FailureHeard: a failure is texted only if the caller did not hear it on the call.
 func TestL3FailureHeard(t *testing.T) {
 	for _, heard := range []bool{true, false} {
-		p := openPost(t)
+		p := newTextFixture(t)
 		a := p.declined(anas, ana)
 		p.tick()
 		p.wantSent(0) // the caller on hold gets a moment to hear it
@@ -108,7 +108,7 @@ func TestL3FailureHeard(t *testing.T) {
 
 // TestN4ReturnWaitsForTheWindow: nobody has just asked for it.
 func TestN4ReturnWaitsForTheWindow(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	a := p.taken(anas, payments.Card, "", false)
 	p.exec(`UPDATE payment_attempts SET text_number = $1`, ana)
 	p.clock.at = time.Date(2027, time.February, 12, 8, 0, 0, 0, time.UTC) // 03:00 in Boston
@@ -128,7 +128,7 @@ func TestN4ReturnWaitsForTheWindow(t *testing.T) {
 
 // TestL5ReturnPaidMeanwhile: "your bill is still unpaid" must be true.
 func TestL5ReturnPaidMeanwhile(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	a := p.taken(anaB, payments.Card, "", false)
 	p.exec(`UPDATE payment_attempts SET text_number = $1`, ana)
 	if err := p.store.Return(context.Background(), a.Key, "disputed", p.clock.Now()); err != nil {
@@ -142,7 +142,7 @@ func TestL5ReturnPaidMeanwhile(t *testing.T) {
 
 // TestRateLimited: nothing was processed, so it is made again after a while and counts as one.
 func TestRateLimited(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.carrier.before = times(3, errLater)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
@@ -160,7 +160,7 @@ func TestRateLimited(t *testing.T) {
 
 // TestO2BlockedByTheCarrier: 21610 writes the suppression that a STOP would have written.
 func TestO2BlockedByTheCarrier(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.carrier.before = always(errStopped)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
@@ -175,7 +175,7 @@ func TestO2BlockedByTheCarrier(t *testing.T) {
 
 // TestN11Landline: nothing will ever arrive: no more texts, a task, and the notice by letter (E6).
 func TestN11Landline(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.carrier.before = always(errFixed)
 	p.authorized(anas, payments.Bank, ana, true)
 	p.work()
@@ -190,7 +190,7 @@ func TestN11Landline(t *testing.T) {
 }
 
 // wantLetter: the written notice goes by letter the same day, and a person knows.
-func (p *post) wantLetter() {
+func (p *textFixture) wantLetter() {
 	p.t.Helper()
 	if got := p.lines(`SELECT kind, posted_on IS NULL FROM letters`); len(got) != 1 || got[0] != "written-notice|true" {
 		p.t.Errorf("letters: %v", got)
@@ -202,7 +202,7 @@ func (p *post) wantLetter() {
 
 // TestE6UndeliveredBecomesALetter: also when only the carrier's last word says so, however often.
 func TestE6UndeliveredBecomesALetter(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.authorized(anas, payments.Bank, ana, false)
 	p.work()
 	p.callback(1, "sent", "")
@@ -217,7 +217,7 @@ func TestE6UndeliveredBecomesALetter(t *testing.T) {
 
 // TestE6OutOfTime: a written notice that could not go in its window becomes a letter.
 func TestE6OutOfTime(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.carrier.before = always(errLater)
 	p.authorized(anas, payments.Bank, ana, false)
 	p.work()
@@ -229,7 +229,7 @@ func TestE6OutOfTime(t *testing.T) {
 
 // TestE6CancelledNeedsNoLetter: there is no debit any more.
 func TestE6CancelledNeedsNoLetter(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	a := p.authorized(anas, payments.Bank, ana, false)
 	if _, err := p.store.Void(context.Background(), a.Key, p.clock.Now()); err != nil {
 		t.Fatal(err)
@@ -242,15 +242,15 @@ func TestE6CancelledNeedsNoLetter(t *testing.T) {
 	}
 }
 
-// TestManyCouriersAtOnce: one create, however many are nudged.
-func TestManyCouriersAtOnce(t *testing.T) {
-	p := openPost(t)
+// TestManySendersAtOnce: one create, however many jobs wake senders.
+func TestManySendersAtOnce(t *testing.T) {
+	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
-	ids := p.line.take()
+	ids := p.jobs.take()
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if err := p.newCourier(p.store).Send(context.Background(), ids[0]); err != nil {
+			if err := p.newSender(p.store).Send(context.Background(), ids[0]); err != nil {
 				t.Errorf("send: %v", err)
 			}
 		})
@@ -262,7 +262,7 @@ func TestManyCouriersAtOnce(t *testing.T) {
 
 // TestCallbackOfNobody: a reference that is not ours is said to be so.
 func TestCallbackOfNobody(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	err := p.deliveries.Delivered(context.Background(), notify.StatusCallback{Reference: "nobody", SID: "SM1", Status: "sent"})
 	if !errors.Is(err, notify.ErrNoSuchText) {
 		t.Errorf("got %v", err)
@@ -271,7 +271,7 @@ func TestCallbackOfNobody(t *testing.T) {
 
 // TestSecondTextOfOneNotice: the first text stays the notice's.
 func TestSecondTextOfOneNotice(t *testing.T) {
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()
 	reference := p.one(`SELECT reference FROM notices`)

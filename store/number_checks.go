@@ -9,9 +9,10 @@ import (
 	"duebell/store/db"
 )
 
-// NumbersToCheck are numbers that we text or call and of which nothing was heard since before.
-func (s *Store) NumbersToCheck(ctx context.Context, after string, before time.Time, most int) ([]notify.KnownNumber, error) {
-	rows, err := s.q.NumbersToCheck(ctx, db.NumbersToCheckParams{After: after, Before: before, MaxRows: int32(most)}) //nolint:gosec // G115: hundreds
+// NumbersToCheck returns the next numbers, at most limit, that we text or call and of which nobody
+// knows since before that they are still their owner's (O5: numbers are checked for reassignment).
+func (s *Store) NumbersToCheck(ctx context.Context, after string, before time.Time, limit int) ([]notify.KnownNumber, error) {
+	rows, err := s.q.NumbersToCheck(ctx, db.NumbersToCheckParams{After: after, Before: before, MaxRows: int32(limit)}) //nolint:gosec // G115: hundreds
 	if err != nil {
 		return nil, fmt.Errorf("read numbers to check: %w", err)
 	}
@@ -22,10 +23,11 @@ func (s *Store) NumbersToCheck(ctx context.Context, after string, before time.Ti
 	return list, nil
 }
 
-// RecordCheck records a look-up.
+// RecordCheck stores a look-up made at an instant. What was known of the number before is never set
+// back.
 func (s *Store) RecordCheck(ctx context.Context, k notify.KnownNumber, at time.Time) error {
 	if err := s.q.RecordCheck(ctx, db.RecordCheckParams{Number: k.Number, At: at, VerifiedAt: k.Verified}); err != nil {
-		return fmt.Errorf("note a look-up: %w", err)
+		return fmt.Errorf("record the check of a number: %w", err)
 	}
 	return nil
 }

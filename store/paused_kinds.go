@@ -30,8 +30,8 @@ func (s *Store) PausedKinds(ctx context.Context) ([]PausedKind, error) {
 	return list, nil
 }
 
-// PauseKind stops sending a kind until somebody resumes it; false: it was paused already. Every claim reads the
-// pause, so texts that are already queued wait as well.
+// PauseKind stops sending a kind until somebody resumes it; false: it was paused already. Every
+// claim reads the pause, so texts that are already queued wait as well.
 func (s *Store) PauseKind(ctx context.Context, k notify.Kind, why string, at time.Time) (bool, error) {
 	n, err := s.q.PauseKind(ctx, db.PauseKindParams{Kind: string(k), At: at, Why: why, ByWhom: "operator"})
 	if err != nil {
@@ -57,8 +57,9 @@ func (s *Store) EndProbe(ctx context.Context) error {
 	return nil
 }
 
-// paused returns whether a notice must wait because its kind is paused, and whether it is the probe: while every
-// kind is paused because the carrier refused our account, one text at a time may go to find out whether it still does.
+// paused returns whether a notice must wait because its kind is paused, and whether it is the
+// probe: while every kind is paused because the carrier refused our account, one text at a time may
+// go to find out whether it still does.
 func paused(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (stopped, probe bool, err error) {
 	stops, err := q.PausesOf(ctx, db.PausesOfParams{Now: &now, Kind: row.Kind})
 	if err != nil || len(stops) == 0 {
@@ -72,15 +73,16 @@ func paused(ctx context.Context, q *db.Queries, row db.Notice, now time.Time) (s
 	return taken == 0, taken > 0, err
 }
 
-// pause stops what the carrier's answer to one text demands, and leaves one task for a person.
-func pause(ctx context.Context, q *db.Queries, kind string, code int, t notify.Trouble, at time.Time) error {
-	p := notify.PauseFor(notify.Kind(kind), code, t, at)
+// pauseFor pauses what the carrier's code for one text demands, if anything, and leaves one task
+// for a person. A kind that is paused already keeps its first reason.
+func (t noticeTx) pauseFor(ctx context.Context, kind string, code int, trouble notify.Trouble) error {
+	p := notify.PauseFor(notify.Kind(kind), code, trouble, t.at)
 	if p == nil {
 		return nil
 	}
-	fresh, err := q.PauseKind(ctx, db.PauseKindParams{Kind: string(p.Kind), At: at, Why: p.Why, ByWhom: p.By, ProbeAt: when(p.ProbeAt)})
+	fresh, err := t.q.PauseKind(ctx, db.PauseKindParams{Kind: string(p.Kind), At: t.at, Why: p.Why, ByWhom: p.By, ProbeAt: when(p.ProbeAt)})
 	if err != nil || fresh == 0 {
 		return err
 	}
-	return q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: at})
+	return t.q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{Kind: "texts-stopped", Detail: string(p.Kind) + ": " + p.Why, At: t.at})
 }

@@ -13,7 +13,7 @@ import (
 	"duebell/store/db"
 )
 
-// PaymentFilter chooses payments for ListPayments. Zero fields choose all.
+// PaymentFilter selects payments for ListPayments. Zero fields select all; Limit must be set.
 type PaymentFilter struct {
 	State   payments.State
 	Account string
@@ -22,8 +22,8 @@ type PaymentFilter struct {
 	Reveal  bool      // numbers whole, not as their last four (D3)
 }
 
-// ListPayments gives the authorized payments that a filter chooses, newest first. Account
-// numbers are masked unless the filter says otherwise.
+// ListPayments returns the authorized payments that a filter selects, newest first, with numbers
+// masked (D3: last four).
 func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.Attempt, error) {
 	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{
 		Since: f.Since, State: string(f.State), Account: f.Account, MaxRows: int32(min(f.Limit, 1_000_000)), //nolint:gosec // bounded
@@ -38,8 +38,8 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.A
 	return list, nil
 }
 
-// shownAttempt returns an attempt as an operator may see it: numbers as their last four unless revealed (D3),
-// without the holder's name, and without its key, which is the stem of the processor's.
+// shownAttempt converts a row without what identifies a person (D3), and without its key, the stem
+// of the processor's idempotency keys.
 func shownAttempt(row db.PaymentAttempt, reveal bool) payments.Attempt {
 	a := attempt(row)
 	if !reveal {
@@ -49,7 +49,7 @@ func shownAttempt(row db.PaymentAttempt, reveal bool) payments.Attempt {
 	return a
 }
 
-// masked shows the last four of a number (D3).
+// masked returns the last four of a number (D3).
 func masked(number string) string {
 	if len(number) <= 4 {
 		return number
@@ -57,7 +57,7 @@ func masked(number string) string {
 	return "…" + number[len(number)-4:]
 }
 
-// PaymentDetail is all that is on record about one payment.
+// PaymentDetail is everything on record about one payment.
 type PaymentDetail struct {
 	Payment  payments.Attempt // masked, unless revealed
 	Evidence *PaymentEvidence // nil: none is on record
@@ -89,24 +89,23 @@ type PaymentLetter struct {
 	PostedOn              billing.Date
 }
 
-// PaymentNotice is a text that speaks of the payment, without its words and number.
+// PaymentNotice is a text about the payment, without its words and number.
 type PaymentNotice struct {
 	Kind, State, Why  string
 	CreatedAt, SentAt time.Time
 }
 
-// PaymentTask is what a person has or had to do about the payment.
+// PaymentTask is a task about the payment.
 type PaymentTask struct {
 	Kind, Detail string
 	At, DoneAt   time.Time
 }
 
-// ShowPayment gives all that is on record about the payment with a reference, or
-// payments.ErrNoSuchAttempt.
+// ShowPayment returns everything on record about the payment with a reference, read in one
+// snapshot, or payments.ErrNoSuchAttempt.
 func (s *Store) ShowPayment(ctx context.Context, reference string, reveal bool) (PaymentDetail, error) {
 	var d PaymentDetail
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		q := s.q.WithTx(tx)
+	err := s.inSnapshot(ctx, "show payment", func(q *db.Queries) error {
 		row, err := q.AttemptByReference(ctx, &reference)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return payments.ErrNoSuchAttempt
@@ -118,11 +117,12 @@ func (s *Store) ShowPayment(ctx context.Context, reference string, reveal bool) 
 		return d.read(ctx, q, row.Key)
 	})
 	if err != nil {
-		return PaymentDetail{}, fmt.Errorf("show payment: %w", err)
+		return PaymentDetail{}, err
 	}
 	return d, nil
 }
 
+// read fills in everything that refers to the payment.
 func (d *PaymentDetail) read(ctx context.Context, q *db.Queries, key string) error {
 	switch e, err := q.ShowEvidence(ctx, key); {
 	case err == nil:

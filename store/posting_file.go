@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"duebell/billing"
 	"duebell/store/db"
 )
@@ -24,23 +22,23 @@ type PostingTotals struct {
 	Cents billing.Money // reversals lower it
 }
 
-// ExportPayments writes the posting file: every payment that we took and every reversal of one
-// that billing has not echoed yet (B7, P5). It changes nothing: an entry stays in the file until
-// an import brings its echo, so a file that gets lost is simply made again.
+// ExportPayments writes the posting file as CSV: every payment that we took, and every reversal,
+// that billing has not echoed yet (B7, P5). It changes nothing: an entry stays in the file until an
+// import brings its echo, so a file that is lost is simply written again. All pages are read in one
+// snapshot: the trailer must fit the lines above it.
 func (s *Store) ExportPayments(ctx context.Context, w io.Writer, at time.Time) (PostingTotals, error) {
 	var totals PostingTotals
-	// One snapshot for all pages: the trailer must fit the lines above it.
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) (err error) {
-		totals, err = writePosting(ctx, s.q.WithTx(tx), csv.NewWriter(w), at)
+	err := s.inSnapshot(ctx, "export payments", func(q *db.Queries) (err error) {
+		totals, err = writePosting(ctx, q, csv.NewWriter(w), at)
 		return err
 	})
 	if err != nil {
-		return PostingTotals{}, fmt.Errorf("export payments: %w", err)
+		return PostingTotals{}, err
 	}
 	return totals, nil
 }
 
+// writePosting writes header, entries page by page, and trailer, and returns the control totals.
 func writePosting(ctx context.Context, q *db.Queries, out *csv.Writer, at time.Time) (PostingTotals, error) {
 	var totals PostingTotals
 	if err := out.Write(PostingColumns); err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // posting exports the payments and gives the lines after the header.
-func (o *office) posting() ([]string, store.PostingTotals) {
+func (o *billingFixture) posting() ([]string, store.PostingTotals) {
 	o.t.Helper()
 	var file bytes.Buffer
 	totals, err := o.store.ExportPayments(context.Background(), &file, feedAt)
@@ -35,7 +35,7 @@ func (o *office) posting() ([]string, store.PostingTotals) {
 }
 
 func TestExportImportedAsEchoIsEmpty(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	o.taken("100000009", "712345678", 14800)
 	o.taken("100000017", "712345686", 3150)
@@ -79,7 +79,7 @@ func TestExportImportedAsEchoIsEmpty(t *testing.T) {
 }
 
 func TestExportGoesOnPastAPage(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.exec(`INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, state, reference, offered_at, authorized_at,
 	                                      settled_at, intent_id, not_before, holder)
@@ -105,7 +105,7 @@ var easternCalendar = func() *billing.Calendar {
 }()
 
 // letter books a bank payment that waits for its letter.
-func (o *office) letter(reference, account string, state payments.State) {
+func (o *billingFixture) letter(reference, account string, state payments.State) {
 	o.t.Helper()
 	o.exec(`INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, bank_type, state, reference, offered_at, authorized_at,
 	                                      settled_at, intent_id, awaits_letter, holder, last4, language, token_sealed)
@@ -116,7 +116,7 @@ func (o *office) letter(reference, account string, state payments.State) {
 	o.exec("INSERT INTO letters (attempt_key, kind, created_at) VALUES ($1, 'written-notice', $2)", reference, feedAt)
 }
 
-func (o *office) letters() []string {
+func (o *billingFixture) letters() []string {
 	o.t.Helper()
 	var file bytes.Buffer
 	n, err := o.store.ExportLetters(context.Background(), &file, easternCalendar, "+18776236765", feedAt)
@@ -131,7 +131,7 @@ func (o *office) letters() []string {
 }
 
 func TestLettersToPost(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.letter("100000009", "712345678", payments.Authorized)
 	o.letter("100000017", "712345686", payments.Taken) // its text did not arrive, and the debit has gone
@@ -158,7 +158,7 @@ func TestLettersToPost(t *testing.T) {
 		"100000009|2027-02-10T15:00:00Z", "100000017|2027-02-10T15:00:00Z")
 }
 
-func (o *office) posted(on billing.Date, references ...string) (store.LettersSummary, error) {
+func (o *billingFixture) posted(on billing.Date, references ...string) (store.LettersSummary, error) {
 	file := feed.Text("posted.csv", "reference\n"+strings.Join(references, "\n")+"\n")
 	// Reported on Tuesday the 16th, the day after Washington's birthday.
 	return o.store.LettersPosted(context.Background(), file, on, easternCalendar, feedAt.AddDate(0, 0, 6))
@@ -166,7 +166,7 @@ func (o *office) posted(on billing.Date, references ...string) (store.LettersSum
 
 // E6: the debit may go from 00:00 local of the banking day after posting.
 func TestPostedLettersSetTheDay(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.letter("100000009", "712345678", payments.Authorized)
 	o.letter("100000017", "712345686", payments.Taken)
@@ -197,7 +197,7 @@ func TestPostedLettersSetTheDay(t *testing.T) {
 }
 
 func TestPostedLettersWholeOrNotAtAll(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.letter("100000009", "712345678", payments.Authorized)
 	o.letter("100000017", "712345686", payments.Authorized)
@@ -239,7 +239,7 @@ func TestPostedLettersWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestListAndShowPayments(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.taken("100000009", "712345678", 14800)
 	o.exec("UPDATE payment_attempts SET caller = '+16175550101', text_number = '+16175550101', last4 = '4242' WHERE key = '100000009'")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,10 +15,10 @@ import (
 	"duebell/store/db"
 )
 
-// planLock is the advisory lock of whoever plans reminders.
+// planLock is the advisory lock that the planner of reminders holds.
 const planLock int64 = 0x72656d696e6465 // "reminde"
 
-// PlanState is what was planned last and imported since.
+// PlanState returns the last finished planning run and the newest import with bills.
 func (s *Store) PlanState(ctx context.Context) (notify.PlanState, error) {
 	row, err := s.q.PlanState(ctx)
 	if err != nil {
@@ -32,7 +33,10 @@ func (s *Store) PlanState(ctx context.Context) (notify.PlanState, error) {
 	return state, nil
 }
 
-// PlanExclusively runs f under a lock that ends with its connection, and so with its process.
+// PlanExclusively runs f while it holds the planner's lock, and records the run.
+// notify.ErrPlanning: another planner holds it. The lock belongs to a connection, so it ends with
+// the process. A run that was cut off stays without an end; the next one plans everything again,
+// which changes nothing that is planned already.
 func (s *Store) PlanExclusively(ctx context.Context, run notify.PlanRun, f func(ctx context.Context) (int, error)) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -48,9 +52,9 @@ func (s *Store) PlanExclusively(ctx context.Context, run notify.PlanRun, f func(
 		return notify.ErrPlanning
 	}
 	defer func() {
-		// The connection goes back to the pool, so the lock must not stay on it, whatever became of ctx.
+		// The connection goes back to the pool: the lock must not stay on it, even when ctx is over.
 		if err := q.UnlockPlan(context.WithoutCancel(ctx), planLock); err != nil {
-			_ = conn.Conn().Close(context.WithoutCancel(ctx)) // and with it the lock
+			_ = conn.Conn().Close(context.WithoutCancel(ctx)) // ends the lock as well
 		}
 	}()
 	id, err := q.StartPlan(ctx, db.StartPlanParams{LocalDay: dayUTC(run.Day), ImportRun: ptr(run.ImportRun), StartedAt: run.StartedAt})
@@ -67,7 +71,8 @@ func (s *Store) PlanExclusively(ctx context.Context, run notify.PlanRun, f func(
 	return nil
 }
 
-// NextPage is the next stretch of numbers.
+// NextPage returns the first and last number of the next page; empty: there is none. Members of a
+// household share a number, so a page is cut between numbers.
 func (s *Store) NextPage(ctx context.Context, after string, members int) (notify.Page, error) {
 	row, err := s.q.NextNumbers(ctx, db.NextNumbersParams{After: &after, Members: int32(members)}) //nolint:gosec // G115: thousands
 	if err != nil {
@@ -76,7 +81,8 @@ func (s *Store) NextPage(ctx context.Context, after string, members int) (notify
 	return notify.Page{First: row.First, Last: row.Last}, nil
 }
 
-// ReadPage gives a stretch of numbers to f in one transaction.
+// ReadPage gives f a page of numbers to read and plan in one transaction. A crash loses that page
+// only, and the next run plans it again.
 func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.PlanPage) error) error {
 	return s.inTx(ctx, "page of reminders", func(q *db.Queries, _ pgx.Tx) error {
 		if err := q.UseIndexesForPage(ctx); err != nil {
@@ -86,7 +92,8 @@ func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.Pl
 	})
 }
 
-// AccountsWithoutNumber are the accounts of members without a number.
+// AccountsWithoutNumber returns the next accounts, at most limit, of members without a telephone
+// number.
 func (s *Store) AccountsWithoutNumber(ctx context.Context, after string, most int) ([]notify.AccountFacts, error) {
 	rows, err := s.q.AccountsWithoutNumber(ctx, db.AccountsWithoutNumberParams{After: after, MaxRows: int32(most)}) //nolint:gosec // G115: thousands
 	if err != nil {
@@ -99,22 +106,25 @@ func (s *Store) AccountsWithoutNumber(ctx context.Context, after string, most in
 	return list, nil
 }
 
-// planPage is a stretch of numbers within its transaction.
+// planPage is a page of numbers within its transaction.
 type planPage struct {
 	q    *db.Queries
 	page notify.Page
 	refs *atomic.Int64
 }
 
-// Recipients reads the page's numbers with what their accounts owe.
+// Recipients returns the page's numbers with what their accounts owe (cents). Unless everyone is
+// asked for, only those that owe and may be texted.
 func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone bool) ([]notify.Recipient, error) {
 	rows, err := p.q.PageAccounts(ctx, db.PageAccountsParams{
 		First: p.page.First, Last: p.page.Last, Since: monthUTC(since), Everyone: everyone,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read households: %w", err)
+		return nil, fmt.Errorf("read recipients: %w", err)
 	}
-	slices.SortFunc(rows, func(a, b db.PageAccountsRow) int { return compare(a.Number, b.Number, a.Account, b.Account) })
+	slices.SortFunc(rows, func(a, b db.PageAccountsRow) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Account, b.Account))
+	})
 	var list []notify.Recipient
 	for i, r := range rows {
 		if i == 0 || rows[i-1].Number != r.Number {
@@ -122,7 +132,7 @@ func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone
 				Number: r.Number, Consent: r.Consent, FromApplication: r.FromApplication, OptedOut: r.OptedOut, Unreachable: r.Unreachable,
 			})
 		}
-		h := &list[len(list)-1]
+		h := &list[len(list)-1] // members of a household share a number
 		h.Mobile = h.Mobile || r.Mobile
 		if r.TimeZone != "" && !slices.Contains(h.Zones, r.TimeZone) {
 			h.Zones = append(h.Zones, r.TimeZone)
@@ -132,6 +142,7 @@ func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone
 	return list, nil
 }
 
+// owing converts a row: what the account owes by the sums of the database, with its newest bills only.
 func owing(r db.PageAccountsRow) notify.AccountFacts {
 	o := notify.AccountFacts{
 		Account: billing.Account{
@@ -144,8 +155,9 @@ func owing(r db.PageAccountsRow) notify.AccountFacts {
 	return o
 }
 
-// billsIn puts an account's bills together, oldest first, from months and what each was billed. Which are
-// first bills, and for which billing has set an end of grace, is told apart: there are few.
+// billsIn returns an account's bills, oldest first, from parallel arrays of months and amounts. The
+// months of first bills, and those for which billing has set an end of grace, come in arrays of
+// their own, because there are few.
 func billsIn(account string, months []time.Time, cents []int64, firsts, graceMonths, graces []time.Time) []billing.Bill {
 	bills := make([]billing.Bill, len(months))
 	for i, month := range months {
@@ -157,7 +169,7 @@ func billsIn(account string, months []time.Time, cents []int64, firsts, graceMon
 			bills[i].GraceEndsAt = graces[at]
 		}
 	}
-	slices.SortFunc(bills, func(a, b billing.Bill) int { // the database promises no order within an array
+	slices.SortFunc(bills, func(a, b billing.Bill) int { // array_agg promises no order
 		if a.Coverage.Before(b.Coverage) {
 			return -1
 		}
@@ -166,28 +178,30 @@ func billsIn(account string, months []time.Time, cents []int64, firsts, graceMon
 	return bills
 }
 
-// PriorReasons reads what stands planned or went for the reasons of numbers.
+// PriorReasons returns the reasons of numbers that are planned or were sent, for bills from since on.
 func (p *planPage) PriorReasons(ctx context.Context, numbers []string, since billing.Month) (map[string][]notify.PriorReason, error) {
-	return saidTo(ctx, p.q, numbers, since)
+	return priorReasons(ctx, p.q, numbers, since)
 }
 
-func saidTo(ctx context.Context, q *db.Queries, numbers []string, since billing.Month) (map[string][]notify.PriorReason, error) {
+// priorReasons returns the reasons of numbers that are planned or were sent, for bills from since on.
+func priorReasons(ctx context.Context, q *db.Queries, numbers []string, since billing.Month) (map[string][]notify.PriorReason, error) {
 	rows, err := q.ReasonsOfNumbers(ctx, db.ReasonsOfNumbersParams{Numbers: numbers, Since: monthUTC(since)})
 	if err != nil {
-		return nil, fmt.Errorf("read what was said: %w", err)
+		return nil, fmt.Errorf("read prior reasons: %w", err)
 	}
-	said := make(map[string][]notify.PriorReason, len(numbers))
+	prior := make(map[string][]notify.PriorReason, len(numbers))
 	for _, r := range rows {
-		said[r.Number] = append(said[r.Number], notify.PriorReason{
+		prior[r.Number] = append(prior[r.Number], notify.PriorReason{
 			Notice: r.ID, Kind: notify.Kind(r.Kind), DaysBefore: int(r.DaysBefore), Account: r.Account,
 			Coverage: billing.Month{Year: r.CoverageMonth.Year(), Month: r.CoverageMonth.Month()},
 			Language: r.Language, State: notify.State(r.State), At: r.At,
 		})
 	}
-	return said, nil
+	return prior, nil
 }
 
-// PaidLate asks for which accounts more came in after an instant than was to spare.
+// PaidLate returns the accounts that received more after their bill's due instant than they had to
+// spare: part of the bill was paid late.
 func (p *planPage) PaidLate(ctx context.Context, list []notify.PaidBill) ([]string, error) {
 	ask := db.PaidLateParams{}
 	for _, b := range list {
@@ -197,12 +211,12 @@ func (p *planPage) PaidLate(ctx context.Context, list []notify.PaidBill) ([]stri
 	}
 	late, err := p.q.PaidLate(ctx, ask)
 	if err != nil {
-		return nil, fmt.Errorf("ask who paid late: %w", err)
+		return nil, fmt.Errorf("read who paid late: %w", err)
 	}
 	return late, nil
 }
 
-// Histories reads everything billed and booked of accounts.
+// Histories returns everything billed and everything in the ledger, by account.
 func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string]notify.History, error) {
 	bills, err := p.q.BillsOfAccounts(ctx, accounts)
 	if err != nil {
@@ -231,20 +245,21 @@ func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string
 	return all, nil
 }
 
-// households reads all that the reminders to some numbers rest on, to the last cent: what a claim looks
-// at (N2). Whether texts may go to the numbers the claim knows already.
-func households(ctx context.Context, q *db.Queries, numbers []string, now time.Time) (map[string]*notify.Recipient, error) {
+// recipientsOf returns everything that the reminders to some numbers rest on, with whole accounts:
+// what a claim reads again (N2: re-read at the moment of sending). Whether the numbers may be
+// texted is among the claim's other facts.
+func recipientsOf(ctx context.Context, q *db.Queries, numbers []string, now time.Time) (map[string]*notify.Recipient, error) {
 	rows, err := q.AccountsOfNumbers(ctx, numbers)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts of numbers: %w", err)
 	}
-	said, err := saidTo(ctx, q, numbers, billing.MonthOf(billing.DateIn(now, time.UTC)).Add(-saidMonths))
+	prior, err := priorReasons(ctx, q, numbers, billing.MonthOf(billing.DateIn(now, time.UTC)).Add(-priorMonths))
 	if err != nil {
 		return nil, err
 	}
 	all := make(map[string]*notify.Recipient, len(numbers))
-	for _, number := range numbers { // if nobody's: whatever is said of it, no account bears it out
-		all[number] = &notify.Recipient{Number: number, ImportedAt: now, Prior: said[number]}
+	for _, number := range numbers { // a number that nobody has any more has no accounts, so none of its reasons holds
+		all[number] = &notify.Recipient{Number: number, ImportedAt: now, Prior: prior[number]}
 	}
 	for _, r := range rows {
 		h := all[r.Number]
@@ -260,21 +275,14 @@ func households(ctx context.Context, q *db.Queries, numbers []string, now time.T
 	return all, nil
 }
 
-// saidMonths is how far back a claim looks for what was said.
-const saidMonths = 13
+// priorMonths is how many months back a claim reads the reasons that a number was given (N3: the
+// cap is per month; a household may owe older bills).
+const priorMonths = 13
 
+// dayUTC returns a date as the driver takes it: midnight UTC.
 func dayUTC(d billing.Date) time.Time {
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
 }
 
+// monthUTC returns a month as the driver takes it: its first day, midnight UTC.
 func monthUTC(m billing.Month) time.Time { return dayUTC(m.First()) }
-
-func compare(a, b, tieA, tieB string) int {
-	switch {
-	case a != b && a < b, a == b && tieA < tieB:
-		return -1
-	case a == b && tieA == tieB:
-		return 0
-	}
-	return 1
-}

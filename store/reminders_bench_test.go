@@ -21,15 +21,15 @@ func BenchmarkPlanReminders(b *testing.B) {
 		accounts, slice int
 	}{{"100k", 100_000, 100_000}, {"1M", 1_000_000, 1_000_000}, {"slice of 10M", 10_000_000, 1_000_000}} {
 		b.Run(size.name, func(b *testing.B) {
-			d := openDiary(b)
+			d := newReminderFixture(b)
 			d.populate(size.accounts)
 			runtime.GC()
 			for b.Loop() {
 				b.StopTimer()
 				d.exec(`TRUNCATE notices, notice_reasons, reminder_runs`)
 				b.StartTimer()
-				book := slice{Store: d.store, pages: size.slice / 5000}
-				p := notify.NewPlanner(&book, d.rules, discard, notify.PlannerOptions{})
+				planStore := slice{Store: d.store, pages: size.slice / 5000}
+				p := notify.NewPlanner(&planStore, d.rules, discard, notify.PlannerOptions{})
 				sum, err := p.Run(context.Background(), d.clock.Now())
 				if err != nil {
 					b.Fatal(err)
@@ -46,7 +46,7 @@ func BenchmarkPlanReminders(b *testing.B) {
 	}
 }
 
-// slice is a book that ends after so many pages.
+// slice is a store that ends after so many pages.
 type slice struct {
 	*store.Store
 	pages int
@@ -60,7 +60,7 @@ func (s *slice) NextPage(ctx context.Context, after string, members int) (notify
 }
 
 // populate makes n members with a number, an account, a paid bill and one that is due in three days.
-func (d *diary) populate(n int) {
+func (d *reminderFixture) populate(n int) {
 	d.t.Helper()
 	at := d.local("2027-02-20T07:00")
 	d.clock.at, d.machine.at = at, at

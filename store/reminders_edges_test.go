@@ -14,7 +14,7 @@ import (
 
 // TestN6OutageOfADay: what is still true goes a day later, once; what is not is not said at all.
 func TestN6OutageOfADay(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	for day, happens := range map[string]bool{"20": true, "23": true, "24": true} {
 		d.at["2027-02-"+day+"T00:00"] = func() { d.outage = happens }
@@ -27,7 +27,7 @@ func TestN6OutageOfADay(t *testing.T) {
 
 // TestN6CarrierDownAllAfternoon: planned texts wait, are looked at again, and go once.
 func TestN6CarrierDownAllAfternoon(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "next-due")
 	d.at["2027-02-13T08:00"] = func() { d.carrier.before = always(errLater) }
 	d.at["2027-02-14T10:00"] = func() { d.carrier.before = nil }
@@ -42,7 +42,7 @@ func TestN6CarrierDownAllAfternoon(t *testing.T) {
 
 // TestB6StaleImport: nothing is planned or sent on old balances; with a fresh import it goes on.
 func TestB6StaleImport(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-19T00:00"] = func() { d.noImport = true }
 	d.at["2027-02-21T00:00"] = func() { d.noImport = false }
@@ -52,7 +52,7 @@ func TestB6StaleImport(t *testing.T) {
 
 // TestG6LatePayer: who pays the late bill only after the next one was issued keeps the old clock.
 func TestG6LatePayer(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "next-due")
 	d.member(two, del, "next-due")
 	d.at["2027-02-28T12:00"] = func() { d.books(two, billedEach, d.clock.Now()) } // cured: nothing else was billed yet
@@ -70,7 +70,7 @@ func TestG6LatePayer(t *testing.T) {
 
 // TestN1Household: one text to a number, whatever is behind it; whose bill is paid is left out.
 func TestN1Household(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, cel, "")
 	d.exec(`INSERT INTO accounts (account, member_id, kind, status) VALUES ('700000003', '100' || $1, 'dental', 'active')`, one)
@@ -86,7 +86,7 @@ func TestN1Household(t *testing.T) {
 // TestN3SharedNumber: two accounts with different clocks do not get two texts a day, nor more than
 // the month's four between them; two languages are two texts.
 func TestN3SharedNumber(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, cel, "none")
 	d.exec(`UPDATE members SET language = 'es' WHERE member_id = '100' || $1`, two)
@@ -96,7 +96,7 @@ func TestN3SharedNumber(t *testing.T) {
 
 // TestAutoPayMembersOnlyTheirOwn: told of the draw ten days ahead, once for each draw, and nothing else.
 func TestAutoPayMembersOnlyTheirOwn(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, cel, "")
 	d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`)
@@ -113,7 +113,7 @@ func TestAutoPayMembersOnlyTheirOwn(t *testing.T) {
 
 // TestA5TooLateForANotice: a bill that comes less than ten days before its draw is announced to nobody.
 func TestA5TooLateForANotice(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`)
 	d.accounts = nil
@@ -125,7 +125,7 @@ func TestA5TooLateForANotice(t *testing.T) {
 // TestTruthComesBack: a reason that was dropped because its payment was in flight is planned again
 // when the payment fails.
 func TestTruthComesBack(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-20T08:00"] = func() { d.authorized(one, "card", "", false) }
 	d.at["2027-02-20T12:00"] = func() {
@@ -137,17 +137,17 @@ func TestTruthComesBack(t *testing.T) {
 
 // TestTwoPlannersAtOnce: one of them plans; and if the lock fails them, the schema does not.
 func TestTwoPlannersAtOnce(t *testing.T) {
-	for name, book := range map[string]func(*diary) notify.PlanStore{
-		"with the lock":    func(d *diary) notify.PlanStore { return d.store },
-		"without the lock": func(d *diary) notify.PlanStore { return unlocked{d.store, nil} },
+	for name, open := range map[string]func(*reminderFixture) notify.PlanStore{
+		"with the lock":    func(d *reminderFixture) notify.PlanStore { return d.store },
+		"without the lock": func(d *reminderFixture) notify.PlanStore { return plannerWithoutLock{d.store, nil} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := openDiary(t)
+			d := newReminderFixture(t)
 			d.crowd(50)
 			var planners sync.WaitGroup
 			for range 4 {
 				planners.Go(func() {
-					p := notify.NewPlanner(book(d), d.rules, discard, notify.PlannerOptions{Page: 7})
+					p := notify.NewPlanner(open(d), d.rules, discard, notify.PlannerOptions{Page: 7})
 					if _, err := p.Run(context.Background(), d.clock.Now()); err != nil {
 						t.Error(err)
 					}
@@ -162,25 +162,25 @@ func TestTwoPlannersAtOnce(t *testing.T) {
 // TestKilledInTheMiddle: a run that dies anywhere leaves nothing twice and nothing out, and the next
 // one is due at once.
 func TestKilledInTheMiddle(t *testing.T) {
-	for name, dies := range map[string]func(*diary, context.CancelFunc){
-		"told to stop": func(_ *diary, stop context.CancelFunc) { stop() },
-		"connections cut": func(d *diary, _ context.CancelFunc) {
+	for name, dies := range map[string]func(*reminderFixture, context.CancelFunc){
+		"told to stop": func(_ *reminderFixture, stop context.CancelFunc) { stop() },
+		"connections cut": func(d *reminderFixture, _ context.CancelFunc) {
 			d.lines(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := openDiary(t)
+			d := newReminderFixture(t)
 			d.crowd(50)
 			for page := range 4 {
 				ctx, stop := context.WithCancel(context.Background())
 				n := 0
-				book := unlocked{d.store, func(notify.Page) {
+				planStore := plannerWithoutLock{d.store, func(notify.Page) {
 					if n == page {
 						dies(d, stop)
 					}
 					n++
 				}}
-				p := notify.NewPlanner(book, d.rules, discard, notify.PlannerOptions{Page: 7, Workers: 1})
+				p := notify.NewPlanner(planStore, d.rules, discard, notify.PlannerOptions{Page: 7, Workers: 1})
 				if _, err := p.Run(ctx, d.clock.Now()); err == nil {
 					t.Errorf("killed on page %d, and nobody noticed", page)
 				}
@@ -200,7 +200,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 }
 
 // crowd is so many members on the morning of D-3.
-func (d *diary) crowd(n int) {
+func (d *reminderFixture) crowd(n int) {
 	d.t.Helper()
 	d.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone)
 		SELECT (100000000000 + i)::text, 'Sample', '+1617' || (5550000 + i), true, 'en', 'America/New_York' FROM generate_series(1, $1) i`, n)
@@ -212,7 +212,7 @@ func (d *diary) crowd(n int) {
 	d.exec(`INSERT INTO import_runs (as_of, loaded_at, bills) VALUES ($1, $1, 0)`, d.clock.Now())
 }
 
-func (d *diary) wantCrowd(n int) {
+func (d *reminderFixture) wantCrowd(n int) {
 	d.t.Helper()
 	if got := d.one(`SELECT count(*), count(DISTINCT number) FROM notices WHERE kind = 'due_soon' AND state = 'planned'`); got != sprint(n, n) {
 		d.t.Errorf("notices and numbers: %s, want %d", got, n)
@@ -222,19 +222,19 @@ func (d *diary) wantCrowd(n int) {
 	}
 }
 
-// unlocked is a book whose lock does not hold, and that tells of each page before it is planned.
-type unlocked struct {
+// plannerWithoutLock is a store whose lock does not hold, and that tells of each page before it is planned.
+type plannerWithoutLock struct {
 	*store.Store
 	planning func(notify.Page)
 }
 
-func (u unlocked) PlanExclusively(ctx context.Context, _ notify.PlanRun, f func(context.Context) (int, error)) error {
+func (u plannerWithoutLock) PlanExclusively(ctx context.Context, _ notify.PlanRun, f func(context.Context) (int, error)) error {
 	_, err := f(ctx)
 	return err
 }
 
 // ReadPage tells after the page was read and written, and before it is committed.
-func (u unlocked) ReadPage(ctx context.Context, page notify.Page, f func(notify.PlanPage) error) error {
+func (u plannerWithoutLock) ReadPage(ctx context.Context, page notify.Page, f func(notify.PlanPage) error) error {
 	return u.Store.ReadPage(ctx, page, func(tx notify.PlanPage) error {
 		if err := f(tx); err != nil || u.planning == nil {
 			return err
@@ -250,9 +250,9 @@ func sprint(n ...int) string {
 }
 
 // TestN3OneADayWhateverWaits: what could not go yesterday does not go beside what is more important
-// today, also when two couriers look at both in the same moment.
+// today, also when two senders look at both in the same moment.
 func TestN3OneADayWhateverWaits(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-24T08:00"] = func() { d.carrier.before = always(errLater) }
 	d.walk("2027-02-01", "2027-02-24")
@@ -260,19 +260,19 @@ func TestN3OneADayWhateverWaits(t *testing.T) {
 	d.walkTo("2027-02-25T03:00")
 	d.clock.at = d.local("2027-02-25T09:00")
 	d.machine.at = d.clock.at
-	var couriers sync.WaitGroup
+	var senders sync.WaitGroup
 	for _, id := range d.lines(`SELECT id FROM notices WHERE state = 'planned'`) {
-		couriers.Go(func() {
+		senders.Go(func() {
 			n, err := strconv.ParseInt(id, 10, 64)
 			if err == nil {
-				err = d.newCourier(d.store).Send(context.Background(), n)
+				err = d.newSender(d.store).Send(context.Background(), n)
 			}
 			if err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	couriers.Wait()
+	senders.Wait()
 	d.walk("2027-02-26", "2027-02-28")
 	d.want("2027-02-20 09:00|0111|due_soon 3", "2027-02-23 09:00|0111|due_today", "2027-02-25 09:00|0111|grace_ending", "2027-02-26 09:00|0111|past_due")
 }

@@ -13,10 +13,10 @@ import (
 	"duebell/voiceprompts"
 )
 
-// diary is the post with a planner, through whole months: billing's import comes at 02:00 each night
+// reminderFixture is a textFixture with a planner, through whole months: billing's import comes at 02:00 each night
 // and brings a bill on the 1st, everything ticks some times a day, and what went out is written down.
-type diary struct {
-	*post
+type reminderFixture struct {
+	*textFixture
 	policy   billing.Policy
 	cal      *billing.Calendar
 	planner  *notify.Planner
@@ -29,9 +29,9 @@ type diary struct {
 // billedEach is what every account is billed a month.
 const billedEach = 10000
 
-func openDiary(t testing.TB, change ...func(*billing.Policy)) *diary {
+func newReminderFixture(t testing.TB, change ...func(*billing.Policy)) *reminderFixture {
 	t.Helper()
-	d := &diary{post: openPost(t), policy: billing.DefaultPolicy(), at: map[string]func(){}}
+	d := &reminderFixture{textFixture: newTextFixture(t), policy: billing.DefaultPolicy(), at: map[string]func(){}}
 	d.exec(`TRUNCATE members, accounts, bills, ledger, consents, import_runs CASCADE`)
 	for _, c := range change {
 		c(&d.policy)
@@ -45,7 +45,7 @@ func openDiary(t testing.TB, change ...func(*billing.Policy)) *diary {
 }
 
 // apply reads the policy again, as a restart does.
-func (d *diary) apply() {
+func (d *reminderFixture) apply() {
 	d.t.Helper()
 	cal, err := billing.NewCalendar(d.policy)
 	if err != nil {
@@ -57,12 +57,12 @@ func (d *diary) apply() {
 	}
 	d.cal = cal
 	d.rules = notify.NewRules(d.policy, cal, notify.NewWords(catalog, []string{"en"}))
-	d.courier = d.newCourier(d.store)
+	d.sender = d.newSender(d.store)
 	d.planner = notify.NewPlanner(d.store, d.rules, discard, notify.PlannerOptions{Page: 2})
 }
 
 // member is somebody with a mobile number, consent and one health account.
-func (d *diary) member(account, number, regime string) {
+func (d *reminderFixture) member(account, number, regime string) {
 	d.t.Helper()
 	d.exec(`INSERT INTO members (member_id, name, phone, mobile, language, time_zone) VALUES ('100' || $1, 'Sample', $2, true, 'en', 'America/New_York')`, account, number)
 	d.exec(`INSERT INTO accounts (account, member_id, kind, status, grace_regime) VALUES ($1, '100' || $1, 'health', 'active', nullif($2, ''))`, account, regime)
@@ -72,20 +72,20 @@ func (d *diary) member(account, number, regime string) {
 	d.accounts = append(d.accounts, account)
 }
 
-func (d *diary) bill(account, coverage string, revision, cents int) {
+func (d *reminderFixture) bill(account, coverage string, revision, cents int) {
 	d.t.Helper()
 	d.exec(`INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ($1, ($2 || '-01')::date, $3, $4)
 		ON CONFLICT DO NOTHING`, account, coverage, revision, cents)
 }
 
 // books is money that came another way.
-func (d *diary) books(account string, cents int, at time.Time) {
+func (d *reminderFixture) books(account string, cents int, at time.Time) {
 	d.t.Helper()
 	d.exec(`INSERT INTO ledger (account, kind, cents, external_id, received_at, recorded_at) VALUES ($1, 'foreign', $2, gen_random_uuid()::text, $3, $3)`,
 		account, cents, at)
 }
 
-func (d *diary) local(at string) time.Time {
+func (d *reminderFixture) local(at string) time.Time {
 	d.t.Helper()
 	t, err := time.ParseInLocation("2006-01-02T15:04", at, d.cal.Zone())
 	if err != nil {
@@ -95,7 +95,7 @@ func (d *diary) local(at string) time.Time {
 }
 
 // imports is billing's delivery: of the 1st with the new bills.
-func (d *diary) imports(now time.Time) {
+func (d *reminderFixture) imports(now time.Time) {
 	d.t.Helper()
 	if d.noImport {
 		return
@@ -110,7 +110,7 @@ func (d *diary) imports(now time.Time) {
 }
 
 // walk lives from one day to another, both whole.
-func (d *diary) walk(from, to string) {
+func (d *reminderFixture) walk(from, to string) {
 	d.t.Helper()
 	last, err := billing.ParseDate(to)
 	if err != nil {
@@ -136,7 +136,7 @@ func (d *diary) walk(from, to string) {
 }
 
 // tickAll is what the workers do all the time.
-func (d *diary) tickAll() {
+func (d *reminderFixture) tickAll() {
 	d.t.Helper()
 	if d.outage {
 		return
@@ -148,7 +148,7 @@ func (d *diary) tickAll() {
 }
 
 // sent lists what went out: when it went, to whom, what, for how many accounts.
-func (d *diary) sent() []string {
+func (d *reminderFixture) sent() []string {
 	d.t.Helper()
 	return d.lines(`SELECT to_char(timezone('America/New_York', n.tried_at), 'YYYY-MM-DD HH24:MI'), right(n.number, 4),
 			n.kind || CASE WHEN max(r.days_before) > 0 THEN ' ' || max(r.days_before) ELSE '' END || CASE WHEN count(*) > 1 THEN ' for ' || count(*) ELSE '' END
@@ -156,13 +156,13 @@ func (d *diary) sent() []string {
 		WHERE n.tried_at IS NOT NULL GROUP BY n.id ORDER BY n.tried_at, n.number, n.kind`)
 }
 
-func (d *diary) want(list ...string) {
+func (d *reminderFixture) want(list ...string) {
 	d.t.Helper()
 	if diff := cmp.Diff(append([]string{}, list...), d.sent()); diff != "" {
 		d.t.Errorf("texts (-want +got):\n%s", diff)
 	}
 	if got := d.carrier.sent(); got != len(d.sent()) {
-		d.t.Errorf("%d texts at the carrier, %d in the book", got, len(d.sent()))
+		d.t.Errorf("%d texts at the carrier, %d in the database", got, len(d.sent()))
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"duebell/store/db"
 )
 
-// Plan writes reminders down, a notice and its reasons each. Nothing is nudged: the couriers' tick
-// finds what is due.
+// Plan writes a notice and its reasons for each reminder, and returns how many notices are new.
+// What is planned already stays as it is. No job is enqueued: the senders' tick finds what is due.
 func (p *planPage) Plan(ctx context.Context, list []notify.Reminder, day billing.Date, at time.Time) (int, error) {
 	in := db.PlanRemindersParams{Day: dayUTC(day), At: at}
 	for _, m := range list {
@@ -42,14 +42,14 @@ func (p *planPage) Plan(ctx context.Context, list []notify.Reminder, day billing
 	return int(planned), nil
 }
 
-// reference names a notice towards the carrier, who sees it, as whatever logs addresses does: nothing
-// about anybody can be read from it, and nobody can guess it. It begins with numbers that rise, because a
-// million names in no order cost the index far more than the texts themselves.
+// reference returns a new opaque reference. The carrier and whatever logs addresses see it, so
+// nothing about anybody can be read from it, and nobody can guess it. It begins with rising digits:
+// a million references in random order would cost the index far more than the texts themselves.
 func (p *planPage) reference(at time.Time) string {
 	return strconv.FormatInt(at.Unix(), 36) + fmt.Sprintf("%06x", p.refs.Add(1)) + strings.ToLower(rand.Text()[:20])
 }
 
-// ReminderCount says how many texts of a kind are in a state, and why where there is a reason.
+// ReminderCount is how many texts of a kind are in a state, for one reason where there is one.
 type ReminderCount struct {
 	Kind  notify.Kind
 	State notify.State
@@ -57,7 +57,7 @@ type ReminderCount struct {
 	Texts int
 }
 
-// ReminderCounts says what became of the reminders that were planned since an instant.
+// ReminderCounts returns what became of the reminders that were planned since an instant.
 func (s *Store) ReminderCounts(ctx context.Context, since time.Time) ([]ReminderCount, error) {
 	kinds := names(notify.ReminderKinds())
 	rows, err := s.q.ReminderCounts(ctx, db.ReminderCountsParams{Kinds: kinds, Since: since})

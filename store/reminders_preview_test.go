@@ -12,7 +12,7 @@ import (
 
 // TestPreview: a dry run says of everybody what they would get, or why nothing, and writes nothing.
 func TestPreview(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	ctx := context.Background()
 	numbers := map[string]string{"700000001": cel, "700000004": "+16175550114", "700000005": "+16175550115", "700000006": "+16175550116",
 		"700000007": "+16175550117", "700000008": "+16175550118", "700000009": "+16175550119", "700000010": "+16175550120", "700000011": "+16175550121"}
@@ -65,7 +65,7 @@ func TestPreview(t *testing.T) {
 
 // TestPausedCampaign: a kind that is held back waits, other kinds do not, and it goes again when resumed.
 func TestPausedCampaign(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	ctx := context.Background()
 	d.member(one, cel, "next-due")
 	pause := func(pause bool) func() {

@@ -29,7 +29,7 @@ func TestSQLCountsAsStandDoes(t *testing.T) {
 	}
 	for name, change := range map[string]func(*billing.Policy){"default": func(*billing.Policy) {}, "with a tolerance": tolerant, "moved deadlines": moved} {
 		t.Run(name, func(t *testing.T) {
-			d := openDiary(t, change)
+			d := newReminderFixture(t, change)
 			d.exec(`ALTER TABLE ledger DISABLE TRIGGER USER`) // many lives in one database
 			rapid.Check(t, func(rt *rapid.T) {
 				write := &pgx.Batch{}
@@ -92,7 +92,7 @@ func draw(rt *rapid.T, write *pgx.Batch, number string) *notify.History {
 }
 
 // compare holds the pages' view of every household against that of whole histories.
-func (d *diary) compare(rt *rapid.T, accounts map[string]*notify.History, now time.Time) {
+func (d *reminderFixture) compare(rt *rapid.T, accounts map[string]*notify.History, now time.Time) {
 	seen := 0
 	_, err := d.planner.Preview(context.Background(), now, func(h notify.Recipient, send []notify.Reminder, held []notify.Withheld) error {
 		whole := h

@@ -37,7 +37,7 @@ func TestN3Regimes(t *testing.T) {
 	} {
 		t.Run("regime "+tt.regime, func(t *testing.T) {
 			t.Parallel()
-			d := openDiary(t)
+			d := newReminderFixture(t)
 			d.member(one, cel, tt.regime)
 			d.walk("2027-02-01", "2027-03-31")
 			d.want(tt.want...)
@@ -47,7 +47,7 @@ func TestN3Regimes(t *testing.T) {
 
 // TestG3ThirdDue: three months on, grace of the first unpaid bill ends on the 23rd of the third.
 func TestG3ThirdDue(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "third-due")
 	for _, month := range []string{"2027-03", "2027-04", "2027-05"} {
 		d.bill(one, month, 0, billedEach)
@@ -58,7 +58,7 @@ func TestG3ThirdDue(t *testing.T) {
 
 // TestSaturdayThe23rd: weekends move nothing (C4), and texts go on them (N4).
 func TestSaturdayThe23rd(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.walk("2027-01-01", "2027-01-31")
 	d.want("2027-01-20 09:00|0111|due_soon 3", "2027-01-23 09:00|0111|due_today", "2027-01-24 09:00|0111|past_due", "2027-01-28 09:00|0111|grace_ending")
@@ -69,7 +69,7 @@ func TestSaturdayThe23rd(t *testing.T) {
 
 // TestDSTMonths: in the months in which the clocks change, 9 o'clock is 9 o'clock.
 func TestDSTMonths(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "none")
 	d.walk("2026-10-31", "2026-11-23") // back on November 1st
 	d.want("2026-11-13 09:00|0111|due_soon 10", "2026-11-20 09:00|0111|due_soon 3", "2026-11-22 09:00|0111|due_soon 1", "2026-11-23 09:00|0111|due_today")
@@ -80,29 +80,29 @@ func TestDSTMonths(t *testing.T) {
 
 // TestPaidInTheMiddle: from the payment on nothing is said, until the next bill.
 func TestPaidInTheMiddle(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-22T15:00"] = func() { d.books(one, billedEach, d.clock.Now()) }
 	d.walk("2027-02-01", "2027-03-20")
 	d.want("2027-02-20 09:00|0111|due_soon 3", "2027-03-20 09:00|0111|due_soon 3")
 }
 
-// TestPaidASecondBefore: planned, due, and paid just before the courier looks: not sent (N2).
+// TestPaidASecondBefore: planned, due, and paid just before the sender looks: not sent (N2).
 func TestPaidASecondBefore(t *testing.T) {
-	for name, pays := range map[string]func(d *diary){
-		"from elsewhere":   func(d *diary) { d.books(one, billedEach, d.clock.Now()) },
-		"by phone":         func(d *diary) { d.pays(payments.Card) },
-		"still in flight":  func(d *diary) { d.authorized(one, payments.Card, "", false) },
-		"account has died": func(d *diary) { d.exec(`UPDATE accounts SET status = 'terminated'`) },
-		"on AutoPay now":   func(d *diary) { d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`) },
-		"opted out":        func(d *diary) { d.receive("SM1", cel, "STOP") },
-		"new number":       func(d *diary) { d.exec(`UPDATE members SET phone = '+16175550199'`) },
-		"import is old":    func(d *diary) { d.exec(`UPDATE import_runs SET as_of = as_of - interval '2 days'`) },
-		"lower revision":   func(d *diary) { d.bill(one, "2027-03", 1, 0) },
+	for name, pays := range map[string]func(d *reminderFixture){
+		"from elsewhere":   func(d *reminderFixture) { d.books(one, billedEach, d.clock.Now()) },
+		"by phone":         func(d *reminderFixture) { d.pays(payments.Card) },
+		"still in flight":  func(d *reminderFixture) { d.authorized(one, payments.Card, "", false) },
+		"account has died": func(d *reminderFixture) { d.exec(`UPDATE accounts SET status = 'terminated'`) },
+		"on AutoPay now":   func(d *reminderFixture) { d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`) },
+		"opted out":        func(d *reminderFixture) { d.receive("SM1", cel, "STOP") },
+		"new number":       func(d *reminderFixture) { d.exec(`UPDATE members SET phone = '+16175550199'`) },
+		"import is old":    func(d *reminderFixture) { d.exec(`UPDATE import_runs SET as_of = as_of - interval '2 days'`) },
+		"lower revision":   func(d *reminderFixture) { d.bill(one, "2027-03", 1, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := openDiary(t)
+			d := newReminderFixture(t)
 			d.member(one, cel, "")
 			d.walk("2027-02-01", "2027-02-19")
 			d.walkTo("2027-02-20T08:59")
@@ -124,7 +124,7 @@ func TestPaidASecondBefore(t *testing.T) {
 // TestMovedDeadline: snow moves February's due instant to the 25th at noon; the reminders move along
 // (C5), also those that were planned for the old day.
 func TestMovedDeadline(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.walk("2027-02-01", "2027-02-22")
 	d.walkTo("2027-02-23T03:00")
@@ -146,7 +146,7 @@ func TestMovedDeadline(t *testing.T) {
 
 // TestRevisedBill: a new revision repeats nothing (N1), and one of nothing stops everything.
 func TestRevisedBill(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-20T12:00"] = func() { d.bill(one, "2027-03", 1, 25000) }
 	d.at["2027-02-23T12:00"] = func() { d.bill(one, "2027-03", 2, 0) }
@@ -156,7 +156,7 @@ func TestRevisedBill(t *testing.T) {
 
 // TestPartPaymentAndCredit: a part paid changes nothing; what is paid too much is credit (B9).
 func TestPartPaymentAndCredit(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, del, "")
 	d.at["2027-02-10T12:00"] = func() {
@@ -172,7 +172,7 @@ func TestPartPaymentAndCredit(t *testing.T) {
 
 // TestOptOutInTheMiddle: STOP ends it; START brings back what comes after, and nothing that is past.
 func TestOptOutInTheMiddle(t *testing.T) {
-	d := openDiary(t)
+	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-21T12:00"] = func() { d.receive("SM1", cel, "STOP") }
 	d.at["2027-02-23T20:00"] = func() { d.receive("SM2", cel, "START") }
@@ -181,14 +181,14 @@ func TestOptOutInTheMiddle(t *testing.T) {
 }
 
 // pays is a payment by phone of the whole bill.
-func (d *diary) pays(m payments.Method) {
+func (d *reminderFixture) pays(m payments.Method) {
 	d.t.Helper()
 	d.taken(one, m, "", false) // 50.00
 	d.taken(one, m, "", false)
 }
 
 // walkTo goes on within a day to an instant and ticks once there.
-func (d *diary) walkTo(at string) {
+func (d *reminderFixture) walkTo(at string) {
 	d.t.Helper()
 	now := d.local(at)
 	if day := d.cal.DateOf(now); d.cal.DateOf(d.clock.Now()) != day {

@@ -13,35 +13,37 @@ import (
 	"duebell/store/db"
 )
 
-// Horizons are the instants before which data is erased (D4), and the first coverage month that is kept.
+// Horizons holds, for each kind of data, the instant before which it is erased (D4), and the first
+// coverage month of bills that are kept.
 type Horizons struct {
 	TextWords, CallEvents, FailedIDs, Webhooks, Evidence, Consents, Ledger time.Time
 
 	FirstMonth billing.Month
 }
 
-// Erased counts rows by what they were.
+// Erased is how many rows were erased, by what they were.
 type Erased map[string]int64
 
 const (
-	eraseBite    = 1000 // rows a transaction: short locks, and little to undo when it is cut off
-	accountsBite = 500
+	eraseBatch    = 1000 // rows a transaction: short locks, and little to undo when it is cut off
+	accountsBatch = 500
 )
 
-// Erase takes everything older than its horizon out, bite by bite, and calls rest between two bites: it
-// has all night, and the line has not. Cut off at any instant it is simply begun again. What one
-// table cannot give up does not keep the others.
+// Erase erases everything older than its horizon, batch by batch, and calls rest between two
+// batches, so that calls in progress do not wait for it. Cut off at any instant it is simply run
+// again. An error in one table does not keep the others from being erased; all errors are returned
+// together.
 func (s *Store) Erase(ctx context.Context, h Horizons, rest func(context.Context) error) (Erased, error) {
 	done, errs := Erased{}, []error(nil)
 	for _, e := range s.erasers(h) {
 		for {
-			seen, erased, err := e.bite(ctx)
+			seen, erased, err := e.batch(ctx)
 			done[e.what] += erased
 			if err != nil {
 				errs = append(errs, fmt.Errorf("erase %s: %w", e.what, err))
 				break
 			}
-			if seen < eraseBite {
+			if seen < eraseBatch {
 				break
 			}
 			if err := rest(ctx); err != nil {
@@ -54,12 +56,13 @@ func (s *Store) Erase(ctx context.Context, h Horizons, rest func(context.Context
 	return done, errors.Join(append(errs, err)...)
 }
 
-// eraser takes one bite out of one table and says how many rows it looked at and erased.
+// eraser erases one batch of one table and returns how many rows it looked at and erased.
 type eraser struct {
-	what string
-	bite func(context.Context) (seen, erased int64, err error)
+	what  string
+	batch func(context.Context) (seen, erased int64, err error)
 }
 
+// erasers lists the tables, each with its horizon.
 func (s *Store) erasers(h Horizons) []eraser {
 	rows := func(what string, erase func(context.Context) (int64, error)) eraser {
 		return eraser{what, func(ctx context.Context) (int64, int64, error) {
@@ -68,59 +71,60 @@ func (s *Store) erasers(h Horizons) []eraser {
 		}}
 	}
 	words := eraser{"text words", func(ctx context.Context) (int64, int64, error) {
-		r, err := s.q.EraseTextWords(ctx, db.EraseTextWordsParams{Before: h.TextWords, MaxRows: eraseBite})
+		r, err := s.q.EraseTextWords(ctx, db.EraseTextWordsParams{Before: h.TextWords, MaxRows: eraseBatch})
 		return r.Seen, r.Erased, err
 	}}
 	return []eraser{
 		words,
 		rows("words of texts that came in", func(ctx context.Context) (int64, error) {
-			return s.q.EraseInboundWords(ctx, db.EraseInboundWordsParams{Before: h.TextWords, MaxRows: eraseBite})
+			return s.q.EraseInboundWords(ctx, db.EraseInboundWordsParams{Before: h.TextWords, MaxRows: eraseBatch})
 		}),
 		rows("texts that came in", func(ctx context.Context) (int64, error) {
-			return s.q.EraseInboundTexts(ctx, db.EraseInboundTextsParams{Before: h.CallEvents, MaxRows: eraseBite})
+			return s.q.EraseInboundTexts(ctx, db.EraseInboundTextsParams{Before: h.CallEvents, MaxRows: eraseBatch})
 		}),
 		rows("hand-overs", func(ctx context.Context) (int64, error) {
-			return s.q.EraseHandoffs(ctx, db.EraseHandoffsParams{Before: h.CallEvents, MaxRows: eraseBite})
+			return s.q.EraseHandoffs(ctx, db.EraseHandoffsParams{Before: h.CallEvents, MaxRows: eraseBatch})
 		}),
 		rows("call-backs", func(ctx context.Context) (int64, error) {
-			return s.q.EraseCallbacks(ctx, db.EraseCallbacksParams{Before: h.CallEvents, MaxRows: eraseBite})
+			return s.q.EraseCallbacks(ctx, db.EraseCallbacksParams{Before: h.CallEvents, MaxRows: eraseBatch})
 		}),
 		rows("calls", func(ctx context.Context) (int64, error) {
-			return s.q.EraseCalls(ctx, db.EraseCallsParams{Before: h.CallEvents, MaxRows: eraseBite})
+			return s.q.EraseCalls(ctx, db.EraseCallsParams{Before: h.CallEvents, MaxRows: eraseBatch})
 		}),
 		rows("tasks", func(ctx context.Context) (int64, error) {
-			return s.q.EraseDoneTasks(ctx, db.EraseDoneTasksParams{Before: when(h.CallEvents), MaxRows: eraseBite})
+			return s.q.EraseDoneTasks(ctx, db.EraseDoneTasksParams{Before: when(h.CallEvents), MaxRows: eraseBatch})
 		}),
 		rows("verifications", func(ctx context.Context) (int64, error) {
-			return s.q.EraseVerifications(ctx, db.EraseVerificationsParams{Before: h.FailedIDs, MaxRows: eraseBite})
+			return s.q.EraseVerifications(ctx, db.EraseVerificationsParams{Before: h.FailedIDs, MaxRows: eraseBatch})
 		}),
 		rows("soft locks", func(ctx context.Context) (int64, error) {
-			return s.q.EraseSoftLocks(ctx, db.EraseSoftLocksParams{Before: h.FailedIDs, MaxRows: eraseBite})
+			return s.q.EraseSoftLocks(ctx, db.EraseSoftLocksParams{Before: h.FailedIDs, MaxRows: eraseBatch})
 		}),
 		rows("events of the processor", func(ctx context.Context) (int64, error) {
-			return s.q.EraseEvents(ctx, db.EraseEventsParams{Before: h.Webhooks, MaxRows: eraseBite})
+			return s.q.EraseEvents(ctx, db.EraseEventsParams{Before: h.Webhooks, MaxRows: eraseBatch})
 		}),
 		rows("evidence", func(ctx context.Context) (int64, error) {
-			return s.q.EraseEvidence(ctx, db.EraseEvidenceParams{Before: h.Evidence, MaxRows: eraseBite})
+			return s.q.EraseEvidence(ctx, db.EraseEvidenceParams{Before: h.Evidence, MaxRows: eraseBatch})
 		}),
 		rows("consents", func(ctx context.Context) (int64, error) {
-			return s.q.EraseConsents(ctx, db.EraseConsentsParams{Before: when(h.Consents), MaxRows: eraseBite})
+			return s.q.EraseConsents(ctx, db.EraseConsentsParams{Before: when(h.Consents), MaxRows: eraseBatch})
 		}),
 		rows("suppressions", func(ctx context.Context) (int64, error) {
-			return s.q.EraseSuppressions(ctx, db.EraseSuppressionsParams{Before: when(h.Consents), MaxRows: eraseBite})
+			return s.q.EraseSuppressions(ctx, db.EraseSuppressionsParams{Before: when(h.Consents), MaxRows: eraseBatch})
 		}),
 	}
 }
 
-// eraseMoney walks through the accounts and erases, of each, what is older than the ledger is kept.
+// eraseMoney goes through all accounts, page by page, and erases what is older than the ledger is
+// kept.
 func (s *Store) eraseMoney(ctx context.Context, h Horizons, rest func(context.Context) error) (Erased, error) {
 	done := Erased{}
 	for after := ""; ; {
 		page, err := s.q.AccountsWithHistory(ctx, db.AccountsWithHistoryParams{
-			After: after, MaxRows: accountsBite, FirstMonth: monthUTC(h.FirstMonth), Before: h.Ledger,
+			After: after, MaxRows: accountsBatch, FirstMonth: monthUTC(h.FirstMonth), Before: h.Ledger,
 		})
 		if err != nil {
-			return done, fmt.Errorf("find accounts with old books: %w", err)
+			return done, fmt.Errorf("find accounts with old history: %w", err)
 		}
 		var accounts []string
 		for _, a := range page {
@@ -130,11 +134,11 @@ func (s *Store) eraseMoney(ctx context.Context, h Horizons, rest func(context.Co
 			after = a.Account
 		}
 		if len(accounts) > 0 {
-			if err := s.eraseBooks(ctx, accounts, h, done); err != nil {
+			if err := s.eraseHistory(ctx, accounts, h, done); err != nil {
 				return done, err
 			}
 		}
-		if len(page) < accountsBite {
+		if len(page) < accountsBatch {
 			return done, nil
 		}
 		if err := rest(ctx); err != nil {
@@ -143,16 +147,17 @@ func (s *Store) eraseMoney(ctx context.Context, h Horizons, rest func(context.Co
 	}
 }
 
-// eraseBooks closes the books of some accounts where they are even, and erases what is in closed books
-// and the payments of which no entry is left. No import comes in between.
-func (s *Store) eraseBooks(ctx context.Context, accounts []string, h Horizons, done Erased) error {
-	return s.inTx(ctx, "erase old books", func(q *db.Queries, _ pgx.Tx) error {
+// eraseHistory closes the old period of accounts where what was billed and what was paid came to
+// the same sum, and erases what lies in closed periods and the payments of which no entry is left.
+// It holds the import's lock: an import in between could bring back what is being erased.
+func (s *Store) eraseHistory(ctx context.Context, accounts []string, h Horizons, done Erased) error {
+	return s.inTx(ctx, "erase old history", func(q *db.Queries, _ pgx.Tx) error {
 		if err := q.LockImport(ctx, importLock); err != nil {
 			return fmt.Errorf("wait for an import: %w", err)
 		}
 		_, err := q.ClosePeriods(ctx, db.ClosePeriodsParams{Accounts: accounts, FirstMonth: monthUTC(h.FirstMonth), Before: h.Ledger})
 		if err != nil {
-			return fmt.Errorf("close books: %w", err)
+			return fmt.Errorf("close periods: %w", err)
 		}
 		for _, e := range []struct {
 			what  string
@@ -170,7 +175,7 @@ func (s *Store) eraseBooks(ctx context.Context, accounts []string, h Horizons, d
 	})
 }
 
-// erasePayments erases payments with all that hangs on them.
+// erasePayments erases payments that are over, after everything that refers to them.
 func erasePayments(ctx context.Context, q *db.Queries, accounts []string, before time.Time) (int64, error) {
 	keys, err := q.OldAttempts(ctx, db.OldAttemptsParams{Accounts: accounts, Before: before})
 	if err != nil || len(keys) == 0 {
@@ -180,7 +185,7 @@ func erasePayments(ctx context.Context, q *db.Queries, accounts []string, before
 		q.EraseReasonsOfPayments, q.EraseNoticesOfPayments, q.EraseTasksOfPayments, q.EraseLetters, q.EraseResolutions, q.EraseEvidenceOfPayments,
 	} {
 		if err := erase(ctx, keys); err != nil {
-			return 0, fmt.Errorf("erase what hangs on payments: %w", err)
+			return 0, fmt.Errorf("erase what refers to payments: %w", err)
 		}
 	}
 	return q.EraseAttempts(ctx, keys)

@@ -25,7 +25,7 @@ var yearsOn = func() store.Horizons {
 
 func noRest(context.Context) error { return nil }
 
-func (o *office) erase(h store.Horizons) store.Erased {
+func (o *billingFixture) erase(h store.Horizons) store.Erased {
 	o.t.Helper()
 	done, err := o.store.Erase(context.Background(), h, noRest)
 	if err != nil {
@@ -38,10 +38,10 @@ const owed = `SELECT a.account, (coalesce((SELECT sum(b.billed_cents) FROM (SELE
 		WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0) -
 	coalesce((SELECT sum(l.cents) FROM ledger l WHERE l.account = a.account), 0))::bigint FROM accounts a ORDER BY 1`
 
-// TestClosedBooks: money is erased only where what was billed was paid, so that what is owed stays the same to
+// TestClosedPeriods: money is erased only where what was billed was paid, so that what is owed stays the same to
 // the cent, also when billing delivers the old files once more.
-func TestClosedBooks(t *testing.T) {
-	o := openOffice(t)
+func TestClosedPeriods(t *testing.T) {
+	o := newBillingFixture(t)
 	old := []feed.Source{
 		csvOf(feed.Bills,
 			"712345678,2027-03,0,20000,false,", "712345678,2027-03,1,19800,false,", // paid
@@ -87,7 +87,7 @@ func TestClosedBooks(t *testing.T) {
 // TestErasedPaymentsTakeAllWithThem: texts, tasks, letters, resolutions; and a payment that is open, or came back
 // lately, stays with its evidence.
 func TestErasedPaymentsTakeAllWithThem(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	o.mustLoad(household[1], household[2])
 	hang := func(key string) {
 		o.exec(`INSERT INTO payment_evidence (key, terms, version, language, given, terms_at, given_at, written_copy, hash)
@@ -115,7 +115,7 @@ func TestErasedPaymentsTakeAllWithThem(t *testing.T) {
 
 // TestErasingGoesOnWhereItWasCutOff: bite by bite, each kept, whatever comes in between.
 func TestErasingGoesOnWhereItWasCutOff(t *testing.T) {
-	o := openOffice(t)
+	o := newBillingFixture(t)
 	var words strings.Builder
 	for i := range 2500 {
 		at := feedAt

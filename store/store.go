@@ -15,66 +15,72 @@ import (
 	"duebell/store/db"
 )
 
-// Store is the program's memory in PostgreSQL.
+// Store reads and writes everything that duebell keeps in PostgreSQL. It is safe for concurrent use.
 type Store struct {
 	pool *pgxpool.Pool
 	q    *db.Queries
 	jobs Jobs
-	keys seal.Keys // seals tokens at rest
-	hash seal.Keys // keyed hashes of verification answers
+	keys seal.Keys // seals payment tokens at rest (D2)
+	hash seal.Keys // keyed hashes of verification answers (D1)
 
 	machine billing.Clock // the machine's clock, for leases
 	refs    atomic.Int64  // of the reminders that this process has planned
 }
 
-// Jobs puts work in line inside the transaction that makes it necessary. River's client is one.
+// Jobs enqueues jobs inside the transaction that makes them necessary: both commit, or neither.
+// River's client is one.
 type Jobs interface {
 	InsertManyFastTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) (int, error)
 }
 
-// New wraps an open pool. jobs may be nil in a program that never causes work (import, list).
+// New returns a Store on an open pool. jobs may be nil in a command that causes no work (import,
+// list); then nothing is enqueued, and the workers' next tick finds what is due.
 func New(pool *pgxpool.Pool, jobs Jobs, keys, hash seal.Keys, machine billing.Clock) *Store {
 	return &Store{pool: pool, q: db.New(pool), jobs: jobs, keys: keys, hash: hash, machine: machine}
 }
 
-// Ping says whether the database answers.
+// Ping returns an error if the database does not answer.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-// ChargeJob asks a worker to bring one payment attempt forward. It is a nudge: the row is the truth.
+// ChargeJob wakes a worker for one payment attempt. It may be lost or come twice: the attempt's row
+// is the truth, and the sweeper enqueues another job for whatever is due.
 type ChargeJob struct {
 	Key string `json:"key"`
 }
 
-// Kind names the job in River.
+// Kind returns the job's name in River.
 func (ChargeJob) Kind() string { return "charge" }
 
-// NoticeJob asks a worker to send notices, or to settle what became of them. A nudge as well.
+// NoticeJob wakes a worker to send notices, or to look up what became of them. It may be lost or
+// come twice as well.
 type NoticeJob struct {
 	IDs []int64 `json:"ids"`
 }
 
-// Kind names the job in River.
+// Kind returns the job's name in River.
 func (NoticeJob) Kind() string { return "notice" }
 
-// inTx runs f in one transaction. After an error from COMMIT itself it may have happened: who must know
-// asks again.
+// inTx runs f in one transaction; doing is the beginning of its errors. After an error from COMMIT
+// itself the transaction may have happened: a caller that must know reads again, or runs the same
+// unique write again.
 func (s *Store) inTx(ctx context.Context, doing string, f func(q *db.Queries, tx pgx.Tx) error) error {
 	return s.inTxAs(ctx, doing, pgx.TxOptions{}, f)
 }
 
-// inSnapshot reads what belongs together, as it stood at one instant.
+// inSnapshot runs f in a read-only transaction in which all statements see the same instant.
 func (s *Store) inSnapshot(ctx context.Context, doing string, f func(q *db.Queries) error) error {
-	asOne := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return s.inTxAs(ctx, doing, asOne, func(q *db.Queries, _ pgx.Tx) error { return f(q) })
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return s.inTxAs(ctx, doing, snapshot, func(q *db.Queries, _ pgx.Tx) error { return f(q) })
 }
 
+// inTxAs is inTx with the options of the transaction.
 func (s *Store) inTxAs(ctx context.Context, doing string, o pgx.TxOptions, f func(q *db.Queries, tx pgx.Tx) error) error {
 	tx, err := s.pool.BeginTx(ctx, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	defer func() {
-		// After a commit this does nothing; the request's own context may be over by then.
+		// After a commit this does nothing. The request's own context may be over by now.
 		_ = tx.Rollback(context.WithoutCancel(ctx))
 	}()
 	if err := f(s.q.WithTx(tx), tx); err != nil {
@@ -86,8 +92,8 @@ func (s *Store) inTxAs(ctx context.Context, doing string, o pgx.TxOptions, f fun
 	return nil
 }
 
-// nudge puts jobs in line within tx.
-func (s *Store) nudge(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs) error {
+// enqueue enqueues jobs within tx, each in the queue of its kind.
+func (s *Store) enqueue(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs) error {
 	if len(jobs) == 0 || s.jobs == nil {
 		return nil
 	}
@@ -96,12 +102,12 @@ func (s *Store) nudge(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs) err
 		params[i] = river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{Queue: j.Kind()}}
 	}
 	if _, err := s.jobs.InsertManyFastTx(ctx, tx, params); err != nil {
-		return fmt.Errorf("nudge: %w", err)
+		return fmt.Errorf("enqueue jobs: %w", err)
 	}
 	return nil
 }
 
-// ptr gives null for a zero value, so that "not known" is never stored as an empty string or year 1.
+// ptr returns null for a zero value, so that "not known" is never stored as an empty string or year 1.
 func ptr[T comparable](v T) *T {
 	var zero T
 	if v == zero {
@@ -110,7 +116,7 @@ func ptr[T comparable](v T) *T {
 	return &v
 }
 
-// val gives the zero value for null.
+// val returns the zero value for null.
 func val[T any](p *T) T {
 	if p == nil {
 		var zero T
@@ -119,7 +125,7 @@ func val[T any](p *T) T {
 	return *p
 }
 
-// when is ptr for instants; a time.Time is not safely comparable.
+// when is ptr for instants: a time.Time must not be compared with ==.
 func when(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"duebell/store"
 )
 
-func (p *post) exported() string {
+func (p *textFixture) exported() string {
 	p.t.Helper()
 	var file bytes.Buffer
 	if _, err := p.store.ExportSuppressions(context.Background(), &file); err != nil {
@@ -25,7 +25,7 @@ func (p *post) exported() string {
 	return file.String()
 }
 
-func (p *post) imports(text string) (store.SuppressionSummary, error) {
+func (p *textFixture) imports(text string) (store.SuppressionSummary, error) {
 	p.t.Helper()
 	return p.store.ImportSuppressions(context.Background(), feed.Text("f.csv", text), p.clock.Now())
 }
@@ -33,7 +33,7 @@ func (p *post) imports(text string) (store.SuppressionSummary, error) {
 // TestSuppressionsGoOutAndIn: what is exported can be imported elsewhere, and is the same there.
 func TestSuppressionsGoOutAndIn(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	p.receive("SM1", ana, "alto, gracias")
 	p.clock.add(time.Hour)
 	dead := notify.Suppression{Number: ben, Source: notify.FromUnreachable}
@@ -52,8 +52,8 @@ func TestSuppressionsGoOutAndIn(t *testing.T) {
 	if diff := cmp.Diff(want, p.exported()); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
 	}
-	q := openPost(t)
-	if err := q.store.GrantConsent(context.Background(), notify.Consent{Number: ben, Source: notify.FromApplication}, postAt); err != nil {
+	q := newTextFixture(t)
+	if err := q.store.GrantConsent(context.Background(), notify.Consent{Number: ben, Source: notify.FromApplication}, textsAt); err != nil {
 		t.Fatal(err)
 	}
 	q.clock.add(2 * time.Hour)
@@ -85,7 +85,7 @@ var sorted = cmp.Transformer("sorted", func(lines []string) map[string]int {
 // TestSuppressionsTakenBack: an old file does not silence who has said START since; a newer opt-out does.
 func TestSuppressionsTakenBack(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	old := "number,at\n" + ana + ",2027-01-05T15:00:00Z\n"
 	if got, err := p.imports(old); err != nil || got.New != 1 || p.textable(ana) {
 		t.Fatalf("%+v, %v", got, err)
@@ -103,7 +103,7 @@ func TestSuppressionsTakenBack(t *testing.T) {
 // TestSuppressionsWholeOrNotAtAll: one bad row in many, and nothing is changed.
 func TestSuppressionsWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	p := openPost(t)
+	p := newTextFixture(t)
 	var file strings.Builder
 	file.WriteString("number,at\n")
 	for i := range 12_000 {

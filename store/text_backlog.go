@@ -9,33 +9,34 @@ import (
 	"duebell/store/db"
 )
 
-// countedTo bounds the counts of an operator's view: what is more is too much in any case.
-const countedTo = 100_000
+// maxCounted bounds the counts of a backlog, so that reading it stays fast: more is too much in any
+// case.
+const maxCounted = 100_000
 
 // TextBacklog is what waits to be sent, what is in doubt, and what is paused.
 type TextBacklog struct {
-	First, Reminders int // may go now and have not gone; counted up to 100,000
-	OldestReminder   time.Time
-	UnknownSince     []time.Time            // each text of which it is not known whether it went
-	Stopped          map[notify.Kind]string // kinds that are held back, and by whom
+	First, Reminders int                    // due and not sent: answers and payment texts; reminders. Counted up to 100,000
+	OldestReminder   time.Time              // since when the oldest reminder has been due; now: none is
+	UnknownSince     []time.Time            // of each text of which it is not known whether it was sent
+	Paused           map[notify.Kind]string // who paused a kind
 }
 
 // TextBacklog counts the texts that are due at now, lists those in doubt, and names the paused kinds.
 func (s *Store) TextBacklog(ctx context.Context, now time.Time) (TextBacklog, error) {
-	due, err := s.q.TextsDue(ctx, db.TextsDueParams{Now: now, First: names(notify.FirstKinds()), Reminders: names(notify.CappedKinds()), MaxRows: countedTo})
+	due, err := s.q.TextsDue(ctx, db.TextsDueParams{Now: now, First: names(notify.FirstKinds()), Reminders: names(notify.CappedKinds()), MaxRows: maxCounted})
 	if err != nil {
 		return TextBacklog{}, fmt.Errorf("count due texts: %w", err)
 	}
-	seen := TextBacklog{First: int(due.First), Reminders: int(due.Reminders), OldestReminder: due.OldestReminder, Stopped: map[notify.Kind]string{}}
-	if seen.UnknownSince, err = s.q.UnknownTexts(ctx, countedTo); err != nil {
+	b := TextBacklog{First: int(due.First), Reminders: int(due.Reminders), OldestReminder: due.OldestReminder, Paused: map[notify.Kind]string{}}
+	if b.UnknownSince, err = s.q.UnknownTexts(ctx, maxCounted); err != nil {
 		return TextBacklog{}, fmt.Errorf("read texts in doubt: %w", err)
 	}
-	stopped, err := s.q.PausedKinds(ctx)
+	pauses, err := s.q.PausedKinds(ctx)
 	if err != nil {
-		return TextBacklog{}, fmt.Errorf("read what is stopped: %w", err)
+		return TextBacklog{}, fmt.Errorf("read paused kinds: %w", err)
 	}
-	for _, row := range stopped {
-		seen.Stopped[notify.Kind(row.Kind)] = row.ByWhom
+	for _, row := range pauses {
+		b.Paused[notify.Kind(row.Kind)] = row.ByWhom
 	}
-	return seen, nil
+	return b, nil
 }

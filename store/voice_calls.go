@@ -13,8 +13,9 @@ import (
 	"duebell/store/db"
 )
 
-// CallAnswered notes that a call of ours was answered, and says what it is for. A call that had been
-// given up, because the answer to its create was lost, is put right by it.
+// CallAnswered records that a call of ours was answered, and returns what it is for. It also puts a
+// notice right that had been given up because the reply to its create was lost. ivr.ErrNotPlaced:
+// the reference is not ours.
 func (s *Store) CallAnswered(ctx context.Context, reference, call string, at time.Time) (ivr.Placed, error) {
 	if err := s.callReport(ctx, reference, call, notify.Sent, at); err != nil {
 		return ivr.Placed{}, err
@@ -30,7 +31,7 @@ func (s *Store) CallAnswered(ctx context.Context, reference, call string, at tim
 	return ivr.Placed{For: placedFor(row.Kind), Lang: facts.Language}, nil
 }
 
-// placedFor is why the conversation thinks that it calls.
+// placedFor translates a kind of notice into the conversation's reason for a call.
 func placedFor(kind string) ivr.PlacedFor {
 	if notify.Kind(kind) == notify.CallBack {
 		return ivr.AskedFor
@@ -38,7 +39,8 @@ func placedFor(kind string) ivr.PlacedFor {
 	return ivr.Reminder
 }
 
-// CallProgress notes Twilio's word on a call of ours.
+// CallProgress records a status that Twilio reports of a call of ours. A status that decides
+// nothing is left out.
 func (s *Store) CallProgress(ctx context.Context, reference, call, status string, at time.Time) error {
 	state, known := notify.CallState(status)
 	if !known {
@@ -47,10 +49,11 @@ func (s *Store) CallProgress(ctx context.Context, reference, call, status string
 	return s.callReport(ctx, reference, call, state, at)
 }
 
+// callReport records a state of a call of ours, as a delivery report of its notice.
 func (s *Store) callReport(ctx context.Context, reference, call string, state notify.State, at time.Time) error {
 	got, err := s.RecordReports(ctx, []notify.DeliveryReport{{Reference: reference, SID: call, State: state}}, at)
 	if err != nil {
-		return fmt.Errorf("note news of a call: %w", err)
+		return fmt.Errorf("record the state of a call: %w", err)
 	}
 	if got[0].NoSuchText {
 		return ivr.ErrNotPlaced
@@ -58,7 +61,7 @@ func (s *Store) callReport(ctx context.Context, reference, call string, state no
 	return nil
 }
 
-// placed is why the line has placed a call; empty for one that somebody else has.
+// placed returns why we placed a call; empty: we did not.
 func (s *Store) placed(ctx context.Context, call string) (ivr.PlacedFor, error) {
 	kind, err := s.q.PlacedKind(ctx, &call)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -70,73 +73,77 @@ func (s *Store) placed(ctx context.Context, call string) (ivr.PlacedFor, error) 
 	return placedFor(kind), nil
 }
 
-// NumbersToCall are the numbers that have agreed to reminder calls and cannot be texted.
-func (s *Store) NumbersToCall(ctx context.Context, after string, most int) ([]string, error) {
-	numbers, err := s.q.NumbersToCall(ctx, db.NumbersToCallParams{After: after, MaxRows: int32(most)}) //nolint:gosec // G115: hundreds
+// afterCall writes what follows from the state that a call has come to. Only a call-back that a
+// text asked for is answered (N8): call_ack once it is placed, because only then are we calling;
+// call_busy if it could not be placed.
+func (t noticeTx) afterCall(ctx context.Context, row db.Notice, trouble notify.Trouble) error {
+	if notify.Kind(row.Kind) != notify.CallBack {
+		return nil
+	}
+	switch notify.State(row.State) {
+	case notify.Accepted, notify.Sent:
+		return t.answerCallBack(ctx, row, notify.CallAck)
+	case notify.Dropped:
+		return t.answerCallBack(ctx, row, notify.CallBusy)
+	case notify.Failed:
+		if trouble == "" { // created twice, and never found at the carrier
+			return t.answerCallBack(ctx, row, notify.CallBusy)
+		}
+		return t.q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{Kind: "call-back-failed", Detail: "text " + val(row.Cause), At: t.at})
+	}
+	return nil
+}
+
+// answerCallBack texts what became of the call that a text asked for.
+func (t noticeTx) answerCallBack(ctx context.Context, row db.Notice, k notify.Kind) error {
+	facts, err := t.q.NumberFacts(ctx, row.Number)
+	if err != nil {
+		return fmt.Errorf("read facts of a number: %w", err)
+	}
+	zone := facts.TimeZone
+	if zone == "" {
+		zone = "UTC" // an answer is unique by its cause, so its local day may be any
+	}
+	return t.planAnswer(ctx, row.Number, notify.Reply{Kind: k, Cause: val(row.Cause), Language: row.Language, Zone: zone, Asked: true})
+}
+
+// longestCall is after how long a call whose end was never reported counts as over.
+const longestCall = 2 * time.Hour
+
+// CallsInProgress returns how many calls of either direction have not ended (N9: pacing by free
+// channels).
+func (s *Store) CallsInProgress(ctx context.Context, now time.Time) (int, error) {
+	n, err := s.q.CallsInProgress(ctx, now.Add(-longestCall))
+	if err != nil {
+		return 0, fmt.Errorf("count calls in progress: %w", err)
+	}
+	return int(n), nil
+}
+
+// NumbersToCall returns the next numbers, at most limit, that have agreed to reminder calls and
+// cannot be texted (N10).
+func (s *Store) NumbersToCall(ctx context.Context, after string, limit int) ([]string, error) {
+	numbers, err := s.q.NumbersToCall(ctx, db.NumbersToCallParams{After: after, MaxRows: int32(limit)}) //nolint:gosec // G115: hundreds
 	if err != nil {
 		return nil, fmt.Errorf("read numbers to call: %w", err)
 	}
 	return numbers, nil
 }
 
-// CallInstead makes calls of the reminders that stand planned for a number.
+// CallInstead turns the planned reminders of a number into calls.
 func (p *planPage) CallInstead(ctx context.Context, number string) error {
-	kinds := names(notify.CappedKinds())
-	if err := p.q.CallInstead(ctx, db.CallInsteadParams{Number: number, Kinds: kinds}); err != nil {
+	if err := p.q.CallInstead(ctx, db.CallInsteadParams{Number: number, Kinds: names(notify.CappedKinds())}); err != nil {
 		return fmt.Errorf("plan calls: %w", err)
 	}
 	return nil
 }
 
-// MayOfferCalls says whether the owner of a number has neither agreed to reminder calls nor refused them.
+// MayOfferCalls returns whether the owner of a number may be offered reminder calls: they have neither
+// agreed to them nor refused them.
 func (s *Store) MayOfferCalls(ctx context.Context, number string) (bool, error) {
 	yes, err := s.q.MayBeAsked(ctx, number)
 	if err != nil {
-		return false, fmt.Errorf("ask whether a number may be offered calls: %w", err)
+		return false, fmt.Errorf("read whether a number may be offered calls: %w", err)
 	}
 	return yes, nil
-}
-
-// longestCall is after how long a call whose end was never told counts as over.
-const longestCall = 2 * time.Hour
-
-// CallsInProgress counts the calls of either direction that have not ended.
-func (s *Store) CallsInProgress(ctx context.Context, now time.Time) (int, error) {
-	n, err := s.q.CallsInProgress(ctx, now.Add(-longestCall))
-	if err != nil {
-		return 0, fmt.Errorf("count calls: %w", err)
-	}
-	return int(n), nil
-}
-
-// afterCall does what follows from the state that a call of ours has come to.
-func (s *Store) afterCall(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, t notify.Trouble, at time.Time) error {
-	if notify.Kind(row.Kind) != notify.CallBack {
-		return nil
-	}
-	switch notify.State(row.State) {
-	case notify.Accepted, notify.Sent: // it is placed: now it is true that we are calling
-		return s.answerCall(ctx, q, tx, row, notify.CallAck, at)
-	case notify.Dropped:
-		return s.answerCall(ctx, q, tx, row, notify.CallBusy, at)
-	case notify.Failed:
-		if t == "" { // no answer of the carrier's, twice
-			return s.answerCall(ctx, q, tx, row, notify.CallBusy, at)
-		}
-		return q.InsertGeneralTask(ctx, db.InsertGeneralTaskParams{Kind: "call-back-failed", Detail: "text " + val(row.Cause), At: at})
-	}
-	return nil
-}
-
-// answerCall texts what became of the call that a text asked for.
-func (s *Store) answerCall(ctx context.Context, q *db.Queries, tx pgx.Tx, row db.Notice, k notify.Kind, at time.Time) error {
-	facts, err := q.NumberFacts(ctx, row.Number)
-	if err != nil {
-		return fmt.Errorf("read facts of a number: %w", err)
-	}
-	zone := facts.TimeZone
-	if zone == "" {
-		zone = "UTC" // the day of an answer orders nothing
-	}
-	return s.planAnswer(ctx, q, tx, row.Number, notify.Reply{Kind: k, Cause: val(row.Cause), Language: row.Language, Zone: zone, Asked: true}, at)
 }

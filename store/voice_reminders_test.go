@@ -13,22 +13,22 @@ import (
 	"duebell/notify"
 )
 
-// openCaller is a diary whose courier places calls; the member at cel has agreed to them and has a landline.
-func openCaller(t *testing.T) (*diary, *switchboard) {
+// openCaller is a reminderFixture whose sender places calls; the member at cel has agreed to them and has a landline.
+func openCaller(t *testing.T) (*reminderFixture, *switchboard) {
 	t.Helper()
-	d := openDiary(t, func(p *billing.Policy) {
-		p.VoiceReminders, p.RevokeAllFrom.Time = true, postAt.AddDate(1, 0, 0)
+	d := newReminderFixture(t, func(p *billing.Policy) {
+		p.VoiceReminders, p.RevokeAllFrom.Time = true, textsAt.AddDate(1, 0, 0)
 	})
 	d.inbox = notify.NewInbox(d.store, d.policy, d.cal, d.clock, discard)
 	board := &switchboard{}
 	o := d.options()
 	o.Dialer = board
-	d.courier = d.courierWith(o)
+	d.sender = d.senderWith(o)
 	d.member(one, cel, "")
 	d.exec(`UPDATE members SET mobile = false`)
 	d.exec(`UPDATE consents SET ended_at = at`)
-	consent := feed.Text("consents.csv", "number,channel,source,at,wording\n"+cel+",voice,call,"+postAt.Format(time.RFC3339)+",yes\n")
-	if sum, err := d.store.ImportConsents(context.Background(), consent, postAt); err != nil || sum.New != 1 {
+	consent := feed.Text("consents.csv", "number,channel,source,at,wording\n"+cel+",voice,call,"+textsAt.Format(time.RFC3339)+",yes\n")
+	if sum, err := d.store.ImportConsents(context.Background(), consent, textsAt); err != nil || sum.New != 1 {
 		t.Fatal(sum, err)
 	}
 	return d, board
@@ -39,7 +39,7 @@ var month = []string{
 	"2027-02-20 09:00|0111|due_soon 3", "2027-02-23 09:00|0111|due_today", "2027-02-24 09:00|0111|past_due", "2027-02-25 09:00|0111|grace_ending",
 }
 
-func wantCalled(t *testing.T, d *diary, b *switchboard, want ...string) {
+func wantCalled(t *testing.T, d *reminderFixture, b *switchboard, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), d.sent()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
@@ -70,15 +70,17 @@ func TestN10LandlineIsCalled(t *testing.T) {
 // TestN10WhoIsNotCalled: policy, consent and refusal, each by itself; and a text goes where it can.
 func TestN10WhoIsNotCalled(t *testing.T) {
 	t.Parallel()
-	for name, set := range map[string]func(d *diary){
-		"policy is off":  func(d *diary) { d.policy.VoiceReminders = false; d.apply() },
-		"no consent":     func(d *diary) { d.exec(`DELETE FROM consents`) },
-		"wants no calls": func(d *diary) { d.noMoreCalls() },
-		"wants nothing at all": func(d *diary) {
-			d.exec(`INSERT INTO suppressions (number, channel, purpose, source, at) VALUES ($1, 'voice', 'all', 'text', $2)`, cel, postAt)
+	for name, set := range map[string]func(d *reminderFixture){
+		"policy is off":  func(d *reminderFixture) { d.policy.VoiceReminders = false; d.apply() },
+		"no consent":     func(d *reminderFixture) { d.exec(`DELETE FROM consents`) },
+		"wants no calls": func(d *reminderFixture) { d.noMoreCalls() },
+		"wants nothing at all": func(d *reminderFixture) {
+			d.exec(`INSERT INTO suppressions (number, channel, purpose, source, at) VALUES ($1, 'voice', 'all', 'text', $2)`, cel, textsAt)
 		},
-		"nothing owed": func(d *diary) { d.at["2027-02-01T03:00"] = func() { d.books(one, billedEach, d.clock.Now()) } },
-		"on AutoPay":   func(d *diary) { d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`) },
+		"nothing owed": func(d *reminderFixture) {
+			d.at["2027-02-01T03:00"] = func() { d.books(one, billedEach, d.clock.Now()) }
+		},
+		"on AutoPay": func(d *reminderFixture) { d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +99,7 @@ func TestN10WhoIsNotCalled(t *testing.T) {
 	}
 }
 
-func (d *diary) noMoreCalls() {
+func (d *reminderFixture) noMoreCalls() {
 	d.t.Helper()
 	if err := d.inbox.NoMoreCalls(context.Background(), cel, "CA1/1"); err != nil {
 		d.t.Fatal(err)
@@ -107,10 +109,10 @@ func (d *diary) noMoreCalls() {
 // TestN10RefusedBetweenPlanAndCall: what is true at the instant of calling counts.
 func TestN10RefusedBetweenPlanAndCall(t *testing.T) {
 	t.Parallel()
-	for name, happens := range map[string]func(d *diary){
-		"7 on another call": func(d *diary) { d.noMoreCalls() },
-		"paid":              func(d *diary) { d.books(one, billedEach, d.clock.Now()) },
-		"switched off":      func(d *diary) { d.policy.VoiceReminders = false; d.rules = nil },
+	for name, happens := range map[string]func(d *reminderFixture){
+		"7 on another call": func(d *reminderFixture) { d.noMoreCalls() },
+		"paid":              func(d *reminderFixture) { d.books(one, billedEach, d.clock.Now()) },
+		"switched off":      func(d *reminderFixture) { d.policy.VoiceReminders = false; d.rules = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,7 +124,7 @@ func TestN10RefusedBetweenPlanAndCall(t *testing.T) {
 					d.apply()
 					o := d.options()
 					o.Dialer = board
-					d.courier = d.courierWith(o)
+					d.sender = d.senderWith(o)
 				}
 			}
 			d.walk("2027-02-20", "2027-02-20")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -44,13 +45,16 @@ type messageSet struct {
 // Load returns the catalog of the messages that are built into the program. It fails on anything
 // that a caller would otherwise be the first to notice: a sentence that Twilio cannot speak, a key
 // that English does not have, a translation with other placeholders.
-func Load() (*Catalog, error) {
+func Load() (*Catalog, error) { return loadEmbedded() }
+
+// loadEmbedded reads them once: a catalog never changes, and a process may hold many roles.
+var loadEmbedded = sync.OnceValues(func() (*Catalog, error) {
 	root, err := fs.Sub(embedded, "messages")
 	if err != nil {
 		return nil, fmt.Errorf("load messages: %w", err)
 	}
 	return load(root)
-}
+})
 
 // load reads <language>/*.toml below root and checks the languages against English.
 func load(root fs.FS) (*Catalog, error) {

@@ -4,16 +4,16 @@ import (
 	"duebell/billing"
 )
 
-// column is one column of a file: its name in the header, whether it is part of the key, and how
-// its cell gets into the row. read returns why the cell is refused, or nothing.
+// column is one column of a file: its name in the header, whether it is part of the row's key, and how its
+// cell gets into the row. read returns why the cell is refused, or "".
 type column struct {
 	name string
 	key  bool
 	read func(row *Row, cell string, rules *Rules) (reason string)
 }
 
-// columnsOf is the header of each kind of file. The order is the one in docs/import.md; in a file
-// any order will do, but every column must be there.
+// columnsOf holds the columns of each kind of file, in the order of docs/import.md. In a file any order will
+// do, but every column must be there.
 var columnsOf = map[Kind][]column{
 	Members: {
 		{"member_id", true, func(r *Row, cell string, rules *Rules) string {
@@ -83,7 +83,7 @@ var columnsOf = map[Kind][]column{
 				return reason
 			}
 			if r.Bill.Billed < 0 {
-				return "a bill is never negative: send a revision with what is billed instead"
+				return "a bill is never negative: send a revision with what is billed instead" // B5
 			}
 			return ""
 		}},
@@ -119,7 +119,7 @@ var columnsOf = map[Kind][]column{
 	},
 }
 
-// referenceColumn is the one that counts in a list of posted letters.
+// referenceColumn is the one column that is read of a list of posted letters (E6).
 var referenceColumn = column{"reference", true, func(r *Row, cell string, _ *Rules) string {
 	if !digits(cell, 9, 9) {
 		return "want the 9 digits of our reference"
@@ -128,7 +128,8 @@ var referenceColumn = column{"reference", true, func(r *Row, cell string, _ *Rul
 	return ""
 }}
 
-// together checks what no column can see alone. It returns the column to name, and the reason.
+// together checks what no column can see alone. It returns the column to name and why the row is refused, or
+// two empty strings. It also fills in what rows of our own lists may leave out.
 func together(kind Kind, r *Row) (name, reason string) {
 	switch kind {
 	case Members:
@@ -150,7 +151,7 @@ func together(kind Kind, r *Row) (name, reason string) {
 	return "", ""
 }
 
-// Columns are the names of a kind's columns, in the order of docs/import.md.
+// Columns returns the names of a kind's columns, in the order of docs/import.md.
 func Columns(kind Kind) []string {
 	columns := columnsOf[kind]
 	names := make([]string, len(columns))

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// GivenConsent is what the owner of a number agreed to, and in which words (O1).
+// GivenConsent is what the owner of a number agreed to, when, and in which words (O1).
 type GivenConsent struct {
 	Number  string
 	Channel string // sms or voice
@@ -15,11 +15,11 @@ type GivenConsent struct {
 	At      time.Time
 }
 
-// ConsentColumns is the header of a file of consents, as it is exported. To be read it needs number, at and
-// wording; what is missing is taken for an opt-in to texts.
+// ConsentColumns is the header of a file of consents as it is exported. To be read, a file needs number, at and
+// wording; what else is missing means an opt-in to texts.
 var ConsentColumns = []string{"number", "channel", "purpose", "source", "at", "wording"}
 
-// consentSources are the ways of a consent. Calls are opt-in only (N10): a number on the application is none.
+// consentSources are the ways in which a consent can have come.
 var consentSources = []string{"application", "opt_in", "text", "twilio", "key", "speech", "agent", "call", "letter", "web"}
 
 var consentColumns = []column{
@@ -42,7 +42,8 @@ var consentColumns = []column{
 	}},
 }
 
-// complete fills in what a row leaves out, and checks what no column can see alone.
+// complete fills in what a row leaves out. It returns a column and a reason when the row is refused: calls are
+// opt-in only (N10), so a number on the application is no consent to them.
 func (c *GivenConsent) complete() (name, reason string) {
 	c.Channel = cmp.Or(c.Channel, defaultChannel)
 	c.Purpose = cmp.Or(c.Purpose, defaultPurpose)
@@ -53,7 +54,7 @@ func (c *GivenConsent) complete() (name, reason string) {
 	return "", ""
 }
 
-// OpenConsents opens a file of consents.
+// OpenConsents does what Open does with a file of consents.
 func OpenConsents(src Source, report func(Problem)) (*Reader, error) {
 	return open(src, Rules{}, ownHeader(Consents, consentColumns, 3), report)
 }

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// Kind of a file. Its header tells it.
+// Kind is what a file holds, told by its header.
 type Kind string
 
 // The kinds of files.
@@ -24,13 +24,14 @@ const (
 	Bills    Kind = "bills"
 	Payments Kind = "payments"
 
-	// No files of billing: the list of letters that were posted (E6), opt-outs and consents that others took down.
+	// Not from billing: the letters that were posted (E6), and opt-outs and consents taken down elsewhere (O1).
 	Letters      Kind = "letters"
 	Suppressions Kind = "suppressions"
 	Consents     Kind = "consents"
 )
 
-// Kinds lists the kinds of files that billing delivers, in the order in which they are merged.
+// Kinds returns the kinds of files that billing delivers, in the order in which they are merged: what a row
+// refers to comes before it.
 func Kinds() []Kind { return []Kind{Members, Accounts, Bills, Payments} }
 
 // Source is one file to read: a name for messages, its size where it is known, and how to open it.
@@ -40,7 +41,7 @@ type Source struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// File is a source on disk.
+// File returns a source on disk.
 func File(path string) Source {
 	s := Source{Name: path, Open: func() (io.ReadCloser, error) {
 		return os.Open(path)
@@ -51,7 +52,7 @@ func File(path string) Source {
 	return s
 }
 
-// Text is a source that lies in memory.
+// Text returns a source that lies in memory.
 func Text(name, content string) Source {
 	return Source{
 		Name: name,

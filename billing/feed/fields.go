@@ -11,11 +11,12 @@ import (
 	"duebell/billing"
 )
 
-// Every function here reads one cell into a place, and says why it will not in words that do not
-// repeat the cell: it may be a secret, and a log keeps what an error quotes (D1).
+// Every function here reads one cell into a field. It returns "", or why the cell is refused, in words that do
+// not repeat the cell: it may be a secret, and a log keeps what an error quotes (D1).
 
 const missing = "must not be empty"
 
+// text takes any text that is not empty and no longer than so many bytes.
 func text(into *string, cell string, longest int) string {
 	switch {
 	case cell == "":
@@ -27,6 +28,7 @@ func text(into *string, cell string, longest int) string {
 	return ""
 }
 
+// matching takes what has a form of the policy's (B1).
 func matching(into *string, cell string, form *regexp.Regexp, reason string) string {
 	if !form.MatchString(cell) {
 		return reason
@@ -39,6 +41,7 @@ func account(into *string, cell string, rules *Rules) string {
 	return matching(into, cell, rules.Account, "does not have the form of a billing account number")
 }
 
+// oneOf takes one of some words, written exactly so.
 func oneOf[T ~string](into *T, cell string, allowed ...T) string {
 	if i := slices.Index(allowed, T(cell)); i >= 0 {
 		*into = allowed[i]
@@ -63,6 +66,7 @@ func yesNo(into *bool, cell string) string {
 	return ""
 }
 
+// date takes a day, or an empty cell for none.
 func date(into *billing.Date, cell string) string {
 	if cell == "" {
 		return ""
@@ -75,9 +79,10 @@ func date(into *billing.Date, cell string) string {
 	return ""
 }
 
-// oldest is the age beyond which a birth date is taken for a mistake.
+// oldest is the age, in years, beyond which a birth date is taken for a mistake, as it is on the phone (I3).
 const oldest = 120
 
+// birthDate takes a day on which a member can have been born, or an empty cell: an employer has none (I3).
 func birthDate(into *Secret, cell string, today billing.Date) string {
 	var born billing.Date
 	if reason := date(&born, cell); reason != "" {
@@ -104,7 +109,7 @@ func month(into *billing.Month, cell string) string {
 	return ""
 }
 
-// instant wants an offset: a bare date or a time without a zone could mean two different hours (G5).
+// instant takes RFC 3339 with an offset: a bare date or a time without a zone could mean two hours (G5).
 func instant(into *time.Time, cell string) string {
 	t, err := billing.ParseInstant(cell)
 	if err != nil {
@@ -114,9 +119,10 @@ func instant(into *time.Time, cell string) string {
 	return ""
 }
 
-// mostCents keeps sums far from the end of the type; no premium comes near it.
+// mostCents, a billion dollars, keeps sums far from the end of the type; no premium comes near it.
 const mostCents = 100_000_000_000
 
+// cents takes a whole number of cents (M1), negative ones too. What looks like dollars is refused, not guessed.
 func cents(into *billing.Money, cell string) string {
 	if cell == "" {
 		return missing
@@ -143,6 +149,7 @@ func revision(into *int, cell string) string {
 	return ""
 }
 
+// autoPayDay takes a day of the month that policy allows (A3), or an empty cell: not on AutoPay.
 func autoPayDay(into *int, cell string, rules *Rules) string {
 	if cell == "" {
 		return ""
@@ -155,6 +162,7 @@ func autoPayDay(into *int, cell string, rules *Rules) string {
 	return ""
 }
 
+// phone takes a number in E.164, or an empty cell for none. Whether it can exist is not looked at here.
 func phone(into *string, cell string) string {
 	if cell == "" {
 		return ""
@@ -167,6 +175,7 @@ func phone(into *string, cell string) string {
 	return ""
 }
 
+// language takes a tag of the form of BCP 47. Whether we speak it is the prompts' question (K4).
 func language(into *string, cell string) string {
 	if len(cell) < 2 || len(cell) > 12 {
 		return "want a language tag, as en or es"
@@ -181,9 +190,10 @@ func language(into *string, cell string) string {
 	return ""
 }
 
-// zones remembers what was looked up: a file of millions names a handful.
+// zones remembers the names that were looked up: a file of millions names a handful.
 var zones sync.Map
 
+// timeZone takes a name of the time zone database, or an empty cell: then the area code decides (N4).
 func timeZone(into *string, cell string) string {
 	if cell == "" {
 		return ""
@@ -198,6 +208,7 @@ func timeZone(into *string, cell string) string {
 	return ""
 }
 
+// secretDigits takes so many digits of an answer on file, or an empty cell. Text, so leading zeros stay.
 func secretDigits(into *Secret, cell string, least, most int, reason string) string {
 	if cell != "" && !digits(cell, least, most) {
 		return reason
@@ -206,6 +217,7 @@ func secretDigits(into *Secret, cell string, least, most int, reason string) str
 	return ""
 }
 
+// digits reports whether s is ASCII digits, at least and at most so many.
 func digits(s string, least, most int) bool {
 	if len(s) < least || len(s) > most {
 		return false

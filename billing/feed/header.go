@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// plan says which column of the kind's list each cell of a line is.
+// plan is how the lines of a file are read: its kind, and the column that each cell belongs to.
 type plan struct {
 	kind    Kind
 	columns []column // in the order of the file
 }
 
-// headerReader makes the plan of a file from its header, or says what is wrong with it.
+// headerReader returns the plan of a file from its header, or what is wrong with the header.
 type headerReader func(header []string) (plan, []string)
 
-// readHeader recognises the kind of a file. A header that is not exactly one of the four (in any
-// order) gives its problems instead: a column that is missing or misspelt must not quietly empty
-// what is on file.
+// readHeader tells the kind of a file of billing's by its header. The header must hold every column of one of
+// the four kinds, in any order, and no other: a column that is missing or misspelt must not quietly empty what
+// is on file.
 func readHeader(header []string) (plan, []string) {
 	names := columnNames(header)
 	kind, shared := likeliest(names)
@@ -26,20 +26,31 @@ func readHeader(header []string) (plan, []string) {
 		}
 		return plan{}, []string{"this is no header of a members, accounts, bills or payments file"}
 	}
+	return planOf(kind, names, columnsOf[kind], len(columnsOf[kind]))
+}
+
+// ownHeader returns a reader of headers that hold the first few of some columns, and perhaps others of them.
+func ownHeader(kind Kind, known []column, needed int) headerReader {
+	return func(header []string) (plan, []string) { return planOf(kind, columnNames(header), known, needed) }
+}
+
+// planOf finds each name of a header among the known columns, the first few of which are needed. A name that
+// is misspelt is a problem: it must not quietly count for nothing.
+func planOf(kind Kind, names []string, known []column, needed int) (plan, []string) {
 	var reasons []string
 	p := plan{kind: kind, columns: make([]column, len(names))}
 	for i, name := range names {
-		at := slices.IndexFunc(columnsOf[kind], func(c column) bool { return c.name == name })
+		at := slices.IndexFunc(known, func(c column) bool { return c.name == name })
 		switch {
-		case at < 0:
+		case at < 0: // the name is not repeated: a header that is no header may hold personal data
 			reasons = append(reasons, "column "+ordinal(i)+" is unknown in a "+string(kind)+" file")
 		case slices.Index(names, name) < i:
 			reasons = append(reasons, "column "+name+" is there twice")
 		default:
-			p.columns[i] = columnsOf[kind][at]
+			p.columns[i] = known[at]
 		}
 	}
-	for _, c := range columnsOf[kind] {
+	for _, c := range known[:needed] {
 		if !slices.Contains(names, c.name) {
 			reasons = append(reasons, "column "+c.name+" of a "+string(kind)+" file is missing")
 		}
@@ -50,37 +61,8 @@ func readHeader(header []string) (plan, []string) {
 	return p, nil
 }
 
-// ownHeader wants the first columns of a list and knows the others: one that is misspelt must not quietly
-// count for nothing.
-func ownHeader(kind Kind, known []column, needed int) headerReader {
-	return func(header []string) (plan, []string) {
-		names := columnNames(header)
-		p := plan{kind: kind, columns: make([]column, len(names))}
-		var reasons []string
-		for i, name := range names {
-			at := slices.IndexFunc(known, func(c column) bool { return c.name == name })
-			switch {
-			case at < 0:
-				reasons = append(reasons, "column "+ordinal(i)+" is unknown in a "+string(kind)+" file")
-			case slices.Index(names, name) < i:
-				reasons = append(reasons, "column "+name+" is there twice")
-			default:
-				p.columns[i] = known[at]
-			}
-		}
-		for _, c := range known[:needed] {
-			if !slices.Contains(names, c.name) {
-				reasons = append(reasons, "column "+c.name+" of a "+string(kind)+" file is missing")
-			}
-		}
-		if reasons != nil {
-			return plan{}, reasons
-		}
-		return p, nil
-	}
-}
-
-// OwnKind tells a file of opt-outs or of consents by its header; anything else is none of ours.
+// OwnKind returns Suppressions or Consents when a file's header is that of a list of ours, else "". The error
+// is one of reading.
 func OwnKind(src Source) (Kind, error) {
 	kind := Kind("")
 	r, err := open(src, Rules{}, func(header []string) (plan, []string) {
@@ -92,14 +74,15 @@ func OwnKind(src Source) (Kind, error) {
 			kind = Suppressions
 		}
 		return plan{}, nil
-	}, func(Problem) {})
+	}, func(Problem) {}) // what is wrong with the header is told by whoever reads the file
 	if err != nil {
 		return "", err
 	}
 	return kind, r.Close()
 }
 
-// likeliest is the kind that shares most columns with a header, and how many.
+// likeliest returns the kind that shares most columns with a header, and how many those are, so that the
+// problems of a header with one slip name the file that was meant.
 func likeliest(names []string) (best Kind, shared int) {
 	for _, kind := range Kinds() {
 		n := 0
@@ -115,7 +98,8 @@ func likeliest(names []string) (best Kind, shared int) {
 	return best, shared
 }
 
-// readLettersHeader wants one column that is named reference, and ignores all others.
+// readLettersHeader wants one column that is named reference and ignores all others, so that the exported file
+// can be given back as it is (E6: letters posted).
 func readLettersHeader(header []string) (plan, []string) {
 	names := columnNames(header)
 	p := plan{kind: Letters, columns: make([]column, len(names))}
@@ -133,6 +117,7 @@ func readLettersHeader(header []string) (plan, []string) {
 	}
 }
 
+// columnNames returns the names of a header as they are compared: in lower case, without spaces around.
 func columnNames(header []string) []string {
 	names := make([]string, len(header))
 	for i, name := range header {

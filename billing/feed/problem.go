@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong with a file. It never holds the value that was found there.
+// Problem is one thing that is wrong with a file. It never holds the value that was found there (D1).
 type Problem struct {
 	File   string
 	Line   int    // 1 is the header
@@ -15,7 +15,7 @@ type Problem struct {
 	Reason string
 }
 
-// String writes the problem as an editor can follow it: file:line: column: reason.
+// String returns the problem in the form that editors can follow: file:line: column: reason.
 func (p Problem) String() string {
 	if p.Column == "" {
 		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
@@ -23,17 +23,17 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Column, p.Reason)
 }
 
-// keptProblems bounds the memory that a file of nothing but bad rows can take. Whoever wants
-// every one of millions is told each as it is found.
+// keptProblems bounds the memory that a file of nothing but bad rows can take. Whoever wants every one of
+// millions is told each through report, as it is found.
 const keptProblems = 10_000
 
-// BadRows says that nothing was changed, and why.
+// BadRows is the error of a delivery that was refused: nothing was changed, and why.
 type BadRows struct {
 	Problems []Problem // the first 10,000
 	Count    int       // of all
 }
 
-// Add counts a problem, and keeps it while there is room.
+// Add counts a problem and keeps it while there is room.
 func (b *BadRows) Add(p Problem) {
 	b.Count++
 	if len(b.Problems) < keptProblems {
@@ -55,6 +55,7 @@ func (b *BadRows) Sort(files []Source) {
 // shownProblems is how many problems fit into an error's own text.
 const shownProblems = 5
 
+// Error returns the count and the first few problems.
 func (b *BadRows) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "nothing was changed: problems found: %d", b.Count)

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// Reader reads one file, row by row.
+// Reader reads one file row by row, so that memory does not grow with the file.
 type Reader struct {
 	name   string
 	plan   plan
@@ -26,14 +26,15 @@ type Reader struct {
 	err  error
 }
 
-// Open opens a file and reads its header. What is wrong with it, then and later, goes to report;
-// a header that is wrong leaves nothing to read. The error is one of reading itself.
+// Open opens a file of billing's and reads its header. What is wrong with the file, then and later, goes to
+// report; where the header is wrong, Next finds no row. The error is one of opening or reading. The caller
+// closes the Reader.
 func Open(src Source, rules Rules, report func(Problem)) (*Reader, error) {
 	return open(src, rules, readHeader, report)
 }
 
-// OpenLetters opens a list of letters that were posted. Only its column reference counts, so that
-// the file that was exported will do, or the part of it that has left the house.
+// OpenLetters does what Open does with a list of letters that were posted (E6). Only its column reference is
+// read, so the exported file will do, or the part of it that was posted.
 func OpenLetters(src Source, report func(Problem)) (*Reader, error) {
 	return open(src, Rules{}, readLettersHeader, report)
 }
@@ -58,6 +59,7 @@ var (
 	utf16Big    = []byte{0xFE, 0xFF}
 )
 
+// start passes over a byte order mark and reads the header.
 func (r *Reader) start(in *bufio.Reader, readHeader headerReader) error {
 	mark, err := in.Peek(len(utf8Mark))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -71,7 +73,7 @@ func (r *Reader) start(in *bufio.Reader, readHeader headerReader) error {
 		return nil
 	}
 	r.csv = csv.NewReader(in)
-	r.csv.ReuseRecord = true
+	r.csv.ReuseRecord = true // cells are strings of their own; only the slice that holds them is reused
 	header, err := r.csv.Read()
 	var syntax *csv.ParseError
 	switch {
@@ -93,11 +95,11 @@ func (r *Reader) start(in *bufio.Reader, readHeader headerReader) error {
 	return nil
 }
 
-// Kind tells what the file holds; empty when its header is wrong.
+// Kind returns what the file holds, or "" when its header is wrong.
 func (r *Reader) Kind() Kind { return r.plan.kind }
 
-// Next goes to the next row that has at least its key, and says whether there is one. Rows that
-// are wrong in other columns come with Sound false.
+// Next goes to the next row that has at least its key, and reports whether there is one. Rows that are wrong
+// in other columns come too, with Sound false; every problem has gone to report by then.
 func (r *Reader) Next() bool {
 	for r.plan.kind != "" && r.err == nil {
 		cells, err := r.csv.Read()
@@ -119,16 +121,16 @@ func (r *Reader) Next() bool {
 	return false
 }
 
-// Row is the row that Next went to. It is overwritten by the next Next.
+// Row returns the row that Next went to. It is valid until Next is called again.
 func (r *Reader) Row() *Row { return &r.row }
 
-// Err is the error that ended the reading early, if any. Bad rows are none: they were reported.
+// Err returns the error that ended the reading early, or nil. Bad rows are no error: they were reported.
 func (r *Reader) Err() error { return r.err }
 
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Bytes is how much of the file has been read, for showing progress.
+// Bytes returns how much of the file has been read, for showing progress.
 func (r *Reader) Bytes() int64 {
 	if r.csv == nil {
 		return 0
@@ -136,7 +138,7 @@ func (r *Reader) Bytes() int64 {
 	return r.csv.InputOffset()
 }
 
-// fill reads the cells of one line into the row. It says whether the row has its key.
+// fill reads the cells of one line into the row and reports whether the row has its key.
 func (r *Reader) fill(cells []string) bool {
 	line, _ := r.csv.FieldPos(0)
 	r.row = Row{Line: line, Sound: true}
@@ -161,6 +163,7 @@ func (r *Reader) fill(cells []string) bool {
 	return hasKey
 }
 
+// reportCell reports a cell by its own line, which in a quoted cell of several lines is not the row's.
 func (r *Reader) reportCell(i int, name, reason string) {
 	line, _ := r.csv.FieldPos(i)
 	r.report(Problem{r.name, line, name, reason})
@@ -175,12 +178,12 @@ func (r *Reader) reportSyntax(syntax *csv.ParseError, cells int) {
 	r.report(Problem{r.name, syntax.Line, "", reason})
 }
 
-// whySyntax says what is wrong with a line that is no CSV. Character is counted in bytes.
+// whySyntax returns what is wrong with a line that is no CSV. The character is counted in bytes.
 func whySyntax(syntax *csv.ParseError) string {
 	return fmt.Sprintf("a quotation mark is missing or out of place at character %d", syntax.Column)
 }
 
-// unreadable refuses what neither a column nor PostgreSQL can hold.
+// unreadable returns why neither a column nor PostgreSQL can hold a cell, or "".
 func unreadable(cell string) string {
 	if !utf8.ValidString(cell) {
 		return "is not UTF-8"
@@ -191,5 +194,5 @@ func unreadable(cell string) string {
 	return ""
 }
 
-// ordinal counts the columns of a header from 1, as a spreadsheet does.
+// ordinal returns a column's number, counted from 1 as a spreadsheet does.
 func ordinal(i int) string { return strconv.Itoa(i + 1) }

@@ -9,11 +9,11 @@ import (
 	"duebell/billing"
 )
 
-// Row is one line of a file: the one of its four parts that the file's kind names is filled.
+// Row is one line of a file. Of its parts the one that the file's kind names is filled.
 type Row struct {
 	Line int
-	// Sound: every column has its form. Of any other row only the key is filled in; it is kept so
-	// that what refers to it is not reported as well.
+	// Sound is true when every column has its form. Of any other row only the key may be used: it is kept so
+	// that rows of other files which refer to it are not reported as well.
 	Sound bool
 
 	Member  Member
@@ -45,7 +45,7 @@ type Member struct {
 	PreviousInvoice Secret
 }
 
-// Consent is what billing knows of a member's consent to texts (O1).
+// Consent is what billing knows of a member's consent to texts (O1). Policy says which of the two counts.
 type Consent string
 
 // The bases of consent, and none.
@@ -59,16 +59,16 @@ const (
 type Payment struct {
 	ExternalID   string
 	Account      string
-	Cents        billing.Money // negative = reversal
+	Cents        billing.Money // negative = billing took it back
 	ReceivedAt   time.Time
 	Channel      string
 	OurReference string // set when the row echoes an entry of ours
 }
 
-// Secret is an answer on file. It prints as ***, whatever the verb (D1).
+// Secret is an answer on file. However it is printed, logged or marshalled, it shows as *** (D1).
 type Secret string
 
-// Plain gives the answer to whoever hashes it.
+// Plain returns the answer itself, for the one place that hashes it.
 func (s Secret) Plain() string { return string(s) }
 
 // Format hides the answer from every verb of fmt.
@@ -80,7 +80,7 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("***") }
 // MarshalText hides the answer from JSON and the like.
 func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
-// Rules are the forms that are policy and the day against which dates are judged.
+// Rules are the forms that policy decides, and the day against which birth dates are judged.
 type Rules struct {
 	Account       *regexp.Regexp // billing_account_pattern
 	Member        *regexp.Regexp // member_id_pattern
@@ -89,7 +89,7 @@ type Rules struct {
 	Today         billing.Date // no birth date lies after it
 }
 
-// RulesOf takes the rules from the policy in force.
+// RulesOf returns the rules of the policy in force on a day.
 func RulesOf(p billing.Policy, today billing.Date) Rules {
 	return Rules{
 		Account:       p.BillingAccountPattern,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Suppression is a number whose owner wants no texts or calls, or where none arrives (O1, O2).
+// Suppression is a number whose owner wants no texts or calls (O2), or where none arrives (N11).
 type Suppression struct {
 	Number  string
 	Channel string // sms or voice
@@ -15,8 +15,8 @@ type Suppression struct {
 	At      time.Time
 }
 
-// SuppressionColumns is the header of a file of opt-outs, as it is exported. To be read it needs number
-// and at; what is missing is taken for a text's opt-out that came from elsewhere.
+// SuppressionColumns is the header of a file of opt-outs as it is exported. To be read, a file needs number and
+// at; what else is missing means an opt-out from payment texts that another system took down.
 var SuppressionColumns = []string{"number", "channel", "purpose", "source", "at", "words"}
 
 // What a file of opt-outs leaves out.
@@ -59,7 +59,7 @@ func (s *Suppression) complete() {
 	s.Source = cmp.Or(s.Source, defaultSource)
 }
 
-// orDefault leaves an empty cell to complete.
+// orDefault takes one of some words, or an empty cell, which complete fills in.
 func orDefault(into *string, cell string, allowed ...string) string {
 	if cell == "" {
 		return ""
@@ -67,7 +67,7 @@ func orDefault(into *string, cell string, allowed ...string) string {
 	return oneOf(into, cell, allowed...)
 }
 
-// OpenSuppressions opens a file of opt-outs.
+// OpenSuppressions does what Open does with a file of opt-outs.
 func OpenSuppressions(src Source, report func(Problem)) (*Reader, error) {
 	return open(src, Rules{}, ownHeader(Suppressions, suppressionColumns, 2), report)
 }

@@ -42,7 +42,7 @@ const (
 	DrainJobs        = 40 * time.Second // for jobs at the end of a process: a charge makes two requests of 20 s
 	jobTimeout       = 45 * time.Second // design §5: of one charge or batch of texts
 	rescueStuckAfter = 2 * time.Minute  // design §5: then River runs a job again whose process died
-	connectTimeout   = 2 * time.Second  // to PostgreSQL: a caller waits
+	connectTimeout   = 2 * time.Second  // to PostgreSQL: a caller waits; connect_timeout=… in DATABASE_URL says otherwise
 	readyTimeout     = 2 * time.Second  // for both stores to answer a probe
 	checkTimeout     = 10 * time.Second // for one of doctor's checks
 	clockTolerance   = 5 * time.Second  // how far a machine's clock may be off, for doctor

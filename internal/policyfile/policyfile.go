@@ -19,8 +19,9 @@ import (
 	"duebell/billing"
 )
 
-// Load reads a policy file over the default policy. An empty path means the defaults. The
-// error joins every problem found: unknown keys, values of the wrong type, impossible values.
+// Load returns the default policy with what a file changes of it; an empty path means the defaults. The error
+// joins every problem found, so that an operator mends the file once: unknown keys, keys that are not built
+// yet, values of the wrong type, impossible values.
 func Load(path string) (billing.Policy, error) {
 	if path == "" {
 		return billing.DefaultPolicy(), nil
@@ -36,7 +37,7 @@ func Load(path string) (billing.Policy, error) {
 	return p, nil
 }
 
-// Parse reads the text of a policy file as Load does.
+// Parse does what Load does with the text of a policy file.
 func Parse(text string) (billing.Policy, error) {
 	// Each key is decoded by itself: one wrong value must not hide the next.
 	var keys map[string]toml.Primitive
@@ -44,6 +45,7 @@ func Parse(text string) (billing.Policy, error) {
 	if err != nil {
 		return billing.Policy{}, fmt.Errorf("not TOML: %w", err)
 	}
+	// Read a second time as plain values, only to see TOML's own dates, which PrimitiveDecode would convert.
 	var values map[string]any
 	if _, err := toml.Decode(text, &values); err != nil {
 		return billing.Policy{}, fmt.Errorf("not TOML: %w", err)
@@ -71,13 +73,14 @@ func Parse(text string) (billing.Policy, error) {
 			continue
 		}
 		if field.Kind() == reflect.Slice {
-			field.SetZero() // a list replaces the default's; it must not shine through its entries
+			field.SetZero() // a list replaces the default's; decoding alone would merge their entries
 		}
 		if err := meta.PrimitiveDecode(keys[key], field.Addr().Interface()); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", key, err))
 			broken[key] = true
 		}
 	}
+	// What no field took lies inside a table: a misspelt name in an entry of a list.
 	for _, key := range meta.Undecoded() {
 		if !broken[key[0]] {
 			problems = append(problems, fmt.Errorf("%s: unknown key", key))
@@ -95,6 +98,7 @@ func Parse(text string) (billing.Policy, error) {
 	return p, nil
 }
 
+// fieldsByKey returns the policy's fields by their names in the file.
 func fieldsByKey(p *billing.Policy) map[string]reflect.Value {
 	v := reflect.ValueOf(p).Elem()
 	fields := make(map[string]reflect.Value, v.NumField())
@@ -104,8 +108,9 @@ func fieldsByKey(p *billing.Policy) map[string]reflect.Value {
 	return fields
 }
 
-// holdsBareTime finds TOML's own dates and times. A local one would silently take the zone of
-// the machine, so the policy file has none: all of them are text, with an offset where it matters.
+// holdsBareTime reports whether a value is one of TOML's own dates and times, or holds one. A local one would
+// silently take the zone of the machine, so a policy file writes all of them as text, with an offset where it
+// matters (G5).
 func holdsBareTime(value any) bool {
 	switch v := value.(type) {
 	case time.Time:

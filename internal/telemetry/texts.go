@@ -124,7 +124,7 @@ func (m *Metrics) setTexts(seen store.TextBacklog, now time.Time) {
 	m.textsDue.WithLabelValues("reminders").Set(float64(seen.Reminders))
 	m.remindersOld.Set(ageSeconds(seen.OldestReminder, now))
 	m.textsStopped.Reset()
-	for kind, by := range seen.Stopped {
+	for kind, by := range seen.Paused {
 		m.textsStopped.WithLabelValues(string(kind), heldBackBy(by)).Set(1)
 	}
 	counts := make([]int, len(unknownAges)+1)

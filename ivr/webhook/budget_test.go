@@ -37,6 +37,8 @@ func takes(d time.Duration) func(context.Context, ivr.Session, ivr.Input) (ivr.S
 
 func withAgents(c *webhook.Config) { c.Policy.AgentDial = "+16175550190" }
 
+// A turn that overruns its budget is answered "one moment" up to three times, then by a person; its own
+// answer comes as soon as it is there (design §4.5).
 func TestASlowTurnIsAnsweredInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, inMemory(&memory{}), nil)
@@ -65,6 +67,7 @@ func TestASlowTurnIsAnsweredInTime(t *testing.T) {
 	})
 }
 
+// A turn that never ends leads to a person after the third "one moment".
 func TestNobodyWaitsForever(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -115,6 +118,7 @@ func TestNobodyWaitsForever(t *testing.T) {
 	}
 }
 
+// Behind a transfer that the webhook made by itself the call goes on, or ends if a person talked.
 func TestAfterTheTransferThatNoTurnAskedFor(t *testing.T) {
 	hang := func(t *testing.T) *line {
 		l := open(t, inMemory(&memory{}), withAgents)
@@ -139,7 +143,7 @@ func TestAfterTheTransferThatNoTurnAskedFor(t *testing.T) {
 	t.Run("nobody was free, and the database knows the place", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := hang(t)
-			l.ledger.milestone["CA1"] = ivr.Milestone{Call: "CA1", Lang: "en", Turn: 1}
+			l.callStore.milestone["CA1"] = ivr.Milestone{Call: "CA1", Lang: "en", Turn: 1}
 			l.leads(l.says("turn 2, try 1, lost", turnPath(2), "DialCallStatus", "no-answer"), turnPath(3))
 			if got := l.engine.last(); got.Step != ivr.LostPlace {
 				t.Errorf("%+v", got)
@@ -149,7 +153,7 @@ func TestAfterTheTransferThatNoTurnAskedFor(t *testing.T) {
 	t.Run("nobody was free, and the session is the newest that is known", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := hang(t)
-			l.ledger.down = true
+			l.callStore.down = true
 			l.says("turn 2, try 2, lost", turnPath(2), "DialCallStatus", "busy") // the second try: the session of turn 0
 			if got := l.engine.last(); got.Step != ivr.LostPlace || got.In.Kind != ivr.Lost {
 				t.Errorf("%+v", got)
@@ -158,6 +162,7 @@ func TestAfterTheTransferThatNoTurnAskedFor(t *testing.T) {
 	})
 }
 
+// I1: a failed verification is answered 400 ms after its request, however fast the turn was.
 func TestAFailedVerificationIsAnsweredAtItsTime(t *testing.T) {
 	for _, work := range []time.Duration{0, 50 * time.Millisecond, 390 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
@@ -176,6 +181,7 @@ func TestAFailedVerificationIsAnsweredAtItsTime(t *testing.T) {
 	}
 }
 
+// While Redis is down the caller hears "one moment", in their language; then the turn runs once.
 func TestRedisIsDownAndComesBack(t *testing.T) {
 	t.Run("within the request", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -237,19 +243,21 @@ func TestRedisIsDownAndComesBack(t *testing.T) {
 	})
 }
 
+// With neither session nor milestone to read, the caller is asked to wait, and goes on once one can be read.
 func TestSessionAndDatabaseAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, inMemory(&memory{}), nil)
-		l.ledger.down = true
+		l.callStore.down = true
 		l.leads(l.says("One moment", turnPath(7), "Digits", "1"), again(7, 1))
-		l.ledger.mu.Lock()
-		l.ledger.down = false
-		l.ledger.milestone["CA1"] = ivr.Milestone{Call: "CA1", Lang: "en", Turn: 6}
-		l.ledger.mu.Unlock()
+		l.callStore.mu.Lock()
+		l.callStore.down = false
+		l.callStore.milestone["CA1"] = ivr.Milestone{Call: "CA1", Lang: "en", Turn: 6}
+		l.callStore.mu.Unlock()
 		l.leads(l.says("turn 7, try 1, lost", again(7, 1)), turnPath(8))
 	})
 }
 
+// A turn that fails or panics is answered with an apology and a person, and what was keyed is dropped.
 func TestAnEngineThatFails(t *testing.T) {
 	failures := map[string]func(context.Context, ivr.Session, ivr.Input) (ivr.Session, ivr.Reply, error){
 		"error": func(_ context.Context, s ivr.Session, _ ivr.Input) (ivr.Session, ivr.Reply, error) {
@@ -301,6 +309,7 @@ func TestAnEngineThatFails(t *testing.T) {
 	}
 }
 
+// Where a consent may have been recorded, the apology is "we do not know", never "not charged".
 func TestAFailureWhereMoneyMayHaveMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, inMemory(&memory{}), nil)
@@ -317,6 +326,7 @@ func TestAFailureWhereMoneyMayHaveMoved(t *testing.T) {
 	})
 }
 
+// A turn whose request is cancelled still finishes and stores its answer.
 func TestACallerWhoHangsUpStopsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, inMemory(&memory{}), nil)

@@ -159,12 +159,13 @@ func (h *Handler) Drain(ctx context.Context) error {
 	}
 }
 
-// incoming is turn 0: the call arrives.
+// incoming answers turn 0: the call arrives. A repeated request gets the same bytes.
 func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Values) {
 	h.respond(w, r, 0, slotTurn, twilio.DecodeVoice(form), ivr.Input{Kind: ivr.Arrived})
 }
 
-// turn is a later turn, or one of its "one moment" URLs, which carry no input of their own.
+// turn answers a later turn, or one of its "one moment" URLs, which carry no input of their own: the input
+// stored with the lease counts.
 func (h *Handler) turn(w http.ResponseWriter, r *http.Request, form url.Values) {
 	vars, v := mux.Vars(r), twilio.DecodeVoice(form)
 	n, _ := strconv.Atoi(vars["turn"]) // the route lets digits through, nothing else
@@ -242,7 +243,7 @@ func logged(call string) string {
 // (I1: every failure after 400 ms).
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int, v twilio.VoiceRequest, in ivr.Input) {
 	arrived := h.Machine.Now()
-	late := time.NewTimer(h.Timing.FailureDelay)
+	late := time.NewTimer(h.Timing.FailureDelay) // runs from the request on, so that the turn's own time is in it
 	defer late.Stop()
 	var got handled
 	p := payloadOf(v, in, h.Clock.Now())
@@ -257,7 +258,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int
 	took := h.Machine.Now().Sub(arrived)
 	h.Measure(got.step, got.outcome, took)
 	h.Log.Info("turn answered", "call", logged(v.CallSid), "turn", turn, "step", got.step, "outcome", got.outcome, "ms", took.Milliseconds())
-	if got.outcome == outcomeKilled {
+	if got.outcome == outcomeKilled { // fault injection: drop the connection as a dying process would
 		panic(http.ErrAbortHandler)
 	}
 	if got.answer.Delay {
@@ -269,10 +270,12 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int
 	h.write(w, got.answer)
 }
 
+// write sends the document. Its length is set, so that Twilio can tell a cut one.
 func (h *Handler) write(w http.ResponseWriter, a Answer) {
 	w.Header().Set("Content-Type", twilio.ContentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	_, _ = w.Write(a.Body) // who hung up does not read it
 }
 
+// url returns a path as Twilio is given it, with the retry settings that twilio.VoiceURL adds.
 func (h *Handler) url(path string) string { return twilio.VoiceURL(h.PublicURL, path) }

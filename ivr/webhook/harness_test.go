@@ -116,15 +116,15 @@ func sentence(words string) []ivr.Spoken {
 	return []ivr.Spoken{{Key: "test", Lang: "en", Speech: voiceprompts.Speech(words)}}
 }
 
-// ledger is what the database knows of calls.
-type ledger struct {
+// callStore is what the database knows of calls.
+type callStore struct {
 	mu        sync.Mutex
 	milestone map[string]ivr.Milestone
 	ended     map[string]int
 	down      bool
 }
 
-func (l *ledger) LastMilestone(_ context.Context, call string) (ivr.Milestone, error) {
+func (l *callStore) LastMilestone(_ context.Context, call string) (ivr.Milestone, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down {
@@ -137,7 +137,7 @@ func (l *ledger) LastMilestone(_ context.Context, call string) (ivr.Milestone, e
 	return m, nil
 }
 
-func (l *ledger) CallEnded(_ context.Context, call string, _ time.Time) error {
+func (l *callStore) CallEnded(_ context.Context, call string, _ time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down {
@@ -149,15 +149,15 @@ func (l *ledger) CallEnded(_ context.Context, call string, _ time.Time) error {
 
 // line is the handler with a Twilio before it and everything behind it in the test's hands.
 type line struct {
-	t        testing.TB
-	handler  *webhook.Handler
-	router   *mux.Router
-	engine   *engine
-	ledger   *ledger
-	sessions webhook.Sessions
-	clock    *clock
-	log      *lockedBuffer
-	fields   url.Values // of every request
+	t         testing.TB
+	handler   *webhook.Handler
+	router    *mux.Router
+	engine    *engine
+	callStore *callStore
+	sessions  webhook.Sessions
+	clock     *clock
+	log       *lockedBuffer
+	fields    url.Values // of every request
 }
 
 type lockedBuffer struct {
@@ -182,8 +182,8 @@ func open(t testing.TB, place func(c *clock) webhook.Sessions, change func(*webh
 	t.Helper()
 	l := &line{
 		t: t, engine: &engine{}, clock: &clock{}, log: &lockedBuffer{},
-		ledger: &ledger{milestone: map[string]ivr.Milestone{}, ended: map[string]int{}},
-		fields: url.Values{"CallSid": {"CA1"}, "From": {"+16175550101"}, "To": {"+18776236765"}, "CallStatus": {"in-progress"}},
+		callStore: &callStore{milestone: map[string]ivr.Milestone{}, ended: map[string]int{}},
+		fields:    url.Values{"CallSid": {"CA1"}, "From": {"+16175550101"}, "To": {"+18776236765"}, "CallStatus": {"in-progress"}},
 	}
 	l.sessions = place(l.clock)
 	validator, err := twilio.NewValidator(publicURL, token)
@@ -191,7 +191,7 @@ func open(t testing.TB, place func(c *clock) webhook.Sessions, change func(*webh
 		t.Fatal(err)
 	}
 	c := webhook.Config{
-		Engine: l.engine, Sessions: l.sessions, Calls: l.ledger, Validator: validator, Prompts: catalog(t), Policy: billing.DefaultPolicy(),
+		Engine: l.engine, Sessions: l.sessions, Calls: l.callStore, Validator: validator, Prompts: catalog(t), Policy: billing.DefaultPolicy(),
 		PublicURL: publicURL, CardConnector: "cards", BankConnector: "banks", Clock: l.clock, Machine: l.clock,
 		Log: slog.New(slog.NewJSONHandler(l.log, nil)),
 	}

@@ -23,6 +23,7 @@ type payload struct {
 	At       time.Time // domain clock
 }
 
+// encode returns the payload as it is stored with the lease.
 func (v payload) encode() ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -31,6 +32,7 @@ func (v payload) encode() ([]byte, error) {
 	return b, nil
 }
 
+// payloadOf returns what a request brings: the input, and who calls whom.
 func payloadOf(v twilio.VoiceRequest, in ivr.Input, at time.Time) payload {
 	if v.Direction == placedByUs { // the caller is whom we dialled, and no carrier has signed that number for us
 		return payload{Input: in, Caller: number(v.To), Called: number(v.From), Ours: true, At: at}

@@ -19,6 +19,7 @@ func form(pairs ...string) url.Values {
 	return f
 }
 
+// What Twilio posts, field by field, as an input of the conversation.
 func TestInputOf(t *testing.T) {
 	capture := func(c ivr.Capture) ivr.Input { return ivr.Input{Kind: ivr.Captured, Capture: &c} }
 	tests := []struct {
@@ -89,7 +90,8 @@ func TestInputOf(t *testing.T) {
 	}
 }
 
-func TestVisitFrom(t *testing.T) {
+// Who calls whom, by a request of Twilio.
+func TestPayloadOf(t *testing.T) {
 	at := time.Date(2027, 2, 10, 15, 0, 0, 0, time.UTC)
 	tests := []struct {
 		name string

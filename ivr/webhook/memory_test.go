@@ -17,11 +17,11 @@ import (
 type memory struct {
 	mu    sync.Mutex
 	clock *clock
-	calls map[string]*kept
+	calls map[string]*storedCall
 	down  bool
 }
 
-type kept struct {
+type storedCall struct {
 	turn    int
 	holder  string
 	until   time.Time
@@ -35,7 +35,7 @@ var errDown = errors.New("redis is down")
 
 func inMemory(m *memory) func(*clock) webhook.Sessions {
 	return func(c *clock) webhook.Sessions {
-		m.clock, m.calls = c, map[string]*kept{}
+		m.clock, m.calls = c, map[string]*storedCall{}
 		return m
 	}
 }
@@ -55,7 +55,7 @@ func (m *memory) lock() error {
 	return nil
 }
 
-func (k *kept) stands(t webhook.Delivery) (webhook.Answer, bool) {
+func (k *storedCall) stands(t webhook.Delivery) (webhook.Answer, bool) {
 	if a, ok := k.answers[fmt.Sprintf("%d:%d", t.Turn, t.Slot)]; ok {
 		return a, true
 	}
@@ -70,7 +70,7 @@ func (m *memory) Acquire(_ context.Context, t webhook.Delivery) (webhook.TurnLea
 	defer m.mu.Unlock()
 	k := m.calls[t.Call]
 	if k == nil {
-		k = &kept{turn: t.Turn, answers: map[string]webhook.Answer{}}
+		k = &storedCall{turn: t.Turn, answers: map[string]webhook.Answer{}}
 		m.calls[t.Call] = k
 	}
 	held := t.Turn == k.turn && k.holder == t.Holder

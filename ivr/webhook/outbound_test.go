@@ -90,7 +90,7 @@ func TestACallThatWePlaced(t *testing.T) {
 	}
 	l.says("turn 1", turnPath(1), "Digits", "1")
 	if got := calls.answered[0]; got != theirCall+" CA1" {
-		t.Errorf("noted %q", got)
+		t.Errorf("recorded %q", got)
 	}
 }
 
@@ -158,8 +158,8 @@ func TestSessionLostWithoutATrace(t *testing.T) {
 	}
 }
 
-// TestNewsOfACall: every word reaches the book, the end also the calls; Twilio asks again what was not noted.
-func TestNewsOfACall(t *testing.T) {
+// TestStatusOfAPlacedCall: every status reaches the store, the end also the call's row; Twilio is asked to send again what was not recorded.
+func TestStatusOfAPlacedCall(t *testing.T) {
 	l, calls := openOutbound(t)
 	for _, status := range []string{"initiated", "ringing", "in-progress", "completed"} {
 		if got := l.post(outURL+"/status", "CallStatus", status); got.status != 204 {
@@ -170,8 +170,8 @@ func TestNewsOfACall(t *testing.T) {
 	if diff := cmp.Diff(want, calls.progress); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if l.ledger.ended["CA1"] != 1 {
-		t.Error("its end was not noted")
+	if l.callStore.ended["CA1"] != 1 {
+		t.Error("its end was not recorded")
 	}
 	if got := l.post("/twilio/voice/out/aaaaaaaaaaaaaaaaaaaaaaaa/status", "CallStatus", "completed"); got.status != 204 {
 		t.Errorf("of a call that is not ours: %d", got.status)
@@ -201,7 +201,7 @@ func TestWhoMayPostAboutCallsOfOurs(t *testing.T) {
 		}
 	}
 	if len(calls.answered)+len(calls.progress) != 0 {
-		t.Error("something was noted")
+		t.Error("something was recorded")
 	}
 }
 

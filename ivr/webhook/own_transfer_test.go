@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,19 +32,20 @@ func atStep(t *testing.T, s ivr.Session) func(*webhook.Config) {
 		t.Fatal(err)
 	}
 	return func(c *webhook.Config) {
-		c.Sessions = whisperPlace{webhook.TurnLease{Outcome: webhook.Acquired, Session: b}}
+		c.Sessions = oneLease{webhook.TurnLease{Outcome: webhook.Acquired, Session: b}}
 	}
 }
 
-// busy: somebody else is at the turn, and does not come to an end.
+// busy has another delivery hold the lease for good; waiting for it is soon over.
 func busy(lang, step string) func(*webhook.Config) {
 	return func(c *webhook.Config) {
-		c.Sessions = whisperPlace{webhook.TurnLease{Outcome: webhook.Busy, Lang: lang, Step: step}}
+		c.Sessions = oneLease{webhook.TurnLease{Outcome: webhook.Busy, Lang: lang, Step: step}}
+		c.Timing.Wait = 40 * time.Millisecond
 	}
 }
 
 func onceKnown(m ivr.Milestone) func(*webhook.Config) {
-	return func(c *webhook.Config) { c.Calls = whisperCalls{&m} }
+	return func(c *webhook.Config) { c.Calls = lastMilestones{&m} }
 }
 
 // Where the line itself gives a caller to a person, the person hears as much as is known, and it is on record.
@@ -108,10 +110,10 @@ func TestOwnTransfersAreAnnounced(t *testing.T) {
 			}
 			l.drain()
 			tt.want.Call, tt.want.Ref, tt.want.Reason, tt.want.At = "CA1", ref, "trouble", whisperTime
-			if len(l.desk.recorded) != 2 {
-				t.Fatalf("%d records of two deliveries", len(l.desk.recorded))
+			if len(l.handOffs.recorded) != 2 {
+				t.Fatalf("%d records of two deliveries", len(l.handOffs.recorded))
 			}
-			for _, got := range l.desk.recorded {
+			for _, got := range l.handOffs.recorded {
 				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Error(diff)
 				}
@@ -120,15 +122,17 @@ func TestOwnTransfersAreAnnounced(t *testing.T) {
 	}
 }
 
+// A transfer is made even where its record cannot be written.
 func TestOwnTransfersAreMadeWithoutARecord(t *testing.T) {
 	l := openWhisper(t)
-	l.desk.down = true
+	l.handOffs.down = true
 	if doc := l.post("/twilio/voice/fallback"); whisperRef(t, doc) == "" {
 		t.Error(doc)
 	}
 }
 
-func TestWithoutADeskNothingIsWhispered(t *testing.T) {
+// Without a hand-off store transfers have no whisper.
+func TestWithoutHandOffsNothingIsWhispered(t *testing.T) {
 	l := openWhisper(t, func(c *webhook.Config) { c.HandOffs = nil })
 	if doc := l.post("/twilio/voice/fallback"); !strings.Contains(doc, "<Number>+16175550190</Number>") {
 		t.Errorf("%s", doc)
@@ -138,7 +142,7 @@ func TestWithoutADeskNothingIsWhispered(t *testing.T) {
 	}
 }
 
-// H5: what became of a transfer is noted for the turn that made it. The key that the person pressed counts
+// H5: what became of a transfer is recorded for the turn that made it. The key that the person pressed counts
 // where Twilio does not say that the two sides were connected.
 func TestTheEndOfATransfer(t *testing.T) {
 	tests := []struct {
@@ -149,7 +153,7 @@ func TestTheEndOfATransfer(t *testing.T) {
 		over   string
 		ends   bool // the caller is through
 	}{
-		{"taken", ivr.Person, "completed", true, "CA1 3 declined", true}, // the desk knows better, and says so
+		{"taken", ivr.Person, "completed", true, "CA1 3 declined", true}, // the store knows better, and its word counts
 		{"busy", ivr.Person, "busy", false, "CA1 3 busy", false},
 		{"our own, taken", ivr.LostPlace, "completed", true, "CA1 3 declined", true},
 		{"our own, hung up in the whisper", ivr.LostPlace, "completed", false, "CA1 3 declined", false},
@@ -158,9 +162,9 @@ func TestTheEndOfATransfer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			l := openWhisper(t, atStep(t, ivr.Session{Call: "CA1", Turn: 3, Language: ivr.Language{Tag: "en"}, Step: tt.step}))
-			l.desk.took = tt.keyed
+			l.handOffs.took = tt.keyed
 			l.post("/twilio/voice/turn/4", "DialCallStatus", tt.status, "DialBridged", "false")
-			if diff := cmp.Diff([]string{tt.over}, l.desk.over); diff != "" {
+			if diff := cmp.Diff([]string{tt.over}, l.handOffs.over); diff != "" {
 				t.Error(diff)
 			}
 			switch {
@@ -175,9 +179,10 @@ func TestTheEndOfATransfer(t *testing.T) {
 	}
 }
 
+// If the end of a transfer cannot be recorded, Twilio's word on it counts.
 func TestTheEndOfATransferWithoutTheDatabase(t *testing.T) {
 	l := openWhisper(t, atStep(t, ivr.Session{Call: "CA1", Turn: 3, Language: ivr.Language{Tag: "en"}, Step: ivr.Person}))
-	l.desk.down = true
+	l.handOffs.down = true
 	l.post("/twilio/voice/turn/4", "DialCallStatus", "completed", "DialBridged", "true")
 	if len(l.engine.heard) != 1 || !l.engine.heard[0].Transfer.Bridged {
 		t.Errorf("the conversation hears %+v", l.engine.heard)

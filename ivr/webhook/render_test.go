@@ -1,26 +1,18 @@
 package webhook_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"duebell/billing"
 	"duebell/internal/twilio"
 	"duebell/ivr"
 	"duebell/ivr/webhook"
-	standin "duebell/lab/twilio"
 	"duebell/payments"
 	"duebell/voiceprompts"
 )
-
-var update = flag.Bool("update", false, "write the golden TwiML documents anew")
 
 const publicURL = "https://pay.example.org"
 
@@ -84,39 +76,6 @@ func replies() map[string]ivr.Reply {
 	}
 }
 
-func TestRenderGolden(t *testing.T) {
-	c, s := catalog(t), settings(t)
-	for name, reply := range replies() {
-		t.Run(name, func(t *testing.T) {
-			reply.Lang = "en"
-			got, err := webhook.Render(reply, place, c, s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			shown := indent(string(got))
-			file := filepath.Join("testdata", "twiml", name+".xml")
-			if *update {
-				if err := os.WriteFile(file, []byte(shown), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), shown); diff != "" {
-				t.Errorf("%s is stale; look at the change, and if it is meant: duebell-lab prompts refresh (-want +got)\n%s", file, diff)
-			}
-			for _, problem := range standin.CheckVoice(got, true) {
-				t.Errorf("Twilio would not take it: %s", problem)
-			}
-			if again, _ := webhook.Render(reply, place, c, s); string(again) != string(got) {
-				t.Error("the same reply gave other bytes")
-			}
-		})
-	}
-}
-
 var captureWords = regexp.MustCompile(`(<Prompt[^>]*>\n<Say[^>]*>)[^<]*`)
 
 // indent puts elements on lines of their own, so that a golden file can be read, and leaves out the
@@ -126,6 +85,7 @@ func indent(doc string) string {
 	return captureWords.ReplaceAllString(lines, "$1…")
 }
 
+// A reply that Twilio could not carry out is an error and not a document.
 func TestRenderRefuses(t *testing.T) {
 	broken := place
 	broken.Next = publicURL + "/twilio/voice/turn/8" // without the connection overrides
@@ -152,6 +112,7 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
+// A voice of the policy replaces the catalog's, together with its language.
 func TestChosenVoices(t *testing.T) {
 	policy := billing.DefaultPolicy()
 	policy.Voices = map[string]string{"en": "Google.en-GB-Neural2-A"}
@@ -166,6 +127,7 @@ func TestChosenVoices(t *testing.T) {
 	}
 }
 
+// V4: after the first silence the capture's time-out is doubled, too.
 func TestASlowCallerHasMoreTimeForTheCapture(t *testing.T) {
 	at := place
 	at.Slow = true // V4

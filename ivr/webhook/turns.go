@@ -48,8 +48,10 @@ func (h *Handler) deliver(ctx context.Context, d posted) handled {
 	defer cancel()
 	var lang, step string
 	told := false
+	// Every pass asks for the lease anew: another delivery may have finished the turn meanwhile, or its
+	// lease may have run out because its process died.
 	for range retries(waiting) {
-		claim, err := h.Sessions.Acquire(waiting, d.Delivery)
+		lease, err := h.Sessions.Acquire(waiting, d.Delivery)
 		if err != nil {
 			if !told && ctx.Err() == nil {
 				h.Log.Warn("no lease on a turn, because Redis does not answer; it is tried until the time is over", "call", d.Call, "turn", d.Turn, "error", err)
@@ -57,20 +59,20 @@ func (h *Handler) deliver(ctx context.Context, d posted) handled {
 			told = true
 			continue
 		}
-		lang, step = claim.Lang, claim.Step
-		switch claim.Outcome {
+		lang, step = lease.Lang, lease.Step
+		switch lease.Outcome {
 		case Answered:
-			return handled{answer: claim.Answer, step: step, outcome: outcomeRepeated}
+			return handled{answer: lease.Answer, step: step, outcome: outcomeRepeated}
 		case Older:
-			return handled{answer: claim.Answer, step: step, outcome: outcomeOlder}
-		case Acquired:
+			return handled{answer: lease.Answer, step: step, outcome: outcomeOlder}
+		case Acquired: // this delivery runs the turn
 			select {
-			case got := <-h.begin(ctx, d, claim):
+			case got := <-h.begin(ctx, d, lease):
 				if got.err == nil {
 					return got.handled
 				}
 			case <-budget.C:
-				return h.answerLater(ctx, d, lang, step)
+				return h.answerLater(ctx, d, lang, step) // the turn goes on running, and stores its answer
 			case <-ctx.Done():
 				return h.answerLater(ctx, d, lang, step)
 			}

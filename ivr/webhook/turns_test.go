@@ -33,6 +33,7 @@ func onMini(t testing.TB) (func(*clock) webhook.Sessions, *miniredis.Miniredis) 
 	return onRedis(t, "redis://"+server.Addr()), server
 }
 
+// Each answer leads to the next turn, and a repeated request gets the same bytes.
 func TestTurnsAreNumbered(t *testing.T) {
 	l := open(t, onRedis(t, testenv.Redis(t)), nil)
 	first := l.says("turn 0, try 1, arrived", webhook.IncomingPath)
@@ -58,6 +59,7 @@ func TestTurnsAreNumbered(t *testing.T) {
 	}
 }
 
+// Of three deliveries at once one runs the turn, and all get its answer.
 func TestEveryDeliveryThreeTimesAtOnce(t *testing.T) {
 	place := onRedis(t, testenv.Redis(t))
 	l := open(t, place, nil)
@@ -97,6 +99,7 @@ func TestEveryDeliveryThreeTimesAtOnce(t *testing.T) {
 	}
 }
 
+// A process that dies before its answer is stored leaves the turn to another, with the same input.
 func TestKilledBeforeAnswering(t *testing.T) {
 	for _, retry := range []string{turnPath(1), again(1, 1)} {
 		t.Run(retry, func(t *testing.T) {
@@ -125,6 +128,7 @@ func TestKilledBeforeAnswering(t *testing.T) {
 	}
 }
 
+// A lease whose holder has died is taken over when it runs out, with the input that was stored first.
 func TestADeadHolderIsWaitedFor(t *testing.T) {
 	l := open(t, onRedis(t, testenv.Redis(t)), func(c *webhook.Config) {
 		c.Timing = webhook.DefaultTiming
@@ -141,6 +145,7 @@ func TestADeadHolderIsWaitedFor(t *testing.T) {
 	l.says("keyed 7", again(1, 2))
 }
 
+// A call whose session is lost goes on from its milestone, counting on from the number in the URL.
 func TestASessionThatRedisLost(t *testing.T) {
 	place, server := onMini(t)
 	l := open(t, place, nil)
@@ -149,7 +154,7 @@ func TestASessionThatRedisLost(t *testing.T) {
 
 	t.Run("with a milestone", func(t *testing.T) {
 		server.FlushAll()
-		l.ledger.milestone["CA1"] = ivr.Milestone{Call: "CA1", Lang: "en", Account: "712345678", Turn: 1}
+		l.callStore.milestone["CA1"] = ivr.Milestone{Call: "CA1", Lang: "en", Account: "712345678", Turn: 1}
 		l.leads(l.says("turn 7, try 1, lost", turnPath(7), "Digits", "1"), turnPath(8)) // on from there, never back
 		if got := l.engine.last(); got.Step != ivr.LostPlace {
 			t.Errorf("%+v", got)
@@ -158,7 +163,7 @@ func TestASessionThatRedisLost(t *testing.T) {
 	})
 	t.Run("without one", func(t *testing.T) {
 		server.FlushAll()
-		delete(l.ledger.milestone, "CA1")
+		delete(l.callStore.milestone, "CA1")
 		l.leads(l.says("turn 9, try 1, arrived", turnPath(9), "Digits", "1"), turnPath(10))
 	})
 	t.Run("while its turn was worked on", func(t *testing.T) {
@@ -200,6 +205,7 @@ func TestASessionIsWrittenAndReadBack(t *testing.T) {
 	}
 }
 
+// Without Twilio's signature no route answers.
 func TestWhoMayPost(t *testing.T) {
 	place, _ := onMini(t)
 	l := open(t, place, nil)
@@ -236,6 +242,7 @@ func TestWhoMayPost(t *testing.T) {
 	}
 }
 
+// The end of a call is recorded; an agent's leg and calls in progress are not.
 func TestStatus(t *testing.T) {
 	place, _ := onMini(t)
 	l := open(t, place, nil)
@@ -245,15 +252,16 @@ func TestStatus(t *testing.T) {
 		}
 	}
 	l.post(webhook.StatusPath, "CallStatus", "completed", "CallSid", "CA2", "ParentCallSid", "CA1") // the agent's leg
-	if diff := cmp.Diff(map[string]int{"CA1": 3}, l.ledger.ended); diff != "" {
+	if diff := cmp.Diff(map[string]int{"CA1": 3}, l.callStore.ended); diff != "" {
 		t.Error(diff)
 	}
-	l.ledger.down = true
+	l.callStore.down = true
 	if got := l.post(webhook.StatusPath, "CallStatus", "completed"); got.status != http.StatusNoContent {
 		t.Errorf("without a database: %d", got.status)
 	}
 }
 
+// The fallback answers the turn whose URL failed, or the awaited one.
 func TestFallback(t *testing.T) {
 	at := func(path string) []string {
 		return []string{"ErrorCode", "11200", "ErrorUrl", publicURL + path}
@@ -321,6 +329,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
+// Logs and measurements name call, turn and step, and nothing that was keyed or said.
 func TestWhatIsToldOutside(t *testing.T) {
 	place, _ := onMini(t)
 	type seen struct {
@@ -368,6 +377,7 @@ func TestWhatIsToldOutside(t *testing.T) {
 	}
 }
 
+// A missing part, or a sentence that cannot be said, is an error at the start.
 func TestNewRefusesWhatWouldFailLater(t *testing.T) {
 	if _, err := webhook.New(webhook.Config{}); err == nil {
 		t.Error("a handler of nothing")

@@ -99,6 +99,7 @@ func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled,
 	case talkedToPerson(in) && s.Step != ivr.Person:
 		got.outcome = outcomeEnded
 	}
+	// From here on the turn has run, and only its answer is missing. What it wrote stands.
 	if h.BeforeFinish != nil {
 		if err := h.BeforeFinish(d.Call, d.Turn); err != nil {
 			return handled{step: got.step, outcome: outcomeKilled}, nil
@@ -157,7 +158,7 @@ func (h *Handler) sessionAndInput(ctx context.Context, d posted, lease TurnLease
 		h.Log.Error("a stored session cannot be decoded; the call goes on from its last milestone", "call", d.Call, "turn", d.Turn)
 		kept, s = false, ivr.Session{}
 	}
-	if kept && s.Turn+1 == d.Turn {
+	if kept && s.Turn+1 == d.Turn { // the session that asked for this input
 		return s, v.Input, nil
 	}
 	fresh := ivr.Session{Call: d.Call, Caller: v.Caller, Called: v.Called, Attested: v.Attested, StartedAt: v.At, Turn: d.Turn}
@@ -167,14 +168,16 @@ func (h *Handler) sessionAndInput(ctx context.Context, d posted, lease TurnLease
 	if !kept && d.Turn == 0 {
 		return fresh, ivr.Input{Kind: ivr.Arrived, Placed: v.Input.Placed}, nil
 	}
+	// Redis has lost the session, or holds one that is older than the call. The newer of it and the
+	// milestone counts.
 	m, err := h.Calls.LastMilestone(ctx, d.Call)
 	switch {
 	case err == nil && (!kept || m.Turn > s.Turn):
 		return h.Engine.Resume(m, d.Turn), lost, nil
-	case kept: // older than the caller's place, and the newest there is
+	case kept: // the stored session is the newest there is
 		s.Step = ivr.LostPlace
 		return s, lost, nil
-	case errors.Is(err, ivr.ErrNoMilestone):
+	case errors.Is(err, ivr.ErrNoMilestone): // nothing is known of the call: it begins anew
 		if !talkedToPerson(lost) {
 			lost = ivr.Input{Kind: ivr.Arrived}
 		}
@@ -213,6 +216,7 @@ func (h *Handler) after(turn int, s ivr.Session) Place {
 	return Place{Next: h.url(pathOf(turn + 1)), Line: number(s.Called), Slow: s.Tries.MoreTime}
 }
 
+// pathOf returns the path at which a turn is posted.
 func pathOf(turn int) string {
 	if turn == 0 {
 		return IncomingPath

@@ -85,15 +85,15 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 	if err := store.Migrate(ctx, dsn); err != nil {
 		return err
 	}
-	h, err := harness.Open(ctx, harness.Config{
-		DatabaseURL: dsn, Policy: s.policy, Timing: parsed.Timing(), Metrics: telemetry.NewMetrics(),
+	h, err := harness.Open(ctx, parsed.Config(harness.Config{
+		DatabaseURL: dsn, Policy: s.policy, Metrics: telemetry.NewMetrics(),
 		Log: s.log.Handler().WithAttrs([]slog.Attr{slog.String("script", parsed.Name)}),
-	})
+	}))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
-	result := script.Run(ctx, h, parsed, script.Options{Out: out, Files: func(name string) ([]byte, error) {
+	result := script.Run(ctx, h, parsed, script.Options{Fresh: true, Out: out, Files: func(name string) ([]byte, error) {
 		text, there := files[name]
 		if !there {
 			return nil, fmt.Errorf("the file %s does not lie beside the script", name)

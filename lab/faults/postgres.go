@@ -18,7 +18,7 @@ type Postgres struct {
 	order   *dropOrder // nil when nothing is to be lost
 }
 
-// dropOrder is one order to lose a reply.
+// dropOrder asks for one reply to a COMMIT to be lost.
 type dropOrder struct {
 	touching []string // words, in lower case, of which the transaction's statements must hold one
 	done     chan struct{}
@@ -51,7 +51,7 @@ func (p *Postgres) DropNextCommitReply(touching ...string) <-chan struct{} {
 	return d.done
 }
 
-// takeOrder gives the order that this transaction fulfils, once.
+// takeOrder returns the order that this transaction fulfils, once.
 func (p *Postgres) takeOrder(statements map[string]bool) *dropOrder {
 	p.orderMu.Lock()
 	defer p.orderMu.Unlock()
@@ -63,6 +63,7 @@ func (p *Postgres) takeOrder(statements map[string]bool) *dropOrder {
 	return d
 }
 
+// matches says whether a transaction of these statements is one that the order means.
 func (d *dropOrder) matches(statements map[string]bool) bool {
 	if len(d.touching) == 0 {
 		return true
@@ -91,6 +92,7 @@ type postgresLink struct {
 	dropping *dropOrder // set when a COMMIT has been passed on whose answer is to be lost
 }
 
+// relay passes one connection on, both ways, until either side ends it.
 func (p *Postgres) relay(l *link) {
 	c := &postgresLink{link: l, proxy: p, parsed: map[string]string{}, bound: map[string]string{}}
 	client := bufio.NewReaderSize(l.client, 32<<10)
@@ -141,6 +143,7 @@ func (c *postgresLink) startup(client *bufio.Reader) bool {
 	}
 }
 
+// awaitClose waits until the server closes; it returns false: nothing more is to be passed.
 func (c *postgresLink) awaitClose() bool {
 	_, _ = io.Copy(io.Discard, c.server) // it ends when either side closes, and there is nothing in it
 	return false
@@ -270,6 +273,7 @@ func (c *postgresLink) fromServer() {
 	}
 }
 
+// droppingNow returns the order that a COMMIT under way fulfils, or nil.
 func (c *postgresLink) droppingNow() *dropOrder {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"duebell/lab/testenv"
 )
 
-// through gives a proxy before a fresh database with two tables, and addresses with and without it.
+// through returns a proxy before a fresh database with two tables, and addresses with and without it.
 func through(t *testing.T) (p *faults.Postgres, proxied, direct string) {
 	t.Helper()
 	direct = testenv.Postgres(t)

@@ -30,6 +30,7 @@ type Proxy struct {
 	links   map[*link]struct{}
 }
 
+// state is what the proxy does with bytes: pass, hold back, or refuse.
 type state int
 
 const (
@@ -48,6 +49,7 @@ func NewTCP(target string) (*Proxy, error) {
 	})
 }
 
+// listen starts a proxy whose connections relay handles.
 func listen(target string, relay func(*link)) (*Proxy, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -85,6 +87,7 @@ func (p *Proxy) Close() {
 	p.serving.Wait()
 }
 
+// set changes the state and wakes whoever waits for it.
 func (p *Proxy) set(s state) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,6 +113,7 @@ func (p *Proxy) cut(s state) {
 	}
 }
 
+// serve accepts connections until the listener is closed.
 func (p *Proxy) serve() {
 	for {
 		client, err := p.listener.Accept()
@@ -129,6 +133,7 @@ func (p *Proxy) serve() {
 	}
 }
 
+// handle connects one client to the store and relays until either side ends.
 func (p *Proxy) handle(client net.Conn) {
 	l := &link{proxy: p, client: client, gone: make(chan struct{}), done: make(chan struct{})}
 	defer close(l.done)
@@ -169,6 +174,7 @@ type link struct {
 	done           chan struct{} // closed when its goroutines have ended
 }
 
+// close cuts both sides, once.
 func (l *link) close() {
 	l.closing.Do(func() {
 		close(l.gone)

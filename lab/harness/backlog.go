@@ -3,11 +3,10 @@ package harness
 import (
 	"context"
 	"fmt"
-
-	"duebell/internal/app"
 )
 
-// backlogSQL counts what is due by the domain's clock and what somebody has in hand by the machine's.
+// backlogSQL counts jobs in line, and of payments and notices those that a worker holds on lease (by the machine's
+// clock) and those that are due (by the domain's clock) and held by nobody.
 const backlogSQL = `
 SELECT
   (SELECT count(*) FROM river_job WHERE state = 'available' AND kind IN ('charge', 'notice')),
@@ -19,43 +18,46 @@ SELECT
   (SELECT count(*) FROM notices WHERE (state = 'planned' AND not_before <= @now
           AND NOT EXISTS (SELECT 1 FROM paused_kinds c WHERE c.kind IN ('*', notices.kind)
               AND (c.probe_at IS NULL OR c.probe_at > @now OR notices.channel <> 'sms'))) -- where one text may try, all of them count until it has
+      OR state = 'claimed' AND leased_until <= @machine -- of a dead worker: the next tick looks for it
       OR ((state = 'unknown' AND next_look_at <= @now OR poll_at <= @now) AND (leased_until IS NULL OR leased_until <= @machine)))`
 
-// backlog is how much there is to do, and how much of it somebody is at.
+// backlog is the work that is due and not done, and how much of it a worker is doing.
 type backlog struct {
-	jobs     int // in line
-	charging int // payments in a worker's hands
-	charges  int // payments due, in nobody's
-	sending  int // texts in a worker's hands
+	jobs     int // waiting to be worked
+	charging int // payments on lease to a worker
+	charges  int // payments due, on lease to nobody
+	sending  int // texts on lease to a worker
 	texts    int // texts due
-	events   int // of the processor, not delivered and not tried yet
+	events   int // of the processor, neither delivered nor tried since the clock last moved
 }
 
+// inProgress says whether a worker holds, or is about to take, any of it: then waiting is enough.
 func (b backlog) inProgress() bool { return b.jobs+b.charging+b.sending > 0 }
 
-// String names what there is.
+// String names the counts, for the error of a wait that gave up.
 func (b backlog) String() string {
-	return fmt.Sprintf("%d jobs in line, %d charges in hand and %d due, %d texts in hand and %d due, %d events",
+	return fmt.Sprintf("%d jobs waiting, %d charges in progress and %d due, %d texts in progress and %d due, %d events undelivered",
 		b.jobs, b.charging, b.charges, b.sending, b.texts, b.events)
 }
 
-// backlog counts what is due and not done. While the database is down for the product nobody can do it.
+// backlog counts the work that is due and not done. It is empty while the database is down for the product: nobody
+// could do anything.
 func (h *Harness) backlog(ctx context.Context) (backlog, error) {
 	h.mu.Lock()
 	down := h.dbDown
 	h.mu.Unlock()
-	var u backlog
+	var b backlog
 	if down {
-		return u, nil
+		return b, nil
 	}
-	args := named{"now": h.clock.Now(), "machine": app.SystemClock{}.Now()}
-	err := h.pool.QueryRow(ctx, backlogSQL, args.pgx()).Scan(&u.jobs, &u.charging, &u.charges, &u.sending, &u.texts)
+	args := named{"now": h.clock.Now(), "machine": h.machine.Now()}
+	err := h.pool.QueryRow(ctx, backlogSQL, args.pgx()).Scan(&b.jobs, &b.charging, &b.charges, &b.sending, &b.texts)
 	if err != nil {
-		return u, err
+		return b, err
 	}
 	if p := h.Processor(); p != nil {
-		u.charging -= min(u.charging, p.Held()) // these wait for the clock
-		u.events = max(0, p.Undelivered()-int(h.refusedEvents.Load()))
+		b.charging -= min(b.charging, p.Held()) // these wait for the clock
+		b.events = max(0, p.Undelivered()-int(h.refusedEvents.Load()))
 	}
-	return u, nil
+	return b, nil
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// named are the arguments of a query.
+// named are the arguments of a query by name (@name).
 type named map[string]any
 
+// pgx turns them into arguments that pgx refuses when one is missing or too many.
 func (n named) pgx() pgx.StrictNamedArgs { return pgx.StrictNamedArgs(n) }
 
-// Charge is money that the processor moved, or moves, and the payment of ours behind it.
+// Charge is a PaymentIntent at the processor that moved money or is moving it, with the payment of ours behind it.
 type Charge struct {
 	Reference string
 	Account   string // empty: no payment of ours
@@ -23,7 +24,7 @@ type Charge struct {
 	Company   bool // debited as a company's account (E1)
 }
 
-// Charges are all of the processor's, oldest first.
+// Charges returns all of the processor's charges, oldest first. Those of somebody else's processor cannot be read.
 func (h *Harness) Charges(ctx context.Context) ([]Charge, error) {
 	p := h.Processor()
 	if p == nil {
@@ -37,11 +38,11 @@ func (h *Harness) Charges(ctx context.Context) ([]Charge, error) {
 		}
 		rows, err := h.pool.Query(ctx, `SELECT account FROM contract.payments WHERE reference = $1`, c.Reference)
 		if err != nil {
-			return nil, fmt.Errorf("whose charge: %w", err)
+			return nil, fmt.Errorf("read whose charge it is: %w", err)
 		}
 		accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
-			return nil, fmt.Errorf("whose charge: %w", err)
+			return nil, fmt.Errorf("read whose charge it is: %w", err)
 		}
 		if len(accounts) == 1 {
 			charge.Account = accounts[0]
@@ -54,7 +55,7 @@ func (h *Harness) Charges(ctx context.Context) ([]Charge, error) {
 // Text is a text that the product had Twilio send.
 type Text struct{ SID, To, Body string }
 
-// Texts are all of them, oldest first.
+// Texts returns all of them, oldest first; nil where Twilio is somebody else's.
 func (h *Harness) Texts() []Text {
 	t := h.Twilio()
 	if t == nil {
@@ -67,7 +68,7 @@ func (h *Harness) Texts() []Text {
 	return list
 }
 
-// HandOver is what a person was told of a caller.
+// HandOver is what was written down when a caller was given to a person.
 type HandOver struct {
 	Reason   string
 	Verified bool
@@ -75,16 +76,16 @@ type HandOver struct {
 	Outcome  string // of the call to the person; empty: not known yet
 }
 
-// HandOvers are those of a call, oldest first.
+// HandOvers returns those of a call, oldest first.
 func (h *Harness) HandOvers(ctx context.Context, call string) ([]HandOver, error) {
 	rows, err := h.pool.Query(ctx, `SELECT reason, verified, coalesce(account, ''), coalesce(outcome, '') FROM handoffs WHERE call_sid = $1 ORDER BY turn`, call)
 	if err != nil {
-		return nil, fmt.Errorf("hand-overs: %w", err)
+		return nil, fmt.Errorf("read hand-overs: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[HandOver])
 }
 
-// ReceiptSent says whether a receipt with this confirmation number has gone to Twilio.
+// ReceiptSent says whether a receipt with this confirmation number was handed to Twilio.
 func (h *Harness) ReceiptSent(ctx context.Context, confirmation string) (bool, error) {
 	var sent bool
 	err := h.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM contract.texts
@@ -92,7 +93,8 @@ func (h *Harness) ReceiptSent(ctx context.Context, confirmation string) (bool, e
 	return sent, err
 }
 
-// productTables are the tables that a reset empties, and that a search for secrets reads.
+// productTables lists the tables that hold the product's data: those that a reset empties and a search for secrets
+// reads. The job queue's own bookkeeping and the schema's version are left out.
 func (h *Harness) productTables(ctx context.Context) ([]string, error) {
 	rows, err := h.pool.Query(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`)
 	if err != nil {

@@ -13,30 +13,33 @@ import (
 	"duebell/store"
 )
 
-// importHour is when billing's import comes, local (design: 02:00).
+// importHour is when billing's import comes, local time of the line (B6: the import comes nightly).
 const importHour = billing.LocalTime(2 * 60 * 60)
 
-// StopClock puts the clock at an instant and stops it there, before a story begins.
+// StopClock sets the domain clock to an instant, backwards too, and stops it there. Only an empty database may be
+// taken back in time.
 func (h *Harness) StopClock(at time.Time) {
 	h.clock.Stand()
 	h.clock.Set(at)
 	h.standing.Store(true)
 }
 
-// RunClock lets the clock go on by itself again, with or without reminders as the harness was opened.
+// RunClock lets the domain clock run by itself again. Reminders are planned from here on if the harness was opened
+// with Config.Reminders.
 func (h *Harness) RunClock() {
 	h.planning.Store(h.cfg.Reminders)
 	h.clock.Run()
 	h.standing.Store(false)
 }
 
-// Advance moves the clock forward, passing everything that is due on the way.
+// Advance moves the clock forward by d, as Until does.
 func (h *Harness) Advance(ctx context.Context, d time.Duration) error {
 	return h.Until(ctx, h.clock.Now().Add(d))
 }
 
-// Until moves the clock to an instant: it passes each import in order, and the hour of each reminder,
-// ticks every planner, look-up and sweeper, and returns when nothing due is left undone.
+// Until moves the clock to an instant and returns when nothing that is due is left to do. On the way it stops at
+// each import, in order, and at each instant at which a reminder may go for the first time; at each stop every
+// planner, look-up and sweeper ticks. It refuses to go back.
 func (h *Harness) Until(ctx context.Context, at time.Time) error {
 	h.moving.Lock()
 	defer h.moving.Unlock()
@@ -57,6 +60,7 @@ func (h *Harness) Until(ctx context.Context, at time.Time) error {
 		if next.After(at) {
 			break
 		}
+		h.noteProgress()
 		h.clock.Set(next)
 		if imports {
 			if err := h.importAsDue(ctx); err != nil {
@@ -71,8 +75,8 @@ func (h *Harness) Until(ctx context.Context, at time.Time) error {
 	return h.processDue(ctx)
 }
 
-// nextImport is the first 02:00 local after an instant. On the day on which 02:00 does not exist it is
-// the first instant after the gap (C1).
+// nextImport returns the first 02:00 local after an instant; on the night without a 02:00, the first instant after
+// the gap (C1).
 func (h *Harness) nextImport(after time.Time) time.Time {
 	_, cal := h.Policy()
 	day := cal.DateOf(after)
@@ -82,7 +86,7 @@ func (h *Harness) nextImport(after time.Time) time.Time {
 	return cal.At(day.Add(1), importHour)
 }
 
-// pause is a <Pause> in a call: the clock moves by its length. A clock that runs by itself is waited for.
+// pause plays a <Pause> in a call. A standing clock is moved by its length; a running one is waited for.
 func (h *Harness) pause(ctx context.Context, d time.Duration) {
 	if h.standing.Load() {
 		if err := h.Advance(ctx, d); err != nil {
@@ -98,13 +102,14 @@ func (h *Harness) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// ImportSamples makes the sample members known to billing and imports them.
+// ImportSamples adds the sample members to what billing knows, and imports everything that billing knows.
 func (h *Harness) ImportSamples(ctx context.Context) error {
 	return h.addStories(ctx, samples.Stories()...)
 }
 
-// ImportAccounts makes accounts known to billing, as the script word says it, and imports them. Each is like
-// the one before it, with numbers one higher. One that is known already is said anew.
+// ImportAccounts adds accounts to what billing knows, in the words of the script word account, and imports. Each is
+// like the one before it, with account, member and phone numbers one higher. An account that is known already is
+// replaced.
 func (h *Harness) ImportAccounts(ctx context.Context, many int, fields []string) error {
 	first, err := samples.Parse(fields)
 	if err != nil {
@@ -119,6 +124,7 @@ func (h *Harness) ImportAccounts(ctx context.Context, many int, fields []string)
 	return h.addStories(ctx, list...)
 }
 
+// addStories replaces what billing knows of these accounts and imports at once.
 func (h *Harness) addStories(ctx context.Context, list ...samples.Story) error {
 	h.mu.Lock()
 	h.stories = slices.DeleteFunc(h.stories, func(old samples.Story) bool {
@@ -129,14 +135,14 @@ func (h *Harness) addStories(ctx context.Context, list ...samples.Story) error {
 	return h.importNow(ctx)
 }
 
-// StopImports stops billing's import: from now on balances grow old (B6).
+// StopImports ends billing's nightly import: from now on balances grow old (B6: a stale import offers no balance).
 func (h *Harness) StopImports() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stale = true
 }
 
-// Import loads a file as `duebell import` does: one of billing's, of opt-outs or of consents.
+// Import loads one file as `duebell import` does: billing's own, opt-outs or consents, told apart by the header.
 func (h *Harness) Import(ctx context.Context, file feed.Source) error {
 	kind, err := feed.OwnKind(file)
 	now := h.clock.Now()
@@ -152,12 +158,14 @@ func (h *Harness) Import(ctx context.Context, file feed.Source) error {
 	return err
 }
 
+// feedRules are the rules that the policy in force sets for files, as of today.
 func (h *Harness) feedRules() feed.Rules {
 	policy, cal := h.Policy()
 	return feed.RulesOf(policy, cal.DateOf(h.clock.Now()))
 }
 
-// importAsDue is the import at 02:00: it does not come while billing is stale or the database is down.
+// importAsDue is the import at 02:00. It does not come after StopImports, while the database is down, or when
+// billing knows nobody.
 func (h *Harness) importAsDue(ctx context.Context) error {
 	h.mu.Lock()
 	skip := h.stale || h.dbDown || len(h.stories) == 0
@@ -168,6 +176,7 @@ func (h *Harness) importAsDue(ctx context.Context) error {
 	return h.importNow(ctx)
 }
 
+// importNow delivers billing's files as of now and imports them, past every fault.
 func (h *Harness) importNow(ctx context.Context) error {
 	h.mu.Lock()
 	stories, cal := h.stories, h.calendar
@@ -176,26 +185,24 @@ func (h *Harness) importNow(ctx context.Context) error {
 	return err
 }
 
-// ProcessDue lets everything happen that is due now.
+// ProcessDue does everything that is due now and returns when none of it is left. The clock does not move.
 func (h *Harness) ProcessDue(ctx context.Context) error {
 	h.moving.Lock()
 	defer h.moving.Unlock()
 	return h.processDue(ctx)
 }
 
-// settlePatience bounds how long things may take by the machine's clock.
-const settlePatience = 45 * time.Second
-
-// maxFailedTicks is how many failing ticks in a row an outage that is over explains.
+// maxFailedTicks is how many failing ticks in a row may follow an outage: each connection of a pool is found dead
+// once.
 const maxFailedTicks = 40
 
-// processDue ticks until a whole round has found nothing left undone.
+// processDue ticks until a whole round has found no backlog. It gives up only when nothing moves any more.
 func (h *Harness) processDue(ctx context.Context) error {
-	bounded, cancel := context.WithTimeout(ctx, settlePatience)
-	defer cancel()
+	stall := newStallTimer(movement{})
+	defer stall.timer.Stop()
 	broken := 0
 	for {
-		if err := h.tickAll(bounded); err != nil {
+		if err := h.tickAll(ctx); err != nil {
 			// After an outage each connection of a pool is found dead once.
 			if broken++; broken > maxFailedTicks {
 				return err
@@ -203,41 +210,62 @@ func (h *Harness) processDue(ctx context.Context) error {
 			continue
 		}
 		broken = 0
-		left, err := h.backlog(bounded)
+		left, err := h.backlog(ctx)
 		if err != nil {
-			return fmt.Errorf("what is left undone: %w", err)
+			return fmt.Errorf("count the backlog: %w", err)
 		}
 		if left == (backlog{}) {
 			return nil
 		}
-		if err := h.awaitProgress(bounded, left); err != nil {
+		if err := h.awaitWorkers(ctx, left, stall); err != nil {
+			return fmt.Errorf("the backlog does not shrink: %s: %w", left, err)
+		}
+	}
+}
+
+// movement is what must change while due work is being done.
+type movement struct {
+	left     backlog
+	requests int64 // Progress
+}
+
+// awaitWorkers waits until no worker holds anything any more. Workers tell nobody when they are done; their rows
+// do, and so these are polled: often at first, then less and less, for each look costs the database.
+func (h *Harness) awaitWorkers(ctx context.Context, left backlog, stall *stallTimer[movement]) error {
+	const shortest, longest = 2 * time.Millisecond, 25 * time.Millisecond
+	pause := shortest
+	poll := time.NewTimer(pause)
+	defer poll.Stop()
+	for {
+		if err := stall.check(ctx, movement{left, h.Progress()}); err != nil {
 			return err
 		}
-	}
-}
-
-// awaitProgress waits until nobody is at work any more. Workers tell nobody when they are done; the rows
-// do, and so they are looked at.
-func (h *Harness) awaitProgress(ctx context.Context, left backlog) error {
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return fmt.Errorf("still undone after %v: %s: %w", settlePatience, left, context.Cause(ctx))
-		}
-		if !left.inProgress() {
+		if !left.inProgress() && h.hasWorkers() {
 			return nil
 		}
+		select {
+		case <-poll.C:
+			pause = min(pause*3/2, longest)
+			poll.Reset(pause)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 		var err error
-		if left, err = h.backlog(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("what is left undone: %w", err)
+		if left, err = h.backlog(ctx); err != nil {
+			return fmt.Errorf("count the backlog: %w", err)
 		}
 	}
 }
 
-// tickAll tells the stand-ins the time and ticks every replica of work at once.
+// hasWorkers says whether anybody is there to do due work: while killed workers are replaced nobody is.
+func (h *Harness) hasWorkers() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.work) > 0
+}
+
+// tickAll tells the processor the time, plans reminders, ticks every replica of work at once, and then lets Twilio
+// do what it has waiting. Errors count only while both stores are up.
 func (h *Harness) tickAll(ctx context.Context) error {
 	if p := h.Processor(); p != nil {
 		if err := p.Advance(ctx, h.clock.Now()); err != nil {

@@ -16,7 +16,7 @@ import (
 	"duebell/lab/twilio"
 )
 
-// coverage is what a story has really passed, by the names of the coverage table.
+// coverage counts what a script has really passed through, by the names of the coverage table (lab/script).
 type coverage struct {
 	mu    sync.Mutex
 	items map[string]int
@@ -24,6 +24,7 @@ type coverage struct {
 
 func newCoverage() *coverage { return &coverage{items: map[string]int{}} }
 
+// add counts one more of each.
 func (c *coverage) add(items ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,9 +33,9 @@ func (c *coverage) add(items ...string) {
 	}
 }
 
-// Coverage is everything that was really passed since the harness was opened or reset: steps as "step
-// holding", jumps as "jump holding>tell-outcome", results of the capture as "result success", faults
-// with the point at which they acted as "fault redis-down@charged", spoken facts as "fact owes".
+// Coverage returns a count of everything passed since the harness was opened or reset: steps as "step en holding",
+// jumps as "jump en holding>tell-outcome", results of a capture as "result success", faults with the point at which
+// they acted as "fault redis-down@charged", spoken facts as "fact owes".
 func (h *Harness) Coverage() map[string]int {
 	h.coverage.mu.Lock()
 	defer h.coverage.mu.Unlock()
@@ -52,17 +53,17 @@ const (
 	After      Phase = "after"      // the outcome is recorded
 )
 
-// Phases lists them.
+// Phases returns all of them, in order.
 func Phases() []Phase { return []Phase{Before, Authorized, Charged, After} }
 
 func faultItem(fault string, at Phase) string { return "fault " + fault + "@" + string(at) }
 
-// recordFault records a fault that acts at once.
+// recordFault counts a fault that acts at this instant, under the phase of the newest payment.
 func (h *Harness) recordFault(ctx context.Context, fault string) {
 	h.coverage.add(faultItem(fault, h.phase(ctx)))
 }
 
-// phase is where the newest payment is, straight from the database and the processor.
+// phase returns where the newest payment is, read from the database and the processor past every fault.
 func (h *Harness) phase(ctx context.Context) Phase {
 	var state, reference string
 	err := h.pool.QueryRow(context.WithoutCancel(ctx), `SELECT state, coalesce(reference, '') FROM payment_attempts
@@ -82,7 +83,8 @@ func (h *Harness) phase(ctx context.Context) Phase {
 	return After
 }
 
-// recordWebhook looks at a request before the product does.
+// recordWebhook counts the result of a capture that a request brings, before the product sees the request. A
+// capture that ends without a POST is recognised by the request that comes instead of it.
 func (h *Harness) recordWebhook(r *http.Request, body []byte) {
 	if !strings.HasPrefix(r.URL.Path, "/twilio/voice/") {
 		return
@@ -110,7 +112,8 @@ func (h *Harness) recordWebhook(r *http.Request, body []byte) {
 	}
 }
 
-// resultName tells the rows of one Result apart that want different ways on.
+// resultName returns the name under which a result of a capture is counted: results that the product must treat
+// differently have different names, though Twilio's word (Result) is the same.
 func resultName(result string, form url.Values) string {
 	switch {
 	case form.Get("PaymentConfirmationCode") != "":
@@ -131,7 +134,7 @@ func resultName(result string, form url.Values) string {
 	return "unknown-result"
 }
 
-// Results lists the rows of the capture's results that a script must have been through.
+// Results lists the names of resultName, each of which some script must pass.
 func Results() []string {
 	return []string{
 		"success", "success-without-token", "charged", "caller-interrupted-with-star", "too-many-failed-attempts", "fall-through",
@@ -140,14 +143,15 @@ func Results() []string {
 	}
 }
 
-// modeInForce says whether one of Twilio's modes is in force.
+// modeInForce says whether one of these faults of Twilio's is set.
 func (h *Harness) modeInForce(names ...string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.ContainsFunc(names, func(n string) bool { return h.modes[n] })
 }
 
-// recordWebhookFaults notes which of Twilio's modes has met an answer, and at which point.
+// recordWebhookFaults counts which of Twilio's delivery faults have met an answer of the product's, and in which
+// phase.
 func (h *Harness) recordWebhookFaults(ctx context.Context, path string) {
 	h.mu.Lock()
 	var met []string
@@ -168,8 +172,8 @@ func (h *Harness) recordWebhookFaults(ctx context.Context, path string) {
 	}
 }
 
-// recordAPIRequest looks at a request to Twilio's API: whether the text in it is true at this instant, and
-// whether it is answered wrongly.
+// recordAPIRequest checks that the text in a request to Twilio's API is true at this instant (P3: a text is true
+// when sent), and counts a fault of the API that the request meets.
 func (h *Harness) recordAPIRequest(r *http.Request) {
 	if r.Method != http.MethodPost {
 		return
@@ -189,9 +193,11 @@ func (h *Harness) recordAPIRequest(r *http.Request) {
 	}
 }
 
+// maxBody bounds what is read of a request to Twilio's API, in bytes.
 const maxBody = 64 << 10
 
-// recordProcessorRequest notes a request that the processor breaks on command.
+// recordProcessorRequest counts a request that the processor's fault breaks, and ends a fault that was set for
+// once.
 func (h *Harness) recordProcessorRequest(r *http.Request) {
 	h.mu.Lock()
 	words := strings.Fields(h.procFault)
@@ -214,7 +220,7 @@ func (h *Harness) recordProcessorRequest(r *http.Request) {
 	h.coverage.add(faultItem("processor-"+words[0], at))
 }
 
-// recordClockMove notes what a move of the clock passes over.
+// recordClockMove counts a change of daylight saving time and a 29 February that a move of the clock passes over.
 func (h *Harness) recordClockMove(from, to time.Time) {
 	zone := h.Zone()
 	_, before := from.In(zone).Zone()
@@ -229,7 +235,8 @@ func (h *Harness) recordClockMove(from, to time.Time) {
 	}
 }
 
-// recordJump notes a step that was entered, and in which language, and refuses a jump that nobody declared.
+// recordJump counts a step that was entered and the jump to it, by language, and records a violation when the
+// conversation does not declare that jump.
 func (h *Harness) recordJump(lang string, from, to ivr.StepName) {
 	h.coverage.add("step "+lang+" "+string(to), "jump "+lang+" "+string(from)+">"+string(to))
 	if from != to && from != "" && !h.declared(from, to) {
@@ -237,6 +244,7 @@ func (h *Harness) recordJump(lang string, from, to ivr.StepName) {
 	}
 }
 
+// declared says whether a step of the conversation names the other as one it may lead to.
 func (h *Harness) declared(from, to ivr.StepName) bool {
 	for _, s := range ivr.Conversation() {
 		if s.Name == from {
@@ -246,5 +254,5 @@ func (h *Harness) declared(from, to ivr.StepName) bool {
 	return false
 }
 
-// recordTokenizeFailure notes that Twilio's own connector met a processor that is down.
+// recordTokenizeFailure counts that Twilio's own connector met a processor that is down.
 func (h *Harness) recordTokenizeFailure() { h.recordFault(context.Background(), "processor-down") }

@@ -10,9 +10,8 @@ import (
 	"duebell/notify"
 )
 
-// What the texts of a story have really been through is read from the books they leave, when it is told.
-
-// handedToCarrier are the states of a notice that the carrier has or had.
+// handedToCarrier are the states of a notice that the carrier has or had. What texts have passed is read from the
+// database when a script ends.
 var handedToCarrier = []string{string(notify.Accepted), string(notify.Sent), string(notify.Delivered), string(notify.Undelivered)}
 
 const (
@@ -29,29 +28,29 @@ const (
 	inboundSQL      = `SELECT DISTINCT class FROM inbound_texts`
 )
 
-// regimeRow is a text that went under a regime.
+// regimeRow is a kind of text that went under a grace regime.
 type regimeRow struct{ Regime, Kind string }
 
-// CoverTexts notes what texts and calls of ours have been through: kinds as "kind due_soon/3", the grace
-// regimes as "regime third-due", what the carrier said as "trouble landline", what creates came to as
-// "send rate_limited", and texts that came in as "inbound pay".
+// CoverTexts counts what texts and calls of ours have passed: kinds as "kind due_soon/3", grace regimes as "regime
+// third-due", what the carrier said as "trouble landline", what creates came to as "send rate_limited", and
+// incoming texts by class as "inbound pay".
 func (h *Harness) CoverTexts(ctx context.Context) error {
 	policy, _ := h.Policy()
 	kinds, err := columnOf[string](ctx, h, sentKindsSQL, named{"states": handedToCarrier}.pgx())
 	if err != nil {
-		return fmt.Errorf("kinds that went: %w", err)
+		return fmt.Errorf("read the kinds sent: %w", err)
 	}
 	sent, err := rowsOf[regimeRow](ctx, h, sentRegimesSQL, named{"states": handedToCarrier, "regime": string(policy.DefaultGraceRegime)}.pgx())
 	if err != nil {
-		return fmt.Errorf("regimes that texts went under: %w", err)
+		return fmt.Errorf("read the grace regimes of texts: %w", err)
 	}
 	codes, err := columnOf[int](ctx, h, carrierCodesSQL)
 	if err != nil {
-		return fmt.Errorf("what the carrier said: %w", err)
+		return fmt.Errorf("read the carrier codes: %w", err)
 	}
 	classes, err := columnOf[string](ctx, h, inboundSQL)
 	if err != nil {
-		return fmt.Errorf("texts that came in: %w", err)
+		return fmt.Errorf("read the incoming texts: %w", err)
 	}
 	sends, err := h.sendOutcomes()
 	if err != nil {
@@ -68,8 +67,8 @@ func (h *Harness) CoverTexts(ctx context.Context) error {
 	return nil
 }
 
-// regimesPassed are the regimes that a member has come to the end of: warned before a grace ends, and with none
-// reminded on the last day and of nothing after it.
+// regimesPassed returns the grace regimes that some member has come to the end of (G5): warned before the grace
+// ends or, without any grace, reminded on the last day and of nothing after it.
 func regimesPassed(sent []regimeRow) []string {
 	var list []string
 	for _, r := range billing.Regimes() {
@@ -86,7 +85,8 @@ func regimesPassed(sent []regimeRow) []string {
 	return list
 }
 
-// sendOutcomes are what creates of texts came to, as the product itself has counted them.
+// sendOutcomes returns what creates of texts came to, read from the product's own metric
+// duebell_twilio_requests_total.
 func (h *Harness) sendOutcomes() ([]string, error) {
 	families, err := h.metrics.Registry.Gather()
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"duebell/lab/twilio"
 )
 
-// tokenizeAtExternal is Twilio's Stripe connector where the processor is somebody else's stand-in.
+// tokenizeAtExternal plays Twilio's Stripe connector where the processor is an external program (STRIPE_API_URL):
+// it makes the card's payment method there and returns its id.
 func (s *standIns) tokenizeAtExternal(ctx context.Context, c twilio.Card) (string, error) {
 	form := url.Values{
 		"type": {"card"}, "card[number]": {c.Number}, "card[exp_month]": {c.ExpMonth}, "card[exp_year]": {"20" + c.ExpYear},

@@ -13,7 +13,7 @@ import (
 	"duebell/ivr"
 )
 
-// factChecker compares every fact with the database at the instant at which it begins to be spoken (P2).
+// factChecker compares every spoken fact with the database at the instant at which it begins to be spoken (P2).
 type factChecker struct {
 	h  *Harness
 	mu sync.Mutex
@@ -23,15 +23,18 @@ type factChecker struct {
 	paying map[string]bool // the last document of the call holds a Pay
 }
 
+// statement is one sentence of a reply with the facts that it states.
 type statement struct {
 	words string // squeezed
 	facts []ivr.Fact
 }
 
+// newFactChecker returns a checker that has heard nothing yet.
 func newFactChecker(h *Harness) *factChecker {
 	return &factChecker{h: h, said: map[string][]statement{}, paying: map[string]bool{}}
 }
 
+// clear forgets all calls, for a new script.
 func (c *factChecker) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,7 +42,8 @@ func (c *factChecker) clear() {
 	clear(c.paying)
 }
 
-// observe keeps what a reply states; the webhook calls it before the reply is stored.
+// observe keeps what a reply states. The webhook calls it before the reply is stored; a stored reply may be spoken
+// much later, or twice.
 func (c *factChecker) observe(call string, _ int, _ string, reply ivr.Reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +54,8 @@ func (c *factChecker) observe(call string, _ int, _ string, reply ivr.Reply) {
 	}
 }
 
-// spoken is called when a document begins to be spoken to a caller.
+// spoken checks the facts of a document that begins to be spoken to a caller. A document is recognised by its
+// words, for its bytes carry no facts.
 func (c *factChecker) spoken(call, _ string, doc []byte) {
 	words := squeeze(html.UnescapeString(tags.ReplaceAllString(string(doc), "")))
 	c.mu.Lock()
@@ -79,7 +84,8 @@ var (
 	noticeNumber  = regexp.MustCompile(`\bRef (\d{9})\b`)
 )
 
-// texted compares a text with the database at the instant at which it is handed to Twilio.
+// texted compares a text with the database at the instant at which it is handed to Twilio (P3: a text is true when
+// sent).
 func (c *factChecker) texted(ctx context.Context, body string) {
 	allowed := []string{"taken"}
 	found := receiptNumber.FindStringSubmatch(body)
@@ -99,7 +105,7 @@ func (c *factChecker) texted(ctx context.Context, body string) {
 	c.h.coverage.add("fact texted")
 }
 
-// payEnded says whether the call's last document held a Pay, and forgets it.
+// payEnded says whether the call's last document held a <Pay>, and forgets it.
 func (c *factChecker) payEnded(call string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +116,7 @@ func (c *factChecker) payEnded(call string) bool {
 
 var tags = regexp.MustCompile(`<[^>]*>`)
 
-// squeeze makes a text comparable whatever the markup did to its spacing.
+// squeeze removes all spacing, which markup may have changed.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
 
 const owesSQL = `
@@ -118,13 +124,14 @@ SELECT coalesce((SELECT sum(b.billed_cents) FROM (SELECT DISTINCT ON (coverage_m
                  WHERE account = $1 ORDER BY coverage_month, revision DESC) b), 0)
      - coalesce((SELECT sum(l.cents) FROM contract.ledger l WHERE l.account = $1), 0)`
 
-// Owes is what the database says that an account owes: billed less everything in the ledger.
+// Owes returns what an account owes in cents, by the database: the newest revision of each bill, less everything in
+// the ledger.
 func (h *Harness) Owes(ctx context.Context, account string) (cents int64, err error) {
 	err = h.pool.QueryRow(ctx, owesSQL, account).Scan(&cents)
 	return cents, err
 }
 
-// untrue says why a fact is not what the database says, or nothing.
+// untrue returns why a fact is not what the database says, or "" when it is true.
 func (h *Harness) untrue(ctx context.Context, f ivr.Fact) string {
 	switch f.Says {
 	case "owes":
@@ -168,6 +175,7 @@ var statesOfFact = map[string][]string{
 	"unknown":     {"offered", "tokenized", "authorized", "confirming", "unknown"},
 }
 
+// untruePaid returns why a payment does not count as paid exactly once: one ledger entry and one charge (P1).
 func (h *Harness) untruePaid(ctx context.Context, reference string) string {
 	var entries int
 	err := h.pool.QueryRow(ctx, `SELECT count(*) FROM contract.ledger WHERE reference = $1 AND kind = 'payment'`, reference).Scan(&entries)
@@ -180,7 +188,8 @@ func (h *Harness) untruePaid(ctx context.Context, reference string) string {
 	return ""
 }
 
-// untrueDue: the newest bill covers next month and is due on its day of the month before (C2, C3, C5).
+// untrueDue returns why a bill is not due on the day that was spoken. The newest bill covers next month and is due
+// on its day of the month before (C2, C3), unless it was moved (C5).
 func (h *Harness) untrueDue(ctx context.Context, f ivr.Fact) string {
 	var coverage, kind string
 	err := h.pool.QueryRow(ctx, `SELECT to_char(max(b.coverage_month), 'YYYY-MM'), a.kind FROM bills b JOIN accounts a USING (account)
@@ -199,15 +208,15 @@ func (h *Harness) untrueDue(ctx context.Context, f ivr.Fact) string {
 	return ""
 }
 
-// violate notes something that no story expects.
+// violate records something that must not happen in any script.
 func (h *Harness) violate(format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.violations = append(h.violations, fmt.Sprintf(format, args...))
 }
 
-// Violations are what went wrong beside the story: untrue facts, undeclared jumps, and what Twilio
-// holds against the product.
+// Violations returns what went wrong whatever the script expects: untrue facts, undeclared jumps, and what Twilio
+// would refuse or ignore of the product's answers.
 func (h *Harness) Violations() []string {
 	h.mu.Lock()
 	list := slices.Clone(h.violations)

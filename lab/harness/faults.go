@@ -8,7 +8,7 @@ import (
 	"duebell/lab/twilio"
 )
 
-// SetProcessor breaks the processor by a script's words, or mends it: declines, slow 20s, down …
+// SetProcessor breaks the processor by a script's words (declines, slow 20s, down …), or mends it with up.
 func (h *Harness) SetProcessor(words string) error {
 	p := h.Processor()
 	if p == nil {
@@ -26,7 +26,7 @@ func (h *Harness) SetProcessor(words string) error {
 	return nil
 }
 
-// SetEventDelivery says how the processor's events reach the line: normal, twice, reversed or withheld.
+// SetEventDelivery sets how the processor's events reach the line: normal, twice, reversed or withheld.
 func (h *Harness) SetEventDelivery(how string) error {
 	if h.Processor() == nil {
 		return errExternal
@@ -34,9 +34,10 @@ func (h *Harness) SetEventDelivery(how string) error {
 	return h.Processor().SetDelivery(processor.Delivery(how))
 }
 
-var errExternal = fmt.Errorf("this harness talks to somebody else's stand-in, which it cannot break")
+// errExternal is the error of everything that needs our own stand-in where an external one is used.
+var errExternal = fmt.Errorf("the stand-in is an external program (TWILIO_API_URL or STRIPE_API_URL is set), which the harness can neither break nor look into")
 
-// SetTwilio puts one of Twilio's ways to misbehave in force.
+// SetTwilio puts one of Twilio's faults in force, beside those that are; normal ends all of them.
 func (h *Harness) SetTwilio(mode string) error {
 	t := h.Twilio()
 	if t == nil {
@@ -55,13 +56,13 @@ func (h *Harness) SetTwilio(mode string) error {
 	return nil
 }
 
-// RedisEmpty forgets everything in Redis.
+// RedisEmpty deletes everything in Redis: sessions, leases, counters.
 func (h *Harness) RedisEmpty(ctx context.Context) error {
 	h.recordFault(ctx, "redis-empty")
 	return h.redis.client.FlushDB(ctx).Err()
 }
 
-// RedisDown cuts Redis off until RedisUp.
+// RedisDown cuts Redis off from every role until RedisUp.
 func (h *Harness) RedisDown(ctx context.Context) {
 	h.recordFault(ctx, "redis-down")
 	h.mu.Lock()
@@ -70,15 +71,19 @@ func (h *Harness) RedisDown(ctx context.Context) {
 	h.redis.proxy.Down()
 }
 
-// RedisUp puts Redis back.
+// RedisUp puts Redis back. The lease of a turn whose end Redis never heard of has run out by then.
 func (h *Harness) RedisUp() {
 	h.redis.proxy.Up()
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	wasDown := h.redisDown
 	h.redisDown = false
+	h.mu.Unlock()
+	if wasDown {
+		h.machine.expire(h.cfg.Timing.Lease) // of a turn whose end Redis never heard
+	}
 }
 
-// DatabaseDown cuts the database off from every role until DatabaseUp.
+// DatabaseDown cuts the database off from every role until DatabaseUp. The checks of scripts still reach it.
 func (h *Harness) DatabaseDown(ctx context.Context) {
 	h.recordFault(ctx, "database-down")
 	h.mu.Lock()
@@ -88,7 +93,7 @@ func (h *Harness) DatabaseDown(ctx context.Context) {
 	h.workerHost().database.Down()
 }
 
-// DatabaseUp puts the database back, and looks at what was said meanwhile.
+// DatabaseUp puts the database back.
 func (h *Harness) DatabaseUp() {
 	h.database.Up()
 	h.workerHost().database.Up()
@@ -103,8 +108,8 @@ const (
 	RoleWork  = "work"
 )
 
-// DropNextCommitReply lets the next COMMIT of serve, or of work on a payment, happen and loses its
-// reply.
+// DropNextCommitReply lets the next COMMIT of a role happen and loses its reply; of RoleWork only one that touches
+// a payment counts. The role cannot know whether it was committed.
 func (h *Harness) DropNextCommitReply(ctx context.Context, role string) {
 	var lost <-chan struct{}
 	if role == RoleWork {
@@ -126,8 +131,8 @@ func (h *Harness) DropNextCommitReply(ctx context.Context, role string) {
 	}()
 }
 
-// SetAgent says what becomes of a call to a person: one accepts by the whisper's key, declines by another,
-// answers and presses nothing, or is not reached.
+// SetAgent sets what becomes of a call to a person: accepts (by the whisper's key), declines (by another), answered
+// (and nothing pressed), busy, no-answer, failed or canceled.
 func (h *Harness) SetAgent(does string) error {
 	t := h.Twilio()
 	if t == nil {

@@ -25,43 +25,37 @@ import (
 	"duebell/store"
 )
 
-// Config says which stores a harness stands on, and how much of it there is. Zero values serve a test.
+// Config says which stores a harness uses and what it plays. Its zero value, with a DatabaseURL, serves a test.
 type Config struct {
-	DatabaseURL string // a migrated database of its own
-	RedisURL    string // a Redis database of its own; empty: one within this process
-	Replicas    int    // of serve, and of work; 1 if zero
-	Timing      app.Timing
-	Policy      string // TOML; what scripts find where they say nothing themselves
-	Clock       *DomainClock
+	DatabaseURL string             // a migrated database of its own
+	RedisURL    string             // a Redis database of its own; empty: one within this process
+	Replicas    int                // of serve, and of work; 1 if zero
+	Timing      app.Timing         // DefaultTiming if zero
+	Policy      string             // TOML; DefaultPolicy if empty
+	Clock       *DomainClock       // one that stands at DefaultStart if nil
 	Log         slog.Handler       // gets the product's log lines too; may be nil
 	Metrics     *telemetry.Metrics // may be nil
 
-	HTTPAddr      string // of the line; a free loopback port if empty
-	PublicURL     string // http:// and the address if empty
-	ConnectorAddr string
+	HTTPAddr      string       // of the line; a free loopback port if empty
+	PublicURL     string       // http:// and the address if empty
+	ConnectorAddr string       // a free loopback port if empty
 	Pages         http.Handler // answers what is no webhook and no console: the browser phone; may be nil
-	TwilioURL     string       // somebody else's stand-in, or Twilio itself
+	TwilioURL     string       // an external stand-in, or Twilio itself; our own stand-in if empty
 	StripeURL     string       // likewise
 	Settings      app.Settings // what dev reads from the environment; the rest is filled in
 
-	Seed         uint64                     // for Twilio's SIDs: stores that outlive the harness must not see one twice
-	Cards        []processor.Card           // that the processor takes besides the published ones
+	Seed         uint64                     // of Twilio's SIDs: stores that outlive the harness must not meet one twice
+	Cards        []processor.Card           // that the processor takes besides Stripe's test cards
 	Banks        []processor.Bank           // likewise
-	StartUnready bool                       // /readyz says so until Ready
+	StartUnready bool                       // /readyz answers 503 until Ready
 	Reminders    bool                       // are planned whenever the clock moves; else only from PlanReminders on
-	OnCharge     func(*processor.Processor) // told after each request to our own processor; may be nil
+	OnCharge     func(*processor.Processor) // called after each request that changes our own processor; may be nil
 }
 
-// DefaultTiming is short enough for scripts and long enough for a machine with every core busy.
+// DefaultTiming is short where a script waits in vain and long where a machine with every core busy needs it.
 var DefaultTiming = app.Timing{
 	Lease: 3 * time.Second, Wait: 2 * time.Second, Budget: 2400 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, FetchCooldown: 5 * time.Millisecond,
-}
-
-// ShortLeaseTiming is for worlds in which processes are killed and Redis is gone: their leases run out soon.
-var ShortLeaseTiming = app.Timing{
-	Lease: 600 * time.Millisecond, Wait: 450 * time.Millisecond, Budget: 500 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
-	HoldWait: 50 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, FetchCooldown: 5 * time.Millisecond,
+	HoldWait: 150 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: time.Minute, FetchCooldown: 10 * time.Millisecond,
 }
 
 // DefaultPolicy is the policy of scripts: people can be reached.
@@ -69,28 +63,28 @@ const DefaultPolicy = `agent_dial = "+16175550190"`
 
 // The line's own numbers and names in every harness.
 const (
-	LineNumber     = "+18776236765"
-	ServiceSID     = "MGdev00000000000000000000000000000"
-	cardConnector  = "stripe_card"
-	bankConnector  = "duebell_bank"
-	connectorUser  = "twilio"
-	stripeKey      = "sk_test_dev"
-	webhookSecret  = "whsec_dev"
-	connectorParts = 18
+	LineNumber    = "+18776236765"
+	ServiceSID    = "MGdev00000000000000000000000000000"
+	cardConnector = "stripe_card"
+	bankConnector = "duebell_bank"
+	connectorUser = "twilio"
+	stripeKey     = "sk_test_dev"
+	webhookSecret = "whsec_dev"
 )
 
-// Harness is the line and everything around it. Its methods may be used by many goroutines, but a
-// story is told by one.
+// Harness is the whole product in one process with stand-ins for everything outside. Its methods may be called from
+// many goroutines; one script at a time is played on it.
 type Harness struct {
 	cfg      Config
 	clock    *DomainClock
+	machine  *machineClock
 	data     seal.Keys
 	hash     seal.Keys
 	password string // of the connector
 
-	database *faults.Postgres // before serve
+	database *faults.Postgres // the switch between serve and the database
 	redis    *redisStore
-	pool     *pgxpool.Pool // straight to the database, past every fault
+	pool     *pgxpool.Pool // to the database, past every switch
 	store    *store.Store
 
 	balancer *loadBalancer
@@ -108,31 +102,33 @@ type Harness struct {
 	refusedEvents atomic.Int64  // events that were tried and not taken
 	closed        chan struct{} // closed with the harness
 	closing       sync.Once
+	progress      atomic.Int64
 
 	mu              sync.Mutex
 	policy          billing.Policy
 	calendar        *billing.Calendar
-	stories         []samples.Story
-	stale           bool // billing's import has stopped
+	stories         []samples.Story // what billing knows
+	stale           bool            // billing's import has stopped
 	serve           []*replica
 	work            []*app.Work
 	connector       http.Handler
 	dbDown          bool
 	redisDown       bool
-	modes           map[string]bool // Twilio's modes in force, by word
-	procFault       string
-	killNext        bool
-	workers         *workerHost // where work runs
-	deadHosts       []*workerHost
-	limits          notify.SendLimits // of sender and lines
-	killWorker      string            // how every worker dies at its next text; empty: not
-	payHangupSilent bool              // a hang-up inside Pay posts nothing
+	modes           map[string]bool // Twilio's faults in force, by the words of scripts
+	procFault       string          // the processor's, in the same words; empty: none
+	killNext        bool            // the next replica of serve that has worked on a turn dies
+	workers         *workerHost     // where work runs
+	deadHosts       []*workerHost   // closed with the harness
+	limits          notify.SendLimits
+	killWorker      string // how every worker dies at its next text; empty: it does not
+	payHangupSilent bool   // a hang-up inside <Pay> posts nothing
 	violations      []string
 }
 
-// Open builds a harness and starts it. The database must be migrated; nobody is in it yet.
+// Open starts a harness: stores behind switches, stand-ins, and Config.Replicas of serve and of work. The database
+// must be migrated and may be empty. Close must follow.
 func Open(ctx context.Context, cfg Config) (*Harness, error) {
-	h := &Harness{cfg: cfg, clock: cfg.Clock, logs: newLogs(cfg.Log), coverage: newCoverage(), metrics: cfg.Metrics, modes: map[string]bool{}, closed: make(chan struct{})}
+	h := &Harness{cfg: cfg, clock: cfg.Clock, machine: &machineClock{}, logs: newLogs(cfg.Log), coverage: newCoverage(), metrics: cfg.Metrics, modes: map[string]bool{}, closed: make(chan struct{})}
 	if h.cfg.Replicas == 0 {
 		h.cfg.Replicas = 1
 	}
@@ -156,18 +152,20 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 	steps := []func(context.Context) error{h.makeKeys, h.openStores, h.listenBalancer, h.readPolicy, h.openStandIns, h.openBalancer, h.openRoles}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("open harness: %h", err), h.Close(ctx))
+			return nil, errors.Join(fmt.Errorf("open harness: %w", err), h.Close(ctx))
 		}
 	}
 	return h, nil
 }
 
-// DefaultStart is where a script's clock stands that says nothing: a Wednesday morning, the current
-// bill neither new nor due.
+// DefaultStart is where the clock stands in a script that says nothing: a Wednesday at 10:00 in Massachusetts, the
+// current bill neither new nor due.
 var DefaultStart = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 
+// readPolicy puts the configured policy in force, before any role starts.
 func (h *Harness) readPolicy(context.Context) error { return h.setPolicy(h.cfg.Policy) }
 
+// setPolicy parses a policy and puts it in force for roles that start from now on.
 func (h *Harness) setPolicy(text string) error {
 	p, err := policyfile.Parse(text)
 	if err != nil {
@@ -183,50 +181,50 @@ func (h *Harness) setPolicy(text string) error {
 	return nil
 }
 
-// SetPolicy puts a policy in force, given as TOML over the harness's own, and starts every role anew.
+// SetPolicy puts settings in force, given as TOML over the configured policy, and restarts every role.
 func (h *Harness) SetPolicy(ctx context.Context, text string) error {
-	if err := h.setPolicy(merge(h.cfg.Policy, text)); err != nil {
+	if err := h.setPolicy(MergePolicy(h.cfg.Policy, text)); err != nil {
 		return err
 	}
 	return h.Restart(ctx)
 }
 
-// Policy is what is in force, and its calendar.
+// Policy returns the policy in force and its calendar.
 func (h *Harness) Policy() (billing.Policy, *billing.Calendar) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.policy, h.calendar
 }
 
-// Now is the domain's time.
+// Now returns the domain clock's time.
 func (h *Harness) Now() time.Time { return h.clock.Now() }
 
-// Clock is the domain's clock.
+// Clock returns the domain clock.
 func (h *Harness) Clock() *DomainClock { return h.clock }
 
-// Zone is the line's own.
+// Zone returns the line's time zone.
 func (h *Harness) Zone() *time.Location {
 	_, cal := h.Policy()
 	return cal.Zone()
 }
 
-// Twilio is the telephone company, or nil where somebody else's is used.
+// Twilio returns the stand-in for Twilio, or nil where an external one is used.
 func (h *Harness) Twilio() *twilio.Twilio { return h.standIns.twilio.Load() }
 
-// Processor is the card and bank processor, or nil where somebody else's is used.
+// Processor returns the stand-in for the card and bank processor, or nil where an external one is used.
 func (h *Harness) Processor() *processor.Processor { return h.standIns.processor.Load() }
 
-// Store is the product's own view of the database, past every fault.
+// Store returns the product's own view of the database, on a connection that no injected fault touches.
 func (h *Harness) Store() *store.Store { return h.store }
 
-// Settings are what the roles were given, for whoever must write them down.
+// Settings returns the settings that the roles were given, with the addresses of stores and stand-ins.
 func (h *Harness) Settings() app.Settings {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.settings(h.cfg.DatabaseURL, h.redis.straight)
 }
 
-// Close takes everything down in the reverse order.
+// Close stops everything in the reverse order of Open. It is safe after an Open that failed half-way.
 func (h *Harness) Close(ctx context.Context) error {
 	h.closing.Do(func() { close(h.closed) })
 	var errs []error

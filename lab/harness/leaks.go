@@ -15,14 +15,14 @@ import (
 	"duebell/internal/telemetry"
 )
 
-// place is somewhere that a secret may not be, with everything in it as text.
+// place is one place in which a secret may not be, with everything that lies in it as text.
 type place struct {
 	name string
 	text string
 }
 
-// places gathers every text that the product leaves behind (P4): logs, addresses, metrics, Redis, and
-// the columns of the database. What is sealed is not readable, and is searched for all the same.
+// places returns everything that the product leaves behind (P4: no secret is kept): logs, addresses, metrics,
+// Redis, and the columns of the database. Sealed values are not readable, and are searched all the same.
 func (h *Harness) places(ctx context.Context) ([]place, error) {
 	var all []place
 	for _, l := range h.Logs() {
@@ -45,19 +45,23 @@ func (h *Harness) places(ctx context.Context) ([]place, error) {
 	return slices.Concat(all, redis, tables), nil
 }
 
-// page is an answer kept in memory.
+// page is an HTTP answer kept in memory.
 type page struct {
 	bytes.Buffer
 	header http.Header
 }
 
+// Header returns the answer's header.
 func (p *page) Header() http.Header { return p.header }
-func (p *page) WriteHeader(int)     {}
+
+// WriteHeader drops the status: only the text is searched.
+func (p *page) WriteHeader(int) {}
 
 // sampleValue is the number at the end of a metric's line: counts and bytes, any of which may look
 // like something keyed.
 var sampleValue = regexp.MustCompile(`(?m) [0-9.e+-]+$`)
 
+// metricsText returns the page of metrics without the numbers, any of which may look like something keyed.
 func metricsText(m *telemetry.Metrics) string {
 	p := &page{header: http.Header{}}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
@@ -68,6 +72,8 @@ func metricsText(m *telemetry.Metrics) string {
 	return sampleValue.ReplaceAllString(p.String(), "")
 }
 
+// redisText returns every key and every value. A type of value that nobody looks into is an error, so that a new
+// one cannot hide a secret.
 func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	var all []place
 	keys := h.redis.client.Scan(ctx, 0, "*", 1000).Iterator()
@@ -107,59 +113,63 @@ func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
+// readableColumns are the columns that hold words, by table. Numbers, instants and truth values hold nothing that
+// was keyed.
+const readableColumns = `
+SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relkind = 'r' AND c.relname = ANY ($1) AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+  AND (format_type(a.atttypid, NULL) IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'date') OR format_type(a.atttypid, NULL) LIKE '%[]')
+ORDER BY 1, 2`
+
+// column is one column of a table, with its type in PostgreSQL's words.
+type column struct{ Table, Name, Type string }
+
+// query reads the column's values as text.
+func (c column) query() string {
+	value := pgx.Identifier{c.Name}.Sanitize()
+	if c.Type == "bytea" {
+		value = "encode(" + value + ", 'escape')"
+	} else {
+		value += "::text"
+	}
+	return "SELECT DISTINCT coalesce(" + value + ", '') FROM " + pgx.Identifier{c.Table}.Sanitize()
+}
+
+// tableText reads every readable column of the product's tables, in one round trip.
 func (h *Harness) tableText(ctx context.Context) ([]place, error) {
 	tables, err := h.productTables(ctx)
 	if err != nil {
 		return nil, err
 	}
+	columns, err := rowsOf[column](ctx, h, readableColumns, tables)
+	if err != nil {
+		return nil, fmt.Errorf("search the database: %w", err)
+	}
+	batch := &pgx.Batch{}
+	for _, c := range columns {
+		batch.Queue(c.query())
+	}
+	results := h.pool.SendBatch(ctx, batch)
+	defer results.Close()
 	var all []place
-	for _, table := range tables {
-		rows, err := h.pool.Query(ctx, `SELECT column_name, data_type FROM information_schema.columns
-			WHERE table_schema = 'public' AND table_name = $1`, table)
+	for _, c := range columns {
+		rows, err := results.Query()
 		if err != nil {
 			return nil, fmt.Errorf("search the database: %w", err)
 		}
-		columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Name, Type string }])
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return nil, fmt.Errorf("search the database: %w", err)
 		}
-		for _, c := range columns {
-			found, err := h.columnText(ctx, table, c.Name, c.Type)
-			if err != nil {
-				return nil, err
-			}
-			for _, text := range found {
-				all = append(all, place{"the database, " + table + "." + c.Name, text})
-			}
+		for _, text := range found {
+			all = append(all, place{"the database, " + c.Table + "." + c.Name, text})
 		}
 	}
 	return all, nil
 }
 
-// columnText reads a column of words. Numbers, instants and truth values hold nothing that was keyed.
-func (h *Harness) columnText(ctx context.Context, table, column, kind string) ([]string, error) {
-	value := pgx.Identifier{column}.Sanitize()
-	switch {
-	case kind == "bytea":
-		value = "encode(" + value + ", 'escape')"
-	case slices.Contains([]string{"text", "character varying", "json", "jsonb", "ARRAY", "date"}, kind):
-		value += "::text"
-	default:
-		return nil, nil
-	}
-	rows, err := h.pool.Query(ctx, "SELECT DISTINCT coalesce("+value+", '') FROM "+pgx.Identifier{table}.Sanitize())
-	if err != nil {
-		return nil, fmt.Errorf("search the database: %w", err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("search the database: %w", err)
-	}
-	return found, nil
-}
-
-// Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken,
-// and names the places. A short one counts only where it stands by itself.
+// Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken, and returns
+// the names of the places. A short secret counts only where it stands by itself.
 func (h *Harness) Leaks(ctx context.Context, secrets []string) ([]string, error) {
 	all, err := h.places(ctx)
 	if err != nil {
@@ -176,9 +186,10 @@ func (h *Harness) Leaks(ctx context.Context, secrets []string) ([]string, error)
 	return found, nil
 }
 
-// shortSecret is the length below which digits occur by chance, in a hash or a number.
+// shortSecret is the length, in digits, below which a secret occurs by chance in a hash or a number.
 const shortSecret = 8
 
+// holds says whether a text holds a secret; a short one only as a word of its own.
 func holds(text, secret string) bool {
 	for from := 0; ; {
 		i := strings.Index(text[from:], secret)
@@ -193,6 +204,7 @@ func holds(text, secret string) bool {
 	}
 }
 
+// alnum says whether a letter or digit stands at i, or the point of a number.
 func alnum(s string, i int) bool {
 	if i < 0 || i >= len(s) {
 		return false
@@ -204,4 +216,5 @@ func alnum(s string, i int) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
+// digit says whether a digit stands at i; outside of the text none does.
 func digit(s string, i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// loadBalancer is the one public address: a load balancer before the replicas, which knows who lives.
+// loadBalancer is the line's one public address. It passes each request to the next replica of serve that is alive,
+// as the load balancer of a deployment does.
 type loadBalancer struct {
 	h        *Harness
 	listener net.Listener
@@ -28,7 +29,8 @@ type loadBalancer struct {
 	requests []string      // paths and queries of every request
 }
 
-// listen takes the address; requests are served once there is somebody to serve them.
+// listenBalancer takes the address early, so that everybody can be told it; requests are served once there are
+// replicas.
 func (h *Harness) listenBalancer(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", orElse(h.cfg.HTTPAddr, "127.0.0.1:0"))
 	if err != nil {
@@ -40,7 +42,7 @@ func (h *Harness) listenBalancer(ctx context.Context) error {
 	return nil
 }
 
-// local is the address at which this machine reaches it, whatever it is called outside.
+// local returns the URL at which this machine reaches the line, whatever it is called outside.
 func (b *loadBalancer) local() string {
 	at, ok := b.listener.Addr().(*net.TCPAddr)
 	if !ok || !at.IP.IsUnspecified() {
@@ -49,6 +51,7 @@ func (b *loadBalancer) local() string {
 	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
 }
 
+// openBalancer begins to serve requests.
 func (h *Harness) openBalancer(context.Context) error {
 	f := h.balancer
 	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 5 * time.Second}
@@ -56,6 +59,7 @@ func (h *Harness) openBalancer(context.Context) error {
 	return nil
 }
 
+// close stops serving: it waits a second for answers under way and then cuts the connections.
 func (b *loadBalancer) close(ctx context.Context) error {
 	if b.server == nil {
 		return b.listener.Close()
@@ -70,6 +74,7 @@ func (b *loadBalancer) close(ctx context.Context) error {
 	return nil
 }
 
+// wakeWaiting lets requests that wait for a replica look again.
 func (b *loadBalancer) wakeWaiting() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,10 +82,9 @@ func (b *loadBalancer) wakeWaiting() {
 	b.wake = make(chan struct{})
 }
 
-// pick is the next living replica; with none it waits for one as a connection waits in a queue.
+// pick returns the next live replica. With none it waits for one, as a connection waits in a queue, for as long as
+// the client does; nil when the client has gone.
 func (b *loadBalancer) pick(ctx context.Context) *replica {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
 	for {
 		b.mu.Lock()
 		wake, n := b.wake, b.next
@@ -102,6 +106,8 @@ func (b *loadBalancer) pick(ctx context.Context) *replica {
 	}
 }
 
+// ServeHTTP answers dev's pages itself and passes everything else to a replica, counting for the coverage table
+// what the request is and what faults it meets.
 func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if b.h.cfg.Pages != nil && !productPath(r.URL.Path) {
 		b.h.cfg.Pages.ServeHTTP(rw, r)
@@ -112,6 +118,7 @@ func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.record(r.URL.RequestURI())
+	b.h.noteProgress()
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<20))
 	if err != nil {
 		http.Error(rw, "the request could not be read", http.StatusBadRequest)
@@ -127,7 +134,7 @@ func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	b.h.recordWebhookFaults(r.Context(), r.URL.Path)
 }
 
-// productPath says which paths are the product's own; the others are dev's pages.
+// productPath says whether a path is the product's own; the others are dev's pages.
 func productPath(path string) bool {
 	for _, p := range []string{"/twilio/", "/stripe/", "/console", "/healthz", "/readyz"} {
 		if strings.HasPrefix(path, p) {
@@ -137,16 +144,17 @@ func productPath(path string) bool {
 	return false
 }
 
-// maxKept bounds what a harness that runs for days keeps of its requests.
+// maxKept bounds how many requests, and how many log lines, a harness keeps that runs for days.
 const maxKept = 20_000
 
-// RequestedURIs are the paths and queries of every request that came from outside, as far back as they are kept.
+// RequestedURIs returns path and query of every request from outside, oldest first, as far back as they are kept.
 func (h *Harness) RequestedURIs() []string {
 	h.balancer.mu.Lock()
 	defer h.balancer.mu.Unlock()
 	return slices.Clone(h.balancer.requests)
 }
 
+// record keeps one, and drops the older half when there are too many.
 func (b *loadBalancer) record(uri string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// logs keeps every line that the product logs, without its time, and passes it on.
+// logs is a slog.Handler that keeps every line without its time, and passes it on to another handler.
 type logs struct {
 	on       slog.Handler // may be nil
 	mu       *sync.Mutex
@@ -18,17 +18,19 @@ type logs struct {
 	silenced *atomic.Bool // set: nobody is there to hear it; may be nil
 }
 
-// LogLine is one line as text.
+// LogLine is one log line: its level, and message and attributes as text.
 type LogLine struct {
 	Level slog.Level
 	Text  string
 }
 
+// newLogs returns one that passes lines on to another handler, which may be nil.
 func newLogs(on slog.Handler) *logs { return &logs{on: on, mu: new(sync.Mutex), list: new([]LogLine)} }
 
-// Enabled takes every level: the search for secrets wants the debug lines too.
+// Enabled takes every level: the search for secrets reads the debug lines too.
 func (l *logs) Enabled(context.Context, slog.Level) bool { return true }
 
+// Handle keeps the line, unless its process is dead, and passes it on.
 func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 	if l.silenced != nil && l.silenced.Load() {
 		return nil
@@ -51,15 +53,18 @@ func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// silencedBy is the same for somebody who falls silent at some time.
+// silencedBy returns the same handler for a process that may die: once over is set, its lines are dropped, as
+// nobody would ever hear them.
 func (l *logs) silencedBy(over *atomic.Bool) *logs {
 	own := *l
 	own.silenced = over
 	return &own
 }
 
+// text returns an attribute as it is searched.
 func text(a slog.Attr) string { return fmt.Sprintf(" %s=%v", a.Key, a.Value.Resolve()) }
 
+// WithAttrs returns a handler whose lines carry these attributes too.
 func (l *logs) WithAttrs(attrs []slog.Attr) slog.Handler {
 	next := *l
 	for _, a := range attrs {
@@ -71,6 +76,7 @@ func (l *logs) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &next
 }
 
+// WithGroup passes the group on; the lines that are kept do without it.
 func (l *logs) WithGroup(name string) slog.Handler {
 	next := *l
 	if l.on != nil {
@@ -79,19 +85,19 @@ func (l *logs) WithGroup(name string) slog.Handler {
 	return &next
 }
 
-// since gives the lines from the n-th on.
+// since returns the lines from the n-th on.
 func (l *logs) since(n int) []LogLine {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]LogLine(nil), (*l.list)[min(n, len(*l.list)):]...)
 }
 
-// clear forgets all lines.
+// clear forgets all lines, for a new script.
 func (l *logs) clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	*l.list = nil
 }
 
-// Logs are all log lines since the harness was opened or reset.
+// Logs returns all log lines since the harness was opened or reset.
 func (h *Harness) Logs() []LogLine { return h.logs.since(0) }

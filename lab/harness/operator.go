@@ -13,13 +13,12 @@ import (
 
 	"duebell/billing/feed"
 	"duebell/handoff"
-	"duebell/internal/app"
-	"duebell/lab/twilio"
 	"duebell/payments"
 	"duebell/payments/stripe"
 )
 
-// PostLetters exports the letters that wait and says that all of them were posted today (E6).
+// PostLetters exports the letters that wait and records that all of them were posted today (E6: by letter, the
+// debit waits).
 func (h *Harness) PostLetters(ctx context.Context) error {
 	policy, cal := h.Policy()
 	now := h.clock.Now()
@@ -35,7 +34,7 @@ func (h *Harness) PostLetters(ctx context.Context) error {
 	return err
 }
 
-// Dispute has the payer take the newest payment on an account back.
+// Dispute lets the payer take the newest payment on an account back at the bank or the card's issuer.
 func (h *Harness) Dispute(ctx context.Context, account string) error {
 	p, err := h.NewestPayment(ctx, account)
 	if err != nil {
@@ -50,7 +49,8 @@ func (h *Harness) Dispute(ctx context.Context, account string) error {
 	return h.ProcessDue(ctx)
 }
 
-// Resolve settles the newest payment on an account with evidence, as `duebell payments resolve` does.
+// Resolve settles the newest payment on an account with evidence, as `duebell payments resolve` does. Verdict is
+// taken or not-charged.
 func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	p, err := h.NewestPayment(ctx, account)
 	if err != nil {
@@ -58,7 +58,7 @@ func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	}
 	cfg := h.config(h.cfg.DatabaseURL, h.redis.straight)
 	gateway := stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
-	machine := app.SystemClock{}
+	machine := h.machine
 	charger := payments.NewCharger(h.store, gateway, h.clock, machine, slog.New(h.logs), payments.ChargerOptions{})
 	_, err = payments.NewResolver(charger, h.store, gateway, h.clock, machine).Resolve(ctx, payments.Resolution{
 		Reference: p.Reference, Verdict: payments.Verdict(verdict), Evidence: "the script says so", By: "script",
@@ -66,7 +66,7 @@ func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	return err
 }
 
-// Request is something that people have to see to, as 'duebell handoffs list' has it.
+// Request is a caller who waits for a person, as `duebell handoffs list` shows it.
 type Request struct {
 	CallBack bool // promised to the caller; else a caller whom nobody took
 	Number   string
@@ -79,7 +79,7 @@ type Request struct {
 	id       int64
 }
 
-// Requests are all of them, in the order in which people should see to them.
+// Requests returns all of them, open or not, most urgent first.
 func (h *Harness) Requests(ctx context.Context) ([]Request, error) {
 	rows, err := h.store.HandOffs(ctx, false, 1000)
 	if err != nil {
@@ -95,7 +95,8 @@ func (h *Harness) Requests(ctx context.Context) ([]Request, error) {
 	return list, nil
 }
 
-// CloseRequests says that somebody saw to what is open for a number.
+// CloseRequests records that a person has seen to every open request of a number. It is an error when there is
+// none.
 func (h *Harness) CloseRequests(ctx context.Context, number string) error {
 	list, err := h.Requests(ctx)
 	if err != nil {
@@ -112,32 +113,19 @@ func (h *Harness) CloseRequests(ctx context.Context, number string) error {
 		done++
 	}
 	if done == 0 {
-		return fmt.Errorf("nothing is to be seen to for %s", number)
+		return fmt.Errorf("no request of %s is open", number)
 	}
 	return nil
 }
 
-// Language is the language in which whoever has an account is written to.
+// Language returns the language of texts and letters to the member who has an account.
 func (h *Harness) Language(ctx context.Context, account string) (lang string, err error) {
 	err = h.pool.QueryRow(ctx, `SELECT m.language FROM members m JOIN accounts a USING (member_id) WHERE a.account = $1`, account).Scan(&lang)
 	return lang, err
 }
 
-// TextOutcome says what becomes of texts to a number.
-func (h *Harness) TextOutcome(number, outcome string) error {
-	t := h.Twilio()
-	if t == nil {
-		return errExternal
-	}
-	if outcome == "refused" { // the carrier blocks it: the number has opted out there
-		t.SetOutcome(number, twilio.Outcome{CreateError: 21610})
-		return nil
-	}
-	t.SetOutcome(number, twilio.Outcome{Final: outcome})
-	return nil
-}
-
-// PayHangsUpSilently plays the other of two undocumented habits: a hang-up inside Pay posts nothing.
+// PayHangsUpSilently plays the other of two habits of Twilio's that its pages leave open: a hang-up inside <Pay>
+// posts nothing. It replaces the stand-in, so it must come before the first call.
 func (h *Harness) PayHangsUpSilently() error {
 	if h.Twilio() == nil {
 		return errExternal
@@ -148,18 +136,18 @@ func (h *Harness) PayHangsUpSilently() error {
 	return h.standIns.newTwilio() // it is chosen at the start
 }
 
-// Cover notes something that the story itself has seen.
+// Cover counts something that the script itself has seen.
 func (h *Harness) Cover(item string) { h.coverage.add(item) }
 
-// balancedSQL gives every payment whose ledger does not fit its state.
+// balancedSQL returns every payment whose ledger entries do not fit its state.
 const balancedSQL = `
 SELECT coalesce(a.reference, ''), a.state, count(l.id) FILTER (WHERE l.kind = 'payment'), count(l.id) FILTER (WHERE l.kind = 'reversal')
 FROM payment_attempts a LEFT JOIN ledger l ON l.attempt_key = a.key
 GROUP BY a.key HAVING count(l.id) FILTER (WHERE l.kind = 'payment') <> (a.state IN ('taken', 'returned'))::int
    OR count(l.id) FILTER (WHERE l.kind = 'reversal') <> (a.state = 'returned')::int`
 
-// Reconcile holds processor, payments and ledger together (P1): each charge is one payment and each
-// payment that is taken is one charge and one entry.
+// Reconcile compares processor, payments and ledger (P1): no payment is charged twice, each that is taken has one
+// charge and one entry, and none that was declined or voided has a charge.
 func (h *Harness) Reconcile(ctx context.Context) error {
 	rows, err := h.pool.Query(ctx, balancedSQL)
 	if err != nil {
@@ -201,8 +189,9 @@ func (h *Harness) Reconcile(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// merge puts settings in the place of those of the same name, and the others after them.
-func merge(base, text string) string {
+// MergePolicy returns base with the settings of text in the place of those of the same name, and the others after
+// them. Both are TOML with one setting a line.
+func MergePolicy(base, text string) string {
 	names := map[string]bool{}
 	for line := range strings.SplitSeq(text, "\n") {
 		if name, _, ok := strings.Cut(line, "="); ok {

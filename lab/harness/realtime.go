@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Ready lets /readyz be answered by the replicas, in a harness that was opened with StartUnready.
+// Ready lets the replicas answer /readyz, in a harness that was opened with StartUnready.
 func (h *Harness) Ready() { h.ready.Store(true) }
 
-// URL is where this machine reaches the line.
+// URL returns the address at which this machine reaches the line.
 func (h *Harness) URL() string { return h.balancer.local() }
 
-// Tick does what a second of a running clock brings: keys in our own Redis age, billing's import
-// comes when 02:00 has passed, the stand-ins do what is due, and every planner ticks. While somebody
-// moves the clock, or a story is told, it does nothing.
+// Tick does what one second of a running clock brings: keys in an in-process Redis age, billing's import comes when
+// 02:00 has passed, the stand-ins do what is due, and every planner ticks. It does nothing while the clock is being
+// moved or stands for a script.
 func (h *Harness) Tick(ctx context.Context) error {
 	if h.redis.own != nil {
 		h.redis.own.FastForward(time.Second)

@@ -14,14 +14,15 @@ import (
 	"duebell/notify"
 )
 
-// PlanReminders has every move of the clock plan reminders from now on, and plans them now. Without
-// it a harness sends none, unless it was opened with Reminders: most stories are not about them.
+// PlanReminders lets every move of the clock plan reminders from now on, and plans them now. Without it, and
+// without Config.Reminders, a harness sends none: most scripts are not about them.
 func (h *Harness) PlanReminders(ctx context.Context) error {
 	h.planning.Store(true)
 	return h.ProcessDue(ctx)
 }
 
-// planReminders has every replica of work plan at once: one of them does.
+// planReminders has every replica of work plan at once, as in production: one of them does, the others find it
+// done.
 func (h *Harness) planReminders(ctx context.Context, work []*app.Work) []error {
 	if !h.planning.Load() {
 		return nil
@@ -41,8 +42,8 @@ func (h *Harness) planReminders(ctx context.Context, work []*app.Work) []error {
 const nextReminderSQL = `SELECT min(not_before) FROM notices
 	WHERE state = 'planned' AND not_before > @now AND not_before <= @at AND waits = 0 AND creates = 0`
 
-// nextStop is the first instant up to at where a moving clock must stop: an import, or a text that may go
-// for the first time. A line that runs would send it then, and not when the move ends.
+// nextStop returns the first instant at which a clock that moves to at must stop: an import, or a text that may go
+// for the first time. A running line would send that text then, and not when the move ends.
 func (h *Harness) nextStop(ctx context.Context, at time.Time) (next time.Time, imports bool, err error) {
 	next = h.nextImport(h.clock.Now())
 	h.mu.Lock()
@@ -54,7 +55,7 @@ func (h *Harness) nextStop(ctx context.Context, at time.Time) (next time.Time, i
 	var text *time.Time
 	args := named{"now": h.clock.Now(), "at": at}
 	if err := h.pool.QueryRow(ctx, nextReminderSQL, args.pgx()).Scan(&text); err != nil {
-		return next, false, fmt.Errorf("when the next text may go: %w", err)
+		return next, false, fmt.Errorf("find when the next text may go: %w", err)
 	}
 	if text != nil && text.Before(next) {
 		return *text, false, nil
@@ -62,7 +63,7 @@ func (h *Harness) nextStop(ctx context.Context, at time.Time) (next time.Time, i
 	return next, true, nil
 }
 
-// SetTextOutcome has texts to a number meet this from now on.
+// SetTextOutcome sets what becomes of texts to a number from now on.
 func (h *Harness) SetTextOutcome(number string, o twilio.Outcome) error {
 	t := h.Twilio()
 	if t == nil {
@@ -78,20 +79,21 @@ func (h *Harness) SetLanguages(ctx context.Context, lang string) error {
 	return err
 }
 
-// ConsentToCalls records that the owner of a number has agreed to reminder calls.
+// ConsentToCalls records that the owner of a number has agreed to reminder calls (N10), by an import as an agent's
+// record would come.
 func (h *Harness) ConsentToCalls(ctx context.Context, number string) error {
 	now := h.clock.Now()
-	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the story says so\n")
+	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the script says so\n")
 	return h.Import(ctx, file)
 }
 
-// PauseTexts holds a kind of text back, as `duebell reminders pause` does; * is every kind.
+// PauseTexts holds texts of a kind back, as `duebell reminders pause` does; * is every kind.
 func (h *Harness) PauseTexts(ctx context.Context, kind string) error {
-	_, err := h.store.PauseKind(ctx, notify.Kind(kind), "the story", h.clock.Now())
+	_, err := h.store.PauseKind(ctx, notify.Kind(kind), "the script", h.clock.Now())
 	return err
 }
 
-// ResumeTexts lets it go again. Nothing to resume is a mistake of the story's.
+// ResumeTexts lets them go again. It is an error when the kind is not held back: the script would be mistaken.
 func (h *Harness) ResumeTexts(ctx context.Context, kind string) error {
 	held, err := h.store.ResumeKind(ctx, notify.Kind(kind))
 	if err == nil && !held {
@@ -100,24 +102,25 @@ func (h *Harness) ResumeTexts(ctx context.Context, kind string) error {
 	return err
 }
 
-// ExportSuppressions is what `duebell export suppressions` writes.
+// ExportSuppressions returns what `duebell export suppressions` writes.
 func (h *Harness) ExportSuppressions(ctx context.Context) (string, error) {
 	var b strings.Builder
 	_, err := h.store.ExportSuppressions(ctx, &b)
 	return b.String(), err
 }
 
-// sendLimits are what a story can say of sender and lines, by the names of the settings.
+// sendLimits are the limits of the sender of texts and of the telephone lines that a script may set, by the names
+// of the settings.
 var sendLimits = map[string]func(*notify.SendLimits, int){
 	"segments-per-second": func(l *notify.SendLimits, n int) { l.SegmentsPerSecond = float64(n) },
 	"segments-per-day":    func(l *notify.SendLimits, n int) { l.SegmentsPerDay = n },
 	"lines":               func(l *notify.SendLimits, n int) { l.Lines = n },
 }
 
-// SendLimitNames names them.
+// SendLimitNames returns their names, sorted.
 func SendLimitNames() []string { return slices.Sorted(maps.Keys(sendLimits)) }
 
-// SetSendLimit sets one of them and starts every role anew.
+// SetSendLimit sets one of them and restarts every role.
 func (h *Harness) SetSendLimit(ctx context.Context, name string, n int) error {
 	h.mu.Lock()
 	sendLimits[name](&h.limits, n)
@@ -125,9 +128,10 @@ func (h *Harness) SetSendLimit(ctx context.Context, name string, n int) error {
 	return h.Restart(ctx)
 }
 
-// MoveDue moves the due instant of all bills of a month, on top of the story's own policy (C5).
+// MoveDue moves the due instant of all bills issued in a month (C5), beside the other settings of the script's
+// policy.
 func (h *Harness) MoveDue(ctx context.Context, policy, month string, dueAt time.Time) error {
 	return h.SetPolicy(ctx, policy+fmt.Sprintf(
-		"due_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"the story\", announced_at = %q}]\n",
+		"due_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"the script\", announced_at = %q}]\n",
 		month, dueAt.In(h.Zone()).Format(time.RFC3339), h.clock.Now().In(h.Zone()).Format(time.RFC3339)))
 }

@@ -10,8 +10,8 @@ import (
 	"duebell/lab/twilio"
 )
 
-// Reset begins a new story: everything is mended, the stores are emptied and the stand-ins replaced.
-// The clock stays where it is.
+// Reset makes the harness as new for the next script: faults end, the stores are emptied, stand-ins and roles are
+// replaced. The clock stays where it is. It refuses external stand-ins, which it could not empty.
 func (h *Harness) Reset(ctx context.Context) error {
 	if h.Twilio() == nil || h.Processor() == nil {
 		return errExternal
@@ -48,6 +48,7 @@ func (h *Harness) Reset(ctx context.Context) error {
 	return h.openRoles(ctx)
 }
 
+// clearStory forgets everything that belongs to the script before.
 func (h *Harness) clearStory() {
 	h.mu.Lock()
 	h.stories, h.stale, h.procFault, h.killNext, h.payHangupSilent, h.violations, h.killWorker = nil, false, "", false, false, nil, ""
@@ -61,17 +62,19 @@ func (h *Harness) clearStory() {
 	h.coverage.clear()
 }
 
+// clear forgets all counts.
 func (c *coverage) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.items)
 }
 
+// clear forgets the requests.
 func (b *loadBalancer) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.requests = nil
 }
 
-// EndTwilioFaults ends every way of Twilio's to misbehave.
+// EndTwilioFaults ends every fault of Twilio's.
 func (h *Harness) EndTwilioFaults() error { return h.SetTwilio(string(twilio.ModeNormal)) }

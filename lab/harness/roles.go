@@ -12,14 +12,14 @@ import (
 	"duebell/internal/app"
 )
 
-// replica is one serve process, as far as a process can be played within another.
+// replica is one process of serve, as far as a process can be played within another.
 type replica struct {
 	serve   *app.Serve
 	handler http.Handler
 	dead    bool // killed: it gets no more requests
 }
 
-// settings are those of a role that reaches its stores at these addresses. The caller holds w.mu.
+// settings returns those of a role that reaches its stores at these addresses. The caller holds h.mu.
 func (h *Harness) settings(database, redis string) app.Settings {
 	s := h.cfg.Settings
 	s.SendLimits = h.limits
@@ -35,14 +35,16 @@ func (h *Harness) settings(database, redis string) app.Settings {
 	return s
 }
 
+// config returns everything that a role is started with.
 func (h *Harness) config(database, redis string) app.Config {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return app.Config{Settings: h.settings(database, redis), Policy: h.policy, Data: h.data, Hash: h.hash, Timing: h.cfg.Timing}
 }
 
+// deps returns the clocks, log and metrics of a role.
 func (h *Harness) deps() app.Deps {
-	return app.Deps{Clock: h.clock, Log: slog.New(h.logs), Metrics: h.metrics}
+	return app.Deps{Clock: h.clock, Machine: h.machine, Log: slog.New(h.logs), Metrics: h.metrics}
 }
 
 // openRoles starts the replicas of serve and work, and the connector.
@@ -68,6 +70,7 @@ func (h *Harness) openRoles(ctx context.Context) error {
 	return nil
 }
 
+// newReplica starts a process of serve, with hooks that let the harness see what is said and end the process.
 func (h *Harness) newReplica(ctx context.Context) (*replica, error) {
 	r := &replica{}
 	d := h.deps()
@@ -77,7 +80,7 @@ func (h *Harness) newReplica(ctx context.Context) (*replica, error) {
 		Jumped:       h.recordJump,
 	}
 	var err error
-	r.serve, err = app.NewServe(ctx, h.config(through(h.cfg.DatabaseURL, h.database.Addr()), h.redis.address()), d)
+	r.serve, err = app.NewServe(ctx, h.config(patient(through(h.cfg.DatabaseURL, h.database.Addr())), h.redis.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open serve: %w", err)
 	}
@@ -85,25 +88,27 @@ func (h *Harness) newReplica(ctx context.Context) (*replica, error) {
 	return r, nil
 }
 
+// newWork starts a process of work on the workers' host.
 func (h *Harness) newWork(ctx context.Context) (*app.Work, error) {
-	shop := h.workerHost()
+	host := h.workerHost()
 	d := h.deps()
-	d.Log = slog.New(h.logs.silencedBy(shop.dead))
-	work, err := app.NewWork(ctx, h.config(through(h.cfg.DatabaseURL, shop.database.Addr()), h.redis.address()), d)
+	d.Log = slog.New(h.logs.silencedBy(host.dead))
+	work, err := app.NewWork(ctx, h.config(patient(through(h.cfg.DatabaseURL, host.database.Addr())), h.redis.address()), d)
 	if err != nil {
 		return nil, fmt.Errorf("open work: %w", err)
 	}
-	// A harness outlives the request that made it anew.
+	// Workers outlive the request in which a killed one is replaced.
 	if err := work.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, fmt.Errorf("open work: %w", err)
 	}
 	return work, nil
 }
 
-// workersPatience is how long a restart lets a job end. A processor that is slow on command holds
-// jobs for longer than any patience, so they are cut off as by a machine that goes down.
+// workersPatience is how long a restart lets a running job end. A processor that is slow on command holds jobs for
+// longer than any patience, so they are cut off as by a machine that goes down.
 const workersPatience = 300 * time.Millisecond
 
+// closeRoles stops all roles at once and returns when none of them does anything any more.
 func (h *Harness) closeRoles(ctx context.Context) error {
 	h.mu.Lock()
 	serve, work := h.serve, h.work
@@ -136,15 +141,15 @@ func (h *Harness) closeRoles(ctx context.Context) error {
 	return joined
 }
 
-// Restart ends every role and starts it again on the same stores.
+// Restart stops every role and starts it again on the same stores.
 func (h *Harness) Restart(ctx context.Context) error {
 	h.recordFault(ctx, "restart")
 	err := h.closeRoles(ctx)
 	return errors.Join(err, h.openRoles(ctx))
 }
 
-// KillBeforeAnswering has the next serve process that has worked on a turn die before it stores or
-// answers anything.
+// KillBeforeAnswering lets the next process of serve that has worked on a turn die before it stores or answers
+// anything. Another comes up in its place.
 func (h *Harness) KillBeforeAnswering() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -153,8 +158,7 @@ func (h *Harness) KillBeforeAnswering() {
 
 var errKilled = errors.New("harness: killed")
 
-// mayDie kills a replica if that was ordered: it drops the connection, and another process comes up
-// in its place.
+// mayDie kills a replica if that was ordered. A killed one drops its connection, and another is started.
 func (h *Harness) mayDie(ctx context.Context, r *replica) error {
 	h.mu.Lock()
 	die := h.killNext
@@ -172,10 +176,11 @@ func (h *Harness) mayDie(ctx context.Context, r *replica) error {
 	return errKilled
 }
 
+// replaceReplica starts a process in the place of a dead one. From then on the dead one's turn may be taken over.
 func (h *Harness) replaceReplica(ctx context.Context, r *replica) {
 	next, err := h.newReplica(ctx)
 	if err != nil {
-		slog.New(h.logs).Error("a killed process did not come back", "error", err)
+		slog.New(h.logs).Error("a killed process of serve could not be replaced; the script goes on without it", "error", err)
 		return
 	}
 	h.mu.Lock()
@@ -185,12 +190,14 @@ func (h *Harness) replaceReplica(ctx context.Context, r *replica) {
 		}
 	}
 	h.mu.Unlock()
+	h.machine.expire(h.cfg.Timing.Lease) // of the turn that died with it
 	h.balancer.wakeWaiting()
 	if err := r.serve.Close(); err != nil {
 		slog.New(h.logs).Warn("a killed process did not end cleanly", "error", err)
 	}
 }
 
+// orElse returns s, or the other when s is empty.
 func orElse(s, other string) string {
 	if s == "" {
 		return other

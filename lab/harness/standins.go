@@ -19,8 +19,8 @@ const (
 	devToken = twilio.DevAuthToken
 )
 
-// standIns is what lies beyond the line: the stand-ins, each replaced by a new one when the harness is
-// reset, and the bank connector's own address.
+// standIns is everything outside the line: the stand-ins for Twilio and the processor, which a reset replaces,
+// their addresses, which stay, and the bank connector's address.
 type standIns struct {
 	h         *Harness
 	twilio    atomic.Pointer[twilio.Twilio]
@@ -31,6 +31,7 @@ type standIns struct {
 	servers   []*http.Server
 }
 
+// openStandIns listens for the connector and for each stand-in that no external address replaces.
 func (h *Harness) openStandIns(ctx context.Context) error {
 	o := &standIns{h: h, twilioURL: h.cfg.TwilioURL, stripeURL: h.cfg.StripeURL}
 	h.standIns = o
@@ -57,6 +58,7 @@ func (h *Harness) openStandIns(ctx context.Context) error {
 	return nil
 }
 
+// serve answers at an address (a free loopback port if empty) until close.
 func (s *standIns) serve(ctx context.Context, addr string, h http.HandlerFunc) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", orElse(addr, "127.0.0.1:0"))
 	if err != nil {
@@ -68,8 +70,10 @@ func (s *standIns) serve(ctx context.Context, addr string, h http.HandlerFunc) (
 	return l, nil
 }
 
+// connectorAddr returns host and port of the bank connector.
 func (s *standIns) connectorAddr() string { return s.connector.Addr().String() }
 
+// newProcessor puts a processor without any charge in place.
 func (s *standIns) newProcessor() {
 	s.processor.Store(processor.New(processor.Config{
 		Now: s.h.clock.Now, APIKey: stripeKey, WebhookURL: s.h.balancer.url + "/stripe/events", WebhookSecret: webhookSecret,
@@ -78,7 +82,8 @@ func (s *standIns) newProcessor() {
 	}))
 }
 
-// addBankingDays is the bank's calendar: n banking days after a debit's own day, at the same hour.
+// addBankingDays returns t plus n banking days of the Federal Reserve's calendar, at the same local hour (a bounced
+// debit is known then).
 func (h *Harness) addBankingDays(t time.Time, n int) time.Time {
 	_, cal := h.Policy()
 	local := t.In(cal.Zone())
@@ -86,6 +91,7 @@ func (h *Harness) addBankingDays(t time.Time, n int) time.Time {
 	return time.Date(day.Year, day.Month, day.Day, local.Hour(), local.Minute(), local.Second(), 0, cal.Zone())
 }
 
+// newTwilio puts a Twilio without any call or text in place.
 func (s *standIns) newTwilio() error {
 	w := s.h
 	t, err := twilio.New(twilio.Config{
@@ -103,10 +109,10 @@ func (s *standIns) newTwilio() error {
 	return nil
 }
 
-// notListed is an error code that Twilio's pages do not name: a gateway that does not answer.
+// notListed is an error code of <Pay> that Twilio's pages do not name: the gateway does not answer.
 const notListed = 64999
 
-// tokenizeCard is Twilio's Stripe connector.
+// tokenizeCard plays Twilio's Stripe connector: it turns a card into a payment method at the processor.
 func (s *standIns) tokenizeCard(ctx context.Context, c twilio.Card) (string, error) {
 	if s.processor.Load() == nil {
 		return s.tokenizeAtExternal(ctx, c)
@@ -126,8 +132,9 @@ func (s *standIns) tokenizeCard(ctx context.Context, c twilio.Card) (string, err
 	return token, nil
 }
 
-// charge answers for the processor.
+// charge answers requests to the processor.
 func (s *standIns) charge(rw http.ResponseWriter, r *http.Request) {
+	s.h.noteProgress()
 	s.h.recordProcessorRequest(r)
 	p := s.processor.Load()
 	if s.h.cfg.OnCharge != nil && r.Method != http.MethodGet {
@@ -136,14 +143,15 @@ func (s *standIns) charge(rw http.ResponseWriter, r *http.Request) {
 	p.ServeHTTP(rw, r)
 }
 
-// rest answers for Twilio's API.
+// rest answers requests to Twilio's API; a worker that is to die dies here.
 func (s *standIns) rest(rw http.ResponseWriter, r *http.Request) {
+	s.h.noteProgress()
 	s.h.recordAPIRequest(r)
 	s.killWorkersOn(r)
 	s.twilio.Load().Handler().ServeHTTP(rw, r)
 }
 
-// tokenizeBank answers at the connector's address, for the connector that is up now.
+// tokenizeBank passes a request to the bank connector that runs now. While none does, the connection is cut.
 func (s *standIns) tokenizeBank(rw http.ResponseWriter, r *http.Request) {
 	s.h.mu.Lock()
 	h := s.h.connector
@@ -154,13 +162,14 @@ func (s *standIns) tokenizeBank(rw http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(rw, r)
 }
 
-// release lets go of every answer that is held.
+// release lets go of every answer that the processor holds back.
 func (s *standIns) release() {
 	if p := s.processor.Load(); p != nil {
 		p.Close()
 	}
 }
 
+// close waits for deliveries under way and stops listening.
 func (s *standIns) close(ctx context.Context) error {
 	if t := s.twilio.Load(); t != nil {
 		t.Close()

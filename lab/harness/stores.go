@@ -11,13 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
-	"duebell/internal/app"
 	"duebell/internal/seal"
 	"duebell/lab/faults"
 	"duebell/store"
 )
 
-// makeKeys draws keys for a harness that was given none.
+// makeKeys reads the keys of the settings, and draws those that are not given.
 func (h *Harness) makeKeys(context.Context) error {
 	s := &h.cfg.Settings
 	for _, k := range []*string{&s.DataKeys, &s.HashKeys} {
@@ -39,13 +38,14 @@ func (h *Harness) makeKeys(context.Context) error {
 	return nil
 }
 
+// newKey returns a key as DUEBELL_DATA_KEYS has it.
 func newKey() string {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // it never fails
 	return "dev:" + base64.StdEncoding.EncodeToString(raw)
 }
 
-// openStores puts a switch before each store, and opens a way past it for the checks.
+// openStores puts a switch before each store, and opens connections past the switches for the checks of scripts.
 func (h *Harness) openStores(ctx context.Context) error {
 	u, err := url.Parse(h.cfg.DatabaseURL)
 	if err != nil || u.Host == "" {
@@ -65,18 +65,31 @@ func (h *Harness) openStores(ctx context.Context) error {
 	if h.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	h.store = store.New(h.pool, nil, h.data, h.hash, app.SystemClock{})
+	h.store = store.New(h.pool, nil, h.data, h.hash, h.machine)
 	h.redis, err = openRedis(h.cfg.RedisURL)
 	return err
 }
 
-// through is the address of a store with the proxy's in place of its own.
+// through returns the address of a store with the proxy's in place of its own.
 func through(address, proxy string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return address // openStores has refused it
 	}
 	u.Host = proxy
+	return u.String()
+}
+
+// patient returns a database's address with a time-out for connections that a machine with every core busy keeps,
+// unless it says one itself. A database that a script takes away refuses at once, whatever stands here.
+func patient(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Query().Has("connect_timeout") {
+		return address
+	}
+	q := u.Query()
+	q.Set("connect_timeout", "60")
+	u.RawQuery = q.Encode()
 	return u.String()
 }
 
@@ -88,6 +101,7 @@ type redisStore struct {
 	own      *miniredis.Miniredis
 }
 
+// openRedis uses the Redis at an address, or starts one in this process.
 func openRedis(address string) (*redisStore, error) {
 	c := &redisStore{straight: address}
 	if address == "" {
@@ -108,8 +122,10 @@ func openRedis(address string) (*redisStore, error) {
 	return c, nil
 }
 
+// address returns the URL by which the roles reach it, through the switch.
 func (r *redisStore) address() string { return through(r.straight, r.proxy.Addr()) }
 
+// close ends the switch, and the Redis if it is ours.
 func (r *redisStore) close() {
 	_ = r.client.Close() // nothing can be done about it, and nothing is lost
 	r.proxy.Close()

@@ -14,12 +14,13 @@ import (
 	"duebell/lab/faults"
 )
 
-// workerHost is the machine that the work processes run on, with the way to the database that they share.
+// workerHost plays the machine that the work processes run on, with the one way to the database that they share.
 type workerHost struct {
 	database *faults.Postgres
 	dead     *atomic.Bool // its power is gone: nothing that its processes still do or say gets out
 }
 
+// newWorkerHost returns one that is up.
 func newWorkerHost(databaseURL string) (*workerHost, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil {
@@ -32,13 +33,13 @@ func newWorkerHost(databaseURL string) (*workerHost, error) {
 	return &workerHost{database: base, dead: new(atomic.Bool)}, nil
 }
 
-// die ends it outright: no transaction of its processes is ever committed after this.
+// die takes its power away: no transaction of its processes is committed after this, and no log line is heard.
 func (m *workerHost) die() {
 	m.dead.Store(true)
 	m.database.Down()
 }
 
-// workerHost gives the worker host that stands now.
+// workerHost returns the host that is up now.
 func (h *Harness) workerHost() *workerHost {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -51,43 +52,45 @@ const (
 	KillBeforeText = "before-the-text" // the request never arrived
 )
 
-// KillWorker lets every work process die outright at the next text that one of them creates. Others come
-// up in their place.
+// KillWorker lets every work process die outright at the next text that one of them creates: KillAfterText or
+// KillBeforeText. Others come up in their place.
 func (h *Harness) KillWorker(how string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.killWorker = how
 }
 
-// killWorkersOn kills the workers if that was ordered and this request is their next text; it does not return then.
+// killWorkersOn kills the workers if that was ordered and this request is their next text. Then it does not return:
+// the connection is cut. What they held stays claimed in the database until the lease runs out.
 func (s *standIns) killWorkersOn(r *http.Request) {
-	w := s.h
-	w.mu.Lock()
-	how := w.killWorker
+	h := s.h
+	h.mu.Lock()
+	how := h.killWorker
 	if how == "" || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/Messages.json") {
-		w.mu.Unlock()
+		h.mu.Unlock()
 		return
 	}
-	w.killWorker = ""
-	dead, old := w.workers, w.work
-	w.work = nil
-	w.mu.Unlock()
+	h.killWorker = ""
+	dead, old := h.workers, h.work
+	h.work = nil
+	h.mu.Unlock()
 	dead.die()
+	h.machine.expire(h.cfg.Timing.Text) // of the texts that it had claimed
 	if how == KillAfterText {
 		s.twilio.Load().Handler().ServeHTTP(httptest.NewRecorder(), r)
 	}
-	if err := w.replaceWorkers(context.WithoutCancel(r.Context()), len(old)); err != nil {
-		w.violate("no worker came up again: %v", err)
+	if err := h.replaceWorkers(context.WithoutCancel(r.Context()), len(old)); err != nil {
+		h.violate("killed workers could not be replaced: %v", err)
 	}
 	go func() {
 		for _, k := range old {
-			w.release(k)
+			h.release(k)
 		}
 	}()
 	panic(http.ErrAbortHandler)
 }
 
-// replaceWorkers starts so many workers in a worker host of their own.
+// replaceWorkers starts so many workers on a host of their own.
 func (h *Harness) replaceWorkers(ctx context.Context, many int) error {
 	next, err := newWorkerHost(h.cfg.DatabaseURL)
 	if err != nil {
@@ -110,7 +113,7 @@ func (h *Harness) replaceWorkers(ctx context.Context, many int) error {
 	return errors.Join(errs...)
 }
 
-// release frees what a dead process holds within this one. What it says of that is nobody's.
+// release frees what a dead process holds within this one: connections, goroutines. Its errors are expected.
 func (h *Harness) release(k *app.Work) {
 	ctx, cancel := context.WithTimeout(context.Background(), workersPatience)
 	defer cancel()

@@ -3,7 +3,8 @@
 //
 // Each page is made by a test, which also holds the page against what it makes: `go test` with -update writes it. So a
 // page cannot be renewed in another way than it is checked, and the list of generators is the tests themselves: every
-// test file that has a flag -update.
+// test file that has a flag -update and tells whoever finds a page stale to run `duebell-lab prompts refresh`. What is
+// no page has a command of its own: the schema and the hashes of migrations, which are frozen once they have landed.
 package pages
 
 import (
@@ -41,7 +42,7 @@ func Generators(root fs.FS) (list []Generator, err error) {
 			return nil
 		}
 		text, err := fs.ReadFile(root, path)
-		if err != nil || !updateFlag.Match(text) {
+		if err != nil || !updateFlag.Match(text) || !bytes.Contains(text, []byte("duebell-lab prompts refresh")) {
 			return err
 		}
 		g := Generator{File: path}

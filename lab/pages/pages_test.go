@@ -1,41 +1,37 @@
 package pages
 
 import (
-	"bytes"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
-// The generators of this checkout are found, each with its tests, and whoever reads that a page is stale is told the
-// command that renews it.
+// The generators of this checkout are found, each with its tests: what the prompts sound like, the page of the call,
+// the README's transcript. The schema is not among them.
 func TestGeneratorsAreFound(t *testing.T) {
 	root, err := Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := os.DirFS(root)
-	list, err := Generators(dir)
+	list, err := Generators(os.DirFS(root))
 	if err != nil {
 		t.Fatal(err)
 	}
+	under := map[string]bool{}
 	for _, g := range list {
-		text, err := fs.ReadFile(dir, g.File)
-		if err != nil {
-			t.Fatal(err)
-		}
+		top, _, _ := strings.Cut(g.File, "/")
+		under[top] = true
 		if len(g.Tests) == 0 {
 			t.Errorf("%s has a flag -update, and no test that could use it", g.File)
 		}
-		if !bytes.Contains(text, []byte("duebell-lab prompts refresh")) {
-			t.Errorf("%s does not say how a stale page is renewed: duebell-lab prompts refresh", g.File)
-		}
 	}
-	if !slices.ContainsFunc(list, func(g Generator) bool { return filepath.Dir(g.File) == "voiceprompts" }) {
-		t.Errorf("the prompts' generator is not among %v", list)
+	for top, want := range map[string]bool{"voiceprompts": true, "ivr": true, "lab": true, "store": false} {
+		if under[top] != want {
+			t.Errorf("generators in %s: %v, want %v", top, under[top], want)
+		}
 	}
 }
 
@@ -59,7 +55,7 @@ func TestRefresh(t *testing.T) {
 		"go.mod":         "module duebell\n\ngo 1.26\n",
 		"docs/page.md":   "old\n",
 		"docs/doc.go":    "package docs\n",
-		"docs/p_test.go": "package docs\n\nimport (\n\t\"flag\"\n\t\"os\"\n\t\"testing\"\n)\n\nvar update = flag.Bool(\"update\", false, \"\")\n\nfunc TestPage(t *testing.T) {\n\tif *update {\n\t\tos.WriteFile(\"page.md\", []byte(\"new\\n\"), 0o600)\n\t}\n}\n",
+		"docs/p_test.go": "package docs\n\nimport (\n\t\"flag\"\n\t\"os\"\n\t\"testing\"\n)\n\nvar update = flag.Bool(\"update\", false, \"\")\n\nfunc TestPage(t *testing.T) {\n\tif *update {\n\t\t// duebell-lab prompts refresh\n\t\tos.WriteFile(\"page.md\", []byte(\"new\\n\"), 0o600)\n\t}\n}\n",
 	} {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

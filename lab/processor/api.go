@@ -102,6 +102,7 @@ func (p *Processor) holdAnswer(req request, a answer) *heldAnswer {
 	return held
 }
 
+// write sends an answer; breaksOff sends its head alone and cuts the connection.
 func write(w http.ResponseWriter, r *http.Request, a answer, breaksOff bool) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
@@ -169,6 +170,7 @@ func (p *Processor) answer(req request) answer {
 	return p.store(req, q, now, accept(result))
 }
 
+// do carries an operation out. The lock is held.
 func (p *Processor) do(req request, q params, now time.Time) (any, *apiError) {
 	switch req.op {
 	case createMethod:
@@ -190,6 +192,8 @@ func (p *Processor) do(req request, q params, now time.Time) (any, *apiError) {
 	}
 }
 
+// keyIsRight says whether the request carries the secret key. The list of PaymentIntents, through which checks
+// look, needs none.
 func (p *Processor) keyIsRight(req request) bool {
 	if req.op == listIntents && req.auth == "" {
 		return true
@@ -206,6 +210,7 @@ func secretKey(r *http.Request) string {
 	return user
 }
 
+// route returns the operation of a method and path, and the id in the path.
 func route(verb, path string) (operation, string) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) < 2 || parts[0] != "v1" {
@@ -236,6 +241,7 @@ func route(verb, path string) (operation, string) {
 	return unknownPath, ""
 }
 
+// account is the one account of the stand-in.
 func account() any {
 	return map[string]any{
 		"id": "acct_1Standin", "object": "account", "country": "US", "default_currency": "usd",
@@ -244,10 +250,12 @@ func account() any {
 	}
 }
 
+// accept answers 200 with an object.
 func accept(object any) answer {
 	return answer{status: http.StatusOK, body: mustJSON(object)}
 }
 
+// mustJSON encodes an object of ours, which cannot fail.
 func mustJSON(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -16,6 +16,8 @@ var bankCodes = map[string]string{
 // ownCode are declines whose code is a word of its own; all others are card_declined.
 var ownCode = []string{"expired_card", "incorrect_cvc", "processing_error", "authentication_required"}
 
+// confirmIntent is where money moves: a card is charged or declined at once, a bank debit is filed and settles or
+// bounces later.
 func (p *Processor) confirmIntent(req request, q params, now time.Time) (any, *apiError) {
 	in := p.state.byID[req.id]
 	if in == nil {
@@ -92,6 +94,7 @@ func mandate(m *method, q params, now time.Time) *apiError {
 	return nil
 }
 
+// chargeCard charges, declines, or asks for authentication, as the card's published behaviour says.
 func (p *Processor) chargeCard(in *intent, m *method, q params, now time.Time) (any, *apiError) {
 	switch {
 	case m.Outcome == "authentication_required" && q[moto] == "true":
@@ -153,6 +156,7 @@ func refusal(m *method) apiError {
 	}
 }
 
+// cardDecline is the error of a declined card, in Stripe's words.
 func cardDecline(word string) apiError {
 	e := apiError{status: 402, Type: cardError, Code: "card_declined", DeclineCode: word, Message: "Your card was declined."}
 	if slices.Contains(ownCode, word) {

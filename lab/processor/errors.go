@@ -24,10 +24,12 @@ type apiError struct {
 	unstored bool // refused before anything was carried out: not kept under the key
 }
 
+// refuse answers with an error.
 func refuse(e *apiError) answer {
 	return answer{status: e.status, body: mustJSON(map[string]any{"error": e})}
 }
 
+// internal is a 500 as Stripe sends it.
 func internal() answer {
 	return refuse(&apiError{status: 500, Type: apiErrorType, Message: "An unknown error occurred."})
 }
@@ -37,6 +39,7 @@ func invalid(code, param, message string) *apiError {
 	return &apiError{status: 400, unstored: true, Type: invalidRequest, Code: code, Param: param, Message: message}
 }
 
+// missing refuses a request without a parameter that it needs.
 func missing(param string) *apiError {
 	return invalid("parameter_missing", param, "Missing required param: "+param+".")
 }

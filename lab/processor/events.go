@@ -98,6 +98,8 @@ func (p *Processor) deliver(ctx context.Context) error {
 	}
 }
 
+// nextEvent returns an event that was not tried in this round, how often to send it, and where to; nil when there
+// is none.
 func (p *Processor) nextEvent() (e *event, times int, url, secret string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

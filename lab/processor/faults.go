@@ -34,6 +34,7 @@ const (
 	tooMany = "too-many"
 )
 
+// fault is the word in force, with what follows it.
 type fault struct {
 	word string
 	hold time.Duration
@@ -54,6 +55,7 @@ func (p *Processor) SetFault(words string) error {
 	return nil
 }
 
+// parseFault reads a word and what follows it.
 func parseFault(words string) (fault, error) {
 	unknown := fmt.Errorf("processor: no such fault: %q", words)
 	parts := strings.Fields(words)
@@ -100,7 +102,7 @@ func (p *Processor) faultApplies(word string) bool {
 	return true
 }
 
-// holdTime says how long the answer to op is held. The lock is held.
+// holdTime returns how long the answer to op is held. The lock is held.
 func (p *Processor) holdTime(op operation) time.Duration {
 	if p.fault.word != slow || (op != confirmIntent && !p.fault.all) {
 		return 0
@@ -110,7 +112,7 @@ func (p *Processor) holdTime(op operation) time.Duration {
 	return d
 }
 
-// heldAnswer is one answer that is being held.
+// heldAnswer is one answer that is held back until the clock has moved far enough.
 type heldAnswer struct {
 	until   time.Time
 	release chan struct{} // closed when the clock has moved far enough

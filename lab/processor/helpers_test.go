@@ -190,7 +190,7 @@ func (b *inbox) answer(status int) {
 	b.status = status
 }
 
-// kinds gives what came so far, and forgets it.
+// kinds returns what came so far, and forgets it.
 func (b *inbox) kinds() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

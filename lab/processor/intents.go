@@ -68,6 +68,7 @@ type intentView struct {
 	Status         string            `json:"status"`
 }
 
+// createIntent makes a PaymentIntent, unconfirmed: no money moves.
 func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 	amount, err := strconv.ParseInt(q["amount"], 10, 64)
 	switch {
@@ -128,6 +129,7 @@ func (p *Processor) usable(id string, types []string) *apiError {
 	return nil
 }
 
+// getIntent shows one.
 func (p *Processor) getIntent(id string) (any, *apiError) {
 	in := p.state.byID[id]
 	if in == nil {
@@ -136,6 +138,7 @@ func (p *Processor) getIntent(id string) (any, *apiError) {
 	return in.view(), nil
 }
 
+// listIntents lists them, newest first.
 func (p *Processor) listIntents(q params) (any, *apiError) {
 	limit := len(p.state.Intents)
 	if s := q["limit"]; s != "" {
@@ -164,6 +167,7 @@ func (p *Processor) listIntents(q params) (any, *apiError) {
 
 var cancelable = []string{requiresMethod, requiresConfirmation, requiresAction, "requires_capture"}
 
+// cancelIntent cancels one that has not moved money. After that it never does.
 func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *apiError) {
 	in := p.state.byID[req.id]
 	if in == nil {
@@ -182,6 +186,7 @@ func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *ap
 	return in.view(), nil
 }
 
+// view returns a PaymentIntent as the API shows it now.
 func (in *intent) view() intentView {
 	v := intentView{
 		ID: in.ID, Object: "payment_intent", Amount: in.Amount, CaptureMethod: "automatic_async",
@@ -203,6 +208,7 @@ func (in *intent) view() intentView {
 	return v
 }
 
+// optional returns nil for an empty string: JSON's null.
 func optional(s string) *string {
 	if s == "" {
 		return nil

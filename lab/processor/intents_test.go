@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// selfMade gives a payment method made from a test card or account.
+// selfMade returns a payment method made from a test card or account.
 func (r *rig) selfMade(fields string) string {
 	r.t.Helper()
 	s := r.post("/v1/payment_methods", "", fields)

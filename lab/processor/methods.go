@@ -100,6 +100,7 @@ func (p *Processor) addPublishedMethods() {
 	}
 }
 
+// createMethod makes a payment method of a card or a bank account, and forgets the numbers.
 func (p *Processor) createMethod(q params, now time.Time) (any, *apiError) {
 	var m method
 	var fault *apiError
@@ -119,6 +120,7 @@ func (p *Processor) createMethod(q params, now time.Time) (any, *apiError) {
 	return m.view(), nil
 }
 
+// getMethod shows one.
 func (p *Processor) getMethod(id string) (any, *apiError) {
 	m := p.state.Methods[id]
 	if m == nil {
@@ -127,6 +129,7 @@ func (p *Processor) getMethod(id string) (any, *apiError) {
 	return m.view(), nil
 }
 
+// readCard checks a card as Stripe does in test mode: published numbers only.
 func (p *Processor) readCard(q params, now time.Time) (method, *apiError) {
 	for _, name := range []string{"card[number]", "card[exp_month]", "card[exp_year]"} {
 		if q[name] == "" {
@@ -159,6 +162,7 @@ func (p *Processor) readCard(q params, now time.Time) (method, *apiError) {
 	return method{Brand: brand(number), Last4: lastFour(number), Outcome: outcome}, nil
 }
 
+// readBank checks a bank account as Stripe does in test mode: published numbers only.
 func (p *Processor) readBank(q params) (method, *apiError) {
 	for _, name := range []string{"us_bank_account[routing_number]", "us_bank_account[account_number]", "billing_details[name]"} {
 		if q[name] == "" {
@@ -222,6 +226,7 @@ func (p *Processor) Tokenize(c Card) (token string, err error) {
 	return made.(methodView).ID, nil
 }
 
+// view returns a payment method as the API shows it.
 func (m *method) view() methodView {
 	v := methodView{
 		ID: m.ID, Object: "payment_method", Type: m.Type, Created: m.Created.Unix(),
@@ -241,10 +246,12 @@ func (m *method) view() methodView {
 	return v
 }
 
+// cardRefused is the error of a card that cannot be one.
 func cardRefused(code, param, message string) *apiError {
 	return &apiError{status: 402, Type: cardError, Code: code, Param: param, Message: message}
 }
 
+// brand tells a card's brand by its first digits.
 func brand(number string) string {
 	prefixes := []struct{ prefix, brand string }{
 		{"34", "amex"}, {"37", "amex"}, {"30", "diners"}, {"35", "jcb"},
@@ -257,10 +264,12 @@ func brand(number string) string {
 	return prefixes[i].brand
 }
 
+// digitsOnly says whether a text is digits and not empty.
 func digitsOnly(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
+// luhn checks a card number's check digit (ISO/IEC 7812-1).
 func luhn(number string) bool {
 	sum := 0
 	for i := range len(number) {

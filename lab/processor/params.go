@@ -72,7 +72,7 @@ func parse(query, body string) (params, *apiError) {
 	return out, nil
 }
 
-// list gives the values of name[0], name[1] … or name[] in order.
+// list returns the values of name[0], name[1] … or name[] in order.
 func (q params) list(name string) []string {
 	var keys []string
 	for key := range q {
@@ -88,7 +88,7 @@ func (q params) list(name string) []string {
 	return out
 }
 
-// under gives the free keys of name, such as metadata's.
+// under returns the free keys of name, such as metadata's.
 func (q params) under(name string) map[string]string {
 	out := make(map[string]string)
 	for key, value := range q {
@@ -122,6 +122,7 @@ func (p *Processor) check(op operation, q params) *apiError {
 	return nil
 }
 
+// allow says whether an operation takes a field.
 func (r rules) allow(name string) bool {
 	if slices.Contains(r.required, name) || slices.Contains(r.optional, name) {
 		return true

@@ -19,7 +19,7 @@
 // cancelled; cancelling a processing debit, which Stripe allows in rare cases (here never);
 // expiry dates, postal codes and routing numbers in replies (they are forgotten at once);
 // 3-D Secure beyond asking for it; rate limits, except the word for them below. The list of
-// PaymentIntents gives all of them unless a limit is named, needs no key and obeys no
+// PaymentIntents returns all of them unless a limit is named, needs no key and obeys no
 // fault: it is the window through which checks look.
 package processor
 
@@ -88,7 +88,7 @@ type Processor struct {
 	closed      bool
 }
 
-// state is everything that is kept over a restart.
+// state is everything that Save keeps over a restart.
 type state struct {
 	Serial  int
 	Methods map[string]*method
@@ -154,6 +154,7 @@ func (p *Processor) Charges() []Charge {
 	return out
 }
 
+// isCompany says whether a payment method is a company's bank account. The lock is held.
 func (p *Processor) isCompany(id string) bool {
 	m := p.state.Methods[id]
 	return m != nil && m.HolderType == "company"

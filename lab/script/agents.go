@@ -15,13 +15,14 @@ import (
 // agents are what a person who is dialled may do: answered is a person who answers and presses nothing.
 var agents = []string{"accepts", "declines", "answered", "busy", "no-answer", "failed", "canceled"}
 
+// readDial sets what the person does whom the line calls next.
 func readDial(_ *parser, t *tokens) (action, error) {
 	outcome, err := t.oneOf(agents...)
 	return func(_ context.Context, r *run) error { return r.h.SetAgent(outcome) }, err
 }
 
-// readWhisper checks what the person heard before the call was theirs to take. It is in the agents' language
-// whatever the caller's is, and says which that is.
+// readWhisper checks what the person heard before taking the call (H3). It is in the agents' language, whatever the
+// caller's is, and names the caller's.
 func readWhisper(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -50,7 +51,7 @@ func readWhisper(_ *parser, t *tokens) (action, error) {
 // languageName is what people who take calls call a caller's language.
 var languageName = map[string]string{"en": "English", "es": "Spanish"}
 
-// readCallBack checks the newest call-back that was promised to a number.
+// readCallBack checks the most urgent call-back that was promised to a number.
 func readCallBack(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
 	if err != nil {
@@ -99,6 +100,7 @@ func readCallBack(_ *parser, t *tokens) (action, error) {
 	}, nil
 }
 
+// orEnglish returns the language, English if none is named.
 func orEnglish(lang string) string {
 	if lang == "" {
 		return "en"
@@ -106,7 +108,7 @@ func orEnglish(lang string) string {
 	return lang
 }
 
-// readToDo checks whom people still have to see to, in the order of 'duebell handoffs list': all of them.
+// readToDo checks which callers wait for a person, all of them, in the order of `duebell handoffs list`.
 func readToDo(_ *parser, t *tokens) (action, error) {
 	var want []string
 	for t.more() && strings.HasPrefix(t.peek(), "+") {
@@ -134,14 +136,14 @@ func readToDo(_ *parser, t *tokens) (action, error) {
 	}, nil
 }
 
-// readSeenTo has a person see to what is open for a number.
+// readSeenTo closes what is open for a number.
 func readSeenTo(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
 	return func(ctx context.Context, r *run) error { return r.h.CloseRequests(ctx, number) }, err
 }
 
-// readAlike holds what was said since the last answer against what was said where the name was used before:
-// it must be the same to the byte.
+// readAlike compares what was said since the last answer with what was said where the name was used before: text,
+// language, voice and interruptibility must be equal (I1: one failure line for every cause).
 func readAlike(_ *parser, t *tokens) (action, error) {
 	name, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -160,7 +162,7 @@ func readAlike(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readSpeaks checks the language that a member's texts and letters are in.
+// readSpeaks checks the language of texts and letters to a member.
 func readSpeaks(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -176,7 +178,7 @@ func readSpeaks(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readHandedOver checks what was written down when the caller was sent on.
+// readHandedOver checks what was written down when the caller was given to a person.
 func readHandedOver(_ *parser, t *tokens) (action, error) {
 	want := t.pairs()
 	for key := range want {
@@ -189,6 +191,7 @@ func readHandedOver(_ *parser, t *tokens) (action, error) {
 	}, nil
 }
 
+// handedOver looks for a hand-over of this call with all the wanted values.
 func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string) error {
 	list, err := r.h.HandOvers(ctx, c.SID)
 	if err != nil {
@@ -206,6 +209,7 @@ func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string)
 	return fmt.Errorf("handed over is not %v, but: %+v", want, list)
 }
 
+// matchesHandOver says whether a hand-over, to this number, has all the wanted values.
 func matchesHandOver(h harness.HandOver, to string, want map[string]string) bool {
 	got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "outcome": h.Outcome, "to": to}
 	if h.Verified {

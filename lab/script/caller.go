@@ -12,7 +12,7 @@ import (
 	"duebell/lab/twilio"
 )
 
-// caller is one call of the story and what has been shown of it.
+// caller is one call of the script, and how far it has been shown and measured.
 type caller struct {
 	*twilio.Call
 	phone    string // of the member, whoever has called whom
@@ -28,6 +28,7 @@ type when struct {
 	do    action
 }
 
+// readCall reads who calls, how the carrier attests the number, and which number is called.
 func readCall(_ *parser, t *tokens) (action, error) {
 	var o twilio.CallOptions
 	var err error
@@ -53,7 +54,7 @@ func readCall(_ *parser, t *tokens) (action, error) {
 	}
 }
 
-// placeCall begins a call. What the story armed for this moment waits for the first act after it.
+// placeCall begins a call.
 func (r *run) placeCall(ctx context.Context, o twilio.CallOptions) error {
 	t := r.h.Twilio()
 	if t == nil {
@@ -68,7 +69,7 @@ func (r *run) placeCall(ctx context.Context, o twilio.CallOptions) error {
 	return err
 }
 
-// setCurrent makes a call the current one.
+// setCurrent makes a call the one that the next words act on.
 func (r *run) setCurrent(ctx context.Context, call *twilio.Call, phone string) {
 	c := &caller{Call: call, phone: phone}
 	r.calls, r.current = append(r.calls, c), c
@@ -77,8 +78,8 @@ func (r *run) setCurrent(ctx context.Context, call *twilio.Call, phone string) {
 	}
 }
 
-// heard does what was armed for these words, one thing after another in the order of the story; true
-// makes the caller hang up.
+// heard does the word that waits for this utterance, if the first one waiting does. It returns true when the caller
+// hangs up on it.
 func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
 	r.hangsUp, r.listening = false, true
 	defer func() { r.listening = false }()
@@ -92,6 +93,7 @@ func (r *run) heard(ctx context.Context, h twilio.Heard) bool {
 	return r.hangsUp
 }
 
+// readCaller makes the latest other call with a number the current one.
 func readCaller(_ *parser, t *tokens) (action, error) {
 	from, err := t.word("a caller's number")
 	return func(_ context.Context, r *run) error {
@@ -105,7 +107,7 @@ func readCaller(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// withCaller lets the caller do something.
+// withCaller acts on the current call; without any call it is an error.
 func (r *run) withCaller(do func(c *caller) error) error {
 	if r.current == nil {
 		return errors.New("nobody has called yet")
@@ -113,6 +115,7 @@ func (r *run) withCaller(do func(c *caller) error) error {
 	return do(r.current)
 }
 
+// readPress presses keys; those that answer a question for a secret are remembered for the search at the end.
 func readPress(_ *parser, t *tokens) (action, error) {
 	keys, err := t.text("the keys")
 	return func(ctx context.Context, r *run) error {
@@ -127,13 +130,14 @@ func readPress(_ *parser, t *tokens) (action, error) {
 
 var digitRuns = regexp.MustCompile(`\d{4,}`)
 
-// listened counts what was said since the caller last did something.
+// listened adds what was said since the caller last did something to the time of talk, now that they press keys.
 func (r *run) listened(c *caller, keys string) {
 	c.talkTime.listened(c.HeardSinceInput(), keys)
 	c.talkTime.Phone, c.upTo, c.chosen = c.phone, 0, true
 }
 
-// rememberSecretKeys remembers keys that are a secret: those that answer a question for one (P4).
+// rememberSecretKeys remembers keys that are a secret, because the line has just asked for one (P4: no secret is
+// kept).
 func (r *run) rememberSecretKeys(c *caller, keys string) {
 	asked := r.heardSinceInput(c)
 	for _, anchor := range []string{"date of birth", "fecha de nacimiento", "ZIP code", "código postal", "invoice number", "número de factura"} {
@@ -144,7 +148,8 @@ func (r *run) rememberSecretKeys(c *caller, keys string) {
 	}
 }
 
-// rememberSecrets remembers what was keyed or spoken and may be found nowhere.
+// rememberSecrets remembers what was keyed or spoken and may be found nowhere. Fewer than four characters are no
+// secret.
 func (r *run) rememberSecrets(values ...string) {
 	for _, v := range values {
 		if len(v) >= 4 {
@@ -153,7 +158,7 @@ func (r *run) rememberSecrets(values ...string) {
 	}
 }
 
-// heardSinceInput is everything heard since the caller last did something.
+// heardSinceInput returns everything heard since the caller last did something, joined by spaces.
 func (r *run) heardSinceInput(c *caller) string {
 	var texts []string
 	for _, h := range c.HeardSinceInput() {
@@ -162,6 +167,7 @@ func (r *run) heardSinceInput(c *caller) string {
 	return strings.Join(texts, " ")
 }
 
+// readSay says something; runs of digits in it are searched for at the end.
 func readSay(_ *parser, t *tokens) (action, error) {
 	words, err := t.quote()
 	if err != nil {
@@ -178,6 +184,7 @@ func readSay(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// hangUp ends the call; while something is being said, at the end of that utterance.
 func hangUp(ctx context.Context, r *run) error {
 	if r.listening { // in the middle of what is said: the line sees it
 		r.hangsUp = true
@@ -189,7 +196,7 @@ func hangUp(ctx context.Context, r *run) error {
 // maxSilences bounds how long a silent caller is asked: every line gives up long before.
 const maxSilences = 60
 
-// over lets the call play out: the caller is silent, and a person who has answered hangs up.
+// over lets the call play out: the caller is silent, and a person who was connected hangs up.
 func over(ctx context.Context, r *run) error {
 	return r.withCaller(func(c *caller) error {
 		for range maxSilences {
@@ -211,6 +218,7 @@ func over(ctx context.Context, r *run) error {
 	})
 }
 
+// readPayBank keys routing and account number into <Pay>; both are secrets.
 func readPayBank(_ *parser, t *tokens) (action, error) {
 	routing, err := t.text("the routing number")
 	if err != nil {
@@ -223,6 +231,7 @@ func readPayBank(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readPayToken ends <Pay> in success with a token of the script's choice.
 func readPayToken(_ *parser, t *tokens) (action, error) {
 	token, err := t.word("a token")
 	extra := t.pairs()
@@ -231,6 +240,7 @@ func readPayToken(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readPayResult ends <Pay> with any result, also one that Twilio has not documented.
 func readPayResult(_ *parser, t *tokens) (action, error) {
 	result, err := t.word("a result")
 	extra := t.pairs()
@@ -239,6 +249,7 @@ func readPayResult(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readTextFrom sends a text to the line and lets the line do what follows from it.
 func readTextFrom(_ *parser, t *tokens) (action, error) {
 	from, err := takePhone(t)
 	if err != nil {

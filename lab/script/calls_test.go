@@ -132,7 +132,8 @@ func checkTalkTime(t *testing.T, s script.Script, lang string, en, other []scrip
 		return
 	}
 	for i := range min(len(en), len(other)) {
-		if most := en[i].Heard*13/10 + oneSentence; other[i].Heard > most {
+		more := max(0, other[i].Utterances-en[i].Utterances) // a busy machine says more often that it is still at it
+		if most := en[i].Heard*13/10 + time.Duration(1+more)*oneSentence; other[i].Heard > most {
 			t.Errorf("%s: %s in %s, %s in English", en[i].Phone, other[i], lang, en[i])
 		}
 	}
@@ -156,18 +157,17 @@ func playStory(t *testing.T, s script.Script, replicas int, lang string) playedS
 
 func runScript(t *testing.T, s script.Script, replicas int, lang string) script.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	w, err := harness.Open(ctx, harness.Config{
-		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas, Timing: s.Timing(),
-	})
+	ctx := t.Context()
+	h, err := harness.Open(ctx, s.Config(harness.Config{
+		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas,
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.Close(context.WithoutCancel(ctx)); err != nil {
+		if err := h.Close(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
 		}
 	})
-	return script.Run(ctx, w, s, script.Options{Lang: lang, Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(callsDir, name)) }})
+	return script.Run(ctx, h, s, script.Options{Fresh: true, Lang: lang, Files: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(callsDir, name)) }})
 }

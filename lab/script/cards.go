@@ -9,9 +9,10 @@ import (
 	"duebell/lab/twilio"
 )
 
-// card is what is keyed where a card is asked for: all of it is secret.
+// card is what is keyed where a card is asked for. All of it is secret.
 type card struct{ number, expires, code, zip string }
 
+// readCard reads number, expiry, code and ZIP.
 func readCard(t *tokens) (card, error) {
 	var c card
 	for _, field := range []struct {
@@ -26,12 +27,14 @@ func readCard(t *tokens) (card, error) {
 	return c, nil
 }
 
+// pay keys a card into <Pay>.
 func (r *run) pay(ctx context.Context, c *caller, k card) error {
 	r.rememberSecrets(k.number, k.expires, strings.ReplaceAll(k.expires, "/", ""), k.code, k.zip)
 	r.listened(c, "")
 	return c.PayCard(ctx, k.number, k.expires, k.code, k.zip)
 }
 
+// readPayCard keys a card; it is an error when none is asked for.
 func readPayCard(_ *parser, t *tokens) (action, error) {
 	k, err := readCard(t)
 	return func(ctx context.Context, r *run) error {
@@ -39,7 +42,7 @@ func readPayCard(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readTryCard keys a card if one is asked for, and counts it: whoever tries many cards is not asked any more.
+// readTryCard keys a card if one is asked for and counts it: whoever tries many cards is not asked any more.
 func readTryCard(_ *parser, t *tokens) (action, error) {
 	k, err := readCard(t)
 	return func(ctx context.Context, r *run) error {

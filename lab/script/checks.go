@@ -12,6 +12,8 @@ import (
 	"duebell/lab/harness"
 )
 
+// readHear checks that words were heard since the caller last did something, and measures up to them. In another
+// language it checks only that the language is the right one.
 func readHear(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -30,6 +32,7 @@ func readHear(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// after names where in what was heard the search for a missing part began.
 func after(rest, heard string) string {
 	if rest == normalize(heard) {
 		return ""
@@ -37,6 +40,7 @@ func after(rest, heard string) string {
 	return fmt.Sprintf(" after the words before it, which is: %s", orNothing(rest))
 }
 
+// orNothing returns the text, or says that there is none.
 func orNothing(s string) string {
 	if s = strings.TrimSpace(s); s == "" {
 		return "(nothing)"
@@ -44,6 +48,7 @@ func orNothing(s string) string {
 	return s
 }
 
+// readNotHeard checks that words were not heard.
 func readNotHeard(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -56,7 +61,7 @@ func readNotHeard(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readWhole is for what may not be talked over (V5): no key or word cuts it short.
+// readWhole checks that words were said in one piece that nobody can talk over (V5: terms are not interrupted).
 func readWhole(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -78,6 +83,7 @@ func readWhole(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readTexted takes one text that no word has expected yet.
 func readTexted(_ *parser, t *tokens) (action, error) {
 	to, err := takePhone(t)
 	if err != nil {
@@ -99,7 +105,7 @@ func readTexted(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readMayText is for a text that races with what makes it untrue: sent before, or dropped after.
+// readMayText allows a text that races with what makes it untrue: it may be sent before, or dropped after.
 func readMayText(_ *parser, t *tokens) (action, error) {
 	to, err := takePhone(t)
 	if err != nil {
@@ -112,7 +118,7 @@ func readMayText(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// unexpectedTexts are the texts that no word has expected yet.
+// unexpectedTexts returns the texts that no word has expected or allowed so far.
 func (r *run) unexpectedTexts() []harness.Text {
 	var list []harness.Text
 	for _, t := range r.h.Texts() {
@@ -124,6 +130,7 @@ func (r *run) unexpectedTexts() []harness.Text {
 	return list
 }
 
+// listTexts shows them, one a line.
 func listTexts(list []harness.Text) string {
 	var b strings.Builder
 	for _, t := range list {
@@ -132,16 +139,24 @@ func listTexts(list []harness.Text) string {
 	return b.String()
 }
 
+// noTexts fails when a text has gone that no word has expected.
 func noTexts(ctx context.Context, r *run) error {
 	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
 	}
+	return r.anyTexts()
+}
+
+// anyTexts fails when there is a text that no word has expected.
+func (r *run) anyTexts() error {
 	if list := r.unexpectedTexts(); len(list) > 0 {
 		return fmt.Errorf("no text was expected, but there is:%s", listTexts(list))
 	}
 	return nil
 }
 
+// readCharged takes one charge that no word has expected yet. CCD: a business account is never debited as a
+// person's, nor the other way round (E1).
 func readCharged(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -154,6 +169,9 @@ func readCharged(_ *parser, t *tokens) (action, error) {
 	method, err := t.oneOf("card", "bank")
 	company := t.skip("CCD") // a business account is never debited as a person's, nor the other way round (E1)
 	return func(ctx context.Context, r *run) error {
+		if err := r.h.ProcessDue(ctx); err != nil {
+			return err
+		}
 		list, err := r.unexpectedCharges(ctx)
 		if err != nil {
 			return err
@@ -168,11 +186,8 @@ func readCharged(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// unexpectedCharges are the processor's charges that no word has expected yet, once everything due is done.
+// unexpectedCharges returns the charges that no word has expected so far.
 func (r *run) unexpectedCharges(ctx context.Context) ([]harness.Charge, error) {
-	if err := r.h.ProcessDue(ctx); err != nil {
-		return nil, err
-	}
 	all, err := r.h.Charges(ctx)
 	var list []harness.Charge
 	for _, c := range all {
@@ -183,6 +198,7 @@ func (r *run) unexpectedCharges(ctx context.Context) ([]harness.Charge, error) {
 	return list, err
 }
 
+// listCharges shows them, one a line.
 func listCharges(list []harness.Charge) string {
 	var b strings.Builder
 	for _, c := range list {
@@ -194,7 +210,16 @@ func listCharges(list []harness.Charge) string {
 	return b.String()
 }
 
+// chargedNothing fails when something was charged that no word has expected.
 func chargedNothing(ctx context.Context, r *run) error {
+	if err := r.h.ProcessDue(ctx); err != nil {
+		return err
+	}
+	return r.anyCharges(ctx)
+}
+
+// anyCharges fails when there is a charge that no word has expected.
+func (r *run) anyCharges(ctx context.Context) error {
 	list, err := r.unexpectedCharges(ctx)
 	if err == nil && len(list) > 0 {
 		err = fmt.Errorf("nothing should have been charged, but there is:%s", listCharges(list))
@@ -202,6 +227,7 @@ func chargedNothing(ctx context.Context, r *run) error {
 	return err
 }
 
+// readOwes checks what an account owes, once everything due is done.
 func readOwes(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -220,6 +246,7 @@ func readOwes(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readPayment checks the state of the newest payment on an account.
 func readPayment(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -238,7 +265,7 @@ func readPayment(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readReceived checks the instant that a payment counts from (C6, P5).
+// readReceived checks the instant from which the newest payment counts (C6: from its authorization).
 func readReceived(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -248,9 +275,9 @@ func readReceived(_ *parser, t *tokens) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = instant(s, time.UTC)
+	_, err = Instant(s, time.UTC)
 	return func(ctx context.Context, r *run) error {
-		want, err := instant(s, r.h.Zone())
+		want, err := Instant(s, r.h.Zone())
 		if err != nil {
 			return err
 		}
@@ -269,7 +296,7 @@ func readReceived(_ *parser, t *tokens) (action, error) {
 // numberSpoken finds a confirmation number as it is spoken: nine digits in threes (L4).
 var numberSpoken = regexp.MustCompile(`\b(\d{3}) (\d{3}) (\d{3})\b`)
 
-// receipt: the confirmation number spoken is the one stored and the one texted.
+// receipt checks that the last confirmation number spoken in the call is the one stored and the one texted.
 func receipt(ctx context.Context, r *run) error {
 	return r.withCaller(func(c *caller) error {
 		if err := r.h.ProcessDue(ctx); err != nil {
@@ -300,6 +327,7 @@ func receipt(ctx context.Context, r *run) error {
 	})
 }
 
+// readLogs allows, and demands, a line of the log.
 func readLogs(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {

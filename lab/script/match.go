@@ -5,15 +5,15 @@ import (
 	"unicode"
 )
 
-// matches says whether the pattern is in the text: its parts between '…' in this order, each as
-// whole words; case and spacing do not count.
+// matches says whether a text holds the pattern: its parts between "…" in this order, each as whole words. Case and
+// spacing do not count.
 func matches(pattern, text string) bool {
 	missing, _ := firstMissing(pattern, text)
 	return missing == ""
 }
 
-// firstMissing is the first part of the pattern that the text does not have after the parts before
-// it, and the text behind those.
+// firstMissing returns the first part of the pattern that the text does not hold behind the parts before it, and
+// the text that is left there; "" when nothing is missing.
 func firstMissing(pattern, text string) (part, rest string) {
 	rest = normalize(text)
 	for _, part := range patternParts(pattern) {
@@ -26,6 +26,7 @@ func firstMissing(pattern, text string) (part, rest string) {
 	return "", rest
 }
 
+// patternParts returns what stands between "…" (or "..."), normalized.
 func patternParts(pattern string) []string {
 	var list []string
 	for _, p := range strings.Split(strings.ReplaceAll(pattern, "...", "…"), "…") {
@@ -42,7 +43,7 @@ func normalize(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// findWords is where part ends in text, as whole words, or -1: "98 dollars" is not in "198 dollars".
+// findWords returns where part ends in text as whole words, or -1: "98 dollars" is not in "198 dollars".
 func findWords(text, part string) int {
 	for from := 0; ; {
 		i := strings.Index(text[from:], part)
@@ -70,4 +71,5 @@ func wordBoundary(neighbour, part string, after bool) bool {
 	return !(isWordRune(outside) && isWordRune(inside))
 }
 
+// isWordRune says whether a word may hold the character.
 func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

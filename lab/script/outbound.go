@@ -12,7 +12,8 @@ import (
 
 // Calls that the line places ring until the story says what becomes of them, or for as long as phones ring.
 
-// readAnswer takes the call that rings at a number: it is the caller's call from here on.
+// readAnswer takes the call that rings at a number, as a person or as an answering machine. It is the current call
+// from then on.
 func readAnswer(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
 	by := "human"
@@ -41,7 +42,7 @@ func readBusy(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readNoAnswer lets it ring, or says of a call that time has gone by over its ringing.
+// readNoAnswer lets the call ring out, or accounts for one whose ringing has ended while time went by.
 func readNoAnswer(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
 	return func(ctx context.Context, r *run) error {
@@ -53,7 +54,7 @@ func readNoAnswer(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// ringing is the one call of ours that rings at a number.
+// ringing returns the one call of ours that rings at a number.
 func (r *run) ringing(ctx context.Context, number string) (*twilio.Call, error) {
 	call, err := r.outboundCall(ctx, number)
 	if err == nil && call.Over() {
@@ -62,7 +63,7 @@ func (r *run) ringing(ctx context.Context, number string) (*twilio.Call, error) 
 	return call, err
 }
 
-// outboundCall is the one call of ours to a number that no word has been said of, once everything due is done.
+// outboundCall returns the one call of ours to a number that no word was said of, once everything due is done.
 func (r *run) outboundCall(ctx context.Context, number string) (*twilio.Call, error) {
 	if err := r.h.ProcessDue(ctx); err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (r *run) outboundCall(ctx context.Context, number string) (*twilio.Call, er
 	return nil, fmt.Errorf("%d calls have been placed to %s", len(list), number)
 }
 
-// unhandledCalls are the calls of ours that no word has been said of yet.
+// unhandledCalls returns the calls of ours that no word was said of yet.
 func (r *run) unhandledCalls() []*twilio.Call {
 	t := r.h.Twilio()
 	if t == nil {
@@ -87,11 +88,16 @@ func (r *run) unhandledCalls() []*twilio.Call {
 	return slices.DeleteFunc(t.Outbound(), func(c *twilio.Call) bool { return r.handledCalls[c.SID] })
 }
 
-// noCalls: nobody's phone has rung.
+// noCalls fails when the line has placed a call that no word was said of.
 func noCalls(ctx context.Context, r *run) error {
 	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
 	}
+	return r.anyCalls()
+}
+
+// anyCalls fails when there is a call of ours that no word was said of.
+func (r *run) anyCalls() error {
 	var list []string
 	for _, c := range r.unhandledCalls() {
 		list = append(list, "\n  to "+c.To)
@@ -108,7 +114,7 @@ func readAgreesToCalls(_ *parser, t *tokens) (action, error) {
 	return func(ctx context.Context, r *run) error { return r.h.ConsentToCalls(ctx, number) }, err
 }
 
-// readRefused has creates of texts to a number refused with one of the carrier's codes.
+// readRefused lets Twilio refuse texts to a number at once, with one of its codes.
 func readRefused(_ *parser, t *tokens) (action, error) {
 	code, err := takeCarrierCode(t)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Script is one story, read and checked: every word is known and has what it needs.
+// Script is one scripted call, read and checked: every word is known and has what it needs.
 type Script struct {
 	Name      string
 	Proves    []string // what it is there for: the names of the coverage table
@@ -19,12 +19,12 @@ type Script struct {
 	words     []string // every word used, for those who choose a harness for it
 }
 
-// Uses says whether the story uses one of these words; "redis down" is a word with its first argument.
+// Uses says whether the script uses one of these words. "redis down" is a word with its first argument.
 func (s Script) Uses(words ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(s.words, w) })
 }
 
-// step is one word of the story and what it does.
+// step is one word of the script and what it does.
 type step struct {
 	line int
 	text string
@@ -34,7 +34,7 @@ type step struct {
 // action moves the harness or checks it.
 type action func(ctx context.Context, r *run) error
 
-// Parse reads a script. Everything that is wrong with it is reported at once.
+// Parse reads a script. Its error names every problem, each with its line.
 func Parse(name, text string) (Script, error) {
 	s := Script{Name: name}
 	var problems []error
@@ -67,7 +67,7 @@ type parser struct {
 	afterCall *bool // a call was placed on an earlier line: the policy stands
 }
 
-// read takes the words of one line; several may stand on it.
+// read reads the words of one line, several if several stand on it, and repeats them as often as "times" says.
 func (p *parser) read(line string) error {
 	list, err := split(line)
 	if err != nil {
@@ -106,8 +106,7 @@ func (p *parser) read(line string) error {
 	return nil
 }
 
-// policy takes a line of TOML. It is in force before the first call, or the story would change its
-// rules while it is told.
+// policy takes a line of TOML. It must come before the first call: a line's rules do not change while it is called.
 func (p *parser) policy(line string) error {
 	if *p.afterCall {
 		return errors.New("policy stands before the first call")
@@ -117,7 +116,7 @@ func (p *parser) policy(line string) error {
 	return nil
 }
 
-// word reads one word with what belongs to it.
+// word reads one word with what belongs to it. Its error says how the word is written.
 func (p *parser) word(t *tokens) (action, error) {
 	name, err := t.word("a word")
 	if err != nil {
@@ -125,7 +124,7 @@ func (p *parser) word(t *tokens) (action, error) {
 	}
 	w, known := vocabulary[name]
 	if !known {
-		return nil, fmt.Errorf("unknown word %q", name)
+		return nil, fmt.Errorf("unknown word %q%s", name, didYouMean(name))
 	}
 	p.script.words = append(p.script.words, name)
 	if first := t.peek(); first != "" {
@@ -136,7 +135,7 @@ func (p *parser) word(t *tokens) (action, error) {
 	}
 	do, err := w.read(p, t)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w (as in: %s)", name, err, w.usage)
+		return nil, fmt.Errorf("%s: %w; write: %s (for example: %s)", name, err, w.written(), w.example)
 	}
 	return do, nil
 }

@@ -11,7 +11,11 @@ import (
 
 func TestParseReportsEveryProblem(t *testing.T) {
 	tests := map[string]string{ // line: what is said about it
-		"shout 1":                                  "unknown word \"shout\"",
+		"shout 1":                                  "unknown word \"shout\"; all words stand in docs/scripts.md",
+		"press1":                                   "unknown word \"press1\"; did you mean press?",
+		"handed-ovre":                              "did you mean handed-over?",
+		"chraged 712345678":                        "did you mean charged?",
+		"charged 712345678":                        "charged: missing: an amount; write: charged ACCOUNT AMOUNT card|bank [CCD] (for example: charged 712345678 198.00 card)",
 		"\"hear\" me":                              "a line begins with a word",
 		"hear \"not closed":                        "a quotation mark is not closed",
 		"hear press":                               "the words in quotation marks are missing",

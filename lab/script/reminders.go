@@ -12,7 +12,7 @@ import (
 	"duebell/lab/twilio"
 )
 
-// readDueMoved moves the due instant of a month's bills in the middle of a story: snow (C5).
+// readDueMoved moves the due instant of a month's bills in the middle of a script (C5: snow, an outage).
 func readDueMoved(_ *parser, t *tokens) (action, error) {
 	month, err := t.word("a bill month")
 	if err != nil {
@@ -25,9 +25,9 @@ func readDueMoved(_ *parser, t *tokens) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = instant(s, time.UTC)
+	_, err = Instant(s, time.UTC)
 	return func(ctx context.Context, r *run) error {
-		at, err := instant(s, r.h.Zone())
+		at, err := Instant(s, r.h.Zone())
 		if err != nil {
 			return err
 		}
@@ -35,13 +35,15 @@ func readDueMoved(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readDelivered has texts to a number arrive again.
+// readDelivered lets texts to a number arrive again.
 func readDelivered(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
-	return func(_ context.Context, r *run) error { return r.h.TextOutcome(number, "delivered") }, err
+	return func(_ context.Context, r *run) error {
+		return r.h.SetTextOutcome(number, twilio.Outcome{Final: "delivered"})
+	}, err
 }
 
-// readUndelivered has texts to a number fail with one of the carrier's codes, from here on.
+// readUndelivered lets texts to a number fail with one of the carrier's codes from here on.
 func readUndelivered(_ *parser, t *tokens) (action, error) {
 	code, err := takeCarrierCode(t)
 	if err != nil {
@@ -53,6 +55,7 @@ func readUndelivered(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// takeCarrierCode takes an error code of Twilio's messages, 20000 to 39999.
 func takeCarrierCode(t *tokens) (int, error) {
 	s, err := t.word("the carrier's code, such as 30006")
 	if err != nil {
@@ -65,7 +68,7 @@ func takeCarrierCode(t *tokens) (int, error) {
 	return code, nil
 }
 
-// readAccounts makes many accounts alike: their numbers, and those of their members' phones, rise by one.
+// readAccounts imports many accounts alike; their numbers, and those of their members' phones, rise by one.
 func readAccounts(p *parser, t *tokens) (action, error) {
 	s, err := t.word("how many")
 	if err != nil {
@@ -84,7 +87,7 @@ func readAccounts(p *parser, t *tokens) (action, error) {
 	}, nil
 }
 
-// readAllTexted: so many numbers have got exactly one text each with these words.
+// readAllTexted checks that so many numbers have got exactly one text each with these words, and takes those texts.
 func readAllTexted(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("how many")
 	if err != nil {
@@ -119,22 +122,26 @@ func readAllTexted(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
+// readKillWorker lets every worker die at its next text.
 func readKillWorker(_ *parser, t *tokens) (action, error) {
 	how, err := t.oneOf(harness.KillAfterText, harness.KillBeforeText)
 	return func(_ context.Context, r *run) error { r.h.KillWorker(how); return nil }, err
 }
 
+// readPause holds texts of a kind back.
 func readPause(_ *parser, t *tokens) (action, error) {
 	kind, err := t.word("a kind of text, or *")
 	return func(ctx context.Context, r *run) error { return r.h.PauseTexts(ctx, kind) }, err
 }
 
+// readResume lets them go again.
 func readResume(_ *parser, t *tokens) (action, error) {
 	kind, err := t.word("a kind of text, or *")
 	return func(ctx context.Context, r *run) error { return r.h.ResumeTexts(ctx, kind) }, err
 }
 
-// exported looks for words in what `duebell export suppressions` writes.
+// exported reads a check for words in what `duebell export suppressions` writes: that they are there, or that they
+// are not.
 func exported(want bool) func(*parser, *tokens) (action, error) {
 	return func(_ *parser, t *tokens) (action, error) {
 		words, err := t.quote()
@@ -148,7 +155,7 @@ func exported(want bool) func(*parser, *tokens) (action, error) {
 	}
 }
 
-// readLimits sets what the sender and the lines can bear.
+// readLimits sets what the sender of texts or the telephone lines can bear.
 func readLimits(_ *parser, t *tokens) (action, error) {
 	what, err := t.oneOf(harness.SendLimitNames()...)
 	if err != nil {

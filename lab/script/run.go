@@ -8,29 +8,31 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"duebell/billing/feed"
 	"duebell/lab/harness"
 )
 
-// Result is what became of a story.
+// Result is what became of a script.
 type Result struct {
 	Name       string
-	Err        error          // nil: everything was as told
-	Transcript string         // what was said, pressed and asked, so far
-	Coverage   map[string]int // what was really passed, by the names of the coverage table
-	TalkTimes  []TalkTime     // of every call
+	Err        error          // nil when everything was as told
+	Transcript string         // what was said and pressed, one line each, and warnings of the log
+	Coverage   map[string]int // harness.Coverage at the end
+	TalkTimes  []TalkTime     // one a call, in the order of the calls
 }
 
 // Options are what a run needs besides the harness.
 type Options struct {
 	Out   io.Writer                         // gets the conversation as it goes; may be nil
 	Files func(name string) ([]byte, error) // the files beside the script
-	Keep  bool                              // play against what is there: no reset
+	Fresh bool                              // the harness was opened for this script alone, with Script.Config: there is nothing to reset
 	Lang  string                            // tell it in another language than the one it is written in
 }
 
-// run is a story being told.
+// run is one script while it is played.
 type run struct {
 	h       *harness.Harness
 	opts    Options
@@ -53,13 +55,21 @@ type run struct {
 	logsExpected    []string
 	secrets         []string
 	lines           []string
-	logged          int // log lines looked at
+	logged          int          // log lines looked at
+	steps           atomic.Int64 // that have ended, for watch
 }
 
-// Run plays a script against a harness, from the beginning: the harness is reset.
+// Run plays a script on a harness. Unless Options.Fresh is set the harness is reset first. It never hangs for good:
+// when nothing has moved for harness.StallLimit it gives up.
 func Run(ctx context.Context, w *harness.Harness, s Script, opts Options) Result {
 	r := &run{h: w, opts: opts, script: s, expectedTexts: map[string]bool{}, expectedCharges: map[string]bool{}, handledCalls: map[string]bool{}, saidBefore: map[string]string{}}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go r.watch(ctx, cancel)
 	err := r.play(ctx)
+	if err != nil && ctx.Err() != nil { // the cause says more than "context canceled"
+		err = errors.Join(context.Cause(ctx), err)
+	}
 	result := Result{Name: s.Name, Err: err, Transcript: strings.Join(r.lines, "\n"), Coverage: w.Coverage()}
 	for _, c := range r.calls {
 		result.TalkTimes = append(result.TalkTimes, c.talkTime)
@@ -67,20 +77,16 @@ func Run(ctx context.Context, w *harness.Harness, s Script, opts Options) Result
 	return result
 }
 
+// play does the words one after another. After each it looks for what must not happen in any script.
 func (r *run) play(ctx context.Context) error {
-	if !r.opts.Keep {
-		if err := r.h.Reset(ctx); err != nil {
+	if !r.opts.Fresh {
+		if err := r.begin(ctx); err != nil {
 			return err
-		}
-		r.h.StopClock(harness.DefaultStart)
-	}
-	if r.script.Policy != "" {
-		if err := r.h.SetPolicy(ctx, r.script.Policy); err != nil {
-			return fmt.Errorf("%s: %w", r.script.Name, err)
 		}
 	}
 	for _, s := range r.script.steps {
 		err := s.do(ctx, r)
+		r.steps.Add(1)
 		r.appendTranscript()
 		if err = errors.Join(err, r.whenErr, r.violations()); err != nil {
 			return fmt.Errorf("%s:%d: %s\n%w", r.script.Name, s.line, s.text, err)
@@ -92,7 +98,45 @@ func (r *run) play(ctx context.Context) error {
 	return nil
 }
 
-// appendTranscript adds what has newly happened in the calls to the transcript.
+// begin empties the harness and puts the script's policy in force.
+func (r *run) begin(ctx context.Context) error {
+	if err := r.h.Reset(ctx); err != nil {
+		return err
+	}
+	r.h.StopClock(harness.DefaultStart)
+	if r.script.Policy == "" {
+		return nil
+	}
+	if err := r.h.SetPolicy(ctx, r.script.Policy); err != nil {
+		return fmt.Errorf("%s: %w", r.script.Name, err)
+	}
+	return nil
+}
+
+// watch cancels the script when nothing has moved for harness.StallLimit: no step ended, no request came.
+func (r *run) watch(ctx context.Context, stalled context.CancelCauseFunc) {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	last, still := int64(-1), time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		if now := r.h.Progress() + r.steps.Load(); now != last {
+			last, still = now, 0
+			continue
+		}
+		if still += time.Second; still >= harness.StallLimit {
+			stalled(fmt.Errorf("given up: nothing has moved for %v", harness.StallLimit))
+			return
+		}
+	}
+}
+
+// appendTranscript adds what has newly happened in the calls to the transcript, and warnings of the log, for
+// whoever reads why a script failed.
 func (r *run) appendTranscript() {
 	for _, c := range r.calls {
 		all := c.Transcript()
@@ -116,7 +160,7 @@ func (r *run) appendTranscript() {
 	r.logged = len(logs)
 }
 
-// violations are the things that no story expects, as soon as they happen.
+// violations returns what must not happen in any script, as soon as it happens.
 func (r *run) violations() error {
 	var errs []error
 	for _, c := range r.h.Violations() {
@@ -125,7 +169,7 @@ func (r *run) violations() error {
 	return errors.Join(errs...)
 }
 
-// finish mends the harness, lets everything happen that is due, and looks for what nobody expected.
+// finish ends outages, hangs up, lets everything happen that is due, and then fails on what no word has expected.
 func (r *run) finish(ctx context.Context) error {
 	r.h.RedisUp()
 	r.h.DatabaseUp()
@@ -139,7 +183,7 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	r.appendTranscript()
 	errs := []error{r.violations(), r.whensLeft(), r.checkLog()}
-	errs = append(errs, noTexts(ctx, r), noCalls(ctx, r), chargedNothing(ctx, r), r.h.Reconcile(ctx))
+	errs = append(errs, r.anyTexts(), r.anyCalls(), r.anyCharges(ctx), r.h.Reconcile(ctx))
 	errs = append(errs, r.h.CoverTexts(ctx))
 	leaks, err := r.h.Leaks(ctx, slices.Compact(slices.Sorted(slices.Values(r.secrets))))
 	errs = append(errs, err)
@@ -147,12 +191,12 @@ func (r *run) finish(ctx context.Context) error {
 		r.h.Cover("secret keyed")
 	}
 	for _, place := range leaks {
-		errs = append(errs, fmt.Errorf("a secret of the caller's lies in %s", place))
+		errs = append(errs, fmt.Errorf("a secret that the caller keyed or said lies in %s (P4: no secret is kept)", place))
 	}
 	return errors.Join(errs...)
 }
 
-// whensLeft are words that waited for something that was never heard.
+// whensLeft fails when a word still waits for something that was never heard.
 func (r *run) whensLeft() error {
 	if len(r.whens) > 0 {
 		return fmt.Errorf("%q was never heard when it was waited for", r.whens[0].heard)
@@ -160,8 +204,7 @@ func (r *run) whensLeft() error {
 	return nil
 }
 
-// checkLog are lines logged at error level that the story did not expect, and those that it
-// expected and that did not come.
+// checkLog fails on lines logged as errors that no word has expected, and on expected lines that did not come.
 func (r *run) checkLog() error {
 	var errs []error
 	came := map[string]bool{}
@@ -173,7 +216,7 @@ func (r *run) checkLog() error {
 			}
 		}
 		if l.Level >= slog.LevelError && !expected {
-			errs = append(errs, fmt.Errorf("logged as an error: %s", l.Text))
+			errs = append(errs, fmt.Errorf("logged as an error, and no word logs expects it: %s", l.Text))
 		}
 	}
 	for _, p := range r.logsExpected {
@@ -184,9 +227,10 @@ func (r *run) checkLog() error {
 	return errors.Join(errs...)
 }
 
+// importFile imports a file that lies beside the script.
 func (r *run) importFile(ctx context.Context, name string) error {
 	if r.opts.Files == nil {
-		return fmt.Errorf("import %s: there are no files beside this script", name)
+		return fmt.Errorf("import %s: this script was given without the files beside it", name)
 	}
 	text, err := r.opts.Files(name)
 	if err != nil {

@@ -17,20 +17,22 @@ type TalkTime struct {
 	Phone string // whose call it is
 	// Heard is what a caller listens to who takes an option as soon as it is said: what may be interrupted
 	// counts up to the end of that option, what may not counts whole.
-	Heard time.Duration
-	Full  time.Duration // everything that was said, whole
-	InPay time.Duration // said by <Pay>, in neither of the two
-	Keys  int           // pressed outside <Pay>
+	Heard      time.Duration
+	Full       time.Duration // everything that was said, whole
+	InPay      time.Duration // said by <Pay>, in neither of the two
+	Keys       int           // pressed outside <Pay>
+	Utterances int           // outside <Pay>
 }
 
-// A voice says 150 words a minute.
+// timePerWord is how long a voice takes for a word: it says 150 a minute.
 const timePerWord = time.Minute / 150
 
+// speakingTime returns how long a voice takes for a text.
 func speakingTime(text string) time.Duration {
 	return time.Duration(len(strings.Fields(text))) * timePerWord
 }
 
-// speakingTimeInPay is what <Pay> said: it comes before whatever is said of its outcome.
+// speakingTimeInPay returns how long <Pay> has spoken, which comes before whatever is said of its outcome.
 func speakingTimeInPay(list []twilio.Heard) time.Duration {
 	var sum time.Duration
 	for _, h := range list {
@@ -41,8 +43,8 @@ func speakingTimeInPay(list []twilio.Heard) time.Duration {
 	return sum
 }
 
-// listened adds what was said since the caller last did something, now that they press keys; empty: they
-// did something else.
+// listened adds what was said since the caller last did something. Keys are what the caller presses now; empty when
+// they do something else.
 func (t *TalkTime) listened(list []twilio.Heard, keys string) {
 	t.Keys += len(keys)
 	over := false // the option was taken: nothing more of what may be interrupted is heard
@@ -53,6 +55,7 @@ func (t *TalkTime) listened(list []twilio.Heard, keys string) {
 			continue
 		}
 		t.Full += took
+		t.Utterances++
 		switch end := optionEnd(h.Text, keys); {
 		case !h.BargeIn:
 			t.Heard += took
@@ -69,7 +72,7 @@ func (t *TalkTime) listened(list []twilio.Heard, keys string) {
 // options are how the languages say which key takes an option.
 var optionWords = regexp.MustCompile(`(?i)\b(?:press|oprima) (\d)\b`)
 
-// optionEnd is where the option of a key has been said, or 0.
+// optionEnd returns where in a text the option of a key has been said, or 0.
 func optionEnd(text, key string) int {
 	for _, at := range optionWords.FindAllStringSubmatchIndex(text, -1) {
 		if text[at[2]:at[3]] == key {
@@ -79,6 +82,7 @@ func optionEnd(text, key string) int {
 	return 0
 }
 
+// String returns it in seconds and keys.
 func (t TalkTime) String() string {
 	s := fmt.Sprintf("%.0f s of talk, %.0f s unabridged", t.Heard.Seconds(), t.Full.Seconds())
 	if t.InPay > 0 {
@@ -87,13 +91,13 @@ func (t TalkTime) String() string {
 	return fmt.Sprintf("%s; %d keys", s, t.Keys)
 }
 
-// readWithin bounds what a caller has listened to and pressed, up to the words that were just expected.
+// readWithin bounds what a caller has listened to and pressed, up to the words that were last expected.
 func readWithin(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("how long")
 	if err != nil {
 		return nil, err
 	}
-	most, err := span(s)
+	most, err := Span(s)
 	if err != nil {
 		return nil, err
 	}

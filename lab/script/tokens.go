@@ -13,8 +13,8 @@ type token struct {
 	quoted bool
 }
 
-// split cuts a line into tokens. A # that begins a token begins a comment, except as the keys of
-// press: "press #" is a caller's bare pound.
+// split cuts a line into tokens. A # that begins a token begins a remark, except as the keys of press: "press #" is
+// a caller's bare pound key.
 func split(line string) ([]token, error) {
 	var list []token
 	rest := strings.TrimSpace(line)
@@ -40,7 +40,7 @@ func split(line string) ([]token, error) {
 	return list, nil
 }
 
-// quotation reads a text in straight or curly marks; a backslash keeps a mark within it.
+// quotation reads a text in straight or curly quotation marks; a backslash keeps a mark within it.
 func quotation(s string) (text, rest string, err error) {
 	var b strings.Builder
 	runes := []rune(s)
@@ -64,9 +64,10 @@ type tokens struct {
 	next int
 }
 
+// more says whether anything is left.
 func (t *tokens) more() bool { return t.next < len(t.list) }
 
-// peek is the next token's text without taking it; empty at the end of the line.
+// peek returns the next token's text without taking it; "" at the end of the line.
 func (t *tokens) peek() string {
 	if !t.more() {
 		return ""
@@ -74,7 +75,7 @@ func (t *tokens) peek() string {
 	return t.list[t.next].text
 }
 
-// times takes the count before a line that is told several times: "times 50 call from …".
+// times takes the count before a line that is told several times ("times 50 call from …"); 1 when there is none.
 func (t *tokens) times() (int, error) {
 	if !t.skip("times") {
 		return 1, nil
@@ -90,16 +91,16 @@ func (t *tokens) times() (int, error) {
 	return n, nil
 }
 
-// word takes the next token, which may not be in quotation marks.
+// word takes the next token, which may not stand in quotation marks. What says what is missing.
 func (t *tokens) word(what string) (string, error) {
 	if !t.more() || t.list[t.next].quoted {
-		return "", fmt.Errorf("%s is missing", what)
+		return "", fmt.Errorf("missing: %s", what)
 	}
 	t.next++
 	return t.list[t.next-1].text, nil
 }
 
-// quote takes the next token, which must be in quotation marks.
+// quote takes the next token, which must stand in quotation marks.
 func (t *tokens) quote() (string, error) {
 	if !t.more() || !t.list[t.next].quoted {
 		return "", errors.New(`the words in quotation marks are missing`)
@@ -111,7 +112,7 @@ func (t *tokens) quote() (string, error) {
 // text takes the next token, however it is written.
 func (t *tokens) text(what string) (string, error) {
 	if !t.more() {
-		return "", fmt.Errorf("%s is missing", what)
+		return "", fmt.Errorf("missing: %s", what)
 	}
 	t.next++
 	return t.list[t.next-1].text, nil
@@ -126,7 +127,7 @@ func (t *tokens) skip(word string) bool {
 	return false
 }
 
-// oneOf takes the next token, which must be one of the words.
+// oneOf takes the next token, which must be one of the words; its error names them all.
 func (t *tokens) oneOf(words ...string) (string, error) {
 	got, err := t.word(strings.Join(words, " or "))
 	if err != nil {
@@ -140,7 +141,7 @@ func (t *tokens) oneOf(words ...string) (string, error) {
 	return "", fmt.Errorf("%q is not one of: %s", got, strings.Join(words, ", "))
 }
 
-// pairs takes all following tokens of the form key=value.
+// pairs takes all following tokens of the form name=value.
 func (t *tokens) pairs() map[string]string {
 	got := map[string]string{}
 	for t.more() && !t.list[t.next].quoted {

@@ -13,7 +13,8 @@ import (
 // what is said, and presses the same keys. What is heard is then not held against the story's words but
 // must be in that language; what is charged, owed, texted and passed must be the same.
 
-// translations are a story's words in other languages; keys and numbers need none.
+// translations are the words that callers say in scripts, in other languages, by the English in lower case. Keys
+// and numbers need none.
 var translations = map[string]map[string]string{
 	"es": {
 		"i authorize": "autorizo", "yes": "sí", "no": "no", "agent": "agente", "balance": "saldo", "pay": "pagar", "card": "tarjeta", "stop texts": "dejar de recibir mensajes", "bank account": "cuenta bancaria", "guest": "invitado", "all of it": "todo", "yes, please.": "Sí, por favor.",
@@ -26,7 +27,7 @@ var translations = map[string]map[string]string{
 // languageKey is the key that chooses a language where it is asked for.
 var languageKey = map[string]string{"en": "1", "es": "2"}
 
-// inScriptLanguage are there: in another telling they speak its language.
+// inScriptLanguage gives the members who were just imported the language of this telling.
 func (r *run) inScriptLanguage(ctx context.Context, err error) error {
 	if err == nil && r.translated() {
 		err = r.h.SetLanguages(ctx, r.opts.Lang)
@@ -34,10 +35,11 @@ func (r *run) inScriptLanguage(ctx context.Context, err error) error {
 	return err
 }
 
-// translated says whether the story is told in another language than the one it is written in.
+// translated says whether the script is told in another language than English.
 func (r *run) translated() bool { return r.opts.Lang != "" && r.opts.Lang != "en" }
 
-// translateKeys turns keys that choose English into those that choose the language of this telling.
+// translateKeys returns the key that chooses the language of this telling where the script chooses English, else
+// the keys as they are.
 func (r *run) translateKeys(c *caller, keys string) string {
 	if r.translated() && keys == languageKey["en"] && matches("For English, press 1", r.heardSinceInput(c)) {
 		return languageKey[r.opts.Lang]
@@ -45,7 +47,7 @@ func (r *run) translateKeys(c *caller, keys string) string {
 	return keys
 }
 
-// translateWords translates what the caller says.
+// translateWords returns what the caller says, in the language of this telling.
 func (r *run) translateWords(words string) (string, error) {
 	if !r.translated() {
 		return words, nil
@@ -57,7 +59,7 @@ func (r *run) translateWords(words string) (string, error) {
 	return other, nil
 }
 
-// checkLanguage: something was heard, and all of it in the language chosen.
+// checkLanguage fails when nothing was heard, or something in another language than the one chosen.
 func (r *run) checkLanguage(c *caller) error {
 	list := c.HeardSinceInput()
 	if len(list) == 0 {
@@ -74,4 +76,5 @@ func (r *run) checkLanguage(c *caller) error {
 	return nil
 }
 
+// offersLanguage says whether an utterance is the question for the language, which is in all of them.
 func offersLanguage(h twilio.Heard) bool { return matches("For English, press", h.Text) }

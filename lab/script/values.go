@@ -14,7 +14,7 @@ var (
 	phoneForm   = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 )
 
-// parseCents reads 198.00.
+// parseCents reads an amount as 198.00 and returns cents.
 func parseCents(s string) (int64, error) {
 	if !moneyForm.MatchString(s) {
 		return 0, fmt.Errorf("%q is no amount of the form 198.00", s)
@@ -26,7 +26,7 @@ func parseCents(s string) (int64, error) {
 	return n, nil
 }
 
-// formatCents writes what cents reads.
+// formatCents writes what parseCents reads.
 func formatCents(cents int64) string {
 	sign := ""
 	if cents < 0 {
@@ -35,8 +35,8 @@ func formatCents(cents int64) string {
 	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
 }
 
-// span reads 3s, 20m, 2h or 4d.
-func span(s string) (time.Duration, error) {
+// Span reads a time span as scripts write it: 3s, 20m, 2h or 4d.
+func Span(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.Atoi(days)
 		if err == nil && n >= 0 {
@@ -50,8 +50,9 @@ func span(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// instant reads 2027-02-10T10:00, on the clocks of the line's zone; with an offset it is exact.
-func instant(s string, zone *time.Location) (time.Time, error) {
+// Instant reads an instant as scripts write it: 2027-02-10T10:00, on the clocks of the zone, or exactly with an
+// offset (RFC 3339).
+func Instant(s string, zone *time.Location) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at, nil
 	}
@@ -63,6 +64,7 @@ func instant(s string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no instant such as 2027-02-10T10:00", s)
 }
 
+// takeAccount takes an account number: nine digits, the first a 7.
 func takeAccount(t *tokens) (string, error) {
 	s, err := t.word("an account number")
 	if err == nil && !accountForm.MatchString(s) {
@@ -71,6 +73,7 @@ func takeAccount(t *tokens) (string, error) {
 	return s, err
 }
 
+// takePhone takes a phone number in E.164.
 func takePhone(t *tokens) (string, error) {
 	s, err := t.word("a phone number")
 	if err == nil && !phoneForm.MatchString(s) {
@@ -79,6 +82,7 @@ func takePhone(t *tokens) (string, error) {
 	return s, err
 }
 
+// takeAmount takes an amount and returns cents.
 func takeAmount(t *tokens) (int64, error) {
 	s, err := t.word("an amount")
 	if err != nil {

@@ -27,6 +27,7 @@ func (c *Call) Press(ctx context.Context, keys string) error { return c.keys(ctx
 // sent. Silence ends it.
 func (c *Call) Key(ctx context.Context, keys string) error { return c.keys(ctx, keys, false) }
 
+// keys hands keys to whatever waits for them; final means that nothing follows.
 func (c *Call) keys(ctx context.Context, keys string, final bool) error {
 	if keys == "" || strings.Trim(keys, "0123456789*#") != "" {
 		return fmt.Errorf("%w: keys are 0 to 9, * and #", ErrRefused)

@@ -157,27 +157,28 @@ func (c *Call) State() State {
 	return c.state
 }
 
+// setState changes what State returns.
 func (c *Call) setState(s State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state = s
 }
 
-// HeardSinceInput gives what was heard since the caller last did something.
+// HeardSinceInput returns what was heard since the caller last did something.
 func (c *Call) HeardSinceInput() []Heard {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.heard[c.input:])
 }
 
-// Heard gives everything heard in this call.
+// Heard returns everything heard in this call.
 func (c *Call) Heard() []Heard {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.heard)
 }
 
-// Transcript gives the call as lines a person can read. What is keyed into Pay
+// Transcript returns the call as lines a person can read. What is keyed into Pay
 // is not in it.
 func (c *Call) Transcript() []string {
 	c.mu.Lock()
@@ -185,20 +186,21 @@ func (c *Call) Transcript() []string {
 	return slices.Clone(c.lines)
 }
 
-// Faults gives what the product did wrong in this call.
+// Faults returns what the product did wrong in this call.
 func (c *Call) Faults() []Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.faults)
 }
 
+// line adds a line to the transcript.
 func (c *Call) line(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lines = append(c.lines, fmt.Sprintf(format, args...))
 }
 
-// beginAct marks an act of the caller: what comes now is the answer to it.
+// beginAct marks an act of the caller: what is heard from now on is the answer to it.
 func (c *Call) beginAct(format string, args ...any) {
 	c.redirects, c.documents, c.failures = 0, 0, 0
 	c.line("caller: "+format, args...)
@@ -229,7 +231,7 @@ func (c *Call) HangUpWhen(leave func(Heard) bool) {
 	c.hangUp = leave
 }
 
-// addFault records a fault without ending the call.
+// addFault records a fault of the product in this call, without ending the call.
 func (c *Call) addFault(kind FaultKind, format string, args ...any) Fault {
 	f := c.t.addFault(Fault{kind, c.SID, pathOf(c.url), fmt.Sprintf(format, args...)})
 	c.mu.Lock()
@@ -269,6 +271,7 @@ func (c *Call) params() url.Values {
 	return form
 }
 
+// stirVerstat returns the StirVerstat field for an attestation (twilio.md: the carrier's word on the number).
 func stirVerstat(attestation string) string {
 	switch attestation {
 	case "A", "B", "C":

@@ -71,6 +71,7 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 	t.deliverCallback(ctx, w)
 }
 
+// deliverCallback delivers one; a refusal (4xx) is a fault, a lost answer is not.
 func (t *Twilio) deliverCallback(ctx context.Context, w webhook) {
 	answer, err := t.deliver(ctx, w)
 	if refused(err) || err == nil && answer.status/100 != 2 {

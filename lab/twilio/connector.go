@@ -46,8 +46,10 @@ type ConnectorError struct {
 	PayErrorCode int // Twilio's; 64012 if zero
 }
 
+// Error returns the gateway's message.
 func (e *ConnectorError) Error() string { return "payment connector: " + e.Message }
 
+// asConnectorError returns the refusal in an error, or one that says that the gateway could not be asked.
 func asConnectorError(err error) *ConnectorError {
 	var failure *ConnectorError
 	if !errors.As(err, &failure) {
@@ -80,6 +82,7 @@ func (t *Twilio) tokenize(ctx context.Context, p *paying) (tokenized, error) {
 	return tokenized{token: token}, nil
 }
 
+// card returns what was keyed.
 func (p *paying) card() Card {
 	date := p.got[stepDate]
 	return Card{
@@ -88,6 +91,7 @@ func (p *paying) card() Card {
 	}
 }
 
+// parameters returns the document's <Parameter> elements by name.
 func (p *paying) parameters() map[string]string {
 	parameters := map[string]string{}
 	for _, kid := range p.node.Elements() {
@@ -150,7 +154,8 @@ func (t *Twilio) askGeneric(ctx context.Context, p *paying) (tokenized, error) {
 	return tokenized{}, &ConnectorError{Code: "timeout", Message: "the connector did not answer", PayErrorCode: 64012}
 }
 
-// repeatTokenize repeats a request that was answered, and demands the first answer.
+// repeatTokenize repeats a request that was answered, and demands the first answer: a connector must know a
+// transaction_id again.
 func (t *Twilio) repeatTokenize(ctx context.Context, p *paying, body []byte, first tokenized, failure error) {
 	answer, err := t.postConnector(ctx, p.connector, body)
 	if err != nil {
@@ -162,6 +167,7 @@ func (t *Twilio) repeatTokenize(ctx context.Context, p *paying, body []byte, fir
 	}
 }
 
+// postConnector makes one request to the operator's endpoint and returns the body of the answer.
 func (t *Twilio) postConnector(ctx context.Context, connector Connector, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.ConnectorTimeout)
 	defer cancel()

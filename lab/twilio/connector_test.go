@@ -35,7 +35,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.answer(n, w, r)
 }
 
-// seen gives the bodies posted so far.
+// seen returns the bodies posted so far.
 func (e *endpoint) seen() []map[string]any {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -28,6 +28,7 @@ type webhook struct {
 // path is how faults and transcripts name the webhook.
 func (w webhook) path() string { return pathOf(w.url) }
 
+// pathOf returns the path of a URL, or ? when it is none.
 func pathOf(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -43,22 +44,25 @@ type reply struct {
 	body        []byte
 }
 
+// same says whether two replies are equal to the byte.
 func (r reply) same(other reply) bool {
 	return r.status == other.status && r.contentType == other.contentType && bytes.Equal(r.body, other.body)
 }
 
-// deliveryError is a delivery that failed for good: Twilio's error code and the kind of
-// failure in the overrides' words.
+// deliveryError is a delivery that failed for good: Twilio's error code, and the kind of failure in the words of
+// the connection overrides (ct, rt, 4xx, 5xx).
 type deliveryError struct {
 	code   int
 	kind   string // ct, rt, 4xx, 5xx
 	status int
 }
 
+// Error names kind and code.
 func (l *deliveryError) Error() string {
 	return fmt.Sprintf("delivery failed (%s, error %d)", l.kind, l.code)
 }
 
+// connectTime is the key under which a request's context carries the time in which its connection must stand.
 type connectTime struct{}
 
 // newClient makes the client of all deliveries. Its transport obeys the connect
@@ -205,7 +209,7 @@ func (t *Twilio) send(ctx context.Context, w webhook, rules overrides) (reply, e
 	return answer, err
 }
 
-// bases gives the replicas to try, in turn. A URL that is not the product's own
+// bases returns the replicas to try, in turn. A URL that is not the product's own
 // goes where it says.
 func (t *Twilio) bases(rawURL string) []string {
 	bare, _, _ := strings.Cut(rawURL, "#")
@@ -222,6 +226,8 @@ func (t *Twilio) bases(rawURL string) []string {
 	return bases
 }
 
+// sendTo makes the request to one replica within the overrides' times. A 3xx is an answer: Twilio's rules for it
+// are the caller's.
 func (t *Twilio) sendTo(ctx context.Context, w webhook, rules overrides, base string) (reply, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, connectTime{}, rules.connect), rules.read)
 	defer cancel()
@@ -287,6 +293,7 @@ func (t *Twilio) request(ctx context.Context, w webhook, base string) (*http.Req
 	return req, nil
 }
 
+// addQuery appends a form to a URL that may have a query already.
 func addQuery(target string, form url.Values) string {
 	if len(form) == 0 {
 		return target

@@ -24,7 +24,7 @@ func (t *Twilio) SetAgent(plan AgentPlan) {
 	t.agent = plan
 }
 
-// Agent gives the leg of the agent whom the last Dial of this call rang, with
+// Agent returns the leg of the agent whom the last Dial of this call rang, with
 // what the whisper said, or nil.
 func (c *Call) Agent() *Call {
 	c.mu.Lock()
@@ -39,7 +39,7 @@ type dialing struct {
 	started time.Time
 }
 
-// result gives the fields that Dial's action gets.
+// result returns the fields that Dial's action gets.
 func (d *dialing) result(now time.Time, status string, bridged bool) url.Values {
 	form := url.Values{
 		"DialCallStatus": {status},

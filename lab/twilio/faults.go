@@ -31,18 +31,19 @@ type Fault struct {
 	Detail  string
 }
 
+// Error names kind, path and detail.
 func (f Fault) Error() string {
 	return fmt.Sprintf("twilio stand-in: %s at %s: %s", f.Kind, f.Path, f.Detail)
 }
 
-// Faults gives everything found so far, oldest first.
+// Faults returns everything found so far, oldest first.
 func (t *Twilio) Faults() []Fault {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.faults)
 }
 
-// addFault records a fault.
+// addFault records a fault and returns it.
 func (t *Twilio) addFault(f Fault) Fault {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,7 +64,7 @@ const (
 	ModeAPIDropsReply      Mode = "api-accepts-then-drops-the-reply"
 	ModeAPIDropsTenth      Mode = "api-drops-every-tenth-reply" // of creates: accepted, and the answer is lost
 	ModeAPIRateLimits      Mode = "api-rate-limits"             // 429 with 20429, nothing stored
-	ModeCallbacksShuffled  Mode = "callbacks-out-of-order"      // status callbacks wait for Settle and come last first
+	ModeCallbacksShuffled  Mode = "callbacks-out-of-order"      // status callbacks wait for RunPending and come last first
 	ModeCallbacksLost      Mode = "callbacks-lost"              // no status callback arrives
 	ModeCallbacksTwice     Mode = "callbacks-twice"
 	ModeDropsConnectorOnce Mode = "drops-connector-reply" // once: the connector's first answer is lost
@@ -112,6 +113,7 @@ func (t *Twilio) Once(mode Mode) error {
 	return fmt.Errorf("twilio stand-in: mode %q cannot act once", mode)
 }
 
+// arm adds one occasion on which a mode will act. The caller holds t.mu.
 func (t *Twilio) arm(mode Mode) {
 	if t.modes.once == nil {
 		t.modes.once = map[Mode]int{}
@@ -119,13 +121,14 @@ func (t *Twilio) arm(mode Mode) {
 	t.modes.once[mode]++
 }
 
-// ModeCounts counts how often each mode has really acted, for coverage tables.
+// ModeCounts returns how often each mode has really acted, for coverage tables.
 func (t *Twilio) ModeCounts() map[Mode]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.modes.counts)
 }
 
+// countMode counts that a mode has acted. The caller holds t.mu.
 func (t *Twilio) countMode(mode Mode) {
 	if t.modes.counts == nil {
 		t.modes.counts = map[Mode]int{}
@@ -133,7 +136,7 @@ func (t *Twilio) countMode(mode Mode) {
 	t.modes.counts[mode]++
 }
 
-// takeOnce uses up one armed occasion of a mode.
+// takeOnce uses up one armed occasion of a mode; false when there is none.
 func (t *Twilio) takeOnce(mode Mode) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,7 +148,7 @@ func (t *Twilio) takeOnce(mode Mode) bool {
 	return true
 }
 
-// apiMode gives the mode of this REST request and counts it. A reply that is
+// apiMode returns the mode of this REST request and counts it. A reply that is
 // lost matters for creates alone.
 func (t *Twilio) apiMode(create bool) Mode {
 	for _, mode := range []Mode{ModeAPIDown, ModeAPIDropsReply, ModeAPIRateLimits} {
@@ -172,7 +175,7 @@ func (t *Twilio) apiMode(create bool) Mode {
 	return t.modes.api
 }
 
-// webhookMode gives how deliveries are repeated now, and counts it.
+// webhookMode returns how deliveries are repeated now, and counts it.
 func (t *Twilio) webhookMode() Mode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -182,6 +185,7 @@ func (t *Twilio) webhookMode() Mode {
 	return t.modes.webhook
 }
 
+// callbacksMode returns what becomes of status callbacks now.
 func (t *Twilio) callbacksMode() Mode {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -112,6 +112,7 @@ func (c *Call) load(ctx context.Context, target, method string, answer reply) er
 	return c.loadDocument(ctx, answer.body, where)
 }
 
+// loadDocument makes a document the one to run. One that Twilio would reject ends the call.
 func (c *Call) loadDocument(ctx context.Context, doc []byte, where documentContext) error {
 	root, problems := readVoice(doc, c.t.cfg.OverridesRequired, where)
 	if len(problems) > 0 {
@@ -123,6 +124,7 @@ func (c *Call) loadDocument(ctx context.Context, doc []byte, where documentConte
 	return nil
 }
 
+// describe joins problems into one sentence.
 func describe(problems []Problem) string {
 	texts := make([]string, 0, len(problems))
 	for _, p := range problems {

@@ -37,6 +37,7 @@ func (c *Call) startGather(ctx context.Context, n *Node) (asks bool, err error) 
 	return true, nil
 }
 
+// ask returns the question as State shows it.
 func (g *gathering) ask() AskGather {
 	seconds, _ := strconv.Atoi(g.node.Attr("timeout", "5"))
 	return AskGather{
@@ -98,6 +99,7 @@ func (c *Call) endGather(ctx context.Context, typed, finishedOn string) error {
 	return c.gathered(ctx, g, form)
 }
 
+// gathered posts an entry to the action and runs the answer.
 func (c *Call) gathered(ctx context.Context, g *gathering, form url.Values) error {
 	method := g.node.Attr("method", http.MethodPost)
 	if err := c.fetch(ctx, g.node.Attr("action", c.url), method, form); err != nil {

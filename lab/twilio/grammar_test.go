@@ -56,7 +56,7 @@ func TestGrammarStaysInsideTheSDK(t *testing.T) {
 	}
 }
 
-// nestedNames gives what an element may hold; SSML elements have their children
+// nestedNames returns what an element may hold; SSML elements have their children
 // under another entry.
 func nestedNames(all map[string]sdkElement, name string) []string {
 	ssml := map[string]string{"break": "SsmlBreak", "emphasis": "SsmlEmphasis", "lang": "SsmlLang", "p": "SsmlP", "phoneme": "SsmlPhoneme",
@@ -106,7 +106,7 @@ func TestVoicesAreTheSDKs(t *testing.T) {
 	}
 }
 
-// allKinds gives every kind of value that the grammar names.
+// allKinds returns every kind of value that the grammar names.
 func allKinds() map[string]bool {
 	kinds := map[string]bool{}
 	for _, g := range []grammar{grammars().Voice, grammars().Messaging} {

@@ -98,7 +98,7 @@ func (p *product) handles(path string, h http.HandlerFunc) {
 	p.raw[path] = h
 }
 
-// got gives the requests to a path.
+// got returns the requests to a path.
 func (p *product) got(path string) []hit {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +111,7 @@ func (p *product) got(path string) []hit {
 	return found
 }
 
-// last gives the last form posted to a path.
+// last returns the last form posted to a path.
 func (p *product) last(path string) url.Values {
 	p.t.Helper()
 	hits := p.got(path)

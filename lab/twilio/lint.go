@@ -12,7 +12,7 @@ import (
 // reads of 6.5 s fit into Twilio's ceiling of 15 s.
 const Overrides = "ct=2000&rt=6500&rc=1&rp=ct,rt,5xx"
 
-// documentContext is where a document is going to run.
+// documentContext is where a document is going to run, which decides what it may hold.
 type documentContext int
 
 const (
@@ -35,6 +35,7 @@ func CheckVoice(doc []byte, overrides bool) []Problem {
 	return problems
 }
 
+// readVoice parses a document and checks it. The root is nil when it cannot be parsed.
 func readVoice(doc []byte, overrides bool, where documentContext) (*Node, []Problem) {
 	g := grammars().Voice
 	root, problems := parse(doc, g)
@@ -56,10 +57,12 @@ type linter struct {
 	problems  []Problem
 }
 
+// bad adds a problem of an element.
 func (l *linter) bad(n *Node, format string, args ...any) {
 	l.problems = append(l.problems, Problem{n.Line, n.key, fmt.Sprintf(format, args...)})
 }
 
+// document checks the order of the verbs, and then each element.
 func (l *linter) document(root *Node) {
 	verbs := root.Elements()
 	for i, v := range verbs {
@@ -133,6 +136,7 @@ func (l *linter) voiceURLs(n *Node) {
 	}
 }
 
+// hasOverrides says whether a URL ends in the connection overrides.
 func hasOverrides(rawURL string) bool {
 	_, fragment, _ := strings.Cut(rawURL, "#")
 	return fragment == Overrides
@@ -141,6 +145,7 @@ func hasOverrides(rawURL string) bool {
 // maxSay is how much text one Say takes.
 const maxSay = 4096
 
+// say checks length, voice and language of a Say.
 func (l *linter) say(n *Node) {
 	switch text := spoken(n); {
 	case text == "":
@@ -158,6 +163,7 @@ func (l *linter) say(n *Node) {
 	}
 }
 
+// gather checks combinations of a Gather's attributes that Twilio rejects or ignores.
 func (l *linter) gather(n *Node) {
 	keys, speech := inputs(n)
 	for _, kid := range n.Elements() {
@@ -186,6 +192,7 @@ func inputs(n *Node) (keys, speech bool) {
 	return slices.Contains(words, "dtmf"), slices.Contains(words, "speech")
 }
 
+// dial checks what a Dial holds.
 func (l *linter) dial(n *Node) {
 	if !n.Has("action") {
 		// Without it a failed transfer simply runs on to the end of the document.
@@ -202,6 +209,7 @@ func (l *linter) dial(n *Node) {
 	}
 }
 
+// pay checks a Pay and its prompts.
 func (l *linter) pay(n *Node) {
 	if action := n.Attr("action", ""); action != "" && !secureAction(action) {
 		l.bad(n, "its action is not an absolute https URL")

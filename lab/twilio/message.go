@@ -28,7 +28,7 @@ type Message struct {
 	Automatic      bool      // Twilio's own answer to STOP, START or HELP
 }
 
-// message is the living one, guarded by Twilio.mu.
+// message is a text as it changes, guarded by Twilio.mu.
 type message struct {
 	Message
 	moving bool
@@ -49,23 +49,24 @@ func (t *Twilio) SetOutcome(number string, o Outcome) {
 	t.outcomes[number] = o
 }
 
-// Texts gives the texts that the product sent to a number, oldest first.
+// Texts returns the texts that the product sent to a number, oldest first.
 func (t *Twilio) Texts(to string) []Message {
 	return t.textsWhere(func(m *message) bool {
 		return m.To == to && m.Direction != inbound && !m.Automatic
 	})
 }
 
-// AllTexts gives every text that the product sent.
+// AllTexts returns every text that the product sent.
 func (t *Twilio) AllTexts() []Message {
 	return t.textsWhere(func(m *message) bool { return m.Direction != inbound && !m.Automatic })
 }
 
-// AutoReplies gives Twilio's own answers to STOP, START and HELP.
+// AutoReplies returns Twilio's own answers to STOP, START and HELP.
 func (t *Twilio) AutoReplies(to string) []Message {
 	return t.textsWhere(func(m *message) bool { return m.To == to && m.Automatic })
 }
 
+// textsWhere returns the texts that fit, oldest first.
 func (t *Twilio) textsWhere(fits func(*message) bool) []Message {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -177,6 +178,8 @@ func (t *Twilio) nextState(m *message) (w webhook, moved bool) {
 	return t.messageCallback(m, now), true
 }
 
+// laterError returns the code with which a text fails after it was accepted: 30006 (landline or unreachable) unless
+// said otherwise.
 func laterError(o Outcome) int {
 	if o.ErrorCode != 0 {
 		return o.ErrorCode
@@ -184,6 +187,8 @@ func laterError(o Outcome) int {
 	return 30006
 }
 
+// messageCallback returns the status callback for a text's present state, to the text's own URL or its service's.
+// The caller holds t.mu.
 func (t *Twilio) messageCallback(m *message, now time.Time) webhook {
 	target := m.StatusCallback
 	if s := t.services[m.ServiceSID]; target == "" && s != nil {

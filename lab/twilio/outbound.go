@@ -28,7 +28,7 @@ type outboundCall struct {
 	rings    time.Time     // since when; guarded by Twilio.mu
 }
 
-// Outbound gives the calls that the product placed, oldest first.
+// Outbound returns the calls that the product placed, oldest first.
 func (t *Twilio) Outbound() []*Call {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,11 +81,13 @@ func (c *Call) NotAnswered(ctx context.Context, status string) error {
 	return c.unanswered(ctx, status)
 }
 
+// unanswered ends a ringing call with its status. The caller holds c.turn.
 func (c *Call) unanswered(ctx context.Context, status string) error {
 	c.finish(ctx, "not answered", status)
 	return nil
 }
 
+// checkRinging refuses an act on a call that does not ring.
 func (c *Call) checkRinging() error {
 	if _, ringing := c.State().(Ringing); !ringing {
 		return fmt.Errorf("%w: the phone does not ring", ErrRefused)
@@ -168,7 +170,7 @@ func (t *Twilio) place(ctx context.Context, c *Call) {
 	c.statusCallback(ctx, "ringing")
 }
 
-// endUnanswered ends the calls that have rung for as long as was asked for.
+// endUnanswered ends the calls that have rung for as long as was asked for. It says whether there were any.
 func (t *Twilio) endUnanswered(ctx context.Context) bool {
 	now := t.cfg.Now()
 	t.mu.Lock()
@@ -188,9 +190,11 @@ func (t *Twilio) endUnanswered(ctx context.Context) bool {
 	return moved
 }
 
-// defaultRingTime is how long a phone rings where the create does not say.
+// defaultRingTime is how long a phone rings where the create does not say (twilio.com/docs/voice/api/call-resource,
+// Timeout).
 const defaultRingTime = 60 * time.Second
 
+// ringTime reads a create's Timeout.
 func ringTime(form url.Values) time.Duration {
 	if seconds, err := strconv.Atoi(form.Get("Timeout")); err == nil {
 		return time.Duration(seconds) * time.Second

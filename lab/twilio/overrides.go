@@ -65,6 +65,7 @@ func parseOverrides(fragment string) (overrides, error) {
 	return o, nil
 }
 
+// millis reads a whole number of milliseconds, 100 at least.
 func millis(value string, most int) (time.Duration, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil {

@@ -24,7 +24,7 @@ type Node struct {
 	key   string // its entry in the grammar
 }
 
-// Attr gives an attribute's value, or def where it is absent.
+// Attr returns an attribute's value, or def where it is absent.
 func (n *Node) Attr(name, def string) string {
 	if value, ok := n.Attrs[name]; ok {
 		return value
@@ -38,7 +38,7 @@ func (n *Node) Has(name string) bool {
 	return ok
 }
 
-// Elements gives the children that are elements.
+// Elements returns the children that are elements.
 func (n *Node) Elements() []*Node {
 	var found []*Node
 	for _, kid := range n.Kids {
@@ -65,6 +65,7 @@ type Problem struct {
 	What  string
 }
 
+// String names line, element and problem.
 func (p Problem) String() string {
 	return fmt.Sprintf("line %d, %s: %s", p.Line, p.Where, p.What)
 }
@@ -76,6 +77,7 @@ type parser struct {
 	problems []Problem
 }
 
+// bad adds a problem.
 func (p *parser) bad(line int, where, format string, args ...any) {
 	p.problems = append(p.problems, Problem{line, where, fmt.Sprintf(format, args...)})
 }
@@ -180,6 +182,7 @@ func (p *parser) element(start xml.StartElement, key string, line int) *Node {
 // xmlSpace is the name space that the prefix xml stands for.
 const xmlSpace = "http://www.w3.org/XML/1998/namespace"
 
+// attributes reads an element's attributes and judges each by the grammar.
 func (p *parser) attributes(n *Node, attrs []xml.Attr) {
 	rules := p.grammar[n.key]
 	for _, a := range attrs {
@@ -248,6 +251,7 @@ func (p *parser) content(n *Node) {
 	}
 }
 
+// checkText judges an element's own text by its kind.
 func (p *parser) checkText(n *Node, kind, text string) {
 	if what := checkValue(kind, text); what != "" {
 		p.bad(n.Line, n.key, "its text %s", what)

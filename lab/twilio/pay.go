@@ -52,6 +52,7 @@ type paying struct {
 	sid       string // transaction_id
 }
 
+// step returns the field that is asked now.
 func (p *paying) step() string { return p.steps[p.at] }
 
 // startPay checks the set-up and asks for the first field.
@@ -71,6 +72,7 @@ func (c *Call) startPay(ctx context.Context, n *Node) (asks bool, err error) {
 	return c.askField(ctx)
 }
 
+// newPaying returns a Pay at its first field.
 func (c *Call) newPaying(n *Node) *paying {
 	p := &paying{node: n, method: n.Attr("paymentMethod", "credit-card"), attempt: 1, got: map[string]string{}, sid: c.t.newSID("PK")}
 	p.tries, _ = strconv.Atoi(n.Attr("maxAttempts", "1"))
@@ -129,6 +131,7 @@ func (c *Call) askField(ctx context.Context) (asks bool, err error) {
 	return true, nil
 }
 
+// ask returns the question as State shows it.
 func (p *paying) ask() AskPay {
 	seconds, _ := strconv.Atoi(p.node.Attr("timeout", "5"))
 	return AskPay{
@@ -138,6 +141,7 @@ func (p *paying) ask() AskPay {
 	}
 }
 
+// speakPrompt lets the caller hear the document's prompt for a step, or notes that Twilio's own would be heard.
 func (c *Call) speakPrompt(ctx context.Context, step string) error {
 	p := c.pay
 	prompt, _ := p.pick(step)
@@ -274,6 +278,7 @@ func (c *Call) postPay(ctx context.Context, form url.Values) error {
 	return c.fetch(ctx, p.node.Attr("action", c.url), http.MethodPost, form)
 }
 
+// endPay posts a result and runs the answer.
 func (c *Call) endPay(ctx context.Context, form url.Values) error {
 	if err := c.postPay(ctx, form); err != nil {
 		return err

@@ -41,7 +41,7 @@ func (p *paying) fullLength(typed string) int {
 	return 0
 }
 
-// judge gives "" or the error, in a Prompt's words.
+// judge returns "" or the error, in a Prompt's words.
 func (p *paying) judge(value string, now time.Time) string {
 	switch p.step() {
 	case stepNumber:
@@ -107,6 +107,7 @@ func cardType(number string) string {
 	return ""
 }
 
+// cardLength returns how many digits a card of this brand has.
 func cardLength(kind string) int {
 	switch kind {
 	case "amex":
@@ -117,6 +118,7 @@ func cardLength(kind string) int {
 	return 16
 }
 
+// codeLength returns how many digits its security code has.
 func codeLength(kind string) int {
 	if kind == "amex" {
 		return 4

@@ -17,7 +17,7 @@ func (p *paying) result(result string) url.Values {
 	return form
 }
 
-// masked gives the entered fields by the names of the action POST.
+// masked returns the entered fields by the names of the action POST.
 func (p *paying) masked() map[string]string {
 	fields := map[string]string{}
 	for step, value := range p.got {
@@ -117,6 +117,7 @@ func (c *Call) PayResult(ctx context.Context, result string, extra map[string]st
 	return c.endPayWith(ctx, result, func(*paying, url.Values) {}, extra)
 }
 
+// endPayWith ends Pay in a result, whatever was keyed so far. Extra fields replace those of fill.
 func (c *Call) endPayWith(ctx context.Context, result string, fill func(*paying, url.Values), extra map[string]string) error {
 	done, err := c.begin()
 	if err != nil {
@@ -159,6 +160,7 @@ func (c *Call) PayBank(ctx context.Context, routing, account string) error {
 	return c.payFields(ctx, map[string]string{stepRouting: routing, stepAccount: terminated(account)})
 }
 
+// terminated adds the pound key to an entry; silence stays silence.
 func terminated(keys string) string {
 	if keys == "" {
 		return ""
@@ -166,6 +168,7 @@ func terminated(keys string) string {
 	return keys + "#"
 }
 
+// payFields keys the value of each field that Pay asks for, until Pay ends or asks a field again.
 func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 	done, err := c.begin()
 	if err != nil {

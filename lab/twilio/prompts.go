@@ -27,7 +27,7 @@ func stepMethod(step string) string {
 	return "credit-card"
 }
 
-// prompts gives the document's prompts for a step.
+// prompts returns the document's prompts for a step.
 func (p *paying) prompts(step string) []*Node {
 	var found []*Node
 	for _, kid := range p.node.Elements() {
@@ -38,7 +38,7 @@ func (p *paying) prompts(step string) []*Node {
 	return found
 }
 
-// promptState is what a prompt is chosen by.
+// promptState is what Pay chooses a prompt by.
 type promptState struct {
 	step     string
 	attempt  int
@@ -68,8 +68,7 @@ func (p *paying) choose(m promptState) (best *Node, exact bool) {
 	return best, best != nil && (m.err == "" || best.Has("errorType"))
 }
 
-// promptScore gives how many of a prompt's conditions the moment meets, weighted, or -1
-// when it breaks one.
+// promptScore returns how many of a prompt's conditions hold, weighted, or -1 when one does not.
 func promptScore(n *Node, m promptState) int {
 	score := 0
 	if n.Has("errorType") {
@@ -95,6 +94,7 @@ func promptScore(n *Node, m promptState) int {
 	return score
 }
 
+// has says whether an attribute's list of words holds the word.
 func has(n *Node, attr, word string) bool {
 	return slices.Contains(strings.Fields(n.Attr(attr, "")), word)
 }
@@ -127,7 +127,7 @@ func (p *paying) missingPrompts() []string {
 	return missing
 }
 
-// cardTypesAt gives the card types that can be known at a step: none before the
+// cardTypesAt returns the card types that can be known at a step: none before the
 // number is in.
 func (p *paying) cardTypesAt(step string) []string {
 	if step == stepNumber || p.method == "ach-debit" {
@@ -136,6 +136,7 @@ func (p *paying) cardTypesAt(step string) []string {
 	return p.validCardTypes()
 }
 
+// validCardTypes returns the brands that the document takes.
 func (p *paying) validCardTypes() []string {
 	return strings.Fields(p.node.Attr("validCardTypes", "visa mastercard amex"))
 }

@@ -54,7 +54,10 @@ type response struct {
 // object is a JSON object.
 type object = map[string]any
 
-func ok(body any) response      { return response{status: http.StatusOK, body: body} }
+// ok answers 200.
+func ok(body any) response { return response{status: http.StatusOK, body: body} }
+
+// created answers 201.
 func created(body any) response { return response{status: http.StatusCreated, body: body} }
 
 // refuse is an error in Twilio's shape.
@@ -86,6 +89,7 @@ func (t *Twilio) serve(w http.ResponseWriter, r *http.Request, h func(*http.Requ
 	}
 }
 
+// answer authenticates a request, plays rate limits, and has the resource answer.
 func (t *Twilio) answer(r *http.Request, mode Mode, h func(*http.Request) response) response {
 	user, password, given := r.BasicAuth()
 	right := subtle.ConstantTimeCompare([]byte(user+"\n"+password), []byte(t.cfg.AccountSID+"\n"+t.cfg.AuthToken)) == 1
@@ -104,6 +108,7 @@ func (t *Twilio) answer(r *http.Request, mode Mode, h func(*http.Request) respon
 	return h(r)
 }
 
+// write sends an answer as JSON.
 func write(w http.ResponseWriter, answer response) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(answer.status)
@@ -176,7 +181,7 @@ func apiTime(at time.Time) any {
 	return at.UTC().Format(time.RFC1123Z)
 }
 
-// nullable gives nil for an empty string, as JSON's null.
+// nullable returns nil for an empty string: JSON's null.
 func nullable(s string) any {
 	if s == "" {
 		return nil
@@ -184,12 +189,15 @@ func nullable(s string) any {
 	return s
 }
 
+// sidOf returns the SID in a request's path.
 func sidOf(r *http.Request) string { return strings.TrimSuffix(r.PathValue("sid"), ".json") }
 
+// uri returns a path below the account.
 func (t *Twilio) uri(tail string) string {
 	return "/" + apiVersion + "/Accounts/" + t.cfg.AccountSID + tail
 }
 
+// getAccount shows the account, which doctor asks for.
 func (t *Twilio) getAccount(*http.Request) response {
 	return ok(object{
 		"sid": t.cfg.AccountSID, "friendly_name": "stand-in", "status": "active", "type": "Full",

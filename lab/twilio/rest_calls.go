@@ -22,6 +22,7 @@ var callFields = map[string]field{
 	"MachineDetectionSilenceTimeout": {kind: "range 2000 10000"},
 }
 
+// createCall places a call. It rings once the answer is on its way, as at Twilio.
 func (t *Twilio) createCall(r *http.Request) response {
 	form := r.PostForm
 	for _, name := range []string{"To", "From"} {
@@ -85,6 +86,7 @@ func (t *Twilio) callJSON(c *Call) object {
 	}
 }
 
+// getCall shows one call.
 func (t *Twilio) getCall(r *http.Request) response {
 	c, found := t.Lookup(sidOf(r))
 	if !found {
@@ -93,6 +95,7 @@ func (t *Twilio) getCall(r *http.Request) response {
 	return ok(t.callJSON(c))
 }
 
+// listCalls lists calls by number and status.
 func (t *Twilio) listCalls(r *http.Request) response {
 	query := r.URL.Query()
 	rules := map[string]field{
@@ -126,7 +129,7 @@ func (t *Twilio) listCalls(r *http.Request) response {
 }
 
 // updateCall redirects or ends a call. It takes effect at the caller's next act
-// or at Settle: the request itself may come from a webhook of that very call.
+// or at RunPending: the request itself may come from a webhook of that very call.
 func (t *Twilio) updateCall(r *http.Request) response {
 	form := r.PostForm
 	rules := map[string]field{

@@ -21,6 +21,7 @@ var messageFields = map[string]field{
 	"ProvideFeedback": {kind: "bool"}, "Attempt": {kind: "range 1 10"}, "MaxPrice": {kind: "string"},
 }
 
+// createMessage accepts a text, or refuses it as Twilio does.
 func (t *Twilio) createMessage(r *http.Request) response {
 	form := r.PostForm
 	if form.Get("To") == "" {
@@ -83,6 +84,7 @@ func (t *Twilio) checkMessage(m *message) (response, bool) {
 	return response{}, true
 }
 
+// underscoreHost says whether a URL's host holds an underscore, which Twilio refuses in callbacks.
 func underscoreHost(rawURL string) bool {
 	_, rest, _ := strings.Cut(rawURL, "://")
 	host, _, _ := strings.Cut(rest, "/")
@@ -124,6 +126,7 @@ func (t *Twilio) store(m *message) object {
 	return t.messageJSON(m)
 }
 
+// messageJSON shows a text as REST does. The caller holds t.mu.
 func (t *Twilio) messageJSON(m *message) object {
 	var code, text any
 	if m.ErrorCode != 0 {
@@ -202,10 +205,12 @@ func (t *Twilio) page(r *http.Request, resource, key string, all []any) object {
 	}
 }
 
+// notFound is Twilio's answer for a SID that it does not know.
 func notFound() response {
 	return refuse(http.StatusNotFound, 20404, "The requested resource was not found")
 }
 
+// getMessage shows one text.
 func (t *Twilio) getMessage(r *http.Request) response {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -23,6 +23,7 @@ var numberFields = map[string]field{
 	"SmsUrl": {kind: "absolute", code: 21502}, "SmsMethod": {kind: "method"}, "FriendlyName": {kind: "string"},
 }
 
+// numberJSON shows a phone number with its webhooks. The caller holds t.mu.
 func (t *Twilio) numberJSON(n *Number) object {
 	return object{
 		"sid": n.SID, "account_sid": t.cfg.AccountSID, "phone_number": n.Phone, "friendly_name": n.Phone, "api_version": apiVersion,
@@ -33,6 +34,7 @@ func (t *Twilio) numberJSON(n *Number) object {
 	}
 }
 
+// listNumbers lists the account's numbers.
 func (t *Twilio) listNumbers(r *http.Request) response {
 	query := r.URL.Query()
 	rules := map[string]field{
@@ -53,7 +55,7 @@ func (t *Twilio) listNumbers(r *http.Request) response {
 	return ok(t.page(r, "IncomingPhoneNumbers.json", "incoming_phone_numbers", found))
 }
 
-// findNumber gives the number with a SID. The caller holds t.mu.
+// findNumber returns the number with a SID. The caller holds t.mu.
 func (t *Twilio) findNumber(sid string) (*Number, bool) {
 	i := slices.IndexFunc(t.numbers, func(n *Number) bool { return n.SID == sid })
 	if i < 0 {
@@ -62,6 +64,7 @@ func (t *Twilio) findNumber(sid string) (*Number, bool) {
 	return t.numbers[i], true
 }
 
+// getNumber shows one number.
 func (t *Twilio) getNumber(r *http.Request) response {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,6 +75,7 @@ func (t *Twilio) getNumber(r *http.Request) response {
 	return ok(t.numberJSON(n))
 }
 
+// updateNumber changes a number's webhooks, as `duebell twilio apply` does.
 func (t *Twilio) updateNumber(r *http.Request) response {
 	if answer, fine := checkForm(r.PostForm, numberFields); !fine {
 		return answer
@@ -97,6 +101,7 @@ func set(form url.Values, fields map[string]*string) {
 	}
 }
 
+// serviceJSON shows a Messaging Service. The caller holds t.mu.
 func (t *Twilio) serviceJSON(s *service) object {
 	return object{
 		"sid": s.sid, "account_sid": t.cfg.AccountSID, "friendly_name": s.name,
@@ -106,6 +111,7 @@ func (t *Twilio) serviceJSON(s *service) object {
 	}
 }
 
+// listServices lists the Messaging Services.
 func (t *Twilio) listServices(*http.Request) response {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -116,6 +122,7 @@ func (t *Twilio) listServices(*http.Request) response {
 	return ok(object{"services": list, "meta": object{"key": "services", "page": 0, "page_size": 50, "next_page_url": nil}})
 }
 
+// getService shows one Messaging Service.
 func (t *Twilio) getService(r *http.Request) response {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,6 +133,7 @@ func (t *Twilio) getService(r *http.Request) response {
 	return ok(t.serviceJSON(s))
 }
 
+// updateService changes a Messaging Service's webhooks.
 func (t *Twilio) updateService(r *http.Request) response {
 	rules := map[string]field{
 		"InboundRequestUrl": {kind: "absolute"}, "InboundMethod": {kind: "method"}, "FallbackUrl": {kind: "absolute"}, "FallbackMethod": {kind: "method"},

@@ -24,7 +24,7 @@ func (s swap) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// library gives twilio-go's API client, pointed at the stand-in.
+// library returns twilio-go's API client, pointed at the stand-in.
 func library(t *testing.T, base, token string) *openapi.ApiService {
 	t.Helper()
 	u, err := url.Parse(base)

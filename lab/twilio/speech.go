@@ -13,6 +13,7 @@ func spoken(n *Node) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
+// addSpoken adds what a node is heard as.
 func addSpoken(b *strings.Builder, n *Node) {
 	switch n.Name {
 	case "":
@@ -42,6 +43,7 @@ func markup(n *Node) string {
 
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
+// addMarkup adds a node with its markup.
 func addMarkup(b *strings.Builder, n *Node) {
 	if n.Name == "" {
 		b.WriteString(escape.Replace(n.Text))

@@ -49,7 +49,7 @@ type Config struct {
 	PayExtraTry     bool      // maxAttempts counts retries, as Twilio's prose has it, not tries
 	PayHangupSilent bool      // a hang-up inside Pay posts nothing
 	AdvancedOptOut  bool      // inbound texts carry OptOutType
-	AutoDeliver     bool      // texts move on by themselves, not by Settle
+	AutoDeliver     bool      // texts move on by themselves, not by RunPending
 	EndedCallsKept  int       // how many ended calls REST still knows; 1000 if zero
 	Seed            uint64    // for SIDs; equal seeds give equal SIDs
 	Transport       http.RoundTripper
@@ -153,6 +153,7 @@ func (t *Twilio) newSID(prefix string) string {
 	return t.sidLocked(prefix)
 }
 
+// sidLocked makes a SID. The caller holds t.mu.
 func (t *Twilio) sidLocked(prefix string) string {
 	var raw [16]byte
 	for i := range raw {
@@ -173,7 +174,7 @@ func (t *Twilio) number(phone string) (Number, bool) {
 	return Number{}, false
 }
 
-// Lookup finds a call by its SID, living or lately ended.
+// Lookup finds a call by its SID, running or lately ended.
 func (t *Twilio) Lookup(callSID string) (*Call, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,9 +182,8 @@ func (t *Twilio) Lookup(callSID string) (*Call, bool) {
 	return c, ok
 }
 
-// RunPending brings the harness to rest: callbacks held back are delivered, texts
-// reach their final state, redirected calls run on. Tests call it in place of
-// waiting.
+// RunPending does everything that waits: callbacks held back are delivered, texts reach their final state,
+// redirected calls run on, phones that have rung long enough stop. Tests call it in place of waiting.
 func (t *Twilio) RunPending(ctx context.Context) error {
 	for {
 		t.background.Wait()
@@ -194,6 +194,7 @@ func (t *Twilio) RunPending(ctx context.Context) error {
 	}
 }
 
+// runPendingOnce does what waits now and says whether there was anything.
 func (t *Twilio) runPendingOnce(ctx context.Context) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("settle: %w", err)

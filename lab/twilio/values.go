@@ -84,6 +84,7 @@ func checkValue(kind, value string) string {
 	return ""
 }
 
+// oneOf judges a word of a closed list.
 func oneOf(value string, words []string) string {
 	if slices.Contains(words, value) {
 		return ""
@@ -105,6 +106,7 @@ func listOf(value string, words []string) string {
 	return ""
 }
 
+// joinWords names a list, or how long it is when it is too long to read.
 func joinWords(words []string) string {
 	if len(words) > 8 {
 		return fmt.Sprintf("the %d allowed", len(words))
@@ -112,6 +114,7 @@ func joinWords(words []string) string {
 	return strings.Join(words, ", ")
 }
 
+// inRange judges a whole number, without leading zeros, by "low high".
 func inRange(value, bounds string) string {
 	var low, high int
 	if _, err := fmt.Sscan(bounds, &low, &high); err != nil {
@@ -127,6 +130,7 @@ func inRange(value, bounds string) string {
 	return ""
 }
 
+// checkHints judges a Gather's hints by Twilio's limits: 500 entries of 100 characters.
 func checkHints(value string) string {
 	hints := strings.Split(value, ",")
 	if len(hints) > 500 {

@@ -265,3 +265,17 @@ func TestSizeIsLimited(t *testing.T) {
 		t.Errorf("answer %.100s", got.raw)
 	}
 }
+
+// TestE11DigitsOfPolicy: the policy's bounds rule in place of 4 and 17.
+func TestE11DigitsOfPolicy(t *testing.T) {
+	for number, want := range map[string]string{"1234567": "account-number-invalid", "12345678": "", "1234567890": "", "12345678901": "account-number-invalid"} {
+		r := newFixture()
+		r.handler = connector.Handler(connector.Config{
+			User: "twilio", Password: "open sesame", Tokenizer: r.fakeTokenizer, CheckRouting: billing.CheckRouting,
+			Now: time.Now, MinDigits: 8, MaxDigits: 10,
+		})
+		if got := r.post(t, body(map[string]string{"bankaccountnumber": number})); got.Code != want {
+			t.Errorf("%d digits: code %q, want %q", len(number), got.Code, want)
+		}
+	}
+}

@@ -1,6 +1,6 @@
-// Package limits keeps in Redis, for all workers together, how much each sender of texts has sent
-// lately. It refuses to know what a text says, which are allowed, and what the limits are: each
-// question brings them along.
+// Package limits holds in Redis, for all workers together, how much each sender of texts has sent
+// lately (N9: pacing). It knows neither what a text says, nor which are allowed, nor what the limits
+// are: each reservation brings them along.
 package limits
 
 import (
@@ -22,18 +22,20 @@ var takeLua string
 
 var takeScript = redis.NewScript(takeLua)
 
-// life is how long a sender's count is kept after its last text: longer than a day.
+// life is how long a sender's counts are kept after its last text: longer than a day, which is counted.
 const life = 48 * time.Hour
 
-// Limits is the place of the counts.
+// Limits reserves capacity for texts.
 type Limits struct{ redis redis.UniversalClient }
 
 var _ notify.Throttle = (*Limits)(nil)
 
-// New wraps an open client.
+// New returns Limits on an open client.
 func New(client redis.UniversalClient) *Limits { return &Limits{client} }
 
-// Reserve asks for room for texts and takes it for as many as there is room for, in one step.
+// Reserve takes capacity for as many of the texts, in order, as there is now, in one script: of two
+// workers none gets what the other has. It returns how many, and how long to wait for the next. What
+// was reserved by a process that died before it sent is lost until the bucket has refilled.
 func (l *Limits) Reserve(ctx context.Context, a notify.Reservation) (notify.Grant, error) {
 	first := 0
 	if a.First {
@@ -48,13 +50,14 @@ func (l *Limits) Reserve(ctx context.Context, a notify.Reservation) (notify.Gran
 	}
 	got, err := takeScript.Run(ctx, l.redis, []string{"sender:{" + a.Sender + "}"}, args...).Slice()
 	if err != nil {
-		return notify.Grant{}, fmt.Errorf("take room: %w", err)
+		return notify.Grant{}, fmt.Errorf("reserve capacity: %w", err)
 	}
-	return room(got, len(a.Segments))
+	return grant(got, len(a.Segments))
 }
 
-func room(got []any, asked int) (notify.Grant, error) {
-	odd := errors.New("take room: the script gave something odd")
+// grant converts what the script returns.
+func grant(got []any, asked int) (notify.Grant, error) {
+	odd := errors.New("reserve capacity: the script returned something else than a count, a wait and a flag")
 	if len(got) != 3 {
 		return notify.Grant{}, odd
 	}
@@ -68,7 +71,7 @@ func room(got []any, asked int) (notify.Grant, error) {
 	return notify.Grant{Granted: int(taken), Wait: time.Duration(micros) * time.Microsecond, DayFull: full == 1}, nil
 }
 
-// micros is the time that one of so many a second takes, in microseconds; 0 for no limit.
+// micros returns the time that one of so many a second takes, in microseconds; 0: no limit.
 func micros(perSecond float64) string {
 	if perSecond <= 0 {
 		return "0"
@@ -76,5 +79,5 @@ func micros(perSecond float64) string {
 	return strconv.FormatFloat(1e6/perSecond, 'f', 3, 64)
 }
 
-// burst is how many may leave at once: a second's worth.
+// burst returns how many may leave at once: a second's worth.
 func burst(perSecond float64) int { return max(1, int(math.Ceil(perSecond))) }

@@ -1,13 +1,13 @@
--- Takes room for texts of a sender, for as many of them, from the first on, as there is room for, in one
--- step.
+-- Reserves capacity of a sender for as many texts, from the first on, as there is capacity for.
 --
--- A bucket is kept as the instant at which it would be full again ("full", microseconds): each segment
--- moves it on, and it may lie ahead of now by as much as one burst. Reminders leave the last part of
--- the burst and of the day to what goes before them. "pace" is the same for reminders by free lines;
--- what goes before them is never held up by it, and only counts.
+-- A token bucket is stored as the instant at which it will be full again ("full", microseconds): each
+-- segment moves that instant on, at most one burst ahead of now. Reminders leave the last fifth of the
+-- burst and of the day to answers and payment texts (N9: these go first). "pace" is a second bucket, in
+-- texts: how many reminders the free lines can bear. Answers and payment texts count in it but never
+-- wait for it.
 -- KEYS sender   ARGV now in us, first, us a segment, burst in segments, day, segments a day,
 --                    us a text, burst in texts, life in ms, then the segments of each text
--- gives {taken, wait of the next in us, day is full}
+-- returns {taken, wait of the next in us, day is full}
 local now, first = tonumber(ARGV[1]), ARGV[2] == '1'
 local per_segment, burst = tonumber(ARGV[3]), tonumber(ARGV[4])
 local per_day, per_text, texts = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])

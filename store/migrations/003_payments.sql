@@ -5,7 +5,7 @@
 --   confirming, unknown -> taken | declined | voided      taken -> returned
 --   offered, tokenized -> closed                          authorized -> voided
 
--- One row for each time that a caller was asked for money. The CHECKs hold P1 (money moves once): a state without the
+-- One row for each time that a caller was asked for money. The CHECKs hold promise P1 (money moves once): a state without the
 -- columns that prove it cannot be written, whatever a crash leaves half done.
 CREATE TABLE payment_attempts (
     key            text PRIMARY KEY,         -- random; the stem of the processor's idempotency keys
@@ -58,7 +58,7 @@ CREATE TABLE payment_attempts (
     CONSTRAINT returned_once CHECK ((state = 'returned') = (returned_at IS NOT NULL))
 );
 
--- P1: one open payment an account. Only the authorizing transaction can be refused by it.
+-- Promise P1: one open payment an account. Only the authorizing transaction can be refused by it.
 CREATE UNIQUE INDEX one_open_attempt_an_account ON payment_attempts (account)
     WHERE state IN ('authorized', 'confirming', 'unknown');
 CREATE INDEX attempts_open ON payment_attempts (not_before, next_look_at)

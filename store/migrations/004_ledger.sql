@@ -15,7 +15,7 @@ CREATE TABLE ledger (
     CONSTRAINT ours_or_foreign CHECK ((kind = 'foreign') = (attempt_key IS NULL)),
     CONSTRAINT sign_of_kind CHECK ((kind = 'payment' AND cents > 0) OR (kind = 'reversal' AND cents < 0) OR kind = 'foreign')
 );
--- P1: an attempt has at most one payment and one reversal.
+-- Promise P1: an attempt has at most one payment and one reversal.
 CREATE UNIQUE INDEX ledger_once ON ledger (attempt_key, kind) WHERE attempt_key IS NOT NULL;
 CREATE INDEX ledger_account ON ledger (account, received_at) INCLUDE (cents);
 

@@ -1,7 +1,7 @@
 -- Texts and reminder calls (design §6: one text; N1-N11). Reasons gather into a notice, a notice is claimed and sent once.
 -- Kinds are the table of package notify: no CHECK names them, so a new kind needs no migration.
 
--- One row for each text, or each call of ours. The unique keys below hold P3 (a text goes out once).
+-- One row for each text, or each call of ours. The unique keys below hold promise P3 (a text goes out once).
 CREATE TABLE notices (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     reference    text NOT NULL UNIQUE,      -- opaque; the status callback's address carries it

@@ -39,8 +39,8 @@ func (h *hand) move(d time.Duration) {
 	h.now = h.now.Add(d)
 }
 
-// desk is the place under test with what a test needs around it.
-type desk struct {
+// fixture is the Sessions under test with what a test needs around it.
+type fixture struct {
 	*sessions.Sessions
 	t      *testing.T
 	redis  redis.UniversalClient
@@ -57,7 +57,7 @@ func keys(t *testing.T, fill byte) seal.Keys {
 	return k
 }
 
-func open(t *testing.T, address string) *desk {
+func open(t *testing.T, address string) *fixture {
 	t.Helper()
 	client, err := sessions.Connect(address)
 	if err != nil {
@@ -65,22 +65,22 @@ func open(t *testing.T, address string) *desk {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	clock := &hand{now: time.Date(2027, 2, 10, 15, 0, 0, 0, time.UTC)}
-	return &desk{Sessions: sessions.New(client, keys(t, 1), clock, lease), t: t, redis: client, clock: clock}
+	return &fixture{Sessions: sessions.New(client, keys(t, 1), clock, lease), t: t, redis: client, clock: clock}
 }
 
 // everywhere runs a test on a real Redis and on miniredis, which dev uses.
-func everywhere(t *testing.T, test func(t *testing.T, d *desk)) {
+func everywhere(t *testing.T, test func(t *testing.T, d *fixture)) {
 	t.Run("redis", func(t *testing.T) { test(t, open(t, testenv.Redis(t))) })
 	t.Run("miniredis", func(t *testing.T) { test(t, open(t, "redis://"+miniredis.RunT(t).Addr())) })
 }
 
-// ticket is a fresh delivery of a turn.
-func (d *desk) ticket(turn, slot int, input string) webhook.Delivery {
+// delivery is a fresh delivery of a turn.
+func (d *fixture) delivery(turn, slot int, input string) webhook.Delivery {
 	d.holder++
 	return webhook.Delivery{Call: "CA1", Turn: turn, Slot: slot, Holder: fmt.Sprintf("h%d", d.holder), Input: []byte(input)}
 }
 
-func (d *desk) claim(t webhook.Delivery) webhook.TurnLease {
+func (d *fixture) acquire(t webhook.Delivery) webhook.TurnLease {
 	d.t.Helper()
 	c, err := d.Acquire(context.Background(), t)
 	if err != nil {
@@ -90,15 +90,15 @@ func (d *desk) claim(t webhook.Delivery) webhook.TurnLease {
 }
 
 // wants claims and compares everything that came back.
-func (d *desk) wants(t webhook.Delivery, want webhook.TurnLease) {
+func (d *fixture) wants(t webhook.Delivery, want webhook.TurnLease) {
 	d.t.Helper()
-	if diff := cmp.Diff(want, d.claim(t)); diff != "" {
-		d.t.Errorf("claim of turn %d, slot %d: %s", t.Turn, t.Slot, diff)
+	if diff := cmp.Diff(want, d.acquire(t)); diff != "" {
+		d.t.Errorf("lease of turn %d, slot %d: %s", t.Turn, t.Slot, diff)
 	}
 }
 
 // finish ends a turn with answer and session named after it.
-func (d *desk) finish(t webhook.Delivery, name string) (string, bool) {
+func (d *fixture) finish(t webhook.Delivery, name string) (string, bool) {
 	d.t.Helper()
 	a, kept, err := d.Finish(context.Background(), t, webhook.TurnResult{
 		Session: []byte("session " + name), Answer: answer(name), Lang: "en", Step: "step-" + name,
@@ -109,11 +109,11 @@ func (d *desk) finish(t webhook.Delivery, name string) (string, bool) {
 	return string(a.Body), kept
 }
 
-// answered runs a turn from claim to end.
-func (d *desk) answered(turn int, name string) {
+// answered runs a turn from lease to end.
+func (d *fixture) answered(turn int, name string) {
 	d.t.Helper()
-	t := d.ticket(turn, 0, "input "+name)
-	if c := d.claim(t); c.Outcome != webhook.Acquired {
+	t := d.delivery(turn, 0, "input "+name)
+	if c := d.acquire(t); c.Outcome != webhook.Acquired {
 		d.t.Fatalf("turn %d is %s", turn, c.Outcome)
 	}
 	if got, kept := d.finish(t, name); got != "answer "+name || !kept {
@@ -123,7 +123,7 @@ func (d *desk) answered(turn int, name string) {
 
 func answer(name string) webhook.Answer { return webhook.Answer{Body: []byte("answer " + name)} }
 
-func yours(session, input, lang, step string) webhook.TurnLease {
+func acquired(session, input, lang, step string) webhook.TurnLease {
 	c := webhook.TurnLease{Outcome: webhook.Acquired, Input: []byte(input), Lang: lang, Step: step}
 	if session != "" {
 		c.Session = []byte(session)
@@ -131,7 +131,7 @@ func yours(session, input, lang, step string) webhook.TurnLease {
 	return c
 }
 
-func leased(t *testing.T, d *desk, want bool) {
+func leased(t *testing.T, d *fixture, want bool) {
 	t.Helper()
 	if got, err := d.Leased(context.Background(), "CA1"); got != want || err != nil {
 		t.Errorf("leased %v, %v; want %v", got, err, want)

@@ -19,23 +19,24 @@ import (
 	"duebell/store/sessions"
 )
 
+// Every method returns an error while Redis is down, and works again behind it.
 func TestRedisOutOfReach(t *testing.T) {
 	server := miniredis.RunT(t)
 	d := open(t, "redis://"+server.Addr())
 	d.answered(0, "0")
 	server.SetError("LOADING")
 	ctx := context.Background()
-	ticket := d.ticket(1, 0, "key 1")
-	if _, err := d.Acquire(ctx, ticket); err == nil {
-		t.Error("claimed without Redis")
+	delivery := d.delivery(1, 0, "key 1")
+	if _, err := d.Acquire(ctx, delivery); err == nil {
+		t.Error("acquired a lease without Redis")
 	}
-	if _, _, err := d.Finish(ctx, ticket, webhook.TurnResult{}); err == nil || errors.Is(err, webhook.ErrSuperseded) {
+	if _, _, err := d.Finish(ctx, delivery, webhook.TurnResult{}); err == nil || errors.Is(err, webhook.ErrSuperseded) {
 		t.Errorf("finish: %v", err)
 	}
-	if _, err := d.PutInterim(ctx, ticket, answer("x")); err == nil {
+	if _, err := d.PutInterim(ctx, delivery, answer("x")); err == nil {
 		t.Error("kept without Redis")
 	}
-	if err := d.Release(ctx, ticket); err == nil {
+	if err := d.Release(ctx, delivery); err == nil {
 		t.Error("released without Redis")
 	}
 	if _, err := d.Leased(ctx, "CA1"); err == nil {
@@ -48,7 +49,7 @@ func TestRedisOutOfReach(t *testing.T) {
 		t.Error("ping without Redis")
 	}
 	server.SetError("")
-	if c := d.claim(ticket); c.Outcome != webhook.Acquired {
+	if c := d.acquire(delivery); c.Outcome != webhook.Acquired {
 		t.Errorf("after it is back: %s", c.Outcome)
 	}
 }
@@ -60,9 +61,9 @@ func TestManyDeliveriesOneHolder(t *testing.T) {
 	got := map[webhook.Outcome]int{}
 	var all sync.WaitGroup
 	for i := range 20 {
-		ticket := webhook.Delivery{Call: "CA1", Holder: fmt.Sprint(i), Input: []byte("arrival")}
+		delivery := webhook.Delivery{Call: "CA1", Holder: fmt.Sprint(i), Input: []byte("arrival")}
 		all.Go(func() {
-			c, err := d.Acquire(context.Background(), ticket)
+			c, err := d.Acquire(context.Background(), delivery)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -98,14 +99,15 @@ func TestARedisThatIsSilent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := d.Acquire(ctx, d.ticket(0, 0, "arrival")); err == nil {
-		t.Error("claimed from a Redis that says nothing")
+	if _, err := d.Acquire(ctx, d.delivery(0, 0, "arrival")); err == nil {
+		t.Error("acquired a lease from a Redis that does not answer")
 	}
 	if took := time.Since(began); took > 500*time.Millisecond {
 		t.Errorf("waited %v", took)
 	}
 }
 
+// REDIS_URL: one node, TLS, a cluster, and what is refused, without showing a password.
 func TestConnect(t *testing.T) {
 	for _, bad := range []string{"", "localhost:6379", "http://x", "redis://a,rediss://b", "redis://:one@a,redis://:two@b", "redis://a/1,redis://b/1"} {
 		if c, err := sessions.Connect(bad); err == nil {
