@@ -6,13 +6,14 @@ import (
 	"duebell/store"
 )
 
-// callable asks the store and has the inbox write.
+// callable joins the two parts that a call offers texts and call-backs by: the store answers questions, the inbox
+// writes.
 type callable struct {
 	*notify.Inbox
 	*store.Store
 }
 
-// callable is nil where no calls can be placed: then none are offered.
+// callable returns nil if the line has no number to call from: then no call-back is offered.
 func (s *Serve) callable(inbox *notify.Inbox) ivr.CallConsents {
 	if !s.cfg.calls() {
 		return nil

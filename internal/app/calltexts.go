@@ -9,8 +9,8 @@ import (
 	"duebell/store"
 )
 
-// callTexts is what a caller may do about texts: the calls' words in those of the texts' room, which
-// decides what each wish changes and what is answered.
+// callTexts lets a caller end or allow texts. It translates the call's words into those of notify, which decides
+// what changes and what is answered by text.
 type callTexts struct {
 	*store.Store
 	inbox *notify.Inbox
@@ -22,16 +22,17 @@ func (t callTexts) Textable(ctx context.Context, number string) (bool, error) {
 	return t.Store.Textable(ctx, number, t.basis)
 }
 
-// onCall is what the ledgers keep as the words of a wish that was keyed or said to a menu: the call and the
-// turn stand beside it.
+// onCall is recorded as the words of an opt-in or opt-out that was keyed or said in a menu; the call and the turn
+// are recorded beside it.
 const onCall = "chosen on a call"
 
-// Stop ends all texts to a number, at once (O1, O2).
+// Stop ends all texts to a number at once. Doing so twice for the same cause changes nothing.
 func (t callTexts) Stop(ctx context.Context, number, cause string) error {
 	return t.inbox.OptOut(ctx, number, notify.FromCall, onCall, cause)
 }
 
-// Start lets texts to a number begin again, or says that only a text from the number itself does (O4).
+// Start allows texts to a number again. ivr.ErrTextStart: Twilio blocks the number, and only a text START from it
+// ends that (O4: opting in again).
 func (t callTexts) Start(ctx context.Context, number, cause string) error {
 	err := t.inbox.OptIn(ctx, number, notify.FromCall, onCall, cause)
 	if errors.Is(err, notify.ErrTextStart) {

@@ -15,7 +15,7 @@ type carrier struct {
 	publicURL     string // below which the webhooks of calls lie
 }
 
-// SendSMS creates one text, once.
+// SendSMS creates one text with a single request and returns its SID and state. Any error is a *notify.SendError.
 func (c carrier) SendSMS(ctx context.Context, to, body, statusCallback string) (sid, status string, err error) {
 	m := twilio.SMS{To: to, Body: body, StatusCallback: statusCallback, MessagingServiceSID: c.service}
 	if c.service == "" {
@@ -28,7 +28,7 @@ func (c carrier) SendSMS(ctx context.Context, to, body, statusCallback string) (
 	return sent.SID, string(sent.Status), nil
 }
 
-// FindSMS lists the texts to a number that were created in a stretch of time.
+// FindSMS lists the texts to a number that were created between two instants.
 func (c carrier) FindSMS(ctx context.Context, to string, from, until time.Time) ([]notify.CarrierText, error) {
 	list, err := c.client.FindMessages(ctx, to, from)
 	if err != nil {
@@ -47,7 +47,8 @@ func (c carrier) FindSMS(ctx context.Context, to string, from, until time.Time) 
 	return found, nil
 }
 
-// sendError says in the notifier's words what a failed request proves.
+// sendError returns what a failed request proves, in notify's words. An error that proves nothing leaves it unknown
+// whether the text went.
 func sendError(err error) error {
 	e, ok := twilio.AsError(err)
 	if !ok {

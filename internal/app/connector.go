@@ -9,7 +9,8 @@ import (
 	"duebell/payments/stripe"
 )
 
-// ConnectorHandler is the bank connector: it knows the processor and nothing else of ours.
+// ConnectorHandler returns the handler of the bank connector. It knows the processor and no store: bank numbers
+// pass through memory only (P4: no secret kept).
 func ConnectorHandler(cfg Config, d Deps) http.Handler {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)

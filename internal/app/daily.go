@@ -5,8 +5,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// daily has the elected one of all replicas put a job in line every little while, for what is done once a
-// day of the domain clock: most of these jobs find it done.
+// daily has the elected one of all processes queue a job every dailyEvery, for work that is done once a day of the
+// domain's clock: most of these jobs find it done.
 func daily(config *river.Config, args river.JobArgs) {
 	job := func() (river.JobArgs, *river.InsertOpts) {
 		return args, &river.InsertOpts{Queue: args.Kind(), MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: unfinished}}
@@ -15,7 +15,7 @@ func daily(config *river.Config, args river.JobArgs) {
 	config.Queues[args.Kind()] = river.QueueConfig{MaxWorkers: 1}
 }
 
-// unfinished are the states of a job that is still to be done: another one is not put beside it.
+// unfinished are the states of a job that is not done: no second one is queued beside it.
 var unfinished = []rivertype.JobState{
 	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
 }

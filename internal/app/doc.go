@@ -1,3 +1,4 @@
-// Package app is the wiring: it builds the roles serve, work and connector from their configuration,
-// in order, and takes them down in reverse. Like cmd it sees every room; it decides nothing.
+// Package app is the wiring: it reads the settings, builds the roles serve, work and connector from them, and closes
+// in reverse order what it opened. Like cmd it may import every package; it decides nothing about members,
+// payments or texts.
 package app

@@ -15,15 +15,15 @@ import (
 	"duebell/store"
 )
 
-// Finding is one thing that the doctor looked at.
+// Finding is the result of one check.
 type Finding struct {
 	What    string
-	Problem string // empty: all is well
-	Mend    string
+	Problem string // empty: nothing is wrong
+	Mend    string // what to do about the problem
 }
 
-// Doctor checks configuration, database, Redis, Twilio's number and webhooks, the processor and the
-// clock. Every check runs whatever the others found.
+// Doctor checks the settings, the database and its schema, Redis, Twilio's number and webhooks, the processor, the
+// clock and the pace. It changes nothing. Every check runs, whatever the others found.
 func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
 	cfg, err := s.Load(LineNeeds...)
 	list := []Finding{finding("configuration", err, "set what is named; 'duebell serve --help-settings' explains every variable")}
@@ -59,7 +59,7 @@ func checkRedis(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = client.Close() }() // it was asked, and that is all
+	defer func() { _ = client.Close() }() // nothing was written
 	return client.Ping(ctx).Err()
 }
 
@@ -71,7 +71,7 @@ func newTwilio(cfg Config) (*twilio.Client, error) {
 	return twilio.NewClient(twilio.ClientConfig{AccountSID: cfg.TwilioAccountSID, AuthToken: cfg.TwilioAuthToken, BaseURL: cfg.TwilioAPIURL})
 }
 
-// webhooks are what the number should call.
+// webhooks returns the addresses that the number should call.
 func webhooks(cfg Config) twilio.NumberWebhooks {
 	return twilio.NumberWebhooks{
 		Voice:         twilio.VoiceURL(cfg.PublicURL, "/twilio/voice/incoming"),
@@ -108,8 +108,8 @@ func checkTwilio(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// checkPace finds a limit that nobody has set: without it reminders leave as fast as Twilio takes them,
-// and the calls that they cause find no free line.
+// checkPace reports a limit that is not set. Without one reminders leave as fast as Twilio takes them, and the
+// calls that they cause find no free line (N9: pacing).
 func checkPace(cfg Config) error {
 	if cfg.TwilioAPIURL != "" {
 		return nil // a stand-in has no limits
@@ -127,7 +127,7 @@ func checkPace(cfg Config) error {
 	return nil
 }
 
-// checkClock compares this machine with the processor's Date header.
+// checkClock compares the machine's clock with the Date header of the processor.
 func checkClock(ctx context.Context, cfg Config) error {
 	if cfg.StripeAPIURL != "" {
 		return nil // a stand-in keeps its own time
@@ -138,12 +138,12 @@ func checkClock(ctx context.Context, cfg Config) error {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return errors.New("no clock to compare with can be reached")
+		return errors.New("no clock to compare with can be reached: api.stripe.com does not answer")
 	}
 	defer resp.Body.Close()
 	theirs, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {
-		return errors.New("no clock to compare with answered")
+		return errors.New("no clock to compare with answered: api.stripe.com sent no date")
 	}
 	if off := time.Since(theirs).Abs(); off > clockTolerance {
 		return fmt.Errorf("this machine is %s off", off.Round(time.Second))
@@ -151,8 +151,8 @@ func checkClock(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// ApplyTwilio sets the webhooks of the number, and of the messaging service where there is one.
-// It reports what it has set, also when a later step fails.
+// ApplyTwilio sets the webhooks of the number, and of the messaging service if there is one. It returns one line for
+// each thing that it set, also when a later one fails.
 func ApplyTwilio(ctx context.Context, cfg Config) ([]string, error) {
 	client, err := newTwilio(cfg)
 	if err != nil {

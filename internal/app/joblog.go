@@ -5,9 +5,9 @@ import (
 	"log/slog"
 )
 
-// jobLog takes River's lines one level down from error: its listeners and janitors meet every outage
-// of the database and come back by themselves. What an outage does to payments, our own lines and the
-// age of the oldest open payment say.
+// jobLog returns a logger for River whose errors are warnings: its listeners fail during every outage of the
+// database and recover by themselves. What an outage does to payments is told by our own lines and by the age of
+// the oldest open payment.
 func jobLog(log *slog.Logger) *slog.Logger {
 	if log == nil {
 		return nil
@@ -15,7 +15,7 @@ func jobLog(log *slog.Logger) *slog.Logger {
 	return slog.New(patient{log.Handler()})
 }
 
-// patient is a handler that knows no errors.
+// patient is a handler that logs errors as warnings.
 type patient struct{ slog.Handler }
 
 func (p patient) Handle(ctx context.Context, r slog.Record) error {

@@ -14,25 +14,25 @@ import (
 	"duebell/internal/telemetry"
 )
 
-// Listener is one address and what answers there.
+// Listener is one address and the handler that answers there.
 type Listener struct {
 	Name    string
 	Addr    string
 	Handler http.Handler
-	Ready   func(addr net.Addr) // told when connections are accepted; may be nil
-	// Optional: without this address the others are served all the same, and the log says so.
+	Ready   func(addr net.Addr) // called when connections are accepted; may be nil
+	// Optional: if this address is taken the others are served all the same, and the log says so.
 	Optional bool
 }
 
-// Listen serves all listeners until ctx ends or one fails, then lets requests end: the longest turn
-// takes 15 s, the ceiling of Twilio's patience.
+// Listen serves all listeners until ctx ends or one fails, then lets requests in progress end. It returns nil if
+// ctx ended.
 func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error {
 	failed := make(chan error, len(listeners))
 	var servers []*http.Server
 	for _, l := range listeners {
 		socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
 		if err != nil && l.Optional {
-			log.Error("not served: is another program on that address?", "what", l.Name, "addr", l.Addr, "error", err)
+			log.Error("this address is not served, the others are; is another program on it?", "what", l.Name, "addr", l.Addr, "error", err)
 			continue
 		}
 		if err != nil {
@@ -65,7 +65,7 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 	return err
 }
 
-// OpsHandler answers on the private address: metrics and profiles.
+// OpsHandler returns the handler of the private address: metrics, a probe and profiles.
 func OpsHandler(m *telemetry.Metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{}))

@@ -14,13 +14,13 @@ import (
 	"duebell/store"
 )
 
-// checkJob looks up whether numbers have changed hands (O5).
+// checkJob looks up whether numbers have changed hands (O5: numbers are checked for reassignment).
 type checkJob struct{}
 
 // Kind names the job and its queue.
 func (checkJob) Kind() string { return "check-numbers" }
 
-// numberChecker runs the day's look-ups.
+// numberChecker runs the look-ups once a day.
 type numberChecker struct {
 	river.WorkerDefaults[checkJob]
 	store    *store.Store
@@ -34,10 +34,10 @@ type numberChecker struct {
 // Timeout is longer than a charge's: the first run asks for every number.
 func (n *numberChecker) Timeout(*river.Job[checkJob]) time.Duration { return dailyTimeout }
 
-// Work looks up what is due. What it leaves is taken up by the next job.
+// Work looks up the numbers that are due. What fails is left to the next job.
 func (n *numberChecker) Work(ctx context.Context, _ *river.Job[checkJob]) error {
 	if err := telemetry.Job(ctx, "check numbers", n.tick); err != nil {
-		n.log.Warn("not every number was looked up; the next run goes on", "error", err)
+		n.log.Warn("not every number was looked up for having changed hands; the next run goes on", "error", err)
 	}
 	return nil
 }
@@ -58,10 +58,10 @@ func (n *numberChecker) tick(ctx context.Context) error {
 	return n.store.FinishDaily(ctx, checkJob{}.Kind(), day, now)
 }
 
-// directory is Twilio's, which asks the carriers'.
+// directory asks Twilio's Lookup, which asks the carriers.
 type directory struct{ client *twilio.Client }
 
-// Reassigned asks whether a number has changed hands.
+// Reassigned returns whether a number has changed hands since a day.
 func (d directory) Reassigned(ctx context.Context, number string, since time.Time) (notify.Reassignment, error) {
 	answer, err := d.client.LookUpReassignment(ctx, number, since)
 	if err != nil {

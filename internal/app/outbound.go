@@ -13,10 +13,10 @@ import (
 	"duebell/store/limits"
 )
 
-// calls says whether the line can place calls: they come from its number.
+// calls reports whether the line can place calls: it needs a number that they come from.
 func (c Config) calls() bool { return c.TwilioPhoneNumber != "" }
 
-// pacer holds texts and calls to what sender and lines can bear.
+// pacer returns what holds texts and calls to the limits of the sender and of the lines (N9: pacing).
 func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine billing.Clock, calendar *billing.Calendar) *notify.Pacer {
 	sender := cfg.TwilioMessagingServiceSID
 	if sender == "" {
@@ -26,7 +26,7 @@ func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine b
 	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceFromPolicy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
 }
 
-// FetchSMS asks for one text.
+// FetchSMS returns one text as Twilio knows it.
 func (c carrier) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
 	m, err := c.client.FetchMessage(ctx, sid)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c carrier) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, 
 	}, nil
 }
 
-// ringSeconds is how long a phone rings that the line calls. Voicemail takes most calls before that.
+// ringSeconds is how long a phone that we call rings. Voicemail takes most calls before that.
 const ringSeconds = 30
 
 // Dial places one call and returns its SID. Its webhooks carry the reference; whether a person or a machine
@@ -53,7 +53,7 @@ func (c carrier) Dial(ctx context.Context, to, reference string) (string, error)
 	return placed.SID, nil
 }
 
-// outbound is where the webhooks of placed calls ask, or nothing where none are placed.
+// outbound returns what the webhooks of placed calls ask; nil if the line places none.
 func (s *Serve) outbound() webhook.OutboundCalls {
 	if !s.cfg.calls() {
 		return nil

@@ -14,13 +14,13 @@ import (
 	"duebell/voiceprompts"
 )
 
-// planJob asks the planner whether it is due. It carries no time: the planner reads the domain clock.
+// planJob wakes the planner. It holds no time: the planner reads the domain's clock.
 type planJob struct{}
 
 // Kind names the job and its queue.
 func (planJob) Kind() string { return "plan" }
 
-// planWorker runs the planner. Of two at once one plans and the other finds it at work.
+// planWorker runs the planner. Of two at once one plans and the other returns at once.
 type planWorker struct {
 	river.WorkerDefaults[planJob]
 	work *Work
@@ -30,7 +30,7 @@ type planWorker struct {
 // Timeout is longer than a charge's: a run goes through all accounts.
 func (w *planWorker) Timeout(*river.Job[planJob]) time.Duration { return planTimeout }
 
-// Work plans if it is due. A failure is logged and not tried again by River: the next job does that.
+// Work plans if that is due. A failure is logged and left to the next job, not to River's retries.
 func (w *planWorker) Work(ctx context.Context, _ *river.Job[planJob]) error {
 	if err := telemetry.Job(ctx, "plan", w.work.PlanReminders); err != nil {
 		w.log.Warn("reminders were not all planned; the next run goes on", "error", err)
@@ -38,8 +38,8 @@ func (w *planWorker) Work(ctx context.Context, _ *river.Job[planJob]) error {
 	return nil
 }
 
-// planning has the elected one of all replicas put a job in line every little while. Jobs that the
-// last run is still busy with do not pile up.
+// planning has the elected one of all processes queue a job every planEvery. While a run goes on no second job is
+// queued.
 func planning(config *river.Config) {
 	job := func() (river.JobArgs, *river.InsertOpts) {
 		return planJob{}, &river.InsertOpts{
@@ -52,8 +52,8 @@ func planning(config *river.Config) {
 	config.Queues[planJob{}.Kind()] = river.QueueConfig{MaxWorkers: 1}
 }
 
-// PlanReminders plans the day's reminders if that is due. The periodic job calls it; dev and scripts,
-// whose clock jumps, call it at every move.
+// PlanReminders plans the day's reminders if that is due. The periodic job calls it; dev and scripts, whose clock
+// jumps, call it at every move of the clock.
 func (w *Work) PlanReminders(ctx context.Context) error {
 	_, err := w.planner.Tick(ctx, w.clock.Now())
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *Work) PlanReminders(ctx context.Context) error {
 	return nil
 }
 
-// NewPlanner puts the planner together for a program that plans without being a worker.
+// NewPlanner returns a planner for a program that plans without being a worker, as the preview does.
 func NewPlanner(book notify.PlanStore, p billing.Policy, log *slog.Logger) (*notify.Planner, error) {
 	calendar, err := billing.NewCalendar(p)
 	if err != nil {

@@ -16,13 +16,14 @@ import (
 // eraseFrom is the hour, in the business zone, from which rows are erased: the import is in and the line is quiet.
 const eraseFrom = 3
 
-// eraseJob erases what need not be kept any longer (D4). It carries no time: the eraser reads the domain clock.
+// eraseJob erases rows whose retention period is over (D4: retention). It holds no time: the eraser reads the
+// domain's clock.
 type eraseJob struct{}
 
 // Kind names the job and its queue.
 func (eraseJob) Kind() string { return "erase" }
 
-// eraser keeps the data no longer than the policy says.
+// eraser erases what the policy no longer has us keep.
 type eraser struct {
 	river.WorkerDefaults[eraseJob]
 	store    *store.Store
@@ -34,10 +35,10 @@ type eraser struct {
 	log      *slog.Logger
 }
 
-// Timeout is longer than a charge's: a run walks through all accounts, and rests.
+// Timeout is longer than a charge's: a run goes through all accounts, with rests.
 func (e *eraser) Timeout(*river.Job[eraseJob]) time.Duration { return dailyTimeout }
 
-// Work erases if that is due. A failure is logged and not tried again by River: the next job does that.
+// Work erases if that is due. A failure is logged and left to the next job, not to River's retries.
 func (e *eraser) Work(ctx context.Context, _ *river.Job[eraseJob]) error {
 	if err := telemetry.Job(ctx, "erase", e.tick); err != nil {
 		e.log.Warn("not everything old was erased; the next run goes on", "error", err)
@@ -65,8 +66,8 @@ func (e *eraser) tick(ctx context.Context) error {
 	return e.store.FinishDaily(ctx, eraseJob{}.Kind(), day, now)
 }
 
-// rest waits between two bites for as long as the last one took: erasing never has more than half of what
-// the database can do.
+// rest returns what waits between two batches, as long as the last one took, at most longestRest: erasing never
+// takes more than half of what the database can do.
 func (e *eraser) rest() func(context.Context) error {
 	began := e.machine.Now()
 	return func(ctx context.Context) error {
@@ -82,8 +83,8 @@ func (e *eraser) rest() func(context.Context) error {
 	}
 }
 
-// horizons are the instants that the policy's days and years lead back to. A day is one of the calendar, in
-// the business zone (C1).
+// horizons returns the instants before which rows are erased: now, less the policy's days and years. Days are those
+// of the calendar in the business zone (C1: zone rules, not 24-hour steps).
 func horizons(p billing.Policy, cal *billing.Calendar, now time.Time) store.Horizons {
 	local := now.In(cal.Zone())
 	days := func(n int) time.Time { return local.AddDate(0, 0, -n) }

@@ -30,7 +30,7 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Serve is the role that answers webhooks. It is stateless: run as many as you like.
+// Serve is the role that answers webhooks. It keeps no state of its own: any number may run side by side.
 type Serve struct {
 	cfg      Config
 	log      *slog.Logger
@@ -41,10 +41,11 @@ type Serve struct {
 	voice    *webhook.Handler
 	Engine   *ivr.Engine
 	handler  http.Handler
-	forget   func() // stops the metrics of the pools
+	forget   func() // ends the metrics of the pools
 }
 
-// NewServe builds the role. Nothing is sent to a store yet: one that is down is met when it is used.
+// NewServe builds the role. Nothing is sent to a store yet, so that the line answers while one is down (P6: the
+// line answers).
 func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
@@ -76,7 +77,7 @@ func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
 	return s, nil
 }
 
-// build puts conversation, webhooks and routes together.
+// build makes the conversation, the webhooks and the routes.
 func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 	calendar, err := billing.NewCalendar(s.cfg.Policy)
 	if err != nil {
@@ -133,23 +134,23 @@ func (s *Serve) routes(validator *twilio.Validator, inbox *notify.Inbox, d Deps)
 	s.handler = telemetry.Requests(r)
 }
 
-// Handler answers everything that comes from outside.
+// Handler returns the handler of the public address.
 func (s *Serve) Handler() http.Handler { return s.handler }
 
-// ready says whether this replica can take calls: both stores answer.
+// ready answers 200 if this process can take calls: both stores answer.
 func (s *Serve) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := errors.Join(s.store.Ping(ctx), s.sessions.Ping(ctx)); err != nil {
-		s.log.Warn("not ready", "error", err)
+		s.log.Warn("not ready for calls: a store does not answer", "error", err)
 		http.Error(w, "a store does not answer", http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")
 }
 
-// awaitOutcome waits until an attempt is settled, or as long as one hold turn may take. It looks often
-// at first, because most charges take less than a second.
+// awaitOutcome returns an attempt once it is settled, or as it is after HoldWait. It looks often at first, because
+// most charges take less than a second.
 func (s *Serve) awaitOutcome(ctx context.Context, key string) (payments.Attempt, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timing.HoldWait)
 	defer cancel()
@@ -166,7 +167,7 @@ func (s *Serve) awaitOutcome(ctx context.Context, key string) (payments.Attempt,
 	}
 }
 
-// Close lets turns at work end and closes the stores.
+// Close lets turns in progress end, within the budget of one, and closes the stores.
 func (s *Serve) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timing.Budget)
 	defer cancel()
@@ -176,7 +177,7 @@ func (s *Serve) Close() error {
 	return errors.Join(err, s.redis.Close())
 }
 
-// stripeEvents takes the processor's events. An answer of 5xx has them delivered again.
+// stripeEvents returns the handler of the processor's events. On an answer of 5xx it delivers the event again.
 func stripeEvents(events *payments.EventReceiver, secret string, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -186,12 +187,12 @@ func stripeEvents(events *payments.EventReceiver, secret string, log *slog.Logge
 		}
 		event, err := stripe.ParseEvent(body, r.Header.Get("Stripe-Signature"), secret)
 		if err != nil {
-			log.Warn("an event without a right signature", "error", err)
+			log.Warn("an event of the processor was refused: its signature is wrong; is STRIPE_WEBHOOK_SECRET right?", "error", err)
 			http.Error(w, "wrong signature", http.StatusForbidden)
 			return
 		}
 		if err := events.Receive(r.Context(), event); err != nil {
-			log.Warn("an event could not be dealt with; it will come again", "event", event.ID, "error", err)
+			log.Warn("an event of the processor could not be processed; it will be delivered again", "event", event.ID, "error", err)
 			http.Error(w, "later, please", http.StatusServiceUnavailable)
 			return
 		}

@@ -23,13 +23,13 @@ const (
 	toolConns  = 4 // an operator's command
 )
 
-// openPool opens the database. Nothing is sent yet: a database that is down is met when it is used.
+// openPool returns a pool of connections to the database, at most as many as most. Nothing is sent yet.
 func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	if !strings.Contains(dsn, "pool_max_conns") { // the address may say how many
+	if !strings.Contains(dsn, "pool_max_conns") { // the operator may say how many
 		cfg.MaxConns = most
 	}
 	cfg.ConnConfig.Tracer = telemetry.SQLTracer(m)
@@ -43,7 +43,7 @@ func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics)
 	return pool, nil
 }
 
-// openRedis opens one node, or a cluster when several addresses are given.
+// openRedis returns a client of one node, or of a cluster if several addresses are given. Nothing is sent yet.
 func openRedis(urls string, m *telemetry.Metrics) (redis.UniversalClient, error) {
 	client, err := sessions.Connect(urls)
 	if err != nil {
@@ -52,7 +52,7 @@ func openRedis(urls string, m *telemetry.Metrics) (redis.UniversalClient, error)
 	return client, telemetry.InstrumentRedis(client, m)
 }
 
-// clientID draws letters only, so that no run of digits in it can look like a secret.
+// clientID returns 20 random letters: no run of digits in it can look like a secret (D1: four characters of one).
 func clientID() string {
 	id := make([]byte, 20)
 	for i := range id {
@@ -61,10 +61,10 @@ func clientID() string {
 	return string(id)
 }
 
-// openJobs opens River for putting jobs in line only.
+// openJobs returns a client of River: one that queues jobs, or also works on them if the configuration has queues.
 func openJobs(pool *pgxpool.Pool, cfg *river.Config) (*river.Client[pgx.Tx], error) {
 	cfg.Logger = jobLog(cfg.Logger)
-	// River's own name for a client holds the machine's name and the time; ours says nothing (D1).
+	// River's own name for a client would hold the machine's name and the time, in its tables.
 	cfg.ID = clientID()
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {

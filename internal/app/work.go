@@ -27,21 +27,21 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Sizes of the worker's pools. A charge that the processor keeps waiting holds one of chargeWorkers
-// for up to a minute and no database connection, so that the others are not slowed.
+// How many jobs of a kind one process works on at once. docs/operating.md shows the same numbers.
 const (
-	chargeWorkers = 200
-	noticeWorkers = 25
-
-	// A worker of reminders has a batch of them in hand, and makes textsAtOnce creates side by side.
-	reminderWorkers = 8
-	textsAtOnce     = 8
+	// A charge that the processor keeps waiting holds one of these for up to a minute, and no database
+	// connection: the other charges are not slowed.
+	chargeWorkers   = 200
+	noticeWorkers   = 25
+	reminderWorkers = 8 // each with a batch of reminders
+	textsAtOnce     = 8 // requests to Twilio that one batch makes side by side
 )
 
-// TextsInHand is how many reminders one process has at the carrier at most.
+// TextsInHand is how many reminders one process has at Twilio at most.
 const TextsInHand = reminderWorkers * textsAtOnce
 
-// Work is the role that charges, looks up, texts and sweeps. Run as many as you like.
+// Work is the role that charges, looks up unknown payments, sends texts and sweeps. Any number may run side by
+// side: leases on rows decide which of them does what.
 type Work struct {
 	cfg     Config
 	log     *slog.Logger
@@ -54,24 +54,24 @@ type Work struct {
 	Store   *store.Store
 	stop    context.CancelFunc
 	done    sync.WaitGroup
-	clock   billing.Clock // domain
+	clock   billing.Clock // the domain's
 	metrics *telemetry.Metrics
-	forget  func() // stops the metrics of the pools
+	forget  func() // ends the metrics of the pools
 }
 
-// Deps are what a role is handed from outside: clocks, log, metrics.
+// Deps are what a role gets from outside. Zero fields get the machine's own, a discarded log and metrics that
+// nobody reads.
 type Deps struct {
-	Clock   billing.Clock // domain
-	Machine billing.Clock
+	Clock   billing.Clock // the domain's
+	Machine billing.Clock // for leases and time-outs
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
-	Rand    func(n int) int // a number in [0, n); nil = the machine's
+	Rand    func(n int) int // returns a number in [0, n)
 
 	Hooks Hooks
 }
 
-// Hooks let scripts see what is said and where the call goes, and let a process die before it answers.
-// Production sets none.
+// Hooks let scripts see each reply and step, and make a process die before it answers. Production sets none.
 type Hooks struct {
 	Observe      func(call string, turn int, path string, reply ivr.Reply)
 	BeforeFinish func(call string, turn int) error
@@ -98,7 +98,7 @@ func (d Deps) withDefaults() Deps {
 	return d
 }
 
-// NewWork builds the role; Start lets it run.
+// NewWork builds the role; Start runs it. No store is asked for anything yet.
 func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
@@ -128,8 +128,9 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 			store.NoticeJob{}.Kind(): queue(noticeWorkers, cfg.Timing),
 			store.ReminderQueue:      queue(reminderWorkers, cfg.Timing),
 		},
-		// A rescue of a slow but living job would run it twice side by side; the lease on the row
-		// decides in any case, and the sweeper nudges whatever was lost.
+		// Were a slow job rescued while it still runs, two would run side by side: hence the rescue comes long
+		// after the time-out. Even then the lease on the row lets one of them work, and the sweeper queues
+		// again what was lost.
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: rescueStuckAfter,
 	}
@@ -150,13 +151,14 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	return w, nil
 }
 
-// queue is how jobs are fetched. River's notifications are thinned out by their sender, so that of two
-// jobs put in line close together the second may only be found by polling: often, because a caller holds.
+// queue returns how the jobs of one queue are fetched. River's sender drops notifications that follow each other
+// closely, so that of two jobs queued together the second may only be found by polling: polls are frequent,
+// because a caller waits on the line.
 func queue(workers int, t Timing) river.QueueConfig {
 	return river.QueueConfig{MaxWorkers: workers, FetchCooldown: t.FetchCooldown, FetchPollInterval: 10 * t.FetchCooldown}
 }
 
-// build readies what the jobs and the ticks do.
+// build makes what the jobs and the ticks call.
 func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts *voiceprompts.Catalog, d Deps) error {
 	gateway := telemetry.Gateway(stripe.New(stripe.Config{Key: w.cfg.StripeAPIKey, URL: w.cfg.StripeAPIURL, Timeout: w.cfg.Timing.Gateway}), d.Metrics)
 	charger := payments.NewCharger(telemetry.ChargeStore(w.Store), gateway, d.Clock, d.Machine, d.Log, payments.ChargerOptions{
@@ -192,7 +194,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	return nil
 }
 
-// newRules reads the texts in the languages that are in force.
+// newRules returns the rules of texts, with their words in the languages that are in force.
 func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompts.Catalog) *notify.Rules {
 	inForce := []string{}
 	for _, l := range prompts.Offered(p.Languages) {
@@ -204,7 +206,7 @@ func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompt
 	})
 }
 
-// Start works jobs and ticks until Stop.
+// Start works on jobs and ticks until Stop. Jobs do not end with ctx: Stop lets running ones finish.
 func (w *Work) Start(ctx context.Context) error {
 	ctx, w.stop = context.WithCancel(ctx)
 	if err := w.jobs.Start(context.WithoutCancel(ctx)); err != nil {
@@ -221,7 +223,7 @@ func (w *Work) Start(ctx context.Context) error {
 				return
 			case <-ticker.C:
 				if err := w.Tick(ctx); err != nil && ctx.Err() == nil {
-					w.log.Warn("a tick could not do all its work", "error", err)
+					w.log.Warn("a run of the sweepers and senders did not finish; the next one goes on", "error", err)
 				}
 			}
 		}
@@ -229,7 +231,8 @@ func (w *Work) Start(ctx context.Context) error {
 	return nil
 }
 
-// Tick runs every planner and sweeper once. Any number of replicas may do so at once.
+// Tick runs the sweepers and the sender of texts once and sets the metrics of the backlog. Any number of processes
+// may do so at once. With an error some of the work is left to the next tick.
 func (w *Work) Tick(ctx context.Context) error {
 	_, sweep := w.sweeper.Tick(ctx)
 	_, texts := w.courier.Tick(ctx)
@@ -238,7 +241,7 @@ func (w *Work) Tick(ctx context.Context) error {
 	return err
 }
 
-// measure tells how long the oldest work has been due, and how many verifications are locked.
+// measure sets the metrics of the backlog: how long the oldest work has been due, and how many members are locked out.
 func (w *Work) measure(ctx context.Context) error {
 	now := w.clock.Now()
 	payment, err1 := w.Store.OldestDue(ctx, now)
@@ -252,14 +255,15 @@ func (w *Work) measure(ctx context.Context) error {
 	return nil
 }
 
-// Stop lets running jobs end, then closes what Start and NewWork opened.
+// Stop lets running jobs end until ctx does, then closes what Start and NewWork opened. An error means that jobs
+// were cut off: their leases run out, and the sweeper queues them again.
 func (w *Work) Stop(ctx context.Context) error {
 	if w.stop != nil {
 		w.stop()
 	}
 	w.done.Wait()
 	err := w.jobs.Stop(ctx)
-	if err != nil { // out of patience: what is cut off is taken up again by lease and sweeper
+	if err != nil { // ctx has ended
 		err = w.jobs.StopAndCancel(context.WithoutCancel(ctx))
 	}
 	w.forget()
@@ -267,8 +271,8 @@ func (w *Work) Stop(ctx context.Context) error {
 	return errors.Join(err, w.redis.Close())
 }
 
-// The workers swallow errors after logging them: the row is the truth, and the sweeper nudges it
-// again. River's own retries would only add a second schedule beside it.
+// River's workers return no errors: the row is the truth, a job only wakes a worker, and the sweeper queues the
+// next one. Retries of River's own would be a second schedule beside that.
 
 type chargeWorker struct {
 	river.WorkerDefaults[store.ChargeJob]
@@ -276,11 +280,11 @@ type chargeWorker struct {
 	log     *slog.Logger
 }
 
-// Work brings one attempt forward.
+// Work charges one attempt or looks it up.
 func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]) error {
 	err := telemetry.ChargeJob(ctx, job.Args.Key, func(ctx context.Context) error { return w.charger.Run(ctx, job.Args.Key) })
 	if err != nil {
-		w.log.Warn("a charge did not get on; the sweeper nudges it again", "attempt", job.Args.Key, "error", err)
+		w.log.Warn("a charge did not finish; the sweeper queues it again", "attempt", job.Args.Key, "error", err)
 	}
 	return nil
 }
@@ -291,7 +295,7 @@ type noticeWorker struct {
 	log     *slog.Logger
 }
 
-// Work sends notices, or settles what became of them.
+// Work sends notices, or looks up what became of them.
 func (w *noticeWorker) Work(ctx context.Context, job *river.Job[store.NoticeJob]) error {
 	ids := job.Args.IDs
 	if len(ids) == 0 {
@@ -299,7 +303,7 @@ func (w *noticeWorker) Work(ctx context.Context, job *river.Job[store.NoticeJob]
 	}
 	err := telemetry.NoticeJob(ctx, ids, func(ctx context.Context) error { return w.courier.Send(ctx, ids...) })
 	if err != nil {
-		w.log.Warn("texts did not get on; the tick nudges them again", "first", ids[0], "count", len(ids), "error", err)
+		w.log.Warn("texts were not all sent; the next tick queues them again", "first", ids[0], "count", len(ids), "error", err)
 	}
 	return nil
 }
