@@ -19,6 +19,7 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	}
 	c.Account = Account{
 		Number: c.Account.Number, Kind: owed.Account.Kind, Due: owed.TotalDue, PastDue: owed.PastDue, Charge: owed.LatestCharge, DueAt: owed.NextDueAt,
+		AmountTries: c.Account.AmountTries, // told again, it is still the same account
 	}
 	if c.Account.Kind == billing.KindGroup && c.Policy.GroupAccounts == "transfer" { // B4
 		c.say("group-elsewhere", Args{"Phone": voiceprompts.Phone(c.Language.Tag, c.Policy.GroupPhone)})
@@ -224,9 +225,9 @@ func readAmount(_ context.Context, c *Call, a Answer) Next {
 		}
 		return Go(AmountMeant)
 	}
-	c.Payment.AmountTries++
+	c.Account.AmountTries++
 	why, args := c.amountProblem(got.Err)
-	if c.Payment.AmountTries >= 2 {
+	if c.Account.AmountTries >= 2 {
 		c.say(why, args)
 		return Go(AmountHelp)
 	}

@@ -112,6 +112,9 @@ type Account struct {
 	Charge    billing.Money // the latest month's, for the highest amount that is taken (M4)
 	DueAt     time.Time     // due instant of the newest bill, UTC
 	CanCancel bool          // its open payment is not submitted yet, and can be cancelled (E12)
+	// AmountTries counts the amounts keyed for it that could not be taken (V2: a person is offered from
+	// the second on).
+	AmountTries int
 }
 
 // Dropped is what an earlier call of the same number left unfinished (I7). It resets once the
@@ -135,13 +138,12 @@ type Batch struct {
 // Payment is the payment that the caller is putting together. It resets when the caller chooses what
 // to pay; the next account of a batch keeps the way to pay alone.
 type Payment struct {
-	Amount      billing.Money // without a fee
-	Suggested   billing.Money // the amount with the cents that were perhaps forgotten (M6)
-	AmountTries int           // amounts keyed that could not be taken
-	Method      payments.Method
-	BankType    payments.BankType
-	BankLast    string // last digits of the bank account, to speak
-	PayAgain    bool   // the second consent to an amount paid before was given; it counts once (M8)
+	Amount    billing.Money // without a fee
+	Suggested billing.Money // the amount with the cents that were perhaps forgotten (M6)
+	Method    payments.Method
+	BankType  payments.BankType
+	BankLast  string // last digits of the bank account, to speak
+	PayAgain  bool   // the second consent to an amount paid before was given; it counts once (M8)
 }
 
 // WrittenNotice is where texts of a payment go, and how its written notice does (E6). It resets when
