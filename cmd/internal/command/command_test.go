@@ -133,7 +133,8 @@ func help(t *testing.T, args ...string) string {
 	parser.Stdout, parser.Exit = &out, func(int) { panic(ended) }
 	func() {
 		defer func() {
-			if r := recover(); r != ended {
+			r := recover()
+			if err, ok := r.(error); !ok || !errors.Is(err, ended) {
 				t.Errorf("%v did not end the program: %v", args, r)
 			}
 		}()
