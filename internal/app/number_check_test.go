@@ -1,6 +1,7 @@
 package app
 
 import (
+	"duebell/lab/testenv"
 	"log/slog"
 	"net/http/httptest"
 	"testing"
@@ -40,7 +41,7 @@ func TestO5NumbersAreLookedUp(t *testing.T) {
 			('+16175550102', 'voice', 'payments', 'agent', $1), ('+16175550103', 'sms', 'payments', 'text', $1)`, clock.at)
 	checked := func(answer string) float64 {
 		t.Helper()
-		return metric(t, e.metrics, "duebell_number_checks_total", map[string]string{"answer": answer})
+		return testenv.Metric(t, e.metrics.Registry, "duebell_number_checks_total", map[string]string{"answer": answer})
 	}
 	run := func(day string, yes, no float64) {
 		t.Helper()

@@ -146,7 +146,7 @@ func TestD4Retention(t *testing.T) {
 					t.Errorf("the day %s: what must stay is gone", at.day)
 				}
 			}
-			if erased := metric(t, e.metrics, "duebell_erased_total", nil); erased == 0 {
+			if erased := testenv.Metric(t, e.metrics.Registry, "duebell_erased_total", nil); erased == 0 {
 				t.Error("nothing is counted as erased")
 			}
 		})

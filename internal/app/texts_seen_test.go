@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"duebell/lab/testenv"
 	"errors"
 	"log/slog"
 	"reflect"
@@ -27,15 +28,15 @@ func TestTextsAreSeen(t *testing.T) {
 		}
 		e.metrics.SetBacklog(telemetry.Backlog{Texts: seen}, clock.at)
 		for what, n := range map[string]float64{
-			"first":     metric(t, e.metrics, "duebell_texts_due", map[string]string{"line": "first"}),
-			"reminders": metric(t, e.metrics, "duebell_texts_due", map[string]string{"line": "reminders"}),
-			"oldest":    metric(t, e.metrics, "duebell_reminders_oldest_due_seconds", nil),
-			"2m":        metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "2m"}),
-			"10m":       metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "10m"}),
-			"1h":        metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "1h"}),
-			"over":      metric(t, e.metrics, "duebell_texts_unknown", map[string]string{"age": "over"}),
-			"carrier":   metric(t, e.metrics, "duebell_texts_stopped", map[string]string{"by": "carrier", "kind": "due_soon"}),
-			"operator":  metric(t, e.metrics, "duebell_texts_stopped", map[string]string{"by": "operator", "kind": "past_due"}),
+			"first":     testenv.Metric(t, e.metrics.Registry, "duebell_texts_due", map[string]string{"line": "first"}),
+			"reminders": testenv.Metric(t, e.metrics.Registry, "duebell_texts_due", map[string]string{"line": "reminders"}),
+			"oldest":    testenv.Metric(t, e.metrics.Registry, "duebell_reminders_oldest_due_seconds", nil),
+			"2m":        testenv.Metric(t, e.metrics.Registry, "duebell_texts_unknown", map[string]string{"age": "2m"}),
+			"10m":       testenv.Metric(t, e.metrics.Registry, "duebell_texts_unknown", map[string]string{"age": "10m"}),
+			"1h":        testenv.Metric(t, e.metrics.Registry, "duebell_texts_unknown", map[string]string{"age": "1h"}),
+			"over":      testenv.Metric(t, e.metrics.Registry, "duebell_texts_unknown", map[string]string{"age": "over"}),
+			"carrier":   testenv.Metric(t, e.metrics.Registry, "duebell_texts_stopped", map[string]string{"by": "carrier", "kind": "due_soon"}),
+			"operator":  testenv.Metric(t, e.metrics.Registry, "duebell_texts_stopped", map[string]string{"by": "operator", "kind": "past_due"}),
 		} {
 			if n != want[what] {
 				t.Errorf("%s: %s is %v, want %v", when, what, n, want[what])
@@ -74,12 +75,12 @@ func TestWhatComesInIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for class, want := range map[string]float64{"opt_out": 2, "help": 1, "none": 1} {
-		if got := metric(t, e.metrics, "duebell_texts_in_total", map[string]string{"class": class}); got != want {
+		if got := testenv.Metric(t, e.metrics.Registry, "duebell_texts_in_total", map[string]string{"class": class}); got != want {
 			t.Errorf("%v texts of class %s, want %v", got, class, want)
 		}
 	}
 	for source, want := range map[string]float64{"text": 1, "key": 1} {
-		if got := metric(t, e.metrics, "duebell_opt_outs_total", map[string]string{"source": source}); got != want {
+		if got := testenv.Metric(t, e.metrics.Registry, "duebell_opt_outs_total", map[string]string{"source": source}); got != want {
 			t.Errorf("%v opt-outs by %s, want %v", got, source, want)
 		}
 	}
@@ -120,33 +121,8 @@ func TestI5LimitsAlarm(t *testing.T) {
 		keys[f.Tag.Get("toml")] = true
 	}
 	for _, limit := range []string{"declines_per_caller_day", "id_tries_per_account_day", "id_accounts_per_caller_day"} {
-		if n := metric(t, e.metrics, "duebell_limits_reached_total", map[string]string{"limit": limit}); n != 1 || !keys[limit] {
+		if n := testenv.Metric(t, e.metrics.Registry, "duebell_limits_reached_total", map[string]string{"limit": limit}); n != 1 || !keys[limit] {
 			t.Errorf("%s was met %v times; a key of the policy: %t", limit, n, keys[limit])
 		}
 	}
-}
-
-// metric returns the value of one metric as a scrape shows it, summed over the labels not named; 0 for none.
-func metric(t *testing.T, m *telemetry.Metrics, name string, labels map[string]string) float64 {
-	t.Helper()
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := 0.0
-	for _, f := range families {
-		if f.GetName() != name {
-			continue
-		}
-	next:
-		for _, one := range f.GetMetric() {
-			for _, l := range one.GetLabel() {
-				if want, asked := labels[l.GetName()]; asked && want != l.GetValue() {
-					continue next
-				}
-			}
-			sum += one.GetCounter().GetValue() + one.GetGauge().GetValue()
-		}
-	}
-	return sum
 }

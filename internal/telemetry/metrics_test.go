@@ -54,31 +54,6 @@ func TestStatementKind(t *testing.T) {
 	}
 }
 
-// value reads one metric as a scrape shows it; none is nought.
-func value(t *testing.T, m *Metrics, name string, labels map[string]string) float64 {
-	t.Helper()
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := 0.0
-	for _, f := range families {
-		if f.GetName() != name {
-			continue
-		}
-	next:
-		for _, one := range f.GetMetric() {
-			for _, l := range one.GetLabel() {
-				if want, asked := labels[l.GetName()]; asked && want != l.GetValue() {
-					continue next
-				}
-			}
-			sum += one.GetCounter().GetValue() + one.GetGauge().GetValue()
-		}
-	}
-	return sum
-}
-
 // openPool opens a pool that counts its statements.
 func openPool(t *testing.T, dsn string, most int32, m *Metrics) (*pgxpool.Pool, error) {
 	t.Helper()
@@ -104,7 +79,7 @@ func statements(t *testing.T, m *Metrics) map[string]float64 {
 	t.Helper()
 	got := map[string]float64{}
 	for _, kind := range []string{"read", "write", "commit", "other"} {
-		got[kind] = value(t, m, "duebell_db_statements_total", map[string]string{"kind": kind})
+		got[kind] = testenv.Metric(t, m.Registry, "duebell_db_statements_total", map[string]string{"kind": kind})
 	}
 	return got
 }
@@ -144,7 +119,7 @@ func TestStatementsAreCounted(t *testing.T) {
 	if diff := cmp.Diff(want, statements(t, m)); diff != "" {
 		t.Error(diff)
 	}
-	if n := value(t, m, "duebell_db_commits_unsure_total", nil); n != 0 {
+	if n := testenv.Metric(t, m.Registry, "duebell_db_commits_unsure_total", nil); n != 0 {
 		t.Errorf("%v commits unsure, none was", n)
 	}
 }
@@ -175,7 +150,7 @@ func TestLostCommitIsCounted(t *testing.T) {
 	if err := tx.Commit(ctx); err == nil {
 		t.Fatal("the commit was answered")
 	}
-	if n := value(t, m, "duebell_db_commits_unsure_total", nil); n != 1 {
+	if n := testenv.Metric(t, m.Registry, "duebell_db_commits_unsure_total", nil); n != 1 {
 		t.Errorf("%v commits unsure, want 1", n)
 	}
 }
@@ -212,7 +187,7 @@ func TestOnlyDoubtIsUnsure(t *testing.T) {
 	if err := begin().Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if n := value(t, m, "duebell_db_commits_unsure_total", nil); n != 0 {
+	if n := testenv.Metric(t, m.Registry, "duebell_db_commits_unsure_total", nil); n != 0 {
 		t.Errorf("%v commits unsure, none was", n)
 	}
 }
@@ -233,7 +208,7 @@ func TestRedisCommandsAreCounted(t *testing.T) {
 	if err := client.Ping(ctx).Err(); err != nil {
 		t.Fatal(err)
 	}
-	before := value(t, m, "duebell_redis_commands_total", nil)
+	before := testenv.Metric(t, m.Registry, "duebell_redis_commands_total", nil)
 	if err := client.Set(ctx, "a", 1, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +218,7 @@ func TestRedisCommandsAreCounted(t *testing.T) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if got := value(t, m, "duebell_redis_commands_total", nil) - before; got != 3 {
+	if got := testenv.Metric(t, m.Registry, "duebell_redis_commands_total", nil) - before; got != 3 {
 		t.Errorf("%v commands counted, want 3", got)
 	}
 }
@@ -270,17 +245,17 @@ func TestPoolsAreAddedUp(t *testing.T) {
 		forget = m.WatchPools("serve", pool, client)
 	}
 	serve := map[string]string{"role": "serve"}
-	if most := value(t, m, "duebell_db_connections_max", serve); most != 6 {
+	if most := testenv.Metric(t, m.Registry, "duebell_db_connections_max", serve); most != 6 {
 		t.Errorf("the most connections: %v, want 6", most)
 	}
-	if open := value(t, m, "duebell_db_connections", serve); open != 2 {
+	if open := testenv.Metric(t, m.Registry, "duebell_db_connections", serve); open != 2 {
 		t.Errorf("connections to PostgreSQL: %v, want 2", open)
 	}
-	if open := value(t, m, "duebell_redis_connections", serve); open != 2 {
+	if open := testenv.Metric(t, m.Registry, "duebell_redis_connections", serve); open != 2 {
 		t.Errorf("connections to Redis: %v, want 2", open)
 	}
 	forget()
-	if most := value(t, m, "duebell_db_connections_max", serve); most != 3 {
+	if most := testenv.Metric(t, m.Registry, "duebell_db_connections_max", serve); most != 3 {
 		t.Errorf("after one was closed: %v, want 3", most)
 	}
 }
@@ -327,7 +302,7 @@ func TestErrorLinesAreCounted(t *testing.T) {
 	log.Info("all is well")
 	log.Error("mend this")
 	log.With("a", 1).WithGroup("b").Error("and this")
-	if n := value(t, m, "duebell_errors_logged_total", nil); n != 2 {
+	if n := testenv.Metric(t, m.Registry, "duebell_errors_logged_total", nil); n != 2 {
 		t.Errorf("%v lines counted, want 2", n)
 	}
 }
@@ -344,7 +319,7 @@ func TestOnlyWhatHappenedIsCounted(t *testing.T) {
 	if _, err := CheckoutStore(refusingStore{}, m).Void(t.Context(), "key", time.Time{}); !errors.Is(err, payments.ErrTooLate) {
 		t.Fatal(err)
 	}
-	if n := value(t, m, "duebell_payments_settled_total", nil); n != 0 {
+	if n := testenv.Metric(t, m.Registry, "duebell_payments_settled_total", nil); n != 0 {
 		t.Errorf("a refused cancellation was counted as %v", n)
 	}
 }

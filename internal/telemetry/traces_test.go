@@ -190,7 +190,7 @@ func TestATurnIsASpan(t *testing.T) {
 	if _, _, err := w.Turn(t.Context(), s, ivr.Input{Kind: ivr.Silent}); err != nil {
 		t.Fatal(err)
 	}
-	if n := value(t, m, "duebell_captures_total", map[string]string{"result": "none"}); n != 1 {
+	if n := testenv.Metric(t, m.Registry, "duebell_captures_total", map[string]string{"result": "none"}); n != 1 {
 		t.Errorf("%v captures without a result, want 1", n)
 	}
 }
@@ -212,7 +212,7 @@ func TestARequestToTheProcessorIsASpanAndACount(t *testing.T) {
 	if got := spanOf(t, left.GetSpans(), "processor confirm"); got[attrOutcome] != "refused" || len(got) != 2 {
 		t.Errorf("attributes %v", got)
 	}
-	if n := value(t, m, "duebell_gateway_requests_total", map[string]string{"op": "confirm", "kind": "refused"}); n != 1 {
+	if n := testenv.Metric(t, m.Registry, "duebell_gateway_requests_total", map[string]string{"op": "confirm", "kind": "refused"}); n != 1 {
 		t.Errorf("%v requests counted, want 1", n)
 	}
 }
