@@ -15,11 +15,14 @@ import (
 	"duebell/ivr/document"
 )
 
-// everywhere bounds the steps that are listed for one prompt. What more steps say is said anywhere.
+// everywhere bounds the steps that are listed for one prompt. What more steps say is said anywhere. A list of
+// more steps tells a reader nothing about where the words belong.
 const everywhere = 12
 
 // spoken returns which steps may say each prompt. That is written nowhere but in the functions of the
-// conversation: it follows each step's functions, and those that they call, to the prompt keys in them.
+// conversation: it follows each step's functions, and those that they call, to the prompt keys in them. It
+// reads the source as text and knows no types, so two functions of one name count as one. What it finds is at
+// least what is said: a key in a function that a step reaches counts, whether or not that line runs there.
 func spoken(root fs.FS, keys []string) (document.Spoken, error) {
 	r := reader{keys: keys, says: map[string]found{}, steps: map[string]found{}, names: map[string]string{}}
 	files, err := fs.Glob(root, "ivr/*.go")
@@ -27,6 +30,7 @@ func spoken(root fs.FS, keys []string) (document.Spoken, error) {
 		return nil, err
 	}
 	for _, name := range files {
+		// Tests name prompts too, but say none.
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -41,6 +45,7 @@ func spoken(root fs.FS, keys []string) (document.Spoken, error) {
 		r.read(file)
 	}
 	where := document.Spoken{}
+	// The order of the steps is the reading order, in which the first step that says a prompt is its place.
 	for _, s := range ivr.Conversation() {
 		reached := r.reached(r.steps[string(s.Name)], map[string]bool{})
 		for _, key := range slices.Sorted(maps.Keys(reached)) {
@@ -55,10 +60,12 @@ func spoken(root fs.FS, keys []string) (document.Spoken, error) {
 	return where, nil
 }
 
-// found is the prompts that a function, or a step, says by itself, and the functions that it uses.
+// found is the prompts that a function, or a step, says by itself, and the functions that it uses. uses holds
+// names alone, also of variables and types: those that are no function are skipped later.
 type found struct{ keys, uses []string }
 
-// reader collects what the source files say.
+// reader collects what the source files say. It is filled file by file and then asked; it is used by one
+// goroutine.
 type reader struct {
 	keys  []string
 	says  map[string]found  // by function
@@ -66,7 +73,8 @@ type reader struct {
 	names map[string]string // of the constants that name steps
 }
 
-// read takes a file's functions, steps and names of steps.
+// read takes a file's functions, steps and names of steps. Methods and functions of one name are joined.
+// Constants are kept by name, because steps are named by constants.
 func (r *reader) read(file *ast.File) {
 	for _, d := range file.Decls {
 		switch d := d.(type) {
@@ -76,6 +84,7 @@ func (r *reader) read(file *ast.File) {
 			}
 			f := r.collect(d.Body)
 			r.says[d.Name.Name] = found{append(r.says[d.Name.Name].keys, f.keys...), append(r.says[d.Name.Name].uses, f.uses...)}
+			// The steps are literals inside functions that return them.
 			ast.Inspect(d.Body, r.step)
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
@@ -90,9 +99,12 @@ func (r *reader) read(file *ast.File) {
 }
 
 // engine names the methods that run steps. What they reach is every step's, so they are not followed.
+// Otherwise every step would seem to say every prompt.
 var engine = map[string]bool{"run": true, "ask": true, "Turn": true, "answer": true, "sayIn": true}
 
-// step takes a Step literal of the conversation. It says false where it found one, to look no deeper.
+// step takes a Step literal of the conversation. It says false where it found one, to look no deeper. A Step
+// is known by its field Name, whose value is one of the constants read so far; each file declares its names
+// before its steps.
 func (r *reader) step(n ast.Node) bool {
 	lit, ok := n.(*ast.CompositeLit)
 	if !ok {
@@ -113,8 +125,8 @@ func (r *reader) step(n ast.Node) bool {
 	return true
 }
 
-// collect finds prompt keys and names of functions. Words of facts, reasons and options are no prompts,
-// even where they are spelled like one.
+// collect finds prompt keys and names of functions. Words of facts, reasons and options are no prompts, even
+// where they are spelled like one. A literal counts as a prompt where a message has that key.
 func (r *reader) collect(n ast.Node) found {
 	var f found
 	var look func(n ast.Node) bool
@@ -127,6 +139,7 @@ func (r *reader) collect(n ast.Node) found {
 					return false
 				}
 			}
+		// The case's own words are options or reasons that are compared, not said; its body is looked at.
 		case *ast.CaseClause:
 			for _, s := range n.Body {
 				ast.Inspect(s, look)
@@ -154,7 +167,7 @@ func (r *reader) collect(n ast.Node) found {
 }
 
 // reached returns every prompt that may be said from here. seen ends the search where functions call one
-// another in a circle.
+// another in a circle. seen belongs to one step: the same function may be reached by many.
 func (r *reader) reached(f found, seen map[string]bool) map[string]bool {
 	all := map[string]bool{}
 	for _, k := range f.keys {
