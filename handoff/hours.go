@@ -19,10 +19,12 @@ type Hours struct {
 	dated       map[billing.Date][]span
 }
 
-// span is a half-open range of a day: the opening instant in, the closing instant out.
+// span is a half-open range of a day: the opening instant in, the closing instant out. Both are wall times of
+// one local day.
 type span struct{ open, close billing.LocalTime }
 
-// NewHours returns the agents' hours of a policy.
+// NewHours returns the agents' hours of a policy. Several entries for one date add up; a closure adds none,
+// so alone it shuts the day.
 func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 	h := &Hours{
 		calendar: calendar,
@@ -43,7 +45,7 @@ func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 	return h
 }
 
-// Open says whether agents work at an instant.
+// Open says whether agents work at an instant. The zero instant is never open.
 func (h *Hours) Open(t time.Time) bool { return h.NextOpening(t).Equal(t) && !t.IsZero() }
 
 // searchDays bounds the look-ahead: with no hours in a whole year nobody is promised any.
@@ -69,7 +71,8 @@ func (h *Hours) NextOpening(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// spans returns the hours of a local date, in order.
+// spans returns the hours of a local date, in order. A dated entry wins over the weekday, whether it opens or
+// closes.
 func (h *Hours) spans(d billing.Date) []span {
 	if dated, ok := h.dated[d]; ok {
 		return dated
