@@ -30,7 +30,7 @@ const ByCarrier = "carrier"
 const ProbeEvery = 5 * time.Minute
 
 // abroad are the codes that say that our account may not text to a country. That concerns one number and not
-// the account: anybody may text us from there. The codes are Twilio's (twilio.md §6: country off).
+// the account: anybody may text us from there. The codes are Twilio's; 21408 is in twilio.md §6.
 var abroad = map[int]bool{21215: true, 21408: true}
 
 // PauseFor returns what the carrier's report on one text must stop; nil: nothing. A filtered text stops its

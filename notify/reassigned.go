@@ -28,8 +28,8 @@ const (
 	NumberNotKnown   Reassignment = "no_data"
 )
 
-// NumberStore is what the number check needs of the database. Numbers come in order, so that a run is a walk
-// that can be ended anywhere.
+// NumberStore is what the number check needs of the database. Numbers come in order, so that a run may be
+// ended anywhere.
 type NumberStore interface {
 	// NumbersToCheck returns numbers that we text or call, in order, whose owner was last confirmed before
 	// an instant; after is the last number of the page before.

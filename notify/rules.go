@@ -256,7 +256,7 @@ func (r *Rules) zones(f Facts) ([]*time.Location, error) {
 	return zones, nil
 }
 
-// drop ends a notice for good, whatever is true later; suppress does so because its owner, or the carrier,
-// wants no texts.
+// drop ends a notice for good; its reasons may be planned anew. suppress ends one because the owner of the
+// number, or the carrier, wants no texts there.
 func drop(why string) Decision     { return Decision{Action: ActionDrop, Why: why} }
 func suppress(why string) Decision { return Decision{Action: ActionSuppress, Why: why} }
