@@ -62,6 +62,7 @@ type Phrase struct {
 // name of the caller's language; empty: it is not said. It is a pure function: the same caller gives the same
 // words. The last phrase asks for the key that takes the call.
 func WhisperPhrases(c CallerContext, speaks string) []Phrase {
+	// Always first: whoever answers must know at once that this is a call of the line.
 	said := []Phrase{{Key: "agent-caller"}}
 	// Nothing could be looked up: there may be an open payment, and the agent must know that (P1).
 	if c.Tier == "" {
@@ -79,6 +80,7 @@ func WhisperPhrases(c CallerContext, speaks string) []Phrase {
 	if key := bills[c.Bill]; key != "" {
 		said = append(said, Phrase{Key: key})
 	}
+	// The payment comes last but for the key, so that it is what the agent remembers.
 	return append(said, Phrase{Key: paymentKey(c.Payment)}, Phrase{Key: "agent-accept"})
 }
 
@@ -197,6 +199,7 @@ const (
 func OutcomeOf(status string, bridged bool) Outcome {
 	switch status {
 	case "completed", "answered":
+		// Connected: behind a whisper, that takes the agent's key.
 		if bridged {
 			return Accepted
 		}

@@ -33,6 +33,7 @@ func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 		dated:    make(map[billing.Date][]span),
 	}
 	for _, o := range p.AgentHoursOverrides {
+		// Entries of the same date are collected, in whatever order the policy lists them.
 		spans := h.dated[o.Date]
 		if !o.Closed {
 			spans = append(spans, span{o.Open, o.Close})
@@ -58,6 +59,7 @@ func (h *Hours) NextOpening(t time.Time) time.Time {
 	day := h.calendar.DateOf(t)
 	for range searchDays {
 		for _, s := range h.spans(day) {
+			// Half-open: at the closing instant agents have gone.
 			opens, closes := h.calendar.At(day, s.open), h.calendar.At(day, s.close)
 			switch {
 			case t.Before(opens):

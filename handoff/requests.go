@@ -46,12 +46,14 @@ const (
 // looks the same each time. It sorts in place.
 func Prioritize(list []Request) {
 	slices.SortStableFunc(list, func(a, b Request) int {
+		// Open before closed, whatever else is true of them.
 		if a.Open != b.Open {
 			if a.Open {
 				return -1
 			}
 			return 1
 		}
+		// Nothing waits for these: the newest are what people look for.
 		if !a.Open {
 			return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID))
 		}
