@@ -115,6 +115,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	bundle := i18n.NewBundle(parsed)
 	set := &messageSet{localizer: i18n.NewLocalizer(bundle, parsed.String()), byKey: map[string]message{}}
 	for _, file := range files {
+		// Both are read elsewhere; they hold no messages.
 		if name := path.Base(file); name == languageFile || name == readingFile {
 			continue
 		}
@@ -147,6 +148,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 func (s *messageSet) checkAgainst(reference *messageSet) error {
 	for _, key := range slices.Concat(s.keys, s.agent) {
 		m, r := s.byKey[key], reference.byKey[key]
+		// A message that English lacks has no description and no facts, and no code asks for it.
 		if r.key == "" {
 			return fmt.Errorf("%q is not a message of %q", key, Reference)
 		}
@@ -256,6 +258,7 @@ func (c *Catalog) Version(lang, key string) string {
 	if !ok {
 		return ""
 	}
+	// All forms are hashed, separated by a byte that no text holds.
 	sum := sha256.Sum256([]byte(strings.Join(m.wordings(), "\x00")))
 	return lang + "/" + key + "/" + hex.EncodeToString(sum[:6])
 }

@@ -41,6 +41,7 @@ var languages = mustLanguages(embedded)
 // mustLanguages reads every language file, and panics where one is wrong: they are embedded, so the first
 // test finds it. An unknown field is an error: misspelt, a language would be offered without its voice.
 func mustLanguages(files fs.FS) []Language {
+	// A language exists when its folder has this file; messages alone make none.
 	found, err := fs.Glob(files, path.Join("messages", "*", languageFile))
 	if err != nil {
 		panic(err) // the pattern is fixed
@@ -87,6 +88,7 @@ func (c *Catalog) Offered(policyLanguages []string) []Language {
 			offered = append(offered, l)
 		}
 	}
+	// Nobody is left without a language, also where the policy names only unfinished ones.
 	if len(offered) == 0 {
 		english, _ := c.Language(Reference)
 		offered = append(offered, english)

@@ -91,11 +91,13 @@ func newMessage(key string, forms *i18n.Message) (message, error) {
 			return message{}, err
 		}
 		m.placeholders = append(m.placeholders, names...)
+		// A form that is left empty does not exist.
 		if form != &forms.Other && *form != "" {
 			m.plural = true
 		}
 	}
 	if m.plural {
+		// Also where no form names the count: it still chooses between them.
 		m.placeholders = append(m.placeholders, countPlaceholder)
 	}
 	slices.Sort(m.placeholders)

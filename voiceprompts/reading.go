@@ -142,6 +142,7 @@ func withPlural(one, many string, n int64) string {
 // date returns a date by one of the patterns of Date. Days stands for languages whose days are ordinals or
 // words; without it the digit is written.
 func (r *reading) date(pattern string, d billing.Date) string {
+	// The digit, unless the language has a word for each day of the month.
 	day := strconv.Itoa(d.Day)
 	if len(r.Days) > 0 {
 		day = r.Days[d.Day-1]

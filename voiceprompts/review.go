@@ -72,6 +72,7 @@ func (c *Catalog) readAloud(lang string, keys []string, files bool) (string, err
 			file = m.file
 			fmt.Fprintf(&page, "== %s\n\n", file)
 		}
+		// Without plurals the count is not used.
 		counts := []int{0}
 		if m.plural {
 			counts = []int{1, 2}
@@ -162,6 +163,8 @@ func (c *Catalog) spokenSamples(lang string) map[string]any {
 // with any: the length is checked in tests, before a translation is in force.
 func (c *Catalog) textSamples(lang string) (map[string]any, error) {
 	var failed error
+	// Of several pieces that may fill a placeholder, the one with the most characters; the first error is
+	// kept.
 	longest := func(args map[string]any, keys ...string) string {
 		found := ""
 		for _, key := range keys {

@@ -61,6 +61,7 @@ var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&
 // spokenText returns the words of a fragment, and an error if <Say> would not take it. It wraps the fragment
 // in <Say> to parse it, so that a fragment which closes that element by itself is found out.
 func spokenText(fragment string) (string, error) {
+	// The decoder is strict: an entity that is not XML's own, or a tag left open, is an error.
 	dec := xml.NewDecoder(strings.NewReader("<Say>" + fragment + "</Say>"))
 	var words strings.Builder
 	depth := 0

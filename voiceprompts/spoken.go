@@ -85,6 +85,7 @@ func Digits(_ string, s string) Speech {
 // in, or nothing but a mask: empty out, and the sentence must do without.
 func LastFour(_ string, s string) Speech {
 	tail := strings.TrimSpace(s)
+	// From the end backwards, to the first character that is no digit, four at most.
 	start := len(tail)
 	for start > 0 && len(tail)-start < 4 && isDigit(tail[start-1]) {
 		start--
