@@ -66,6 +66,7 @@ func (b *Document) picture(w io.Writer) {
 	fmt.Fprintf(w, "```mermaid\nflowchart TD\n")
 	for _, s := range b.steps {
 		shape := `  %s["%s"]` + "\n"
+		// Rounded where the caller is asked, square where the line decides.
 		if s.Accepts != nil {
 			shape = `  %s(["%s"])` + "\n"
 		}
@@ -101,13 +102,16 @@ func (b *Document) script(w io.Writer) {
 		fmt.Fprintln(w)
 		var here []row
 		for _, r := range rows {
+			// Its place is the first step that may say it; other steps only name it in the table.
 			if len(r.where) > 0 && r.where[0] == string(s.Name) {
 				here = append(here, r)
 			}
 		}
+		// The step's own sentence first; the rest stays in the order of the files.
 		slices.SortStableFunc(here, func(a, b row) int { return cmp.Compare(rank(a, s), rank(b, s)) })
 		b.table(w, here)
 	}
+	// Each heading takes its rows from what is left; their order is that of interest to a reviewer.
 	for _, rest := range []struct {
 		title string
 		holds func(r row) bool
@@ -151,6 +155,7 @@ func (b *Document) exits(s ivr.Step) string {
 func takes(a ivr.Accepts) string {
 	switch a := a.(type) {
 	case ivr.Menu:
+		// The one thing that silence may choose (V3), so it is worth a word.
 		if a.OnSilence != "" {
 			return "A menu; silence, after a warning, means " + a.OnSilence + "."
 		}
@@ -265,11 +270,13 @@ func (b *Document) Table(w io.Writer, langs []voiceprompts.Language) error {
 	// Another Document with the given languages; b keeps those that it was made with.
 	all := &Document{steps: b.steps, prompts: b.prompts, langs: langs, spoken: b.spoken}
 	for _, r := range all.rows() {
+		// One row a message, in the order of the files.
 		line := slices.Concat([]string{r.key, strings.Join(r.where, " "), strings.Join(r.facts, " "), r.about}, r.texts)
 		if err := c.Write(line); err != nil {
 			return fmt.Errorf("write prompts: %w", err)
 		}
 	}
+	// Errors of writing may show only here.
 	c.Flush()
 	return c.Error()
 }

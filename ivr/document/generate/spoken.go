@@ -24,6 +24,7 @@ const everywhere = 12
 // reads the source as text and knows no types, so two functions of one name count as one. What it finds is at
 // least what is said: a key in a function that a step reaches counts, whether or not that line runs there.
 func spoken(root fs.FS, keys []string) (document.Spoken, error) {
+	// All files are read before anything is asked: a step may use a function of another file.
 	r := reader{keys: keys, says: map[string]found{}, steps: map[string]found{}, names: map[string]string{}}
 	files, err := fs.Glob(root, "ivr/*.go")
 	if err != nil {
@@ -38,6 +39,7 @@ func spoken(root fs.FS, keys []string) (document.Spoken, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the conversation: %w", err)
 		}
+		// Syntax alone: no types are resolved, so a checkout that does not build can still be read.
 		file, err := parser.ParseFile(token.NewFileSet(), name, source, 0)
 		if err != nil {
 			return nil, fmt.Errorf("read the conversation: %w", err)
@@ -52,6 +54,7 @@ func spoken(root fs.FS, keys []string) (document.Spoken, error) {
 			where[key] = append(where[key], string(s.Name))
 		}
 	}
+	// What nearly every step says would only repeat the list of steps.
 	for key, steps := range where {
 		if len(steps) > everywhere {
 			where[key] = []string{document.Anywhere}
@@ -79,6 +82,7 @@ func (r *reader) read(file *ast.File) {
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
+			// Methods that run the steps are left out, others count like functions.
 			if d.Body == nil || (d.Recv != nil && engine[d.Name.Name]) {
 				continue
 			}
@@ -90,6 +94,7 @@ func (r *reader) read(file *ast.File) {
 			for _, spec := range d.Specs {
 				if v, ok := spec.(*ast.ValueSpec); ok && len(v.Values) == 1 {
 					if lit, ok := v.Values[0].(*ast.BasicLit); ok {
+						// A constant that is no text gets "", which names no step.
 						r.names[v.Names[0].Name], _ = strconv.Unquote(lit.Value)
 					}
 				}
@@ -135,6 +140,7 @@ func (r *reader) collect(n ast.Node) found {
 		case *ast.CallExpr:
 			if s, ok := n.Fun.(*ast.SelectorExpr); ok {
 				f.uses = append(f.uses, s.Sel.Name)
+				// The words inside such a call are left out, but the function itself is followed.
 				if s.Sel.Name == "fact" || s.Sel.Name == "toPerson" { // their words are facts and reasons
 					return false
 				}
@@ -153,8 +159,10 @@ func (r *reader) collect(n ast.Node) found {
 			if id, ok := n.Key.(*ast.Ident); ok && (id.Name == "Name" || id.Name == "LeadsTo" || id.Name == "OnSilence") {
 				return false
 			}
+		// Any name may be a function that is handed on, as Before and Then are.
 		case *ast.Ident:
 			f.uses = append(f.uses, n.Name)
+		// A text counts only where a message has exactly this key.
 		case *ast.BasicLit:
 			if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && slices.Contains(r.keys, text) {
 				f.keys = append(f.keys, text)
