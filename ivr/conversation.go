@@ -212,7 +212,8 @@ func conversation() []Step {
 			Then:    chooseAmountMeant, LeadsTo: []StepName{AskAmount, CheckAmount},
 		},
 		{
-			// Asks nothing: it warns, looks for an earlier payment of the same amount (M8), and looks up a guest's account.
+			// Asks nothing: it warns, looks for an earlier payment of the same amount (M8), and looks up a
+			// guest's account.
 			Name: CheckAmount,
 			Then: checkAmount, LeadsTo: []StepName{SecondConsent, ChooseMethod, AnythingElse},
 		},

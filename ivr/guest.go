@@ -88,7 +88,8 @@ func (c *Call) refuseGuest(ctx context.Context) Next {
 	return Go(AnythingElse)
 }
 
-// keepGuestName takes the name as it was heard; the caller confirms it next. It is what the recogniser made of it: only the confirmation makes it the name in the terms (E3, (4)).
+// keepGuestName takes the name as it was heard; the caller confirms it next. It is what the recogniser made
+// of it: only the confirmation makes it the name in the terms (E3, (4)).
 func keepGuestName(_ context.Context, c *Call, a Answer) Next {
 	c.Guest.Holder = a.Speech
 	return Go(GuestNameBack)

@@ -104,7 +104,8 @@ func chooseFromMain(ctx context.Context, c *Call, a Answer) Next {
 	return c.toAccount()
 }
 
-// otherLanguage returns the language that the main menu changes to, or "" where there is none, or a choice of several.
+// otherLanguage returns the language that the main menu changes to, or "" where there is none, or a choice of
+// several.
 func (c *Call) otherLanguage() string {
 	switch all := c.languages(); {
 	case len(all) != 2:
@@ -287,7 +288,8 @@ func (c *Call) keepLanguage(ctx context.Context) {
 	}
 }
 
-// accountsToChoose asks only where a member has several accounts (B2). The list is read anew each time, because an import may have changed it meanwhile.
+// accountsToChoose asks only where a member has several accounts (B2). The list is read anew each time,
+// because an import may have changed it meanwhile.
 func accountsToChoose(ctx context.Context, c *Call) Next {
 	accounts, err := c.Members.Accounts(ctx, c.Member.ID)
 	if err != nil {

@@ -7,9 +7,10 @@ import (
 )
 
 // Milestones keeps in the database how far a call has come, so that it can go on when Redis has lost its
-// session, and so that a later call of the same number knows what this one left unfinished. A call lives on
-// without them while Redis does: a failed SaveMilestone is logged and no more. Implementations may be called
-// for one call by two processes at once; the turn's number decides which is newer.
+// session, and so that a later call of the same number knows what this one left unfinished. A call goes on
+// without them as long as Redis has its session: a failed SaveMilestone is logged and no more.
+// Implementations may be called for one call by two processes at once; the turn's number decides which is
+// newer.
 type Milestones interface {
 	// SaveMilestone keeps the newest milestone of a call. One of an earlier turn than the kept one is ignored.
 	SaveMilestone(ctx context.Context, m Milestone) error
@@ -17,16 +18,16 @@ type Milestones interface {
 	LastMilestone(ctx context.Context, call string) (Milestone, error)
 	// CallerLanguage returns the language chosen on the newest call of a number, or "" where none was.
 	CallerLanguage(ctx context.Context, caller string) (string, error)
-	// DroppedCall returns the newest earlier call of a number that owes its caller news of a payment, or ErrNoMilestone (I7).
+	// DroppedCall returns the newest earlier call of a number that owes its caller news of a payment, or
+	// ErrNoMilestone (I7).
 	DroppedCall(ctx context.Context, q DroppedCallQuery) (Milestone, error)
 }
 
 // ErrNoMilestone says that nothing is known of a call.
 var ErrNoMilestone = errors.New("ivr: no milestone of this call")
 
-// Milestone is how far a call has come: what the call can go on from without its session. It holds no secret,
-// no amount and nothing keyed: those are asked again. Member and Account are what was proven and chosen by
-// then.
+// Milestone is how far a call has come: what the call can go on from without its session. It holds no secret
+// and no amount: those are asked again. Member and Account are what was proven and chosen by then.
 type Milestone struct {
 	Call, Caller, Called string
 	Lang                 string
@@ -72,7 +73,8 @@ type HandOffs interface {
 	BookCallback(ctx context.Context, b CallbackBooking) error
 }
 
-// HandOff is a caller on the way to a person. Account is the whole number, for the record; the whisper speaks Context alone.
+// HandOff is a caller on the way to a person. Account is the whole number, for the record; the whisper speaks
+// Context alone.
 type HandOff struct {
 	Call     string
 	Turn     int

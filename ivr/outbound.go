@@ -43,7 +43,8 @@ type CallRefusals interface {
 	NoMoreCalls(ctx context.Context, number, turnKey string) error
 }
 
-// outbound returns the beginnings of calls that the line places. Too many silences end such a call: whoever does not answer has not asked for a person.
+// outbound returns the beginnings of calls that the line places. Too many silences end such a call: whoever
+// does not answer has not asked for a person.
 func outbound() []Step {
 	return []Step{
 		{
@@ -120,7 +121,8 @@ func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 }
 
 // bankDebitAllowed says whether a bank debit may be consented to on this call: by policy (P1), never on a
-// call that nobody asked for (E2), and in a language that has words for it (E4). A call that a text asked for is the caller's own (E2: calls they asked for).
+// call that nobody asked for (E2), and in a language that has words for it (E4). A call that a text asked for
+// is the caller's own (E2: calls they asked for).
 func (c *Call) bankDebitAllowed() bool {
 	return c.Policy.EFTEnabled && c.PlacedFor != Reminder && payments.CanAssent(c.Language.Tag)
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // eventKinds are the events that we act on. payment_failed comes for a declined card as well as for a debit
-// that bounced: the attempt's own state tells which. Any other type is EventOther, which is recorded and moves nothing.
+// that bounced: the attempt's own state tells which. Any other type is EventOther, which is recorded and
+// moves nothing.
 var eventKinds = map[stripego.EventType]payments.EventKind{
 	stripego.EventTypePaymentIntentSucceeded:     payments.EventSettled,
 	stripego.EventTypePaymentIntentProcessing:    payments.EventProcessing,
