@@ -16,6 +16,7 @@ import (
 )
 
 // Tool is what an operator's command works with.
+// It enqueues jobs but works on none.
 type Tool struct {
 	Config   Config
 	Store    *store.Store
@@ -27,6 +28,9 @@ type Tool struct {
 
 // NewTool loads the settings and opens the store; the caller closes the tool. The error is a *SettingsError if
 // a setting is missing or wrong.
+//
+// needs must hold NeedDatabase. Keys that were not asked for are zero: the store then refuses what would need
+// them. The store is not contacted yet.
 func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (*Tool, error) {
 	cfg, err := s.Load(needs...)
 	if err != nil {
@@ -37,6 +41,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 		return nil, fmt.Errorf("calendar: %w", err)
 	}
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
+	// The metrics are thrown away: a command lives for seconds, and nobody scrapes it.
 	pool, err := openPool(ctx, cfg.DatabaseURL, toolConns, telemetry.NewMetrics())
 	if err != nil {
 		return nil, err
@@ -53,6 +58,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 }
 
 // Resolver returns what settles unknown payments with evidence.
+// It takes a lease on the payment like a worker, so a worker and a person never settle one at the same time.
 func (t *Tool) Resolver() *payments.Resolver {
 	gateway := stripe.New(stripe.Config{Key: t.Config.StripeAPIKey, URL: t.Config.StripeAPIURL, Timeout: t.Config.Timing.Gateway})
 	charger := payments.NewCharger(t.Store, gateway, t.Clock, SystemClock{}, t.log, payments.ChargerOptions{})
