@@ -78,9 +78,8 @@ func newTwilio(cfg Config) (*twilio.Client, error) {
 	return twilio.NewClient(twilio.ClientConfig{AccountSID: cfg.TwilioAccountSID, AuthToken: cfg.TwilioAuthToken, BaseURL: cfg.TwilioAPIURL})
 }
 
-// webhooks returns the addresses that the number should call.
-// Voice addresses carry the overrides of twilio.md §4.2 in their fragment; status and texts need none,
-// because nobody waits for them.
+// webhooks returns the addresses that the number should call. Those that answer TwiML carry the overrides of
+// twilio.md §4.2 in their fragment.
 func webhooks(cfg Config) twilio.NumberWebhooks {
 	return twilio.NumberWebhooks{
 		Voice:         twilio.VoiceURL(cfg.PublicURL, "/twilio/voice/incoming"),

@@ -30,9 +30,8 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Serve is the role that answers webhooks. It keeps no state of its own: any number may run side by side.
-// Engine is exported for the harness of tests, which asks it for its steps. The rest is used by this package
-// alone.
+// Serve is the role that answers webhooks. It keeps no state of its own: any number may run side by side. It
+// is safe for concurrent use.
 type Serve struct {
 	cfg      Config
 	log      *slog.Logger

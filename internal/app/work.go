@@ -40,10 +40,9 @@ const (
 // TextsInHand is how many reminders one process has at Twilio at most.
 const TextsInHand = reminderWorkers * textsAtOnce
 
-// Work is the role that charges, looks up unknown payments, sends texts and sweeps. Any number may run side by
-// side: leases on rows decide which of them does what.
-// Store is exported for the harness of tests. Stop must be called once after NewWork succeeded, started or
-// not.
+// Work is the role that charges, looks up unknown payments, sends texts and sweeps. Any number may run side
+// by side: leases on rows decide which of them does what. Stop must be called once after NewWork succeeded,
+// started or not.
 type Work struct {
 	cfg     Config
 	log     *slog.Logger
