@@ -16,6 +16,7 @@ const ContentType = "text/xml; charset=utf-8"
 // maxDocument is Twilio's limit of 64 kB (error 11750), taken as 64,000 bytes.
 const maxDocument = 64_000
 
+// The first bytes of every document; encoding/xml's own header would end in a line break.
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
 
 // EmptyResponse returns the document without verbs: the answer to a text or a status callback, and
@@ -26,6 +27,9 @@ func EmptyResponse() []byte { return []byte(xmlHeader + "<Response></Response>")
 // document, so that a repeated turn can be answered byte for byte. It refuses what Twilio would
 // reject or ignore and what breaks the rules of the flow (lint). Its errors name the element and
 // the attribute, never the value, which may be a secret or a sentence.
+//
+// An error is a mistake of ours in the document, never a state of the call. It may be called by many
+// goroutines at once; r is only read.
 func Encode(r Response) ([]byte, error) {
 	// First the order of the verbs, then each verb as it is written: the first error of either is
 	// returned.
@@ -46,6 +50,7 @@ func Encode(r Response) ([]byte, error) {
 	if e.err != nil {
 		return nil, fmt.Errorf("twiml: %w", e.err)
 	}
+	// Only now is the length known, escapes included.
 	if buf.Len() > maxDocument {
 		return nil, errors.New("twiml: the document is larger than 64 kB")
 	}
@@ -59,12 +64,14 @@ type encoder struct {
 	err error
 }
 
+// fail keeps a problem, unless there was one before. where names element and attribute.
 func (e *encoder) fail(where, problem string) {
 	if e.err == nil {
 		e.err = fmt.Errorf("%s: %s", where, problem)
 	}
 }
 
+// token writes one XML token; encoding/xml escapes text and values.
 func (e *encoder) token(t xml.Token) {
 	if e.err == nil {
 		e.err = e.xml.EncodeToken(t)
@@ -96,8 +103,10 @@ type attrs struct {
 	list    []xml.Attr
 }
 
+// attrs begins the attributes of one element.
 func (e *encoder) attrs(element string) *attrs { return &attrs{e: e, element: element} }
 
+// fail keeps a problem with one attribute.
 func (a *attrs) fail(name, problem string) { a.e.fail(a.element+" "+name, problem) }
 
 // put writes an attribute whose value was checked.
@@ -215,4 +224,5 @@ func (a *attrs) mustVoiceURL(name, value string) {
 	a.voiceURL(name, value)
 }
 
+// post writes POST as an HTTP method. It is always written, so that nothing rests on a default.
 func (a *attrs) post(name string) { a.put(name, "POST") }

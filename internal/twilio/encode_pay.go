@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// encode writes a Pay (twilio.md §1.1). There is no method attribute: a Pay always posts.
 func (p Pay) encode(e *encoder) {
 	a := e.attrs("Pay")
 	if p.Connector == "" {
@@ -16,6 +17,7 @@ func (p Pay) encode(e *encoder) {
 	a.mustOneOf("paymentMethod", string(p.Method), payMethods)
 	a.oneOf("bankAccountType", string(p.BankAccountType), bankAccountTypes)
 	a.mustVoiceURL("action", p.Action)
+	// A Pay insists on https, which other verbs do not.
 	if !secureOrLoopback(p.Action) {
 		a.fail("action", "must be https")
 	}
@@ -40,6 +42,7 @@ func (p Pay) encode(e *encoder) {
 
 // check refuses combinations that Twilio would reject or ignore, or fill with its own voice and
 // words.
+// It does not ask for a Prompt at every step: in English Twilio's own words would do.
 func (p Pay) check(a *attrs) {
 	steps := bankSteps
 	switch p.Method {
@@ -79,6 +82,7 @@ func (p Pay) check(a *attrs) {
 	}
 }
 
+// encode writes a Prompt (twilio.md §1.3).
 func (p Prompt) encode(e *encoder) {
 	a := e.attrs("Prompt")
 	a.put("for", string(p.For)) // Pay.check has seen that it is known
@@ -114,6 +118,8 @@ func (a *attrs) attempts(attempts []int) {
 	a.put("attempt", strings.Join(list, " "))
 }
 
+// encode writes a Parameter (twilio.md §1.4). Its value goes to the connector's endpoint and into Twilio's
+// logs: no secret.
 func (p Parameter) encode(e *encoder) {
 	a := e.attrs("Parameter")
 	if !nameShape.MatchString(p.Name) {

@@ -16,6 +16,8 @@ const (
 	maxSipURI  = 254
 )
 
+// encode writes a Say. A voice of Google's names its language, so a wrong pair is seen here; of Amazon's it
+// cannot be.
 func (s Say) encode(e *encoder) {
 	a := e.attrs("Say")
 	a.text("voice", s.Voice, voiceShape)
@@ -27,6 +29,8 @@ func (s Say) encode(e *encoder) {
 	e.element(a, func() { e.speech(s.Speech) })
 }
 
+// encode writes a Play. Its file is fetched by Twilio with GET, so the URL is no webhook and needs no
+// overrides.
 func (p Play) encode(e *encoder) {
 	a := e.attrs("Play")
 	a.optNumber("loop", p.Loop, 0, maxLoop)
@@ -40,18 +44,21 @@ func (p Play) encode(e *encoder) {
 	e.element(a, func() { e.text("Play", p.URL) })
 }
 
+// encode writes a Pause. 0 seconds leave the attribute out, which is one second.
 func (p Pause) encode(e *encoder) {
 	a := e.attrs("Pause")
 	a.number("length", p.Seconds, 1, maxSeconds)
 	e.element(a, nil)
 }
 
+// encode writes a Gather (twilio.md §3).
 func (g Gather) encode(e *encoder) {
 	a := e.attrs("Gather")
 	keys, speech := g.Input == Keys || g.Input == KeysAndSpeech, g.Input == Speech || g.Input == KeysAndSpeech
 	if !keys && !speech {
 		a.fail("input", "is missing or unknown")
 	}
+	// Always written: the default is keys only.
 	a.put("input", string(g.Input))
 	a.mustVoiceURL("action", g.Action)
 	a.post("method")
@@ -114,6 +121,7 @@ func (e *encoder) utterances(parent string, inside []Utterance) {
 	}
 }
 
+// encode writes a Dial. It never records: a leg that may pay is not recorded (twilio.md §3).
 func (d Dial) encode(e *encoder) {
 	a := e.attrs("Dial")
 	a.mustVoiceURL("action", d.Action)
@@ -141,6 +149,7 @@ func (d Dial) encode(e *encoder) {
 	})
 }
 
+// encode writes a telephone number inside a Dial.
 func (n Number) encode(e *encoder) {
 	if !e164Shape.MatchString(n.To) {
 		e.fail("Number", "is not an E.164 number")
@@ -148,6 +157,7 @@ func (n Number) encode(e *encoder) {
 	e.destination("Number", n.Whisper, n.StatusCallback, n.StatusEvents, n.To)
 }
 
+// encode writes a SIP address inside a Dial.
 func (s Sip) encode(e *encoder) {
 	if !sipShape.MatchString(s.To) || len(s.To) > maxSipURI {
 		e.fail("Sip", "is not a sip: address of at most 254 characters")
@@ -172,6 +182,7 @@ func (e *encoder) destination(element, whisper, statusCallback string, events []
 	e.element(a, func() { e.text(element, to) })
 }
 
+// encode writes a Redirect. Its URL is the element's text.
 func (r Redirect) encode(e *encoder) {
 	a := e.attrs("Redirect")
 	a.post("method")
@@ -181,8 +192,10 @@ func (r Redirect) encode(e *encoder) {
 	e.element(a, func() { e.text("Redirect", r.URL) })
 }
 
+// encode writes a Hangup.
 func (Hangup) encode(e *encoder) { e.element(e.attrs("Hangup"), nil) }
 
+// encode writes a Reject. Without a reason Twilio takes its default.
 func (r Reject) encode(e *encoder) {
 	a := e.attrs("Reject")
 	a.oneOf("reason", r.Reason, rejectReasons)

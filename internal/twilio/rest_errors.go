@@ -12,6 +12,7 @@ import (
 )
 
 // ErrorKind is what a failed request proves.
+// It decides whether a create may be sent again, so it never guesses.
 type ErrorKind string
 
 const (
@@ -30,6 +31,8 @@ const (
 
 // Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a
 // telephone number, a text or a URL.
+// RetryAfter is what Twilio asked to wait, 0 if it did not say. Status may be 200 where the answer lacked
+// what was asked for.
 type Error struct {
 	Op         string
 	Kind       ErrorKind
@@ -74,6 +77,7 @@ func AsError(err error) (*Error, bool) {
 }
 
 // outcome returns nil or an *Error, from what twilio-go returned and what the exchange recorded.
+// op names the operation for logs. A 2xx with an error of twilio-go's (a body that is no JSON) is Unknown.
 func (w *exchange) outcome(op string, err error) error {
 	// An error of our own (not sent, or an answer without what was asked for) says already what it
 	// proves.
@@ -97,6 +101,7 @@ func (w *exchange) outcome(op string, err error) error {
 
 // kind returns what the failure proves. In doubt it is Unknown: a create that is wrongly called
 // refused would be sent twice.
+// The order of the cases matters: each is certain only if those before it do not hold.
 func (w *exchange) kind(e *Error) ErrorKind {
 	switch {
 	case e.Code == 20429, w.status == http.StatusTooManyRequests:
@@ -118,6 +123,7 @@ func (w *exchange) kind(e *Error) ErrorKind {
 }
 
 // contextCause returns which end of the context ended the request, or nil.
+// ctx.Err also finds our own time-out, which twilio-go's error may hide.
 func contextCause(ctx context.Context, err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {
@@ -140,6 +146,7 @@ func errIncompleteReply(op string, status int) error {
 }
 
 // deref returns what p points to, or the zero value.
+// twilio-go's records are all pointers.
 func deref[T any](p *T) T {
 	var zero T
 	if p == nil {

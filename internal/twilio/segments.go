@@ -30,6 +30,8 @@ var gsmWidths = func() map[rune]int {
 // and how many segments it is sent and paid as (N7: one GSM-7 segment in English). One character
 // outside GSM-7 turns the whole text into UCS-2. A pair of units (escape or surrogate) never
 // straddles two segments.
+// encoding is GSM7 or UCS2. An empty text has no segment. Characters are counted as they come, so compose to
+// NFC first (N7).
 func Segments(text string) (encoding string, units, segments int) {
 	encoding, single, multi := GSM7, 160, 153
 	width := gsmWidth
@@ -62,8 +64,10 @@ func Segments(text string) (encoding string, units, segments int) {
 	return encoding, units, segments
 }
 
+// gsmWidth returns a character's units in GSM-7, 0 if it has none.
 func gsmWidth(r rune) int { return gsmWidths[r] }
 
+// ucsWidth returns a character's units in UCS-2: 2 beyond the basic plane, as emoji are.
 func ucsWidth(r rune) int {
 	if r > 0xFFFF {
 		return 2
