@@ -15,12 +15,14 @@ import (
 	"duebell/store"
 )
 
+// paymentsCmd holds the commands about payments.
 type paymentsCmd struct {
 	List    paymentsListCmd    `cmd:"" help:"List the newest payments."`
 	Show    paymentsShowCmd    `cmd:"" help:"Show all that is on record about one payment."`
 	Resolve paymentsResolveCmd `cmd:"" help:"Settle an unknown payment with evidence. The processor is asked first."`
 }
 
+// paymentsListCmd is `duebell payments list`.
 type paymentsListCmd struct {
 	command.Settings
 	command.Format
@@ -36,6 +38,7 @@ var listedStates = []payments.State{
 }
 
 // Run prints a table, newest first.
+// Offers that were never authorized are no payments and are not listed.
 func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, l.Settings, log, app.NeedDatabase)
 	if err != nil {
@@ -60,6 +63,7 @@ func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 	})
 }
 
+// paymentsShowCmd is `duebell payments show`.
 type paymentsShowCmd struct {
 	command.Settings
 	command.Format
@@ -89,6 +93,8 @@ func (s *paymentsShowCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // printPayment writes a payment for people.
+// d is masked already unless the operator asked for whole numbers; r masks the account once more, which
+// changes nothing.
 func printPayment(out io.Writer, d store.PaymentDetail, r command.Reveal, zone *time.Location) {
 	a := d.Payment
 	when := func(at time.Time) string { return command.Instant(at, zone) }
@@ -123,6 +129,8 @@ func printPayment(out io.Writer, d store.PaymentDetail, r command.Reveal, zone *
 }
 
 // meaning says what a payment's state and code mean for whoever looks at it, and what to do.
+// It is for a person on duty who does not know the states. The words must stay true for cards and bank debits
+// alike.
 func meaning(a payments.Attempt) string {
 	code := ""
 	if a.Code != "" {
@@ -147,6 +155,7 @@ func meaning(a payments.Attempt) string {
 	return "the member never authorized it; nothing was charged"
 }
 
+// paymentsResolveCmd is `duebell payments resolve`.
 type paymentsResolveCmd struct {
 	command.Settings
 	Reference string           `arg:"" help:"The nine digits that the caller was told."`
@@ -156,6 +165,9 @@ type paymentsResolveCmd struct {
 }
 
 // Run settles one payment, or says why it may not.
+//
+// The processor is asked first, and what contradicts it is refused (L3: only evidence ends it). A payment
+// that a worker holds right now is refused as well; try again a minute later.
 func (r *paymentsResolveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, r.Settings, log, app.NeedDatabase, app.NeedProcessor, app.NeedDataKeys)
 	if err != nil {
@@ -174,6 +186,8 @@ func (r *paymentsResolveCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // paymentFields is a payment as JSON.
+// Keys are part of what other programs rely on: add, never rename. The holder's name and the key of the
+// attempt are not in it.
 func paymentFields(d store.PaymentDetail, r command.Reveal) command.Object {
 	a := d.Payment
 	entries, notices, tasks := []command.Object{}, []command.Object{}, []command.Object{}
