@@ -73,8 +73,8 @@ func (r AmountRules) wholeBalance(m Money) bool { return !r.Guest && m == r.Tota
 // is missing when the time-out ended the entry. What Err refuses has Cents 0.
 //
 // keys is what was keyed, with its # where there was one; anything after a # is ignored. It never fails
-// otherwise than by Err: what was keyed is no secret (D1) but may be nonsense. The order of the checks is
-// M5's, and the test vectors (amount_entry.csv) hold it.
+// otherwise than by Err: what was keyed is no secret (D1: amounts are none) but may be nonsense. The order of
+// the checks is M5's, and the test vectors (amount_entry.csv) hold it.
 func ParseAmount(keys string, r AmountRules) AmountEntry {
 	// A bare # and silence are one event: Twilio posts neither (M5: no_input).
 	keys, _, _ = strings.Cut(keys, "#")

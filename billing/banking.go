@@ -80,8 +80,8 @@ func (c *Calendar) LetterNotBefore(posted Date) time.Time {
 }
 
 // AutoPayDraw returns the day on which AutoPay debits a month's bill: the last banking day on or before the
-// member's day, or the first one from the bill date on where that would come before the bill (A3).
-// day is 1 to 23 (A3); the bill date is reached only where the first days of a month are no banking days.
+// member's day, or the first one from the bill date on where that would come before the bill (A3). day is 1
+// to 23 (A3: day of draw); the bill date is reached only where the first days of a month are no banking days.
 func (c *Calendar) AutoPayDraw(billMonth Month, day int) Date {
 	issued := c.BillDate(billMonth)
 	draw := c.BankingDayOnOrBefore(Date{billMonth.Year, billMonth.Month, day})

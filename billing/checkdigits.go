@@ -17,8 +17,8 @@ const (
 
 // CheckRouting returns RoutingOK when s can be a bank's routing number, else the first check that it fails.
 // It does not say that such a bank exists, and the checksum misses a swap of neighbours that differ by 5,
-// which is why the number is keyed twice (E10).
-// The digits are a secret (D1): the result names the check and never the digits.
+// which is why the number is keyed twice (E10). The digits are a secret (D1: routing numbers too): the result
+// names the check and never the digits.
 func CheckRouting(s string) string {
 	if !onlyDigits(s) {
 		return RoutingNonDigit

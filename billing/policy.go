@@ -85,7 +85,8 @@ type Policy struct {
 	AutoPayNoticeDays       int `toml:"autopay_notice_days"`
 	AutoPayStopBusinessDays int `toml:"autopay_stop_business_days"`
 
-	// Ledger and outcomes (L3).
+	// Ledger and outcomes (L3). The limits on return rates (L7: alarm, then stop) have no fields yet: see
+	// RefusedKey.
 	HoldPatienceSeconds Seconds `toml:"hold_patience_seconds"`
 	PendingResolveHours Hours   `toml:"pending_resolve_hours"`
 	DeclinedHoldHours   Hours   `toml:"declined_hold_hours"`

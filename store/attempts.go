@@ -189,7 +189,7 @@ func (s *Store) authorize(ctx context.Context, q *db.Queries, tx pgx.Tx, a payme
 		return row, err
 	}
 	// Evidence in the same commit as the state: an authorized attempt without proof of consent cannot exist
-	// (E8).
+	// (E8: evidence is kept).
 	if err := q.InsertEvidence(ctx, evidence(a, row)); err != nil {
 		return row, fmt.Errorf("evidence: %w", err)
 	}
@@ -321,10 +321,9 @@ func limits(ctx context.Context, q *db.Queries, a payments.Attempt, at time.Time
 	}, nil
 }
 
-// Freeze stops payments on the attempt's account until a person has looked, and leaves a task.
-// Offers on it are closed: no consent to one counts any more.
-// It is called when a capture comes back with a charge confirmation (twilio.md §2.2): money may have moved
-// outside our books. Run twice it leaves one task.
+// Freeze stops payments on the attempt's account until a person has looked, and leaves a task. Offers on it
+// are closed: no consent to one counts any more. It is called when a capture comes back with a charge
+// confirmation (twilio.md §2.2): money may have moved outside our records. Run twice it leaves one task.
 func (s *Store) Freeze(ctx context.Context, key string, at time.Time) error {
 	return s.inTx(ctx, "freeze account", func(q *db.Queries, _ pgx.Tx) error {
 		row, err := s.oneAttempt(q.AttemptByKey(ctx, key))

@@ -57,7 +57,7 @@ func (s *Store) LeaseForPerson(ctx context.Context, key string, machineNow, leas
 // just taken runs out.
 func (s *Store) chargeLease(row db.PaymentAttempt) (payments.ChargeLease, error) {
 	// A CHECK holds that every state that can be leased has its token. Card tokens are erased when taken or
-	// declined, bank tokens later (D2).
+	// declined, bank tokens later (D2: after return window).
 	token, err := s.keys.Open(row.TokenSealed, tokenContext+row.Key)
 	if err != nil {
 		return payments.ChargeLease{}, fmt.Errorf("open sealed token: %w", err)
@@ -124,7 +124,8 @@ func (s *Store) Release(ctx context.Context, c payments.ChargeLease, nextLook ti
 // receipt, in one transaction.
 //
 // Repeated under the same fence it finds the attempt taken and returns payments.ErrTooLate: the first run did
-// everything. So a lost COMMIT reply never books twice. A card's token is erased by the same statement.
+// everything. So a lost COMMIT reply never makes a second entry. A card's token is erased by the same
+// statement.
 func (s *Store) Take(ctx context.Context, c payments.ChargeLease, at time.Time) (payments.Attempt, error) {
 	var got payments.Attempt
 	err := s.inTx(ctx, "take", func(q *db.Queries, tx pgx.Tx) error {
@@ -222,8 +223,8 @@ func declinedTasks(ctx context.Context, q *db.Queries, row db.PaymentAttempt, at
 // its original due date (L5). On an attempt that is not taken it does nothing, so the same event
 // again changes nothing.
 //
-// code is the bank's return code, such as R01, or a word for a dispute. The reversal is for the whole amount and
-// is dated at; the payment's own entry stays, because the ledger is append-only (L1).
+// code is the bank's return code, such as R01, or a word for a dispute. The reversal is for the whole amount
+// and is dated at; the payment's own entry stays, because the ledger is append-only (L1: new entries only).
 func (s *Store) Return(ctx context.Context, key, code string, at time.Time) error {
 	return s.inTx(ctx, "return", func(q *db.Queries, tx pgx.Tx) error {
 		row, err := q.ReturnAttempt(ctx, db.ReturnAttemptParams{Key: key, At: &at, Code: &code})
@@ -328,9 +329,8 @@ func (s *Store) AttemptByIntent(ctx context.Context, intentID string) (payments.
 // LookUpNow makes an open attempt due at once and enqueues a job that wakes a worker. revokeLease
 // ends the lease of the worker that holds it. ErrTooLate: it was settled meanwhile.
 //
-// An event decides nothing by itself (L11: object is truth): the worker asks the processor. revokeLease is
-// for an event that says more than the answer which the lease's holder may be waiting for; its later writes
-// then name an old fence.
+// An event decides nothing by itself: the worker asks the processor. revokeLease is for an event that says
+// more than the answer which the lease's holder may be waiting for; its later writes then name an old fence.
 func (s *Store) LookUpNow(ctx context.Context, a payments.Attempt, revokeLease bool, now time.Time) error {
 	return s.inTx(ctx, "look now", func(q *db.Queries, tx pgx.Tx) error {
 		n, err := q.LookUpNow(ctx, db.LookUpNowParams{IntentID: &a.IntentID, Overtaken: revokeLease, Now: &now})

@@ -67,7 +67,7 @@ func (p *Members) HandOffContext(ctx context.Context, ref string, at time.Time) 
 		c.TriesLeft = int(*r.TriesLeft)
 	}
 	// An unverified caller's account number proves nothing, so its balance is not told, not even to our own
-	// people (H3).
+	// people (H3: never secrets).
 	if r.Verified && r.Account != nil {
 		if owed, err := p.Standing(ctx, *r.Account, at); err == nil {
 			c.Bill = billState(owed.Standing)

@@ -312,8 +312,8 @@ func (p *Members) Payable(ctx context.Context, number string) (bool, error) {
 // (B7). It is read in one snapshot: the old bills and the new payments of an import that commits in
 // between would add up to a debt that never was.
 //
-// The standing keeps each bill's own due instant (B11: own due dates). AsOf says as of when billing's data
-// are, zero before the first import; the caller says so where that is too old (B6: stale import).
+// The standing keeps each bill's own due instant. AsOf says as of when billing's data are, zero before the
+// first import; the caller says so where that is too old (B6: stale import).
 func (p *Members) Standing(ctx context.Context, number string, at time.Time) (owed ivr.Owed, err error) {
 	err = p.inSnapshot(ctx, "read standing", func(q *db.Queries) error {
 		owed, err = p.standing(ctx, q, number, at)

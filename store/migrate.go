@@ -29,8 +29,8 @@ var migrations embed.FS
 // after another. Each migration runs in a transaction of its own: after a crash, running it again
 // goes on with the one that was cut off.
 //
-// dsn's role must be allowed to change tables (D5: only the owner may). A schema that is newer than this
-// program's is an error and is left as it is.
+// dsn's role must be allowed to change tables. A schema that is newer than this program's is an error and is
+// left as it is.
 func Migrate(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

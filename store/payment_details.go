@@ -112,7 +112,7 @@ type PaymentTask struct {
 // ShowPayment returns everything on record about the payment with a reference, read in one
 // snapshot, or payments.ErrNoSuchAttempt.
 //
-// reveal shows numbers whole, which is an act to be audited (D8: acts leave traces); the command does that.
+// reveal shows account and phone numbers whole; nothing here records who asked for that.
 func (s *Store) ShowPayment(ctx context.Context, reference string, reveal bool) (PaymentDetail, error) {
 	var d PaymentDetail
 	err := s.inSnapshot(ctx, "show payment", func(q *db.Queries) error {

@@ -153,6 +153,7 @@ func together(kind Kind, r *Row) (name, reason string) {
 	case Consents:
 		return r.Consent.complete()
 	case Accounts:
+		// Only one of the two could be said to the member, who would hear half an answer.
 		if (r.Account.AutoPayDay != 0) != (r.Account.AutoPayLast4 != "") {
 			return "autopay_last4", "AutoPay needs the day and the last 4 digits of the bank account, or neither"
 		}

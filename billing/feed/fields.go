@@ -39,7 +39,7 @@ func matching(into *string, cell string, form *regexp.Regexp, reason string) str
 	return ""
 }
 
-// account takes a billing account number (B1).
+// account takes a billing account number (B1: nine digits, by policy).
 func account(into *string, cell string, rules *Rules) string {
 	return matching(into, cell, rules.Account, "does not have the form of a billing account number")
 }
@@ -218,6 +218,7 @@ func timeZone(into *string, cell string) string {
 		return ""
 	}
 	if _, known := zones.Load(cell); !known {
+		// "Local" would be the zone of whatever machine reads the file.
 		if _, err := time.LoadLocation(cell); err != nil || cell == "Local" {
 			return "want a zone of the IANA list, as America/New_York, or nothing"
 		}

@@ -48,6 +48,7 @@ func planOf(kind Kind, names []string, known []column, needed int) (plan, []stri
 		switch {
 		case at < 0: // the name is not repeated: a header that is no header may hold personal data
 			reasons = append(reasons, "column "+ordinal(i)+" is unknown in a "+string(kind)+" file")
+		// Two columns of one name would leave it to chance which counts.
 		case slices.Index(names, name) < i:
 			reasons = append(reasons, "column "+name+" is there twice")
 		default:

@@ -71,6 +71,7 @@ func (r *Reader) start(in *bufio.Reader, readHeader headerReader) error {
 		return err
 	}
 	switch {
+	// Spreadsheets write it; as part of the first name it would make the header unknown.
 	case bytes.HasPrefix(mark, utf8Mark):
 		_, _ = in.Discard(len(utf8Mark)) // it has just been peeked
 	case bytes.HasPrefix(mark, utf16Little), bytes.HasPrefix(mark, utf16Big):
@@ -81,6 +82,7 @@ func (r *Reader) start(in *bufio.Reader, readHeader headerReader) error {
 	// FieldsPerRecord stays 0: every line must have as many cells as the header.
 	r.csv = csv.NewReader(in)
 	r.csv.ReuseRecord = true // cells are strings of their own; only the slice that holds them is reused
+	// Line and column numbers come from the CSV reader, so they count lines inside quoted cells as well.
 	header, err := r.csv.Read()
 	var syntax *csv.ParseError
 	switch {

@@ -71,6 +71,7 @@ func importLedgers(ctx context.Context, tool *app.Tool, paths []string) (others 
 			others = append(others, path)
 		}
 	}
+	// Two passes over the paths, whatever their order on the command line.
 	for _, kind := range []feed.Kind{feed.Suppressions, feed.Consents} {
 		for i, path := range paths {
 			if kinds[i] != kind {
@@ -89,10 +90,12 @@ func importLedgers(ctx context.Context, tool *app.Tool, paths []string) (others 
 func importLedger(ctx context.Context, tool *app.Tool, kind feed.Kind, file feed.Source) error {
 	result, err := "", error(nil)
 	if kind == feed.Suppressions {
+		// An opt-out ends the consent that it revokes in the same transaction.
 		var sum store.SuppressionSummary
 		sum, err = tool.Store.ImportSuppressions(ctx, file, tool.Clock.Now())
 		result = fmt.Sprintf("suppressions %6d read %9d new, %d consents ended", sum.Read, sum.New, sum.Consents)
 	} else {
+		// No file lifts an opt-out (O4: only its owner).
 		var sum store.ConsentSummary
 		sum, err = tool.Store.ImportConsents(ctx, file, tool.Clock.Now())
 		result = fmt.Sprintf("consents %10d read %9d new, %d left out: opted out", sum.Read, sum.New, sum.OptedOut)

@@ -29,6 +29,7 @@ func (d *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 			bad++
 		}
 	}
+	// JSON holds the checks that found nothing as well: a program counts on a fixed list.
 	if d.JSON {
 		if err := command.Table(os.Stdout, d.Format, time.UTC, findings, []command.Column[app.Finding]{
 			{Key: "check", Cell: func(f app.Finding) any { return f.What }},
@@ -66,6 +67,7 @@ type twilioApplyCmd struct {
 // Run sets the webhooks of the phone number and the messaging service and says what it set.
 // What was set before a failure is printed too. Running it again sets the same.
 func (t *twilioApplyCmd) Run(ctx context.Context) error {
+	// The database is not needed: this works before anything else is set up.
 	cfg, err := t.Load(app.NeedTwilio, app.NeedPublic)
 	if err != nil {
 		return err

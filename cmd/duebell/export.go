@@ -38,6 +38,7 @@ func (e *exportPaymentsCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer tool.Close()
 	var totals store.PostingTotals
 	err = writeTo(e.Out, func(w io.Writer) (err error) {
+		// Read in one snapshot, so the trailer fits the lines also while payments are being taken.
 		totals, err = tool.Store.ExportPayments(ctx, w, tool.Clock.Now())
 		return err
 	})
@@ -65,6 +66,7 @@ func (e *exportLettersCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer tool.Close()
 	count := 0
 	err = writeTo(e.Out, func(w io.Writer) (err error) {
+		// The letters are marked as exported in the transaction in which they are written.
 		count, err = tool.Store.ExportLetters(ctx, w, tool.Calendar, tool.Config.Policy.ServicePhone, tool.Clock.Now())
 		return err
 	})
@@ -81,6 +83,7 @@ func (e *exportLettersCmd) Run(ctx context.Context, log *slog.Logger) error {
 // The temporary file lies in the same folder, because a rename works within one file system only. A crash
 // leaves it behind under a name that begins with a dot.
 func writeTo(path string, write func(io.Writer) error) error {
+	// Standard output cannot be taken back: whoever redirects it looks at the exit code.
 	if path == "" {
 		return write(os.Stdout)
 	}
@@ -89,6 +92,7 @@ func writeTo(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // gone already when it has got its name
+	// The transaction of the export ends here; only then does the file get its name.
 	err = write(file)
 	if closing := file.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("write %s: %w", path, closing)

@@ -89,6 +89,7 @@ func (d *handoffsDoneCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
+	// The number may be of a transfer or of a call-back: both share one sequence.
 	since, err := tool.Store.HandOffDone(ctx, d.ID, tool.Clock.Now())
 	if errors.Is(err, handoff.ErrNoRequest) {
 		return fmt.Errorf("nothing has the number %d; 'duebell handoffs list --open' shows what is to be seen to", d.ID)

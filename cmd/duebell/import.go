@@ -36,6 +36,8 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer tool.Close()
 	now := tool.Clock.Now()
+	// Without --as-of the files count as made now, which is right only if they are loaded at once (B6: import
+	// age).
 	asOf := now
 	if i.AsOf != "" {
 		if asOf, err = parseInstant("--as-of", i.AsOf, tool.Calendar.Zone()); err != nil {
@@ -51,12 +53,14 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 		files[n] = feed.File(path)
 	}
 	show := newProgress(os.Stderr)
+	// From here the line goes on with the old data until the merge commits.
 	sum, err := tool.Store.Import(ctx, files, store.ImportOptions{
 		AsOf: asOf, At: now, Rules: feed.RulesOf(tool.Config.Policy, tool.Calendar.DateOf(now)),
 		Progress: show.importing, Report: func(p feed.Problem) { show.line(p.String()) },
 	})
 	show.end()
 	var bad *feed.BadRows
+	// Every problem was printed as it was found, so only their number is left to say.
 	if errors.As(err, &bad) {
 		return fmt.Errorf("nothing was loaded, because of the problems listed above (%d); mend the files and run the command again", bad.Count)
 	}

@@ -34,6 +34,7 @@ func (l *lettersPostedCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
+	// Today is the date in the business zone, whatever zone the machine is in.
 	now, on := tool.Clock.Now(), l.On
 	if on.IsZero() {
 		on = tool.Calendar.DateOf(now)

@@ -44,6 +44,7 @@ func program() *command.Program {
 		Root:        root,
 		Common:      &root.Common,
 		Known: map[string][]string{
+			// The parser refuses any other value and names these (design §2: unknown values refused).
 			"payment-state": words(listedStates),
 			"text-kind":     pausable(),
 		},

@@ -45,6 +45,8 @@ func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
+	// State and account are checked by the parser or compared as they are; an unknown account gives an empty
+	// list.
 	list, err := tool.Store.ListPayments(ctx, store.PaymentFilter{
 		State: payments.State(l.State), Account: l.Account, Limit: l.Most, Reveal: l.Reveal.Reveal,
 	})
@@ -54,6 +56,7 @@ func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return command.Table(os.Stdout, l.Format, tool.Calendar.Zone(), list, []command.Column[payments.Attempt]{
 		{Key: "reference", Cell: func(a payments.Attempt) any { return a.Reference }},
 		{Key: "account", Cell: func(a payments.Attempt) any { return l.Number(a.Account) }},
+		// Without the fee, as it counts on the account.
 		{Key: "amount", JSON: "cents", Cell: func(a payments.Attempt) any { return a.Cents }},
 		{Key: "method", Cell: func(a payments.Attempt) any { return string(a.Method) }},
 		{Key: "last4", Cell: func(a payments.Attempt) any { return a.Last4 }},
@@ -97,6 +100,7 @@ func (s *paymentsShowCmd) Run(ctx context.Context, log *slog.Logger) error {
 // changes nothing.
 func printPayment(out io.Writer, d store.PaymentDetail, r command.Reveal, zone *time.Location) {
 	a := d.Payment
+	// All instants in the business zone, with its name: members and staff speak of local time.
 	when := func(at time.Time) string { return command.Instant(at, zone) }
 	fmt.Fprintf(out, "payment %s: %s by %s ending %s for account %s is %s\n", a.Reference, a.Cents, a.Method, command.Dash(a.Last4), r.Number(a.Account), a.State)
 	fmt.Fprintf(out, "what that means: %s\n", meaning(a))
@@ -137,6 +141,7 @@ func meaning(a payments.Attempt) string {
 		code = fmt.Sprintf(" (the processor's code is %s)", a.Code)
 	}
 	switch a.State {
+	// A debit that waits for its letter stays here for days: then the letter says so below.
 	case payments.Authorized:
 		return "the member has paid in time; a worker charges it at its next chance. If it stays so for minutes, look whether 'duebell work' runs"
 	case payments.Confirming:

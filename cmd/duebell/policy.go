@@ -32,6 +32,7 @@ func (p *policyCmd) Run() error {
 			keys = append(keys, k)
 		}
 	}
+	// The TOML may be saved and loaded again, so what is printed is what is in force.
 	if !p.JSON {
 		printTOML(os.Stdout, keys)
 		return nil

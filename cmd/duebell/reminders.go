@@ -52,10 +52,12 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
+	// Days are those of the business zone (C1: one zone).
 	since := s.Since
 	if since.IsZero() {
 		since = billing.MonthOf(tool.Calendar.DateOf(tool.Clock.Now())).First()
 	}
+	// Counted where it is stored, so the numbers include what other processes have sent.
 	counts, err := tool.Store.ReminderCounts(ctx, tool.Calendar.StartOfDay(since))
 	if err != nil {
 		return err
@@ -129,6 +131,7 @@ func (p *remindersPauseCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
+	// Every claim reads the pause, so it counts for all processes from its commit on.
 	isNew, err := tool.Store.PauseKind(ctx, kindNamed(p.Kind), p.Why, tool.Clock.Now())
 	if err != nil {
 		return err

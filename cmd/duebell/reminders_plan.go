@@ -49,6 +49,8 @@ func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 			return err
 		}
 	}
+	// The same rules as the work role's, from the same policy and prompts: the preview cannot differ from the
+	// plan.
 	planner, err := app.NewPlanner(tool.Store, tool.Config.Policy, log)
 	if err != nil {
 		return err
@@ -114,6 +116,7 @@ func (s *planSummary) lines(r command.Reveal, zone *time.Location, h notify.Reci
 		s.texts++
 		for _, c := range m.Reasons {
 			s.accounts++
+			// The planner gives no word for a text that goes; a due date says enough.
 			why := "unpaid"
 			if !c.DueAt.IsZero() {
 				why += ", due " + command.Instant(c.DueAt, zone)
@@ -125,6 +128,7 @@ func (s *planSummary) lines(r command.Reveal, zone *time.Location, h notify.Reci
 		}
 	}
 	for _, w := range held {
+		// One for each account and kind: a member may be counted several times.
 		s.reasons[w.Why]++
 		list = append(list, planLine{number: number, account: r.Number(w.Account), kind: kindName(w.Kind, w.DaysBefore), why: w.Why})
 	}
@@ -184,6 +188,7 @@ func planTable(w io.Writer, zone *time.Location) func(planLine) error {
 	const form = "%-13s %-10s %-18s %-24s %s\n"
 	fmt.Fprintf(w, form, "NUMBER", "ACCOUNT", "TEXT", "NOT BEFORE", "WHY")
 	return func(l planLine) error {
+		// Only a text that goes has a window; what is withheld has only its reason.
 		if !l.from.IsZero() {
 			l.why = fmt.Sprintf("%s; bill for %s, not after %s", l.why, l.coverage, command.Instant(l.until, zone))
 		}

@@ -33,6 +33,7 @@ func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	// Registered before Listen, so it runs when no more requests come in.
 	defer func() {
 		if err := serve.Close(); err != nil {
 			log.Warn("turns were cut off; Twilio asks again", "error", err)

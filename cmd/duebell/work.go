@@ -40,6 +40,7 @@ func (w *workCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	// Nothing but metrics is served, so this only waits for the signal.
 	err = app.Listen(ctx, log, app.Listener{Name: "ops", Addr: cfg.OpsAddr, Handler: app.OpsHandler(d.Metrics), Optional: true})
+	// ctx has ended by the signal, so the draining needs a time of its own.
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), app.DrainJobs)
 	defer cancel()
 	if stopErr := work.Stop(stopping); stopErr != nil {

@@ -27,9 +27,9 @@ func (t callTexts) Textable(ctx context.Context, number string) (bool, error) {
 // are recorded beside it.
 const onCall = "chosen on a call"
 
-// Stop ends all texts to a number at once. Doing so twice for the same cause changes nothing.
-// cause names the call and turn. The opt-out is in force when Stop returns; the one confirmation (O2) goes as
-// a text of its own.
+// Stop ends all texts to a number at once. Doing so twice for the same cause changes nothing. cause names the
+// call and turn. The opt-out is in force when Stop returns; the one confirmation (O2: exactly one) goes as a
+// text of its own.
 func (t callTexts) Stop(ctx context.Context, number, cause string) error {
 	return t.inbox.OptOut(ctx, number, notify.FromCall, onCall, cause)
 }

@@ -20,6 +20,7 @@ type carrier struct {
 // A text is never created twice here: the client makes no repeat of its own.
 func (c carrier) SendSMS(ctx context.Context, to, body, statusCallback string) (sid, status string, err error) {
 	m := twilio.SMS{To: to, Body: body, StatusCallback: statusCallback, MessagingServiceSID: c.service}
+	// With a service Twilio picks the sender, and From must not be set as well.
 	if c.service == "" {
 		m.From = c.from
 	}

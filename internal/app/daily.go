@@ -16,6 +16,7 @@ func daily(config *river.Config, args river.JobArgs) {
 		return args, &river.InsertOpts{Queue: args.Kind(), MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: unfinished}}
 	}
 	config.PeriodicJobs = append(config.PeriodicJobs, river.NewPeriodicJob(river.PeriodicInterval(dailyEvery), job, nil))
+	// A queue of its own: an hour of erasing must not hold up charges.
 	config.Queues[args.Kind()] = river.QueueConfig{MaxWorkers: 1}
 }
 

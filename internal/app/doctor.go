@@ -157,6 +157,7 @@ func checkClock(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return errors.New("no clock to compare with answered: api.stripe.com sent no date")
 	}
+	// The Date header has whole seconds and took a while to come, so the tolerance is several seconds.
 	if off := time.Since(theirs).Abs(); off > clockTolerance {
 		return fmt.Errorf("this machine is %s off", off.Round(time.Second))
 	}
@@ -183,6 +184,7 @@ func ApplyTwilio(ctx context.Context, cfg Config) ([]string, error) {
 		done = append(done, "phone number "+cfg.TwilioPhoneNumber+": voice, fallback, call status and texts come to "+cfg.PublicURL)
 	}
 	if sid := cfg.TwilioMessagingServiceSID; sid != "" {
+		// Texts go by the service where there is one, so its addresses count besides the number's.
 		if _, err := client.SetServiceWebhooks(ctx, sid, cfg.PublicURL+"/twilio/sms/incoming", cfg.PublicURL+"/twilio/sms/status"); err != nil {
 			return done, err
 		}

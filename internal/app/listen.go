@@ -64,6 +64,7 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 	// ctx has ended here, so the draining has a time of its own.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainRequests)
 	defer cancel()
+	// One after another, all within the one time.
 	for _, s := range servers {
 		err = errors.Join(err, s.Shutdown(draining))
 	}

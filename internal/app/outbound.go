@@ -24,6 +24,7 @@ func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine b
 	if sender == "" {
 		sender = cfg.TwilioPhoneNumber
 	}
+	// The carrier counts and bills segments, not texts.
 	segments := func(body string) int { _, _, n := twilio.Segments(body); return n }
 	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceFromPolicy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
 }
@@ -48,6 +49,7 @@ const ringSeconds = 30
 // A create of a call is not idempotent (twilio.md §5): after a lost answer the caller waits for its webhooks,
 // which carry the reference. Any error is a *notify.SendError.
 func (c carrier) Dial(ctx context.Context, to, reference string) (string, error) {
+	// The reference is in each of them, so whichever comes first tells which call it is.
 	document, fallback, status := webhook.OutboundURLs(c.publicURL, reference)
 	placed, err := c.client.PlaceCall(ctx, twilio.Call{
 		To: to, From: c.from, URL: document, FallbackURL: fallback, StatusCallback: status, RingSeconds: ringSeconds, DetectMachine: true,

@@ -52,6 +52,7 @@ func (e *eraser) Work(ctx context.Context, _ *river.Job[eraseJob]) error {
 func (e *eraser) tick(ctx context.Context) error {
 	now := e.clock.Now()
 	day := e.calendar.DateOf(now)
+	// Day and hour are the domain clock's: a shifted clock erases by its own day.
 	if now.In(e.calendar.Zone()).Hour() < eraseFrom {
 		return nil
 	}

@@ -45,6 +45,7 @@ func readSecret(name string, p *problems) string {
 	switch {
 	case path == "":
 		return value
+	// Neither wins by a rule that somebody would have to know.
 	case value != "":
 		p.add(name, "and %s_FILE are both set: unset one, so that it is certain which counts", name)
 		return ""
@@ -59,6 +60,7 @@ func readSecret(name string, p *problems) string {
 		return ""
 	}
 	value = strings.TrimRight(string(content), "\r\n")
+	// An empty file is a mistake; an empty variable is not, since composed environments pass those.
 	if value == "" {
 		p.add(name, "is empty in %s, which %s_FILE names", path, name)
 	}

@@ -71,6 +71,7 @@ func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
 		return nil, err
 	}
 	s.store = store.New(s.pool, jobs, cfg.Data, cfg.Hash, d.Machine)
+	// The same keys seal sessions in Redis and tokens in PostgreSQL; what is sealed is bound to its place.
 	s.sessions = sessions.New(s.redis, cfg.Data, d.Machine, cfg.Timing.Lease)
 	// Both tokens are tried, so a rotation needs no moment at which all webhooks fail.
 	validator, err := twilio.NewValidator(cfg.PublicURL, cfg.TwilioAuthToken, cfg.TwilioAuthTokenNext)
@@ -96,6 +97,7 @@ func (s *Serve) build(validator *twilio.Validator, d Deps) error {
 		return fmt.Errorf("prompts: %w", err)
 	}
 	hours := handoff.NewHours(s.cfg.Policy, calendar)
+	// Limits that are reached raise a metric, which alarms (I5: alarm past limit).
 	people := s.store.Members(s.cfg.Policy, calendar).TellLimits(d.Metrics.LimitReached)
 	inbox := notify.NewInbox(telemetry.InboundStore(s.store, d.Metrics), s.cfg.Policy, calendar, d.Clock, d.Log)
 	if s.cfg.calls() {
@@ -136,6 +138,8 @@ func (s *Serve) routes(validator *twilio.Validator, inbox *notify.Inbox, d Deps)
 	r.Use(telemetry.RouteNames)
 	s.voice.Register(r)
 	deliveries := notify.NewDeliveryTracker(s.store, d.Clock, d.Log, d.Metrics.NoticeEnded)
+	// The handlers check the signature themselves; paths are theirs, so that address and handler cannot drift
+	// apart.
 	r.Handle(notifyhook.IncomingPath, notifyhook.Incoming(validator, inbox, d.Log)).Methods(http.MethodPost)
 	r.Handle(notifyhook.StatusPath, notifyhook.Status(validator, deliveries, d.Log)).Methods(http.MethodPost)
 	gateway := telemetry.Gateway(stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway}), d.Metrics)
@@ -173,6 +177,7 @@ func (s *Serve) awaitOutcome(ctx context.Context, key string) (payments.Attempt,
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timing.HoldWait)
 	defer cancel()
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		// A read by key: cheap enough to repeat, and no connection is held while waiting.
 		a, err := s.store.Attempt(ctx, key)
 		if err == nil && !a.State.Open() {
 			return a, nil
@@ -208,6 +213,7 @@ func stripeEvents(events *payments.EventReceiver, secret string, log *slog.Logge
 			http.Error(w, "unreadable", http.StatusBadRequest)
 			return
 		}
+		// Nothing of the body is logged: the id and the kind are enough to find the event at the processor.
 		event, err := stripe.ParseEvent(body, r.Header.Get("Stripe-Signature"), secret)
 		if err != nil {
 			log.Warn("an event of the processor was refused: its signature is wrong; is STRIPE_WEBHOOK_SECRET right?", "error", err)

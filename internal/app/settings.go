@@ -157,6 +157,7 @@ func (s Settings) check(needs []Need, p *problems) (Config, error) {
 		case NeedTwilio:
 			p.want(s.TwilioAccountSID, "TWILIO_ACCOUNT_SID", "the account, AC…")
 			p.want(s.TwilioAuthToken, "TWILIO_AUTH_TOKEN", "the account's auth token")
+			// One of the two is enough to text; only a number can be called from.
 			if s.TwilioMessagingServiceSID == "" {
 				p.want(s.TwilioPhoneNumber, "TWILIO_PHONE_NUMBER", "it, or TWILIO_MESSAGING_SERVICE_SID, sends the texts")
 			}
@@ -174,6 +175,7 @@ func (s Settings) check(needs []Need, p *problems) (Config, error) {
 		}
 	}
 	s.checkValues(p)
+	// The policy is read for every command, because most of what a command says depends on its time zone.
 	policy, err := policyfile.Load(s.PolicyFile)
 	if err != nil {
 		p.add("DUEBELL_POLICY", "cannot be used: %w", err)
@@ -194,6 +196,7 @@ func (s Settings) checkValues(p *problems) {
 			p.add(a.name, "is not an http or https address")
 		}
 	}
+	// A shifted clock on a real line would charge, text and grade payments at the wrong time.
 	if s.ClockShift != 0 && !loopback(s.PublicURL) {
 		p.add("DUEBELL_CLOCK_SHIFT", "is set, and DUEBELL_PUBLIC_URL is not on loopback: a line that people call goes by the machine's clock; unset the shift")
 	}

@@ -60,6 +60,7 @@ const (
 // "one moment".
 func (t Timing) withDefaults(p billing.Policy) Timing {
 	d := defaultTiming
+	// A zero policy, as in some tests, leaves the webhook's own spans.
 	if b := p.TurnBudgetSeconds.Duration(); b > 0 {
 		d.Budget = b - 200*time.Millisecond
 		d.Wait = d.Budget - 300*time.Millisecond

@@ -46,6 +46,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 	if err != nil {
 		return nil, err
 	}
+	// Queues are left out, so this process never works on a job, however long its command takes.
 	jobs, err := openJobs(pool, &river.Config{})
 	if err != nil {
 		pool.Close()
@@ -53,6 +54,7 @@ func NewTool(ctx context.Context, s Settings, log *slog.Logger, needs ...Need) (
 	}
 	return &Tool{
 		Config: cfg, pool: pool, log: log, Calendar: calendar, Clock: cfg.Clock(),
+		// The machine's clock is never shifted: leases must be the same for the command and for the roles.
 		Store: store.New(pool, jobs, cfg.Data, cfg.Hash, SystemClock{}),
 	}, nil
 }

@@ -190,6 +190,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 		options.Dialer = twilioAPI
 	}
 	w.courier = notify.NewSender(telemetry.NoticeStore(w.Store), twilioAPI, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
+	// The sweeper asks Redis for turns in progress before it closes an offer (design §5: not while leased).
 	w.sweeper = payments.NewSweeper(telemetry.SweepStore(w.Store, d.Metrics), sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
@@ -225,12 +226,14 @@ func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompt
 // a database that does not answer, leaves nothing running, and Stop still closes what is open.
 func (w *Work) Start(ctx context.Context) error {
 	ctx, w.stop = context.WithCancel(ctx)
+	// River's workers get a context that outlives the signal: a charge in progress is not cut off by it.
 	if err := w.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start jobs: %w", err)
 	}
 	w.done.Add(1)
 	go func() {
 		defer w.done.Done()
+		// A tick that takes longer than the interval delays the next; they never overlap in one process.
 		ticker := time.NewTicker(w.cfg.Timing.Tick)
 		defer ticker.Stop()
 		for {

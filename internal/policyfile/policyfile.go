@@ -61,6 +61,7 @@ func Parse(text string) (billing.Policy, error) {
 	broken := make(map[string]bool) // keys that were reported already
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field, known := fields[key]
+		// A key of the rule book that does nothing yet: accepted in silence it would deceive the operator.
 		if why := billing.RefusedKey(key); why != "" {
 			problems = append(problems, fmt.Errorf("%s: %s", key, why))
 			broken[key] = true

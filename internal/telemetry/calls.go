@@ -28,6 +28,7 @@ func (t tracedTurner) Turn(ctx context.Context, s ivr.Session, in ivr.Input) (ne
 	// The deferred function runs in a panic too, and then finds this word unchanged.
 	outcome := "panicked"
 	defer func() {
+		// The next step tells where the caller went, which is what one looks for in a trace.
 		sp.SetAttributes(attribute.String(attrOutcome, outcome), attribute.String(attrNextStep, string(next.Step)))
 		endSpan(sp, err)
 	}()

@@ -27,6 +27,7 @@ func askProcessor[T any](ctx context.Context, m *Metrics, op string, request fun
 	ctx, s := startSpan(ctx, "processor "+op, attribute.String(attrOp, op))
 	began := time.Now()
 	got, err := request(ctx)
+	// An answer is ok whatever it says: a declined card is a good answer.
 	kind := "ok"
 	if err != nil {
 		kind = "error"

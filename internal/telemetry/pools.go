@@ -70,6 +70,7 @@ func (p *pools) Collect(to chan<- prometheus.Metric) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sums := map[string]*poolSums{}
+	// Stat copies the counters under the pool's own lock, so a scrape holds nobody up for long.
 	for o := range p.open {
 		if sums[o.role] == nil {
 			sums[o.role] = &poolSums{}

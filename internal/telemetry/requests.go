@@ -17,6 +17,7 @@ func Requests(h http.Handler) http.Handler {
 		return h
 	}
 	return otelhttp.NewHandler(h, "request",
+		// Trace headers of a request are kept as a link only.
 		otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
 }
 
@@ -25,6 +26,7 @@ func Requests(h http.Handler) http.Handler {
 func RouteNames(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if route := mux.CurrentRoute(r); route != nil {
+			// The template has {n} where the address has a number: few names, and nothing of a call in them.
 			if name, err := route.GetPathTemplate(); err == nil {
 				s := trace.SpanFromContext(r.Context())
 				s.SetName(name)

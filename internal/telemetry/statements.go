@@ -22,6 +22,7 @@ func SQLTracer(m *Metrics) pgx.QueryTracer {
 	if !tracing() {
 		return counter
 	}
+	// The statement's text stays out of spans, although ours hold no values: a library's might.
 	return multitracer.New(counter, otelpgx.NewTracer(
 		otelpgx.WithDisableSQLStatementInAttributes(), otelpgx.WithSpanNameFunc(statementName), otelpgx.WithDisableAcquireTracer()))
 }

@@ -66,6 +66,7 @@ func (c measuredCarrier) begin(ctx context.Context, op string) (context.Context,
 	began := time.Now()
 	return ctx, func(err error) {
 		kind := "ok"
+		// The kinds are the closed list of package notify, so they may be labels.
 		if e := (*notify.SendError)(nil); errors.As(err, &e) {
 			kind = string(e.Kind)
 		} else if err != nil {

@@ -39,6 +39,7 @@ func Traces(ctx context.Context, log *slog.Logger, service string) (end func(), 
 // exportAsConfigured reads OpenTelemetry's own variables.
 // It also tells OpenTelemetry to log its errors in our log.
 func exportAsConfigured(ctx context.Context, service string) (shutdown func(context.Context) error, err error) {
+	// Off by default: nobody must run a collector to run the line.
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return func(context.Context) error { return nil }, nil
 	}
@@ -68,6 +69,7 @@ func ExportTo(to sdktrace.SpanProcessor, options ...sdktrace.TracerProviderOptio
 	provider := sdktrace.NewTracerProvider(append(options, sdktrace.WithSpanProcessor(to))...)
 	otel.SetTracerProvider(provider)
 	return func(ctx context.Context) error {
+		// The process is ending, so ctx is over; the last spans get a time of their own.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastExport)
 		defer cancel()
 		return provider.Shutdown(ctx)

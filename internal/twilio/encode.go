@@ -80,6 +80,7 @@ func (e *encoder) token(t xml.Token) {
 
 // element writes one element with its attributes and what inside writes; nil for an empty element.
 func (e *encoder) element(a *attrs, inside func()) {
+	// An element without content is written as a pair of tags.
 	start := xml.StartElement{Name: xml.Name{Local: a.element}, Attr: a.list}
 	e.token(start)
 	if inside != nil {
@@ -90,6 +91,7 @@ func (e *encoder) element(a *attrs, inside func()) {
 
 // text writes character data. where names the element in an error.
 func (e *encoder) text(where, s string) {
+	// encoding/xml would write U+FFFD in its place, and the caller would hear something else than was meant.
 	if !validXML(s) {
 		e.fail(where, "text holds a control character")
 	}
@@ -158,7 +160,7 @@ func (a *attrs) mustOneOf(name, value string, known map[string]bool) {
 	a.oneOf(name, value, known)
 }
 
-// words writes known words separated by spaces.
+// words writes known words separated by spaces. A repeated word is a mistake in the list.
 func (a *attrs) words(name string, values []string, known map[string]bool) {
 	if len(values) == 0 {
 		return
@@ -174,6 +176,7 @@ func (a *attrs) words(name string, values []string, known map[string]bool) {
 }
 
 // number writes a number within the limits; it leaves the attribute out when it is 0.
+// 0 therefore means Twilio's default, which is never what a field of ours wants to say by 0.
 func (a *attrs) number(name string, n, lowest, highest int) {
 	if n != 0 {
 		a.optNumber(name, Set(n), lowest, highest)
@@ -210,6 +213,8 @@ func (a *attrs) voiceURL(name, value string) {
 	if value == "" {
 		return
 	}
+	// A URL without overrides would be asked once only, and a killed replica would end the call (twilio.md
+	// §4.2).
 	if err := checkVoiceURL(value); err != nil {
 		a.fail(name, err.Error())
 	}

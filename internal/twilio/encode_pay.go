@@ -13,6 +13,7 @@ func (p Pay) encode(e *encoder) {
 		a.fail("paymentConnector", "is missing")
 	}
 	a.text("paymentConnector", p.Connector, nameShape)
+	// Always written: the default, a reusable token, would be a lasting credential (twilio.md §2.1).
 	a.mustOneOf("tokenType", string(p.TokenType), tokenTypes)
 	a.mustOneOf("paymentMethod", string(p.Method), payMethods)
 	a.oneOf("bankAccountType", string(p.BankAccountType), bankAccountTypes)
@@ -93,6 +94,7 @@ func (p Prompt) encode(e *encoder) {
 	if len(p.CardTypes) > 0 && p.For != StepSecurityCode {
 		a.fail("cardType", "tells security codes apart, nothing else")
 	}
+	// Bank numbers are keyed twice by a second prompt with this flag (E10: keyed twice).
 	if p.RequireMatchingInputs && p.For != StepRouting && p.For != StepBankAccount {
 		a.fail("requireMatchingInputs", "is for bank fields")
 	}

@@ -92,6 +92,7 @@ func (a *attrs) hints(hints []string) {
 		a.fail("hints", "has too many entries")
 	}
 	for _, h := range hints {
+		// A comma separates hints, so one inside would make two of them.
 		if h == "" || strings.Contains(h, ",") || utf8.RuneCountInString(h) > maxHint {
 			a.fail("hints", "has an empty or long entry, or one with a comma")
 		}
@@ -168,6 +169,8 @@ func (s Sip) encode(e *encoder) {
 // destination writes a Number or Sip. Without a whisper URL the callee is connected at once.
 func (e *encoder) destination(element, whisper, statusCallback string, events []string, to string) {
 	a := e.attrs(element)
+	// The whisper's URL carries the hand-off's opaque reference: the called leg has a CallSid of its own
+	// (twilio.md §3).
 	if whisper != "" {
 		a.voiceURL("url", whisper)
 		a.post("method")

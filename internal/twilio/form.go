@@ -89,6 +89,7 @@ var payResultAliases = map[string]PayResult{
 // Decode only what Handle has passed: the signature covers the whole form, and the fields that nobody may
 // keep are gone. Broken UTF-8 is cut out, so whatever is stored or spoken of it is valid.
 func DecodeVoice(form url.Values) VoiceRequest {
+	// Only the first value of a field counts; the signature has covered all of them.
 	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
 	v := VoiceRequest{
 		CallSid: get("CallSid"), ParentCallSid: get("ParentCallSid"), AccountSid: get("AccountSid"),
@@ -100,6 +101,7 @@ func DecodeVoice(form url.Values) VoiceRequest {
 		DialCallStatus: get("DialCallStatus"), DialCallSid: get("DialCallSid"), DialCallDuration: get("DialCallDuration"),
 		DialBridged: strings.EqualFold(get("DialBridged"), "true"),
 
+		// 0 is the first callback's number, so absence needs another value.
 		SequenceNumber: parseNumber(get("SequenceNumber"), -1), CallDuration: get("CallDuration"), SipResponseCode: get("SipResponseCode"),
 
 		ErrorCode: get("ErrorCode"), ErrorURL: get("ErrorUrl"),
@@ -135,6 +137,7 @@ func (v *VoiceRequest) decodePay(get func(string) string) {
 // number. It proves nothing about who calls (I4: caller ID is a hint).
 // Calls by SIP and from exchanges that hide the caller come with words or odd strings.
 func (v VoiceRequest) Caller() string {
+	// Some of these words have the form of a number.
 	if withheldNumbers[v.From] || !e164Shape.MatchString(v.From) {
 		return ""
 	}
@@ -238,6 +241,7 @@ func maskNumbers(s string) string {
 		}
 		return "****"
 	})
+	// Cut by characters, so that no half of one is left.
 	if r := []rune(s); len(r) > 200 {
 		s = string(r[:200])
 	}

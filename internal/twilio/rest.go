@@ -57,6 +57,7 @@ var (
 // NewClient makes a Client and checks its settings; it sends nothing. Its errors do not quote the
 // credentials.
 func NewClient(cfg ClientConfig) (*Client, error) {
+	// Shapes only: whether the credentials are right shows at the first request.
 	if !sidShape.MatchString(cfg.AccountSID) {
 		return nil, errors.New("twilio: the account SID is missing or has an odd shape")
 	}
@@ -116,6 +117,7 @@ func (c *Client) do(ctx context.Context, op string, call func(services) error) e
 	}
 	tc.SetAccountSid(c.account)
 	h := client.NewRequestHandler(tc)
+	// They change the host, and a stray variable of the environment must not.
 	h.Edge, h.Region = "", ""
 	return wire.outcome(op, call(services{api: api.NewApiService(h), messaging: messaging.NewApiService(h), lookups: lookups.NewApiService(h)}))
 }
@@ -153,6 +155,7 @@ func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		GetConn: func(string) { w.connAsked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { w.connGot.Store(true) },
 	}
+	// The original belongs to twilio-go, and a RoundTripper may not change it.
 	req = req.Clone(httptrace.WithClientTrace(w.ctx, trace))
 	// A stand-in serves all of Twilio's hosts at one address and is told which was meant.
 	if w.base != nil {
@@ -166,6 +169,7 @@ func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
+	// A longer reply is cut off; what is left is no JSON then, and the outcome Unknown.
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
 	if err != nil {
 		return nil, err

@@ -38,6 +38,7 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	if !e164Shape.MatchString(call.From) || call.RingSeconds < 0 || call.RingSeconds > maxSeconds {
 		return PlacedCall{}, errNotSent(op, Misconfigured, AccountTrouble)
 	}
+	// All three carry the overrides: a document that a killed replica did not answer is asked for again.
 	for _, u := range []string{call.URL, call.FallbackURL, call.StatusCallback} {
 		if checkVoiceURL(u) != nil {
 			return PlacedCall{}, errNotSent(op, Misconfigured, AccountTrouble)
@@ -64,6 +65,7 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 			return err
 		}
 		placed = PlacedCall{SID: deref(created.Sid), Status: deref(created.Status)}
+		// Without a SID nothing can be asked later, so the call may be ringing and we would not know.
 		if !sidShape.MatchString(placed.SID) {
 			return errIncompleteReply(op, http.StatusOK)
 		}

@@ -93,6 +93,7 @@ func (w *exchange) outcome(op string, err error) error {
 		e.Code, e.Trouble = typed.Code, Explain(typed.Code)
 	}
 	e.Kind = w.kind(e)
+	// A date is allowed there too; Twilio sends seconds.
 	if seconds := parseNumber(w.retryAfter, 0); e.Kind == RateLimited && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
@@ -110,8 +111,10 @@ func (w *exchange) kind(e *Error) ErrorKind {
 		return Misconfigured
 	case w.status == 0 && w.neverSent():
 		return Unreachable
+	// Every request would fail like this one until somebody mends the credentials.
 	case w.status == http.StatusUnauthorized, w.status == http.StatusForbidden:
 		return Misconfigured
+	// A 5xx may come after the work was done, and 408 before or after it.
 	case w.status/100 != 4, w.status == http.StatusRequestTimeout:
 		return Unknown
 	case e.Code == 0: // not Twilio's words: something in between answered

@@ -58,6 +58,7 @@ func (c *Client) SendSMS(ctx context.Context, m SMS) (SentMessage, error) {
 	if err := m.check(op); err != nil {
 		return SentMessage{}, err
 	}
+	// No MediaUrl, no schedule: what is sent goes now, and as these words.
 	params := &api.CreateMessageParams{To: &m.To, Body: &m.Body, StatusCallback: &m.StatusCallback}
 	if m.From != "" {
 		params.SetFrom(m.From)

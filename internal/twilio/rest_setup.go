@@ -131,6 +131,7 @@ func (c *Client) FetchService(ctx context.Context, sid string) (MessagingService
 // Repeated it sets the same again.
 func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status string) (MessagingService, error) {
 	params := (&messaging.UpdateServiceParams{}).SetInboundRequestUrl(inbound).SetInboundMethod(http.MethodPost).
+		// Otherwise texts would still go to each number's own address.
 		SetStatusCallback(status).SetUseInboundWebhookOnNumber(false)
 	return c.service(ctx, "set messaging service webhooks", sid, func(s services) (*messaging.MessagingV1Service, error) {
 		return s.messaging.UpdateService(sid, params)

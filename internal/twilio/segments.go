@@ -26,12 +26,11 @@ var gsmWidths = func() map[rune]int {
 	return widths
 }()
 
-// Segments returns the encoding of a text exactly as given, its length in units of that encoding,
-// and how many segments it is sent and paid as (N7: one GSM-7 segment in English). One character
-// outside GSM-7 turns the whole text into UCS-2. A pair of units (escape or surrogate) never
-// straddles two segments.
-// encoding is GSM7 or UCS2. An empty text has no segment. Characters are counted as they come, so compose to
-// NFC first (N7).
+// Segments returns the encoding of a text exactly as given, its length in units of that encoding, and how
+// many segments it is sent and paid as (N7: one GSM-7 segment in English). One character outside GSM-7 turns
+// the whole text into UCS-2. A pair of units (escape or surrogate) never straddles two segments. encoding is
+// GSM7 or UCS2. An empty text has no segment. Characters are counted as they come, so compose to NFC first
+// (N7: NFC before measuring).
 func Segments(text string) (encoding string, units, segments int) {
 	encoding, single, multi := GSM7, 160, 153
 	width := gsmWidth
@@ -55,6 +54,7 @@ func Segments(text string) (encoding string, units, segments int) {
 	segments, filled := 1, 0
 	for _, r := range text {
 		w := width(r)
+		// The pair does not fit into what is left: the segment stays one unit short.
 		if filled+w > multi {
 			segments++
 			filled = 0

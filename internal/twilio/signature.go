@@ -68,6 +68,7 @@ func (v Validator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String(
 func (v *Validator) Verify(r *http.Request, body []byte) error {
 	signatures := r.Header.Values(signatureHeader)
 	// Twilio sends exactly one signature.
+	// A second header would leave it to chance which one is looked at.
 	if len(signatures) != 1 || signatures[0] == "" || !strings.HasPrefix(r.RequestURI, "/") {
 		return ErrSignature
 	}
@@ -108,6 +109,7 @@ func signedFields(r *http.Request, body []byte) (string, error) {
 		}
 		return "", nil
 	}
+	// A POST without any body has nothing that could be unsigned.
 	if len(body) == 0 && r.Header.Get("Content-Type") == "" {
 		return "", nil
 	}
@@ -138,6 +140,7 @@ func isForm(r *http.Request) bool {
 func checkBodyHash(requestURI string, body []byte) error {
 	_, query, _ := strings.Cut(requestURI, "?")
 	values, err := parseForm([]byte(query))
+	// Two of them would leave it open which hash was meant.
 	if err != nil || len(values["bodySHA256"]) != 1 {
 		return ErrSignature
 	}

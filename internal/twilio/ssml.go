@@ -108,6 +108,7 @@ func parseSpeech(fragment string) ([]xml.Token, error) {
 		}
 	}
 	switch {
+	// A Say without words would be a silence that nobody planned.
 	case !p.audible:
 		return nil, errors.New("speech is empty")
 	case p.length > maxSpeech:
@@ -165,6 +166,7 @@ func (p *speechParser) token(t xml.Token) error {
 func cleanStart(parent string, t xml.StartElement) (xml.StartElement, error) {
 	name := t.Name.Local
 	allowed, known := ssml[name]
+	// The empty name is the Say itself, which may not be nested.
 	if t.Name.Space != "" || name == "" || !known || !ssml[parent].children[name] {
 		return xml.StartElement{}, errors.New("speech holds an element that Twilio does not take there")
 	}

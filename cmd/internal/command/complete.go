@@ -75,6 +75,8 @@ func (p *Program) complete(node *kong.Node, words []string) []string {
 		words = []string{""}
 	}
 	last, before := words[len(words)-1], words[:len(words)-1]
+	// Walk along the words as the parser would: commands lead deeper, a flag may take the next word, all else
+	// is an argument.
 	arguments := 0
 	var waiting *kong.Value // a flag whose value comes next
 	for _, w := range before {
@@ -82,6 +84,7 @@ func (p *Program) complete(node *kong.Node, words []string) []string {
 		switch {
 		case waiting != nil:
 			waiting = nil
+		// A flag in the form --flag=value takes no word behind it and matches no name here.
 		case strings.HasPrefix(w, "--"):
 			if f := flagNamed(node, w); f != nil && !f.IsBool() {
 				waiting = f.Value

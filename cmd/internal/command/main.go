@@ -50,6 +50,8 @@ type Program struct {
 // An error is a mistake in the commands' tags, which the first test shows.
 func (p *Program) Parser() (*kong.Kong, error) {
 	invalid := &invalidEnvironment{}
+	// ctx is bound to a placeholder here so that kong accepts the commands' signatures; Run binds the real
+	// one.
 	parser, err := kong.New(p.Root,
 		kong.Name(p.Name), kong.Description(p.Description), kong.Vars{"version": p.Name + " " + version()},
 		kong.Help(printHelp), kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
@@ -59,6 +61,7 @@ func (p *Program) Parser() (*kong.Kong, error) {
 		return nil, fmt.Errorf("commands of %s: %w", p.Name, err)
 	}
 	invalid.problems = setAsideInvalid(parser.Model.Node)
+	// kong makes --help by itself, without a group.
 	parser.Model.HelpFlag.Group = parser.Model.Flags[1].Group // --help stands with the flags that every command has
 	return parser, nil
 }
@@ -117,6 +120,7 @@ func report(errOut io.Writer, path string, err error, interrupted bool) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(errOut, "%s: %v\nSee: %s --help\n", path, err, path)
 		return Misused
+	// Settings are misuse, not failure: nothing was begun.
 	case errors.As(err, &settings):
 		fmt.Fprintf(errOut, "%s: %v\nEvery setting is explained by: %s --help-settings\n", path, err, path)
 		return Misused
@@ -150,6 +154,7 @@ func (p *Program) Parse(parser *kong.Kong, args []string) (*kong.Context, error)
 	if err != nil {
 		return nil, err
 	}
+	// kong's own enum would do, but its list must be known when the program is compiled.
 	for _, v := range values(k.Selected()) {
 		if err := p.checkKnown(v); err != nil {
 			return k, err
@@ -186,6 +191,7 @@ func (p *Program) checkKnown(v *kong.Value) error {
 // version returns the version of the build: the module's if it was installed as one, and the commit.
 // It is what --version prints.
 func version() string {
+	// The toolchain writes it into the binary; nothing has to be passed to the build.
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(built without version information)"

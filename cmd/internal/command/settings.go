@@ -29,6 +29,7 @@ type Settings struct {
 // AfterApply keeps what could not be read in the environment, for Load to report with the rest.
 // kong calls it after parsing, with the value that Parser has bound.
 func (s *Settings) AfterApply(invalid *invalidEnvironment) error {
+	// A command without settings has no Settings, so nonsense in the environment does not stop it.
 	s.Invalid = invalid.problems
 	return nil
 }
@@ -54,6 +55,7 @@ func setAsideInvalid(node *kong.Node) []error {
 			if text == "" {
 				continue
 			}
+			// The flag's own decoder tells what it can read.
 			scan := kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: text})
 			err := f.Mapper.Decode(&kong.DecodeContext{Value: f.Value, Scan: scan}, reflect.New(f.Target.Type()).Elem())
 			if err == nil {
@@ -108,6 +110,7 @@ func printSettings(out io.Writer, node *kong.Node) {
 func printHelp(options kong.HelpOptions, k *kong.Context) error {
 	_ = kong.Visit(k.Model.Node, func(n kong.Visitable, next kong.Next) error { // next never fails here
 		if f, ok := n.(*kong.Flag); ok && f.Group != nil && f.Group.Key == settingsGroup {
+			// Hidden only for this one page: the program ends after it.
 			f.Hidden = true
 		}
 		return next(nil)

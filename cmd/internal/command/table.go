@@ -134,6 +134,8 @@ func (a *Array) Add(o Object) error {
 	if err != nil {
 		return err
 	}
+	// The bracket and comma come before an object, so that the array is whole after Close however many there
+	// are.
 	before := ",\n"
 	if a.count == 0 {
 		before = "[\n"
@@ -171,6 +173,7 @@ func (o Object) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
+		// Objects inside objects come through here again and keep their order too.
 		value, err := json.Marshal(plain(m.Value))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Key, err)
@@ -189,6 +192,7 @@ func plain(value any) any {
 			return nil
 		}
 		return v.UTC().Format(time.RFC3339)
+	// Before the default, which would print dollars: Money has a String of its own.
 	case billing.Money:
 		return int64(v)
 	case billing.Date:

@@ -49,6 +49,7 @@ func Manuals(t *testing.T, program func() *command.Program, least int) {
 			}
 		}
 	}
+	// A changed layout of the pages must not make this test pass by finding nothing.
 	if found < least {
 		t.Errorf("only %d commands were found in the documents: does this test still see them?", found)
 	}
