@@ -16,7 +16,7 @@ const ContentType = "text/xml; charset=utf-8"
 // maxDocument is Twilio's limit of 64 kB (error 11750), taken as 64,000 bytes.
 const maxDocument = 64_000
 
-// The first bytes of every document; encoding/xml's own header would end in a line break.
+// xmlHeader is the first bytes of every document; encoding/xml's own header would end in a line break.
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
 
 // EmptyResponse returns the document without verbs: the answer to a text or a status callback, and

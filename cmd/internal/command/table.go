@@ -192,7 +192,7 @@ func plain(value any) any {
 			return nil
 		}
 		return v.UTC().Format(time.RFC3339)
-	// Before the default, which would print dollars: Money has a String of its own.
+	// A plain number of cents.
 	case billing.Money:
 		return int64(v)
 	case billing.Date:
