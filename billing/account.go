@@ -51,6 +51,7 @@ const (
 )
 
 // Regimes lists the four grace regimes.
+// The list is new at each call, so a caller may change it.
 func Regimes() []Regime { return []Regime{MonthEnd, NextDue, ThirdDue, NoGrace} }
 
 // Valid reports whether r is one of the regimes above.
@@ -69,10 +70,12 @@ type Account struct {
 }
 
 // OnAutoPay reports whether a draw is made for this account each month (A1).
+// The day alone tells: the feed takes day and last four only together.
 func (a Account) OnAutoPay() bool { return a.AutoPayDay != 0 }
 
 // Bill is what was billed to an account for one coverage month. Of several revisions only the highest counts
 // (B5: it replaces earlier ones); what was paid before stays paid.
+// Its key is account, coverage month and revision; a bill is never changed after it came, only revised.
 type Bill struct {
 	Account     string
 	Coverage    Month     // the month that it pays for, which is the month after it is issued (C2)
@@ -93,6 +96,7 @@ const (
 )
 
 // Entry is one line of an account's ledger: money that came in, or went back.
+// Entries are never changed either: a correction is an entry of its own (L1: append-only).
 type Entry struct {
 	Kind       EntryKind
 	Cents      Money     // what it counts towards paid; a reversal's is negative

@@ -29,6 +29,7 @@ const (
 
 // AmountRules holds what bounds an amount. For a guest only the policy counts, so that a refusal
 // tells nothing of the balance (M4: one ceiling for every guest).
+// Policy is the whole policy, of which the amount keys are read. All amounts are cents.
 type AmountRules struct {
 	Guest    bool
 	TotalDue Money // not known to a guest
@@ -37,6 +38,8 @@ type AmountRules struct {
 }
 
 // AmountEntry is what ParseAmount makes of keyed digits.
+// Err and DidYouMean may both be set: "2 dollars and 14 cents" may be below the minimum where 214 dollars is
+// not.
 type AmountEntry struct {
 	Cents      Money // zero when Err says why not
 	Err        AmountError
@@ -45,6 +48,8 @@ type AmountEntry struct {
 }
 
 // minimum returns the least that may be paid, in cents. A whole balance below it may be paid too (M3).
+// With partial payments switched off the whole balance is the least; a guest, who may not learn it, keeps the
+// plain minimum.
 func (r AmountRules) minimum() Money {
 	if !r.Guest && !r.Policy.PartialAllowed { // M2: then all of it or more
 		return max(r.TotalDue, r.Policy.MinPaymentCents)
@@ -53,6 +58,7 @@ func (r AmountRules) minimum() Money {
 }
 
 // maximum returns the most that may be paid, in cents: what is owed and some months ahead (M4).
+// TotalDue may be a credit, below zero: then less than the months ahead may be paid.
 func (r AmountRules) maximum() Money {
 	if r.Guest {
 		return r.Policy.GuestMaxCents
@@ -65,7 +71,12 @@ func (r AmountRules) wholeBalance(m Money) bool { return !r.Guest && m == r.Tota
 
 // ParseAmount reads an amount keyed in cents and checks it against the rules: 21450# is $214.50 (M5). The #
 // is missing when the time-out ended the entry. What Err refuses has Cents 0.
+//
+// keys is what was keyed, with its # where there was one; anything after a # is ignored. It never fails
+// otherwise than by Err: what was keyed is no secret (D1: amounts are none) but may be nonsense. The order of
+// the checks is M5's, and the test vectors (amount_entry.csv) hold it.
 func ParseAmount(keys string, r AmountRules) AmountEntry {
+	// A bare # and silence are one event: Twilio posts neither (M5: no_input).
 	keys, _, _ = strings.Cut(keys, "#")
 	digits := strings.TrimLeft(keys, "0")
 	switch {
@@ -75,6 +86,7 @@ func ParseAmount(keys string, r AmountRules) AmountEntry {
 		return AmountEntry{Err: AmountNoInput}
 	case digits == "":
 		return AmountEntry{Err: AmountZero}
+	// Leading zeros were cut off, so 0021450 has five digits.
 	case len(digits) > r.Policy.AmountMaxDigits:
 		return AmountEntry{Err: AmountTooLong}
 	}
@@ -90,6 +102,7 @@ func ParseAmount(keys string, r AmountRules) AmountEntry {
 		entry.DidYouMean = dollars
 	}
 	switch {
+	// M3: a whole balance below the minimum may be paid exactly.
 	case cents < r.minimum() && !r.wholeBalance(cents):
 		entry.Cents, entry.Err, entry.Warning = 0, AmountBelowMin, WarnNone
 	case cents > r.maximum():
@@ -99,6 +112,8 @@ func ParseAmount(keys string, r AmountRules) AmountEntry {
 }
 
 // warning returns what must be heard before cents are paid.
+// A guest always hears the general one, whatever the balance: another would tell something of it (I2: guests
+// hear no balance).
 func (r AmountRules) warning(cents Money) AmountWarning {
 	switch {
 	case r.Guest:

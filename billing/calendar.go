@@ -9,6 +9,8 @@ import (
 
 // Calendar computes every date that the policy decides: when a bill is issued and due, when grace ends,
 // which days banks work. It never changes and may be shared between goroutines.
+// The zero Calendar is of no use; NewCalendar makes one. It keeps a copy of the policy: a later change of the
+// policy's lists does not reach it.
 type Calendar struct {
 	policy Policy
 	zone   *time.Location
@@ -57,6 +59,8 @@ func (c *Calendar) At(d Date, l LocalTime) time.Time { return AtIn(d, l, c.zone)
 func (c *Calendar) StartOfDay(d Date) time.Time { return c.At(d, 0) }
 
 // AtIn does what At does in another zone, such as a member's own.
+//
+// time.Date alone would not do: for a time that does not exist it promises no particular result.
 func AtIn(d Date, l LocalTime, zone *time.Location) time.Time {
 	// What the wall would show if the zone were UTC. The zone's offsets a day before and a day
 	// after bracket any change of clocks, so the wanted instant lies at one of the two.
@@ -77,6 +81,7 @@ func AtIn(d Date, l LocalTime, zone *time.Location) time.Time {
 	return start.In(zone)
 }
 
+// offsetAt returns how far a zone's clocks are ahead of UTC at an instant; negative in America.
 func offsetAt(t time.Time, zone *time.Location) time.Duration {
 	_, seconds := t.In(zone).Zone()
 	return time.Duration(seconds) * time.Second
@@ -95,6 +100,9 @@ func (c *Calendar) BillDate(billMonth Month) Date {
 
 // DueAt returns the last second in which a bill can be paid in time (C3: inclusive): the policy's day and
 // hour, weekends and holidays too (C4: never moved), unless a dated override moves it (C5).
+//
+// It is the instant 17:00:00 itself, not the one after it: compare by onTime, which drops fractions. kind and
+// account matter only to overrides.
 func (c *Calendar) DueAt(kind Kind, account string, billMonth Month) time.Time {
 	if o, ok := c.override(kind, account, billMonth); ok {
 		return o.DueAt.In(c.zone)
@@ -104,6 +112,7 @@ func (c *Calendar) DueAt(kind Kind, account string, billMonth Month) time.Time {
 
 // override returns the entry that moves a bill, if any: the narrowest scope wins (account, kind, all), and in
 // it the newest announcement.
+// Entries are few, so the list is searched at each call.
 func (c *Calendar) override(kind Kind, account string, billMonth Month) (DueOverride, bool) {
 	for _, scope := range []string{account, string(kind), scopeAll} {
 		var best DueOverride
@@ -126,6 +135,9 @@ const scopeAll = "all"
 // GraceEnds returns the last instant at which an unpaid bill can be cured under a regime (G1 to G4), taking
 // this bill as the oldest unpaid (G6). A regime that is not known means the policy's default (G5). Overrides
 // count, and grace never ends before the bill is due (C5).
+//
+// This is our computation, which only times texts and routing and is never voiced as a date (G7: only
+// billing's date). A date of billing's own is the caller's to look at first.
 func (c *Calendar) GraceEnds(regime Regime, kind Kind, account string, billMonth Month) time.Time {
 	if !regime.Valid() {
 		regime = c.policy.DefaultGraceRegime
@@ -151,6 +163,8 @@ func (c *Calendar) GraceEnds(regime Regime, kind Kind, account string, billMonth
 
 // FellDue reports whether a bill of an account came due between two instants: money received at the
 // first meets its due instant, and money received at the second does not.
+// It tells whether a held date was lost: first is when the earlier payment counted from, second when this one
+// does.
 func (c *Calendar) FellDue(kind Kind, account string, first, second time.Time) bool {
 	_, fell := c.dueBetween(kind, account, first, second)
 	return fell
@@ -159,6 +173,7 @@ func (c *Calendar) FellDue(kind Kind, account string, first, second time.Time) b
 // InTolerance returns since when an authorization counts as received that came a little too late (C6):
 // the due instant, where one lies between the call's begin and the authorization and was missed by no
 // more than received_tolerance_seconds; else the zero time, and the authorization's own instant counts.
+// With the default tolerance of 0 seconds it never grants anything.
 func (c *Calendar) InTolerance(kind Kind, account string, callBegan, authorized time.Time) time.Time {
 	due, missed := c.dueBetween(kind, account, callBegan, authorized)
 	if !missed || !onTime(authorized, due.Add(c.policy.ReceivedToleranceSeconds.Duration())) {
@@ -186,6 +201,7 @@ func onTime(t, deadline time.Time) bool {
 
 // NearCutoff reports whether the due instant is so near that a caller must be told first that the payment
 // counts when it is authorized, not when the call began (C7).
+// False after the due instant: then the bill is past due, which is said in another way.
 func (c *Calendar) NearCutoff(now, dueAt time.Time) bool {
 	return onTime(now, dueAt) && !now.Before(dueAt.Add(-c.policy.CutoffNoticeMinutes.Duration()))
 }

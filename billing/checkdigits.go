@@ -17,7 +17,8 @@ const (
 
 // CheckRouting returns RoutingOK when s can be a bank's routing number, else the first check that it fails.
 // It does not say that such a bank exists, and the checksum misses a swap of neighbours that differ by 5,
-// which is why the number is keyed twice (E10).
+// which is why the number is keyed twice (E10). The digits are a secret (D1: routing numbers too): the result
+// names the check and never the digits.
 func CheckRouting(s string) string {
 	if !onlyDigits(s) {
 		return RoutingNonDigit
@@ -35,6 +36,7 @@ func CheckRouting(s string) string {
 	}
 	prefix := int(s[0]-'0')*10 + int(s[1]-'0')
 	switch {
+	// Nine zeros would pass the checksum.
 	case zeros == 9:
 		return RoutingAllZero
 	case !debitablePrefix(prefix):
@@ -51,9 +53,10 @@ func debitablePrefix(p int) bool {
 	return p >= 1 && p <= 12 || p >= 21 && p <= 32 || p >= 61 && p <= 72
 }
 
-// NewReference returns a new payment reference, which becomes the confirmation number when the money is
-// taken (L4): eight random digits and a Luhn check digit. random(n) must return a number in [0, n). The
-// reference may be in use already: the store refuses it then, and the caller draws another.
+// NewReference returns a new payment reference, which becomes the confirmation number when the money is taken
+// (L4): eight random digits and a Luhn check digit. random(n) must return a number in [0, n). The reference
+// may be in use already: the store refuses it then, and the caller draws another. It is no secret: it is
+// spoken, texted and printed on letters.
 func NewReference(random func(n int) int) string {
 	stem := fmt.Sprintf("%08d", random(100_000_000))
 	return stem + strconv.Itoa((10-luhnSum(stem+"0")%10)%10)
@@ -65,6 +68,7 @@ func LuhnValid(s string) bool {
 }
 
 // luhnSum returns the Luhn sum: every second digit from the right doubled, 9 taken off what exceeds 9.
+// It takes digits only; the callers have looked.
 func luhnSum(digits string) int {
 	sum := 0
 	for i := range len(digits) {

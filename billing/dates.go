@@ -6,6 +6,7 @@ import (
 )
 
 // Month is a calendar month: the one in which a bill is issued, or the one that it covers (C2: one later).
+// It may be compared with == and used as a map key. The zero Month means none.
 type Month struct {
 	Year  int
 	Month time.Month
@@ -27,6 +28,7 @@ func MonthOf(d Date) Month { return Month{d.Year, d.Month} }
 func (m Month) String() string { return fmt.Sprintf("%04d-%02d", m.Year, int(m.Month)) }
 
 // Add returns the month n months later, or earlier when n is negative.
+// time.Date carries months beyond twelve over into years.
 func (m Month) Add(n int) Month {
 	t := time.Date(m.Year, m.Month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 	return Month{t.Year(), t.Month()}
@@ -56,6 +58,8 @@ func (m *Month) UnmarshalText(text []byte) (err error) {
 }
 
 // Date is a calendar day without a zone. Which day it is at an instant depends on the zone: see DateIn.
+// It may be compared with == and used as a map key. Like Month it is a plain value; months and days out of
+// range are carried over by Add and never checked.
 type Date struct {
 	Year  int
 	Month time.Month
@@ -74,6 +78,7 @@ func ParseDate(s string) (Date, error) {
 // DateIn returns the day that it is at t in a zone.
 func DateIn(t time.Time, zone *time.Location) Date { return dateOf(t.In(zone)) }
 
+// dateOf returns the day of t in t's own zone.
 func dateOf(t time.Time) Date {
 	y, m, d := t.Date()
 	return Date{y, m, d}
@@ -114,6 +119,7 @@ func (d *Date) UnmarshalText(text []byte) (err error) {
 
 // LocalTime is a wall-clock time of the day, in seconds since midnight. With a Date and a zone it makes an
 // instant: see AtIn.
+// 0 is midnight. It says nothing of a zone: 09:00 in New York and in San Juan are two instants.
 type LocalTime int
 
 // ParseLocalTime reads a time of the form 17:00:00 or 09:00; anything else is ErrFormat.
@@ -148,6 +154,7 @@ func (l *LocalTime) UnmarshalText(text []byte) (err error) {
 }
 
 // Instant is a point in time that was written down with its offset (RFC 3339), which it keeps for printing.
+// For comparing use its Time: two Instants with different offsets may be the same point in time.
 type Instant struct{ time.Time }
 
 // ParseInstant reads RFC 3339 with an offset. A bare date or a time without offset is ErrFormat: it could mean
@@ -173,6 +180,8 @@ func (i *Instant) UnmarshalText(text []byte) (err error) {
 }
 
 // Seconds is a length of time that the policy file gives in seconds.
+// The key's name ends in _seconds, as Minutes' and Hours' do in theirs, so that a value never needs a unit
+// beside it.
 type Seconds int
 
 // Duration returns the same length as a time.Duration.

@@ -37,12 +37,15 @@ func massachusettsHolidays() []*cal.Holiday {
 
 // holidays knows the days of one kind: by the operator's dated list in the years that the list names, by
 // rule in all other years. So a list that nobody renewed does not turn next Christmas into a working day.
+// It is read-only after newHolidays, and safe for concurrent use.
 type holidays struct {
 	rule   cal.Calendar
 	listed map[Date]bool
 	years  map[int]bool // the years that the list names
 }
 
+// newHolidays returns the holidays by a rule and the operator's list. A year with one listed day must list
+// all its days.
 func newHolidays(rule []*cal.Holiday, list []Holiday) holidays {
 	h := holidays{
 		rule:   cal.Calendar{Holidays: rule}, // no cache: the library's is not safe for concurrent use
@@ -57,6 +60,7 @@ func newHolidays(rule []*cal.Holiday, list []Holiday) holidays {
 }
 
 // has reports whether a date is one of the holidays, on the day on which it is observed.
+// The rule is asked with a midnight in UTC: only year, month and day count there.
 func (h *holidays) has(d Date) bool {
 	if h.years[d.Year] {
 		return h.listed[d]

@@ -23,6 +23,8 @@ type Selector struct {
 
 // ParseSelector returns what was keyed, told by the key count (B1): an account number, a member ID, or a
 // ten-digit phone number. Anything else is ErrFormat. Nothing is looked up here (I1).
+// Account and member patterns come first, so an operator's pattern of ten digits would win over a phone
+// number. The number's area code is not checked: a number that nobody has on file leads nowhere.
 func ParseSelector(digits string, p Policy) (Selector, error) {
 	switch {
 	case !onlyDigits(digits):
@@ -47,6 +49,7 @@ const maxAgeYears = 120
 
 // ParseBirthDate reads MMDDYYYY (I3). It returns ErrFormat for a day that does not exist, lies after today
 // or more than 120 years back. The digits are a secret (D1), so no error repeats them.
+// today is the date in the business zone.
 func ParseBirthDate(digits string, today Date) (Date, error) {
 	if len(digits) != 8 || !onlyDigits(digits) {
 		return Date{}, fmt.Errorf("read birth date: wrong number of keys: %w", ErrFormat)

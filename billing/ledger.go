@@ -8,6 +8,7 @@ import (
 
 // ledger is what an account's standing is computed from: its bills in order of coverage, newest revisions
 // only (B5), and its payments in order of receipt, each less what was taken back of it (L5).
+// It is made for one question and thrown away; no amount in it is rounded.
 type ledger struct {
 	account  Account
 	cal      *Calendar
@@ -54,6 +55,7 @@ func newLedger(a Account, bills []Bill, entries []Entry, cal *Calendar) *ledger 
 // unpaid returns what each bill still lacks when so much was paid, in cents, in the order of bills (B7: money
 // pays the oldest bill first). paid may be below zero: money taken back beyond all payments is owed on the
 // oldest bill, so that the parts always sum up to what is owed.
+// The sum of the parts is what is owed, at least 0; a credit beyond all bills shows in no part.
 func (l *ledger) unpaid(paid Money) []Money {
 	parts := make([]Money, len(l.bills))
 	for i, bill := range l.bills {
@@ -64,6 +66,7 @@ func (l *ledger) unpaid(paid Money) []Money {
 }
 
 // pastDue returns what the bills whose due instant lies before at still lack when so much was paid.
+// paid is not always everything that was paid: delinquentSince asks with what had come in by then.
 func (l *ledger) pastDue(paid Money, at time.Time) Money {
 	var sum Money
 	for i, part := range l.unpaid(paid) {
@@ -87,6 +90,7 @@ func (l *ledger) issuedBy(at time.Time) Money {
 
 // graceEnds returns the last instant in which a bill can be cured, and whether billing supplied it (G5: a
 // supplied one wins). One that lies before a due instant that was moved later is out of date (C5).
+// NoGrace for a first bill wins over the account's regime (G5: none for first).
 func (l *ledger) graceEnds(bill *dueBill) (ends time.Time, supplied bool) {
 	if !bill.GraceEndsAt.IsZero() && !bill.GraceEndsAt.Before(bill.dueAt) {
 		return bill.GraceEndsAt, true
@@ -103,6 +107,8 @@ func (l *ledger) graceEnds(bill *dueBill) (ends time.Time, supplied bool) {
 // and only a payment that leaves nothing billed and unpaid at its moment stops it (G6: part payments do not
 // restart it). Returned money was taken out beforehand, so the clock runs as if it had never come (L5).
 func (l *ledger) delinquentSince(at time.Time) *dueBill {
+	// Start from what is paid but is no payment of a date: money taken back beyond all payments. Payments
+	// come in below, each at its own instant.
 	tolerance := l.cal.policy.PaidToleranceCents
 	paid := l.paid
 	for _, p := range l.payments {
@@ -110,6 +116,8 @@ func (l *ledger) delinquentSince(at time.Time) *dueBill {
 	}
 	var since *dueBill // with which the clock runs now
 	waiting := l.payments
+	// receive takes the next payment in, and stops the clock if nothing issued by then is left unpaid (G6:
+	// cure pays all).
 	receive := func(p payment) {
 		paid += p.left
 		if l.issuedBy(p.ReceivedAt)-paid <= tolerance {
@@ -125,6 +133,7 @@ func (l *ledger) delinquentSince(at time.Time) *dueBill {
 		for len(waiting) > 0 && onTime(waiting[0].ReceivedAt, bill.dueAt) {
 			receive(waiting[0])
 		}
+		// A second past the due instant: the bill itself counts as missed only then.
 		if since == nil && l.pastDue(paid, bill.dueAt.Add(time.Second)) > tolerance {
 			since = bill
 		}
@@ -146,6 +155,7 @@ func (l *ledger) byDueInstant() []*dueBill {
 }
 
 // lastPayment returns the newest payment of any channel of which nothing was taken back, or nil.
+// A payment that came back in part is passed over too: it is no payment to be named as "your last payment".
 func (l *ledger) lastPayment() *Entry {
 	for i := len(l.payments) - 1; i >= 0; i-- {
 		if l.payments[i].left == l.payments[i].Cents {

@@ -3,6 +3,7 @@ package billing
 import "fmt"
 
 // Money is an amount in whole US cents (M1: integers everywhere). A negative one is a credit or a reversal.
+// Sums of premiums stay far below the type's end: the feed refuses single amounts above a billion dollars.
 type Money int64
 
 // Cents returns the amount as a plain number of cents, for stores and processors.

@@ -6,6 +6,9 @@ import "regexp"
 // as sms_max_segments is SMSMaxSegments. The rows of policyKeys hold each key's default, rule and check.
 // DefaultPolicy returns the rule book's values, Problems what is impossible among changed ones, and Keys
 // all of them for printing. Every field is read by production code: a test in archtest finds one that is not.
+//
+// Amounts are cents. Policy is a plain value; copies share lists and tables, which nobody changes after
+// loading.
 type Policy struct {
 	// Time and calendar (C1-C8).
 	TimeZone                 string        `toml:"time_zone"`
@@ -82,7 +85,8 @@ type Policy struct {
 	AutoPayNoticeDays       int `toml:"autopay_notice_days"`
 	AutoPayStopBusinessDays int `toml:"autopay_stop_business_days"`
 
-	// Ledger and returns (L3-L7). The percentages are unauthorised, administrative, all.
+	// Ledger and outcomes (L3). The limits on return rates (L7: alarm, then stop) have no fields yet: see
+	// RefusedKey.
 	HoldPatienceSeconds Seconds `toml:"hold_patience_seconds"`
 	PendingResolveHours Hours   `toml:"pending_resolve_hours"`
 	DeclinedHoldHours   Hours   `toml:"declined_hold_hours"`
@@ -148,6 +152,8 @@ type Policy struct {
 }
 
 // DueOverride is one [[due_overrides]] entry: a due instant that beats the formula (C5).
+// DueAt is inclusive like any due instant. AnnouncedAt decides between two entries of one scope and month:
+// the newest counts.
 type DueOverride struct {
 	Scope       string  `toml:"scope"` // "all", a kind, or one account number
 	BillMonth   Month   `toml:"bill_month"`
@@ -164,6 +170,7 @@ type Holiday struct {
 }
 
 // AgentHoursOverride is one [[agent_hours_overrides]] entry: extra hours, or a closed day (H1).
+// Open and Close are wall times of the business zone, Close exclusive; both are zero on a closed day.
 type AgentHoursOverride struct {
 	Date   Date      `toml:"date"`
 	Open   LocalTime `toml:"open"`

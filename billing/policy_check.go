@@ -11,6 +11,9 @@ import (
 // Problems returns every impossible value of the policy, each as one sentence that begins with its key and
 // says what it must be and by which rule. A program must not start while there is one. Nothing in a policy is
 // secret, so values are shown.
+//
+// nil means that the policy may be used. The order is the table's, then contradictions, overrides and day
+// lists, so that the same policy gives the same report.
 func (p Policy) Problems() []string {
 	var problems []string
 	values := p.byKey()
@@ -29,6 +32,7 @@ func (p Policy) Problems() []string {
 }
 
 // contradictions returns what is possible alone and impossible together.
+// Each sentence names the keys with their values: an operator must not have to look them up.
 func (p Policy) contradictions() []string {
 	var found []string
 	refuse := func(is bool, format string, args ...any) {
@@ -53,6 +57,7 @@ func (p Policy) contradictions() []string {
 }
 
 // overrideProblems checks [[due_overrides]] (C5): each must say what it moves, and no two may contradict.
+// The zone's own problem is reported by its row, so an unknown zone only skips the comparison here.
 func (p Policy) overrideProblems() []string {
 	var found []string
 	zone, err := loadZone(p.TimeZone)
@@ -93,6 +98,7 @@ func (p Policy) dayListProblems() []string {
 			}
 		}
 	}
+	// A map has no order; the report must have one.
 	slices.Sort(found)
 	open, closed := make(map[Date]bool), make(map[Date]bool)
 	for i, o := range p.AgentHoursOverrides {
@@ -113,6 +119,7 @@ func (p Policy) dayListProblems() []string {
 // check returns what a value must be, or "" when it already is.
 type check func(v reflect.Value) (must string)
 
+// number returns an integer or a float as a float. No key's integer is so large that this would round it.
 func number(v reflect.Value) float64 {
 	if v.CanInt() {
 		return float64(v.Int())
@@ -175,6 +182,7 @@ func descending(v reflect.Value) string {
 	return ""
 }
 
+// noBlanks wants a list in which no entry is empty or spaces alone.
 func noBlanks(v reflect.Value) string {
 	if slices.ContainsFunc(v.Interface().([]string), func(s string) bool { return strings.TrimSpace(s) == "" }) {
 		return "a list without empty entries"
@@ -182,6 +190,7 @@ func noBlanks(v reflect.Value) string {
 	return ""
 }
 
+// present wants anything but the zero value.
 func present(v reflect.Value) string {
 	if v.IsZero() {
 		return "given"
@@ -189,6 +198,7 @@ func present(v reflect.Value) string {
 	return ""
 }
 
+// zoneName wants a zone that loadZone takes.
 func zoneName(v reflect.Value) string {
 	if _, err := loadZone(v.String()); err != nil {
 		return "a place of the time zone database"
@@ -204,6 +214,8 @@ func anchored(v reflect.Value) string {
 	return ""
 }
 
+// The forms of keyed-in texts. They are looser than what the telephone network takes: a wrong number shows at
+// the first call.
 var (
 	e164      = regexp.MustCompile(`^\+[1-9]\d{7,14}$`)
 	shortCode = regexp.MustCompile(`^\d{3,6}$`)
@@ -211,6 +223,7 @@ var (
 	language  = regexp.MustCompile(`^[a-z]{2,3}$`)
 )
 
+// phone wants E.164. Whether the number exists is not looked at.
 func phone(v reflect.Value) string {
 	if !e164.MatchString(v.String()) {
 		return "a phone number in E.164, as +18776236765"
@@ -218,6 +231,7 @@ func phone(v reflect.Value) string {
 	return ""
 }
 
+// shortOrPhone also takes a short number such as 711.
 func shortOrPhone(v reflect.Value) string {
 	if shortCode.MatchString(v.String()) {
 		return ""
@@ -225,6 +239,7 @@ func shortOrPhone(v reflect.Value) string {
 	return phone(v)
 }
 
+// dialable wants what <Dial> can reach; empty means that nobody is transferred (H5: empty, no transfer).
 func dialable(v reflect.Value) string {
 	if v.String() == "" || sipURI.MatchString(v.String()) || phone(v) == "" {
 		return ""
@@ -246,6 +261,8 @@ func languageTags(v reflect.Value) string {
 	return ""
 }
 
+// voiceTable wants a voice name for each language code. Voices vanish without notice (twilio.md §3), so no
+// name is checked here.
 func voiceTable(v reflect.Value) string {
 	for tag, voice := range v.Interface().(map[string]string) {
 		if !language.MatchString(tag) || strings.TrimSpace(voice) == "" {

@@ -4,6 +4,7 @@ import "reflect"
 
 // DefaultPolicy returns the rule book's policy: what holds where the operator's file is silent.
 // Every call builds it anew, so a caller may change its lists and tables.
+// It passes its own checks; a test holds that.
 func DefaultPolicy() Policy {
 	var p Policy
 	fields := p.byKey()
@@ -24,4 +25,5 @@ func setDefault(field reflect.Value, def any) {
 	field.Set(value)
 }
 
+// wall returns a time of the day.
 func wall(hour, minute int) LocalTime { return LocalTime(hour*3600 + minute*60) }

@@ -5,7 +5,9 @@ import (
 	"time"
 )
 
-// policyKey is one row of the policy's table: a key, its default, and what the rule book says of it.
+// policyKey is one row of the policy's table: a key, its default, and what the rule book says of it. The
+// table is the one place where a key's default, rule and bounds stand together, so that the checks and what
+// `duebell policy` prints cannot differ.
 type policyKey struct {
 	key                string
 	def                any // of the field's type; a plain number for Money, Seconds, Minutes and Hours

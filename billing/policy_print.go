@@ -21,6 +21,7 @@ type PolicyKey struct {
 }
 
 // Changed reports whether the operator's value differs from the rule book's.
+// Compared as text: lists and patterns have no == of their own.
 func (k PolicyKey) Changed() bool { return k.Value != k.Default }
 
 // Keys returns every key that is in force with its value and default, in the rule book's order. Keys that are
@@ -40,6 +41,7 @@ func (p Policy) Keys() []PolicyKey {
 }
 
 // byKey returns the policy's fields by their keys, so that they can be read and set.
+// The values point into p: setting one changes the policy. A field without a toml tag would come under "".
 func (p *Policy) byKey() map[string]reflect.Value {
 	v := reflect.ValueOf(p).Elem()
 	values := make(map[string]reflect.Value, v.NumField())
@@ -84,6 +86,8 @@ func printTOML(v reflect.Value) string {
 			parts = append(parts, key+" = "+quoteTOML(table[key]))
 		}
 		return printTable(parts)
+	// An entry of a list, such as a due override: an inline table without its zero fields, which reads back
+	// the same.
 	case reflect.Struct:
 		var parts []string
 		for i := range v.NumField() {

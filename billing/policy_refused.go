@@ -50,4 +50,5 @@ func RefusedKey(key string) string {
 }
 
 // RefusedKeys lists every key for which RefusedKey has a reason.
+// The list is new at each call, so a caller may change it.
 func RefusedKeys() []string { return slices.Concat(notBuilt, slices.Sorted(maps.Keys(fixed))) }

@@ -3,6 +3,10 @@ package billing
 import "time"
 
 // Standing is how an account stands at an instant: what is owed, since when, and until when it may be paid.
+//
+// It is one consistent picture: every field is computed from the same bills, entries and instant. Pointers
+// are into copies of the bills given to Stand; do not change what they point to. Whether anything in it may
+// be said, and to whom, is decided elsewhere.
 type Standing struct {
 	Account  Account
 	TotalDue Money // everything billed less everything paid; below zero = credit (B7)
@@ -31,6 +35,9 @@ type Standing struct {
 // Stand returns an account's standing at an instant, computed from everything billed and booked (B7: billed
 // minus paid). Bills may hold older revisions, and bills and entries may come in any order. Every bill that
 // is given counts in TotalDue, also one that is issued after at.
+//
+// What is in flight is not in it: entries are money that was taken or booked (L2: spoken together). at is the
+// domain clock. An account without bills stands at minus what was paid.
 func Stand(a Account, bills []Bill, entries []Entry, at time.Time, cal *Calendar) Standing {
 	l := newLedger(a, bills, entries, cal)
 	tolerance := cal.policy.PaidToleranceCents
@@ -43,6 +50,8 @@ func Stand(a Account, bills []Bill, entries []Entry, at time.Time, cal *Calendar
 		newest := &l.bills[n-1]
 		s.Newest, s.NextDueAt, s.LatestCharge = &newest.Bill, newest.dueAt, newest.Billed
 	}
+	// PastDue counts by amount alone; whether a clock runs is delinquentSince's answer, and the two may
+	// differ after part payments.
 	if late := l.pastDue(l.paid, at); late > tolerance {
 		s.PastDue = late
 	}
@@ -55,6 +64,7 @@ func Stand(a Account, bills []Bill, entries []Entry, at time.Time, cal *Calendar
 			oldest := &l.bills[i]
 			s.OldestUnpaid, s.OldestDueAt = &oldest.Bill, oldest.dueAt
 			s.FirstBillOpen = oldest.FirstBill
+			// No delinquency runs: the clock will be that of the oldest bill still open, once it is past due.
 			if clock == nil {
 				clock = oldest
 			}

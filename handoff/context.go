@@ -6,15 +6,18 @@ import (
 	"duebell/voiceprompts"
 )
 
-// AgentLanguage is the language of the whisper, whatever the caller speaks.
+// AgentLanguage is the language of the whisper, whatever the caller speaks. Its words are in voiceprompts'
+// agent.toml, which exists in this language alone.
 const AgentLanguage = voiceprompts.Reference
 
-// ErrUnknownRef says that the reference in a whisper's URL is none of ours, or has expired.
+// ErrUnknownRef says that the reference in a whisper's URL is none of ours, or has expired. The person then
+// hears that the caller is gone, and nothing about anybody.
 var ErrUnknownRef = errors.New("handoff: no hand-over has this reference")
 
 // CallerContext is what the agent hears before taking a call, and sees beside it (H3: hand-off carries the
 // context): no secrets, and no digits beyond the last four (D3). The zero value is a call of which nothing
-// can be looked up.
+// can be looked up. It is read when the person picks up, so Bill and Payment are as of then; the rest is as
+// of the transfer.
 type CallerContext struct {
 	Tier      string // T0, T1, T2, T3; empty: nothing is known
 	Account   string // last four; may be empty
@@ -35,7 +38,8 @@ const (
 	BillLate  BillState = "late"
 )
 
-// PaymentState is what became of the payment of the call.
+// PaymentState is what became of the payment of the call. The words are stored with the transfer; one that is
+// not among them is told as unknown (paymentKey).
 type PaymentState string
 
 // States of the payment, as far as an agent must tell them apart.
@@ -47,7 +51,7 @@ const (
 	PaymentDeclined PaymentState = "declined"
 )
 
-// Phrase is one prompt and the values of its placeholders.
+// Phrase is one prompt and the values of its placeholders. Args are as voiceprompts.Catalog.Say takes them.
 type Phrase struct {
 	Key  string
 	Args map[string]any
@@ -55,8 +59,10 @@ type Phrase struct {
 
 // WhisperPhrases returns what the agent hears of a caller: what is proven, in which language, at which step,
 // how the bill stands, and last the payment, because it must not be forgotten (H5). speaks is the English
-// name of the caller's language; empty: it is not said.
+// name of the caller's language; empty: it is not said. It is a pure function: the same caller gives the same
+// words. The last phrase asks for the key that takes the call.
 func WhisperPhrases(c CallerContext, speaks string) []Phrase {
+	// Always first: whoever answers must know at once that this is a call of the line.
 	said := []Phrase{{Key: "agent-caller"}}
 	// Nothing could be looked up: there may be an open payment, and the agent must know that (P1).
 	if c.Tier == "" {
@@ -74,10 +80,12 @@ func WhisperPhrases(c CallerContext, speaks string) []Phrase {
 	if key := bills[c.Bill]; key != "" {
 		said = append(said, Phrase{Key: key})
 	}
+	// The payment comes last but for the key, so that it is what the agent remembers.
 	return append(said, Phrase{Key: paymentKey(c.Payment)}, Phrase{Key: "agent-accept"})
 }
 
-// who returns what is proven, and the tries left only where something is left to prove.
+// who returns what is proven, and the tries left only where something is left to prove. A guest's account is
+// named as theirs to pay, never as proven.
 func who(c CallerContext) []Phrase {
 	var account map[string]any
 	if last := voiceprompts.LastFour(AgentLanguage, c.Account); last != "" {
@@ -116,10 +124,12 @@ func paymentKey(p PaymentState) string {
 	return "agent-pay-unknown"
 }
 
-// bills are the prompts for bill states.
+// bills are the prompts for bill states. A state that is not here is not mentioned: below T2 nothing is said
+// of the bill.
 var bills = map[BillState]string{BillClear: "agent-bill-clear", BillDue: "agent-bill-due", BillLate: "agent-bill-late"}
 
-// doing are the prompts that say at which step the caller was. A step that is not here is not mentioned.
+// doing are the prompts that say at which step the caller was. A step that is not here is not mentioned. The
+// names are those of the steps in package ivr, which this package does not import; a test compares the two.
 var doing = map[string]string{
 	"called-back":        "agent-doing-start",
 	"reminding":          "agent-doing-start",
@@ -167,7 +177,7 @@ var doing = map[string]string{
 	"callback-read-back": "agent-doing-callback",
 }
 
-// HasWords says whether the agent can be told of a step of the conversation.
+// HasWords says whether the agent can be told of a step of the conversation. It is for that test.
 func HasWords(step string) bool { return doing[step] != "" }
 
 // Outcome is what became of a transfer.
@@ -183,11 +193,13 @@ const (
 	Canceled Outcome = "canceled"
 )
 
-// OutcomeOf returns the outcome that a transfer's DialCallStatus means. bridged: the two sides were connected.
-// A status that we do not know is a failure: the caller goes back to their step (H5).
+// OutcomeOf returns the outcome that a transfer's DialCallStatus means. bridged: the two sides were
+// connected. A status that we do not know is a failure: the caller goes back to their step (H5). Busy, no
+// answer and a hang-up in the whisper all lead the caller back; they are told apart for the record.
 func OutcomeOf(status string, bridged bool) Outcome {
 	switch status {
 	case "completed", "answered":
+		// Connected: behind a whisper, that takes the agent's key.
 		if bridged {
 			return Accepted
 		}

@@ -19,10 +19,12 @@ type Hours struct {
 	dated       map[billing.Date][]span
 }
 
-// span is a half-open range of a day: the opening instant in, the closing instant out.
+// span is a half-open range of a day: the opening instant in, the closing instant out. Both are wall times of
+// one local day.
 type span struct{ open, close billing.LocalTime }
 
-// NewHours returns the agents' hours of a policy.
+// NewHours returns the agents' hours of a policy. Several entries for one date add up; a closure adds none,
+// so alone it shuts the day.
 func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 	h := &Hours{
 		calendar: calendar,
@@ -31,6 +33,7 @@ func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 		dated:    make(map[billing.Date][]span),
 	}
 	for _, o := range p.AgentHoursOverrides {
+		// Entries of the same date are collected, in whatever order the policy lists them.
 		spans := h.dated[o.Date]
 		if !o.Closed {
 			spans = append(spans, span{o.Open, o.Close})
@@ -43,7 +46,7 @@ func NewHours(p billing.Policy, calendar *billing.Calendar) *Hours {
 	return h
 }
 
-// Open says whether agents work at an instant.
+// Open says whether agents work at an instant. The zero instant is never open.
 func (h *Hours) Open(t time.Time) bool { return h.NextOpening(t).Equal(t) && !t.IsZero() }
 
 // searchDays bounds the look-ahead: with no hours in a whole year nobody is promised any.
@@ -56,6 +59,7 @@ func (h *Hours) NextOpening(t time.Time) time.Time {
 	day := h.calendar.DateOf(t)
 	for range searchDays {
 		for _, s := range h.spans(day) {
+			// Half-open: at the closing instant agents have gone.
 			opens, closes := h.calendar.At(day, s.open), h.calendar.At(day, s.close)
 			switch {
 			case t.Before(opens):
@@ -69,7 +73,8 @@ func (h *Hours) NextOpening(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// spans returns the hours of a local date, in order.
+// spans returns the hours of a local date, in order. A dated entry wins over the weekday, whether it opens or
+// closes.
 func (h *Hours) spans(d billing.Date) []span {
 	if dated, ok := h.dated[d]; ok {
 		return dated

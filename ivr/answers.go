@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// verdict is what an input means at a step: an answer, a wish for a person, a wish to hear it again, or
-// a failed try. Exactly one of them is set.
+// verdict is what an input means at a step: an answer, a wish for a person, a wish to hear it again, or a
+// failed try. Exactly one of them is set. The zero verdict is the answer to a Hold.
 type verdict struct {
 	answer Answer
 	person bool
@@ -16,8 +16,9 @@ type verdict struct {
 	failed string // prompt key of what went wrong; counts as a try
 }
 
-// read compares an input with what the step accepts. The rules for 9, 0, # and silence stand here and
-// nowhere else (V2): in menus 9 is again and 0 a person; while digits are data they are digits.
+// read compares an input with what the step accepts. The rules for 9, 0, # and silence stand here and nowhere
+// else (V2): in menus 9 is again and 0 a person; while digits are data they are digits. It changes nothing
+// but Tries.MoreTime; the tries are counted by again.
 func (c *Call) read(step Step, in Input) verdict {
 	switch a := step.Accepts.(type) {
 	case Menu:
@@ -49,7 +50,8 @@ func (c *Call) read(step Step, in Input) verdict {
 	return verdict{} // a Hold: any input only means that time has passed
 }
 
-// readMenu takes a key, a spoken word, or a silence that the caller was warned of (V3, V4).
+// readMenu takes a key, a spoken word, or a silence that the caller was warned of (V3, V4). A key means the
+// option at its place on the page that was offered; a word means the option wherever it stands.
 func (c *Call) readMenu(m Menu, in Input) verdict {
 	all := m.Options(c)
 	options := c.offered(all)
@@ -83,8 +85,9 @@ func (c *Call) readMenu(m Menu, in Input) verdict {
 // somethingElse leads to the next page of a menu that has more options than one question may offer.
 const somethingElse = "something-else"
 
-// offered returns the part of a menu that one question offers: at most menu_max_options (V1: five options
-// a menu), the last of which leads to the rest; behind the last page comes the first again.
+// offered returns the part of a menu that one question offers: at most menu_max_options (V1: five options a
+// menu), the last of which leads to the rest; behind the last page comes the first again. Page only counts
+// up, so the page after the last is the first again, and 9 repeats the same page.
 func (c *Call) offered(all []Option) []Option {
 	if len(all) <= c.Policy.MenuMaxOptions {
 		return all
@@ -96,8 +99,9 @@ func (c *Call) offered(all []Option) []Option {
 	return append(page, Option{Name: somethingElse, Says: "option-more-choices"})
 }
 
-// readSpoken takes an option's words where the whole utterance is one of them, besides those for a
-// person and for "again". What else is said is a failed try: the keypad always works (V7).
+// readSpoken takes an option's words where the whole utterance is one of them, besides those for a person and
+// for "again". What else is said is a failed try: the keypad always works (V7). Only letters and digits
+// count, in lower case: a recogniser adds full stops and capitals as it likes.
 func (c *Call) readSpoken(options []Option, speech string) verdict {
 	said := strings.Join(strings.FieldsFunc(strings.ToLower(speech), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }), " ")
 	switch {
@@ -114,8 +118,9 @@ func (c *Call) readSpoken(options []Option, speech string) verdict {
 	return verdict{failed: "not-understood"}
 }
 
-// confident says whether the recogniser is sure enough; one that gives no confidence is believed. A
-// consent has a stricter rule of its own (E4, payments.Assent).
+// confident says whether the recogniser is sure enough; one that gives no confidence is believed. A consent
+// has a stricter rule of its own (E4, payments.Assent). The floor is the policy's assent_min_confidence,
+// inclusive. A value that is no number is not sure.
 func (c *Call) confident(confidence string) bool {
 	if confidence == "" {
 		return true
@@ -125,6 +130,7 @@ func (c *Call) confident(confidence string) bool {
 }
 
 // words returns the phrases of a message that is not spoken but listened for; it separates them by commas.
+// Such a message is never said; translators edit it like any other (voiceprompts).
 func (c *Call) words(key string) []string { return strings.Split(c.phrase(key).Text(), ", ") }
 
 // menuHints returns the words that a menu understands, to help the recogniser; none where it takes keys only.
@@ -141,7 +147,8 @@ func (c *Call) menuHints(options []Option) []string {
 	return append(append(hints, c.words("hears-person")...), c.words("hears-again")...)
 }
 
-// readWords takes free speech; keys are not part of it, but 0 reaches a person.
+// readWords takes free speech; keys are not part of it, but 0 reaches a person. Any other key is taken for
+// silence, because a name has none.
 func (c *Call) readWords(in Input) verdict {
 	switch {
 	case in.Keys == "0":
@@ -152,8 +159,8 @@ func (c *Call) readWords(in Input) verdict {
 	return c.silence()
 }
 
-// readDigits takes digits of a right count. A format error may be named; whether the number exists may
-// not (I1: only format errors are told apart).
+// readDigits takes digits of a right count. A format error may be named; whether the number exists may not
+// (I1: only format errors are told apart). Nobody listens for speech here: an input without keys counts as silence.
 func (c *Call) readDigits(d Digits, in Input) verdict {
 	switch {
 	case in.Kind == Silent || in.Keys == "":
@@ -182,6 +189,7 @@ func (c *Call) readAssent(in Input) verdict {
 }
 
 // silence asks again. The first one in a call doubles every time-out for the rest of it and says so (V4).
+// Either way it is a failed try, counted by again.
 func (c *Call) silence() verdict {
 	if !c.Tries.MoreTime {
 		c.Tries.MoreTime = true
@@ -190,8 +198,10 @@ func (c *Call) silence() verdict {
 	return verdict{failed: "nothing-heard"}
 }
 
-// again asks the step once more after saying why, warns before the last try, and gives up after it (V3:
-// three tries a question, eight a call). Giving up leads where the step says, else to a person.
+// again asks the step once more after saying why, warns before the last try, and gives up after it (V3: three
+// tries a question, eight a call). Giving up leads where the step says, else to a person. The counts of the
+// question begin anew when it gives up; those of the call do not. A menu that silence answers says so after
+// every miss, because only then may silence count (Question.Warned).
 func (c *Call) again(step Step, why string, args Args) Next {
 	c.Question.Misses++
 	c.Tries.Misses++
@@ -207,6 +217,8 @@ func (c *Call) again(step Step, why string, args Args) Next {
 		}
 		return c.toPerson("tries", step.Name)
 	}
+	// Said before the question is asked again: what was wrong, then what silence will mean, then that it is
+	// the last.
 	if why != "" {
 		c.say(why, args)
 	}
@@ -220,7 +232,9 @@ func (c *Call) again(step Step, why string, args Args) Next {
 	return Go(step.Name)
 }
 
-// toPerson leads to a person, and keeps why and from where, so that the caller can go back to there.
+// toPerson leads to a person, and keeps why and from where, so that the caller can go back to there. Who asks
+// for a person while an appointment is arranged goes back to where the call was before it: From stays. Misses
+// there settle the appointment, so that it is not offered once more.
 func (c *Call) toPerson(why string, from StepName) Next {
 	c.ToPerson.Reason = why
 	switch {

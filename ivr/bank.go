@@ -11,7 +11,8 @@ import (
 	"duebell/voiceprompts"
 )
 
-// textByConsent sends this payment's texts to the number on file, if there is consent for it.
+// textByConsent sends this payment's texts to the number on file, if there is consent for it. A caller who is
+// not verified has no number on file. Without consent TextTo stays as it is.
 func (c *Call) textByConsent(ctx context.Context) error {
 	if c.Member.Phone == "" {
 		return nil
@@ -27,7 +28,8 @@ func (c *Call) textByConsent(ctx context.Context) error {
 }
 
 // noticeByConsent asks how the written notice goes only where no consent on file says it (E6: text with
-// consent, else a letter).
+// consent, else a letter). The question comes before the bank numbers are keyed, because eft_without_text =
+// refuse must be able to say no before that (E6).
 func noticeByConsent(ctx context.Context, c *Call) Next {
 	c.Notice = WrittenNotice{Chosen: true}
 	if err := c.textByConsent(ctx); err != nil {
@@ -52,7 +54,8 @@ func chooseNotice(_ context.Context, c *Call, a Answer) Next {
 }
 
 // withoutText sends a letter, for which the debit then waits, or, by policy, refuses the bank debit before
-// its numbers are keyed (E6, eft_without_text).
+// its numbers are keyed (E6, eft_without_text). By letter the debit has no instant yet (not_before): the
+// posting of the letter sets it.
 func (c *Call) withoutText() Next {
 	if c.Policy.EFTWithoutText == "refuse" {
 		c.say("no-debit-without-text", nil)
@@ -67,7 +70,9 @@ func (c *Call) withoutText() Next {
 }
 
 // sayTerms says the nine statements of E3, without barge-in, and keeps them as the words that the assent
-// answers (E8: terms as spoken are evidence).
+// answers (E8: terms as spoken are evidence). Date is the first day on which the bank can get the debit if it
+// is authorized now (E12); with a letter the terms say instead that it waits. Last is what the capture gave,
+// four digits or two.
 func sayTerms(_ context.Context, c *Call) Next {
 	args := Args{
 		"Amount": c.exact(c.Payment.Amount), "Name": c.holder(), "Type": c.bankTypeSpoken(), "Last": lastFour(c.Language.Tag, c.Payment.BankLast),
@@ -88,6 +93,7 @@ func sayTerms(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
+// keyWithNotice is the value of tel_assent that lets key 1 stand for the spoken words (E4).
 const keyWithNotice = "key_with_written_notice"
 
 // bankTypeSpoken names the kind of bank account as the terms do.
@@ -107,8 +113,9 @@ func (c *Call) assentHints() []string {
 	return strings.Split(c.phrase("assent-hints").Text(), ", ")
 }
 
-// heardAssent decides by the grammar of E4: yes authorizes, no goes back, anything else is asked again,
-// and after two failures a person is next (E5). Only yes charges anything.
+// heardAssent decides by the grammar of E4: yes authorizes, no goes back, anything else is asked again, and
+// after two failures a person is next (E5). Only yes charges anything. "Yes" and "ok" authorize nothing; nor
+// does any key, but for 1 where policy lets it.
 func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 	given := a.Speech
 	result := payments.Assent(a.Speech, a.Confidence, c.Language.Tag, c.Policy.AssentMinConfidence)
@@ -141,7 +148,8 @@ func heardAssent(ctx context.Context, c *Call, a Answer) Next {
 	return c.toPerson("assent-failed", c.stepAfterPayment())
 }
 
-// debit returns the authorization of a bank debit with all its evidence (E8).
+// debit returns the authorization of a bank debit with all its evidence (E8). given is what was understood or
+// "key 1"; confidence is the recogniser's own, empty for a key.
 func (c *Call) debit(given, confidence string) payments.Authorization {
 	written := payments.TextCopy
 	if c.Notice.Letter {
@@ -182,12 +190,14 @@ func (c *Call) authorize(ctx context.Context, a payments.Authorization) Next {
 }
 
 // isAnswer says whether an error is a decision of Authorize, as opposed to a failure to reach the database.
+// After an answer it is known whether anything was recorded; after any other error it is not.
 func isAnswer(err error) bool {
 	return errors.Is(err, payments.ErrAccountOpen) || errors.Is(err, payments.ErrClosed) ||
 		errors.Is(err, payments.ErrLimit) || errors.Is(err, payments.ErrTooLate) || errors.Is(err, payments.ErrNoSuchAttempt)
 }
 
-// authorized goes on from what Authorize decided: to the wait for the outcome, or to why it refused.
+// authorized goes on from what Authorize decided: to the wait for the outcome, or to why it refused. Pending
+// ends here and nowhere else but in settle: from now on the attempt's row is what is believed.
 func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) Next {
 	c.Consent.Pending = nil
 	switch {
@@ -210,7 +220,8 @@ func (c *Call) authorized(ctx context.Context, got payments.Attempt, err error) 
 }
 
 // anotherOpen says that another payment on the account is open and this one was not taken. Only the
-// authorizing transaction can find that out, and it has: one open attempt an account (design §5).
+// authorizing transaction can find that out, and it has: one open attempt an account (design §5). The offer
+// of this call is closed before a word is said, so that "yours was not taken" stays true.
 func (c *Call) anotherOpen(ctx context.Context) Next {
 	if c.Guest.Paying {
 		return c.refuseGuest(ctx)
@@ -229,7 +240,7 @@ func (c *Call) anotherOpen(ctx context.Context) Next {
 }
 
 // afterNoPayment goes back to what is owed. A guest must not hear that (I2), and a batch goes on with its
-// next account.
+// next account. What is owed is read anew there, so that the caller hears it as it is after the refusal.
 func (c *Call) afterNoPayment() Next {
 	if c.Guest.Paying || c.Batch.Confirmed {
 		return c.afterPayment()
@@ -245,8 +256,10 @@ func (c *Call) closedMeanwhile(ctx context.Context) Next {
 	return c.afterNoPayment()
 }
 
-// settle asks again whether the consent was recorded, three times over as many turns. Then it says that
-// we do not know, and not to pay again (design §1, promise P1: unknown is a state of its own).
+// settle asks again whether the consent was recorded, three times over as many turns. Then it says that we do
+// not know, and not to pay again (design §1, promise P1: unknown is a state of its own). The pending
+// authorization carries no token. Where the first COMMIT came through, its result is returned all the same;
+// where it did not, a card's row has no token, so Authorize refuses it and nothing was charged.
 func settle(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Consent.Pending == nil {
 		return c.afterNoPayment()
@@ -266,14 +279,18 @@ func settle(ctx context.Context, c *Call, _ Answer) Next {
 // callerEnding returns the last digits of the number that the caller calls from.
 func callerEnding(c *Call) Args { return Args{"Last": lastFour(c.Language.Tag, c.Caller)} }
 
-// fact returns a statement about an attempt, for prompts that state one.
+// fact returns a statement about an attempt, for prompts that state one. Cents are without the fee, as in the
+// ledger.
 func (c *Call) fact(says string, a payments.Attempt) Fact {
 	return Fact{Says: says, Account: a.Account, Cents: a.Cents.Cents(), Attempt: a.Key, Reference: a.Reference}
 }
 
+// notCharged returns the statement that an attempt moved no money. It may be said only of a state that is
+// final.
 func (c *Call) notCharged(a payments.Attempt) Fact { return c.fact("not-charged", a) }
 
-// callBackAfter returns when to call again for an outcome: half an hour on, at the next quarter hour (L3).
+// callBackAfter returns when to call again for an outcome: half an hour on, at the next quarter hour (L3). By
+// then the look-ups of the first minutes are long over (design §5 (4)).
 func callBackAfter(now time.Time, zone *time.Location) time.Time {
 	later := now.In(zone).Add(30 * time.Minute)
 	return later.Add(15*time.Minute - 1).Truncate(15 * time.Minute)

@@ -80,26 +80,32 @@ func conversation() []Step {
 		// ── Hello ────────────────────────────────────────────────────────────────────────
 		// The line greets, finds out which language is spoken, and asks what it can do.
 		{
-			Name: Greeting, Before: recallLanguage, Says: "greeting", // K2: the language chosen on the number's last call is kept
+			// K2 (language remembered): who has chosen one on the number's last call is not asked again.
+			Name: Greeting, Before: recallLanguage, Says: "greeting",
 			Then: greet, LeadsTo: []StepName{ChooseLanguage, MainMenu},
 		},
 		{
-			Name:    ChooseLanguage, // each language offers itself, in its own voice
+			// Each language offers itself, in its own voice.
+			Name:    ChooseLanguage,
 			Accepts: Menu{Options: languageOptions},
 			Then:    chooseLanguage, LeadsTo: []StepName{MainMenu},
 		},
 		{
+			// V1 (most used first): the balance and paying come first; the options are those of mainOptions.
 			Name:    MainMenu,
 			Accepts: Menu{Options: mainOptions, Closes: "main-menu"},
 			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, AskBirthDate, ChooseAccount, GuestAccount, HowToPay, TextChoices, MainMenu},
 		},
 		{
-			Name:    HowToPay, // P4: other ways to pay are described only; nothing here is about the caller
+			// P4 (other ways are described only): nothing here is about the caller, so nobody proves
+			// anything.
+			Name:    HowToPay,
 			Accepts: Menu{Options: options("due", "option-when-due", "ways", "option-other-ways", "hours", "option-hours", "hardship", "option-hardship", "back", "option-main-menu")},
 			Then:    tellHowToPay, LeadsTo: []StepName{HowToPay, MainMenu},
 		},
 		{
-			Name: TextChoices, Before: mayChooseTexts, Says: "text-choices", Args: callerEnding, // O1: texts off for anyone who asks, on only once verified
+			// O1: texts are switched off for anyone who asks, and on only once the caller is verified.
+			Name: TextChoices, Before: mayChooseTexts, Says: "text-choices", Args: callerEnding,
 			Accepts: Menu{Options: textOptions},
 			Then:    chooseTexts, LeadsTo: []StepName{MainMenu, AskAccount},
 		},
@@ -108,11 +114,14 @@ func conversation() []Step {
 		// Anybody may pay for an account whose number they know, and hears nothing about it but their
 		// own entries (I2: guests pay, and hear no balance). How much is asked further down.
 		{
+			// The form is all that is checked: the look-up comes after the amount (I2: ask both, then look
+			// up).
 			Name: GuestAccount, Says: "guest-account",
 			Accepts: Digits{Lengths: []int{9}, Reject: "guest-account-format", Check: isAccountNumber},
 			Then:    keepGuestAccount, LeadsTo: []StepName{GuestReadBack},
 		},
 		{
+			// V6 (numbers read back): a wrong digit would pay a stranger's bill.
 			Name: GuestReadBack, Says: "guest-read-back", Args: guestAccountArgs,
 			Accepts: Menu{Options: rightOrChange},
 			Then:    confirmGuestAccount, LeadsTo: []StepName{GuestAccount, TellDropped, AskAmount},
@@ -123,30 +132,37 @@ func conversation() []Step {
 		// answer tells which of them was wrong (I1: one look-up, one failure line).
 		{
 			Name: AskAccount, Says: "ask-account", Again: "ask-account-again",
-			Accepts: Digits{Lengths: []int{9, 10, 12}, Reject: "account-format", Check: isSelector}, // B1: the count tells account, phone and member ID apart
+			// B1: the key count tells account number, phone number and member ID apart.
+			Accepts: Digits{Lengths: []int{9, 10, 12}, Reject: "account-format", Check: isSelector},
 			Then:    keepAccount, LeadsTo: []StepName{AskBirthDate},
 		},
 		{
+			// Eight digits either way: MMDDYYYY, or a group account's invoice number in its place (I3).
 			Name: AskBirthDate, Says: "ask-birth-date", Again: "ask-birth-date-again",
 			Accepts: Digits{Lengths: []int{8}, Reject: "birth-date-format", Check: isBirthDate},
 			Then:    keepBirthDate, LeadsTo: []StepName{AskZIP, Verify},
 		},
 		{
+			// Skipped where the caller's own signed number stands in for the ZIP, by policy (I4).
 			Name: AskZIP, Before: tellOfSSN, Says: "ask-zip",
 			Accepts: Digits{Lengths: []int{4, 5}, Reject: "zip-format", Check: isZIPOrSSN},
 			Then:    keepZIP, LeadsTo: []StepName{Verify},
 		},
 		{
-			Name: Verify, // asks nothing: it runs in the turn of the last answer, which is the last that holds what was keyed
+			// Asks nothing: it runs in the turn of the last answer, which is the last turn that holds what
+			// was keyed.
+			Name: Verify,
 			Then: verify, LeadsTo: []StepName{AskAccount, ChooseAccount, TellDropped, TellStanding, MainMenu},
 		},
 		{
+			// B2: each account is billed and paid by itself. Who has one only is not asked.
 			Name: ChooseAccount, Before: accountsToChoose, Says: "choose-account",
 			Accepts: Menu{Options: accountOptions},
 			Then:    chooseAccount, LeadsTo: []StepName{TellStanding, TellAll},
 		},
 		{
-			Name: TellDropped, // I7: who calls back after a dropped call hears first what became of the money
+			// I7: who calls back after a dropped call hears first what became of the money.
+			Name: TellDropped,
 			Then: tellDropped, LeadsTo: []StepName{ChooseAccount, TellStanding, AskAmount, AnythingElse},
 		},
 
@@ -158,17 +174,20 @@ func conversation() []Step {
 			Then: tellStanding, LeadsTo: []StepName{PaymentInFlight, PayMenu, AnythingElse},
 		},
 		{
-			Name:    PaymentInFlight, // E12: until a debit is submitted, the caller can cancel it
+			// E12: until a debit is submitted, the caller can cancel it.
+			Name:    PaymentInFlight,
 			Accepts: Menu{Options: inFlightOptions},
 			Then:    actOnInFlight, LeadsTo: []StepName{AnythingElse, TellStanding},
 		},
 		{
+			// M2 (whole balance first): then its late part, then another amount.
 			Name:    PayMenu,
 			Accepts: Menu{Options: payOptions},
 			Then:    choosePayment, LeadsTo: []StepName{AskAmount, CheckAmount, ReadBack, AnythingElse},
 		},
 		{
-			Name: TellAll, // P6: several accounts in one call: what each owes, then one way to pay for all of them
+			// P6: several accounts in one call: what each owes, then one way to pay for all of them.
+			Name: TellAll,
 			Then: tellAll, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
 
@@ -181,36 +200,44 @@ func conversation() []Step {
 			Then:    readAmount, LeadsTo: []StepName{AmountHelp, AmountMeant, CheckAmount},
 		},
 		{
-			Name: AmountHelp, Says: "amount-help", // V2: 0 is zero at an amount, so from the second failure on a person is offered
+			// V2: 0 is zero at an amount, so a person is offered in words from the second failure on.
+			Name: AmountHelp, Says: "amount-help",
 			Accepts: Menu{Options: options("again", "option-another-amount", "back", "option-back")},
 			Then:    afterAmountHelp, LeadsTo: []StepName{AskAmount, PayMenu},
 		},
 		{
-			Name: AmountMeant, Says: "amount-meant", // M6: the cents were perhaps forgotten: 214 for 214 dollars
+			// M6: the cents were perhaps forgotten: 214 keyed for 214 dollars.
+			Name: AmountMeant, Says: "amount-meant",
 			Accepts: Menu{Options: amountsMeant},
 			Then:    chooseAmountMeant, LeadsTo: []StepName{AskAmount, CheckAmount},
 		},
 		{
+			// Asks nothing: it warns, looks for an earlier payment of the same amount (M8), and looks up a
+			// guest's account.
 			Name: CheckAmount,
 			Then: checkAmount, LeadsTo: []StepName{SecondConsent, ChooseMethod, AnythingElse},
 		},
 		{
-			Name:    SecondConsent, // M8: the same payment was made before; the caller has just heard of it
+			// M8: the same payment was made before; the caller has just heard of it.
+			Name:    SecondConsent,
 			Accepts: Menu{Options: options("yes", "option-pay-again", "no", "option-do-not-pay")},
 			Then:    secondConsent, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
 		{
+			// P1: bank account and card; where one of them is off, this question is skipped.
 			Name: ChooseMethod, Before: skipOnlyMethod,
 			Accepts: Menu{Options: options("bank", "option-bank", "card", "option-card")},
 			Then:    chooseMethod, LeadsTo: []StepName{ChooseBankType, ReadBack, ReadBackAll},
 		},
 		{
+			// E11 (checking or savings first): <Pay> does not ask for the type and must be told it.
 			Name: ChooseBankType, Before: skipForBusiness, Says: "choose-bank-type",
 			Accepts: Menu{Options: options("checking", "option-checking", "savings", "option-savings")},
 			Then:    chooseBankType, LeadsTo: []StepName{GuestName, ReadBack, ReadBackAll},
 		},
 		{
-			Name: GuestName, Says: "guest-name", // I2: who pays by bank as a guest says the holder's name
+			// I2: who pays by bank as a guest says the holder's name.
+			Name: GuestName, Says: "guest-name",
 			Accepts: Words{},
 			Then:    keepGuestName, LeadsTo: []StepName{GuestNameBack},
 		},
@@ -220,17 +247,20 @@ func conversation() []Step {
 			Then:    confirmGuestName, LeadsTo: []StepName{GuestName, ReadBack},
 		},
 		{
-			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs, // M7: the amount is always read back; P3: for a card, key 1 here is the consent
+			// M7: the amount is always read back. P3: for a card, key 1 here is the consent.
+			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs,
 			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmReadBack, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, PayMenu, AskAmount},
 		},
 		{
-			Name: ReadBackAll, Before: sayReadBackAll, // P6: one combined read-back of all accounts
+			// P6: one combined read-back of all accounts.
+			Name: ReadBackAll, Before: sayReadBackAll,
 			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmAll, LeadsTo: []StepName{NextAccount, ChooseAccount},
 		},
 		{
-			Name: NextAccount, Before: nextAccount, Says: "next-account", Args: nextAccountArgs, // P6: each account has its own capture and outcome
+			// P6: each account has its own capture, its own authorization and its own outcome.
+			Name: NextAccount, Before: nextAccount, Says: "next-account", Args: nextAccountArgs,
 			Then: payNext, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, OfferText},
 		},
 
@@ -239,36 +269,46 @@ func conversation() []Step {
 		// A card is authorized at once, by the yes to the read-back. A bank debit still needs the terms
 		// and the spoken "I authorize". From that instant no question stands before the outcome.
 		{
-			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice", // E6: the notice goes by text or letter; with consent on file nothing is asked
+			// E6: the notice goes by text or letter; with consent on file nothing is asked.
+			Name: AskWrittenNotice, Before: noticeByConsent, Says: "ask-written-notice",
 			Accepts: Menu{Options: options("text", "option-text-notice", "letter", "option-letter-notice"), OnSilence: "letter", Warns: "silence-means-letter"},
 			Then:    chooseNotice, LeadsTo: []StepName{TakeMoney, ChooseMethod},
 		},
 		{
+			// Before writes the offer; the capture that follows is Twilio's, and no card or bank digit passes
+			// through here.
 			Name: TakeMoney, Before: offer, Says: "take-money",
 			Accepts: Pay{},
 			Then:    captured, LeadsTo: []StepName{CaptureFailed, TakeMoney, ChooseMethod, Terms, Holding, Settling, NextAccount, TellStanding, AnythingElse},
 		},
 		{
+			// P3 (captures a call are limited): try again, another way, or not now.
 			Name:    CaptureFailed,
 			Accepts: Menu{Options: tryAgainOptions},
 			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, NextAccount, AnythingElse},
 		},
 		{
-			Name: Terms, Before: sayTerms, // E3: nine statements, without barge-in; E4: the assent is spoken
+			// E3: the terms are spoken in full, without barge-in. E4: the assent is spoken.
+			Name: Terms, Before: sayTerms,
 			Accepts: Assent{},
 			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, NextAccount, AnythingElse},
 		},
 		{
+			// The question alone: the terms were heard, and what is asked for again are the words (E5: two
+			// failures).
 			Name: TermsAgain, Says: "say-authorize-again",
 			Accepts: Assent{},
 			Then:    heardAssent, LeadsTo: []StepName{TermsAgain, Holding, Settling, TellOutcome, TellStanding, PayMenu, NextAccount, AnythingElse},
 		},
 		{
-			Name: Settling, Says: "one-moment", // the database did not say whether the consent was recorded: ask it again
+			// The database did not say whether the consent was recorded: it is asked again.
+			Name: Settling, Says: "one-moment",
 			Accepts: Hold{},
 			Then:    settle, LeadsTo: []StepName{Settling, Holding, TellOutcome, NextAccount, TellStanding, AnythingElse, Goodbye},
 		},
 		{
+			// A worker charges meanwhile; each pass is a turn of its own, which waits a few seconds for the
+			// outcome.
 			Name: Holding, Before: sayHold,
 			Accepts: Hold{},
 			Then:    hold, LeadsTo: []StepName{Holding, TellOutcome},
@@ -277,25 +317,30 @@ func conversation() []Step {
 		// ── What became of it ─────────────────────────────────────────────────────────────
 		// The outcome, also when it is not known yet; then a receipt, and the way out or round again.
 		{
+			// Says what the database says at this instant, also that nothing is known yet (L3).
 			Name: TellOutcome,
 			Then: tellOutcome, LeadsTo: []StepName{AfterDecline, OfferText, NextAccount, AnythingElse},
 		},
 		{
+			// P3: a decline counts as a failed capture.
 			Name:    AfterDecline,
 			Accepts: Menu{Options: tryAgainOptions},
 			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, NextAccount, AnythingElse},
 		},
 		{
+			// Asked once a call, and only where no receipt goes by itself.
 			Name: OfferText, Before: mayOfferText, Says: "offer-text", Args: callerEnding,
 			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no", Warns: "silence-means-no-text"},
 			Then:    textReceipt, LeadsTo: []StepName{NextAccount, OfferCalls, AnythingElse},
 		},
 		{
-			Name: OfferCalls, Before: mayOfferCalls, Says: "offer-calls", Args: callsOffered, // N10: reminder calls are opt-in only
+			// N10: reminder calls are opt-in only.
+			Name: OfferCalls, Before: mayOfferCalls, Says: "offer-calls", Args: callsOffered,
 			Accepts: Menu{Options: options("yes", "option-yes", "no", "option-no"), OnSilence: "no", Warns: "silence-means-no-calls"},
 			Then:    agreeToCalls, LeadsTo: []StepName{AnythingElse},
 		},
 		{
+			// V3 (never loop): silence ends the call here instead of leading to a person.
 			Name: AnythingElse, Says: "anything-else",
 			Accepts: Menu{Options: options("more", "option-balance-or-pay", "done", "option-done"), OnSilence: "done", Warns: "silence-means-done"},
 			Then:    anythingElse, LeadsTo: []StepName{MainMenu, ChooseAccount, Goodbye}, GivesUpTo: Goodbye,
@@ -314,7 +359,8 @@ func conversation() []Step {
 			Then:    transferOver, LeadsTo: []StepName{OfferCallback, GoOn},
 		},
 		{
-			Name: OfferCallback, Before: mayOfferCallback, // H2: nobody is there, so an appointment is offered
+			// H2: nobody is there, so an appointment is offered.
+			Name: OfferCallback, Before: mayOfferCallback,
 			Accepts: Menu{Options: options("yes", "option-callback", "no", "option-go-on"), OnSilence: "no", Warns: "silence-means-go-on"},
 			Then:    chooseCallback, LeadsTo: []StepName{CallbackReadBack, GoOn},
 		},
@@ -329,11 +375,13 @@ func conversation() []Step {
 			Then:    bookCallback, LeadsTo: []StepName{CallbackNumber, GoOn},
 		},
 		{
-			Name: GoOn,             // H2: never a dead end: back to the question that the caller came from
+			// H2: never a dead end: back to the question that the caller came from.
+			Name: GoOn,
 			Then: returnFromPerson, // LeadsTo is filled in by Conversation: every question
 		},
 		{
-			Name: LostPlace, Says: "lost-place", // Redis lost the session: the call goes on from its last milestone in the database
+			// Redis lost the session: the call goes on from its last milestone in the database.
+			Name: LostPlace, Says: "lost-place",
 			Then: findPlace, LeadsTo: []StepName{MainMenu, ChooseAccount, TellStanding, Holding, TellOutcome},
 		},
 	}

@@ -14,8 +14,10 @@ const outcomeKeptFor = 7 * 24 * time.Hour
 
 // findDropped looks for an earlier call of the same number about the same member or, for a guest, about the
 // same account: one that broke off within the window (I7: fifteen minutes), or one that did not learn what
-// became of its payment (L3). It says whether there is one, and keeps it in the session. The caller has
-// been verified anew by then.
+// became of its payment (L3). It says whether there is one, and keeps it in the session. The caller has been
+// verified anew by then. A database that does not answer is no reason to hold the caller up: the call goes on
+// as if there were none. A second payment stays impossible all the same while one is open, because the
+// authorizing transaction refuses it (design §5).
 func (c *Call) findDropped(ctx context.Context) bool {
 	if c.Caller == "" {
 		return false
@@ -30,12 +32,15 @@ func (c *Call) findDropped(ctx context.Context) bool {
 		}
 		return false
 	}
+	// The attempt is the other call's; tellDropped asks the database what became of it.
 	c.Attempt, c.Dropped = last.Attempt, Dropped{OutcomePromised: last.Step == Goodbye}
 	return true
 }
 
-// tellDropped says what became of the earlier call's payment, and lets the caller go on where that call
-// broke off. An offer that was never authorized is closed first: only then is "nothing was charged" true.
+// tellDropped says what became of the earlier call's payment, and lets the caller go on where that call broke
+// off. An offer that was never authorized is closed first: only then is "nothing was charged" true. The state
+// is read in the turn that speaks of it. Marking the outcome as heard ends the promise to tell it (L3), and
+// keeps a failure from being texted as well.
 func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	if err != nil {
@@ -66,6 +71,7 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 		}
 		c.say(nothing, ofWhat, c.notCharged(a))
 		c.outcomeHeard(ctx, a)
+		// Nothing moved, so the pay menu may offer the very same payment once more.
 		c.Dropped = Dropped{Account: a.Account, Amount: a.Cents, Method: a.Method, BankType: a.BankType}
 	}
 	switch {
@@ -77,7 +83,8 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(TellStanding)
 }
 
-// endOffer closes what the earlier call only offered. What is settled stays as it is.
+// endOffer closes what the earlier call only offered. What is settled stays as it is. payments.ErrTooLate: it
+// was authorized between the look and the close, and tellDropped begins again.
 func (c *Call) endOffer(ctx context.Context, a payments.Attempt) error {
 	if a.State == payments.Offered || a.State == payments.Tokenized {
 		return c.Checkout.CloseOffer(ctx, a.Key)

@@ -22,8 +22,11 @@ type Engine struct {
 	steps map[StepName]Step
 }
 
-// Services are what the conversation needs from other packages. All are required but those that say so.
+// Services are what the conversation needs from other packages. All are required but those that say so. They
+// are called by any number of calls at once. Each write among them is unique by call and turn, or changes
+// nothing when it is repeated: that is what lets a turn be run twice.
 type Services struct {
+	// Identity and balances, payments, and what is kept of calls.
 	Members      Members
 	Checkout     *payments.Checkout
 	Milestones   Milestones
@@ -54,7 +57,9 @@ var ErrNotVerified = errors.New("ivr: not verified")
 // ID is asked for).
 var ErrSeveral = errors.New("ivr: the answers fit several members")
 
-// Members proves identities and knows what is owed.
+// Members proves identities and knows what is owed. Any error but the two above is a failure of the database:
+// the caller hears that something went wrong and is led to a person, and nothing is concluded about the
+// account.
 type Members interface {
 	// Verify looks up once, for all factors, with equal work for every cause of failure, or returns
 	// ErrNotVerified or ErrSeveral. The same call and turn again gives the first result.
@@ -71,8 +76,9 @@ type Members interface {
 	Standing(ctx context.Context, account string, at time.Time) (Owed, error)
 }
 
-// VerifyTry is one try to prove an identity. It is unique by call and turn: a turn that is run again
-// counts no second try.
+// VerifyTry is one try to prove an identity. It is unique by call and turn: a turn that is run again counts
+// no second try. Caller is empty for a withheld number, which has no limit of its own (I5: pooled limits
+// only). At is the domain's instant by which the limits are counted.
 type VerifyTry struct {
 	Keyed  Identification
 	Call   string
@@ -81,19 +87,22 @@ type VerifyTry struct {
 	At     time.Time
 }
 
-// Verified is an identity that Verify has proven.
+// Verified is an identity that Verify has proven. Account is empty where a member ID or a phone number was
+// keyed: then the account is chosen next.
 type Verified struct {
 	Member  Member
 	Account string // where the caller keyed an account number
 }
 
-// Owed is what an account owes, and the instant of the import that says so.
+// Owed is what an account owes, and the instant of the import that says so. Amounts from an import older than
+// import_max_age_hours are still spoken, with its date (B6: amounts as of).
 type Owed struct {
 	billing.Standing
 	AsOf time.Time // of the newest import
 }
 
-// Texts says where a text may go, and switches texts off and on.
+// Texts says where a text may go, and switches texts off and on. Numbers are E.164. turnKey is Call.turnKey:
+// the call and turn in which the wish came.
 type Texts interface {
 	// Textable says whether payment texts may go to a number: there is consent, and no opt-out.
 	Textable(ctx context.Context, number string) (bool, error)
@@ -105,14 +114,17 @@ type Texts interface {
 	TextsArrive(ctx context.Context, number string) (bool, error)
 }
 
-// Hours are the hours in which people answer (H1: agent hours).
+// Hours are the hours in which people answer (H1: agent hours). Both take any instant and answer by the
+// business zone.
 type Hours interface {
 	Open(t time.Time) bool
 	// NextOpening returns the first open instant at or after t.
 	NextOpening(t time.Time) time.Time
 }
 
-// NewEngine returns an engine for the conversation, or an error where two steps have one name.
+// NewEngine returns an engine for the conversation, or an error where two steps have one name. It looks at
+// names only: that every jump leads to a step, and that every prompt exists, is shown by the tests that walk
+// Steps.
 func NewEngine(s Services) (*Engine, error) {
 	e := &Engine{Services: s, order: Conversation(), steps: map[StepName]Step{}}
 	for _, step := range e.order {
@@ -124,11 +136,12 @@ func NewEngine(s Services) (*Engine, error) {
 	return e, nil
 }
 
-// Steps returns the conversation in reading order, for tests and pictures.
+// Steps returns the conversation in reading order, for tests and pictures. The slice is the engine's own and
+// must not be changed.
 func (e *Engine) Steps() []Step { return e.order }
 
-// Call is one turn while it runs: the session, the services, and what has been said so far. Steps'
-// functions take it, read and change the session, and add to what is said.
+// Call is one turn while it runs: the session, the services, and what has been said so far. Steps' functions
+// take it, read and change the session, and add to what is said. It lives for one turn, in one goroutine.
 type Call struct {
 	*Session
 	*Engine
@@ -139,14 +152,17 @@ type Call struct {
 	trail []StepName // steps entered in this turn
 }
 
-// maxHops bounds the steps that one turn may pass. More is a loop, and a bug of ours.
+// maxHops bounds the steps that one turn may pass. More is a loop, and a bug of ours. Honest turns pass a
+// handful: from the last factor over Verify, TellDropped and TellStanding to PayMenu are four.
 const maxHops = 12
 
-// Turn answers one input and returns the session that the next turn goes on from. After an error the
-// old session stands, although the step may have written to the database: whatever a step does there
-// is unique by call and turn, so running the turn again does it once.
+// Turn answers one input and returns the session that the next turn goes on from. After an error the old
+// session stands, although the step may have written to the database: whatever a step does there is unique by
+// call and turn, so running the turn again does it once. A prompt that cannot be rendered is such an error
+// too, although the step has run: better no sentence than half a sentence about money.
 func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply, error) {
 	c := &Call{Session: &s, Engine: e, now: e.Clock.Now()}
+	// The call's first turn, or a session rebuilt from a milestone without a language.
 	if s.Language.Tag == "" {
 		s.Language.Tag = e.languages()[0].Tag
 	}
@@ -167,6 +183,7 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 	if err != nil {
 		return s, Reply{}, fmt.Errorf("step %s: %w", c.Step, err)
 	}
+	// Kept for the next turn, whose answer may be the consent to these very words (E8: terms as spoken).
 	s.LastSaid = c.evidence()
 	reply.Lang, reply.Say, reply.Wait, reply.Delay = c.Language.Tag, c.said, wait, c.delay
 	e.Log.Debug("turn", "call", s.Call, "turn", s.Turn, "input", string(in.Kind), "step", string(s.Step))
@@ -175,7 +192,8 @@ func (e *Engine) Turn(ctx context.Context, s Session, in Input) (Session, Reply,
 
 // Resume returns a session made from the last milestone of a call whose session is lost. Its step is
 // LostPlace, which says so to the caller and goes on from there. What was keyed and chosen since the
-// milestone is gone and is asked again.
+// milestone is gone and is asked again. A verified caller stays verified, because the milestone is of this
+// same call. Of a guest only an attempt is known: without one the call goes on at the main menu.
 func (e *Engine) Resume(m Milestone, turn int) Session {
 	return Session{
 		Call: m.Call, Caller: m.Caller, Called: m.Called, StartedAt: m.StartedAt, PlacedFor: m.PlacedFor,
@@ -184,7 +202,8 @@ func (e *Engine) Resume(m Milestone, turn int) Session {
 	}
 }
 
-// answer reads the input as an answer to the awaited step, and follows where that leads.
+// answer reads the input as an answer to the awaited step, and follows where that leads. A menu's next page
+// and a repeat are no try, and run no step: they change nothing but what is said.
 func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 	step, ok := c.steps[c.Step]
 	if !ok {
@@ -211,7 +230,8 @@ func (c *Call) answer(ctx context.Context, in Input) (Wait, error) {
 	return c.run(ctx, next)
 }
 
-// run follows jumps until a step waits for the caller, and returns what it waits for.
+// run follows jumps until a step waits for the caller, and returns what it waits for. Session.Step is set
+// before Before runs, so that a failure in it is logged under the step's own name.
 func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 	for range maxHops {
 		if next.kind == nextEnd {
@@ -244,7 +264,8 @@ func (c *Call) run(ctx context.Context, next Next) (Wait, error) {
 	return nil, fmt.Errorf("more than %d steps in one turn: %v", maxHops, c.trail)
 }
 
-// ask says the step's prompt and returns the wait for its answer.
+// ask says the step's prompt and returns the wait for its answer. Before does not run here: saying a question
+// again must change nothing.
 func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	c.prompt(step)
 	seconds := int(c.Policy.TimeoutMenuSeconds)
@@ -263,6 +284,7 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 		if a.Closes != "" {
 			c.say(a.Closes, nil)
 		}
+		// Words of every page are listened for, not only of the one that is read out.
 		hints := c.menuHints(a.Options(c))
 		return Ask{Keys: true, Speech: len(hints) > 0, MaxKeys: 1, Seconds: c.patience(seconds), Hints: hints}, nil
 	case Digits, Amount: // # ends the entry
@@ -282,7 +304,8 @@ func (c *Call) ask(_ context.Context, step Step) (Wait, error) {
 	return nil, fmt.Errorf("accepts something unknown")
 }
 
-// patience returns a time-out, doubled after the first silence of the call (V4: more time).
+// patience returns a time-out, doubled after the first silence of the call (V4: more time). It never goes
+// back: who was slow once may be slow again.
 func (c *Call) patience(seconds int) int {
 	if c.Tries.MoreTime {
 		return 2 * seconds
@@ -290,5 +313,6 @@ func (c *Call) patience(seconds int) int {
 	return seconds
 }
 
-// languages returns those that the policy switches on and that are translated, the default first.
+// languages returns those that the policy switches on and that are translated, the default first. It is never
+// empty: where none of the policy's is complete and approved, it holds English (K4).
 func (e *Engine) languages() []voiceprompts.Language { return e.Prompts.Offered(e.Policy.Languages) }

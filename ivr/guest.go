@@ -14,12 +14,14 @@ import (
 // isAccountNumber says whether digits have the form of an account number, whether or not it exists.
 func isAccountNumber(c *Call, digits string) bool { return c.Policy.IsAccountNumber(digits) }
 
-// keepGuestAccount begins a guest's payment: nothing of an earlier one counts for it.
+// keepGuestAccount begins a guest's payment: nothing of an earlier one counts for it. The number stays as
+// keyed, also where no such account exists: nothing is looked up yet (I2).
 func keepGuestAccount(_ context.Context, c *Call, a Answer) Next {
 	c.Guest, c.Account, c.Payment = Guest{Paying: true}, Account{Number: a.Keys}, Payment{}
 	return Go(GuestReadBack)
 }
 
+// guestAccountArgs returns the account number, digit by digit in threes (V6).
 func guestAccountArgs(c *Call) Args {
 	return Args{"Account": voiceprompts.Digits(c.Language.Tag, c.Account.Number)}
 }
@@ -44,14 +46,15 @@ func warnGuest(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
-// amountRules returns the bounds of a keyed amount. A guest's come from the policy alone, so that a
-// refusal tells nothing about the balance (M4).
+// amountRules returns the bounds of a keyed amount. A guest's come from the policy alone, so that a refusal
+// tells nothing about the balance (M4). TotalDue and Month are zero for a guest and are not looked at.
 func (c *Call) amountRules() billing.AmountRules {
 	return billing.AmountRules{Guest: c.Guest.Paying, TotalDue: c.Account.Due, Month: c.Account.Charge, Policy: c.Policy}
 }
 
 // checkGuest looks the account up, now that the amount is known. A refusal says nothing about the account,
-// not even that there is none, and takes as long as any (I2, I1).
+// not even that there is none, and takes as long as any (I2, I1). The look-up comes late on purpose: a
+// stranger who tries account numbers hears the same words up to here, whatever the number.
 func (c *Call) checkGuest(ctx context.Context) Next {
 	payable, err := c.Members.Payable(ctx, c.Account.Number)
 	if err != nil {
@@ -75,8 +78,9 @@ func (c *Call) checkGuest(ctx context.Context) Next {
 	return Go(ChooseMethod)
 }
 
-// refuseGuest refuses a guest because another payment is open, without saying so: a guest must not learn
-// of payments by others (tier T1).
+// refuseGuest refuses a guest because another payment is open, without saying so: a guest must not learn of
+// payments by others (tier T1). The offer is closed first, so that "you were not charged" is true when it is
+// said.
 func (c *Call) refuseGuest(ctx context.Context) Next {
 	if next, ok := c.closeOfferAndSay(ctx, "guest-try-later"); !ok {
 		return next
@@ -84,7 +88,8 @@ func (c *Call) refuseGuest(ctx context.Context) Next {
 	return Go(AnythingElse)
 }
 
-// keepGuestName takes the name as it was heard; the caller confirms it next.
+// keepGuestName takes the name as it was heard; the caller confirms it next. It is what the recogniser made
+// of it: only the confirmation makes it the name in the terms (E3, (4)).
 func keepGuestName(_ context.Context, c *Call, a Answer) Next {
 	c.Guest.Holder = a.Speech
 	return Go(GuestNameBack)
@@ -92,6 +97,7 @@ func keepGuestName(_ context.Context, c *Call, a Answer) Next {
 
 func guestNameArgs(c *Call) Args { return Args{"Name": c.Guest.Holder} }
 
+// confirmGuestName goes on to the read-back, or asks for the name again.
 func confirmGuestName(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
 		return Go(GuestName)

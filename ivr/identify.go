@@ -37,7 +37,8 @@ func recallLanguage(ctx context.Context, c *Call) Next {
 	return Proceed()
 }
 
-// useLanguage speaks a language from here on, if the policy offers it.
+// useLanguage speaks a language from here on, if the policy offers it. A language that it does not offer, or
+// "", changes nothing.
 func (c *Call) useLanguage(tag string) {
 	for _, l := range c.languages() {
 		if l.Tag == tag {
@@ -58,6 +59,7 @@ func greet(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(MainMenu)
 }
 
+// sayGoodbye ends the call. The good-bye itself is the step's prompt.
 func sayGoodbye(ctx context.Context, c *Call, _ Answer) Next {
 	c.saveMilestone(ctx, Goodbye) // a call that ended like this was not dropped (I7)
 	return End()
@@ -72,6 +74,8 @@ func languageOptions(c *Call) []Option {
 	return list
 }
 
+// chooseLanguage speaks the chosen language from here on. It is stored with the milestone, so that the next
+// call of the number begins in it (K2: remembered per number).
 func chooseLanguage(ctx context.Context, c *Call, a Answer) Next {
 	c.useLanguage(a.Option)
 	c.saveMilestone(ctx, MainMenu)
@@ -100,7 +104,8 @@ func chooseFromMain(ctx context.Context, c *Call, a Answer) Next {
 	return c.toAccount()
 }
 
-// otherLanguage returns the language that the main menu changes to, or "" where there is none, or a choice of several.
+// otherLanguage returns the language that the main menu changes to, or "" where there is none, or a choice of
+// several.
 func (c *Call) otherLanguage() string {
 	switch all := c.languages(); {
 	case len(all) != 2:
@@ -113,9 +118,9 @@ func (c *Call) otherLanguage() string {
 }
 
 // ownNumber says whether the caller's number selects the record, so that no account number is keyed (I4:
-// caller ID may preselect, and replaces no factor). It does so only where the carrier has signed the
-// number: with a forged one nobody may find out whether it is on file. It is tried once; whoever fails
-// with it keys the account number.
+// caller ID may preselect, and replaces no factor). It does so only where the carrier has signed the number:
+// with a forged one nobody may find out whether it is on file. It is tried once; whoever fails with it keys
+// the account number. A database that does not answer means no: the caller loses a short cut, nothing else.
 func (c *Call) ownNumber(ctx context.Context) bool {
 	if c.Member.Verified() || c.Tries.Verify > 0 || c.Attested != "A" || c.Caller == "" {
 		return false
@@ -171,7 +176,10 @@ func isBirthDate(c *Call, digits string) bool {
 // with its month, 01 to 12: none is mistaken for the other.
 func isInvoice(digits string) bool { return len(digits) == 8 && digits[0] >= '2' }
 
+// keepBirthDate keeps the date or the invoice number. The form was checked by isBirthDate, so one of the two
+// fits.
 func keepBirthDate(_ context.Context, c *Call, a Answer) Next {
+	// Exactly one of the two stands afterwards, whatever was keyed before.
 	c.Keyed.BirthDate, c.Keyed.Invoice = "", ""
 	if isInvoice(a.Keys) {
 		c.Keyed.Invoice = a.Keys
@@ -203,6 +211,7 @@ func tellOfSSN(_ context.Context, c *Call) Next {
 // isZIPOrSSN takes a ZIP of 5 digits, and 4 digits of the SSN in its place where policy lets them (I3).
 func isZIPOrSSN(c *Call, digits string) bool { return len(digits) == 5 || c.Policy.VerifySSNLast4 }
 
+// keepZIP keeps the last factor; the count of digits tells a ZIP from the SSN's last four.
 func keepZIP(_ context.Context, c *Call, a Answer) Next {
 	c.Keyed.ZIP, c.Keyed.SSNLast4 = "", ""
 	if len(a.Keys) == 5 {
@@ -213,9 +222,9 @@ func keepZIP(_ context.Context, c *Call, a Answer) Next {
 	return Go(Verify)
 }
 
-// verify looks up once, for every factor. Unknown, wrong and locked get one failure line, after the same
-// time (I1). A crash before the answer is stored has Twilio repeat the turn: the try then counts once,
-// because it is unique by call and turn.
+// verify looks up once, for every factor. Unknown, wrong and locked get one failure line, after the same time
+// (I1). A crash before the answer is stored has Twilio repeat the turn: the try then counts once, because it
+// is unique by call and turn.
 func verify(ctx context.Context, c *Call, _ Answer) Next {
 	try := VerifyTry{Keyed: c.Keyed, Call: c.Session.Call, Turn: c.Session.Turn, Caller: c.Caller, At: c.now}
 	c.Keyed = Identification{} // what was keyed ends with the turn that looks up
@@ -225,6 +234,7 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 		got, err = c.Members.Verify(ctx, try)
 	}
 	switch {
+	// The reply leaves no sooner than 400 ms after the request (webhook.Handler.respond).
 	case errors.Is(err, ErrNotVerified):
 		c.delay = true
 		c.say("not-verified", nil)
@@ -238,8 +248,10 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	case err != nil:
 		return c.fail(err)
 	}
+	// An account number that was keyed is the account that the call is about; else it is chosen next.
 	c.Member, c.Account = got.Member, Account{Number: got.Account}
 	c.keepLanguage(ctx)
+	// They proved themselves to switch texts on (O1), so that is done before anything else is told.
 	if c.FollowUp.TextsWanted {
 		return c.textsOn(ctx)
 	}
@@ -255,7 +267,8 @@ func verify(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(TellStanding)
 }
 
-// triedToVerify counts the failure and asks from the beginning, as often as a call may try (I5).
+// triedToVerify counts the failure and asks from the beginning, as often as a call may try (I5). Several
+// members behind a number count as well: the answers could be tried out on a household otherwise.
 func (c *Call) triedToVerify() Next {
 	c.Tries.Verify++
 	if c.Tries.Verify >= c.Policy.IDTriesPerCall {
@@ -275,7 +288,8 @@ func (c *Call) keepLanguage(ctx context.Context) {
 	}
 }
 
-// accountsToChoose asks only where a member has several accounts (B2).
+// accountsToChoose asks only where a member has several accounts (B2). The list is read anew each time,
+// because an import may have changed it meanwhile.
 func accountsToChoose(ctx context.Context, c *Call) Next {
 	accounts, err := c.Members.Accounts(ctx, c.Member.ID)
 	if err != nil {
@@ -305,6 +319,8 @@ func accountOptions(c *Call) []Option {
 	return list
 }
 
+// chooseAccount goes on with one account, or with all of them. Whatever was queued for a batch before is
+// dropped.
 func chooseAccount(ctx context.Context, c *Call, a Answer) Next {
 	c.Batch = Batch{}
 	if a.Option == "all" {

@@ -11,7 +11,8 @@ import (
 	"duebell/voiceprompts"
 )
 
-// mainOptions returns what the line can do, most used first (V1).
+// mainOptions returns what the line can do, most used first (V1). The guest's way is left out where no method
+// would take a guest's money, so nobody keys a number for nothing.
 func mainOptions(c *Call) []Option {
 	list := []Option{{Name: "pay", Says: "option-balance-or-pay", Hears: "hears-pay"}}
 	if c.Policy.GuestPay && (c.Policy.CardsAccepted || (c.bankDebitAllowed() && c.Policy.GuestEFT)) { // nobody is led to where nothing can be paid
@@ -26,8 +27,8 @@ func mainOptions(c *Call) []Option {
 	return list
 }
 
-// rightOrChange returns the answers to a read-back. The read-back's own prompt names both keys, the one
-// that confirms last.
+// rightOrChange returns the answers to a read-back. The read-back's own prompt names both keys, the one that
+// confirms last. In every read-back, 1 confirms and 2 changes (M7: 1 = right, 2 = again).
 func rightOrChange(*Call) []Option {
 	return []Option{{Name: "right", Hears: "hears-yes"}, {Name: "change", Hears: "hears-no"}}
 }
@@ -42,12 +43,14 @@ func consentOrChange(c *Call) []Option {
 	return list
 }
 
-// tellHowToPay says one short piece of public information (H4: contact data is policy; P4: other ways
-// are described only). Nothing in it is about the caller, and nothing promises a plan, a fund or a price.
+// tellHowToPay says one short piece of public information (H4: contact data is policy; P4: other ways are
+// described only). Nothing in it is about the caller, and nothing promises a plan, a fund or a price. Each
+// piece leads back to the list, so that several may be heard.
 func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "due":
 		c.say("tell-due-rule", c.dueRule())
+	// No address is spoken: "the address on your bill" (P4).
 	case "ways":
 		c.say("tell-other-ways", Args{"MailDay": c.mailDay()})
 	case "hours":
@@ -66,7 +69,8 @@ func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	return Go(HowToPay)
 }
 
-// nextToPay returns the bill month that can still be paid in time.
+// nextToPay returns the bill month that can still be paid in time. It goes by the general due instant of
+// health accounts, not by anybody's own bill.
 func (c *Call) nextToPay() billing.Month {
 	month := billing.MonthOf(c.today())
 	if c.now.After(c.Calendar.DueAt(billing.KindHealth, "", month)) {
@@ -86,7 +90,8 @@ func (c *Call) dueRule() Args {
 	}
 }
 
-// mailDay returns the next day by which a check should be in the mail (P4, mail_by_day).
+// mailDay returns the next day by which a check should be in the mail (P4, mail_by_day). From the day after
+// it on, that is next month's.
 func (c *Call) mailDay() voiceprompts.Speech {
 	today := c.today()
 	month := billing.MonthOf(today)
@@ -96,11 +101,13 @@ func (c *Call) mailDay() voiceprompts.Speech {
 	return c.shortDay(month, c.Policy.MailByDay)
 }
 
+// shortDay returns a day of a month without its weekday, as in "by February 10th".
 func (c *Call) shortDay(m billing.Month, day int) voiceprompts.Speech {
 	return voiceprompts.ShortDay(c.Language.Tag, billing.Date{Year: m.Year, Month: m.Month, Day: day})
 }
 
-// agentHours returns the opening and closing time of an ordinary day (H1).
+// agentHours returns the opening and closing time of an ordinary day (H1). Dated extra hours and closures are
+// not in it: noPersonNow names the next opening for those.
 func (c *Call) agentHours() Args {
 	today := c.today()
 	return Args{
@@ -109,7 +116,8 @@ func (c *Call) agentHours() Args {
 	}
 }
 
-// places returns the walk-in centers as a list to be spoken.
+// places returns the walk-in centers as a list to be spoken. The last one is joined by the language's "and".
+// It is only called where there is at least one.
 func (c *Call) places() any {
 	list, last := c.Policy.WalkInList, len(c.Policy.WalkInList)-1
 	if last == 0 {
@@ -127,6 +135,7 @@ func mayChooseTexts(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
+// textOptions returns off, on and the way back. Words choose the first two as well (V7).
 func textOptions(*Call) []Option {
 	return []Option{
 		{Name: "off", Says: "option-texts-off", Hears: "hears-stop"}, {Name: "on", Says: "option-texts-on", Hears: "hears-start"},
@@ -134,8 +143,9 @@ func textOptions(*Call) []Option {
 	}
 }
 
-// chooseTexts switches texts off at once, for anyone who asks, for the number that calls; and on only for
-// a verified caller (O1).
+// chooseTexts switches texts off at once, for anyone who asks, for the number that calls; and on only for a
+// verified caller (O1). Nothing is said before it is written: an error leads to a person instead of to an
+// untrue "texts are off".
 func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "off":
@@ -156,8 +166,9 @@ func chooseTexts(ctx context.Context, c *Call, a Answer) Next {
 	return Go(MainMenu)
 }
 
-// textsOn switches texts on, or says that the number itself must text START: a block of the carrier's own
-// is lifted by nothing else (O4).
+// textsOn switches texts on, or says that the number itself must text START: a block of the carrier's own is
+// lifted by nothing else (O4). It runs in the turn of the wish, or in the turn that verified the caller for
+// it (verify).
 func (c *Call) textsOn(ctx context.Context) Next {
 	c.FollowUp.TextsWanted = false
 	err := c.Texts.Start(ctx, c.Caller, c.turnKey())
@@ -175,5 +186,6 @@ func (c *Call) textsOn(ctx context.Context) Next {
 // ErrTextStart says that the carrier blocks texts to a number until START comes from it.
 var ErrTextStart = errors.New("ivr: the number itself must text START")
 
-// turnKey names this turn. What is written under it is written once, however often the turn is run.
+// turnKey names this turn. What is written under it is written once, however often the turn is run. Two
+// wishes can never share one: a turn has one input.
 func (c *Call) turnKey() string { return c.Session.Call + "/" + strconv.Itoa(c.Session.Turn) }

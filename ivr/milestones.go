@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// Milestones keeps in the database how far a call has come, so that it can go on when Redis has lost
-// its session, and so that a later call of the same number knows what this one left unfinished.
+// Milestones keeps in the database how far a call has come, so that it can go on when Redis has lost its
+// session, and so that a later call of the same number knows what this one left unfinished. A call goes on
+// without them as long as Redis has its session: a failed SaveMilestone is logged and no more.
+// Implementations may be called for one call by two processes at once; the turn's number decides which is
+// newer.
 type Milestones interface {
 	// SaveMilestone keeps the newest milestone of a call. One of an earlier turn than the kept one is ignored.
 	SaveMilestone(ctx context.Context, m Milestone) error
@@ -15,14 +18,16 @@ type Milestones interface {
 	LastMilestone(ctx context.Context, call string) (Milestone, error)
 	// CallerLanguage returns the language chosen on the newest call of a number, or "" where none was.
 	CallerLanguage(ctx context.Context, caller string) (string, error)
-	// DroppedCall returns the newest earlier call of a number that owes its caller news of a payment, or ErrNoMilestone (I7).
+	// DroppedCall returns the newest earlier call of a number that owes its caller news of a payment, or
+	// ErrNoMilestone (I7).
 	DroppedCall(ctx context.Context, q DroppedCallQuery) (Milestone, error)
 }
 
 // ErrNoMilestone says that nothing is known of a call.
 var ErrNoMilestone = errors.New("ivr: no milestone of this call")
 
-// Milestone is how far a call has come: what the call can go on from without its session.
+// Milestone is how far a call has come: what the call can go on from without its session. It holds no secret
+// and no amount: those are asked again. Member and Account are what was proven and chosen by then.
 type Milestone struct {
 	Call, Caller, Called string
 	Lang                 string
@@ -38,7 +43,8 @@ type Milestone struct {
 	At                   time.Time
 }
 
-// milestone returns what the session would have to be rebuilt from, at a step.
+// milestone returns what the session would have to be rebuilt from, at a step. At is the domain's instant of
+// the turn. HandedOver is written by RecordHandOff, not here.
 func (s Session) milestone(step StepName, at time.Time) Milestone {
 	return Milestone{
 		Call: s.Call, Caller: s.Caller, Called: s.Called, Lang: s.Language.Tag, LangKnown: s.Language.Known, Step: step, Turn: s.Turn,
@@ -46,8 +52,9 @@ func (s Session) milestone(step StepName, at time.Time) Milestone {
 	}
 }
 
-// DroppedCallQuery asks for an earlier call of the same caller about the same member or, where there
-// is none, for a guest's about the same account.
+// DroppedCallQuery asks for an earlier call of the same caller about the same member or, where there is none,
+// for a guest's about the same account. The caller has proven who they are again by then, or keyed the
+// account again (I7).
 type DroppedCallQuery struct {
 	Call, Caller    string // of this call
 	Member, Account string
@@ -55,7 +62,8 @@ type DroppedCallQuery struct {
 	PromisedSince   time.Time // calls since then that were told to call again for an outcome, and have not heard it (L3)
 }
 
-// HandOffs keeps who is on the way to a person, and who is to be called back by one.
+// HandOffs keeps who is on the way to a person, and who is to be called back by one. A transfer is unique by
+// call and turn, so one that is recorded twice stays one.
 type HandOffs interface {
 	// RecordHandOff records a transfer that is being tried; the same call and turn again adds only its reference.
 	RecordHandOff(ctx context.Context, h HandOff) error
@@ -65,7 +73,8 @@ type HandOffs interface {
 	BookCallback(ctx context.Context, b CallbackBooking) error
 }
 
-// HandOff is a caller on the way to a person.
+// HandOff is a caller on the way to a person. Account is the whole number, for the record; the whisper speaks
+// Context alone.
 type HandOff struct {
 	Call     string
 	Turn     int
@@ -90,7 +99,8 @@ type AgentContext struct {
 	TriesLeft int    // to prove an identity; below zero: not known
 }
 
-// CallbackBooking is a call-back appointment that a caller has taken (H2).
+// CallbackBooking is a call-back appointment that a caller has taken (H2). Number may be another one than the
+// caller's. Deadline is zero where no balance was told.
 type CallbackBooking struct {
 	Call     string
 	Turn     int

@@ -16,7 +16,8 @@ const (
 	LeaveMessage StepName = "leave-message"
 )
 
-// Placed says what a call that the line has placed is for, and who answered it.
+// Placed says what a call that the line has placed is for, and who answered it. It comes with the first input
+// of such a call. Later turns know For alone, from the session or the milestone.
 type Placed struct {
 	For     PlacedFor
 	Lang    string // of the member whose number it is; empty: not known
@@ -26,7 +27,7 @@ type Placed struct {
 // ErrNotPlaced says that the line has placed no call of this reference.
 var ErrNotPlaced = errors.New("ivr: not a call that the line has placed")
 
-// PlacedFor is why the line calls.
+// PlacedFor is why the line calls. It decides what may be agreed to on the call (E2: never on cold calls).
 type PlacedFor string
 
 // Why the line calls: because a text asked for it, or to remind. Empty: it does not, somebody called.
@@ -35,13 +36,15 @@ const (
 	Reminder PlacedFor = "reminder"
 )
 
-// CallRefusals records who wants no more reminder calls (N10).
+// CallRefusals records who wants no more reminder calls (N10). From the switch date on this ends texts as
+// well (O3: revoke all); the implementation decides.
 type CallRefusals interface {
 	// NoMoreCalls ends our reminder calls to a number. The same turn key again changes nothing more.
 	NoMoreCalls(ctx context.Context, number, turnKey string) error
 }
 
-// outbound returns the beginnings of calls that the line places.
+// outbound returns the beginnings of calls that the line places. Too many silences end such a call: whoever
+// does not answer has not asked for a person.
 func outbound() []Step {
 	return []Step{
 		{
@@ -61,7 +64,9 @@ func outbound() []Step {
 	}
 }
 
-// firstStep returns the step at which a call begins: the greeting, or by what we call for.
+// firstStep returns the step at which a call begins: the greeting, or by what we call for. A language on file
+// is spoken at once, because nobody has asked to choose; without one the call begins in the first language
+// and toPayment asks. A machine gets the message, whatever the call is for.
 func (c *Call) firstStep(p *Placed) StepName {
 	if p == nil {
 		return Greeting
@@ -77,8 +82,8 @@ func (c *Call) firstStep(p *Placed) StepName {
 	return CalledBack
 }
 
-// saveArrival stores that the call was answered, so that it counts among those in progress, and what it
-// was placed for is known even if its session is lost.
+// saveArrival stores that the call was answered, so that it counts among those in progress, and what it was
+// placed for is known even if its session is lost. Asked again after a miss, the step stores nothing twice.
 func saveArrival(ctx context.Context, c *Call) Next {
 	if c.Question.Misses == 0 {
 		c.saveMilestone(ctx, MainMenu)
@@ -86,6 +91,7 @@ func saveArrival(ctx context.Context, c *Call) Next {
 	return Proceed()
 }
 
+// ourPhone returns the number that the call says it comes from: the service's, not the line that dialled.
 func ourPhone(c *Call) Args {
 	return Args{"Phone": voiceprompts.Phone(c.Language.Tag, c.Policy.ServicePhone)}
 }
@@ -114,8 +120,9 @@ func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 	return Go(Goodbye)
 }
 
-// bankDebitAllowed says whether a bank debit may be consented to on this call: by policy (P1), never on a call that
-// nobody asked for (E2), and in a language that has words for it (E4).
+// bankDebitAllowed says whether a bank debit may be consented to on this call: by policy (P1), never on a
+// call that nobody asked for (E2), and in a language that has words for it (E4). A call that a text asked for
+// is the caller's own (E2: calls they asked for).
 func (c *Call) bankDebitAllowed() bool {
 	return c.Policy.EFTEnabled && c.PlacedFor != Reminder && payments.CanAssent(c.Language.Tag)
 }

@@ -7,7 +7,8 @@ import (
 	"duebell/voiceprompts"
 )
 
-// sayHold says that it takes a moment, then that we are still at it (V7).
+// sayHold says that it takes a moment, then that we are still at it (V7). The silence between two of them is
+// max_silence_seconds (V7).
 func sayHold(_ context.Context, c *Call) Next {
 	if c.OnHold.Turns == 0 {
 		c.say("hold", nil)
@@ -17,8 +18,10 @@ func sayHold(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
-// hold waits for the outcome, a few seconds a turn, until it is there or hold_patience_seconds are over
-// (L3). The charge goes on either way: a worker makes it, not this call.
+// hold waits for the outcome, a few seconds a turn, until it is there or hold_patience_seconds are over (L3).
+// The charge goes on either way: a worker makes it, not this call. Services.Wait blocks a few seconds of
+// machine time, so a charge that takes less is told in the same turn. A database that does not answer counts
+// as not known yet.
 func hold(ctx context.Context, c *Call, _ Answer) Next {
 	a, err := c.Services.Wait(ctx, c.Attempt)
 	if err == nil && !a.State.Open() {
@@ -34,7 +37,8 @@ func hold(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(Holding)
 }
 
-// tellOutcome says what became of the payment, as the database has it at this instant.
+// tellOutcome says what became of the payment, as the database has it at this instant. It may have moved on
+// since hold looked; what is read here is what is said.
 func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 	a, err := c.Checkout.Attempt(ctx, c.Attempt)
 	if err != nil {
@@ -56,12 +60,14 @@ func tellOutcome(ctx context.Context, c *Call, _ Answer) Next {
 		c.say("came-back", nil)
 		return c.afterNoPayment()
 	}
+	// What is left is closed or voided: no money moved, and none will.
 	c.say("not-taken", nil, c.notCharged(a))
 	return c.afterNoPayment()
 }
 
 // tellTaken says the confirmation number (L4). A receipt goes by text where that was arranged; else it is
-// offered afterwards.
+// offered afterwards. A bank debit is said to be accepted, not received: the bank may still send it back
+// (design §5 (5)).
 func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
 	c.outcomeHeard(ctx, a)
 	args := Args{"Amount": c.exact(a.Cents + a.Fee), "Number": voiceprompts.Digits(c.Language.Tag, a.Reference)}
@@ -78,7 +84,9 @@ func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
 	return Go(OfferText)
 }
 
-// tellDeclined says that nothing was charged and why, and counts the capture (P3: a few a call).
+// tellDeclined says that nothing was charged and why, and counts the capture (P3: a few a call). The bank's
+// or card issuer's own reason is not spoken. "Verification wanted" is told apart, because another way to pay
+// helps there.
 func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
 	c.outcomeHeard(ctx, a)
 	switch {
@@ -97,7 +105,9 @@ func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {
 }
 
 // tellUnknown says what L3 wants said: that we have the authorization, do not know the outcome, not to pay
-// again, and how the caller will learn it.
+// again, and how the caller will learn it. The milestone marks the call as ended in order, so that a later
+// call finds the promise and not a broken call (findDropped). A worker settles the attempt meanwhile, whether
+// or not anybody listens.
 func (c *Call) tellUnknown(ctx context.Context, a payments.Attempt) Next {
 	c.say("outcome-unknown", Args{"Reference": voiceprompts.Digits(c.Language.Tag, a.Reference)}, c.fact("unknown", a))
 	if a.TextTo != "" {
@@ -109,7 +119,8 @@ func (c *Call) tellUnknown(ctx context.Context, a payments.Attempt) Next {
 	return c.afterPayment()
 }
 
-// outcomeHeard records that the caller heard the outcome; a failure is then not texted as well (L3).
+// outcomeHeard records that the caller heard the outcome; a failure is then not texted as well (L3). Heard
+// means said in a turn that ended: nobody knows whether the caller still held the telephone.
 func (c *Call) outcomeHeard(ctx context.Context, a payments.Attempt) {
 	if err := c.Checkout.MarkHeard(ctx, a.Key); err != nil {
 		c.Log.Warn("could not record that the caller heard the outcome; a failure will be texted as well", "call", c.Session.Call, "attempt", a.Key, "error", err)
@@ -117,7 +128,8 @@ func (c *Call) outcomeHeard(ctx context.Context, a payments.Attempt) {
 }
 
 // mayOfferText offers a receipt by text once a call, after the last account of a batch, where something was
-// paid of which no text goes by itself and there is a number to text.
+// paid of which no text goes by itself and there is a number to text. Where no text can arrive, reminder
+// calls are offered instead (N10).
 func mayOfferText(ctx context.Context, c *Call) Next {
 	if c.Batch.Confirmed && len(c.Batch.Queue) > 0 { // offered when the last account is paid
 		return Go(NextAccount)
@@ -136,7 +148,8 @@ func mayOfferText(ctx context.Context, c *Call) Next {
 }
 
 // textReceipt sends the receipts of everything paid on this call to the calling number, which has just said
-// yes (design §5: else offered once).
+// yes (design §5: else offered once). The yes on this call is the consent (O4: asked for on that very call).
+// A failure between two receipts leads to a person; those that were planned go.
 func textReceipt(ctx context.Context, c *Call, a Answer) Next {
 	c.FollowUp.ReceiptOffered = true // once it is answered: a wrong key or a person asked for is no answer
 	if a.Option != "yes" {
@@ -152,7 +165,8 @@ func textReceipt(ctx context.Context, c *Call, a Answer) Next {
 	return Go(AnythingElse)
 }
 
-// anythingElse begins another round, in which captures count anew, or ends the call.
+// anythingElse begins another round, in which captures count anew, or ends the call. Tries of the whole call
+// do not begin anew (V3).
 func anythingElse(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "more" {
 		return Go(Goodbye)

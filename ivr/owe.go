@@ -11,7 +11,8 @@ import (
 )
 
 // tellStanding says how the account stands: first a payment in flight (L2), then what is owed, until when,
-// and what may be said about being late (G8). Then the caller may pay.
+// and what may be said about being late (G8). Then the caller may pay. It reads everything anew, so a payment
+// that settled a moment ago is in it. A caller comes back here after each payment that came to nothing.
 func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	owed, open, err := c.standing(ctx, c.Account.Number)
 	if err != nil {
@@ -44,8 +45,9 @@ func tellStanding(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(PayMenu)
 }
 
-// standing returns what an account owes and the payment that is open on it, or nil. The open payment is
-// read first: a charge that settles between the two reads is then told as open, never as money still owed.
+// standing returns what an account owes and the payment that is open on it, or nil. The open payment is read
+// first: a charge that settles between the two reads is then told as open, never as money still owed. Read
+// the other way round, it could be told as owed with nothing in flight, and be paid twice.
 func (c *Call) standing(ctx context.Context, account string) (owed Owed, open *payments.Attempt, err error) {
 	switch attempt, err := c.Checkout.OpenAttempt(ctx, account); {
 	case err == nil:
@@ -70,7 +72,8 @@ func (c *Call) tellInFlight(open payments.Attempt, owed Owed) Next {
 	return Go(PaymentInFlight)
 }
 
-// sayInFlight says the open payment's amount, day and reference, or that it waits for our letter (E6).
+// sayInFlight says the open payment's amount, day and reference, or that it waits for our letter (E6). The
+// fact carries the amount without a fee, the sentence says the same.
 func (c *Call) sayInFlight(open payments.Attempt) {
 	args := Args{
 		"Amount": c.money(open.Cents), "When": c.moment(open.AuthorizedAt), "Reference": voiceprompts.Digits(c.Language.Tag, open.Reference),
@@ -82,7 +85,8 @@ func (c *Call) sayInFlight(open payments.Attempt) {
 	c.say(key, args, Fact{Says: "in-flight", Account: open.Account, Cents: open.Cents.Cents(), Attempt: open.Key, Reference: open.Reference})
 }
 
-// tellAutoPay says the next draw first: a member who pays now lowers it (A7: draw heard first).
+// tellAutoPay says the next draw first: a member who pays now lowers it (A7: draw heard first). Amount and
+// day are what the draw would be now (A4: what is owed at draw time); one whose day is over is not told.
 func (c *Call) tellAutoPay(owed Owed) {
 	if !owed.Account.OnAutoPay() || owed.Newest == nil || owed.NothingDue {
 		return
@@ -175,7 +179,7 @@ func actOnInFlight(ctx context.Context, c *Call, a Answer) Next {
 }
 
 // payOptions returns what can be paid, the whole balance first (M2). After a dropped call its payment comes
-// first of all (I7).
+// first of all (I7). A guest never sees this menu.
 func payOptions(c *Call) []Option {
 	var list []Option
 	if r := c.Dropped; r.Amount > 0 && r.Account == c.Account.Number { // I7: on at the broken step
@@ -235,6 +239,7 @@ func readAmount(_ context.Context, c *Call, a Answer) Next {
 }
 
 // amountProblem returns the prompt that names what is wrong with a keyed amount (M5), and its placeholders.
+// Bounds are named for a guest from the policy alone (M4); a member hears their own.
 func (c *Call) amountProblem(e billing.AmountError) (string, Args) {
 	switch e {
 	case billing.AmountBelowMin:
@@ -285,7 +290,8 @@ func chooseAmountMeant(_ context.Context, c *Call, a Answer) Next {
 }
 
 // checkAmount warns of a part payment (M2) or a credit (M4), and asks for a second consent where the same
-// amount was paid before (M8).
+// amount was paid before (M8). CheckAmount asks nothing, so the warnings are spoken before the next question.
+// The transaction that authorizes refuses a second open payment whatever was found here.
 func checkAmount(ctx context.Context, c *Call, _ Answer) Next {
 	if c.Guest.Paying {
 		return c.checkGuest(ctx)
@@ -356,7 +362,8 @@ func (c *Call) accountName(k billing.Kind) voiceprompts.Speech {
 	}
 }
 
-// phrase returns a piece of a sentence that is itself a message.
+// phrase returns a piece of a sentence that is itself a message. Like a prompt that cannot be rendered, one
+// that is missing fails the turn.
 func (c *Call) phrase(key string) voiceprompts.Speech { return c.phraseWith(key, nil) }
 
 func (c *Call) phraseWith(key string, args Args) voiceprompts.Speech {

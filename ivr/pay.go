@@ -10,7 +10,8 @@ import (
 	"duebell/voiceprompts"
 )
 
-// skipOnlyMethod asks only where both ways to pay are on (P1).
+// skipOnlyMethod asks only where both ways to pay are on (P1). A caller who speaks a language without agreed
+// words of assent is offered the card alone (bankDebitAllowed).
 func skipOnlyMethod(_ context.Context, c *Call) Next {
 	eft := c.bankOffered()
 	switch {
@@ -30,6 +31,7 @@ func (c *Call) bankOffered() bool {
 	return c.bankDebitAllowed() && (!c.Guest.Paying || c.Policy.GuestEFT)
 }
 
+// chooseMethod goes on by the method that was chosen.
 func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 	if a.Option == "bank" {
 		return c.byBank()
@@ -37,11 +39,13 @@ func chooseMethod(_ context.Context, c *Call, a Answer) Next {
 	return c.byCard()
 }
 
+// byBank sets a bank debit. Its account type is asked for next, because <Pay> must be told it.
 func (c *Call) byBank() Next {
 	c.Payment.Method, c.Payment.BankType = payments.Bank, payments.NoBank
 	return Go(ChooseBankType)
 }
 
+// byCard sets a card payment and goes on to the read-back.
 func (c *Call) byCard() Next {
 	c.Payment.Method, c.Payment.BankType = payments.Card, payments.NoBank
 	return c.readBack()
@@ -65,7 +69,8 @@ func chooseBankType(_ context.Context, c *Call, a Answer) Next {
 	return c.readBack()
 }
 
-// fee returns the flat fee of the chosen way to pay, in cents; bank debits have none (P2).
+// fee returns the flat fee of the chosen way to pay, in cents; bank debits have none (P2). It is asked for
+// wherever an amount with its fee is spoken or offered, so all of them agree.
 func (c *Call) fee() billing.Money {
 	if c.Payment.Method == payments.Card {
 		return c.Policy.CardFeeCents
@@ -83,12 +88,15 @@ func beforeReadBack(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
+// sayCutoff says, within cutoff_notice_minutes before the due instant, that a payment counts when it is
+// authorized (C7: say before the terms).
 func (c *Call) sayCutoff(dueAt time.Time) {
 	if left := dueAt.Sub(c.now); left >= 0 && left <= c.Policy.CutoffNoticeMinutes.Duration() {
 		c.say("cutoff", Args{"Time": c.timeOfDay(dueAt)})
 	}
 }
 
+// readBackArgs returns amount with fee, account and way to pay, as the caller is about to agree to them.
 func readBackArgs(c *Call) Args {
 	return Args{"Amount": c.exact(c.Payment.Amount + c.fee()), "Account": c.accountName(c.Account.Kind), "How": c.howSpoken()}
 }
@@ -108,7 +116,8 @@ func (c *Call) howSpoken() voiceprompts.Speech {
 }
 
 // confirmReadBack goes on to the capture, a bank debit first to how its written notice goes. For a card the
-// key is the consent, and the words just said are kept as its evidence (P3, E8).
+// key is the consent, and the words just said are kept as its evidence (P3, E8). Nothing is written yet:
+// TakeMoney's Before makes the offer of exactly what was read back.
 func confirmReadBack(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
 		if c.Guest.Paying {
@@ -123,8 +132,10 @@ func confirmReadBack(_ context.Context, c *Call, a Answer) Next {
 	return Go(TakeMoney)
 }
 
-// offer writes the attempt to the database before the capture is spoken (design §5: offered). It is unique
-// by call and turn. If the call ends here, a sweeper closes it; nothing was promised.
+// offer writes the attempt to the database before the capture is spoken (design §5: offered). It is unique by
+// call and turn. If the call ends here, a sweeper closes it; nothing was promised. For a bank debit the way
+// of the notice is settled by now; for a card this is where it is looked up whether texts may go to the
+// number on file.
 func offer(ctx context.Context, c *Call) Next {
 	if c.Notice.TextTo == "" && !c.Notice.Letter {
 		if err := c.textByConsent(ctx); err != nil {
@@ -142,20 +153,24 @@ func offer(ctx context.Context, c *Call) Next {
 		return c.fail(err)
 	}
 	c.Attempt = a.Key
+	// From here on the attempt is known to the next call too, and to this one if Redis loses it.
 	c.saveMilestone(ctx, LostPlace)
 	return Proceed()
 }
 
-// refuseByLimit says that we cannot take the payment now, without a reason, and leads to a person (I5: past
-// a limit no capture, the generic line, a person, an alarm).
+// refuseByLimit says that we cannot take the payment now, without a reason, and leads to a person (I5: past a
+// limit no capture, the generic line, a person, an alarm). Which limit it was, and whether the account
+// exists, is not said: a tester of stolen cards must learn nothing.
 func (c *Call) refuseByLimit(err error) Next {
 	c.Log.Warn("no capture: a limit is reached or the account is frozen", "call", c.Session.Call, "error", err)
 	c.say("cannot-take-now", nil)
 	return c.toPerson("limit", c.stepAfterPayment())
 }
 
-// captured goes on by what the capture came to. Success means that we hold a token; it never means that
-// money moved (P3). What each of Twilio's results means stands in twilio.md §2.2.
+// captured goes on by what the capture came to. Success means that we hold a token; it never means that money
+// moved (P3). What each of Twilio's results means stands in twilio.md §2.2. No branch that ends without a
+// token says more than "nothing was charged", and none says even that before the offer is closed. A repeated
+// result runs the turn once: the webhook answers it with the stored bytes.
 func captured(ctx context.Context, c *Call, a Answer) Next {
 	got := a.Capture
 	if got.Charged { // a misconfigured capture: no more payments on the account until a person has reconciled it
@@ -192,7 +207,9 @@ func captured(ctx context.Context, c *Call, a Answer) Next {
 }
 
 // tokenized keeps a bank account's token and goes on to the terms. A card's consent was given before the
-// capture: it is authorized at once (P3).
+// capture: it is authorized at once (P3). The token goes to the database, sealed, and never into the session.
+// Where this turn dies in between, it is run again with the same result of Twilio's, and Tokenize or
+// Authorize finds the first row.
 func (c *Call) tokenized(ctx context.Context, got *Capture) Next {
 	if got.Token == "" {
 		c.Log.Error("a capture succeeded without a token", "call", c.Session.Call)
@@ -220,7 +237,8 @@ func (c *Call) tokenized(ctx context.Context, got *Capture) Next {
 }
 
 // captureStopped goes back to the choice of a way to pay: the caller pressed star. Nothing was charged, and
-// it counts as no failed try.
+// it counts as no failed try. Star is a key of Twilio's capture alone; it means nothing of ours elsewhere
+// (V2).
 func (c *Call) captureStopped(ctx context.Context) Next {
 	if next, ok := c.closeOfferAndSay(ctx, "stopped"); !ok {
 		return next
@@ -244,8 +262,8 @@ func (c *Call) captureFailed(ctx context.Context) Next {
 	return Go(CaptureFailed)
 }
 
-// connectorError tells three causes apart: our configuration, this card or account, and anything else,
-// which is tried once more.
+// connectorError tells three causes apart: our configuration, this card or account, and anything else, which
+// is tried once more. What a gateway's code means is decided in webhook.captureOf.
 func (c *Call) connectorError(ctx context.Context, got *Capture) Next {
 	switch {
 	case got.Config:
@@ -261,7 +279,8 @@ func (c *Call) connectorError(ctx context.Context, got *Capture) Next {
 	return c.retryCapture(ctx)
 }
 
-// retryCapture tries once more with a new attempt, without asking; the second time a person is next.
+// retryCapture tries once more with a new attempt, without asking; the second time a person is next. The new
+// attempt is offered under this turn, as a row of its own; the first one is closed.
 func (c *Call) retryCapture(ctx context.Context) Next {
 	c.Captures.Faults++
 	if c.Captures.Faults > 1 {
@@ -273,7 +292,8 @@ func (c *Call) retryCapture(ctx context.Context) Next {
 	return Go(TakeMoney)
 }
 
-// captureImpossible leads to a person: nothing that the caller can do here will help.
+// captureImpossible leads to a person: nothing that the caller can do here will help. Where the fault is
+// ours, the log line before it is the alarm.
 func (c *Call) captureImpossible(ctx context.Context) Next {
 	if next, ok := c.closeOfferAndSay(ctx, "capture-trouble"); !ok {
 		return next
@@ -291,8 +311,9 @@ func (c *Call) closeOfferAndSay(ctx context.Context, says string) (Next, bool) {
 	return Next{}, true
 }
 
-// closeOffer closes the offer and returns true. Where it was authorized after all, or the database does
-// not answer, it returns where to go instead, and false.
+// closeOffer closes the offer and returns true. Where it was authorized after all, or the database does not
+// answer, it returns where to go instead, and false. An offer that is closed already is no error, so a turn
+// that is run again comes through.
 func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
 	err := c.Checkout.CloseOffer(ctx, c.Attempt)
 	if errors.Is(err, payments.ErrTooLate) {
@@ -305,8 +326,9 @@ func (c *Call) closeOffer(ctx context.Context) (Next, bool) {
 	return Next{}, true
 }
 
-// tryAgainOptions offers the same way again, and the other one where both are on. In a batch all accounts
-// are paid the way that was read back.
+// tryAgainOptions offers the same way again, and the other one where both are on. In a batch all accounts are
+// paid the way that was read back. After a decline the token is used up (twilio.md §13.1), so every way
+// begins with a new capture.
 func tryAgainOptions(c *Call) []Option {
 	var list []Option
 	list = append(list, Option{Name: "again", Says: "option-try-again"})
@@ -319,6 +341,7 @@ func tryAgainOptions(c *Call) []Option {
 	return append(list, Option{Name: "nothing", Says: "option-not-now"})
 }
 
+// tryAgain begins another capture, changes the way to pay, or goes on without a payment.
 func tryAgain(_ context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "again": // the consent to this amount stands for a card; a new capture, a new token

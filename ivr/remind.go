@@ -2,7 +2,8 @@ package ivr
 
 import "context"
 
-// CallConsents records who agrees to reminder calls (O1: consent ledger; N10: opt-in only).
+// CallConsents records who agrees to reminder calls (O1: consent ledger; N10: opt-in only). Numbers are
+// E.164. Package notify owns the consent ledger.
 type CallConsents interface {
 	// MayOfferCalls says whether the number's owner has neither agreed to reminder calls nor refused them.
 	MayOfferCalls(ctx context.Context, number string) (bool, error)
@@ -12,7 +13,7 @@ type CallConsents interface {
 }
 
 // mayOfferCalls offers reminder calls once a call, where no text arrives: to a verified caller, and for the
-// number on file that they call from.
+// number on file that they call from. While that cannot be read, nothing is offered.
 func mayOfferCalls(ctx context.Context, c *Call) Next {
 	onFile := c.Caller != "" && c.Caller == c.Member.Phone
 	if c.CallConsents == nil || !c.Policy.VoiceReminders || c.FollowUp.CallsOffered || !onFile {
@@ -24,11 +25,13 @@ func mayOfferCalls(ctx context.Context, c *Call) Next {
 	return Proceed()
 }
 
+// callsOffered returns the number's last four digits, and how many reminders a month there are at most (N3).
 func callsOffered(c *Call) Args {
 	return Args{"Last": lastFour(c.Language.Tag, c.Caller), "Cap": c.Policy.ReminderCapPerMonth}
 }
 
-// agreeToCalls records a yes with the question that it answers: those words are the evidence (O1).
+// agreeToCalls records a yes with the question that it answers: those words are the evidence (O1). The words
+// are those of the turn before, as spoken.
 func agreeToCalls(ctx context.Context, c *Call, a Answer) Next {
 	c.FollowUp.CallsOffered = true
 	if a.Option != "yes" {

@@ -13,7 +13,12 @@ import (
 // Its parts have lifetimes of their own. A part ends by being set to its zero value in one place
 // ("c.Batch = Batch{}"), so that a field added to it later ends with it. What is no part lives as
 // long as the call.
+//
+// Turn and Step together say what the call waits for: the answer to Step, in turn Turn+1. Package ivr/webhook
+// checks that before it hands an input over (sessionAndInput), so no step has to doubt how old its input is.
+// What must survive the loss of Redis stands in the Milestone as well; the rest is asked again.
 type Session struct {
+	// Who calls whom, and where the call stands.
 	Call      string    // Twilio's CallSid
 	Caller    string    // E.164; empty when withheld
 	Called    string    // the number of ours that was dialled, or that we call from
@@ -25,15 +30,21 @@ type Session struct {
 	Language  Language
 	LastSaid  Transcript // what the turn before said, word for word (E8: the words a consent answers)
 
+	// What went wrong so far: in the whole call, and at the question that is being asked.
 	Tries    Tries
 	Question Question
 
+	// Who pays, and for which account. Guest.Paying decides whose payment it is, also where Member is
+	// verified: such a caller may pay a stranger's account, and hears no more about it than any guest does
+	// (I2).
 	Keyed    Identification
 	Member   Member // zero until verified; a tier ends with the call (I7)
 	Guest    Guest
 	Accounts []Account // the member's accounts, to choose from; number and kind only
 	Account  Account
 
+	// What is being paid, and how. Attempt names the row in the database that is the truth about it (design
+	// §5); nothing here is believed against that row.
 	Dropped  Dropped
 	Batch    Batch
 	Payment  Payment
@@ -44,6 +55,7 @@ type Session struct {
 	OnHold   OnHold
 	FollowUp FollowUp
 
+	// The ways out of the call: a transfer, and an appointment for a call back.
 	ToPerson ToPerson
 	Callback Callback
 	// Unreconciled: a capture says that it charged, and nobody has looked yet. Nothing more is said of
@@ -51,14 +63,16 @@ type Session struct {
 	Unreconciled bool
 }
 
-// Language is what the caller speaks, and how the line came to know it (K2).
+// Language is what the caller speaks, and how the line came to know it (K2). Until Known is true the call
+// speaks the first language that the policy offers, and greet leads to the choice of one.
 type Language struct {
 	Tag      string // of the prompts, as en or es
 	Known    bool   // chosen, now or on an earlier call, or a member's whom we have called
 	Recalled bool   // from an earlier call: nobody was asked, and the main menu offers to change it
 }
 
-// Tries counts what went wrong in the whole call. It never resets.
+// Tries counts what went wrong in the whole call. It never resets. Failed verifications are counted in the
+// database too, per account and per caller number, so hanging up and calling again buys no more of them.
 type Tries struct {
 	Misses   int  // silences and wrong keys at all questions together (V3: eight a call)
 	Verify   int  // failed verifications (I5: three a call)
@@ -66,14 +80,17 @@ type Tries struct {
 }
 
 // Question counts at the question that is being asked. It resets when the caller gets on to another.
+// Repeating the question, by 9, and turning a page change no count of Misses.
 type Question struct {
 	Misses int      // silences and wrong keys (V3: three a question)
 	Warned StepName // the question at which the caller was told what silence will mean
 	Page   int      // which part of a long menu is offered (V1: five options a menu)
 }
 
-// Identification is what the caller has keyed to prove an identity. It is dropped by the turn that
-// looks up, whatever comes of that (D1: no secret is kept).
+// Identification is what the caller has keyed to prove an identity. It is dropped by the turn that looks up,
+// whatever comes of that (D1: no secret is kept). Between the turns that collect it, it lies in the sealed
+// session and nowhere else: no log, no milestone, no database row. A turn that fails drops it too
+// (webhook.failedTurn).
 type Identification struct {
 	Selector  billing.Selector
 	BirthDate string // YYYY-MM-DD
@@ -83,7 +100,9 @@ type Identification struct {
 	SignedAs  string // E.164: the carrier vouches for the caller's number, which stands in for the ZIP (I4)
 }
 
-// Member is who the caller has proven to be.
+// Member is who the caller has proven to be. The zero value is a caller who has proven nothing: they may
+// still hear public information or pay as a guest. Who calls again proves it again (I7: a tier ends with the
+// call).
 type Member struct {
 	ID         string
 	Name       string
@@ -102,8 +121,10 @@ type Guest struct {
 	Holder string // the bank account's holder, as heard and confirmed
 }
 
-// Account is the billing account that the call is about, as the caller was told it. It resets when an
-// account is chosen, and when a guest's turn is over.
+// Account is the billing account that the call is about, as the caller was told it. It resets when an account
+// is chosen, and when a guest's turn is over. Amounts are cents, as the turn that spoke them read them from
+// the database; they may be minutes old when they are used. So they choose words, options and limits; whether
+// a payment is taken is decided by Checkout alone.
 type Account struct {
 	Number    string
 	Kind      billing.Kind // empty for a guest's: its kind is not the guest's to hear
@@ -117,8 +138,9 @@ type Account struct {
 	AmountTries int
 }
 
-// Dropped is what an earlier call of the same number left unfinished (I7). It resets once the
-// caller has chosen what to pay, or turns out to owe nothing.
+// Dropped is what an earlier call of the same number left unfinished (I7). It resets once the caller has
+// chosen what to pay, or turns out to owe nothing. findDropped fills OutcomePromised; tellDropped fills the
+// rest, once the old offer is closed, and the pay menu then offers that payment first.
 type Dropped struct {
 	OutcomePromised bool // that call ended in order, with its outcome not known yet (L3)
 	// The payment that it did not come to make; all zero where there is none.
@@ -128,15 +150,18 @@ type Dropped struct {
 	BankType payments.BankType
 }
 
-// Batch is several accounts that are paid in this call one after another (P6). It resets when one
-// account is chosen, when the last one is paid, and when the caller asks for something else.
+// Batch is several accounts that are paid in this call one after another (P6). It resets when one account is
+// chosen, when the last one is paid, and when the caller asks for something else. Until Confirmed, Queue
+// holds all of them; from then on those that come after Session.Account.
 type Batch struct {
 	Queue     []Account // still to be paid
 	Confirmed bool      // the read-back of them all was confirmed, and they are being paid
 }
 
-// Payment is the payment that the caller is putting together. It resets when the caller chooses what
-// to pay; the next account of a batch keeps the way to pay alone.
+// Payment is the payment that the caller is putting together. It resets when the caller chooses what to pay;
+// the next account of a batch keeps the way to pay alone. Nothing in it promises anything: the offer
+// (Checkout.Offer) fixes account, amount, fee and method in the database before a card or bank number is
+// keyed, and only that row is charged.
 type Payment struct {
 	Amount    billing.Money // without a fee
 	Suggested billing.Money // the amount with the cents that were perhaps forgotten (M6)
@@ -146,8 +171,9 @@ type Payment struct {
 	PayAgain  bool   // the second consent to an amount paid before was given; it counts once (M8)
 }
 
-// WrittenNotice is where texts of a payment go, and how its written notice does (E6). It resets when
-// the question how the notice goes comes up, and at the beginning of a batch, which asks it once.
+// WrittenNotice is where texts of a payment go, and how its written notice does (E6). It resets when the
+// question how the notice goes comes up, and at the beginning of a batch, which asks it once. For a card only
+// TextTo and TextAsked count: they say where the receipt goes.
 type WrittenNotice struct {
 	Chosen    bool   // the question is settled, for all accounts of a batch
 	TextTo    string // E.164; empty: no text goes
@@ -155,15 +181,17 @@ type WrittenNotice struct {
 	Letter    bool   // the notice goes by letter, and the debit waits for it
 }
 
-// Captures counts captures that came to nothing (P3: a few a call and account). It resets at the next
-// account of a batch, and when the caller begins something else.
+// Captures counts captures that came to nothing (P3: a few a call and account). It resets at the next account
+// of a batch, and when the caller begins something else. Checkout counts captures of the call in the database
+// as well (pay_tries_call), so a lost session does not give more of them.
 type Captures struct {
 	Failed int // whatever the reason, declines included
 	Faults int // of these by nobody's fault but the provider's
 }
 
-// ConsentState is the consent that is being given to the payment. It resets when terms are read out
-// or a read-back is confirmed.
+// ConsentState is the consent that is being given to the payment. It resets when terms are read out or a
+// read-back is confirmed. Terms are the words of the turn that asked, placeholders filled, and not those of
+// the message files: evidence is what was spoken (E8: terms as spoken).
 type ConsentState struct {
 	Terms Transcript // the words that the consent answers
 	Tries int        // assents that were not understood (E5)
@@ -172,13 +200,16 @@ type ConsentState struct {
 	Pending *payments.Authorization
 }
 
-// OnHold is a wait for what becomes of a payment. It resets at the beginning of each wait.
+// OnHold is a wait for what becomes of a payment. It resets at the beginning of each wait. Since bounds the
+// wait by hold_patience_seconds; Turns chooses between the two hold sentences, and bounds how often settle
+// asks the database.
 type OnHold struct {
 	Since time.Time
 	Turns int // answered with "one moment" so far
 }
 
-// FollowUp is what the caller was asked about texts and calls after this one.
+// FollowUp is what the caller was asked about texts and calls after this one. Each offer is made once a call,
+// whatever the answer (V11: no offer twice).
 type FollowUp struct {
 	TextsWanted    bool     // texts on was asked for, and needs a verified caller first (O1)
 	Receipts       []string // attempts taken of which no text goes by itself
@@ -186,7 +217,9 @@ type FollowUp struct {
 	CallsOffered   bool     // so are reminder calls (N10)
 }
 
-// ToPerson is the way to a person: why, from where, and the transfer that is being tried.
+// ToPerson is the way to a person: why, from where, and the transfer that is being tried. GoOn returns to
+// From. Ref is drawn anew for each transfer; by Turn the transfer's record is found again when Twilio reports
+// how it ended.
 type ToPerson struct {
 	Reason string
 	From   StepName // where the caller goes back to when no person is free
@@ -194,7 +227,8 @@ type ToPerson struct {
 	Turn   int      // of the transfer
 }
 
-// Callback is a call-back appointment that is being made (H2).
+// Callback is a call-back appointment that is being made (H2). From and Until are instants, the slot that was
+// named to the caller; Number is E.164, the calling number or one that the caller has keyed.
 type Callback struct {
 	Settled bool // taken or declined: it is not offered again on this call
 	Number  string
@@ -202,7 +236,8 @@ type Callback struct {
 	Until   time.Time
 }
 
-// Transcript is something said to the caller, as evidence (E8).
+// Transcript is something said to the caller, as evidence (E8). Words is plain text without markup. At is the
+// turn's instant on the domain clock, not when the last word was heard.
 type Transcript struct {
 	Words   string
 	Version string // keys and versions of the prompts

@@ -12,7 +12,9 @@ import (
 // own authorization and its own outcome, before the next begins. A token works once, so no capture can
 // serve two accounts.
 
-// tellAll says what every account owes and queues those that can be paid now.
+// tellAll says what every account owes and queues those that can be paid now. An account that is not payable
+// now is told and left out; none payable ends here. The session's Account is the last one told, until
+// nextAccount sets it.
 func tellAll(ctx context.Context, c *Call, _ Answer) Next {
 	c.Batch = Batch{}
 	for _, choice := range c.Accounts {
@@ -35,8 +37,9 @@ func tellAll(ctx context.Context, c *Call, _ Answer) Next {
 	return Go(ChooseMethod)
 }
 
-// payableTogether says whether the accounts can be paid in one go: not a person's together with a
-// business's, which is debited in another way (B4, E1).
+// payableTogether says whether the accounts can be paid in one go: not a person's together with a business's,
+// which is debited in another way (B4, E1). One option more than there are accounts must fit into one menu
+// (V1: five options).
 func (c *Call) payableTogether() bool {
 	groups := 0
 	for _, a := range c.Accounts {
@@ -47,7 +50,9 @@ func (c *Call) payableTogether() bool {
 	return len(c.Accounts) > 1 && len(c.Accounts) < c.Policy.MenuMaxOptions && (groups == 0 || groups == len(c.Accounts))
 }
 
-// payableNow says to the caller how the account stands, and returns whether it is paid with the others.
+// payableNow says to the caller how the account stands, and returns whether it is paid with the others. Left
+// out are accounts that are not active, that have a payment in flight (L2), that owe nothing (B9), for which a
+// person comes first (G8), and those that paid the same amount lately (M8).
 func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt) (bool, error) {
 	if owed.Account.Status != billing.StatusActive {
 		c.say("not-active", Args{"Account": c.accountName(owed.Account.Kind)})
@@ -73,7 +78,9 @@ func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt
 	return true, nil
 }
 
-// sayReadBackAll reads every account and amount back, then the total (M7, P6).
+// sayReadBackAll reads every account and amount back, then the total (M7, P6). Each amount is spoken with its
+// fee, and the fee once for all, without barge-in (P2). The earliest due instant decides whether the cut-off
+// is mentioned (C7).
 func sayReadBackAll(_ context.Context, c *Call) Next {
 	var total billing.Money
 	c.sayCutoff(slices.MinFunc(c.Batch.Queue, func(a, b Account) int { return a.DueAt.Compare(b.DueAt) }).DueAt)
@@ -88,7 +95,9 @@ func sayReadBackAll(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
-// confirmAll begins the batch. For cards this key is the consent to each of the payments (P3).
+// confirmAll begins the batch. For cards this key is the consent to each of the payments (P3). The words just
+// said are kept as the consent's terms for every card payment of the batch (E8). Texts and receipts begin
+// anew: they are settled once for the whole batch.
 func confirmAll(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
 		c.Batch = Batch{}
@@ -100,7 +109,8 @@ func confirmAll(_ context.Context, c *Call, a Answer) Next {
 	return Go(NextAccount)
 }
 
-// nextAccount takes the next account of the batch, or ends the batch.
+// nextAccount takes the next account of the batch, or ends the batch. The way to pay stays as it was read
+// back; amount, tries and tokens are the account's own.
 func nextAccount(_ context.Context, c *Call) Next {
 	if len(c.Batch.Queue) == 0 {
 		c.Batch = Batch{}
@@ -112,6 +122,7 @@ func nextAccount(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
+// nextAccountArgs names the account and what is about to be paid for it, the fee included.
 func nextAccountArgs(c *Call) Args {
 	return Args{"Account": c.accountName(c.Account.Kind), "Amount": c.exact(c.Payment.Amount + c.fee())}
 }
@@ -136,6 +147,7 @@ func (c *Call) stepAfterPayment() StepName {
 }
 
 // reopenBatch puts the current account back: with another way to pay, the whole batch is read back anew.
+// Outside a confirmed batch it does nothing.
 func (c *Call) reopenBatch() {
 	if c.Batch.Confirmed {
 		c.Batch.Confirmed = false

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// prompt says what the step says, or the shorter words after a miss.
+// prompt says what the step says, or the shorter words after a miss. A step without Says speaks in its
+// Before, or by its menu's options.
 func (c *Call) prompt(step Step) {
 	var args Args
 	if step.Args != nil {
@@ -26,7 +27,8 @@ func (c *Call) say(key string, args Args, facts ...Fact) {
 }
 
 // sayIn says one prompt. The facts must be those that the prompt's "says:" tags name, no more and no fewer:
-// else the turn fails, so that no statement goes unchecked (design §1, promise P2).
+// else the turn fails, so that no statement goes unchecked (design §1, promise P2). The first error stays in
+// c.err and fails the whole turn at its end, so the steps need not look after each prompt.
 func (c *Call) sayIn(lang, key string, args Args, facts ...Fact) {
 	speech, err := c.Prompts.Say(lang, key, args)
 	if err == nil {
@@ -38,13 +40,17 @@ func (c *Call) sayIn(lang, key string, args Args, facts ...Fact) {
 	c.said = append(c.said, Spoken{Key: key, Lang: lang, Speech: speech, Facts: facts})
 }
 
-// sayUninterrupted is say without barge-in (V5): terms, fees, recording notices.
+// sayUninterrupted is say without barge-in (V5): terms, fees, recording notices. What was said before it in
+// the same turn is then spoken without barge-in too, because Twilio begins to listen at one place of the
+// document (webhook: draft.reply).
 func (c *Call) sayUninterrupted(key string, args Args, facts ...Fact) {
 	c.say(key, args, facts...)
 	c.said[len(c.said)-1].NoBargeIn = true
 }
 
-// evidence returns what this turn has said so far, word for word, with the versions of its prompts (E8).
+// evidence returns what this turn has said so far, word for word, with the versions of its prompts (E8). A
+// version names a hash of the prompt's wording (voiceprompts.Catalog.Version), so that the words can be found
+// again after the files have changed.
 func (c *Call) evidence() Transcript {
 	words, versions := make([]string, len(c.said)), make([]string, len(c.said))
 	for i, s := range c.said {
@@ -53,7 +59,8 @@ func (c *Call) evidence() Transcript {
 	return Transcript{Words: strings.Join(words, " "), Version: strings.Join(versions, " "), At: c.now}
 }
 
-// factsMatch compares a prompt's tags with the facts that it is said with.
+// factsMatch compares a prompt's tags with the facts that it is said with. It compares kinds only: account
+// and amount are for the comparison with the database.
 func factsMatch(tags []string, facts []Fact) error {
 	have := map[string]bool{}
 	for _, f := range facts {

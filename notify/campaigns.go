@@ -11,7 +11,8 @@ import (
 // AllKinds stands for every kind, where one can be paused.
 const AllKinds Kind = "*"
 
-// Pause stops a kind, or AllKinds, until an operator or a probe resumes it.
+// Pause stops a kind, or AllKinds, until an operator or a probe resumes it. The store keeps it and asks for
+// it in each claim; a pause that exists already stays as it is.
 type Pause struct {
 	Kind Kind
 	Why  string
@@ -24,15 +25,17 @@ type Pause struct {
 // ByCarrier is the value of Pause.By where a carrier's report was the reason.
 const ByCarrier = "carrier"
 
-// ProbeEvery is the time between texts that try whether our account works again.
+// ProbeEvery is the time between texts that try whether our account works again. Should the probe be refused
+// as well, the next one follows after the same time.
 const ProbeEvery = 5 * time.Minute
 
-// abroad are the codes that say that our account may not text to a country. That concerns one number
-// and not the account: anybody may text us from there.
+// abroad are the codes that say that our account may not text to a country. That concerns one number and not
+// the account: anybody may text us from there. The codes are Twilio's; 21408 is in twilio.md §6.
 var abroad = map[int]bool{21215: true, 21408: true}
 
 // PauseFor returns what the carrier's report on one text must stop; nil: nothing. A filtered text stops its
-// kind; a refused account or sender stops everything.
+// kind; a refused account or sender stops everything. The store writes it in the transaction that records the
+// report.
 func PauseFor(k Kind, code int, t Trouble, now time.Time) *Pause {
 	switch {
 	case t == CarrierFiltered:
@@ -43,16 +46,18 @@ func PauseFor(k Kind, code int, t Trouble, now time.Time) *Pause {
 	return nil
 }
 
-// pausedWait is how long a notice of a paused kind waits before it is decided again.
+// pausedWait is how long a notice of a paused kind waits before it is decided again. A notice about which the
+// rules could not tell waits as long.
 const pausedWait = 5 * time.Minute
 
 // retryAfter is when a text that did not arrive for a passing reason is sent again, as a new notice: at
 // most twice.
 var retryAfter = []time.Duration{15 * time.Minute, 2 * time.Hour}
 
-// RetryAt returns when a text that the carrier could not deliver is sent once more; false: not at all. Only
-// a passing reason is worth a retry, and only within the window in which the words are true. retries counts
-// those before it. An answer is not repeated: its moment is over. A written notice becomes a letter (E6).
+// RetryAt returns when a text that the carrier could not deliver is sent once more; false: not at all. Only a
+// passing reason is worth a retry, and only within the window in which the words are true. retries counts
+// those before it. An answer is not repeated: its moment is over. A written notice becomes a letter (E6). k,
+// t and retries are the failed notice's; at is the instant of the report.
 func RetryAt(k Kind, t Trouble, retries int, at, notAfter time.Time) (time.Time, bool) {
 	spec, known := k.Spec()
 	if !known || spec.Basis == OnRequest || k == TelWrittenNotice || t != TryLater || retries >= len(retryAfter) {

@@ -9,7 +9,7 @@ import (
 )
 
 // Classifier returns what a text asks for (O7: normalise, O8: understand). It may be used from any number of
-// goroutines.
+// goroutines. It is made once and never changed after it.
 type Classifier struct {
 	entries map[string]Class
 	filler  words
@@ -23,8 +23,9 @@ type Classifier struct {
 // words is a set of single words.
 type words map[string]bool
 
-// NewClassifier returns a classifier with the words of this package and the operator's own opt-out words
-// (O6: operators add words and remove none).
+// NewClassifier returns a classifier with the words of this package and the operator's own opt-out words (O6:
+// operators add words and remove none). An operator's word that is also an entry of another class counts as
+// opt-out.
 func NewClassifier(extra []string) *Classifier {
 	c := &Classifier{
 		entries: map[string]Class{}, filler: wordSet(filler), inside: optOutInside,
@@ -68,7 +69,7 @@ func forms(entry string) []string {
 	return []string{with}
 }
 
-// wordSet returns the words of a list, with and without accents.
+// wordSet returns the words of a list, with and without accents. Line breaks in a list do not matter.
 func wordSet(list string) words {
 	set := words{}
 	for _, w := range strings.Fields(list) {
@@ -79,6 +80,7 @@ func wordSet(list string) words {
 	return set
 }
 
+// anyOf says whether one of the tokens is in the set.
 func (w words) anyOf(tokens []string) bool {
 	return slices.ContainsFunc(tokens, func(t string) bool { return w[t] })
 }
@@ -96,7 +98,8 @@ type Reading struct {
 }
 
 // Classify returns how a text is understood. The first match wins: the whole text is a listed entry; it holds
-// an opt-out phrase or begins or ends with a command; it asks for help somewhere (O8: in doubt, opt-out).
+// an opt-out phrase or begins or ends with a command; it asks for help somewhere (O8: in doubt, opt-out). It
+// is a pure function of the words; who wrote them, and what we sent before, does not count here.
 func (c *Classifier) Classify(text string) Reading {
 	// Phrases and negations are looked for in all words, entries and commands in those that are no filler.
 	all := normalise(text)
@@ -114,7 +117,8 @@ func (c *Classifier) Classify(text string) Reading {
 }
 
 // whole returns the class whose entry the text is: as it stands, spelt out letter by letter, or wrapped in
-// filler words.
+// filler words. The order counts: as it stands first, because filler words may be part of an entry ("is this
+// real").
 func (c *Classifier) whole(all, rest []string) (Class, bool) {
 	if class, ok := c.entries[strings.Join(all, " ")]; ok {
 		return class, true
@@ -134,8 +138,9 @@ func (c *Classifier) whole(all, rest []string) (Class, bool) {
 	return "", false
 }
 
-// phrase says whether a text holds one of the phrases without a negation in the four words before it
-// (O8: "don't stop" is no opt-out). inside are phrases of scripts without spaces.
+// phrase says whether a text holds one of the phrases without a negation in the four words before it (O8:
+// "don't stop" is no opt-out). inside are phrases of scripts without spaces. Word boundaries count, but in
+// scripts without spaces, where the phrase may stand anywhere in the run.
 func phrase(all []string, phrases [][]string, inside []string, negation words) bool {
 	for at := range all {
 		for _, p := range phrases {
@@ -149,21 +154,24 @@ func phrase(all []string, phrases [][]string, inside []string, negation words) b
 }
 
 // commandFirst says whether a text begins with a command about texts: "stop bothering people" does, "stop
-// payment" does not (O8: a stop word with a payment word is about money).
+// payment" does not (O8: a stop word with a payment word is about money). A command that stands alone is an
+// entry, and was found before.
 func (c *Classifier) commandFirst(rest []string) bool {
 	return len(rest) > 1 && c.command[rest[0]] && !c.object[rest[1]]
 }
 
-// commandLast says whether a short text ends with a command: "please everybody stop".
+// commandLast says whether a short text ends with a command: "please everybody stop". Longer texts that
+// happen to end so are mostly about something else.
 func (c *Classifier) commandLast(rest []string) bool {
 	return (len(rest) == 2 || len(rest) == 3) && c.ending[rest[len(rest)-1]] && !c.negation.anyOf(rest)
 }
 
-// without returns the words of a text without filler words and repeats.
+// without returns the words of a text without filler words and repeats. The text itself is not changed.
 func (c *Classifier) without(all []string) []string {
 	return collapse(slices.DeleteFunc(slices.Clone(all), func(t string) bool { return c.filler[t] }))
 }
 
+// collapse folds repeats: "stop stop stop" is one stop.
 func collapse(tokens []string) []string { return slices.Compact(tokens) }
 
 // apostrophes are deleted, so that don't and dont are one word.
@@ -172,7 +180,8 @@ const apostrophes = "'’ʼ`´"
 // signatures are what phones add by themselves.
 var signatures = []string{"sent from my", "enviado desde mi"}
 
-// normalise returns the words of a text (O7). Accents stay: an entry counts with and without them.
+// normalise returns the words of a text (O7). Accents stay: an entry counts with and without them. Emoji and
+// punctuation separate words, but for the stop sign, which is one.
 func normalise(text string) []string {
 	// Format characters and apostrophes go without a gap: "st<zero width>op" and "don't" are one word each.
 	text = strings.Map(func(r rune) rune {
@@ -203,8 +212,9 @@ func normalise(text string) []string {
 // quotes are the pairs around a quoted passage.
 var quotes = []struct{ open, close rune }{{'“', '”'}, {'"', '"'}, {'«', '»'}}
 
-// blankQuotes blanks passages of more than 20 characters in quotation marks: our own words, sent back, ask for
-// nothing (O7: copies are dropped).
+// blankQuotes blanks passages of more than 20 characters in quotation marks: our own words, sent back, ask
+// for nothing (O7: copies are dropped). A quotation mark without its partner ends the search: what follows is
+// the person's own.
 func blankQuotes(text string) string {
 	runes := []rune(text)
 	for _, q := range quotes {
@@ -227,7 +237,8 @@ func blankQuotes(text string) string {
 	return string(runes)
 }
 
-// unaccented returns a text without combining marks; đ counts as d (O7).
+// unaccented returns a text without combining marks; đ counts as d (O7). It is applied to our entries and
+// never to what was written.
 func unaccented(s string) string {
 	stripped := strings.Map(func(r rune) rune {
 		switch {
@@ -241,11 +252,13 @@ func unaccented(s string) string {
 	return norm.NFC.String(stripped)
 }
 
+// singleLetter says whether a token is one letter, as in "s t o p".
 func singleLetter(t string) bool {
 	r := []rune(t)
 	return len(r) == 1 && unicode.IsLetter(r[0])
 }
 
+// allDigits says whether a token is digits and nothing else.
 func allDigits(t string) bool {
 	return !strings.ContainsFunc(t, func(r rune) bool { return !unicode.IsDigit(r) })
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // DeliveryTracker records what the carrier reports of texts. States only move forward, so callbacks may be
-// repeated, late, early or out of order.
+// repeated, late, early or out of order. It may be used by any number of goroutines and processes: the store
+// lets each state be reached once.
 type DeliveryTracker struct {
 	store NoticeStore
 	clock billing.Clock
@@ -17,7 +18,8 @@ type DeliveryTracker struct {
 	ended func(k Kind, s State, why string)
 }
 
-// StatusCallback is a status callback of the carrier.
+// StatusCallback is a status callback of the carrier. Status and Code are the carrier's own words; Trouble is
+// the code in ours (internal/twilio).
 type StatusCallback struct {
 	Reference string // from our own address
 	SID       string
@@ -34,7 +36,8 @@ func NewDeliveryTracker(store NoticeStore, clock billing.Clock, log *slog.Logger
 	return &DeliveryTracker{store: store, clock: clock, log: log, ended: ended}
 }
 
-// Delivered records one status callback. ErrNoSuchText: no notice of ours carries the reference.
+// Delivered records one status callback. ErrNoSuchText: no notice of ours carries the reference. Any other
+// error means that it could not be stored. Twilio may not repeat it; the poll of that text brings it.
 func (d *DeliveryTracker) Delivered(ctx context.Context, in StatusCallback) error {
 	// An unknown status is accepted: refusing it would make the carrier repeat it.
 	state, known := stateOf(in.Status)
@@ -49,7 +52,8 @@ func (d *DeliveryTracker) Delivered(ctx context.Context, in StatusCallback) erro
 	return err
 }
 
-// report writes the carrier's reports on some texts in one transaction, and counts what they changed.
+// report writes the carrier's reports on some texts in one transaction, and counts what they changed. The
+// results are in the order of list. An error means that nothing was written.
 func (d *DeliveryTracker) report(ctx context.Context, list ...DeliveryReport) ([]ReportResult, error) {
 	if len(list) == 0 {
 		return nil, nil

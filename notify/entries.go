@@ -3,7 +3,8 @@ package notify
 // The words of rules.md §11, in its order. There is one list for all languages; every entry also counts
 // without its accents (O7). To add a word, add it here or, for opt-outs, in the policy (optout_words).
 
-// Class is what an inbound text asks for.
+// Class is what an inbound text asks for. The words are stored with each text and counted; they do not
+// change.
 type Class string
 
 // Classes of inbound texts.
@@ -26,7 +27,8 @@ func Classes() []Class {
 }
 
 // entries lists, class by class, what counts as a whole text. Lines are languages: en, es, pt, ht, vi, zh,
-// fr, ru, ar.
+// fr, ru, ar. Each is compared with the whole text, normalised like it. An entry that stands twice does no
+// harm.
 var entries = map[Class][]string{
 	ClassOptOut: {
 		"stop", "stop all", "stopall", "stop2end", "end", "quit", "cancel", "revoke", "unsubscribe", "opt out", "optout",

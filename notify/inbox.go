@@ -14,8 +14,9 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Inbox handles the texts that come in and every other wish about texts, from a key or an agent.
-// What it decides is written in one transaction: who wanted it, what it changed, and our one answer.
+// Inbox handles the texts that come in and every other wish about texts, from a key or an agent. What it
+// decides is written in one transaction: who wanted it, what it changed, and our one answer. It may be used
+// by any number of goroutines.
 type Inbox struct {
 	store    InboundStore
 	classify *Classifier
@@ -26,7 +27,8 @@ type Inbox struct {
 	calls    bool // PAY and CALL are answered by a call
 }
 
-// InboundStore is what the inbox needs of the database.
+// InboundStore is what the inbox needs of the database. decide runs while the number is locked, so it waits
+// for nothing.
 type InboundStore interface {
 	// ReceiveText stores a text and carries out decide's effect, in one transaction. The same SID again is
 	// ErrDuplicateText and changes nothing.
@@ -54,7 +56,8 @@ type InboundText struct {
 	Words  string
 }
 
-// NumberFacts is what is known of a number, read in the transaction that carries out a wish about it.
+// NumberFacts is what is known of a number, read in the transaction that carries out a wish about it. Where
+// several members share the number, Language and Zone are of one of them.
 type NumberFacts struct {
 	Suppressed  Source      // of the suppression in force; empty: none
 	Language    string      // of the member whose number it is; empty: nobody's
@@ -86,7 +89,7 @@ const (
 func (s Source) blocked() bool { return s == FromTwilio || s == FromCarrier }
 
 // Effect is what a wish about texts changes. The store writes all of it in the transaction that read the
-// NumberFacts; a crash leaves all of it or nothing.
+// NumberFacts; a crash leaves all of it or nothing. The zero value changes nothing, which is also an answer.
 type Effect struct {
 	Suppress *Suppression
 	Lift     *Consent // lifts what suppresses texts to the number and gives consent
@@ -96,7 +99,8 @@ type Effect struct {
 	Detach   bool // the number is not the member's: no account has it any more (O5)
 }
 
-// Suppression switches texts off; with All every other purpose and our calls too (O3).
+// Suppression switches texts off; with All every other purpose and our calls too (O3). Words is what the
+// person wrote, digits masked, or the key that was pressed.
 type Suppression struct {
 	Number string
 	Source Source
@@ -113,7 +117,8 @@ type Consent struct {
 	Words  string
 }
 
-// Reply is our one answer to a text, key or call. Cause identifies what it answers: one answer each.
+// Reply is our one answer to a text, key or call. Cause identifies what it answers: one answer each. The
+// store makes one notice of it, unique by Cause and Kind, so a repeated wish gets no second answer.
 type Reply struct {
 	Kind     Kind
 	Channel  Channel // empty: a text
@@ -139,8 +144,8 @@ func NewInbox(store InboundStore, p billing.Policy, cal *billing.Calendar, clock
 	return &Inbox{store: store, classify: NewClassifier(p.OptOutWords), cal: cal, policy: p, clock: clock, log: log}
 }
 
-// Receive handles one text. The same text again changes nothing; after an error nothing was changed, and
-// the carrier's retry handles it.
+// Receive handles one text. The same text again changes nothing; after an error nothing was changed, and the
+// carrier's retry handles it. Nothing of the text is logged but its class.
 func (in *Inbox) Receive(ctx context.Context, t Incoming) error {
 	// The class is found before the transaction: it depends on the words alone, and takes no lock.
 	reading, twilio := in.read(t)
@@ -287,7 +292,8 @@ func (e Effect) unlessUnreachable(f NumberFacts) Effect {
 }
 
 // optIn returns the effect of an opt-in (O1: consent is recorded). Where Twilio blocks the number, only START
-// or UNSTOP lifts the block (O4): to any other word we would promise what we cannot keep.
+// or UNSTOP lifts the block (O4): to any other word we would promise what we cannot keep. It lifts whatever
+// suppresses texts to the number (O4: START restores), also that none arrives there.
 func (in *Inbox) optIn(number string, s Source, words string, answer Reply, f NumberFacts) Effect {
 	if f.Suppressed.blocked() && s != FromTwilio {
 		return Effect{}

@@ -14,8 +14,8 @@ import (
 	"duebell/billing"
 )
 
-// Kind names what a text says. The names are those of the rule book and of the view contract.texts,
-// so they never change.
+// Kind names what a text says. The names are those of the rule book and of the view contract.texts, so they
+// never change. A word that has no row in kindTable is no kind: it is never planned and never sent.
 type Kind string
 
 // The reminders and payment notices of rules.md §10, in its order.
@@ -46,7 +46,8 @@ const (
 	RealReply     Kind = "real_reply"
 )
 
-// CallBack is the call that a text asked for (N8: PAY or CALL is answered by a call). It is no text.
+// CallBack is the call that a text asked for (N8: PAY or CALL is answered by a call). It is no text. It
+// travels the same way as a text (planned, claimed, settled), on the channel Voice.
 const CallBack Kind = "call_back"
 
 // Channel is how a notice reaches its number.
@@ -58,7 +59,8 @@ const (
 	Voice Channel = "voice"
 )
 
-// Basis says what a kind speaks of. It decides which facts are read again before the text goes.
+// Basis says what a kind speaks of. It decides which facts are read again before the text goes. The three
+// follow N1: reminders gather reasons, the others are one notice for one cause.
 type Basis string
 
 // The bases.
@@ -82,8 +84,9 @@ const (
 	AutoPayOnly AutoPay = "only"    // only accounts that are
 )
 
-// KindSpec is one row of the table of kinds: all that the program knows of a kind. The planner, the
-// sender, the SQL's parameters, help texts, metrics and coverage goals are derived from it.
+// KindSpec is one row of the table of kinds: all that the program knows of a kind. The planner, the sender,
+// the SQL's parameters, help texts, metrics and coverage goals are derived from it. A nil function means that
+// the question does not arise for the kind.
 type KindSpec struct {
 	Kind    Kind
 	Basis   Basis
@@ -121,11 +124,13 @@ type KindSpec struct {
 func (s KindSpec) Capped() bool { return s.Rank > 0 }
 
 // HasDates says whether a kind has dates on which its words are true, instead of a Window after its cause.
+// Kinds with dates are worked out by the planner; all others are written in the transaction that causes them.
 func (s KindSpec) HasDates() bool { return s.onBill != nil || s.onDraw != nil }
 
 // kindTable returns the table. To add a kind, add its name above, its row here and its dates below;
 // TestKindsAreComplete then names everything else that it needs. A kind without a row is never sent.
 func kindTable() []KindSpec {
+	// Windows count hours, not local days: they bound how long an answer or a receipt is worth sending.
 	const day = 24 * time.Hour
 	return []KindSpec{
 		{Kind: GraceEnding, Basis: OnAccount, AutoPay: AutoPayOff, Rank: 1, onBill: (*Rules).graceEnding, runningGrace: true,
@@ -177,7 +182,8 @@ var kinds = func() map[Kind]*KindSpec {
 	return byName
 }()
 
-// Spec returns the row of a kind; false for a word that is no kind.
+// Spec returns the row of a kind; false for a word that is no kind. The row is a copy; nobody can change the
+// table.
 func (k Kind) Spec() (KindSpec, bool) {
 	if s, ok := kinds[k]; ok {
 		return *s, true
@@ -210,7 +216,8 @@ func PausableKinds() []Kind { return kindsThat(func(s KindSpec) bool { return !s
 // NamedKinds returns the kinds that the answer to "is this real?" lists (O10).
 func NamedKinds() []Kind { return kindsThat(func(s KindSpec) bool { return s.Name != "" }) }
 
-// kindsThat returns the kinds whose rows fit, sorted by name.
+// kindsThat returns the kinds whose rows fit, sorted by name. The order makes statements and pages the same
+// at each start.
 func kindsThat(fit func(KindSpec) bool) []Kind {
 	var list []Kind
 	for k, s := range kinds {
@@ -224,13 +231,15 @@ func kindsThat(fit func(KindSpec) bool) []Kind {
 
 // The dates of the reminders (N6: each kind has a window): pure functions of a bill's dates, or of a draw.
 
-// billReady: bill date to bill date + 4.
+// billReady: bill date to bill date + 4. The words name the due day, so the window ends at the due instant at
+// the latest (naming).
 func (r *Rules) billReady(b *billDays) []Candidate {
 	issued := r.cal.BillDate(r.cal.BillMonth(b.coverage))
 	return []Candidate{b.naming(r.days(issued, issued.Add(4)))}
 }
 
 // dueSoon: each offset until the day before the next smaller one (10: D-10 to D-4; 3: D-3 to D-2; 1: D-1).
+// Offsets are local days before the due date, by policy due_soon_days; one that is listed twice counts once.
 func (r *Rules) dueSoon(b *billDays) []Candidate {
 	offsets := slices.Clone(r.policy.DueSoonDays)
 	slices.Sort(offsets)
@@ -244,7 +253,8 @@ func (r *Rules) dueSoon(b *billDays) []Candidate {
 	return list
 }
 
-// dueToday: that day before the latest hour, and before a due instant that was moved to an earlier one.
+// dueToday: that day before the latest hour, and before a due instant that was moved to an earlier one. A
+// second is taken off the hour, because both ends of a window are in it.
 func (r *Rules) dueToday(b *billDays) []Candidate {
 	c := r.days(b.due, b.due)
 	if latest := r.cal.At(b.due, r.policy.DueTodayLatestLocal).Add(-time.Second); latest.Before(c.Until) {
@@ -253,7 +263,8 @@ func (r *Rules) dueToday(b *billDays) []Candidate {
 	return []Candidate{b.naming(c)}
 }
 
-// pastDue: due + 1 to due + 3, where there is a grace.
+// pastDue: due + 1 to due + 3, where there is a grace. The words name no date, so the window need not end at
+// one (naming).
 func (r *Rules) pastDue(b *billDays) []Candidate {
 	if !b.hasGrace() {
 		return nil
@@ -275,8 +286,9 @@ func (r *Rules) graceEnding(b *billDays) []Candidate {
 	return []Candidate{r.days(first, ends.Add(-1))}
 }
 
-// autoPayUpcoming: as soon as the bill is there, and no later than the notice of a draw must be out
-// (A5) or the draw can still be stopped (A6). Later the words would promise a stop that comes too late.
+// autoPayUpcoming: as soon as the bill is there, and no later than the notice of a draw must be out (A5) or
+// the draw can still be stopped (A6). Later the words would promise a stop that comes too late. It has no
+// From: it goes at the first allowed instant after the import that brought the bill.
 func (r *Rules) autoPayUpcoming(o *AccountFacts, unpaid []openBill) []Candidate {
 	list := make([]Candidate, len(unpaid))
 	for i, b := range unpaid {
@@ -293,7 +305,8 @@ func (r *Rules) autoPayUpcoming(o *AccountFacts, unpaid []openBill) []Candidate 
 	return list
 }
 
-// autoPayFailed: from the failure on, a week. It speaks of the oldest unpaid bill.
+// autoPayFailed: from the failure on, a week. It speaks of the oldest unpaid bill. A payment in the meantime
+// ends it, because then nothing is owed.
 func (r *Rules) autoPayFailed(o *AccountFacts, unpaid []openBill) []Candidate {
 	if o.DrawFailedAt.IsZero() {
 		return nil
@@ -301,7 +314,8 @@ func (r *Rules) autoPayFailed(o *AccountFacts, unpaid []openBill) []Candidate {
 	return []Candidate{{Coverage: unpaid[0].Coverage, From: o.DrawFailedAt, Until: o.DrawFailedAt.Add(7 * 24 * time.Hour)}}
 }
 
-// days returns a candidate whose window is whole local days, both in it.
+// days returns a candidate whose window is whole local days, both in it. Days are those of the business zone
+// (C1).
 func (r *Rules) days(first, last billing.Date) Candidate {
 	return Candidate{From: r.cal.StartOfDay(first), Until: r.endOf(last)}
 }

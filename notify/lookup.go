@@ -19,12 +19,14 @@ const (
 )
 
 // maxCreates: a create that was looked up in vain may be repeated once (N11: unsure, settle it first).
+// Counted on the row, so it holds across senders and crashes.
 const maxCreates = 2
 
-// LookupSpan is how far apart two creates must be so that a look-up cannot mistake one for the other.
+// LookupSpan is how far apart two creates must be so that a look-up cannot mistake one for the other. The
+// store uses it to find the other notices in doubt (SimilarTexts).
 const LookupSpan = createdBefore + createdAfter
 
-// finding is the result of a look-up.
+// finding is the result of a look-up. Only one of them lets a second create follow.
 type finding string
 
 const (
@@ -33,9 +35,9 @@ const (
 	foundMany finding = "ambiguous"
 )
 
-// match returns the text that a claim in doubt has become. Number, exact words, sender and time are all
-// there is to go by: the carrier does not list our reference. A text that may belong to another notice is
-// given to neither.
+// match returns the text that a claim in doubt has become. Number, exact words, sender and time are all there
+// is to go by: the carrier does not list our reference. A text that may belong to another notice is given to
+// neither. It is a pure function, tested with what a carrier may list.
 func match(c ClaimedNotice, texts []CarrierText, s Similar) (CarrierText, finding) {
 	// Texts of other senders and of other notices are no candidates, whatever their words.
 	var candidates []CarrierText
@@ -54,13 +56,15 @@ func match(c ClaimedNotice, texts []CarrierText, s Similar) (CarrierText, findin
 	return CarrierText{}, foundMany
 }
 
-// aroundCreate says whether a text was created around our create; one without an instant may have been.
+// aroundCreate says whether a text was created around our create; one without an instant may have been. Both
+// ends count as inside.
 func aroundCreate(c ClaimedNotice, created time.Time) bool {
 	return created.IsZero() ||
 		!created.Before(c.TriedAt.Add(-createdBefore)) && !created.After(c.TriedAt.Add(createdAfter))
 }
 
-// lookUp settles a claim in doubt, or puts it off to the next look-up.
+// lookUp settles a claim in doubt, or puts it off to the next look-up. A crash before the result is written
+// repeats the look-up, which changes nothing at the carrier. The lease runs out, and another sender makes it.
 func (c *Sender) lookUp(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	if claim.Channel == Voice {
 		return nil, c.callNotPlaced(ctx, claim)
@@ -72,6 +76,8 @@ func (c *Sender) lookUp(ctx context.Context, claim ClaimedNotice) (*DeliveryRepo
 		now := c.clock.Now()
 		return nil, c.record(ctx, claim, SendResult{State: Unknown, RetryAt: now.Add(c.backoff(6))}, now)
 	}
+	// Read after the carrier's list: a text that was adopted by another notice in between is then known to be
+	// its.
 	siblings, err := c.store.SimilarTexts(ctx, claim)
 	if err != nil {
 		return nil, fmt.Errorf("look up notice: %w", err)
@@ -89,7 +95,8 @@ func (c *Sender) lookUp(ctx context.Context, claim ClaimedNotice) (*DeliveryRepo
 }
 
 // notFound returns what follows a look-up that found nothing: the next look-up, or after the last one a
-// second create, or the end.
+// second create, or the end. Look-ups are counted on the row. The second create goes through the rules again,
+// like any planned notice, and only if it is still true.
 func notFound(claim ClaimedNotice, now time.Time) SendResult {
 	if next := claim.Lookups + 1; next < len(lookUpAfter) {
 		return SendResult{State: Unknown, LookupMissed: true, RetryAt: claim.TriedAt.Add(lookUpAfter[next])}
@@ -101,14 +108,15 @@ func notFound(claim ClaimedNotice, now time.Time) SendResult {
 	return SendResult{State: Failed, Why: "not accepted twice"}
 }
 
-// Poller asks the carrier for one text.
+// Poller asks the carrier for one text. Errors should be a *SendError, and prove nothing about the text.
 type Poller interface {
 	// FetchSMS returns a text by its SID.
 	FetchSMS(ctx context.Context, sid string) (CarrierText, error)
 }
 
 // poll asks for a text that the carrier has and reports nothing more of: a callback may have been lost.
-// States only move forward, whoever reports them.
+// States only move forward, whoever reports them. It is made for texts in the states Accepted and Sent, which
+// may be their last.
 func (c *Sender) poll(ctx context.Context, claim ClaimedNotice) error {
 	text, err := c.opts.Poller.FetchSMS(ctx, claim.SID)
 	now := c.clock.Now()
@@ -127,7 +135,8 @@ func (c *Sender) poll(ctx context.Context, claim ClaimedNotice) error {
 	return c.postponePoll(ctx, claim, now)
 }
 
-// postponePoll stores when to poll again. After the last poll the state that we know is final.
+// postponePoll stores when to poll again. After the last poll the state that we know is final. A poll that
+// failed counts like one that brought nothing, so a carrier that stays silent is not asked for ever.
 func (c *Sender) postponePoll(ctx context.Context, claim ClaimedNotice, now time.Time) error {
 	var again time.Time
 	if next := claim.Polls + 1; next < len(pollAfter) {

@@ -33,14 +33,16 @@ func (l SendLimits) Problems() []string {
 	return list
 }
 
-// Throttle is the token bucket that all workers share. Package store/limits keeps it in Redis.
+// Throttle is the token bucket that all workers share. Package store/limits keeps it in Redis. An error means
+// that nothing may be sent: the limit is the carrier's, and texts beyond it are queued there for hours.
 type Throttle interface {
 	// Reserve takes tokens for as many of the texts, from the first on, as there are tokens for; all in
 	// one step. Tokens of texts that then do not go are lost.
 	Reserve(ctx context.Context, a Reservation) (Grant, error)
 }
 
-// Reservation is a request for tokens for some texts.
+// Reservation is a request for tokens for some texts. It carries the limits along, so that a change of
+// settings counts at the next reservation and nothing is stored.
 type Reservation struct {
 	Sender   string
 	Segments []int // of each
@@ -53,21 +55,22 @@ type Reservation struct {
 	Day               string  // the day that SegmentsPerDay counts
 }
 
-// Grant is the answer to a Reservation.
+// Grant is the answer to a Reservation. Granted is never more than the texts that were asked about.
 type Grant struct {
 	Granted int           // how many may go, from the first on
 	Wait    time.Duration // until there may be tokens for the next one
 	DayFull bool          // the next one cannot go today any more
 }
 
-// Lines counts calls.
+// Lines counts calls. It reads the database, so Pacer asks it seldom.
 type Lines interface {
 	// CallsInProgress returns how many calls there are at an instant, both ways.
 	CallsInProgress(ctx context.Context, now time.Time) (int, error)
 }
 
 // Pacer limits how fast texts and calls go that the rules have let go. Payment and AutoPay texts and answers
-// go before reminders (N9: payment texts first).
+// go before reminders (N9: payment texts first). The count of free lines is this process's own view, a few
+// seconds old; the tokens are shared by all.
 type Pacer struct {
 	throttle Throttle
 	lines    Lines
@@ -81,7 +84,7 @@ type Pacer struct {
 	dialed    int       // calls let go since
 }
 
-// PaceOptions are a pacer's settings.
+// PaceOptions are a pacer's settings. Segments must count as the carrier does (N7).
 type PaceOptions struct {
 	SendLimits
 	Sender       string  // our number or messaging service
@@ -100,7 +103,8 @@ func PaceFromPolicy(l SendLimits, sender string, segments func(string) int, p bi
 	}
 }
 
-// NewPacer returns a pacer. It counts the free lines again every few seconds of machine's clock.
+// NewPacer returns a pacer. It counts the free lines again every few seconds of machine's clock. It may be
+// used by any number of goroutines.
 func NewPacer(throttle Throttle, lines Lines, machine billing.Clock, o PaceOptions) *Pacer {
 	return &Pacer{throttle: throttle, lines: lines, machine: machine, o: o}
 }
@@ -111,8 +115,9 @@ const (
 	horizon    = 10 * time.Second // a tick enqueues what can leave in this time
 )
 
-// TextsPerSecond returns how many texts a second may go so that the calls they cause find a free line
-// (N9: free channels / (call-back rate x call length)).
+// TextsPerSecond returns how many texts a second may go so that the calls they cause find a free line (N9:
+// free channels / (call-back rate x call length)). Without free lines it is 0; with a rate or a length of 0
+// it is infinite. 3,000 free lines, 0.06 and 270 s give 185.
 func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
 	// One text a second keeps callbackRate x callSeconds lines busy.
 	load := callbackRate * float64(callSeconds)
@@ -123,7 +128,8 @@ func TextsPerSecond(free int, callbackRate float64, callSeconds int) float64 {
 }
 
 // admit turns the decision to send into a wait where there are no tokens or no line. It runs within the
-// transaction that claims the notices, and so makes no query: refresh has counted the lines before.
+// transaction that claims the notices, and so makes no query: refresh has counted the lines before. It
+// changes the decisions in place; only a decision to send can become a wait.
 func (p *Pacer) admit(ctx context.Context, facts []Facts, decisions []Decision, now time.Time) error {
 	// Answers and payment texts reserve first, and reminders get what is left (N9).
 	var first, later []int
@@ -144,7 +150,8 @@ func (p *Pacer) admit(ctx context.Context, facts []Facts, decisions []Decision, 
 	return p.admitTexts(ctx, later, false, decisions, now)
 }
 
-// admitTexts reserves tokens for the texts with these indexes, in one step.
+// admitTexts reserves tokens for the texts with these indexes, in one step. Who comes first in the list goes
+// first; the rest waits together for the same instant.
 func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, decisions []Decision, now time.Time) error {
 	if len(texts) == 0 {
 		return nil
@@ -183,7 +190,7 @@ func (p *Pacer) admitTexts(ctx context.Context, texts []int, first bool, decisio
 	return nil
 }
 
-// texts returns how many reminders a second the free lines allow.
+// texts returns how many reminders a second the free lines allow. Infinite: they are not paced.
 func (p *Pacer) texts() float64 {
 	if p.o.Lines == 0 {
 		return math.Inf(1)
@@ -194,7 +201,8 @@ func (p *Pacer) texts() float64 {
 }
 
 // admitCall returns how long a call must wait for a line; zero: it may go. Reminder calls leave a tenth of
-// the lines to those who call us and to those who asked for a call.
+// the lines to those who call us and to those who asked for a call. Calls let go since the last count are
+// subtracted, because that count does not know of them yet.
 func (p *Pacer) admitCall(asked bool) time.Duration {
 	if p.o.Lines == 0 {
 		return 0
@@ -212,7 +220,8 @@ func (p *Pacer) admitCall(asked bool) time.Duration {
 	return 0
 }
 
-// refresh counts the free lines, unless they were counted a moment ago.
+// refresh counts the free lines, unless they were counted a moment ago. It is called before a transaction
+// begins, and holds the mutex while it asks, so one process asks once.
 func (p *Pacer) refresh(ctx context.Context, now time.Time) error {
 	if p.o.Lines == 0 {
 		return nil
@@ -234,7 +243,8 @@ func (p *Pacer) refresh(ctx context.Context, now time.Time) error {
 }
 
 // batch returns how many reminders a tick may enqueue, at most most: what can leave until the next ticks.
-// More would be claimed and put off in vain, again and again.
+// More would be claimed and put off in vain, again and again. It counts each text as one segment; of longer
+// ones fewer leave, and the rest is put off.
 func (p *Pacer) batch(most int) int {
 	perSecond := p.texts()
 	if p.o.SegmentsPerSecond > 0 {

@@ -11,7 +11,8 @@ import (
 	"duebell/billing"
 )
 
-// Directory is the reassigned-numbers database.
+// Directory is the reassigned-numbers database. Each look-up costs money. Errors should be a *SendError, of
+// which SendRefused means that it holds no such number.
 type Directory interface {
 	// Reassigned says whether a number has been given to somebody else since an instant.
 	Reassigned(ctx context.Context, number string, since time.Time) (Reassignment, error)
@@ -27,7 +28,8 @@ const (
 	NumberNotKnown   Reassignment = "no_data"
 )
 
-// NumberStore is what the number check needs of the database.
+// NumberStore is what the number check needs of the database. Numbers come in order, so that a run may be
+// ended anywhere.
 type NumberStore interface {
 	// NumbersToCheck returns numbers that we text or call, in order, whose owner was last confirmed before
 	// an instant; after is the last number of the page before.
@@ -36,14 +38,16 @@ type NumberStore interface {
 	RecordCheck(ctx context.Context, k KnownNumber, at time.Time) error
 }
 
-// KnownNumber is a number and since when it is known to be its owner's.
+// KnownNumber is a number and since when it is known to be its owner's. Verified moves on when its owner
+// texts us, proves who they are, or the directory says "no".
 type KnownNumber struct {
 	Number   string
 	Verified time.Time
 }
 
-// NumberChecker looks up whether numbers have been reassigned (O5: numbers are checked for reassignment).
-// A new owner has consented to nothing, and must not learn of a stranger's bill.
+// NumberChecker looks up whether numbers have been reassigned (O5: numbers are checked for reassignment). A
+// new owner has consented to nothing, and must not learn of a stranger's bill. One run at a time is enough;
+// two would look the same numbers up and change the same things once.
 type NumberChecker struct {
 	store  NumberStore
 	inbox  *Inbox
@@ -53,7 +57,7 @@ type NumberChecker struct {
 	log    *slog.Logger
 }
 
-// NewNumberChecker returns a checker that acts through inbox.
+// NewNumberChecker returns a checker that acts through inbox. ask is the directory; nil is not allowed.
 func NewNumberChecker(store NumberStore, inbox *Inbox, ask Directory, p billing.Policy, clock billing.Clock, log *slog.Logger) *NumberChecker {
 	return &NumberChecker{store: store, inbox: inbox, ask: ask, policy: p, clock: clock, log: log}
 }
@@ -61,6 +65,7 @@ func NewNumberChecker(store NumberStore, inbox *Inbox, ask Directory, p billing.
 // CheckCounts counts look-ups by their answer.
 type CheckCounts map[Reassignment]int
 
+// How many numbers are read at a time, and looked up at once.
 const (
 	checkPage    = 200
 	checksAtOnce = 4
@@ -88,7 +93,8 @@ func (c *NumberChecker) Run(ctx context.Context) (CheckCounts, error) {
 	}
 }
 
-// page looks up some numbers, a few at a time, and stops at the first error.
+// page looks up some numbers, a few at a time, and stops at the first error. The sum is the caller's and is
+// changed under a lock.
 func (c *NumberChecker) page(ctx context.Context, page []KnownNumber, sum CheckCounts) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -125,7 +131,8 @@ func (c *NumberChecker) page(ctx context.Context, page []KnownNumber, sum CheckC
 }
 
 // one looks a number up and carries out what the answer means. A crash in between leaves the check
-// unrecorded: the next run repeats it.
+// unrecorded: the next run repeats it. "Not known" is recorded as a look-up, so the number is not asked about
+// again tomorrow.
 func (c *NumberChecker) one(ctx context.Context, k KnownNumber) (Reassignment, error) {
 	answer, err := c.ask.Reassigned(ctx, k.Number, k.Verified)
 	if refused := (*SendError)(nil); errors.As(err, &refused) && refused.Kind == SendRefused {
@@ -149,7 +156,8 @@ func (c *NumberChecker) one(ctx context.Context, k KnownNumber) (Reassignment, e
 }
 
 // DetachReassigned ends texts and calls to a number that belongs to somebody else now, and detaches it from
-// the member (O5). No text confirms it: the new owner has asked for nothing.
+// the member (O5). No text confirms it: the new owner has asked for nothing. Imports cannot bring the number
+// back to that member (O5); the agent's task asks for another.
 func (in *Inbox) DetachReassigned(ctx context.Context, number string) error {
 	now := in.clock.Now()
 	task := in.task("number-reassigned", "", now)

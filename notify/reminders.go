@@ -15,7 +15,8 @@ import (
 // Days are those of the business zone (C1: one business zone), also where a month is counted; only the
 // hours in which a text may go are the recipient's (N4).
 
-// Recipient is everything that the reminders to one number depend on.
+// Recipient is everything that the reminders to one number depend on. Several members may share the number;
+// Accounts holds all of theirs. Consent and suppressions are the number's.
 type Recipient struct {
 	Number          string
 	Zones           []string // IANA names, of the members whose number it is; none: not known
@@ -29,7 +30,8 @@ type Recipient struct {
 	Prior           []PriorReason // of the last months, without reasons that were dropped
 }
 
-// AccountFacts is one account as the reminders see it.
+// AccountFacts is one account as the reminders see it. Bills are the newest revisions, oldest month first.
+// For most accounts they are the last few months; where more is needed, History has it (addHistories).
 type AccountFacts struct {
 	Account  billing.Account
 	Language string
@@ -47,13 +49,15 @@ type AccountFacts struct {
 	AmountsAgreed bool          // the member agreed that texts state the amount (A2)
 }
 
-// History is everything billed and booked of one account.
+// History is everything billed and booked of one account. billing.Stand computes the standing from it, as it
+// does for a caller.
 type History struct {
 	Bills   []billing.Bill
 	Entries []billing.Entry
 }
 
-// PriorReason is a reason that already has a notice, planned or sent.
+// PriorReason is a reason that already has a notice, planned or sent. It comes with its notice, so the same
+// text for two accounts shows twice with one Notice.
 type PriorReason struct {
 	Notice     int64
 	Kind       Kind
@@ -65,7 +69,8 @@ type PriorReason struct {
 	At         time.Time // of the newest request to the carrier; zero: none was made yet
 }
 
-// Candidate is a reason to remind, with the window in which its words are true; both ends are in it.
+// Candidate is a reason to remind, with the window in which its words are true; both ends are in it. From is
+// zero where the words are true at once. Instants are UTC.
 type Candidate struct {
 	Kind       Kind
 	DaysBefore int // the offset of due_soon
@@ -78,7 +83,7 @@ type Candidate struct {
 	Draw       *Draw     // of autopay_upcoming
 }
 
-// Draw is what a text says of an AutoPay draw.
+// Draw is what a text says of an AutoPay draw. Days are those of the business zone; amounts are cents.
 type Draw struct {
 	On, StopBy    billing.Date
 	Last4         string // of the bank account
@@ -86,7 +91,8 @@ type Draw struct {
 	AmountsAgreed bool
 }
 
-// candidates passes the reasons of an account, true now or later, one after another to take.
+// candidates passes the reasons of an account, true now or later, one after another to take. A window that is
+// over is not given; one that begins later is, because it counts towards the month's cap.
 func (r *Rules) candidates(o *AccountFacts, now time.Time, take func(Candidate)) {
 	give := func(c Candidate) {
 		if now.After(c.Until) || c.From.After(c.Until) { // a moved deadline may leave no day for it
@@ -120,13 +126,14 @@ func (r *Rules) candidates(o *AccountFacts, now time.Time, take func(Candidate))
 	}
 }
 
-// openBill is a bill of which something is missing, with its dates.
+// openBill is a bill of which something is missing, with its dates. It points into the account's Bills.
 type openBill struct {
 	*billing.Bill
 	days *billDays
 }
 
-// billDays are the dates of a bill, and what may be said on them.
+// billDays are the dates of a bill, and what may be said on them. It is shared by all bills of a class and
+// never changed once it is made.
 type billDays struct {
 	dueAt     time.Time
 	due       billing.Date
@@ -140,7 +147,8 @@ type billDays struct {
 // hasGrace says whether the bill may still be paid after its due instant without consequences.
 func (d *billDays) hasGrace() bool { return d.graceEnds.After(d.dueAt) }
 
-// billClass is what the dates of most bills depend on. A million bills have a handful of classes.
+// billClass is what the dates of most bills depend on. A million bills have a handful of classes. Whatever
+// else a bill's dates depend on (an override, a grace end of billing's) makes it a case of its own.
 type billClass struct {
 	kind     billing.Kind
 	regime   billing.Regime
@@ -148,8 +156,9 @@ type billClass struct {
 	first    bool
 }
 
-// daysOf returns the dates of a bill. They are worked out once for all bills of a class; a bill with a
-// grace end or a due instant of its own is worked out by itself.
+// daysOf returns the dates of a bill. They are worked out once for all bills of a class; a bill with a grace
+// end or a due instant of its own is worked out by itself. An override for all accounts or for a kind is in
+// the class already; only one for this very account is not.
 func (r *Rules) daysOf(a *billing.Account, b *billing.Bill) *billDays {
 	if !b.GraceEndsAt.IsZero() || r.overridden[a.Number] {
 		return r.workOut(a, b)
@@ -164,7 +173,8 @@ func (r *Rules) daysOf(a *billing.Account, b *billing.Bill) *billDays {
 	return days
 }
 
-// workOut computes the dates of one bill, and what each kind may say on them.
+// workOut computes the dates of one bill, and what each kind may say on them. Each rule of a kind is asked
+// once here, so that a million bills cost a handful of these.
 func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
 	month := r.cal.BillMonth(b.Coverage)
 	d := &billDays{coverage: b.Coverage, dueAt: r.cal.DueAt(a.Kind, a.Number, month)}
@@ -190,12 +200,14 @@ func (r *Rules) workOut(a *billing.Account, b *billing.Bill) *billDays {
 	return d
 }
 
-// endOf returns the last second of a local day: deadlines are counted in whole seconds.
+// endOf returns the last second of a local day: deadlines are counted in whole seconds. The next midnight is
+// found by the calendar, so that days of 23 or 25 hours end when they should (C1).
 func (r *Rules) endOf(d billing.Date) time.Time {
 	return r.cal.StartOfDay(d.Add(1)).Add(-time.Second)
 }
 
-// withHistory returns the account with Owed and Bills taken from its history, where there is one.
+// withHistory returns the account with Owed and Bills taken from its history, where there is one. Bills and
+// entries outside the page then count too, so a bill that was paid late long ago is seen.
 func (o *AccountFacts) withHistory(now time.Time, cal *billing.Calendar) *AccountFacts {
 	if o.History == nil {
 		return o
@@ -207,7 +219,8 @@ func (o *AccountFacts) withHistory(now time.Time, cal *billing.Calendar) *Accoun
 	return &whole
 }
 
-// newest returns the highest revision of each month, oldest month first (B5: it replaces earlier ones).
+// newest returns the highest revision of each month, oldest month first (B5: it replaces earlier ones). The
+// given slice stays as it is.
 func newest(bills []billing.Bill) []billing.Bill {
 	list := slices.Clone(bills)
 	slices.SortFunc(list, func(a, b billing.Bill) int {
@@ -216,8 +229,9 @@ func newest(bills []billing.Bill) []billing.Bill {
 	return slices.CompactFunc(list, func(a, b billing.Bill) bool { return a.Coverage == b.Coverage })
 }
 
-// unpaid returns the bills of which more than the tolerance is missing, oldest first. Money is applied
-// to the oldest bill first (B7), so what is owed lies at the newest end.
+// unpaid returns the bills of which more than the tolerance is missing, oldest first. Money is applied to the
+// oldest bill first (B7), so what is owed lies at the newest end. It needs the total alone and no entries:
+// from the newest bill backwards, each takes its part of what is owed.
 func (r *Rules) unpaid(o *AccountFacts) []openBill {
 	rest := o.Owed
 	open := make([]openBill, 0, 2)
@@ -235,12 +249,13 @@ func (r *Rules) unpaid(o *AccountFacts) []openBill {
 	return open
 }
 
+// openBill joins a bill with its dates.
 func (r *Rules) openBill(a *billing.Account, b *billing.Bill) openBill {
 	return openBill{b, r.daysOf(a, b)}
 }
 
-// graceBill returns the bill whose grace runs, or will run once it is past due (G6): the oldest unpaid
-// one, or the older one that the history shows.
+// graceBill returns the bill whose grace runs, or will run once it is past due (G6): the oldest unpaid one,
+// or the older one that the history shows. false: nothing is unpaid, and no grace runs.
 func (r *Rules) graceBill(o *AccountFacts, unpaid []openBill, now time.Time) (openBill, bool) {
 	if o.History != nil {
 		s := billing.Stand(o.Account, o.History.Bills, o.History.Entries, now, r.cal)

@@ -8,7 +8,8 @@ import (
 	"duebell/billing"
 )
 
-// Why an account, or a number, gets no reminder.
+// Why an account, or a number, gets no reminder. They stand on dropped notices, in the preview and in
+// metrics, so the words do not change.
 const (
 	WhyStale       = "the import is too old"
 	WhyLandline    = "no mobile number and no consent"
@@ -23,7 +24,8 @@ const (
 	WhyNoHours     = "no sending hours are left in its window"
 )
 
-// Reminder is a text to be planned.
+// Reminder is a text to be planned. Reasons are those that have no planned notice yet; the text's window is
+// that of all of them.
 type Reminder struct {
 	Number    string
 	Language  string
@@ -34,7 +36,8 @@ type Reminder struct {
 	NotAfter  time.Time
 }
 
-// Withheld says why an account gets no reminder; with a Kind, why not this one.
+// Withheld says why an account gets no reminder; with a Kind, why not this one. It is for people: nothing is
+// decided by it.
 type Withheld struct {
 	Account    string
 	Kind       Kind
@@ -42,14 +45,16 @@ type Withheld struct {
 	Why        string
 }
 
-// Reminders returns what is to be planned for a number, and for every account why it gets nothing.
+// Reminders returns what is to be planned for a number, and for every account why it gets nothing. It is the
+// preview's way in, and the tests'; a run of the planner asks remindersOn.
 func (r *Rules) Reminders(to Recipient, now time.Time) (send []Reminder, held []Withheld) {
 	at := r.dayAt(now)
 	at.explain = true
 	return r.remindersOn(at, &to)
 }
 
-// remindersOn is Reminders for one of many recipients on a day.
+// remindersOn is Reminders for one of many recipients on a day. held is filled only where the day is to be
+// explained.
 func (r *Rules) remindersOn(at *day, to *Recipient) (send []Reminder, held []Withheld) {
 	if why := r.noReminders(to, at.now); why != "" {
 		v := view{day: at}
@@ -112,12 +117,14 @@ func (r *Rules) noReminders(to *Recipient, now time.Time) string {
 	return ""
 }
 
-// stale says whether the import is too old: nobody is reminded of a balance that may be wrong by now (B6).
+// stale says whether the import is too old: nobody is reminded of a balance that may be wrong by now (B6). No
+// import at all is stale.
 func (r *Rules) stale(importedAt, now time.Time) bool {
 	return importedAt.IsZero() || now.Sub(importedAt) > r.policy.ImportMaxAgeHours.Duration()
 }
 
-// whySilent returns why no reminder about an account is true on any day, or "".
+// whySilent returns why no reminder about an account is true on any day, or "". Any doubt is a reason (N2:
+// any doubt: do not send).
 func (r *Rules) whySilent(o *AccountFacts) string {
 	switch {
 	case o.Account.Status == billing.StatusTerminated:
@@ -132,7 +139,8 @@ func (r *Rules) whySilent(o *AccountFacts) string {
 	return ""
 }
 
-// view is what is true of a number at an instant, and what went to it before.
+// view is what is true of a number at an instant, and what went to it before. It is made for one number and
+// one instant, by the planner and by a claim alike, and used by one goroutine.
 type view struct {
 	*day
 	rules    *Rules
@@ -154,7 +162,8 @@ type pendingText struct {
 	language string
 }
 
-// viewOf returns what is true of a number now and later this month.
+// viewOf returns what is true of a number now and later this month. It is the one place where facts become
+// candidates, so what was planned and what is sent are judged alike.
 func (r *Rules) viewOf(to *Recipient, at *day) *view {
 	v := &view{day: at, rules: r, prior: to.Prior}
 	for i := range to.Accounts {
@@ -204,7 +213,8 @@ func (v *view) whyNothing(o *AccountFacts) string {
 	return WhyNotNow
 }
 
-// state returns the state of the notice of a candidate; empty: none was planned.
+// state returns the state of the notice of a candidate; empty: none was planned. The newest of several is not
+// looked for: a reason has one notice (N1).
 func (v *view) state(c Candidate) State {
 	for _, s := range v.prior {
 		if s.Kind == c.Kind && s.DaysBefore == c.DaysBefore && s.Account == c.Account && s.Coverage == c.Coverage {
@@ -214,8 +224,8 @@ func (v *view) state(c Candidate) State {
 	return ""
 }
 
-// countSent counts the capped texts of this month, each on the day on which it went (N3: late sending
-// counts on its own day).
+// countSent counts the capped texts of this month, each on the day on which it went (N3: late sending counts
+// on its own day). A create in doubt counts: it may be on a phone.
 func (v *view) countSent() {
 	if len(v.prior) == 0 {
 		return
@@ -312,8 +322,9 @@ func (r *Rules) rank(k Kind, days int) int {
 	return spec.Rank*offsets + days
 }
 
-// holdBack returns why a text does not go now although its words are true, or "" (N3). Of one day's
-// kinds only the highest goes, and only if that leaves enough of the month for what is more important.
+// holdBack returns why a text does not go now although its words are true, or "" (N3). Of one day's kinds
+// only the highest goes, and only if that leaves enough of the month for what is more important. The planner
+// asks again at its next run; what becomes of a claimed one is decided by withinCap.
 func (r *Rules) holdBack(v *view, t text) string {
 	if !t.kind.capped() {
 		return ""
@@ -335,7 +346,8 @@ func (r *Rules) holdBack(v *view, t text) string {
 	return ""
 }
 
-// moreImportant counts the texts above t in priority that are still due this month if nothing is paid.
+// moreImportant counts the texts above t in priority that are still due this month if nothing is paid. Those
+// of the past are not counted: pending holds what has not gone and can still go.
 func (r *Rules) moreImportant(v *view, t text) int {
 	n := 0
 	// Several accounts may have the same text pending; it counts once.
@@ -356,8 +368,8 @@ func (v *view) fresh(t text) []Candidate {
 	return slices.DeleteFunc(slices.Clone(t.reasons), planned)
 }
 
-// reminder returns the text as it is to be planned, for these of its reasons; false when no sending
-// hours are left in its window.
+// reminder returns the text as it is to be planned, for these of its reasons; false when no sending hours are
+// left in its window. Both ends are instants of the domain clock.
 func (r *Rules) reminder(to *Recipient, t text, fresh []Candidate, at *day) (Reminder, bool) {
 	m := Reminder{Number: to.Number, Language: t.language, Kind: t.kind, Cause: t.cause, Reasons: fresh}
 	// The notice lives as long as its longest reason; reasons that end before are dropped when it is claimed.

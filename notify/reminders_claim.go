@@ -2,10 +2,13 @@ package notify
 
 import "time"
 
-// decideReminder checks a planned reminder again, in the transaction that claims it (N2): what was true
-// when it was planned may be paid, moved, outranked or used up by now.
+// decideReminder checks a planned reminder again, in the transaction that claims it (N2): what was true when
+// it was planned may be paid, moved, outranked or used up by now. It is Decide for kinds on an account: who
+// may be texted at all was asked before. The other notices of the same number are in the facts, those of this
+// transaction included.
 func (r *Rules) decideReminder(f Facts, spec KindSpec, now time.Time) (Decision, error) {
 	var to Recipient
+	// Without one nothing is known of the number, and the missing import counts as too old.
 	if f.Recipient != nil {
 		to = *f.Recipient
 	}
@@ -33,7 +36,8 @@ func (r *Rules) decideReminder(f Facts, spec KindSpec, now time.Time) (Decision,
 }
 
 // stillTrue returns the text with the reasons that are true now, and the reasons that are not. A text names
-// one due instant: a reason whose deadline has moved apart from the first one's is planned anew.
+// one due instant: a reason whose deadline has moved apart from the first one's is planned anew. Reasons are
+// asked in the order in which they were planned.
 func (v *view) stillTrue(f Facts) (t text, dropped []DroppedReason) {
 	for _, reason := range f.Reasons {
 		c, ok := v.find(f.Kind, reason)
@@ -59,7 +63,8 @@ func (t text) gathers(o text) bool {
 	return t.equals(o)
 }
 
-// find returns the candidate of a planned reason, if its words are true now.
+// find returns the candidate of a planned reason, if its words are true now. Not found means paid, moved,
+// outside its window, or another account's number by now.
 func (v *view) find(k Kind, reason Reason) (Candidate, bool) {
 	for _, c := range v.open {
 		if c.Kind == k && c.DaysBefore == reason.DaysBefore && c.Account == reason.Account && c.Coverage == reason.Coverage {
@@ -69,7 +74,8 @@ func (v *view) find(k Kind, reason Reason) (Candidate, bool) {
 	return Candidate{}, false
 }
 
-// whyNot returns why a planned reason is not true now.
+// whyNot returns why a planned reason is not true now. The words are for the row and the metrics; they decide
+// nothing.
 func (v *view) whyNot(k Kind, reason Reason) string {
 	if why := v.silenced[reason.Account]; why != "" {
 		return why
@@ -82,8 +88,9 @@ func (v *view) whyNot(k Kind, reason Reason) string {
 	return WhyNoReason // the number is not this account's any more
 }
 
-// withinCap holds N3 at the instant of sending: one reminder a day, the most important one, and never
-// more than the month's. The others wait in their windows.
+// withinCap holds N3 at the instant of sending: one reminder a day, the most important one, and never more
+// than the month's. The others wait in their windows. The month's count includes what other senders have
+// claimed, because claims of one number run one after another.
 func (r *Rules) withinCap(v *view, f Facts, t text, spec KindSpec) (Decision, error) {
 	if !spec.Capped() {
 		return Decision{Action: ActionSend}, nil
@@ -105,7 +112,8 @@ func (r *Rules) withinCap(v *view, f Facts, t text, spec KindSpec) (Decision, er
 	return drop(why), nil
 }
 
-// tomorrow puts a text off to the next day's hours, if its window reaches so far, and else drops it.
+// tomorrow puts a text off to the next day's hours, if its window reaches so far, and else drops it. Tomorrow
+// is the business zone's next day; the hours in it are the recipient's.
 func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Decision, error) {
 	zones, err := r.zones(f)
 	if err != nil {
@@ -120,15 +128,17 @@ func (r *Rules) tomorrow(v *view, f Facts, t text, why string) (Decision, error)
 	return drop(why), nil
 }
 
-// sameWords is what the words of a reminder depend on, those of a draw excepted.
+// sameWords is what the words of a reminder depend on, those of a draw excepted. Zones and accounts are not
+// among it: no text names them (N7).
 type sameWords struct {
 	kind     Kind
 	language string
 	dueAt    int64
 }
 
-// reminderText returns a reminder's text: no amount unless the member agreed to it (N7), no date of
-// grace (G7). Words that a hundred thousand members get are put together once.
+// reminderText returns a reminder's text: no amount unless the member agreed to it (N7), no date of grace
+// (G7). Words that a hundred thousand members get are put together once. The cache may be filled twice with
+// the same text; that does no harm.
 func (r *Rules) reminderText(f Facts, c Candidate, now time.Time) (string, error) {
 	// The words of a draw hold its own amounts and days, and are put together each time.
 	same := sameWords{c.Kind, f.Language, textOf(c).dueAt}

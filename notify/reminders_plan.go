@@ -21,14 +21,16 @@ type Planner struct {
 	opts  PlannerOptions
 }
 
-// PlannerOptions are the planner's settings; zero values get defaults.
+// PlannerOptions are the planner's settings; zero values get defaults. More workers cost more connections;
+// the rules themselves are fast.
 type PlannerOptions struct {
 	Page    int           // members read at a time; 5,000
 	Workers int           // pages at a time; 2
 	Every   time.Duration // between two runs of a day, for what became true meanwhile; 1 h (domain clock)
 }
 
-// PlanStore is what the planner needs of the database.
+// PlanStore is what the planner needs of the database. Any process may plan: PlanExclusively lets one at a
+// time.
 type PlanStore interface {
 	// PlanState returns the newest finished run and the newest import.
 	PlanState(ctx context.Context) (PlanState, error)
@@ -47,7 +49,8 @@ type PlanStore interface {
 	NumbersToCall(ctx context.Context, after string, most int) ([]string, error)
 }
 
-// PlanPage is a range of numbers inside the transaction that plans for them.
+// PlanPage is a range of numbers inside the transaction that plans for them. What it reads and writes is one
+// transaction; if f fails, nothing of the page is planned.
 type PlanPage interface {
 	// Recipients returns the page's numbers. Unless everyone is asked for, only those to which something
 	// may go, with the accounts that owe. Bills are the newest ones, of coverage months from since on.
@@ -67,15 +70,16 @@ type PlanPage interface {
 // Page is a range of numbers, both ends in it.
 type Page struct{ First, Last string }
 
-// PaidBill is the newest bill of an account that is paid. It was paid late if more than Surplus came
-// after DueAt.
+// PaidBill is the newest bill of an account that is paid. It was paid late if more than Surplus came after
+// DueAt. The database answers for thousands of them in one statement.
 type PaidBill struct {
 	Account string
 	DueAt   time.Time
 	Surplus billing.Money
 }
 
-// PlanRun is one run of the planner.
+// PlanRun is one run of the planner. Instants are of the domain clock. ImportRun identifies the import whose
+// balances were used.
 type PlanRun struct {
 	Day        billing.Date
 	ImportRun  int64
@@ -83,7 +87,8 @@ type PlanRun struct {
 	FinishedAt time.Time
 }
 
-// PlanState is the newest finished run (zero: none yet) and the newest import with bills.
+// PlanState is the newest finished run (zero: none yet) and the newest import with bills. Due is decided from
+// it.
 type PlanState struct {
 	Last       PlanRun
 	ImportRun  int64
@@ -93,7 +98,7 @@ type PlanState struct {
 // ErrPlanning says that another planner is running.
 var ErrPlanning = errors.New("notify: reminders are being planned")
 
-// PlanSummary counts what a run did.
+// PlanSummary counts what a run did. Texts counts new notices, calls included.
 type PlanSummary struct {
 	Recipients   int // numbers for which something might have been true
 	Texts        int
@@ -101,7 +106,7 @@ type PlanSummary struct {
 	OtherPlanner bool // another planner is running
 }
 
-// NewPlanner returns a planner.
+// NewPlanner returns a planner. Every process may have one and tick it.
 func NewPlanner(store PlanStore, rules *Rules, log *slog.Logger, opts PlannerOptions) *Planner {
 	if opts.Page == 0 {
 		opts.Page = 5000
@@ -115,7 +120,8 @@ func NewPlanner(store PlanStore, rules *Rules, log *slog.Logger, opts PlannerOpt
 	return &Planner{store: store, rules: rules, log: log, opts: opts}
 }
 
-// Tick runs the planner if it is due. Every replica may tick; one of them plans.
+// Tick runs the planner if it is due. Every replica may tick; one of them plans. The zero summary means that
+// nothing was due.
 func (p *Planner) Tick(ctx context.Context, now time.Time) (PlanSummary, error) {
 	if due, err := p.Due(ctx, now); err != nil || !due {
 		return PlanSummary{}, err
@@ -138,7 +144,7 @@ func (p *Planner) Due(ctx context.Context, now time.Time) (bool, error) {
 	return p.rules.planDue(state, now, p.opts.Every), nil
 }
 
-// planDue is Due without the query.
+// planDue is Due without the query. It is a pure function of its arguments.
 func (r *Rules) planDue(s PlanState, now time.Time, every time.Duration) bool {
 	if r.stale(s.ImportedAt, now) {
 		return false
@@ -152,8 +158,8 @@ func (r *Rules) planDue(s PlanState, now time.Time, every time.Duration) bool {
 	return s.ImportRun != s.Last.ImportRun || now.Sub(s.Last.StartedAt) >= every
 }
 
-// Run plans for everybody, now. A page that was planned before a failure stays planned; the next run
-// plans the rest.
+// Run plans for everybody, now. A page that was planned before a failure stays planned; the next run plans
+// the rest. Running it again at once plans nothing twice (N1), and costs the reading.
 func (p *Planner) Run(ctx context.Context, now time.Time) (PlanSummary, error) {
 	state, err := p.store.PlanState(ctx)
 	if err != nil {
@@ -180,7 +186,8 @@ func (p *Planner) Run(ctx context.Context, now time.Time) (PlanSummary, error) {
 	return sum, nil
 }
 
-// allPages plans page by page, opts.Workers at a time. The first failure ends the run.
+// allPages plans page by page, opts.Workers at a time. The first failure ends the run. Pages are ranges of
+// numbers, so no two workers plan for the same number.
 func (p *Planner) allPages(ctx context.Context, now, importedAt time.Time) (PlanSummary, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -224,7 +231,8 @@ func (p *Planner) allPages(ctx context.Context, now, importedAt time.Time) (Plan
 	return sum, err
 }
 
-// pages calls f with every page, in order.
+// pages calls f with every page, in order. A number that appears in a range already read waits for the next
+// run.
 func (p *Planner) pages(ctx context.Context, f func(Page) error) error {
 	for after := ""; ; {
 		page, err := p.store.NextPage(ctx, after, p.opts.Page)
@@ -238,7 +246,7 @@ func (p *Planner) pages(ctx context.Context, f func(Page) error) error {
 	}
 }
 
-// page plans for one range of numbers, in one transaction.
+// page plans for one range of numbers, in one transaction. A crash before its commit leaves nothing of it.
 func (p *Planner) page(ctx context.Context, page Page, now, importedAt time.Time) (sum PlanSummary, err error) {
 	err = p.store.ReadPage(ctx, page, func(tx PlanPage) error {
 		recipients, err := p.rules.gather(ctx, tx, now, importedAt, false)

@@ -12,9 +12,10 @@ const WhyNoNumber = "no phone number on file"
 // previewPage is how many accounts without a number are read at a time.
 const previewPage = 5000
 
-// Preview shows what Run would plan at an instant, and why everybody else gets nothing; it writes nothing.
-// It calls show with one number after another, and last with the accounts that have none. An import that
-// is too old is treated as fresh, and stale is true: by a later day there will have been another one.
+// Preview shows what Run would plan at an instant, and why everybody else gets nothing; it writes nothing. It
+// calls show with one number after another, and last with the accounts that have none. An import that is too
+// old is treated as fresh, and stale is true: by a later day there will have been another one. It reads each
+// page in a transaction of its own, so it may run beside a planner. An error of show ends it.
 func (p *Planner) Preview(ctx context.Context, now time.Time, show func(Recipient, []Reminder, []Withheld) error) (stale bool, err error) {
 	state, err := p.store.PlanState(ctx)
 	if err != nil {

@@ -9,8 +9,10 @@ import (
 	"duebell/payments"
 )
 
-// Rules decide whether a notice may go, and with which words, from the facts and the time alone. They
-// read no database and no clock, and may be used from any number of goroutines.
+// Rules decide whether a notice may go, and with which words, from the facts and the time alone. They read no
+// database and no clock, and may be used from any number of goroutines. The two caches hold what is the same
+// for many members, so that a run over a million accounts is not slowed by it. Nothing in them is about one
+// person.
 type Rules struct {
 	hours  Hours
 	words  Words
@@ -28,7 +30,7 @@ type Rules struct {
 	segments func(text string) int // nil: not measured (N7)
 }
 
-// NewRules returns the rules of a policy.
+// NewRules returns the rules of a policy. The calendar must be of the same policy.
 func NewRules(p billing.Policy, cal *billing.Calendar, words Words) *Rules {
 	r := &Rules{hours: NewHours(p, cal), words: words, cal: cal, policy: p, kinds: kinds, overridden: map[string]bool{}}
 	for _, s := range kindTable() {
@@ -69,9 +71,10 @@ const (
 	WhyNoVoice     = "reminders by voice are switched off"
 )
 
-// Decide returns what becomes of a notice, asked in the transaction that claims it (N2: re-read when
-// sending; any doubt: do not send). An error means that the rules could not tell: the notice stays
-// planned and is asked about again.
+// Decide returns what becomes of a notice, asked in the transaction that claims it (N2: re-read when sending;
+// any doubt: do not send). An error means that the rules could not tell: the notice stays planned and is
+// asked about again. It reads nothing itself, because the number is locked while it runs. What it decides is
+// written in the same transaction.
 func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
 	// The order matters: what ends a notice for good comes before what makes it wait.
 	spec, ok := f.Kind.Spec()
@@ -88,6 +91,7 @@ func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
 		return drop(WhyNoConsent), nil
 	case f.Channel == Voice && f.Kind != CallBack && !r.policy.VoiceReminders: // N10: only where the policy says so
 		return drop(WhyNoVoice), nil
+	// Waits rather than ends: an operator, or a probe, resumes the kind.
 	case f.Paused:
 		return Decision{Action: ActionWait, Until: now.Add(pausedWait)}, nil
 	}
@@ -106,7 +110,8 @@ func (r *Rules) Decide(f Facts, now time.Time) (Decision, error) {
 	return v, err
 }
 
-// sendNow returns the decision on a notice whose reasons hold: its text, or when its hours open.
+// sendNow returns the decision on a notice whose reasons hold: its text, or when its hours open. A text that
+// is longer than allowed is dropped here (fits).
 func (r *Rules) sendNow(f Facts, spec KindSpec, now time.Time) (Decision, error) {
 	if !spec.AnyHour {
 		v, err := r.withinHours(f, now)
@@ -124,7 +129,8 @@ func (r *Rules) sendNow(f Facts, spec KindSpec, now time.Time) (Decision, error)
 	return r.fits(body), nil
 }
 
-// dropReasons leaves in f the reasons that hold and returns the others (N1: reasons no longer true are dropped).
+// dropReasons leaves in f the reasons that hold and returns the others (N1: reasons no longer true are
+// dropped). What is dropped can be planned again later, if it becomes true anew.
 func (r *Rules) dropReasons(f *Facts, spec KindSpec) (dropped []DroppedReason) {
 	var holding []Reason
 	for _, reason := range f.Reasons {
@@ -138,7 +144,7 @@ func (r *Rules) dropReasons(f *Facts, spec KindSpec) (dropped []DroppedReason) {
 	return dropped
 }
 
-// whyNone returns why no reason is left.
+// whyNone returns why no reason is left. The first one stands for all of them.
 func whyNone(dropped []DroppedReason) string {
 	if len(dropped) == 0 {
 		return WhyNoReason
@@ -146,7 +152,8 @@ func whyNone(dropped []DroppedReason) string {
 	return dropped[0].Why
 }
 
-// confirmationHolds returns why the words of a confirmation are no longer true, or "".
+// confirmationHolds returns why the words of a confirmation are no longer true, or "". The owner may have
+// texted twice since: STOP and START in one minute leave one true confirmation.
 func (r *Rules) confirmationHolds(f Facts) string {
 	switch {
 	case f.Kind == OptOutConfirm && !f.OptedOut:
@@ -168,6 +175,7 @@ func (r *Rules) holds(spec KindSpec, reason Reason) string {
 	return spec.holds(r, reason)
 }
 
+// holdsReceived asks that the money was taken, and has not come back since.
 func (r *Rules) holdsReceived(reason Reason) string {
 	if reason.Payment.State != payments.Taken {
 		return WhyNotTaken
@@ -175,6 +183,7 @@ func (r *Rules) holdsReceived(reason Reason) string {
 	return ""
 }
 
+// holdsFailed asks that the attempt ended without a charge, and that the caller does not know it yet.
 func (r *Rules) holdsFailed(reason Reason) string {
 	switch {
 	case reason.Payment.State != payments.Declined:
@@ -185,6 +194,8 @@ func (r *Rules) holdsFailed(reason Reason) string {
 	return ""
 }
 
+// holdsWrittenNotice asks that the debit is still to come or was made (E6): a voided or declined one needs no
+// notice.
 func (r *Rules) holdsWrittenNotice(reason Reason) string {
 	if s := reason.Payment.State; !s.Open() && s != payments.Taken {
 		return WhyNoDebit
@@ -207,8 +218,9 @@ func (r *Rules) holdsReturned(reason Reason) string {
 	return ""
 }
 
-// withinHours returns ActionSend inside the send window, ActionWait until it opens, or ActionDrop if it
-// opens too late (N4: send window in the recipient's time).
+// withinHours returns ActionSend inside the send window, ActionWait until it opens, or ActionDrop if it opens
+// too late (N4: send window in the recipient's time). The opening instant is in the window, the closing
+// instant is not.
 func (r *Rules) withinHours(f Facts, now time.Time) (Decision, error) {
 	zones, err := r.zones(f)
 	if err != nil {
@@ -225,7 +237,8 @@ func (r *Rules) withinHours(f Facts, now time.Time) (Decision, error) {
 }
 
 // zones returns the zones in which the recipient may be: those where the member lives; if these are not
-// known, all zones of the area code and the business zone (N4).
+// known, all zones of the area code and the business zone (N4). A zone that does not exist is an error: the
+// notice waits and an operator sees it, rather than being sent by a guess.
 func (r *Rules) zones(f Facts) ([]*time.Location, error) {
 	// A window must be open in all of them: a text at 9 in Boston is one at 6 in California.
 	var zones []*time.Location
@@ -243,5 +256,7 @@ func (r *Rules) zones(f Facts) ([]*time.Location, error) {
 	return zones, nil
 }
 
+// drop ends a notice for good; its reasons may be planned anew. suppress ends one because the owner of the
+// number, or the carrier, wants no texts there.
 func drop(why string) Decision     { return Decision{Action: ActionDrop, Why: why} }
 func suppress(why string) Decision { return Decision{Action: ActionSuppress, Why: why} }

@@ -42,7 +42,8 @@ type Sender struct {
 	opts       SenderOptions
 }
 
-// SenderOptions are the sender's settings; zero values get defaults.
+// SenderOptions are the sender's settings; zero values get defaults. Durations are of the machine's clock
+// unless they say otherwise.
 type SenderOptions struct {
 	// StatusCallback is the absolute URL to which the carrier reports on a text; the notice's reference is
 	// added as the query n, which the signature covers.
@@ -63,6 +64,7 @@ type SenderOptions struct {
 }
 
 // NewSender returns a sender. clock is the domain's, machine is for leases; rand returns a number in [0, n).
+// Any number of senders may run at once, in one process or many: the claims keep them apart.
 func NewSender(store NoticeStore, texter Texter, rules *Rules, clock, machine billing.Clock, rand func(n int) int, log *slog.Logger, opts SenderOptions) *Sender {
 	if opts.Lease == 0 {
 		opts.Lease = time.Minute
@@ -85,8 +87,9 @@ func NewSender(store NoticeStore, texter Texter, rules *Rules, clock, machine bi
 	}
 }
 
-// Send takes notices as far as they can go now, as one batch: creates, looks up or polls each. Notices
-// that are not due, or claimed by another sender, are left alone.
+// Send takes notices as far as they can go now, as one batch: creates, looks up or polls each. Notices that
+// are not due, or claimed by another sender, are left alone. It is what a job calls. An error means that the
+// job is to be tried again; what a claim holds by then is settled by the lease, not by the job.
 func (c *Sender) Send(ctx context.Context, ids ...int64) error {
 	claims, until, err := c.claim(ctx, ids)
 	if err == nil {
@@ -113,7 +116,8 @@ func (c *Sender) Send(ctx context.Context, ids ...int64) error {
 var errRateUnknown = errors.New("notify: the rate limiter did not answer")
 
 // claim claims what of a batch may go now. Creates must begin by the instant until (machine clock): well
-// before the lease runs out and another sender takes them for dead.
+// before the lease runs out and another sender takes them for dead. Reserve and decide run inside the
+// claiming transaction. Where that is rolled back, reserved room is lost and no notice is changed.
 func (c *Sender) claim(ctx context.Context, ids []int64) (claims []ClaimedNotice, until time.Time, err error) {
 	// Leases are counted by the machine's clock: the domain's stands still or jumps in scripts and in dev.
 	machineNow := c.machine.Now()
@@ -142,8 +146,9 @@ func (c *Sender) claim(ctx context.Context, ids []int64) (claims []ClaimedNotice
 	return claims, machineNow.Add(c.opts.Lease / 3), nil
 }
 
-// decide asks the rules which notices may go, and then the rate limiter. A notice that must wait for room
-// was not tried: it stays planned. So does one about which the rules could not tell.
+// decide asks the rules which notices may go, and then the rate limiter. A notice that must wait for room was
+// not tried: it stays planned. So does one about which the rules could not tell. An error of the rate limiter
+// fails the whole claim: without it nobody knows how much may go.
 func (c *Sender) decide(ctx context.Context, facts []Facts, now time.Time) ([]Decision, error) {
 	decisions := make([]Decision, len(facts))
 	for i, f := range facts {
@@ -166,14 +171,14 @@ func (c *Sender) decide(ctx context.Context, facts []Facts, now time.Time) ([]De
 	return decisions, nil
 }
 
-// putOff turns ActionSend into ActionWait, if there is a wait.
+// putOff turns ActionSend into ActionWait, if there is a wait. Reasons that are no longer true stay dropped.
 func (v *Decision) putOff(wait time.Duration, now time.Time) {
 	if wait > 0 {
 		*v = Decision{Action: ActionWait, Until: now.Add(wait), Dropped: v.Dropped}
 	}
 }
 
-// count reports what the rules have ended.
+// count reports what the rules have ended. What is sent or waits is counted by its reports.
 func (c *Sender) count(k Kind, v Decision) {
 	switch v.Action {
 	case ActionDrop:
@@ -183,8 +188,10 @@ func (c *Sender) count(k Kind, v Decision) {
 	}
 }
 
-// Tick drops overdue notices, ends leases that ran out, enqueues what is due, and returns how many
-// notices that were. Running it twice, or on every replica at once, does no harm.
+// Tick drops overdue notices, ends leases that ran out, enqueues what is due, and returns how many notices
+// that were. Running it twice, or on every replica at once, does no harm. It is how everything gets going
+// that no job has been enqueued for: reminders, retries, look-ups, and notices whose job was lost. An error
+// leaves all of it to the next tick.
 func (c *Sender) Tick(ctx context.Context) (enqueued int, err error) {
 	at := EnqueueRequest{
 		Now: c.clock.Now(), MachineNow: c.machine.Now(), First: c.opts.Batch, Reminders: c.opts.Batch, Polls: c.opts.Poller != nil,

@@ -11,8 +11,9 @@ import (
 )
 
 // process makes for each claim of a batch the request that its state asks for, some in parallel, and writes
-// the carrier's answers all at once. The result of a request is written even when ctx has ended meanwhile:
-// a shutdown must not leave texts in doubt.
+// the carrier's answers all at once. The result of a request is written even when ctx has ended meanwhile: a
+// shutdown must not leave texts in doubt. The errors of single requests are joined, and none keeps the others
+// from being written.
 func (c *Sender) process(ctx context.Context, claims []ClaimedNotice, until time.Time) error {
 	reports, failed := make([]*DeliveryReport, len(claims)), make([]error, len(claims))
 	inParallel(len(claims), c.opts.AtOnce, func(i int) { reports[i], failed[i] = c.request(ctx, claims[i], until) })
@@ -35,13 +36,15 @@ func (c *Sender) process(ctx context.Context, claims []ClaimedNotice, until time
 	return errors.Join(append(failed, err)...)
 }
 
-// afterwards returns a context with time to write the result of a request, whatever became of ctx.
+// afterwards returns a context with time to write the result of a request, whatever became of ctx. Ten
+// seconds of the machine's clock. It keeps the values of ctx, and its end is the caller's to call.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 }
 
 // request makes the one request that a claim asks for. It returns what the carrier has as a report, still to
-// be written; every other result it has written itself.
+// be written; every other result it has written itself. Waits for the carrier happen here, outside any
+// transaction.
 func (c *Sender) request(ctx context.Context, claim ClaimedNotice, until time.Time) (*DeliveryReport, error) {
 	switch {
 	case claim.State == Unknown:
@@ -58,8 +61,9 @@ func (c *Sender) request(ctx context.Context, claim ClaimedNotice, until time.Ti
 	return c.create(ctx, claim)
 }
 
-// inParallel calls f for every number below n, atOnce at a time. A panic in f is raised again in the
-// caller's goroutine: only there does something recover it, and other work of the process goes on.
+// inParallel calls f for every number below n, atOnce at a time. A panic in f is raised again in the caller's
+// goroutine: only there does something recover it, and other work of the process goes on. It returns when all
+// calls have returned. With atOnce 1, or one call, it uses no goroutine.
 func inParallel(n, atOnce int, f func(i int)) {
 	if atOnce = min(atOnce, n); atOnce <= 1 {
 		for i := range n {
@@ -91,7 +95,7 @@ func inParallel(n, atOnce int, f func(i int)) {
 }
 
 // giveBack returns a claim whose create has not begun to the planned ones: it did not leave, and does not
-// count.
+// count. It may be claimed again at once.
 func (c *Sender) giveBack(ctx context.Context, claim ClaimedNotice) error {
 	after, cancel := afterwards(ctx)
 	defer cancel()
@@ -100,7 +104,8 @@ func (c *Sender) giveBack(ctx context.Context, claim ClaimedNotice) error {
 }
 
 // create asks the carrier for one text. The create is not idempotent: a lost answer is never followed by a
-// second create before a look-up (N11: unsure, settle it first).
+// second create before a look-up (N11: unsure, settle it first). Number and words are those of the claim:
+// what changes in the meantime is no longer asked about (N2 was asked in the claim).
 func (c *Sender) create(ctx context.Context, claim ClaimedNotice) (*DeliveryReport, error) {
 	sid, status, err := c.texter.SendSMS(ctx, claim.Number, claim.Body, c.callback(claim.Reference))
 	if err != nil {
@@ -109,13 +114,15 @@ func (c *Sender) create(ctx context.Context, claim ClaimedNotice) (*DeliveryRepo
 	return accepted(claim, sid, status, 0, ""), nil
 }
 
-// callback returns the status-callback URL of a notice.
+// callback returns the status-callback URL of a notice. The reference is opaque; the words and the number
+// stand in no address.
 func (c *Sender) callback(reference string) string {
 	return c.opts.StatusCallback + "?n=" + url.QueryEscape(reference)
 }
 
 // accepted returns the report that the carrier has the text. Reports pass no fence: whoever learns that a
-// text exists must be able to record it.
+// text exists must be able to record it. Failed and undelivered statuses come this way too: the text exists,
+// and did not arrive.
 func accepted(claim ClaimedNotice, sid, status string, code int, t Trouble) *DeliveryReport {
 	state, known := stateOf(status)
 	if !known { // a new status of the carrier: it has the text in any case
@@ -124,7 +131,9 @@ func accepted(claim ClaimedNotice, sid, status string, code int, t Trouble) *Del
 	return &DeliveryReport{Reference: claim.Reference, SID: sid, State: state, Code: code, Trouble: t}
 }
 
-// notSent writes what a failed create proves: to try again, refused for good, or in doubt.
+// notSent writes what a failed create proves: to try again, refused for good, or in doubt. Only what proves
+// that nothing was sent leads back to Planned. A refusal of a number abroad fails that text alone, not the
+// account (abroad).
 func (c *Sender) notSent(ctx context.Context, claim ClaimedNotice, e *SendError) error {
 	after, cancel := afterwards(ctx)
 	defer cancel()
@@ -150,13 +159,14 @@ func (c *Sender) notSent(ctx context.Context, claim ClaimedNotice, e *SendError)
 }
 
 // backoff returns a wait that doubles from 1 s to 5 minutes, half of it by chance, so that senders do not
-// come back together.
+// come back together. waits counts the times before. It is a wait of the domain's clock.
 func (c *Sender) backoff(waits int) time.Duration {
 	whole := min(time.Second<<min(waits, 10), 5*time.Minute)
 	return whole/2 + time.Duration(c.rand(int(whole/time.Millisecond/2)+1))*time.Millisecond
 }
 
 // record writes the result of a claim. A result that comes too late is no error: who overtook it knows more.
+// Only an end is counted here; notices that wait, or are looked up, end later.
 func (c *Sender) record(ctx context.Context, claim ClaimedNotice, r SendResult, now time.Time) error {
 	err := c.store.RecordNotice(ctx, claim, r, now)
 	if errors.Is(err, ErrSuperseded) {

@@ -9,7 +9,8 @@ import (
 	"duebell/payments"
 )
 
-// ClaimTime is one instant on both clocks, with the end of a lease taken now.
+// ClaimTime is one instant on both clocks, with the end of a lease taken now. Leases are the machine's,
+// because the domain's clock stands still or jumps in scripts and in dev.
 type ClaimTime struct {
 	Now        time.Time // domain clock
 	MachineNow time.Time
@@ -17,7 +18,9 @@ type ClaimTime struct {
 }
 
 // NoticeStore stores the notices for Sender and DeliveryTracker. Every write after ClaimNotices names the
-// claim's fence; a write with an old fence changes nothing.
+// claim's fence; a write with an old fence changes nothing. Package store implements it on PostgreSQL. Each
+// write is one transaction. Texts to one number are claimed one after another, and a change of its consent
+// runs before or after a claim and never beside it.
 type NoticeStore interface {
 	// ClaimNotices claims those of the notices that are due, all in one transaction. Planned ones go through
 	// decide with the facts as they are in that transaction, and the decisions are written: claimed with a
@@ -48,7 +51,8 @@ var (
 	ErrNoSuchText = errors.New("notify: no notice carries this reference")
 )
 
-// Facts is all that a claim re-reads about one notice, in the transaction that claims it (N2).
+// Facts is all that a claim re-reads about one notice, in the transaction that claims it (N2). They are as of
+// the claiming transaction: whoever changes one of them later finds the notice claimed.
 type Facts struct {
 	Kind      Kind
 	Channel   Channel
@@ -58,6 +62,7 @@ type Facts struct {
 	ByRequest bool     // asked for on that very call or text (O4)
 	NotAfter  time.Time
 
+	// What the owner of the number, the carrier and the operator allow.
 	Consent         bool // in force for payment texts to this number
 	FromApplication bool // it rests on the number given on the coverage application (O1)
 	OptedOut        bool // a suppression by its owner or the carrier is in force
@@ -70,8 +75,9 @@ type Facts struct {
 	Recent  []SentText // for RealReply: what went to the number in the last 7 days, newest first
 }
 
-// Reason is why a notice goes, with what must still be true of it. A reminder gathers the reasons of one
-// day; a text about a payment has one (N1).
+// Reason is why a notice goes, with what must still be true of it. A reminder gathers the reasons of one day;
+// a text about a payment has one (N1). Owed, InFlight and Terminated are the account's as of the claim; a
+// kind looks at those that its words depend on.
 type Reason struct {
 	Account    string
 	DaysBefore int           // the offset, where the kind has one
@@ -82,7 +88,8 @@ type Reason struct {
 	Terminated bool
 }
 
-// PaymentFacts is what a text about a payment says or depends on.
+// PaymentFacts is what a text about a payment says or depends on. Cents are whole cents, instants UTC of the
+// domain clock.
 type PaymentFacts struct {
 	State        payments.State
 	Cents        billing.Money // with the fee
@@ -95,13 +102,13 @@ type PaymentFacts struct {
 	HeardOnCall  bool      // the caller heard the outcome on the call
 }
 
-// SentText is a text that went out.
+// SentText is a text that went out. At is when the carrier was asked, not when the text arrived.
 type SentText struct {
 	Kind Kind
 	At   time.Time
 }
 
-// Action is what becomes of a notice.
+// Action is what becomes of a notice. ActionWait leaves the notice planned; the others end it or let it go.
 type Action string
 
 // The actions.
@@ -112,7 +119,7 @@ const (
 	ActionSuppress Action = "suppress"
 )
 
-// Decision is the answer of the rules on one notice.
+// Decision is the answer of the rules on one notice. The zero value is no decision, and the store refuses it.
 type Decision struct {
 	Action Action
 	Body   string    // of ActionSend
@@ -130,7 +137,8 @@ type DroppedReason struct {
 }
 
 // ClaimedNotice is a notice that one sender has claimed. Its state says for what: Claimed, to create the
-// text; Unknown, to look it up; Accepted or Sent, to poll it.
+// text; Unknown, to look it up; Accepted or Sent, to poll it. Fence rises with every claim. Whoever holds an
+// older one can change nothing any more.
 type ClaimedNotice struct {
 	ID        int64
 	Reference string
@@ -150,7 +158,7 @@ type ClaimedNotice struct {
 }
 
 // SendResult is the result of a claim when the carrier does not have the text; if it has, the result is a
-// DeliveryReport.
+// DeliveryReport. RetryAt is an instant of the domain clock: when the notice may go, or is looked up, next.
 type SendResult struct {
 	State   State // Planned, Unknown, Failed or Suppressed
 	RetryAt time.Time
@@ -165,7 +173,8 @@ type SendResult struct {
 	Trouble     Trouble
 }
 
-// DeliveryReport is the carrier's report on a text.
+// DeliveryReport is the carrier's report on a text. It names no fence: a text that the carrier has exists,
+// whoever holds the claim.
 type DeliveryReport struct {
 	Reference string
 	SID       string
@@ -176,7 +185,8 @@ type DeliveryReport struct {
 	PollAt    time.Time // when to ask if nothing more is reported; zero: never
 }
 
-// ReportResult says what a report changed.
+// ReportResult says what a report changed. At most one of NoSuchText, Changed and SentTwice is true; none
+// means that the report was late or a repeat.
 type ReportResult struct {
 	Kind       Kind
 	NoSuchText bool // no notice carries the reference
@@ -184,13 +194,15 @@ type ReportResult struct {
 	SentTwice  bool // the reference already belonged to another text: the notice went out twice
 }
 
-// Similar are the other texts to a number that a look-up could mistake for the one it looks for.
+// Similar are the other texts to a number that a look-up could mistake for the one it looks for. InDoubt
+// above zero makes one listed text ambiguous, because nothing tells whose it is.
 type Similar struct {
 	SIDs    []string // that belong to other notices
 	InDoubt int      // other notices in doubt with the same words around the same time
 }
 
-// EnqueueRequest says what a tick may enqueue.
+// EnqueueRequest says what a tick may enqueue. First and Reminders keep a backlog from filling the job queue:
+// what is left is found by the next tick.
 type EnqueueRequest struct {
 	Now, MachineNow time.Time
 	// RequeueAfter is when a notice that is enqueued now may be enqueued again (machine clock): its job
@@ -201,7 +213,8 @@ type EnqueueRequest struct {
 	Polls        bool // also texts that the carrier has and reports nothing of
 }
 
-// EnqueueResult counts what a tick did.
+// EnqueueResult counts what a tick did. Expired notices are those whose sender died; they are looked up, not
+// sent again.
 type EnqueueResult struct {
 	Due, Expired int    // notices enqueued; leases that ran out
 	Dropped      []Kind // of notices that missed their windows

@@ -8,7 +8,8 @@ import (
 )
 
 // Texter is the carrier's API for texts. A create is not idempotent and takes no idempotency key: the same
-// request twice may be two texts on a phone, so the sender makes it once and then looks it up.
+// request twice may be two texts on a phone, so the sender makes it once and then looks it up. Package
+// internal/twilio implements it. Its calls are made outside any transaction.
 type Texter interface {
 	// SendSMS creates one text and returns its SID and first status. Every error should be a *SendError;
 	// any other proves nothing about whether the text went.
@@ -17,7 +18,8 @@ type Texter interface {
 	FindSMS(ctx context.Context, to string, from, until time.Time) ([]CarrierText, error)
 }
 
-// CarrierText is a text as the carrier lists it.
+// CarrierText is a text as the carrier lists it. One without CreatedAt counts as created at the time in
+// question (aroundCreate).
 type CarrierText struct {
 	SID       string
 	Body      string
@@ -28,7 +30,9 @@ type CarrierText struct {
 	CreatedAt time.Time
 }
 
-// SendKind says what a failed create proves.
+// SendKind says what a failed create proves. It decides whether the create may be made again without a
+// look-up: after rate_limited and account, where nothing was sent, and after a refusal that says to try
+// later.
 type SendKind string
 
 const (
@@ -42,7 +46,7 @@ const (
 	SendAccountFault SendKind = "account"
 )
 
-// SendKinds returns all of them.
+// SendKinds returns all of them. Stand-ins and tests go through all of them.
 func SendKinds() []SendKind {
 	return []SendKind{SendRefused, SendRateLimited, SendUnknown, SendAccountFault}
 }
@@ -67,7 +71,8 @@ func (t Trouble) Permanent() bool { return t == WrongNumber || t == Landline }
 // NeedsAlarm says whether an operator must look at our sender or our words.
 func (t Trouble) NeedsAlarm() bool { return t == CarrierFiltered || t == AccountTrouble }
 
-// SendError is a failed create. It holds neither the number nor the words, so that it may be logged.
+// SendError is a failed create. It holds neither the number nor the words, so that it may be logged. Code and
+// Trouble are zero where the carrier gave none.
 type SendError struct {
 	Kind    SendKind
 	Code    int
@@ -87,7 +92,8 @@ func sendError(err error) *SendError {
 	return &SendError{Kind: SendUnknown, Err: err}
 }
 
-// State is how far a notice has come. The words are those of the view contract.texts.
+// State is how far a notice has come. The words are those of the view contract.texts. Claimed to Undelivered
+// are states of which something may be on a phone (wentOut); the last three count as not sent.
 type State string
 
 const (
@@ -103,7 +109,8 @@ const (
 	Suppressed  State = "suppressed"  // its owner wants no texts
 )
 
-// stateOf returns the state that the carrier's status of a text means; false for a status that we do not know.
+// stateOf returns the state that the carrier's status of a text means; false for a status that we do not
+// know. A status that is not listed tells nothing; the text exists all the same (accepted).
 func stateOf(status string) (State, bool) {
 	switch status {
 	case "accepted", "scheduled", "queued", "sending":

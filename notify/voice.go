@@ -14,7 +14,8 @@ import (
 // callPage is how many numbers to call are read at a time. Few members agree to calls.
 const callPage = 500
 
-// calls plans the reminders of those who are called, after those of everybody else, and returns how many.
+// calls plans the reminders of those who are called, after those of everybody else, and returns how many. It
+// runs after the pages of everybody, in the same run, and so on one process only.
 func (p *Planner) calls(ctx context.Context, now, importedAt time.Time) (planned int, err error) {
 	if !p.rules.policy.VoiceReminders {
 		return 0, nil
@@ -39,7 +40,8 @@ func (p *Planner) calls(ctx context.Context, now, importedAt time.Time) (planned
 	}
 }
 
-// call plans for one number, in one transaction.
+// call plans for one number, in one transaction. A number whose owner can be texted by now is not among them
+// (NumbersToCall).
 func (p *Planner) call(ctx context.Context, number string, now, importedAt time.Time) (planned int, err error) {
 	err = p.store.ReadPage(ctx, Page{First: number, Last: number}, func(tx PlanPage) error {
 		recipients, err := p.rules.gather(ctx, tx, now, importedAt, true)

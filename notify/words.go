@@ -15,7 +15,8 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Words returns the text of a message in a language, its placeholders filled.
+// Words returns the text of a message in a language, its placeholders filled. Text returns an error where the
+// message lacks a value or has one too many: no text goes with a gap.
 type Words interface {
 	Text(lang, key string, args map[string]string) (string, error)
 }
@@ -26,8 +27,8 @@ type catalogWords struct {
 	inForce []string
 }
 
-// NewWords returns the texts of the message files in the languages that are in force; everyone else
-// gets English (K4: only approved languages are offered).
+// NewWords returns the texts of the message files in the languages that are in force; everyone else gets
+// English (K4: only approved languages are offered). The result may be used from any number of goroutines.
 func NewWords(c *voiceprompts.Catalog, inForce []string) Words {
 	return catalogWords{catalog: c, inForce: inForce}
 }
@@ -49,10 +50,12 @@ func (w catalogWords) Text(lang, key string, args map[string]string) (string, er
 	return norm.NFC.String(said.Text()), nil
 }
 
-// errNoWords is a programming error: a kind has no words, or a fact that its words need is missing.
+// errNoWords is a programming error: a kind has no words, or a fact that its words need is missing. The
+// notice then stays planned and is decided again, so a mended program still sends it.
 var errNoWords = errors.New("notify: a fact that the words need is missing")
 
 // message is a text in the making: the facts it is made from, the key of its words, and their placeholders.
+// The row's fill changes key and args; compose turns them into words.
 type message struct {
 	facts     Facts
 	candidate Candidate // of a reminder
@@ -62,7 +65,9 @@ type message struct {
 }
 
 // compose returns a notice's text. Texts name nobody, no account and no amount (N7); exceptions are the
-// written notice (E6) and AutoPay texts to members who agreed to amounts (A2).
+// written notice (E6) and AutoPay texts to members who agreed to amounts (A2). It reads no clock and no
+// store. The text is stored with the claim, and the look-up of a lost create compares it letter by letter
+// (match).
 func (r *Rules) compose(f Facts, c Candidate, now time.Time) (string, error) {
 	spec, ok := r.kinds[f.Kind]
 	if !ok || spec.Message == "" {
@@ -95,8 +100,9 @@ func (r *Rules) fillDueTime(m *message) (err error) {
 	return err
 }
 
-// fillDraw sets the days of an AutoPay draw, and the amount, old and new, only where the member agreed
-// to that (A2).
+// fillDraw sets the days of an AutoPay draw, and the amount, old and new, only where the member agreed to
+// that (A2). Three texts: days alone; with the amount; with the old and the new amount where it changed (A5:
+// notice of varying amounts).
 func (r *Rules) fillDraw(m *message) (err error) {
 	d, lang := m.candidate.Draw, m.facts.Language
 	if d == nil {
@@ -105,6 +111,7 @@ func (r *Rules) fillDraw(m *message) (err error) {
 	if m.args["DrawDay"], err = r.weekday(lang, d.On); err != nil {
 		return err
 	}
+	// Without the agreement the text names days only, and there is room for the weekday.
 	if !d.AmountsAgreed || !d.Amount.IsPositive() {
 		m.args["StopDay"], err = r.weekday(lang, d.StopBy)
 		return err
@@ -124,21 +131,24 @@ func (r *Rules) fillDraw(m *message) (err error) {
 	return nil
 }
 
-// fillPaymentDay sets the day of the payment.
+// fillPaymentDay sets the day of the payment. It is the day of the authorization, as the caller heard it, not
+// of the charge.
 func (r *Rules) fillPaymentDay(m *message) (err error) {
 	m.args["Day"], err = r.dateAndYear(m.facts.Language, r.paidOn(m.facts))
 	return err
 }
 
-// fillReceipt sets the day and the confirmation number.
+// fillReceipt sets the day and the confirmation number. The reference is the confirmation number once the
+// money was taken, which holdsReceived has just checked (L4).
 func (r *Rules) fillReceipt(m *message) error {
 	m.args["Confirmation"] = m.facts.payment().Reference
 	return r.fillPaymentDay(m)
 }
 
-// fillWrittenNotice fills the one text that always carries an amount (E6). It may say "To cancel" only
-// while the debit is certain to wait for some time; one that may leave at any moment is submitted by
-// the time the text is read.
+// fillWrittenNotice fills the one text that always carries an amount (E6). It may say "To cancel" only while
+// the debit is certain to wait for some time; one that may leave at any moment is submitted by the time the
+// text is read. A fact that is missing fails the notice instead of leaving a gap: without amount, account and
+// date it would be no notice at all.
 func (r *Rules) fillWrittenNotice(m *message) error {
 	p, lang := m.facts.payment(), m.facts.Language
 	bank, ok := bankWords[p.BankType]
@@ -180,12 +190,14 @@ func (r *Rules) fillOptIn(m *message) error {
 	return nil
 }
 
+// fillHelp sets the cap and the TTY number that the answer to HELP names (O9).
 func (r *Rules) fillHelp(m *message) error {
 	m.args["Cap"], m.args["TTY"] = strconv.Itoa(r.policy.ReminderCapPerMonth), r.policy.TTY
 	return nil
 }
 
-// fillReal tells a doubting member what we really sent: the newest three, kind and date (O10).
+// fillReal tells a doubting member what we really sent: the newest three, kind and date (O10). Days are local
+// to the reader where the zone is known. Kinds without a name answered a text and are not listed.
 func (r *Rules) fillReal(m *message) error {
 	if len(m.facts.Recent) == 0 {
 		m.key = "text-real-reply-none"
@@ -220,13 +232,15 @@ func (r *Rules) fillReal(m *message) error {
 	return nil
 }
 
-// payment returns the payment that the text speaks of.
+// payment returns the payment that the text speaks of. Only kinds on a payment come here, whose reason has
+// passed holds; then there is one with a payment.
 func (f Facts) payment() *PaymentFacts { return f.Reasons[0].Payment }
 
 // paidOn returns the day of the payment as the caller heard it: in the business zone (C1).
 func (r *Rules) paidOn(f Facts) billing.Date { return r.cal.DateOf(f.payment().AuthorizedAt) }
 
-// dollars writes $12,345.67.
+// dollars writes $12,345.67. Cents are always two digits, and thousands are separated, as on a bill. Amounts
+// are never negative here.
 func dollars(m billing.Money) string {
 	whole, cents := m.Cents()/100, m.Cents()%100
 	digits := strconv.FormatInt(whole, 10)
@@ -240,8 +254,8 @@ func dollars(m billing.Money) string {
 	return fmt.Sprintf("$%s.%02d", grouped.String(), cents)
 }
 
-// servicePhone writes a North American number as people dial it: 1-877-623-6765. Any other stays
-// as it is.
+// servicePhone writes a North American number as people dial it: 1-877-623-6765. Any other stays as it is.
+// Phones then offer to dial it.
 func servicePhone(e164 string) string {
 	n, ok := strings.CutPrefix(e164, "+1")
 	if !ok || len(n) != 10 {

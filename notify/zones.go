@@ -27,6 +27,7 @@ var splitAreas = byArea(map[string]string{
 	"867":                                                 "America/Whitehorse America/Edmonton America/Winnipeg America/Toronto",
 })
 
+// byArea spreads the table, which lists area codes that share their zones on one line.
 func byArea(areas map[string]string) map[string][]string {
 	zones := map[string][]string{}
 	for codes, names := range areas {
@@ -42,7 +43,8 @@ func byArea(areas map[string]string) map[string][]string {
 const maxZones = 4
 
 // ZonesOf returns the IANA names of the zones in which the owner of a number may live: those of its area
-// code. None: toll-free, or not mapped.
+// code. None: toll-free, or not mapped. A mobile number may have moved with its owner, which is why the
+// business zone counts beside these (Rules.zones).
 func ZonesOf(number string) []string {
 	if area, ok := areaOf(number); ok {
 		if zones, split := splitAreas[area]; split {
@@ -62,10 +64,11 @@ func ZonesOf(number string) []string {
 }
 
 // zoneCache holds the zones that were loaded: each costs far more to load than to use, and a run of the
-// planner asks a million times.
+// planner asks a million times. It grows by the few zones of the United States and is never emptied.
 var zoneCache sync.Map // by name
 
-// zoneNamed returns a zone by its IANA name.
+// zoneNamed returns a zone by its IANA name. An error means that the name is no zone; it is not stored, so it
+// is asked for again.
 func zoneNamed(name string) (*time.Location, error) {
 	if zone, ok := zoneCache.Load(name); ok {
 		return zone.(*time.Location), nil
@@ -77,7 +80,8 @@ func zoneNamed(name string) (*time.Location, error) {
 	return zone, err
 }
 
-// areaOf returns the area code of a number of the North American plan; false for any other number.
+// areaOf returns the area code of a number of the North American plan; false for any other number. The number
+// must be E.164; nothing checks whether the area code is in use.
 func areaOf(number string) (area string, ok bool) {
 	rest, ok := strings.CutPrefix(number, "+1")
 	if !ok || len(rest) != 10 || strings.Trim(rest, "0123456789") != "" {
@@ -87,7 +91,8 @@ func areaOf(number string) (area string, ok bool) {
 }
 
 // Callable says whether the line may call a number back that asks for it (N8: no premium numbers): one of the
-// North American plan at the price of a plain call. Anybody can text us from a number that costs more.
+// North American plan at the price of a plain call. Anybody can text us from a number that costs more. The
+// answer is by the numbering plan's data; whether anybody answers there is found out by calling.
 func Callable(number string) bool {
 	if _, ok := areaOf(number); !ok {
 		return false

@@ -24,6 +24,8 @@ func (s *Store) AccountTotals(ctx context.Context, accounts []string) (map[strin
 	if err != nil {
 		return nil, fmt.Errorf("read what was paid: %w", err)
 	}
+	// The two reads are not one snapshot. That is enough for a generator of sample files, which runs alone;
+	// do not use it for what a caller hears (see Members.Standing).
 	totals := make(map[string]AccountTotals, len(accounts))
 	for _, account := range accounts {
 		totals[account] = AccountTotals{Billed: map[billing.Month]billing.Money{}}

@@ -15,6 +15,11 @@ import (
 
 // WakeDue enqueues a wake-up job for every open attempt that is due and not leased, and returns how
 // many.
+//
+// now is the domain clock, for not_before and next look-ups; machineNow is for leases. At most 1,000 a run,
+// oldest first. Run on several machines at once it may enqueue an attempt twice: the second job finds it
+// leased or settled. A job that is still in the queue is not looked for either; a few needless jobs cost less
+// than a forgotten payment.
 func (s *Store) WakeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
 	keys, err := s.q.DueAttempts(ctx, db.DueAttemptsParams{Now: &now, MachineNow: &machineNow})
 	if err != nil || len(keys) == 0 {
@@ -30,6 +35,10 @@ func (s *Store) WakeDue(ctx context.Context, now, machineNow time.Time) (int, er
 
 // StaleOffers returns offers and tokens whose call ended by endedBefore, or that were made by
 // offeredBefore.
+//
+// At most 500, oldest first. The list is only a proposal: a turn of the call may be about to authorize, so
+// the caller asks Redis for its lease before it closes one, and CloseOffer refuses what was authorized
+// meanwhile.
 func (s *Store) StaleOffers(ctx context.Context, endedBefore, offeredBefore time.Time) ([]payments.StaleOffer, error) {
 	rows, err := s.q.StaleOffers(ctx, db.StaleOffersParams{EndedBefore: &endedBefore, OfferedBefore: offeredBefore})
 	if err != nil {
@@ -44,6 +53,9 @@ func (s *Store) StaleOffers(ctx context.Context, endedBefore, offeredBefore time
 
 // TaskForUnknown leaves a task for each attempt that has been open since before, once each, and
 // returns how many.
+//
+// before is compared with not_before, so that a debit that waits for its letter is not too old. Cut off in
+// the middle it goes on at the next run. An attempt whose task a person has closed gets no second one.
 func (s *Store) TaskForUnknown(ctx context.Context, before, at time.Time) (int, error) {
 	rows, err := s.q.UnknownSince(ctx, &before)
 	if err != nil {
@@ -62,12 +74,16 @@ func (s *Store) TaskForUnknown(ctx context.Context, before, at time.Time) (int, 
 
 // EraseOldTokens erases the sealed tokens of bank payments that were settled before, and returns
 // how many (D2: kept for the return window).
+// Card tokens are erased when they are taken, so only bank tokens are left here.
 func (s *Store) EraseOldTokens(ctx context.Context, before time.Time) (int, error) {
 	n, err := s.q.EraseOldTokens(ctx, &before)
 	return int(n), err
 }
 
 // OldestDue returns since when the oldest open attempt has been due; zero: none is.
+//
+// Its age is the alarm for payments that nobody works on. It counts from not_before and includes leased
+// attempts and those that wait for a look-up: an attempt that is looked up again and again is still open.
 func (s *Store) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
 	t, err := s.q.OldestDue(ctx, &now)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -77,6 +93,7 @@ func (s *Store) OldestDue(ctx context.Context, now time.Time) (time.Time, error)
 }
 
 // SoftLocks returns how many subjects' verification is locked at an instant (I5).
+// A subject is a member, or the keyed hash of a number that no record is behind (see stranger).
 func (s *Store) SoftLocks(ctx context.Context, at time.Time) (int, error) {
 	n, err := s.q.SoftLocksInForce(ctx, at)
 	return int(n), err

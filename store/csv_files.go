@@ -16,6 +16,9 @@ import (
 // exportFile writes a header and, page by page, the rows that page returns, all read in one
 // snapshot. last is the id of a page's last row, after which the next page begins. It returns how
 // many rows it wrote.
+//
+// what names the data in errors. A page without rows ends the file, so page must return rows strictly after
+// the id it is given.
 func (s *Store) exportFile(
 	ctx context.Context, what string, w io.Writer, header []string, page func(q *db.Queries, after int64) (rows [][]string, last int64, err error),
 ) (count int, err error) {
@@ -39,6 +42,7 @@ func (s *Store) exportFile(
 			}
 			count, after = count+len(rows), last
 		}
+		// csv.Writer keeps errors of its buffer until here; without this look a full disk would go unnoticed.
 		out.Flush()
 		if err := out.Error(); err != nil {
 			return fmt.Errorf("write the file: %w", err)
@@ -49,9 +53,11 @@ func (s *Store) exportFile(
 }
 
 // fileBatch is how many rows one statement of an import holds.
+// Large enough that the round trips do not count, small enough for the memory of one statement's arrays.
 const fileBatch = 5000
 
 // fileRows collects rows of a file, and writes them a batch at a time.
+// One is used by one import only; after a bad row it is thrown away with what it holds.
 type fileRows interface {
 	// add collects a row and returns the instant that it names.
 	add(r *feed.Row) time.Time
@@ -61,6 +67,11 @@ type fileRows interface {
 
 // importFile loads a file whole or not at all, in one transaction, and returns how many rows it
 // read. A file with bad rows gives a *feed.BadRows that names all of them.
+//
+// begin returns an empty collector. A crash before COMMIT leaves the database as it was; after a lost COMMIT
+// reply the same file is imported once more and changes nothing. The transaction lasts as long as the
+// reading, which is bounded by the file; it takes no lock that calls or texts wait for, beyond the rows it
+// writes.
 func (s *Store) importFile(
 	ctx context.Context, file feed.Source, open func(feed.Source, func(feed.Problem)) (*feed.Reader, error), at time.Time, begin func() fileRows,
 ) (read int, err error) {

@@ -13,6 +13,8 @@ import (
 )
 
 // ImportOptions is what an import needs besides its files.
+// AsOf and At are two clocks: AsOf is billing's word and says how old the balances are, At is ours and must
+// not lie before it.
 type ImportOptions struct {
 	AsOf     time.Time            // the instant at which billing made the files: how fresh they are (B6)
 	At       time.Time            // now, by the domain clock
@@ -55,6 +57,11 @@ var staging string
 // one connection first and checked there, so that the transaction that locks out others is short.
 // Files with bad rows give a *feed.BadRows. A crash at any point leaves everything as it was. The
 // same files again change nothing, so after a lost reply import once more.
+//
+// Two imports at once stage side by side and merge one after another. Calls and texts go on meanwhile: a
+// reader sees either the old state or the new one. The opts callbacks run on the importing goroutine.
+//
+// A file dated after opts.At, and a Store without hash keys, are refused before anything is read.
 func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOptions) (ImportSummary, error) {
 	switch {
 	case s.hash.IsZero():
@@ -70,6 +77,7 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 	conn := pooled.Hijack()
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
+	// IDs()[0] is the newest hash key: with each import the answers move to it.
 	im := &importing{conn: conn, files: files, opts: opts, hash: s.hash, keyID: s.hash.IDs()[0], read: map[feed.Kind]int64{}}
 	if _, err := conn.Exec(ctx, staging); err != nil {
 		return ImportSummary{}, fmt.Errorf("import: make the staging tables: %w", err)
@@ -83,8 +91,11 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 	if _, err := conn.Exec(ctx, "ANALYZE stage_members, stage_accounts, stage_bills, stage_payments"); err != nil {
 		return ImportSummary{}, fmt.Errorf("import: analyze the staged rows: %w", err)
 	}
+	// An empty progress tells that the reading is over and the checks begin.
 	im.progress(ImportProgress{})
 	var done ImportSummary
+	// BeginFunc rolls back on any error. An error of COMMIT itself leaves the outcome open: the same files
+	// again settle it.
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
 		done, err = im.merge(ctx, s.q.WithTx(tx))
 		return err
@@ -96,6 +107,7 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 }
 
 // ImportedAsOf returns as of when the balances are (B6); zero: bills were never imported.
+// Only runs that brought bills count: a file of members alone makes no balance newer.
 func (s *Store) ImportedAsOf(ctx context.Context) (time.Time, error) {
 	at, err := s.q.NewestImport(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -11,7 +11,12 @@ import (
 
 // merge checks the staged rows against one another and against the database, and merges them, in
 // one transaction.
+//
+// The order matters: accounts need their members, bills and payments their accounts, echoes the ledger as it
+// was. Problems of the files end it before the first row is written.
 func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, error) {
+	// The lock comes before the checks: what they find must still hold when the rows are merged. It ends with
+	// the transaction.
 	if err := q.LockImport(ctx, importLock); err != nil {
 		return ImportSummary{}, fmt.Errorf("wait for another import: %w", err)
 	}
@@ -21,15 +26,20 @@ func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, e
 	m := &statements{ctx: ctx, at: im.opts.At}
 	sum := ImportSummary{Read: im.read, Changed: map[feed.Kind]int64{}}
 
+	// Months that were erased after their retention must not come back with an old file (D4: retention).
 	m.do("leave out bills of closed books", q.LeaveOutClosedBills)
 	m.do("leave out payments of closed books", q.LeaveOutClosedPayments)
 	im.changed(&sum, feed.Members, m.do("merge members", q.MergeMembers))
+	// An answer that billing no longer sends is dropped: it must not prove an identity any more.
 	sum.Answers = m.do("merge answers", q.MergeAnswers) + m.do("drop answers", q.DropAnswers)
 	im.changed(&sum, feed.Accounts, m.do("merge accounts", q.MergeAccounts))
 	im.changed(&sum, feed.Bills, m.do("merge bills", q.MergeBills))
+	// The files' consent column works both ways; an opt-out by the number's owner outranks it (O4: opt-out
+	// stands).
 	sum.ConsentsGiven = m.doAt("give consents", q.MergeConsents)
 	sum.ConsentsWithdrawn = m.doAt("end consents", q.EndConsents)
 
+	// Each payment row is foreign, an echo of ours, or a mismatch (B7: echo counted once).
 	m.do("compare payments with the ledger", q.ClassifyPayments)
 	sum.Mismatches = m.do("count mismatches", q.CountMismatches)
 	m.doAt("raise tasks for mismatches", q.RaiseMismatches) // before MergeBookedPayments: afterwards all look repeated
@@ -37,11 +47,13 @@ func (im *importing) merge(ctx context.Context, q *db.Queries) (ImportSummary, e
 	sum.Foreign = m.doAt("count foreign payments", q.MergeForeignEntries)
 	sum.Echoes = m.do("match echoes", q.MergeEchoes)
 
+	// Last, so that a run on record means that everything above it is merged.
 	m.do("record the run", func(ctx context.Context) (int64, error) { return q.InsertImportRun(ctx, im.run()) })
 	return sum, m.err
 }
 
 // changed sets how many rows of a kind are new or different, if a file of that kind came.
+// A kind without a file stays out of the summary: 0 would say that its file brought nothing new.
 func (im *importing) changed(sum *ImportSummary, kind feed.Kind, rows int64) {
 	if _, came := im.read[kind]; came {
 		sum.Changed[kind] = rows
@@ -49,6 +61,7 @@ func (im *importing) changed(sum *ImportSummary, kind feed.Kind, rows int64) {
 }
 
 // run returns the import's row for import_runs.
+// Null counts say that no file of that kind came, which ImportedAsOf relies on for bills.
 func (im *importing) run() db.InsertImportRunParams {
 	rows := func(kind feed.Kind) *int32 {
 		n, came := im.read[kind]
@@ -66,6 +79,9 @@ func (im *importing) run() db.InsertImportRunParams {
 
 // check finds what only the database can see: repeated keys, unknown members and accounts, changed
 // rows. Its problems join those of the reading; if there are any, they are the error.
+//
+// A row that is already reported as not sound is not reported again for a reference that it lacks; of bills
+// the account is part of the key, and is always there.
 func (im *importing) check(ctx context.Context, q *db.Queries) error {
 	m := &statements{ctx: ctx}
 	m.do("look for members that come twice", q.FindRepeatedMembers)
@@ -80,6 +96,7 @@ func (im *importing) check(ctx context.Context, q *db.Queries) error {
 	if m.err != nil {
 		return m.err
 	}
+	// Reading goes on after the first problem, so that one report names them all.
 	if err := im.collect(ctx, q); err != nil {
 		return err
 	}
@@ -127,6 +144,7 @@ func (im *importing) reason(p db.StageProblem) string {
 }
 
 // statements runs statements one after another until one fails, so that merge reads as a list.
+// The zero err lets the first statement run. It is used within one function and by one goroutine.
 type statements struct {
 	ctx context.Context //nolint:containedctx // it lives as long as one list of statements
 	at  time.Time
@@ -146,6 +164,7 @@ func (m *statements) do(doing string, f func(context.Context) (int64, error)) in
 }
 
 // doAt is do for statements that take the instant.
+// at is the domain clock's instant of the import: queries use no now().
 func (m *statements) doAt(doing string, f func(context.Context, time.Time) (int64, error)) int64 {
 	return m.do(doing, func(ctx context.Context) (int64, error) { return f(ctx, m.at) })
 }

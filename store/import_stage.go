@@ -12,6 +12,8 @@ import (
 )
 
 // importing is one running import.
+// It lives on one hijacked connection, because temporary tables belong to a connection, and is used by one
+// goroutine.
 type importing struct {
 	conn  *pgx.Conn
 	files []feed.Source
@@ -23,6 +25,7 @@ type importing struct {
 }
 
 // report collects a problem and passes it on.
+// BadRows keeps a bounded number of problems and counts the rest; the callback is told of every one.
 func (im *importing) report(p feed.Problem) {
 	im.bad.Add(p)
 	if im.opts.Report != nil {
@@ -39,6 +42,9 @@ func (im *importing) progress(p ImportProgress) {
 
 // stage copies the rows of one file into the staging table of its kind. Bad rows are reported and
 // copied with their key only, so that rows that refer to them are not reported too.
+//
+// file is the index in im.files, which the staged rows carry so that a later problem can name its file.
+// Error: the file cannot be read, or the database refused the copy; bad rows are no error here.
 func (im *importing) stage(ctx context.Context, file int) error {
 	src := im.files[file]
 	r, err := feed.Open(src, im.opts.Rules, im.report)
@@ -55,12 +61,15 @@ func (im *importing) stage(ctx context.Context, file int) error {
 		return fmt.Errorf("copy %s: %w", src.Name, err)
 	}
 	im.read[r.Kind()] += rows.count
+	// A last report, so that a file shorter than tellEvery is shown as well.
 	rows.tell()
 	return nil
 }
 
 // stagingTables maps a kind to its table. The first columns say where a row is from, the next are
 // its key: keys counts both together. A row that is not sound has only those.
+// The order of columns is the order in which Values appends cells. A column added here needs a cell there and
+// a column in staging.sql.
 var stagingTables = map[feed.Kind]struct {
 	name    string
 	columns []string
@@ -82,6 +91,8 @@ var stagingTables = map[feed.Kind]struct {
 }
 
 // stagingRows is the source of a COPY: the rows of one file.
+// It implements pgx.CopyFromSource: rows go to the database while the file is being read, never all in
+// memory.
 type stagingRows struct {
 	im     *importing
 	file   int
@@ -131,6 +142,7 @@ func (s *stagingRows) Values() ([]any, error) {
 		p := &row.Payment
 		s.values = append(s.values, p.ExternalID, p.Account, p.Cents.Cents(), p.ReceivedAt, p.Channel, orNull(p.OurReference))
 	}
+	// The cells behind the key become null. Their number stays: COPY wants one value for each column.
 	if !row.Sound {
 		clear(s.values[stagingTables[s.kind].keys:])
 	}
@@ -139,6 +151,7 @@ func (s *stagingRows) Values() ([]any, error) {
 
 // member appends a member's cells. Answers are hashed here, so that they never reach the database
 // in clear (D1).
+// PhoneSince is the day since which the number has been on file, by billing (I6: number age).
 func (s *stagingRows) member(m *feed.Member) {
 	keys := s.im.hash
 	s.values = append(s.values, m.ID, m.Name, orNull(m.Phone), orNullDay(m.PhoneSince), m.Mobile, m.Language, m.TimeZone,
@@ -163,6 +176,8 @@ const (
 // onFile returns the keyed hash of an answer as verification_answers stores it; nil: there is none.
 // It is over member ID, kind and answer, so that equal answers of two members differ. What a caller
 // keys is compared by CheckMAC with the same three parts.
+// The hash is keyed: without DUEBELL_HASH_KEYS a copy of the table cannot be searched for a birth date,
+// although there are few of them.
 func onFile(keys seal.Keys, memberID, kind string, answer feed.Secret) []byte {
 	if answer == "" {
 		return nil
@@ -172,6 +187,7 @@ func onFile(keys seal.Keys, memberID, kind string, answer feed.Secret) []byte {
 }
 
 // orNull returns null for an empty cell.
+// COPY takes untyped values, so a nil of type any is needed where ptr would give a typed nil pointer.
 func orNull(cell string) any {
 	if cell == "" {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"duebell/store/db"
 )
 
-// LetterColumns is the header of the file of letters to post. It has no address: billing holds it,
-// we do not.
+// LetterColumns is the header of the file of letters to post. It has no address: billing holds it, we do not.
+// Other people's programs read these columns by name.
 var LetterColumns = []string{
 	"reference", "account", "member_name", "payer_name", "language", "amount", "account_type", "last4",
 	"authorized_on", "service_phone", "words", "exported_before",
@@ -35,6 +35,10 @@ const (
 // how many there are. Letters of payments that were voided or declined meanwhile are left out. A
 // letter comes again in every file until it is reported as posted; exported_before marks it. If the
 // file cannot be written, none counts as exported.
+//
+// The letters are locked until the file is written and marked, so two exports at once do not both take a
+// letter for new. If COMMIT fails after the file was written, its letters come again as if for the first
+// time. Amounts include the fee.
 func (s *Store) ExportLetters(ctx context.Context, w io.Writer, cal *billing.Calendar, servicePhone string, at time.Time) (int, error) {
 	count := 0
 	err := s.inTx(ctx, "export letters", func(q *db.Queries, _ pgx.Tx) error {
@@ -57,6 +61,7 @@ func (s *Store) ExportLetters(ctx context.Context, w io.Writer, cal *billing.Cal
 		if err := out.Error(); err != nil {
 			return fmt.Errorf("write the file: %w", err)
 		}
+		// exported_at keeps the instant of the first export; later ones do not change it.
 		count = len(letters)
 		_, err = q.LettersExported(ctx, db.LettersExportedParams{At: &at, Keys: keys})
 		return err
@@ -70,6 +75,8 @@ func letterLine(l db.LettersToPostRow, cal *billing.Calendar, servicePhone strin
 	if payer == "" {
 		payer = l.MemberName
 	}
+	// "To cancel" stands in a letter only while the debit can still be cancelled by phone (E6: cancel while
+	// unsubmitted).
 	words := letterQuestions
 	if l.AwaitsLetter && payments.State(l.State) == payments.Authorized {
 		words = letterCancel
@@ -91,6 +98,9 @@ type LettersSummary struct {
 // without a letter gives a *feed.BadRows. A debit that waits for its letter may go from 00:00 local
 // of the banking day after it (E6); the sweeper finds it then. The same report again changes
 // nothing.
+//
+// on is the day of posting in the business zone; a day after at's is refused, with a plain error. sum.Again
+// counts letters that the file names and that were recorded before.
 func (s *Store) LettersPosted(ctx context.Context, file feed.Source, on billing.Date, cal *billing.Calendar, at time.Time) (LettersSummary, error) {
 	if on.After(cal.DateOf(at)) {
 		return LettersSummary{}, errors.New("letters posted: the day of posting lies in the future; check --on")
@@ -105,6 +115,8 @@ func (s *Store) LettersPosted(ctx context.Context, file feed.Source, on billing.
 		if err != nil {
 			return err
 		}
+		// The letters' rows are locked by the read above: nothing can post them between the comparison and
+		// the write.
 		keys := list.compare(letters, on, cal)
 		if list.bad.Count > 0 {
 			list.bad.Sort([]feed.Source{file})
@@ -121,6 +133,8 @@ func (s *Store) LettersPosted(ctx context.Context, file feed.Source, on billing.
 }
 
 // post records the day of posting and sets the day of the debits that waited for it.
+// not_before is set only on debits that are authorized and still wait: one that was cancelled meanwhile stays
+// cancelled.
 func post(ctx context.Context, q *db.Queries, keys []string, on billing.Date, cal *billing.Calendar) (LettersSummary, error) {
 	posted, debit := dayUTC(on), cal.LetterNotBefore(on)
 	recorded, err := q.PostLetters(ctx, db.PostLettersParams{PostedOn: &posted, Keys: keys})
@@ -132,6 +146,7 @@ func post(ctx context.Context, q *db.Queries, keys []string, on billing.Date, ca
 }
 
 // postedList is the references of a file, with the problems found in it.
+// lines maps a reference to the line that names it, for messages.
 type postedList struct {
 	file       string
 	references []string
@@ -165,6 +180,9 @@ func (p *postedList) refuse(line int, reason string) {
 }
 
 // compare refuses references that fit no letter, and returns the attempt keys of the letters.
+//
+// A letter cannot have been posted before its payment was authorized, nor on two days. Posted on the same day
+// again is no problem: the report may be repeated.
 func (p *postedList) compare(letters []db.LettersOfRow, on billing.Date, cal *billing.Calendar) []string {
 	known := make(map[string]bool, len(letters))
 	keys := make([]string, len(letters))

@@ -17,6 +17,7 @@ import (
 )
 
 // Members proves who a caller is and returns what their accounts owe, by the limits of a policy.
+// It is safe for concurrent use once TellLimits has been called; it keeps nothing between two tries.
 type Members struct {
 	*Store
 	policy   billing.Policy
@@ -32,6 +33,8 @@ func (s *Store) Members(policy billing.Policy, calendar *billing.Calendar) *Memb
 
 // TellLimits sets f to be called with the policy key of every limit that a try to prove an identity
 // meets: somebody may be guessing (I5: limits on tries).
+// Call it before the first try. f may be called by several goroutines at once, and inside a transaction: it
+// must not block.
 func (p *Members) TellLimits(f func(limit string)) *Members {
 	p.reached = f
 	return p
@@ -53,6 +56,9 @@ type candidate struct {
 // is computed (I1: one failure for every cause). ivr.ErrSeveral: the answers fit several members.
 // The same call and turn again gives the first result and counts nothing, so a turn that is
 // delivered twice is one try (design §4).
+//
+// The transaction is not read-only also when nobody is found: the try is recorded against the stranger. Any
+// other error (database) says nothing about the answers; the same turn again counts the try once.
 func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, error) {
 	var got ivr.Verified
 	several := false
@@ -72,6 +78,8 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 		if passed && !several {
 			got.Member = matched[0].member
 			got.Member.VerifiedAt = try.At
+			// Only an account number chooses an account. By member ID or phone number the caller chooses
+			// among them later.
 			if try.Keyed.Selector.Kind == billing.SelectAccount {
 				got.Account = try.Keyed.Selector.Value
 			}
@@ -90,7 +98,8 @@ func (p *Members) Verify(ctx context.Context, try ivr.VerifyTry) (ivr.Verified, 
 	return got, nil
 }
 
-// gather groups rows by member, and cuts the list off at candidates.
+// gather groups rows by member, and cuts the list off at candidates. rows come sorted by member. A member
+// beyond the limit cannot be proven by the phone number, only by account or member ID.
 func gather(rows []db.CandidateAnswersRow) []candidate {
 	var list []candidate
 	for _, r := range rows {
@@ -104,6 +113,9 @@ func gather(rows []db.CandidateAnswersRow) []candidate {
 
 // compare returns the candidates whose answers match what was keyed. Places without a candidate are
 // compared with nobody.
+//
+// I3: birth date and ZIP; the SSN's last four may stand in for the ZIP. A value that was not asked for is
+// empty and never matches, so the caller of this package decides which factors count.
 func (p *Members) compare(found []candidate, c ivr.Identification) []candidate {
 	var matched []candidate
 	for i := range candidates {
@@ -131,6 +143,7 @@ var nobody = db.CandidateAnswersRow{MemberID: "000000000000", Mac: make([]byte, 
 
 // check compares one answer. It always computes a hash, also where there is nothing to compare (I1:
 // equal work).
+// The comparison takes the same time whether it matches or not (constant-time compare of the hashes).
 func (p *Members) check(who candidate, kind, answer string) bool {
 	on, known := who.answers[kind]
 	if !known {
@@ -141,6 +154,8 @@ func (p *Members) check(who candidate, kind, answer string) bool {
 
 // subjectsOf returns against whom a try counts: the candidates whose answers matched, else every
 // candidate, else the stranger.
+// A wrong answer behind a shared phone number counts against the whole household: it cannot be known who was
+// meant.
 func subjectsOf(found, matched []candidate, stranger string) []string {
 	if len(found) == 0 {
 		return []string{stranger}
@@ -158,6 +173,8 @@ func subjectsOf(found, matched []candidate, stranger string) []string {
 // stranger returns the subject for a selector that no record is behind: a keyed hash of what was
 // keyed. People key a bank account or an SSN where they are asked for an account, and that may not
 // be stored (promise P4: no secret is kept).
+// The same wrong number gives the same subject, so that guessing at it is limited like guessing at a real
+// one.
 func (p *Members) stranger(s billing.Selector) string {
 	_, mac := p.hash.MAC("stranger", string(s.Kind), s.Value)
 	return "stranger:" + strings.ToLower(base32.StdEncoding.EncodeToString(mac[:15]))
@@ -166,11 +183,15 @@ func (p *Members) stranger(s billing.Selector) string {
 // passes applies the limits of I5 to a try, records it, and returns whether it passed. Every path
 // runs the same statements. The locks make tries that count against the same subject or caller run
 // one after another, so two calls at once do not both get the last try.
+//
+// matched says whether the answers fit somebody. A try that would have passed still fails while a subject is
+// locked or a limit is reached, and the caller cannot tell why (I1: one failure line).
 func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, subjects []string, matched bool) (bool, error) {
 	dayAgo := try.At.Add(-24 * time.Hour)
 	if err := q.LockTries(ctx, lockKeys(subjects, try.Caller)); err != nil {
 		return false, err
 	}
+	// Read under the locks: the first delivery of this turn has either committed or not begun.
 	before, err := q.VerifiedBefore(ctx, db.VerifiedBeforeParams{CallSid: try.Call, Turn: int32(try.Turn)}) //nolint:gosec // a turn is small
 	if err != nil {
 		return false, err
@@ -183,16 +204,21 @@ func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, 
 	if err != nil {
 		return false, err
 	}
+	// From here on everything is computed from what was read; nothing is decided by a statement that only
+	// some tries run.
 	var limits []string
 	if try.Caller != "" && int(others) >= p.policy.IDAccountsPerCallerDay {
 		limits = append(limits, "id_accounts_per_caller_day")
 	}
 	locked, locks := false, db.InsertSoftLocksParams{At: try.At}
+	// One row a subject. in_a_row counts over all time, since the subject last passed; the other counts are
+	// of a day.
 	for _, n := range counts {
 		locked = locked || n.Locked > 0
 		if int(n.InARow) >= p.policy.IDFailHard {
 			limits = append(limits, "id_fail_hard")
 		}
+		// This failure is the one that reaches the limit: the lock is written with it.
 		if !matched && n.Locked == 0 && int(n.Failures)+1 >= p.policy.IDTriesPerAccountDay {
 			locks.Subjects = append(locks.Subjects, n.Subject)
 			locks.Untils = append(locks.Untils, try.At.Add(p.lockTime(n.LocksToday > 0)))
@@ -213,6 +239,7 @@ func (p *Members) passes(ctx context.Context, q *db.Queries, try ivr.VerifyTry, 
 	}); err != nil {
 		return false, err
 	}
+	// Runs also with no lock to write: every try runs the same statements.
 	return passed, q.InsertSoftLocks(ctx, locks)
 }
 
@@ -225,6 +252,7 @@ func (p *Members) lockTime(second bool) time.Duration {
 }
 
 // lockKeys returns what a try counts against, sorted, so that two tries never wait for each other.
+// A withheld caller number adds no key: such calls are limited by subject only.
 func lockKeys(subjects []string, caller string) []string {
 	keys := slices.Clone(subjects)
 	if caller != "" {
@@ -235,6 +263,7 @@ func lockKeys(subjects []string, caller string) []string {
 }
 
 // Accounts returns a member's billing accounts: health first, then dental, then group.
+// Terminated accounts are among them; who reads them out decides what to say (B10: terminated, agent).
 func (p *Members) Accounts(ctx context.Context, memberID string) ([]billing.Account, error) {
 	rows, err := p.q.AccountsOf(ctx, memberID)
 	if err != nil {
@@ -248,6 +277,8 @@ func (p *Members) Accounts(ctx context.Context, memberID string) ([]billing.Acco
 }
 
 // OnFile returns whether some member has this number (E.164).
+// It is for choosing what to offer, such as a code by text; it proves nothing about who is calling (I4: hint
+// only).
 func (p *Members) OnFile(ctx context.Context, number string) (bool, error) {
 	yes, err := p.q.NumberOnFile(ctx, number)
 	if err != nil {
@@ -267,6 +298,8 @@ func (p *Members) SetLanguage(ctx context.Context, memberID, lang string) error 
 
 // Payable returns whether a guest may pay an account: it exists, is active and not frozen (I2: one
 // line for every cause).
+//
+// The answer comes after the amount was keyed and is the same for an unknown and a terminated account.
 func (p *Members) Payable(ctx context.Context, number string) (bool, error) {
 	yes, err := p.q.PayableByGuest(ctx, number)
 	if err != nil {
@@ -278,6 +311,9 @@ func (p *Members) Payable(ctx context.Context, number string) (bool, error) {
 // Standing returns what an account owes at an instant: billed − taken by us − booked elsewhere
 // (B7). It is read in one snapshot: the old bills and the new payments of an import that commits in
 // between would add up to a debt that never was.
+//
+// The standing keeps each bill's own due instant. AsOf says as of when billing's data are, zero before the
+// first import; the caller says so where that is too old (B6: stale import).
 func (p *Members) Standing(ctx context.Context, number string, at time.Time) (owed ivr.Owed, err error) {
 	err = p.inSnapshot(ctx, "read standing", func(q *db.Queries) error {
 		owed, err = p.standing(ctx, q, number, at)
@@ -300,6 +336,7 @@ func (p *Members) standing(ctx context.Context, q *db.Queries, number string, at
 	if err != nil {
 		return ivr.Owed{}, fmt.Errorf("read ledger: %w", err)
 	}
+	// No import yet is no error: an account cannot be there without one, but tests make them.
 	asOf, err := q.NewestImport(ctx)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return ivr.Owed{}, fmt.Errorf("read import: %w", err)

@@ -28,6 +28,9 @@ var migrations embed.FS
 // goes forward, changes nothing when it is run again, and a lock makes several at once run one
 // after another. Each migration runs in a transaction of its own: after a crash, running it again
 // goes on with the one that was cut off.
+//
+// dsn's role must be allowed to change tables. A schema that is newer than this program's is an error and is
+// left as it is.
 func Migrate(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -52,6 +55,8 @@ func Migrate(ctx context.Context, dsn string) error {
 }
 
 // migrateRiver brings River's own tables up to date.
+// It runs after ours and needs a pool, not a connection. River keeps its own table of versions, so running it
+// again is harmless.
 func migrateRiver(ctx context.Context, dsn string) error {
 	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
@@ -70,6 +75,9 @@ func migrateRiver(ctx context.Context, dsn string) error {
 
 // CheckSchema returns an error if the database does not answer or its schema is not at this
 // program's version.
+//
+// It is for doctor: a newer schema is an error there too, because somebody should know that an older program
+// is at work. River's tables are not looked at.
 func CheckSchema(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

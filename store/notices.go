@@ -31,6 +31,8 @@ type paymentNotice struct {
 // planPaymentNotice writes a notice and its reason within the caller's transaction, and returns its
 // id; the caller enqueues the job. A payment has one notice of a kind (N1): if it is there already,
 // planned is false.
+//
+// A kind that is no payment text is a mistake of ours: the error rolls the payment's own transaction back.
 func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id int64, planned bool, err error) {
 	spec, ok := notify.Kind(n.Kind).Spec()
 	if !ok || spec.Basis != notify.OnPayment {
@@ -42,6 +44,7 @@ func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id 
 	if n.NotBefore.IsZero() {
 		n.NotBefore = n.At
 	}
+	// Too late, a text is dropped and counted, not sent (N6: window of dates).
 	if n.NotAfter.IsZero() {
 		n.NotAfter = n.NotBefore.Add(spec.Window)
 	}
@@ -56,6 +59,7 @@ func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id 
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, fmt.Errorf("plan notice %s: %w", n.Kind, err)
 	}
+	// The unique key refused it: the first plan stands, with its own number and words.
 	id, err = q.PaymentNoticeID(ctx, db.PaymentNoticeIDParams{AttemptKey: &n.AttemptKey, Kind: n.Kind})
 	if err != nil {
 		return 0, false, fmt.Errorf("plan notice %s: %w", n.Kind, err)
@@ -65,6 +69,9 @@ func planPaymentNotice(ctx context.Context, q *db.Queries, n paymentNotice) (id 
 
 // noticeReference returns the opaque reference that a notice carries towards Twilio. The same parts
 // give the same reference, so that the unique key refuses a second plan of the same text.
+// It is a hash, not random: that is what makes a repeated plan collide. 15 bytes are enough that no two
+// causes meet by chance, and nothing of the parts can be read back, because the attempt's key and message
+// SIDs are not guessable.
 func noticeReference(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))

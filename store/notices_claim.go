@@ -16,6 +16,8 @@ import (
 // noticeTx is one transaction that changes notices or numbers, with the instant (domain clock) that
 // it writes. What follows from a change (tasks, letters, suppressions, jobs) is written in the same
 // transaction.
+// It embeds the Store for its helpers, but every statement goes through q: what is written through the
+// Store's own q would not belong to the transaction.
 type noticeTx struct {
 	*Store
 	q  *db.Queries
@@ -37,11 +39,18 @@ func (s *Store) inNoticeTx(ctx context.Context, doing string, at time.Time, f fu
 // and sees what the first has written (N2: re-read at the moment of sending). A crash before the
 // commit leaves everything planned. A crash after it leaves claimed rows whose lease runs out;
 // EnqueueDue then has them looked up at the carrier.
+//
+// decide gets the facts of at most one notice a number at a time and returns one decision for each, in that
+// order; it is called once a round, while the numbers are locked, and may ask Redis for capacity but nothing
+// slower. Notices that are not due, leased or in a final state are left out without an error, so a job may
+// come late or twice.
 func (s *Store) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) (got []notify.ClaimedNotice, err error) {
 	err = s.inNoticeTx(ctx, "claim notices", at.Now, func(t noticeTx) error {
 		if err := t.q.UseIndexesForClaim(ctx); err != nil {
 			return err
 		}
+		// Numbers in sorted order, so that two senders with overlapping batches never wait for each other in
+		// a ring.
 		if err := t.q.LockNumbersOf(ctx, ids); err != nil {
 			return fmt.Errorf("lock numbers: %w", err)
 		}
@@ -53,6 +62,7 @@ func (s *Store) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTi
 		var planned []db.LockNoticesRow
 		var unknown, accepted []int64
 		for _, r := range rows {
+			// Claimed ones are left out: another sender holds them, or ExpireClaims will free them.
 			switch notify.State(r.Notice.State) {
 			case notify.Planned:
 				if !r.Notice.NotBefore.After(at.Now) {
@@ -101,6 +111,8 @@ func firstOfEachNumber(rows []db.LockNoticesRow) (first, others []db.LockNotices
 }
 
 // claimPlanned asks decide and writes its decisions: claimed, postponed or ended.
+// Rows and decisions have the same order and length. A notice that another transaction moved on is not among
+// those returned.
 func (t noticeTx) claimPlanned(ctx context.Context, rows []db.LockNoticesRow, leaseUntil time.Time, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
 	facts, probes, err := t.factsOf(ctx, rows)
 	if err != nil {
@@ -120,6 +132,8 @@ func (t noticeTx) claimPlanned(ctx context.Context, rows []db.LockNoticesRow, le
 		switch d.Action {
 		case notify.ActionSend:
 			send.Ids, send.Bodies = append(send.Ids, row.ID), append(send.Bodies, d.Body)
+		// Its window is not open, or there is no capacity: not_before moves on, and it is queued again then
+		// (N4: send window).
 		case notify.ActionWait:
 			postpone.Ids, postpone.Untils = append(postpone.Ids, row.ID), append(postpone.Untils, d.Until)
 		case notify.ActionDrop:
@@ -141,6 +155,8 @@ func (t noticeTx) claimPlanned(ctx context.Context, rows []db.LockNoticesRow, le
 	if len(send.Ids) == 0 {
 		return nil, nil
 	}
+	// The words are stored before Twilio is asked: a lost reply is settled by looking for exactly these words
+	// (twilio.md §6).
 	claimed, err := t.q.ClaimNotices(ctx, send)
 	if err != nil {
 		return nil, err
@@ -154,6 +170,7 @@ func (t noticeTx) claimPlanned(ctx context.Context, rows []db.LockNoticesRow, le
 
 // factsOf reads the facts of rows, in their order, and which of them are sent as a probe although
 // all kinds are paused.
+// Only a paused notice needs the second look, because it may have to take the probe.
 func (t noticeTx) factsOf(ctx context.Context, rows []db.LockNoticesRow) ([]notify.Facts, map[int64]bool, error) {
 	facts, err := noticeFacts(ctx, t.q, rows, t.at)
 	if err != nil {
@@ -189,6 +206,9 @@ func dropUntrueReasons(ctx context.Context, q *db.Queries, rows []db.LockNotices
 
 // endUnsent ends a planned notice. One that was created once and not found since may still be
 // reported by the carrier; then RecordReports puts it right.
+//
+// Its reasons are marked as dropped, and what follows (a letter in place of a written notice, a busy answer)
+// is written here.
 func (t noticeTx) endUnsent(ctx context.Context, row db.Notice, state notify.State, why string) error {
 	ended, err := t.q.EndNotice(ctx, db.EndNoticeParams{ID: row.ID, State: string(state), Why: &why})
 	if err != nil {
@@ -202,6 +222,7 @@ func (t noticeTx) endUnsent(ctx context.Context, row db.Notice, state notify.Sta
 
 // leaseLookups leases the notices in doubt that are due to be looked up, and the accepted ones that
 // are due to be polled.
+// The lease keeps two machines from looking the same text up; it ends by the machine's clock.
 func (t noticeTx) leaseLookups(ctx context.Context, unknown, accepted []int64, at notify.ClaimTime) (list []notify.ClaimedNotice, err error) {
 	var lookups, polls []db.Notice
 	if len(unknown) > 0 {
@@ -218,6 +239,8 @@ const recentDays = 7 * 24 * time.Hour
 
 // noticeFacts reads everything that notices rest on, for at most one notice a number. The order is
 // that of notices.
+// Answers rest on the number alone, payment texts on one payment, reminders on everything about the number's
+// accounts.
 func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow, now time.Time) ([]notify.Facts, error) {
 	ids, place := make([]int64, len(notices)), make(map[int64]int, len(notices))
 	for i, n := range notices {
@@ -235,6 +258,8 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 			Kind: notify.Kind(row.Kind), Channel: notify.Channel(row.Channel), Number: row.Number, Language: row.Language,
 			ByRequest: row.ByRequest, NotAfter: val(row.NotAfter),
 		}
+		// Only reminders need whole accounts; reading them for every receipt would cost far more than the
+		// receipt.
 		if spec, _ := facts[i].Kind.Spec(); spec.Basis == notify.OnAccount {
 			reminded = append(reminded, row.Number)
 		}
@@ -245,6 +270,8 @@ func noticeFacts(ctx context.Context, q *db.Queries, notices []db.LockNoticesRow
 		}
 	}
 	for _, r := range rows {
+		// A notice with several reasons comes as several rows; what belongs to the number is the same in
+		// each.
 		f := &facts[place[r.ID]]
 		f.Consent, f.FromApplication, f.OptedOut, f.Unreachable = r.Consent, r.FromApplication, r.OptedOut, r.Unreachable
 		// N4: the recipient's zone; where nobody has this number on file, the zone of the account's

@@ -35,14 +35,21 @@ const (
 // EnqueueDue drops planned notices whose window is over, gives up claims whose lease ran out, and
 // enqueues jobs for what is due. It is safe to run on several machines: rows are changed by
 // conditions that hold once.
+//
+// It is a tick of the workers. A crash in it changes nothing. Expired says how many claims were given up, Due
+// for how many notices jobs were enqueued, Dropped the kind of each notice whose window was over (N6: late is
+// dropped).
 func (s *Store) EnqueueDue(ctx context.Context, n notify.EnqueueRequest) (notify.EnqueueResult, error) {
 	var got notify.EnqueueResult
 	err := s.inNoticeTx(ctx, "enqueue due notices", n.Now, func(t noticeTx) error {
+		// First, so that a text whose sender died is looked up in this same tick. A given-up claim gets a new
+		// fence: a sender that was only slow cannot write its result any more.
 		expired, err := t.q.ExpireClaims(ctx, &n.MachineNow)
 		if err != nil {
 			return err
 		}
 		why := notify.WhyTooLate
+		// At most 500 a tick; SKIP LOCKED passes over those that another machine is dropping.
 		overdue, err := t.q.OverdueNotices(ctx, db.OverdueNoticesParams{Now: &n.Now, Why: &why})
 		if err != nil {
 			return err
@@ -52,6 +59,8 @@ func (s *Store) EnqueueDue(ctx context.Context, n notify.EnqueueRequest) (notify
 			if err := t.q.DropAllReasons(ctx, db.DropAllReasonsParams{ID: row.ID, Why: &why}); err != nil {
 				return err
 			}
+			// A written notice that was never sent becomes a letter, a call-back that was never placed gets
+			// its busy answer.
 			if err := t.afterChange(ctx, row, ""); err != nil {
 				return err
 			}
@@ -66,6 +75,9 @@ func (s *Store) EnqueueDue(ctx context.Context, n notify.EnqueueRequest) (notify
 // enqueueDue enqueues jobs for what is due, each group within its share of n, and returns for how
 // many notices. A notice that is queued is not enqueued again until n.RequeueAfter: by then its job
 // must have been lost.
+//
+// n.First and n.Reminders bound how many are queued at a time, so that the queue never holds more than can be
+// sent soon: what is queued was decided early, and its facts are read again at the claim anyway.
 func (t noticeTx) enqueueDue(ctx context.Context, n notify.EnqueueRequest) (int, error) {
 	lookups, err := t.q.DueLookups(ctx, db.DueLookupsParams{Now: &n.Now, MachineNow: &n.MachineNow})
 	if err != nil {
@@ -82,6 +94,7 @@ func (t noticeTx) enqueueDue(ctx context.Context, n notify.EnqueueRequest) (int,
 	if err != nil {
 		return 0, err
 	}
+	// While every kind is paused by the carrier, one text may try again; see paused.
 	probe, err := t.q.DueProbe(ctx, db.DueProbeParams{Now: n.Now, Kinds: append(names(notify.FirstKinds()), names(notify.CappedKinds())...)})
 	if err != nil {
 		return 0, err
@@ -90,6 +103,8 @@ func (t noticeTx) enqueueDue(ctx context.Context, n notify.EnqueueRequest) (int,
 	if err != nil {
 		return 0, err
 	}
+	// Marked in the same transaction as the jobs: a crash leaves neither. The probe is not marked; TakeProbe
+	// lets only one through.
 	if err := t.q.MarkQueued(ctx, db.MarkQueuedParams{Again: &n.RequeueAfter, Now: n.Now, Ids: slices.Concat(first, reminders)}); err != nil {
 		return 0, err
 	}
@@ -112,6 +127,7 @@ func (t noticeTx) enqueueDue(ctx context.Context, n notify.EnqueueRequest) (int,
 
 // due returns the planned notices of some kinds that are due and not queued, so that at most limit
 // of them are queued.
+// Kinds take turns, so that many texts of one kind do not hold up the others.
 func (t noticeTx) due(ctx context.Context, n notify.EnqueueRequest, limit int, kinds []notify.Kind) ([]int64, error) {
 	if limit <= 0 {
 		return nil, nil
@@ -144,6 +160,8 @@ func names(kinds []notify.Kind) []string {
 }
 
 // PostponePoll stores when the carrier is next asked for a text; zero: no more.
+// A text may have "sent" as its last report for ever (twilio.md §6), so asking has an end. The lease ends
+// with this write; an old fence changes nothing and is no error.
 func (s *Store) PostponePoll(ctx context.Context, c notify.ClaimedNotice, again time.Time) error {
 	if err := s.q.PostponePoll(ctx, db.PostponePollParams{ID: c.ID, Fence: c.Fence, Again: when(again)}); err != nil {
 		return fmt.Errorf("postpone poll: %w", err)
@@ -152,6 +170,7 @@ func (s *Store) PostponePoll(ctx context.Context, c notify.ClaimedNotice, again 
 }
 
 // OldestDueNotice returns since when the oldest notice that is not sent has been due; zero: none is.
+// Claimed notices and those in doubt count as well. Its age is what alarms when senders stand still.
 func (s *Store) OldestDueNotice(ctx context.Context, now time.Time) (time.Time, error) {
 	kinds := append(names(notify.FirstKinds()), names(notify.CappedKinds())...)
 	t, err := s.q.OldestDueNotice(ctx, db.OldestDueNoticeParams{Now: now, Kinds: kinds})

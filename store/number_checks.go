@@ -11,6 +11,9 @@ import (
 
 // NumbersToCheck returns the next numbers, at most limit, that we text or call and of which nobody
 // knows since before that they are still their owner's (O5: numbers are checked for reassignment).
+//
+// after is the last number of the page before, empty for the first. Verified is since when we know whose the
+// number is, which is what the carrier is asked about.
 func (s *Store) NumbersToCheck(ctx context.Context, after string, before time.Time, limit int) ([]notify.KnownNumber, error) {
 	rows, err := s.q.NumbersToCheck(ctx, db.NumbersToCheckParams{After: after, Before: before, MaxRows: int32(limit)}) //nolint:gosec // G115: hundreds
 	if err != nil {

@@ -24,6 +24,8 @@ type PaymentFilter struct {
 
 // ListPayments returns the authorized payments that a filter selects, newest first, with numbers
 // masked (D3: last four).
+// Attempts that were never authorized are no payments and are left out. Since is compared with the
+// authorization.
 func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.Attempt, error) {
 	rows, err := s.q.ListAttempts(ctx, db.ListAttemptsParams{
 		Since: f.Since, State: string(f.State), Account: f.Account, MaxRows: int32(min(f.Limit, 1_000_000)), //nolint:gosec // bounded
@@ -40,6 +42,7 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) ([]payments.A
 
 // shownAttempt converts a row without what identifies a person (D3), and without its key, the stem
 // of the processor's idempotency keys.
+// The holder's name is never shown, revealed or not.
 func shownAttempt(row db.PaymentAttempt, reveal bool) payments.Attempt {
 	a := attempt(row)
 	if !reveal {
@@ -50,6 +53,7 @@ func shownAttempt(row db.PaymentAttempt, reveal bool) payments.Attempt {
 }
 
 // masked returns the last four of a number (D3).
+// Shorter numbers come back as they are: there is nothing left to hide behind.
 func masked(number string) string {
 	if len(number) <= 4 {
 		return number
@@ -58,6 +62,7 @@ func masked(number string) string {
 }
 
 // PaymentDetail is everything on record about one payment.
+// Token and idempotency key are nowhere in it.
 type PaymentDetail struct {
 	Payment  payments.Attempt // masked, unless revealed
 	Evidence *PaymentEvidence // nil: none is on record
@@ -83,6 +88,7 @@ type PaymentEntry struct {
 }
 
 // PaymentLetter is the written notice on paper, where there is one (E6).
+// ExportedAt and PostedOn are zero until it has been.
 type PaymentLetter struct {
 	Kind                  string
 	CreatedAt, ExportedAt time.Time
@@ -90,12 +96,14 @@ type PaymentLetter struct {
 }
 
 // PaymentNotice is a text about the payment, without its words and number.
+// SentAt is zero until the text was handed to the carrier.
 type PaymentNotice struct {
 	Kind, State, Why  string
 	CreatedAt, SentAt time.Time
 }
 
 // PaymentTask is a task about the payment.
+// DoneAt is zero while it is open.
 type PaymentTask struct {
 	Kind, Detail string
 	At, DoneAt   time.Time
@@ -103,6 +111,8 @@ type PaymentTask struct {
 
 // ShowPayment returns everything on record about the payment with a reference, read in one
 // snapshot, or payments.ErrNoSuchAttempt.
+//
+// reveal shows account and phone numbers whole; nothing here records who asked for that.
 func (s *Store) ShowPayment(ctx context.Context, reference string, reveal bool) (PaymentDetail, error) {
 	var d PaymentDetail
 	err := s.inSnapshot(ctx, "show payment", func(q *db.Queries) error {
@@ -123,6 +133,8 @@ func (s *Store) ShowPayment(ctx context.Context, reference string, reveal bool) 
 }
 
 // read fills in everything that refers to the payment.
+// Evidence and letter may be missing: evidence once its retention has ended, a letter where none was asked
+// for.
 func (d *PaymentDetail) read(ctx context.Context, q *db.Queries, key string) error {
 	switch e, err := q.ShowEvidence(ctx, key); {
 	case err == nil:

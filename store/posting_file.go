@@ -14,6 +14,8 @@ import (
 
 // PostingColumns is the header of the posting file. Its last line is the trailer: record is
 // "trailer", count and cents are the number and the sum of the entries before it.
+// cents are whole cents without a sign for payments and negative for reversals; received_at is RFC 3339 in
+// UTC, in the trailer the instant of the export.
 var PostingColumns = []string{"record", "our_reference", "account", "kind", "method", "cents", "received_at", "count"}
 
 // PostingTotals are the control totals of a posting file.
@@ -26,6 +28,9 @@ type PostingTotals struct {
 // that billing has not echoed yet (B7, P5). It changes nothing: an entry stays in the file until an
 // import brings its echo, so a file that is lost is simply written again. All pages are read in one
 // snapshot: the trailer must fit the lines above it.
+//
+// A payment may stand in many files before its echo comes; billing knows it again by our_reference. w has the
+// broken beginning of a file after an error.
 func (s *Store) ExportPayments(ctx context.Context, w io.Writer, at time.Time) (PostingTotals, error) {
 	var totals PostingTotals
 	err := s.inSnapshot(ctx, "export payments", func(q *db.Queries) (err error) {
@@ -39,6 +44,8 @@ func (s *Store) ExportPayments(ctx context.Context, w io.Writer, at time.Time) (
 }
 
 // writePosting writes header, entries page by page, and trailer, and returns the control totals.
+// after is the id of the last entry: pages of 5,000 are read by key, so an entry is neither missed nor
+// repeated.
 func writePosting(ctx context.Context, q *db.Queries, out *csv.Writer, at time.Time) (PostingTotals, error) {
 	var totals PostingTotals
 	if err := out.Write(PostingColumns); err != nil {

@@ -16,9 +16,13 @@ import (
 )
 
 // planLock is the advisory lock that the planner of reminders holds.
+// It must differ from importLock: both are session-wide numbers of one database.
 const planLock int64 = 0x72656d696e6465 // "reminde"
 
 // PlanState returns the last finished planning run and the newest import with bills.
+//
+// Last is zero before the first finished run. A run that was cut off is not seen here, so the planner starts
+// again.
 func (s *Store) PlanState(ctx context.Context) (notify.PlanState, error) {
 	row, err := s.q.PlanState(ctx)
 	if err != nil {
@@ -37,6 +41,9 @@ func (s *Store) PlanState(ctx context.Context) (notify.PlanState, error) {
 // notify.ErrPlanning: another planner holds it. The lock belongs to a connection, so it ends with
 // the process. A run that was cut off stays without an end; the next one plans everything again,
 // which changes nothing that is planned already.
+//
+// f returns how many notices it planned. Its error comes back as it is and leaves the run without an end.
+// While f runs the lock costs one connection of the pool; f takes others for its pages.
 func (s *Store) PlanExclusively(ctx context.Context, run notify.PlanRun, f func(ctx context.Context) (int, error)) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -71,8 +78,9 @@ func (s *Store) PlanExclusively(ctx context.Context, run notify.PlanRun, f func(
 	return nil
 }
 
-// NextPage returns the first and last number of the next page; empty: there is none. Members of a
-// household share a number, so a page is cut between numbers.
+// NextPage returns the first and last number of the next page; empty: there is none. Members of a household
+// share a number, so a page is cut between numbers. after is the last number of the page before, "" for the
+// first. A page holds at least that many members, as long as there are so many.
 func (s *Store) NextPage(ctx context.Context, after string, members int) (notify.Page, error) {
 	row, err := s.q.NextNumbers(ctx, db.NextNumbersParams{After: &after, Members: int32(members)}) //nolint:gosec // G115: thousands
 	if err != nil {
@@ -83,6 +91,7 @@ func (s *Store) NextPage(ctx context.Context, after string, members int) (notify
 
 // ReadPage gives f a page of numbers to read and plan in one transaction. A crash loses that page
 // only, and the next run plans it again.
+// A PlanPage is valid only while f runs, and for one goroutine.
 func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.PlanPage) error) error {
 	return s.inTx(ctx, "page of reminders", func(q *db.Queries, _ pgx.Tx) error {
 		if err := q.UseIndexesForPage(ctx); err != nil {
@@ -92,8 +101,8 @@ func (s *Store) ReadPage(ctx context.Context, page notify.Page, f func(notify.Pl
 	})
 }
 
-// AccountsWithoutNumber returns the next accounts, at most limit, of members without a telephone
-// number.
+// AccountsWithoutNumber returns the next accounts, at most limit, of members without a telephone number. They
+// get no text; the preview shows why. after is the last account of the page before, "" for the first.
 func (s *Store) AccountsWithoutNumber(ctx context.Context, after string, most int) ([]notify.AccountFacts, error) {
 	rows, err := s.q.AccountsWithoutNumber(ctx, db.AccountsWithoutNumberParams{After: after, MaxRows: int32(most)}) //nolint:gosec // G115: thousands
 	if err != nil {
@@ -107,6 +116,7 @@ func (s *Store) AccountsWithoutNumber(ctx context.Context, after string, most in
 }
 
 // planPage is a page of numbers within its transaction.
+// Pages do not overlap, so several may be read and planned at once.
 type planPage struct {
 	q    *db.Queries
 	page notify.Page
@@ -115,6 +125,10 @@ type planPage struct {
 
 // Recipients returns the page's numbers with what their accounts owe (cents). Unless everyone is
 // asked for, only those that owe and may be texted.
+//
+// since bounds the bills that come with each account; older ones are only summed up, and Older says that
+// there are some. Owed is everything billed less everything in the ledger, in cents, by the sums of the
+// database.
 func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone bool) ([]notify.Recipient, error) {
 	rows, err := p.q.PageAccounts(ctx, db.PageAccountsParams{
 		First: p.page.First, Last: p.page.Last, Since: monthUTC(since), Everyone: everyone,
@@ -122,6 +136,7 @@ func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone
 	if err != nil {
 		return nil, fmt.Errorf("read recipients: %w", err)
 	}
+	// Sorted here: ordering in the statement would make the database sort wide rows with arrays in them.
 	slices.SortFunc(rows, func(a, b db.PageAccountsRow) int {
 		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Account, b.Account))
 	})
@@ -143,6 +158,7 @@ func (p *planPage) Recipients(ctx context.Context, since billing.Month, everyone
 }
 
 // owing converts a row: what the account owes by the sums of the database, with its newest bills only.
+// LastPaid is when money last came in, year 1 if never; a reversal is not counted as money.
 func owing(r db.PageAccountsRow) notify.AccountFacts {
 	o := notify.AccountFacts{
 		Account: billing.Account{
@@ -184,6 +200,9 @@ func (p *planPage) PriorReasons(ctx context.Context, numbers []string, since bil
 }
 
 // priorReasons returns the reasons of numbers that are planned or were sent, for bills from since on.
+//
+// A reason that was dropped is not among them, so it may be given again when it has become true again (N1:
+// dropped reasons).
 func priorReasons(ctx context.Context, q *db.Queries, numbers []string, since billing.Month) (map[string][]notify.PriorReason, error) {
 	rows, err := q.ReasonsOfNumbers(ctx, db.ReasonsOfNumbersParams{Numbers: numbers, Since: monthUTC(since)})
 	if err != nil {
@@ -202,6 +221,8 @@ func priorReasons(ctx context.Context, q *db.Queries, numbers []string, since bi
 
 // PaidLate returns the accounts that received more after their bill's due instant than they had to
 // spare: part of the bill was paid late.
+// Surplus is in cents: what the account has received beyond its bills, so that what came late did not pay
+// this one.
 func (p *planPage) PaidLate(ctx context.Context, list []notify.PaidBill) ([]string, error) {
 	ask := db.PaidLateParams{}
 	for _, b := range list {
@@ -217,6 +238,8 @@ func (p *planPage) PaidLate(ctx context.Context, list []notify.PaidBill) ([]stri
 }
 
 // Histories returns everything billed and everything in the ledger, by account.
+// An account without any has an empty history. It is read only where the sums alone cannot tell which bill is
+// unpaid.
 func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string]notify.History, error) {
 	bills, err := p.q.BillsOfAccounts(ctx, accounts)
 	if err != nil {
@@ -248,6 +271,9 @@ func (p *planPage) Histories(ctx context.Context, accounts []string) (map[string
 // recipientsOf returns everything that the reminders to some numbers rest on, with whole accounts:
 // what a claim reads again (N2: re-read at the moment of sending). Whether the numbers may be
 // texted is among the claim's other facts.
+//
+// now is the domain clock. It runs in the claiming transaction, after the numbers were locked, so another
+// text to the number is either among Prior or not yet decided.
 func recipientsOf(ctx context.Context, q *db.Queries, numbers []string, now time.Time) (map[string]*notify.Recipient, error) {
 	rows, err := q.AccountsOfNumbers(ctx, numbers)
 	if err != nil {
@@ -280,6 +306,7 @@ func recipientsOf(ctx context.Context, q *db.Queries, numbers []string, now time
 const priorMonths = 13
 
 // dayUTC returns a date as the driver takes it: midnight UTC.
+// The date column has no zone; any other zone here could shift it by a day.
 func dayUTC(d billing.Date) time.Time {
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
 }

@@ -15,6 +15,10 @@ import (
 
 // Plan writes a notice and its reasons for each reminder, and returns how many notices are new.
 // What is planned already stays as it is. No job is enqueued: the senders' tick finds what is due.
+//
+// day is the local day that notices are unique by (N1: one a day). A reminder with a Cause (AutoPay: one draw
+// each) is unique by that instead. The page's transaction ends with it: nothing is planned twice however
+// often the planner runs.
 func (p *planPage) Plan(ctx context.Context, list []notify.Reminder, day billing.Date, at time.Time) (int, error) {
 	in := db.PlanRemindersParams{Day: dayUTC(day), At: at}
 	for _, m := range list {
@@ -25,6 +29,8 @@ func (p *planPage) Plan(ctx context.Context, list []notify.Reminder, day billing
 		in.TextCauses = append(in.TextCauses, m.Cause)
 		in.NotBefores = append(in.NotBefores, m.NotBefore)
 		in.NotAfters = append(in.NotAfters, m.NotAfter)
+		// The reasons lie in arrays of their own, each with its notice's number, kind, language and cause to
+		// join by.
 		for _, c := range m.Reasons {
 			in.Numbers = append(in.Numbers, m.Number)
 			in.Languages = append(in.Languages, m.Language)
@@ -50,6 +56,7 @@ func (p *planPage) reference(at time.Time) string {
 }
 
 // ReminderCount is how many texts of a kind are in a state, for one reason where there is one.
+// Why is empty for texts that were sent or wait; otherwise it is one of the words of package notify.
 type ReminderCount struct {
 	Kind  notify.Kind
 	State notify.State
@@ -58,6 +65,7 @@ type ReminderCount struct {
 }
 
 // ReminderCounts returns what became of the reminders that were planned since an instant.
+// since is compared with the instant of planning, not of sending. A retry counts as a text of its own.
 func (s *Store) ReminderCounts(ctx context.Context, since time.Time) ([]ReminderCount, error) {
 	kinds := names(notify.ReminderKinds())
 	rows, err := s.q.ReminderCounts(ctx, db.ReminderCountsParams{Kinds: kinds, Since: since})

@@ -15,6 +15,8 @@ import (
 
 // Horizons holds, for each kind of data, the instant before which it is erased (D4), and the first
 // coverage month of bills that are kept.
+// All are instants of the domain clock. FirstMonth belongs to Ledger: bills before it and entries before
+// Ledger go together.
 type Horizons struct {
 	TextWords, CallEvents, FailedIDs, Webhooks, Evidence, Consents, Ledger time.Time
 
@@ -33,6 +35,9 @@ const (
 // batches, so that calls in progress do not wait for it. Cut off at any instant it is simply run
 // again. An error in one table does not keep the others from being erased; all errors are returned
 // together.
+//
+// An error of rest, such as the end of ctx, stops everything at once and is among those returned. Erased
+// counts what was committed until then.
 func (s *Store) Erase(ctx context.Context, h Horizons, rest func(context.Context) error) (Erased, error) {
 	done, errs := Erased{}, []error(nil)
 	for _, e := range s.erasers(h) {
@@ -43,6 +48,7 @@ func (s *Store) Erase(ctx context.Context, h Horizons, rest func(context.Context
 				errs = append(errs, fmt.Errorf("erase %s: %w", e.what, err))
 				break
 			}
+			// A short batch was the last one of its table.
 			if seen < eraseBatch {
 				break
 			}
@@ -63,6 +69,7 @@ type eraser struct {
 }
 
 // erasers lists the tables, each with its horizon.
+// What refers to other rows comes before them: texts' words before texts, transfers before calls.
 func (s *Store) erasers(h Horizons) []eraser {
 	rows := func(what string, erase func(context.Context) (int64, error)) eraser {
 		return eraser{what, func(ctx context.Context) (int64, int64, error) {
@@ -70,6 +77,7 @@ func (s *Store) erasers(h Horizons) []eraser {
 			return n, n, err
 		}}
 	}
+	// It walks the table and passes rows that hold no words any more, so seen may be more than erased.
 	words := eraser{"text words", func(ctx context.Context) (int64, int64, error) {
 		r, err := s.q.EraseTextWords(ctx, db.EraseTextWordsParams{Before: h.TextWords, MaxRows: eraseBatch})
 		return r.Seen, r.Erased, err
@@ -117,6 +125,9 @@ func (s *Store) erasers(h Horizons) []eraser {
 
 // eraseMoney goes through all accounts, page by page, and erases what is older than the ledger is
 // kept.
+//
+// Bills, ledger, booked payments and attempts of an account go together, in one transaction for a page of
+// accounts: erasing one without the other would change what the account owes.
 func (s *Store) eraseMoney(ctx context.Context, h Horizons, rest func(context.Context) error) (Erased, error) {
 	done := Erased{}
 	for after := ""; ; {
@@ -150,6 +161,7 @@ func (s *Store) eraseMoney(ctx context.Context, h Horizons, rest func(context.Co
 // eraseHistory closes the old period of accounts where what was billed and what was paid came to
 // the same sum, and erases what lies in closed periods and the payments of which no entry is left.
 // It holds the import's lock: an import in between could bring back what is being erased.
+// An account whose old period does not come out even keeps everything, until it does.
 func (s *Store) eraseHistory(ctx context.Context, accounts []string, h Horizons, done Erased) error {
 	return s.inTx(ctx, "erase old history", func(q *db.Queries, _ pgx.Tx) error {
 		if err := q.LockImport(ctx, importLock); err != nil {
@@ -175,7 +187,8 @@ func (s *Store) eraseHistory(ctx context.Context, accounts []string, h Horizons,
 	})
 }
 
-// erasePayments erases payments that are over, after everything that refers to them.
+// erasePayments erases payments that are over, after everything that refers to them. An attempt whose ledger
+// entry is kept is kept too.
 func erasePayments(ctx context.Context, q *db.Queries, accounts []string, before time.Time) (int64, error) {
 	keys, err := q.OldAttempts(ctx, db.OldAttemptsParams{Accounts: accounts, Before: before})
 	if err != nil || len(keys) == 0 {

@@ -14,6 +14,9 @@ import (
 )
 
 // SuppressNumber switches texts to a number off, without an answer.
+//
+// No confirmation goes out; ChangeConsent is for a wish that gets one. A text that is being sent while this
+// waits for the number's lock still goes; every later claim sees the suppression. Again it changes nothing.
 func (s *Store) SuppressNumber(ctx context.Context, sup notify.Suppression, at time.Time) error {
 	return s.inTx(ctx, "suppress a number", func(q *db.Queries, _ pgx.Tx) error {
 		if err := q.LockNumber(ctx, sup.Number); err != nil {
@@ -25,6 +28,7 @@ func (s *Store) SuppressNumber(ctx context.Context, sup notify.Suppression, at t
 }
 
 // TextsArrive returns whether texts arrive at a number, as far as we know (N11: no landline, no dead number).
+// It says nothing about consent: an opted-out number's texts would arrive.
 func (s *Store) TextsArrive(ctx context.Context, number string) (bool, error) {
 	ok, err := s.q.Arrives(ctx, number)
 	if err != nil {
@@ -36,6 +40,9 @@ func (s *Store) TextsArrive(ctx context.Context, number string) (bool, error) {
 // suppressNumber writes a suppression and ends the consents that it revokes. fresh is false when
 // the number was switched off already. A number where nothing arrives keeps its consent: its owner
 // has said nothing (N11).
+//
+// The caller holds the number's lock, or its transaction must not race with a claim. A suppression is never
+// removed, only lifted, so that there is proof of both (O1: consent ledger).
 func suppressNumber(ctx context.Context, q *db.Queries, sup notify.Suppression, at time.Time) (fresh bool, err error) {
 	rows := []db.SuppressNumberParams{{Channel: string(notify.SMS), Purpose: purposePayments}}
 	channels := []string{string(notify.SMS)}
@@ -66,8 +73,9 @@ func suppressNumber(ctx context.Context, q *db.Queries, sup notify.Suppression, 
 	return fresh, nil
 }
 
-// ExportSuppressions writes the suppressions in force as CSV, in the form that ImportSuppressions
-// reads, and returns how many there are.
+// ExportSuppressions writes the suppressions in force as CSV, in the form that ImportSuppressions reads, and
+// returns how many there are. Opt-outs must survive a move to another database or provider: this is the file
+// for it.
 func (s *Store) ExportSuppressions(ctx context.Context, w io.Writer) (int, error) {
 	return s.exportFile(ctx, "suppressions", w, feed.SuppressionColumns, func(q *db.Queries, after int64) (rows [][]string, last int64, err error) {
 		page, err := q.SuppressionsInForce(ctx, after)
@@ -91,6 +99,9 @@ type SuppressionSummary struct {
 // ImportSuppressions loads opt-outs that others took down, whole or not at all; a bad row gives a
 // *feed.BadRows. The same file again changes nothing, and an opt-out that its owner has lifted
 // since stays lifted.
+//
+// at is now by the domain clock; a row dated later is refused. sum is filled in also when the import fails,
+// and then describes work that was rolled back.
 func (s *Store) ImportSuppressions(ctx context.Context, file feed.Source, at time.Time) (sum SuppressionSummary, err error) {
 	read, err := s.importFile(ctx, file, feed.OpenSuppressions, at, func() fileRows {
 		sum = SuppressionSummary{}

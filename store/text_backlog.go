@@ -22,6 +22,7 @@ type TextBacklog struct {
 }
 
 // TextBacklog counts the texts that are due at now, lists those in doubt, and names the paused kinds.
+// It feeds the gauges, so the parts are read one after another and need not fit together to the row.
 func (s *Store) TextBacklog(ctx context.Context, now time.Time) (TextBacklog, error) {
 	due, err := s.q.TextsDue(ctx, db.TextsDueParams{Now: now, First: names(notify.FirstKinds()), Reminders: names(notify.CappedKinds()), MaxRows: maxCounted})
 	if err != nil {

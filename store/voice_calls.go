@@ -16,6 +16,9 @@ import (
 // CallAnswered records that a call of ours was answered, and returns what it is for. It also puts a
 // notice right that had been given up because the reply to its create was lost. ivr.ErrNotPlaced:
 // the reference is not ours.
+//
+// reference is the notice's own, from the address that we gave Twilio; call is Twilio's CallSid, which
+// becomes the notice's. Repeated it returns the same.
 func (s *Store) CallAnswered(ctx context.Context, reference, call string, at time.Time) (ivr.Placed, error) {
 	if err := s.callReport(ctx, reference, call, notify.Sent, at); err != nil {
 		return ivr.Placed{}, err
@@ -41,6 +44,8 @@ func placedFor(kind string) ivr.PlacedFor {
 
 // CallProgress records a status that Twilio reports of a call of ours. A status that decides
 // nothing is left out.
+// ivr.ErrNotPlaced: the reference is not ours. Reports may come twice and out of order; the notice's state
+// only moves forward.
 func (s *Store) CallProgress(ctx context.Context, reference, call, status string, at time.Time) error {
 	state, known := notify.CallState(status)
 	if !known {
@@ -76,6 +81,9 @@ func (s *Store) placed(ctx context.Context, call string) (ivr.PlacedFor, error) 
 // afterCall writes what follows from the state that a call has come to. Only a call-back that a
 // text asked for is answered (N8): call_ack once it is placed, because only then are we calling;
 // call_busy if it could not be placed.
+//
+// The answers are texts with the cause of the text that asked, so each goes once. A failure with a reason of
+// the carrier's becomes a task, because a "lines are busy" would not be true.
 func (t noticeTx) afterCall(ctx context.Context, row db.Notice, trouble notify.Trouble) error {
 	if notify.Kind(row.Kind) != notify.CallBack {
 		return nil
@@ -108,10 +116,13 @@ func (t noticeTx) answerCallBack(ctx context.Context, row db.Notice, k notify.Ki
 }
 
 // longestCall is after how long a call whose end was never reported counts as over.
+// A lost report must not hold a channel of the pacing for ever.
 const longestCall = 2 * time.Hour
 
 // CallsInProgress returns how many calls of either direction have not ended (N9: pacing by free
 // channels).
+// Our own calls count from the claim on, before Twilio has answered the create: a channel may be in use by
+// then.
 func (s *Store) CallsInProgress(ctx context.Context, now time.Time) (int, error) {
 	n, err := s.q.CallsInProgress(ctx, now.Add(-longestCall))
 	if err != nil {
@@ -122,6 +133,7 @@ func (s *Store) CallsInProgress(ctx context.Context, now time.Time) (int, error)
 
 // NumbersToCall returns the next numbers, at most limit, that have agreed to reminder calls and
 // cannot be texted (N10).
+// after is the last number of the page before, "" for the first.
 func (s *Store) NumbersToCall(ctx context.Context, after string, limit int) ([]string, error) {
 	numbers, err := s.q.NumbersToCall(ctx, db.NumbersToCallParams{After: after, MaxRows: int32(limit)}) //nolint:gosec // G115: hundreds
 	if err != nil {
@@ -131,6 +143,7 @@ func (s *Store) NumbersToCall(ctx context.Context, after string, limit int) ([]s
 }
 
 // CallInstead turns the planned reminders of a number into calls.
+// Reminders of which a text may already have gone stay texts. It belongs to the page's transaction.
 func (p *planPage) CallInstead(ctx context.Context, number string) error {
 	if err := p.q.CallInstead(ctx, db.CallInsteadParams{Number: number, Kinds: names(notify.CappedKinds())}); err != nil {
 		return fmt.Errorf("plan calls: %w", err)

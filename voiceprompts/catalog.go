@@ -21,8 +21,8 @@ import (
 //go:embed messages
 var embedded embed.FS
 
-// Catalog holds every message of every language. It does not change after Load and may be used by
-// any number of goroutines.
+// Catalog holds every message of every language. It does not change after Load and may be used by any number
+// of goroutines. A fault in a message file keeps the program from starting, so no call meets it.
 type Catalog struct {
 	keys      []string // of the reference language, in the order of its files
 	agent     []string // the same of what agents hear
@@ -34,7 +34,8 @@ type Catalog struct {
 // language of callers waits for it to be translated.
 const agentFile = "agent.toml"
 
-// messageSet holds the messages of one language.
+// messageSet holds the messages of one language. Each language has a localizer of its own, which knows no
+// other language.
 type messageSet struct {
 	localizer *i18n.Localizer
 	keys      []string
@@ -42,13 +43,15 @@ type messageSet struct {
 	byKey     map[string]message
 }
 
-// Load returns the catalog of the messages that are built into the program. It fails on anything
-// that a caller would otherwise be the first to notice: a sentence that Twilio cannot speak, a key
-// that English does not have, a translation with other placeholders.
+// Load returns the catalog of the messages that are built into the program. It fails on anything that a
+// caller would otherwise be the first to notice: a sentence that Twilio cannot speak, a key that English does
+// not have, a translation with other placeholders. Every caller gets the same catalog: it is read once a
+// process.
 func Load() (*Catalog, error) { return loadEmbedded() }
 
 // loadEmbedded reads them once: a catalog never changes, and a process may hold many roles.
 var loadEmbedded = sync.OnceValues(func() (*Catalog, error) {
+	// Tags are the names of the folders directly below this one.
 	root, err := fs.Sub(embedded, "messages")
 	if err != nil {
 		return nil, fmt.Errorf("load messages: %w", err)
@@ -56,7 +59,9 @@ var loadEmbedded = sync.OnceValues(func() (*Catalog, error) {
 	return load(root)
 })
 
-// load reads <language>/*.toml below root and checks the languages against English.
+// load reads <language>/*.toml below root and checks the languages against English. It stops at the first
+// fault, which names the language, the file and the key. A language may lack messages: then it is not
+// complete, and nobody is offered it.
 func load(root fs.FS) (*Catalog, error) {
 	c := &Catalog{messages: map[string]*messageSet{}}
 	folders, err := fs.ReadDir(root, ".")
@@ -80,6 +85,8 @@ func load(root fs.FS) (*Catalog, error) {
 			return nil, fmt.Errorf("load messages of %q: %w", tag, err)
 		}
 	}
+	// A copy, because whether a language is complete belongs to this catalog and not to the list of
+	// languages.
 	c.languages = slices.Clone(languages)
 	for i := range c.languages {
 		c.languages[i].Complete = c.complete(c.languages[i].Tag)
@@ -87,7 +94,9 @@ func load(root fs.FS) (*Catalog, error) {
 	return c, nil
 }
 
-// loadLanguage reads all message files of one language. A key that stands in two files is an error.
+// loadLanguage reads all message files of one language. A key that stands in two files is an error. The
+// folder's name is the language's tag; files are read in the order of their names, which is the order of
+// Keys.
 func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	at := slices.IndexFunc(languages, func(l Language) bool { return l.Tag == tag })
 	if at < 0 {
@@ -97,6 +106,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Plural forms are go-i18n's; a language that it does not know borrows those of another (plurals_like).
 	parsed, err := language.Parse(cmp.Or(languages[at].PluralsLike, tag))
 	if err != nil {
 		return nil, err
@@ -105,6 +115,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	bundle := i18n.NewBundle(parsed)
 	set := &messageSet{localizer: i18n.NewLocalizer(bundle, parsed.String()), byKey: map[string]message{}}
 	for _, file := range files {
+		// Both are read elsewhere; they hold no messages.
 		if name := path.Base(file); name == languageFile || name == readingFile {
 			continue
 		}
@@ -120,6 +131,7 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 				return nil, fmt.Errorf("%s: %q: %w", path.Base(file), m.key, err)
 			}
 			set.byKey[m.key] = m
+			// Kept apart: no language of callers waits for these words to be translated.
 			if m.file == agentFile {
 				set.agent = append(set.agent, m.key)
 			} else {
@@ -130,11 +142,13 @@ func loadLanguage(root fs.FS, tag string) (*messageSet, error) {
 	return set, nil
 }
 
-// checkAgainst returns an error if a language has a message that the reference lacks, or other
-// placeholders. Keys may be missing: then the language is not complete.
+// checkAgainst returns an error if a language has a message that the reference lacks, or other placeholders.
+// Keys may be missing: then the language is not complete. The placeholders must be the same set, because the
+// conversation gives the same arguments in every language; their order in the sentence is the translator's.
 func (s *messageSet) checkAgainst(reference *messageSet) error {
 	for _, key := range slices.Concat(s.keys, s.agent) {
 		m, r := s.byKey[key], reference.byKey[key]
+		// A message that English lacks has no description and no facts, and no code asks for it.
 		if r.key == "" {
 			return fmt.Errorf("%q is not a message of %q", key, Reference)
 		}
@@ -145,10 +159,11 @@ func (s *messageSet) checkAgainst(reference *messageSet) error {
 	return nil
 }
 
-// Say returns a message with its placeholders filled. A Speech argument goes in as it is, a string
-// or an int is escaped. A key that the language lacks, an argument that is missing and one that is
-// not used are errors: all three are mistakes of ours, and an incomplete sentence must not be
-// spoken.
+// Say returns a message with its placeholders filled. A Speech argument goes in as it is, a string or an int
+// is escaped. A key that the language lacks, an argument that is missing and one that is not used are errors:
+// all three are mistakes of ours, and an incomplete sentence must not be spoken. Arguments that are Speech
+// must come from this package; anything else goes in as a string, so that a name with a "<" in it is read out
+// and cannot become markup.
 func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
 	set, ok := c.messages[lang]
 	if !ok {
@@ -162,7 +177,9 @@ func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
 	if err != nil {
 		return "", fmt.Errorf("say %q: %w", key, err)
 	}
+	// The localizer knows one language, so a missing form is an error and never an English sentence.
 	request := &i18n.LocalizeConfig{MessageID: key, TemplateData: values}
+	// The count chooses the form and is also a value of the sentence.
 	if m.plural {
 		request.PluralCount = args[countPlaceholder]
 	}
@@ -173,8 +190,9 @@ func (c *Catalog) Say(lang, key string, args map[string]any) (Speech, error) {
 	return Speech(said), nil
 }
 
-// fill returns the arguments, escaped, by placeholder. Errors name arguments and never show their
-// values, which may be secrets.
+// fill returns the arguments, escaped, by placeholder. Errors name arguments and never show their values,
+// which may be secrets. An argument too many is an error as well: it is a fact that somebody meant to say and
+// that the sentence leaves out.
 func (m message) fill(args map[string]any) (map[string]string, error) {
 	for name := range args {
 		if !slices.Contains(m.placeholders, name) {
@@ -208,13 +226,15 @@ func (m message) fill(args map[string]any) (map[string]string, error) {
 	return values, nil
 }
 
-// Facts returns the facts that a message states, from its English description: owes, due,
-// in-flight, paid, not-charged, unknown. Most messages state none.
+// Facts returns the facts that a message states, from its English description: owes, due, in-flight, paid,
+// not-charged, unknown. Most messages state none. Translations state the same facts, because they translate
+// the same sentence. An unknown key states none.
 func (c *Catalog) Facts(key string) []string {
 	return slices.Clone(c.messages[Reference].byKey[key].facts)
 }
 
-// Keys returns the keys of all messages that callers hear or read, in the order of the English files.
+// Keys returns the keys of all messages that callers hear or read, in the order of the English files. The
+// slice is a copy, as is that of every list below.
 func (c *Catalog) Keys() []string { return slices.Clone(c.keys) }
 
 // AgentKeys returns the keys of what only agents hear.
@@ -225,9 +245,10 @@ func (c *Catalog) Placeholders(key string) []string {
 	return slices.Clone(c.messages[Reference].byKey[key].placeholders)
 }
 
-// Version returns a name of the exact wording of a message in a language, with a hash of all its
-// forms. It is stored with the evidence of an assent (E8: text version): another wording has
-// another version. It is empty for a message that the language lacks.
+// Version returns a name of the exact wording of a message in a language, with a hash of all its forms. It is
+// stored with the evidence of an assent (E8: text version): another wording has another version. It is empty
+// for a message that the language lacks. It does not depend on the order of files or keys, so it stays when
+// other messages change.
 func (c *Catalog) Version(lang, key string) string {
 	set, ok := c.messages[lang]
 	if !ok {
@@ -237,6 +258,7 @@ func (c *Catalog) Version(lang, key string) string {
 	if !ok {
 		return ""
 	}
+	// All forms are hashed, separated by a byte that no text holds.
 	sum := sha256.Sum256([]byte(strings.Join(m.wordings(), "\x00")))
 	return lang + "/" + key + "/" + hex.EncodeToString(sum[:6])
 }

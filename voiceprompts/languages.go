@@ -10,15 +10,18 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Reference is the language in which every message is first written. Every other language is
-// complete when it has all of its messages.
+// Reference is the language in which every message is first written. Every other language is complete when it
+// has all of its messages. It is also what agents hear, and what a language that is not offered is replaced
+// by.
 const Reference = "en"
 
 // languageFile is the file of each language's folder that says how Twilio speaks and hears it: the
 // fields of Language.
 const languageFile = "language.toml"
 
-// Language is one language of the line, and how Twilio speaks and hears it.
+// Language is one language of the line, and how Twilio speaks and hears it. Empty strings mean that Twilio
+// has none (twilio.md §3: voices per language). A language without a voice needs recorded clips before it can
+// be offered (K3).
 type Language struct {
 	Tag            string `toml:"-"` // "en": the folder under messages, and the word in the policy file
 	Order          int    // in which languages are listed (K1)
@@ -35,9 +38,10 @@ type Language struct {
 // languages are all that have a folder, by Order.
 var languages = mustLanguages(embedded)
 
-// mustLanguages reads every language file, and panics where one is wrong: they are embedded, so the
-// first test finds it.
+// mustLanguages reads every language file, and panics where one is wrong: they are embedded, so the first
+// test finds it. An unknown field is an error: misspelt, a language would be offered without its voice.
 func mustLanguages(files fs.FS) []Language {
+	// A language exists when its folder has this file; messages alone make none.
 	found, err := fs.Glob(files, path.Join("messages", "*", languageFile))
 	if err != nil {
 		panic(err) // the pattern is fixed
@@ -61,7 +65,8 @@ func mustLanguages(files fs.FS) []Language {
 // Languages returns all languages that have a folder, offered or not, by Order.
 func (c *Catalog) Languages() []Language { return slices.Clone(c.languages) }
 
-// Language returns one of Languages by its tag, and whether there is one.
+// Language returns one of Languages by its tag, and whether there is one. Whether the language is offered is
+// not asked here.
 func (c *Catalog) Language(tag string) (Language, bool) {
 	for _, l := range c.languages {
 		if l.Tag == tag {
@@ -71,9 +76,9 @@ func (c *Catalog) Language(tag string) (Language, bool) {
 	return Language{}, false
 }
 
-// Offered returns the languages to offer, in the policy's order: those in which every message
-// exists and which are marked as reviewed (K4: complete and approved). It is never empty: until
-// theirs is offered, callers get English.
+// Offered returns the languages to offer, in the policy's order: those in which every message exists and
+// which are marked as reviewed (K4: complete and approved). It is never empty: until theirs is offered,
+// callers get English. A tag that the policy names twice counts once; one without a folder is left out.
 func (c *Catalog) Offered(policyLanguages []string) []Language {
 	var offered []Language
 	for _, tag := range policyLanguages {
@@ -83,6 +88,7 @@ func (c *Catalog) Offered(policyLanguages []string) []Language {
 			offered = append(offered, l)
 		}
 	}
+	// Nobody is left without a language, also where the policy names only unfinished ones.
 	if len(offered) == 0 {
 		english, _ := c.Language(Reference)
 		offered = append(offered, english)
@@ -90,8 +96,9 @@ func (c *Catalog) Offered(policyLanguages []string) []Language {
 	return offered
 }
 
-// complete reports whether a caller could be served in a language from the first word to the last:
-// every message exists, and money, dates and times can be read aloud.
+// complete reports whether a caller could be served in a language from the first word to the last: every
+// message exists, and money, dates and times can be read aloud. What only agents hear does not count, because
+// it exists in their language alone.
 func (c *Catalog) complete(tag string) bool {
 	own, ok := c.messages[tag]
 	if _, reads := readings[tag]; !ok || !reads {

@@ -13,7 +13,7 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
 
-// message is one checked entry of a message file.
+// message is one checked entry of a message file. It is checked when it is made and never changed after it.
 type message struct {
 	key          string
 	file         string
@@ -23,7 +23,7 @@ type message struct {
 	facts        []string
 }
 
-// countPlaceholder chooses the form of a message that has plurals.
+// countPlaceholder chooses the form of a message that has plurals. The argument must be an int.
 const countPlaceholder = "Count"
 
 // knownFacts are the facts that a prompt may state (promise P2: nothing said is untrue). Scripts
@@ -35,8 +35,9 @@ var (
 	placeholderPattern = regexp.MustCompile(`\{\{\.([A-Z][A-Za-z0-9]*)\}\}`)
 )
 
-// readFile returns the messages of one file, in the order in which they are written. An unknown
-// field is an error: misspelt, it would be a sentence that is never spoken.
+// readFile returns the messages of one file, in the order in which they are written. An unknown field is an
+// error: misspelt, it would be a sentence that is never spoken. An English message must say in its
+// description where it is spoken, because translators see nothing else.
 func readFile(root fs.FS, file string) ([]message, error) {
 	text, err := fs.ReadFile(root, file)
 	if err != nil {
@@ -51,6 +52,7 @@ func readFile(root fs.FS, file string) ([]message, error) {
 		return nil, fmt.Errorf("%q is not a field of a message", unknown[0].String())
 	}
 	var messages []message
+	// In the order of the file; a table's own fields come as longer keys.
 	for _, key := range meta.Keys() {
 		if len(key) != 1 {
 			continue // a field of the message before it
@@ -68,7 +70,8 @@ func readFile(root fs.FS, file string) ([]message, error) {
 	return messages, nil
 }
 
-// newMessage checks one entry and joins its lines.
+// newMessage checks one entry and joins its lines. Errors say what is wrong with the entry; the callers add
+// key and file.
 func newMessage(key string, forms *i18n.Message) (message, error) {
 	if !keyPattern.MatchString(key) {
 		return message{}, errors.New("a key is lower-case words joined by hyphens")
@@ -88,11 +91,13 @@ func newMessage(key string, forms *i18n.Message) (message, error) {
 			return message{}, err
 		}
 		m.placeholders = append(m.placeholders, names...)
+		// A form that is left empty does not exist.
 		if form != &forms.Other && *form != "" {
 			m.plural = true
 		}
 	}
 	if m.plural {
+		// Also where no form names the count: it still chooses between them.
 		m.placeholders = append(m.placeholders, countPlaceholder)
 	}
 	slices.Sort(m.placeholders)
@@ -102,13 +107,15 @@ func newMessage(key string, forms *i18n.Message) (message, error) {
 	return m, err
 }
 
-// formFields returns the plural forms of a message, in CLDR's order.
+// formFields returns the plural forms of a message, in CLDR's order. They point into the message, so that
+// newMessage can join the lines of each in place.
 func (m message) formFields() []*string {
 	f := m.forms
 	return []*string{&f.Zero, &f.One, &f.Two, &f.Few, &f.Many, &f.Other}
 }
 
-// wordings returns the texts of all forms, empty ones included.
+// wordings returns the texts of all forms, empty ones included. It is what Version hashes: a change of any
+// form is another version.
 func (m message) wordings() []string {
 	var texts []string
 	for _, form := range m.formFields() {
@@ -117,9 +124,10 @@ func (m message) wordings() []string {
 	return texts
 }
 
-// placeholdersOf returns the placeholders of a template, and an error unless Twilio can speak it
-// once they are filled. A template holds {{.Name}} and no other template syntax: a translator must
-// be able to move every part of a sentence.
+// placeholdersOf returns the placeholders of a template, and an error unless Twilio can speak it once they
+// are filled. A template holds {{.Name}} and no other template syntax: a translator must be able to move
+// every part of a sentence. A template that is correct with its placeholders replaced by an element is
+// correct with any Speech in their place.
 func placeholdersOf(template string) ([]string, error) {
 	var names []string
 	for _, match := range placeholderPattern.FindAllStringSubmatch(template, -1) {
@@ -137,7 +145,8 @@ func placeholdersOf(template string) ([]string, error) {
 	return names, nil
 }
 
-// factsOf returns the facts of a description that begins "says: owes, due."
+// factsOf returns the facts of a description that begins "says: owes, due." A description without "says:"
+// states nothing.
 func factsOf(description string) ([]string, error) {
 	rest, says := strings.CutPrefix(description, "says:")
 	if !says {

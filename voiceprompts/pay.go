@@ -2,8 +2,9 @@ package voiceprompts
 
 import "slices"
 
-// PayPrompt is one prompt of a <Pay>: when Twilio speaks it, and which message it is (twilio.md
-// §1.3). Its field, card and error names are Twilio's.
+// PayPrompt is one prompt of a <Pay>: when Twilio speaks it, and which message it is (twilio.md §1.3). Its
+// field, card and error names are Twilio's. Webhook.capturePrompt makes TwiML of it. No prompt has
+// placeholders: what is keyed is never read back (E10).
 type PayPrompt struct {
 	For         string   // the field
 	Attempts    []int    // empty = every attempt
@@ -30,7 +31,8 @@ var (
 	codeOnFront = []string{"amex"}
 )
 
-// CardPrompts returns all prompts of a card payment: every field and every error.
+// CardPrompts returns all prompts of a card payment: every field and every error. Every field has a first
+// question, an error prompt for each way to fail, and one for the last attempt; the order is that of the questions.
 func CardPrompts() []PayPrompt {
 	return slices.Concat(
 		[]PayPrompt{
@@ -61,7 +63,8 @@ func CardPrompts() []PayPrompt {
 	)
 }
 
-// codePrompts asks for the security code of one group of cards.
+// codePrompts asks for the security code of one group of cards. Three digits on the back, or four on the
+// front: the words differ, so each group has its own.
 func codePrompts(cards []string, first, timeout, invalid, final string) []PayPrompt {
 	const field = "security-code"
 	return []PayPrompt{
@@ -72,9 +75,9 @@ func codePrompts(cards []string, first, timeout, invalid, final string) []PayPro
 	}
 }
 
-// BankPrompts returns all prompts of a bank payment. Both numbers are keyed twice: the routing
-// number's check misses some swaps (E10: keyed twice, never read back), and the account number has
-// no check (E11).
+// BankPrompts returns all prompts of a bank payment. Both numbers are keyed twice: the routing number's check
+// misses some swaps (E10: keyed twice, never read back), and the account number has no check (E11). A pair
+// that differs has an error of its own (input-matching-failed) and starts that field again.
 func BankPrompts() []PayPrompt {
 	return []PayPrompt{
 		{For: "bank-routing-number", Key: "pay-routing"},

@@ -11,8 +11,9 @@ import (
 
 // This file is for people who review the words: translators and supervisors. Nothing of it is spoken.
 
-// Template returns a message as it stands in a language's files, placeholders and all; empty where
-// the language does not have it.
+// Template returns a message as it stands in a language's files, placeholders and all; empty where the
+// language does not have it. It is for tables and pages; what is said goes through Say. Of a message with
+// plurals it is the form "other".
 func (c *Catalog) Template(lang, key string) string {
 	set, ok := c.messages[lang]
 	if !ok {
@@ -25,7 +26,8 @@ func (c *Catalog) Template(lang, key string) string {
 	return m.forms.Other
 }
 
-// Description returns where an English message is spoken, and why.
+// Description returns where an English message is spoken, and why. It begins with the facts, where the
+// message states any.
 func (c *Catalog) Description(key string) string {
 	return c.messages[Reference].byKey[key].forms.Description
 }
@@ -33,7 +35,8 @@ func (c *Catalog) Description(key string) string {
 // textsFile holds what is sent as a text; every other file but the agents' is spoken to callers.
 const textsFile = "texts.toml"
 
-// IsText reports whether a message is sent as a text, or is a piece of one.
+// IsText reports whether a message is sent as a text, or is a piece of one. Texts are measured in segments
+// (N7), everything else in seconds (V10).
 func (c *Catalog) IsText(key string) bool {
 	return c.messages[Reference].byKey[key].file == textsFile
 }
@@ -43,6 +46,7 @@ func (c *Catalog) IsText(key string) bool {
 // file name. The pages are kept in voiceprompts/testdata, where a reviewer sees what a change of
 // words does; a test compares them, and whoever changes words writes them anew.
 func (c *Catalog) ReadAloud() (map[string]string, error) {
+	// Also languages that are not complete yet: whoever translates sees how far they are.
 	pages := map[string]string{}
 	for lang, set := range c.messages {
 		page, err := c.readAloud(lang, set.keys, true)
@@ -56,8 +60,9 @@ func (c *Catalog) ReadAloud() (map[string]string, error) {
 	return pages, err
 }
 
-// readAloud writes one page: each key and, below it, what is said; a message with plurals twice.
-// files puts a heading where another message file begins.
+// readAloud writes one page: each key and, below it, what is said; a message with plurals twice. files puts a
+// heading where another message file begins. A message that cannot be filled with samples is an error: a new
+// placeholder needs a sample.
 func (c *Catalog) readAloud(lang string, keys []string, files bool) (string, error) {
 	var page strings.Builder
 	file := ""
@@ -67,6 +72,7 @@ func (c *Catalog) readAloud(lang string, keys []string, files bool) (string, err
 			file = m.file
 			fmt.Fprintf(&page, "== %s\n\n", file)
 		}
+		// Without plurals the count is not used.
 		counts := []int{0}
 		if m.plural {
 			counts = []int{1, 2}
@@ -87,10 +93,10 @@ func (c *Catalog) readAloud(lang string, keys []string, files bool) (string, err
 	return page.String(), nil
 }
 
-// SampleArgs returns arguments for all placeholders of a message: what a caller of a sample member
-// would hear; for a text the longest that each placeholder can get (N7: texts have a length). A
-// placeholder without sample is shown in brackets, and so are all in a language whose money and
-// dates cannot be read aloud yet.
+// SampleArgs returns arguments for all placeholders of a message: what a caller of a sample member would
+// hear; for a text the longest that each placeholder can get (N7: texts have a length). A placeholder without
+// sample is shown in brackets, and so are all in a language whose money and dates cannot be read aloud yet.
+// Nothing here is anybody's data.
 func (c *Catalog) SampleArgs(lang, key string, count int) (map[string]any, error) {
 	samples := c.spokenSamples(lang)
 	switch {
@@ -122,8 +128,8 @@ func (c *Catalog) SampleArgs(lang, key string, count int) (map[string]any, error
 	return args, nil
 }
 
-// spokenSamples returns a sample for each placeholder of what is spoken; nil where a language has
-// no readings.
+// spokenSamples returns a sample for each placeholder of what is spoken; nil where a language has no
+// readings. The amounts and dates are those of the sample members, in February 2027.
 func (c *Catalog) spokenSamples(lang string) map[string]any {
 	if _, reads := readings[lang]; !reads {
 		return nil
@@ -152,10 +158,13 @@ func (c *Catalog) spokenSamples(lang string) map[string]any {
 	return samples
 }
 
-// textSamples returns the longest value that each placeholder of a text can get (rules.md, section
-// 10). The pieces are messages themselves; one that the language lacks is an error.
+// textSamples returns the longest value that each placeholder of a text can get (rules.md, section 10). The
+// pieces are messages themselves; one that the language lacks is an error. A text that fits with these fits
+// with any: the length is checked in tests, before a translation is in force.
 func (c *Catalog) textSamples(lang string) (map[string]any, error) {
 	var failed error
+	// Of several pieces that may fill a placeholder, the one with the most characters; the first error is
+	// kept.
 	longest := func(args map[string]any, keys ...string) string {
 		found := ""
 		for _, key := range keys {

@@ -9,12 +9,14 @@ import (
 	"strings"
 )
 
-// Speech is a trusted fragment: text and the SSML elements that Twilio's <Say> accepts, already
-// escaped. Only Escape and Say make it out of text from outside.
+// Speech is a trusted fragment: text and the SSML elements that Twilio's <Say> accepts, already escaped. Only
+// Escape and Say make it out of text from outside. Its words may be secret or personal (a name, digits), so
+// it does not belong in a log.
 type Speech string
 
-// ssml is the allow-list of elements inside <Say>, each with its attributes (twilio.md §10). Twilio
-// would speak anything else aloud or drop it, so a message that uses it is refused at start.
+// ssml is the allow-list of elements inside <Say>, each with its attributes (twilio.md §10). Twilio would
+// speak anything else aloud or drop it, so a message that uses it is refused at start. A translator may use
+// all of them, and nothing else: an element outside the list fails the start.
 var ssml = map[string][]string{
 	"break":    {"strength", "time"},
 	"emphasis": {"level"},
@@ -31,8 +33,8 @@ var ssml = map[string][]string{
 // wordBreaks are the elements that separate words; the others stand inside a sentence.
 var wordBreaks = []string{"break", "p", "s"}
 
-// Text returns what is heard, as text: tags stripped, entities decoded, spaces folded. It is what a
-// text message holds, what evidence stores and what scripts compare.
+// Text returns what is heard, as text: tags stripped, entities decoded, spaces folded. It is what a text
+// message holds, what evidence stores and what scripts compare. Twilio reads the markup, a person reads this.
 func (s Speech) Text() string {
 	text, err := spokenText(string(s))
 	if err != nil { // not made by this package: show it whole rather than hide a part of it
@@ -41,8 +43,9 @@ func (s Speech) Text() string {
 	return text
 }
 
-// Escape returns text from outside, such as a name, as a fragment that says just that. Control
-// characters are an error: they would break the document that carries them.
+// Escape returns text from outside, such as a name, as a fragment that says just that. Control characters are
+// an error: they would break the document that carries them. Names come from the billing system's files,
+// which are composed and cleaned at import (B13); here they are checked once more.
 func Escape(text string) (Speech, error) {
 	for _, r := range text {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\uFFFE' || r == '\uFFFF' {
@@ -55,8 +58,10 @@ func Escape(text string) (Speech, error) {
 // escape covers attribute values too, although placeholders are refused in them.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
-// spokenText returns the words of a fragment, and an error if <Say> would not take it.
+// spokenText returns the words of a fragment, and an error if <Say> would not take it. It wraps the fragment
+// in <Say> to parse it, so that a fragment which closes that element by itself is found out.
 func spokenText(fragment string) (string, error) {
+	// The decoder is strict: an entity that is not XML's own, or a tag left open, is an error.
 	dec := xml.NewDecoder(strings.NewReader("<Say>" + fragment + "</Say>"))
 	var words strings.Builder
 	depth := 0
@@ -107,7 +112,8 @@ func spokenText(fragment string) (string, error) {
 	}
 }
 
-// checkElement checks one element against the allow-list.
+// checkElement checks one element against the allow-list. Names are matched exactly, in lower case, as Twilio
+// matches them.
 func checkElement(e xml.StartElement) error {
 	attributes, ok := ssml[e.Name.Local]
 	if !ok || e.Name.Space != "" {

@@ -6,6 +6,7 @@ import (
 
 // column is one column of a file: its name in the header, whether it is part of the row's key, and how its
 // cell gets into the row. read returns why the cell is refused, or "".
+// Cells come to read trimmed, valid UTF-8 and without control characters. rules is read only.
 type column struct {
 	name string
 	key  bool
@@ -14,6 +15,9 @@ type column struct {
 
 // columnsOf holds the columns of each kind of file, in the order of docs/import.md. In a file any order will
 // do, but every column must be there.
+//
+// A column added here must be added to the staging table (package store) and to docs/import.md, and billing
+// must send it: a file without it is refused.
 var columnsOf = map[Kind][]column{
 	Members: {
 		{"member_id", true, func(r *Row, cell string, rules *Rules) string {
@@ -98,6 +102,7 @@ var columnsOf = map[Kind][]column{
 	Payments: {
 		{"external_id", true, func(r *Row, cell string, _ *Rules) string { return text(&r.Payment.ExternalID, cell, 100) }},
 		{"account", false, func(r *Row, cell string, rules *Rules) string { return account(&r.Payment.Account, cell, rules) }},
+		// A reversal is negative; zero would book nothing and hide a mistake.
 		{"cents", false, func(r *Row, cell string, _ *Rules) string {
 			if reason := cents(&r.Payment.Cents, cell); reason != "" {
 				return reason
@@ -109,6 +114,8 @@ var columnsOf = map[Kind][]column{
 		}},
 		{"received_at", false, func(r *Row, cell string, _ *Rules) string { return instant(&r.Payment.ReceivedAt, cell) }},
 		{"channel", false, func(r *Row, cell string, _ *Rules) string { return text(&r.Payment.Channel, cell, 40) }},
+		// Luhn is not checked: a wrong one is a mismatch, which a person gets to see, not a bad row (B7:
+		// mismatch is a task).
 		{"our_reference", false, func(r *Row, cell string, _ *Rules) string {
 			if cell != "" && !digits(cell, 9, 9) {
 				return "want the 9 digits of our reference, or nothing when the money did not come through us"
@@ -130,10 +137,12 @@ var referenceColumn = column{"reference", true, func(r *Row, cell string, _ *Rul
 
 // together checks what no column can see alone. It returns the column to name and why the row is refused, or
 // two empty strings. It also fills in what rows of our own lists may leave out.
+// It is called only for rows in which every column has its form.
 func together(kind Kind, r *Row) (name, reason string) {
 	switch kind {
 	case Members:
 		switch m := &r.Member; {
+		// Without a number the consent could never count, and nobody would notice.
 		case m.Phone == "" && m.SMSConsent != ConsentNone:
 			return "sms_consent", "consent to texts needs a phone number"
 		case m.Phone == "" && m.Mobile:
@@ -144,6 +153,7 @@ func together(kind Kind, r *Row) (name, reason string) {
 	case Consents:
 		return r.Consent.complete()
 	case Accounts:
+		// Only one of the two could be said to the member, who would hear half an answer.
 		if (r.Account.AutoPayDay != 0) != (r.Account.AutoPayLast4 != "") {
 			return "autopay_last4", "AutoPay needs the day and the last 4 digits of the bank account, or neither"
 		}
@@ -152,6 +162,8 @@ func together(kind Kind, r *Row) (name, reason string) {
 }
 
 // Columns returns the names of a kind's columns, in the order of docs/import.md.
+// The sample members' billing system and the tests write headers by it. Another kind than billing's four has
+// none.
 func Columns(kind Kind) []string {
 	columns := columnsOf[kind]
 	names := make([]string, len(columns))

@@ -6,6 +6,7 @@ import (
 )
 
 // GivenConsent is what the owner of a number agreed to, when, and in which words (O1).
+// At may not lie in the future; the store, which knows the time, refuses that.
 type GivenConsent struct {
 	Number  string
 	Channel string // sms or voice
@@ -20,8 +21,11 @@ type GivenConsent struct {
 var ConsentColumns = []string{"number", "channel", "purpose", "source", "at", "wording"}
 
 // consentSources are the ways in which a consent can have come.
+// Suppressions that others report, such as a carrier's block, are no way to agree; so this list is shorter
+// than theirs.
 var consentSources = []string{"application", "opt_in", "text", "twilio", "key", "speech", "agent", "call", "letter", "web"}
 
+// The first three must be there (OpenConsents); the others may.
 var consentColumns = []column{
 	{"number", true, func(r *Row, cell string, _ *Rules) string {
 		if cell == "" {
@@ -55,6 +59,7 @@ func (c *GivenConsent) complete() (name, reason string) {
 }
 
 // OpenConsents does what Open does with a file of consents.
+// Errors and reports are as in Open. Rules are not needed: no account or member stands in such a file.
 func OpenConsents(src Source, report func(Problem)) (*Reader, error) {
 	return open(src, Rules{}, ownHeader(Consents, consentColumns, 3), report)
 }

@@ -35,6 +35,8 @@ const (
 func Kinds() []Kind { return []Kind{Members, Accounts, Bills, Payments} }
 
 // Source is one file to read: a name for messages, its size where it is known, and how to open it.
+// Open may be called more than once, and each call reads from the beginning: OwnKind looks at the header
+// first.
 type Source struct {
 	Name string
 	Size int64 // 0: not known
@@ -42,6 +44,7 @@ type Source struct {
 }
 
 // File returns a source on disk.
+// A file that is not there gives its error when it is opened, not here.
 func File(path string) Source {
 	s := Source{Name: path, Open: func() (io.ReadCloser, error) {
 		return os.Open(path)
@@ -53,6 +56,7 @@ func File(path string) Source {
 }
 
 // Text returns a source that lies in memory.
+// It may be opened any number of times.
 func Text(name, content string) Source {
 	return Source{
 		Name: name,

@@ -28,6 +28,8 @@ func (p Problem) String() string {
 const keptProblems = 10_000
 
 // BadRows is the error of a delivery that was refused: nothing was changed, and why.
+// The zero value has no problems. It is an error only where Count is above 0; Add is not safe for concurrent
+// use.
 type BadRows struct {
 	Problems []Problem // the first 10,000
 	Count    int       // of all
@@ -42,6 +44,7 @@ func (b *BadRows) Add(p Problem) {
 }
 
 // Sort puts the problems in the order of the files as they were given, then of their lines.
+// Only the kept problems are sorted: of a very bad file those are the first ones found.
 func (b *BadRows) Sort(files []Source) {
 	rank := make(map[string]int, len(files))
 	for i, f := range files {
@@ -56,6 +59,7 @@ func (b *BadRows) Sort(files []Source) {
 const shownProblems = 5
 
 // Error returns the count and the first few problems.
+// It fits on one screen whatever the file is like; a command prints the whole list itself.
 func (b *BadRows) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "nothing was changed: problems found: %d", b.Count)

@@ -14,6 +14,7 @@ import (
 )
 
 // Reader reads one file row by row, so that memory does not grow with the file.
+// It is for one goroutine. A row is read into the same Row each time.
 type Reader struct {
 	name   string
 	plan   plan
@@ -29,6 +30,9 @@ type Reader struct {
 // Open opens a file of billing's and reads its header. What is wrong with the file, then and later, goes to
 // report; where the header is wrong, Next finds no row. The error is one of opening or reading. The caller
 // closes the Reader.
+//
+// report is called on the reading goroutine, for every problem, in the order of the file. Reading goes on
+// after a bad row, so that one run names all of them.
 func Open(src Source, rules Rules, report func(Problem)) (*Reader, error) {
 	return open(src, rules, readHeader, report)
 }
@@ -39,6 +43,7 @@ func OpenLetters(src Source, report func(Problem)) (*Reader, error) {
 	return open(src, Rules{}, readLettersHeader, report)
 }
 
+// open opens a file with a way to read its header. On an error the file is closed again.
 func open(src Source, rules Rules, header headerReader, report func(Problem)) (*Reader, error) {
 	file, err := src.Open()
 	if err != nil {
@@ -66,14 +71,18 @@ func (r *Reader) start(in *bufio.Reader, readHeader headerReader) error {
 		return err
 	}
 	switch {
+	// Spreadsheets write it; as part of the first name it would make the header unknown.
 	case bytes.HasPrefix(mark, utf8Mark):
 		_, _ = in.Discard(len(utf8Mark)) // it has just been peeked
 	case bytes.HasPrefix(mark, utf16Little), bytes.HasPrefix(mark, utf16Big):
+		// The plan stays zero, so Next finds no row: the file's only problem is this one.
 		r.report(Problem{r.name, 1, "", "the file is UTF-16: save it as UTF-8"})
 		return nil
 	}
+	// FieldsPerRecord stays 0: every line must have as many cells as the header.
 	r.csv = csv.NewReader(in)
 	r.csv.ReuseRecord = true // cells are strings of their own; only the slice that holds them is reused
+	// Line and column numbers come from the CSV reader, so they count lines inside quoted cells as well.
 	header, err := r.csv.Read()
 	var syntax *csv.ParseError
 	switch {
@@ -100,6 +109,7 @@ func (r *Reader) Kind() Kind { return r.plan.kind }
 
 // Next goes to the next row that has at least its key, and reports whether there is one. Rows that are wrong
 // in other columns come too, with Sound false; every problem has gone to report by then.
+// A row without its key does not come at all: nothing could refer to it.
 func (r *Reader) Next() bool {
 	for r.plan.kind != "" && r.err == nil {
 		cells, err := r.csv.Read()
@@ -125,12 +135,15 @@ func (r *Reader) Next() bool {
 func (r *Reader) Row() *Row { return &r.row }
 
 // Err returns the error that ended the reading early, or nil. Bad rows are no error: they were reported.
+// Look at it when Next has returned false; until then it is nil.
 func (r *Reader) Err() error { return r.err }
 
 // Close closes the file.
+// Only the file is closed; the last Row stays readable.
 func (r *Reader) Close() error { return r.file.Close() }
 
 // Bytes returns how much of the file has been read, for showing progress.
+// It may be compared with Source.Size. Buffered bytes that were not parsed yet do not count.
 func (r *Reader) Bytes() int64 {
 	if r.csv == nil {
 		return 0
@@ -154,6 +167,8 @@ func (r *Reader) fill(cells []string) bool {
 			hasKey = hasKey && !c.key
 		}
 	}
+	// Columns that are fine by themselves may still not go together; of a row with a bad cell that is not
+	// asked.
 	if r.row.Sound {
 		if name, reason := together(r.plan.kind, &r.row); reason != "" {
 			i := slices.IndexFunc(r.plan.columns, func(c column) bool { return c.name == name })
@@ -164,12 +179,15 @@ func (r *Reader) fill(cells []string) bool {
 }
 
 // reportCell reports a cell by its own line, which in a quoted cell of several lines is not the row's.
+// It also marks the row as not sound.
 func (r *Reader) reportCell(i int, name, reason string) {
 	line, _ := r.csv.FieldPos(i)
 	r.report(Problem{r.name, line, name, reason})
 	r.row.Sound = false
 }
 
+// reportSyntax reports a line that is no CSV, or has another number of cells than the header. Its row does
+// not come.
 func (r *Reader) reportSyntax(syntax *csv.ParseError, cells int) {
 	reason := whySyntax(syntax)
 	if errors.Is(syntax, csv.ErrFieldCount) {
@@ -179,11 +197,13 @@ func (r *Reader) reportSyntax(syntax *csv.ParseError, cells int) {
 }
 
 // whySyntax returns what is wrong with a line that is no CSV. The character is counted in bytes.
+// The line itself is not quoted: it may hold a secret (D1: no secret in logs).
 func whySyntax(syntax *csv.ParseError) string {
 	return fmt.Sprintf("a quotation mark is missing or out of place at character %d", syntax.Column)
 }
 
 // unreadable returns why neither a column nor PostgreSQL can hold a cell, or "".
+// Text cannot hold U+0000 in PostgreSQL, and a line break would break every list that shows the cell.
 func unreadable(cell string) string {
 	if !utf8.ValidString(cell) {
 		return "is not UTF-8"

@@ -10,6 +10,7 @@ import (
 )
 
 // Row is one line of a file. Of its parts the one that the file's kind names is filled.
+// Line is the line on which the row begins; line 1 is the header.
 type Row struct {
 	Line int
 	// Sound is true when every column has its form. Of any other row only the key may be used: it is kept so
@@ -27,6 +28,7 @@ type Row struct {
 }
 
 // Member is a person or an employer with at least one billing account (B2).
+// A member may be delivered without accounts. Mobile says that billing knows the number to be a mobile one.
 type Member struct {
 	ID         string
 	Name       string
@@ -56,6 +58,9 @@ const (
 )
 
 // Payment is money that billing has booked from any channel (B7).
+//
+// ExternalID is billing's own key: the same row again, in any later file, is the same money. An echo is one
+// of our payments that billing has booked under our reference (B7: never counted twice).
 type Payment struct {
 	ExternalID   string
 	Account      string
@@ -66,6 +71,8 @@ type Payment struct {
 }
 
 // Secret is an answer on file. However it is printed, logged or marshalled, it shows as *** (D1).
+// Comparing, slicing and converting still see the plain text: keep a Secret only as long as it takes to hash
+// it.
 type Secret string
 
 // Plain returns the answer itself, for the one place that hashes it.
@@ -81,6 +88,7 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("***") }
 func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
 // Rules are the forms that policy decides, and the day against which birth dates are judged.
+// The zero Rules do for files without accounts and members.
 type Rules struct {
 	Account       *regexp.Regexp // billing_account_pattern
 	Member        *regexp.Regexp // member_id_pattern
@@ -90,6 +98,7 @@ type Rules struct {
 }
 
 // RulesOf returns the rules of the policy in force on a day.
+// today is the date in the business zone.
 func RulesOf(p billing.Policy, today billing.Date) Rules {
 	return Rules{
 		Account:       p.BillingAccountPattern,

@@ -6,6 +6,7 @@ import (
 )
 
 // Suppression is a number whose owner wants no texts or calls (O2), or where none arrives (N11).
+// Words is what the owner said or wrote, empty where nobody took it down.
 type Suppression struct {
 	Number  string
 	Channel string // sms or voice
@@ -26,6 +27,7 @@ const (
 	defaultSource  = "import"
 )
 
+// The first two must be there (OpenSuppressions); the others may.
 var suppressionColumns = []column{
 	{"number", true, func(r *Row, cell string, _ *Rules) string {
 		if cell == "" {
@@ -53,6 +55,7 @@ var suppressionColumns = []column{
 }
 
 // complete fills in what a row leaves out.
+// A missing source means that another system took the opt-out down.
 func (s *Suppression) complete() {
 	s.Channel = cmp.Or(s.Channel, defaultChannel)
 	s.Purpose = cmp.Or(s.Purpose, defaultPurpose)
@@ -68,6 +71,7 @@ func orDefault(into *string, cell string, allowed ...string) string {
 }
 
 // OpenSuppressions does what Open does with a file of opt-outs.
+// Errors and reports are as in Open.
 func OpenSuppressions(src Source, report func(Problem)) (*Reader, error) {
 	return open(src, Rules{}, ownHeader(Suppressions, suppressionColumns, 2), report)
 }

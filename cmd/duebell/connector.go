@@ -9,16 +9,20 @@ import (
 	"duebell/internal/telemetry"
 )
 
+// connectorCmd is `duebell connector`, which runs apart from everything else: it needs no database, no Redis
+// and no sealing key.
 type connectorCmd struct {
 	command.Settings
 }
 
 // Run takes bank numbers from Twilio's <Pay> and returns the processor's token, until a signal comes.
+// It stops like serve: requests in progress end, then the last traces leave.
 func (c *connectorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := c.Load(app.NeedConnector, app.NeedProcessor)
 	if err != nil {
 		return err
 	}
+	// Before the handler is built: what is traced is decided once.
 	end, err := telemetry.Traces(ctx, log, "duebell-connector")
 	if err != nil {
 		return err

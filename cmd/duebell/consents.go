@@ -14,16 +14,19 @@ import (
 	"duebell/store"
 )
 
+// exportSuppressionsCmd is `duebell export suppressions`.
 type exportSuppressionsCmd struct {
 	command.Settings
 	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
 }
 
 // Run writes who wants no texts or calls; it changes nothing.
+// Numbers stand whole in the file, which is for another system, so it is written for its owner only.
 func (e *exportSuppressionsCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return exportLedger(ctx, e.Settings, log, e.Out, "suppressions", (*store.Store).ExportSuppressions)
 }
 
+// exportConsentsCmd is `duebell export consents`.
 type exportConsentsCmd struct {
 	command.Settings
 	Out string `placeholder:"FILE" help:"Write to this file instead of standard output."`
@@ -35,6 +38,7 @@ func (e *exportConsentsCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // exportLedger writes the ledger of opt-outs or of consents, and says how many rows of it are in force.
+// The count goes to stderr, because the file may be on stdout.
 func exportLedger(ctx context.Context, settings command.Settings, log *slog.Logger, out, what string,
 	export func(*store.Store, context.Context, io.Writer) (int, error)) error {
 	tool, err := openTool(ctx, settings, log, app.NeedDatabase)
@@ -56,6 +60,7 @@ func exportLedger(ctx context.Context, settings command.Settings, log *slog.Logg
 
 // importLedgers imports the files of opt-outs and consents among those of an import, each whole or not at all, and
 // returns the paths of the others. Opt-outs come first: whoever is in both files wants nothing.
+// A failure leaves the files before it loaded; running the command again changes nothing in those.
 func importLedgers(ctx context.Context, tool *app.Tool, paths []string) (others []string, err error) {
 	kinds := make([]feed.Kind, len(paths))
 	for i, path := range paths {
@@ -66,6 +71,7 @@ func importLedgers(ctx context.Context, tool *app.Tool, paths []string) (others 
 			others = append(others, path)
 		}
 	}
+	// Two passes over the paths, whatever their order on the command line.
 	for _, kind := range []feed.Kind{feed.Suppressions, feed.Consents} {
 		for i, path := range paths {
 			if kinds[i] != kind {
@@ -80,13 +86,16 @@ func importLedgers(ctx context.Context, tool *app.Tool, paths []string) (others 
 }
 
 // importLedger imports one file of opt-outs or consents.
+// Bad rows go to stderr, one a line, in the order of the file; the result to stdout.
 func importLedger(ctx context.Context, tool *app.Tool, kind feed.Kind, file feed.Source) error {
 	result, err := "", error(nil)
 	if kind == feed.Suppressions {
+		// An opt-out ends the consent that it revokes in the same transaction.
 		var sum store.SuppressionSummary
 		sum, err = tool.Store.ImportSuppressions(ctx, file, tool.Clock.Now())
 		result = fmt.Sprintf("suppressions %6d read %9d new, %d consents ended", sum.Read, sum.New, sum.Consents)
 	} else {
+		// No file lifts an opt-out (O4: only its owner).
 		var sum store.ConsentSummary
 		sum, err = tool.Store.ImportConsents(ctx, file, tool.Clock.Now())
 		result = fmt.Sprintf("consents %10d read %9d new, %d left out: opted out", sum.Read, sum.New, sum.OptedOut)

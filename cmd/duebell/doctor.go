@@ -11,12 +11,16 @@ import (
 	"duebell/internal/app"
 )
 
+// doctorCmd is `duebell doctor`.
 type doctorCmd struct {
 	command.Settings
 	command.Format
 }
 
 // Run checks everything that the line stands on and says what to mend. It changes nothing.
+//
+// It exits 1 while anything is wrong, so that a roll-out can wait for it. The findings are printed in either
+// case.
 func (d *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	findings := app.Doctor(ctx, d.Settings.Settings, log)
 	bad := 0
@@ -25,6 +29,7 @@ func (d *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 			bad++
 		}
 	}
+	// JSON holds the checks that found nothing as well: a program counts on a fixed list.
 	if d.JSON {
 		if err := command.Table(os.Stdout, d.Format, time.UTC, findings, []command.Column[app.Finding]{
 			{Key: "check", Cell: func(f app.Finding) any { return f.What }},
@@ -49,16 +54,20 @@ func (d *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
+// twilioCmd holds the commands that change settings at Twilio.
 type twilioCmd struct {
 	Apply twilioApplyCmd `cmd:"" help:"Set the webhooks from the configuration."`
 }
 
+// twilioApplyCmd is `duebell twilio apply`.
 type twilioApplyCmd struct {
 	command.Settings
 }
 
 // Run sets the webhooks of the phone number and the messaging service and says what it set.
+// What was set before a failure is printed too. Running it again sets the same.
 func (t *twilioApplyCmd) Run(ctx context.Context) error {
+	// The database is not needed: this works before anything else is set up.
 	cfg, err := t.Load(app.NeedTwilio, app.NeedPublic)
 	if err != nil {
 		return err

@@ -12,11 +12,13 @@ import (
 	"duebell/internal/app"
 )
 
+// handoffsCmd holds the commands about callers who wanted a person.
 type handoffsCmd struct {
 	List handoffsListCmd `cmd:"" help:"List call-backs to make and callers whom nobody took, the most urgent first."`
 	Done handoffsDoneCmd `cmd:"" help:"Record that somebody saw to one."`
 }
 
+// handoffsListCmd is `duebell handoffs list`.
 type handoffsListCmd struct {
 	command.Settings
 	command.Format
@@ -61,6 +63,7 @@ func handoffColumns(r command.Reveal) []command.Column[handoff.Request] {
 }
 
 // requestState returns one word on what became of a request.
+// Done wins over the outcome: a call that nobody took may have been seen to since.
 func requestState(r handoff.Request) string {
 	switch {
 	case !r.DoneAt.IsZero():
@@ -73,6 +76,7 @@ func requestState(r handoff.Request) string {
 	return "open"
 }
 
+// handoffsDoneCmd is `duebell handoffs done`.
 type handoffsDoneCmd struct {
 	command.Settings
 	ID int64 `arg:"" help:"The number in the first column of 'duebell handoffs list'."`
@@ -85,6 +89,7 @@ func (d *handoffsDoneCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer tool.Close()
+	// The number may be of a transfer or of a call-back: both share one sequence.
 	since, err := tool.Store.HandOffDone(ctx, d.ID, tool.Clock.Now())
 	if errors.Is(err, handoff.ErrNoRequest) {
 		return fmt.Errorf("nothing has the number %d; 'duebell handoffs list --open' shows what is to be seen to", d.ID)

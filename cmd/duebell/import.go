@@ -15,6 +15,8 @@ import (
 	"duebell/store"
 )
 
+// importCmd is `duebell import`. It takes billing's files and our own lists of opt-outs and consents in one
+// command; the headers tell them apart.
 type importCmd struct {
 	command.Settings
 	command.Format
@@ -23,6 +25,10 @@ type importCmd struct {
 }
 
 // Run loads the files whole or not at all. Every bad row is a line on stderr.
+//
+// Billing's files are one transaction; each of our own lists is one by itself and comes first, so that an
+// opt-out counts before any new consent. The same command again changes nothing, so it may be repeated after
+// any failure (B7: whole or not).
 func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, i.Settings, log, app.NeedDatabase, app.NeedHashKeys)
 	if err != nil {
@@ -30,6 +36,8 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer tool.Close()
 	now := tool.Clock.Now()
+	// Without --as-of the files count as made now, which is right only if they are loaded at once (B6: import
+	// age).
 	asOf := now
 	if i.AsOf != "" {
 		if asOf, err = parseInstant("--as-of", i.AsOf, tool.Calendar.Zone()); err != nil {
@@ -45,12 +53,14 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 		files[n] = feed.File(path)
 	}
 	show := newProgress(os.Stderr)
+	// From here the line goes on with the old data until the merge commits.
 	sum, err := tool.Store.Import(ctx, files, store.ImportOptions{
 		AsOf: asOf, At: now, Rules: feed.RulesOf(tool.Config.Policy, tool.Calendar.DateOf(now)),
 		Progress: show.importing, Report: func(p feed.Problem) { show.line(p.String()) },
 	})
 	show.end()
 	var bad *feed.BadRows
+	// Every problem was printed as it was found, so only their number is left to say.
 	if errors.As(err, &bad) {
 		return fmt.Errorf("nothing was loaded, because of the problems listed above (%d); mend the files and run the command again", bad.Count)
 	}
@@ -60,6 +70,8 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err := i.print(os.Stdout, sum, asOf, tool.Calendar.Zone()); err != nil {
 		return err
 	}
+	// The files are loaded all the same: only these rows were left out, and each has a task. The error line
+	// raises the alarm (B7: mismatch alarms).
 	if sum.Mismatches > 0 {
 		log.Error("payments of the billing system name entries of ours that do not fit; they were not counted", "mismatches", sum.Mismatches)
 	}
@@ -67,6 +79,7 @@ func (i *importCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // print says how many rows were read and what of them was new.
+// Kinds without a file are not named.
 func (i *importCmd) print(out io.Writer, sum store.ImportSummary, asOf time.Time, zone *time.Location) error {
 	var kinds []feed.Kind
 	for _, kind := range feed.Kinds() {
@@ -98,19 +111,23 @@ func (i *importCmd) print(out io.Writer, sum store.ImportSummary, asOf time.Time
 }
 
 // progress is one line of a terminal that is written over; on anything else it is silent.
+// It is for one goroutine. On a pipe or in a log file nothing of it shows.
 type progress struct {
 	out      *os.File
 	terminal bool
 	shown    bool
 }
 
+// newProgress returns a progress line on out.
 func newProgress(out *os.File) *progress {
 	info, err := out.Stat()
 	return &progress{out: out, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
+// Back to the line's beginning, and erase to its end (ANSI).
 const clearLine = "\r\x1b[K"
 
+// importing shows how far an import is.
 func (p *progress) importing(at store.ImportProgress) {
 	if !p.terminal {
 		return
@@ -119,6 +136,7 @@ func (p *progress) importing(at store.ImportProgress) {
 	switch {
 	case at.File == "":
 		fmt.Fprint(p.out, clearLine+"checking and merging …")
+	// Bytes, not rows, give the share: nobody knows the rows before the end.
 	case at.Size > 0:
 		fmt.Fprintf(p.out, "%s%s: %d %s, %d %%", clearLine, at.File, at.Rows, at.Kind, 100*at.Bytes/at.Size)
 	default:

@@ -13,10 +13,12 @@ import (
 	"duebell/internal/app"
 )
 
+// lettersCmd holds the commands about letters.
 type lettersCmd struct {
 	Posted lettersPostedCmd `cmd:"" help:"Record that letters were posted; their debits may then go."`
 }
 
+// lettersPostedCmd is `duebell letters posted`.
 type lettersPostedCmd struct {
 	command.Settings
 	On   billing.Date `placeholder:"2027-02-12" help:"The day of posting. Default: today."`
@@ -24,12 +26,15 @@ type lettersPostedCmd struct {
 }
 
 // Run records the letters of the file whole or not at all.
+// The same file again changes nothing. A debit that waits for its letter gets its day here and goes by itself
+// (E6: debit after letter).
 func (l *lettersPostedCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, l.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
+	// Today is the date in the business zone, whatever zone the machine is in.
 	now, on := tool.Clock.Now(), l.On
 	if on.IsZero() {
 		on = tool.Calendar.DateOf(now)

@@ -14,6 +14,7 @@ import (
 )
 
 // cli holds the commands, in the order in which --help lists them. Each has its own file.
+// A field's type holds its flags and its Run; package command finds both by their tags.
 type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Answer webhooks. Stateless: run as many as you like."`
 	Work      workCmd      `cmd:"" help:"Charge, look up, text and sweep. Run as many as you like."`
@@ -34,6 +35,7 @@ type cli struct {
 }
 
 // program returns duebell with its commands.
+// It is new at each call: parsing writes into the structs, and tests parse many lines.
 func program() *command.Program {
 	root := &cli{}
 	return &command.Program{
@@ -42,6 +44,7 @@ func program() *command.Program {
 		Root:        root,
 		Common:      &root.Common,
 		Known: map[string][]string{
+			// The parser refuses any other value and names these (design §2: unknown values refused).
 			"payment-state": words(listedStates),
 			"text-kind":     pausable(),
 		},
@@ -60,6 +63,8 @@ func words[S ~string](list []S) []string {
 	return plain
 }
 
+// main runs one command. The first signal ends ctx, and the command ends in order; after stop a second one
+// kills the process.
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := program().Run(ctx, os.Args[1:], os.Stderr)

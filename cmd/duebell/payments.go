@@ -15,12 +15,14 @@ import (
 	"duebell/store"
 )
 
+// paymentsCmd holds the commands about payments.
 type paymentsCmd struct {
 	List    paymentsListCmd    `cmd:"" help:"List the newest payments."`
 	Show    paymentsShowCmd    `cmd:"" help:"Show all that is on record about one payment."`
 	Resolve paymentsResolveCmd `cmd:"" help:"Settle an unknown payment with evidence. The processor is asked first."`
 }
 
+// paymentsListCmd is `duebell payments list`.
 type paymentsListCmd struct {
 	command.Settings
 	command.Format
@@ -36,12 +38,15 @@ var listedStates = []payments.State{
 }
 
 // Run prints a table, newest first.
+// Offers that were never authorized are no payments and are not listed.
 func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, l.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
+	// State and account are checked by the parser or compared as they are; an unknown account gives an empty
+	// list.
 	list, err := tool.Store.ListPayments(ctx, store.PaymentFilter{
 		State: payments.State(l.State), Account: l.Account, Limit: l.Most, Reveal: l.Reveal.Reveal,
 	})
@@ -51,6 +56,7 @@ func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return command.Table(os.Stdout, l.Format, tool.Calendar.Zone(), list, []command.Column[payments.Attempt]{
 		{Key: "reference", Cell: func(a payments.Attempt) any { return a.Reference }},
 		{Key: "account", Cell: func(a payments.Attempt) any { return l.Number(a.Account) }},
+		// Without the fee, as it counts on the account.
 		{Key: "amount", JSON: "cents", Cell: func(a payments.Attempt) any { return a.Cents }},
 		{Key: "method", Cell: func(a payments.Attempt) any { return string(a.Method) }},
 		{Key: "last4", Cell: func(a payments.Attempt) any { return a.Last4 }},
@@ -60,6 +66,7 @@ func (l *paymentsListCmd) Run(ctx context.Context, log *slog.Logger) error {
 	})
 }
 
+// paymentsShowCmd is `duebell payments show`.
 type paymentsShowCmd struct {
 	command.Settings
 	command.Format
@@ -89,8 +96,11 @@ func (s *paymentsShowCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // printPayment writes a payment for people.
+// d is masked already unless the operator asked for whole numbers; r masks the account once more, which
+// changes nothing.
 func printPayment(out io.Writer, d store.PaymentDetail, r command.Reveal, zone *time.Location) {
 	a := d.Payment
+	// All instants in the business zone, with its name: members and staff speak of local time.
 	when := func(at time.Time) string { return command.Instant(at, zone) }
 	fmt.Fprintf(out, "payment %s: %s by %s ending %s for account %s is %s\n", a.Reference, a.Cents, a.Method, command.Dash(a.Last4), r.Number(a.Account), a.State)
 	fmt.Fprintf(out, "what that means: %s\n", meaning(a))
@@ -123,12 +133,15 @@ func printPayment(out io.Writer, d store.PaymentDetail, r command.Reveal, zone *
 }
 
 // meaning says what a payment's state and code mean for whoever looks at it, and what to do.
+// It is for a person on duty who does not know the states. The words must stay true for cards and bank debits
+// alike.
 func meaning(a payments.Attempt) string {
 	code := ""
 	if a.Code != "" {
 		code = fmt.Sprintf(" (the processor's code is %s)", a.Code)
 	}
 	switch a.State {
+	// A debit that waits for its letter stays here for days: then the letter says so below.
 	case payments.Authorized:
 		return "the member has paid in time; a worker charges it at its next chance. If it stays so for minutes, look whether 'duebell work' runs"
 	case payments.Confirming:
@@ -147,6 +160,7 @@ func meaning(a payments.Attempt) string {
 	return "the member never authorized it; nothing was charged"
 }
 
+// paymentsResolveCmd is `duebell payments resolve`.
 type paymentsResolveCmd struct {
 	command.Settings
 	Reference string           `arg:"" help:"The nine digits that the caller was told."`
@@ -156,6 +170,9 @@ type paymentsResolveCmd struct {
 }
 
 // Run settles one payment, or says why it may not.
+//
+// The processor is asked first, and what contradicts it is refused (L3: only evidence ends it). A payment
+// that a worker holds right now is refused as well; try again a minute later.
 func (r *paymentsResolveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, r.Settings, log, app.NeedDatabase, app.NeedProcessor, app.NeedDataKeys)
 	if err != nil {
@@ -174,6 +191,8 @@ func (r *paymentsResolveCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // paymentFields is a payment as JSON.
+// Keys are part of what other programs rely on: add, never rename. The holder's name and the key of the
+// attempt are not in it.
 func paymentFields(d store.PaymentDetail, r command.Reveal) command.Object {
 	a := d.Payment
 	entries, notices, tasks := []command.Object{}, []command.Object{}, []command.Object{}

@@ -11,6 +11,7 @@ import (
 	"duebell/internal/policyfile"
 )
 
+// policyCmd is `duebell policy`. It reads the policy file and no other setting.
 type policyCmd struct {
 	command.Format
 	Policy  string `name:"policy" env:"DUEBELL_POLICY" type:"existingfile" placeholder:"FILE" help:"The operator's TOML file; without it the defaults are printed."`
@@ -19,6 +20,7 @@ type policyCmd struct {
 
 // Run prints the policy in force as a TOML file that could be loaded again: each key with the rule
 // that it belongs to, where that rule comes from, and its default where the value differs.
+// A file with problems prints none of its keys: the error names them all.
 func (p *policyCmd) Run() error {
 	policy, err := policyfile.Load(p.Policy)
 	if err != nil {
@@ -30,6 +32,7 @@ func (p *policyCmd) Run() error {
 			keys = append(keys, k)
 		}
 	}
+	// The TOML may be saved and loaded again, so what is printed is what is in force.
 	if !p.JSON {
 		printTOML(os.Stdout, keys)
 		return nil
@@ -44,6 +47,7 @@ func (p *policyCmd) Run() error {
 	})
 }
 
+// printTOML writes keys as TOML, each below a comment.
 func printTOML(out io.Writer, keys []billing.PolicyKey) {
 	for _, k := range keys {
 		fmt.Fprintf(out, "# %s: %s", k.Rule, k.Source)

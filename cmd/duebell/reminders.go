@@ -14,6 +14,7 @@ import (
 	"duebell/store"
 )
 
+// remindersCmd holds the commands about reminders.
 type remindersCmd struct {
 	Plan   remindersPlanCmd   `cmd:"" help:"Show who would get which text, when and why, and who would not and why. Writes nothing."`
 	Status remindersStatusCmd `cmd:"" help:"Count what became of the reminders, by kind."`
@@ -21,6 +22,7 @@ type remindersCmd struct {
 	Resume remindersResumeCmd `cmd:"" help:"Let a kind of text go again."`
 }
 
+// remindersStatusCmd is `duebell reminders status`.
 type remindersStatusCmd struct {
 	command.Settings
 	command.Format
@@ -28,6 +30,7 @@ type remindersStatusCmd struct {
 }
 
 // kindCount is what became of the texts of one kind.
+// pause is nil where the kind is sent.
 type kindCount struct {
 	kind   notify.Kind
 	counts map[string]int // by statusColumns
@@ -35,22 +38,26 @@ type kindCount struct {
 }
 
 // statusColumns sorts the states of a text into the columns of the table.
+// A state without an entry here would be counted under no column.
 var statusColumns = map[notify.State]string{
 	notify.Planned: "planned", notify.Claimed: "sending", notify.Unknown: "sending", notify.Accepted: "sent", notify.Sent: "sent",
 	notify.Delivered: "delivered", notify.Undelivered: "not_delivered", notify.Failed: "not_delivered", notify.Dropped: "dropped", notify.Suppressed: "suppressed",
 }
 
 // Run prints a table of the kinds, and why what was dropped was dropped.
+// The table counts texts, not members: one text may speak of several accounts.
 func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, s.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
+	// Days are those of the business zone (C1: one zone).
 	since := s.Since
 	if since.IsZero() {
 		since = billing.MonthOf(tool.Calendar.DateOf(tool.Clock.Now())).First()
 	}
+	// Counted where it is stored, so the numbers include what other processes have sent.
 	counts, err := tool.Store.ReminderCounts(ctx, tool.Calendar.StartOfDay(since))
 	if err != nil {
 		return err
@@ -74,6 +81,7 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // countByKind sums the counts, one row a kind, with its pause or that of all kinds.
+// Every kind has a row, also without texts, so that a missing one is seen.
 func countByKind(counts []store.ReminderCount, paused []store.PausedKind) []kindCount {
 	var rows []kindCount
 	for _, k := range notify.ReminderKinds() {
@@ -93,6 +101,7 @@ func countByKind(counts []store.ReminderCount, paused []store.PausedKind) []kind
 	return rows
 }
 
+// statusTable returns the columns: the kind, one for each word of statusColumns, and whether it is paused.
 func statusTable() []command.Column[kindCount] {
 	table := []command.Column[kindCount]{{Key: "kind", Cell: func(c kindCount) any { return string(c.kind) }}}
 	for _, column := range []string{"planned", "sending", "sent", "delivered", "not_delivered", "dropped", "suppressed"} {
@@ -101,6 +110,7 @@ func statusTable() []command.Column[kindCount] {
 	return append(table, command.Column[kindCount]{Key: "paused", Cell: func(c kindCount) any { return c.pause != nil }})
 }
 
+// remindersPauseCmd is `duebell reminders pause`.
 type remindersPauseCmd struct {
 	command.Settings
 	Kind string `arg:"" known:"text-kind" help:"A kind of text, or all."`
@@ -113,12 +123,15 @@ func (remindersPauseCmd) Help() string {
 }
 
 // Run stops a kind.
+// Texts of that kind that are at Twilio already are not called back. A kind that was paused keeps its first
+// reason.
 func (p *remindersPauseCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, p.Settings, log, app.NeedDatabase)
 	if err != nil {
 		return err
 	}
 	defer tool.Close()
+	// Every claim reads the pause, so it counts for all processes from its commit on.
 	isNew, err := tool.Store.PauseKind(ctx, kindNamed(p.Kind), p.Why, tool.Clock.Now())
 	if err != nil {
 		return err
@@ -131,12 +144,14 @@ func (p *remindersPauseCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
+// remindersResumeCmd is `duebell reminders resume`.
 type remindersResumeCmd struct {
 	command.Settings
 	Kind string `arg:"" known:"text-kind" help:"A kind that is paused, or all."`
 }
 
 // Run lets a kind go again.
+// A pause that a carrier caused is lifted too: the operator answers for it.
 func (r *remindersResumeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	tool, err := openTool(ctx, r.Settings, log, app.NeedDatabase)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"duebell/notify"
 )
 
+// remindersPlanCmd is `duebell reminders plan`.
 type remindersPlanCmd struct {
 	command.Settings
 	command.Format
@@ -29,6 +30,10 @@ type remindersPlanCmd struct {
 }
 
 // Run shows what the planner would do at an instant with the accounts as they are.
+//
+// It writes nothing, neither to the database nor to Twilio. Lines are printed as they come, because there may
+// be millions; the summary goes to stderr. For a day ahead it shows what would go if nobody paid and no file
+// came until then.
 func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if c.CSV && c.JSON {
 		return command.Usagef("--csv and --json exclude each other")
@@ -44,6 +49,8 @@ func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 			return err
 		}
 	}
+	// The same rules as the work role's, from the same policy and prompts: the preview cannot differ from the
+	// plan.
 	planner, err := app.NewPlanner(tool.Store, tool.Config.Policy, log)
 	if err != nil {
 		return err
@@ -74,6 +81,8 @@ func (c *remindersPlanCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // parseInstant reads an instant with its offset, or a wall time of the business zone.
+// A wall time that occurs twice, when the clocks go back, is one of the two; give the offset to be sure. An
+// error is a usage error.
 func parseInstant(flag, s string, zone *time.Location) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at, nil
@@ -98,6 +107,8 @@ type planSummary struct {
 	reasons         map[string]int // why nothing goes, how often
 }
 
+// lines counts what a recipient gets, or does not get, and returns it as lines, one for each account and
+// kind.
 func (s *planSummary) lines(r command.Reveal, zone *time.Location, h notify.Recipient, send []notify.Reminder, held []notify.Withheld) []planLine {
 	var list []planLine
 	number := r.Number(h.Number)
@@ -105,6 +116,7 @@ func (s *planSummary) lines(r command.Reveal, zone *time.Location, h notify.Reci
 		s.texts++
 		for _, c := range m.Reasons {
 			s.accounts++
+			// The planner gives no word for a text that goes; a due date says enough.
 			why := "unpaid"
 			if !c.DueAt.IsZero() {
 				why += ", due " + command.Instant(c.DueAt, zone)
@@ -116,6 +128,7 @@ func (s *planSummary) lines(r command.Reveal, zone *time.Location, h notify.Reci
 		}
 	}
 	for _, w := range held {
+		// One for each account and kind: a member may be counted several times.
 		s.reasons[w.Why]++
 		list = append(list, planLine{number: number, account: r.Number(w.Account), kind: kindName(w.Kind, w.DaysBefore), why: w.Why})
 	}
@@ -130,6 +143,7 @@ func kindName(k notify.Kind, days int) string {
 	return string(k)
 }
 
+// print writes the counts, the most frequent reason first.
 func (s *planSummary) print(w io.Writer, at string) {
 	fmt.Fprintf(w, "At %s: %d texts for %d accounts.\n", at, s.texts, s.accounts)
 	var reasons []string
@@ -143,11 +157,13 @@ func (s *planSummary) print(w io.Writer, at string) {
 }
 
 // planPrinter writes lines while they come.
+// end must be called once after the last add.
 type planPrinter struct {
 	add func(planLine) error
 	end func() error
 }
 
+// printer returns what prints in the form that the flags ask for.
 func (c *remindersPlanCmd) printer(out io.Writer, zone *time.Location) planPrinter {
 	switch {
 	case c.JSON:
@@ -159,6 +175,7 @@ func (c *remindersPlanCmd) printer(out io.Writer, zone *time.Location) planPrint
 	return planPrinter{planTable(out, zone), func() error { return nil }}
 }
 
+// fields returns the line as JSON. Its keys are the columns of the CSV.
 func (l planLine) fields() command.Object {
 	return command.Object{
 		{Key: "number", Value: l.number}, {Key: "account", Value: l.account}, {Key: "text", Value: l.kind}, {Key: "language", Value: l.language},
@@ -171,6 +188,7 @@ func planTable(w io.Writer, zone *time.Location) func(planLine) error {
 	const form = "%-13s %-10s %-18s %-24s %s\n"
 	fmt.Fprintf(w, form, "NUMBER", "ACCOUNT", "TEXT", "NOT BEFORE", "WHY")
 	return func(l planLine) error {
+		// Only a text that goes has a window; what is withheld has only its reason.
 		if !l.from.IsZero() {
 			l.why = fmt.Sprintf("%s; bill for %s, not after %s", l.why, l.coverage, command.Instant(l.until, zone))
 		}
@@ -180,6 +198,7 @@ func planTable(w io.Writer, zone *time.Location) func(planLine) error {
 }
 
 // planCSV writes instants as JSON does: RFC 3339 in UTC.
+// Each line is flushed by itself; an error in writing the header is told with the first line.
 func planCSV(w io.Writer) func(planLine) error {
 	out := csv.NewWriter(w)
 	utc := func(t time.Time) string {

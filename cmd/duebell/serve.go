@@ -9,11 +9,15 @@ import (
 	"duebell/internal/telemetry"
 )
 
+// serveCmd is `duebell serve`.
 type serveCmd struct {
 	command.Settings
 }
 
 // Run answers webhooks until a signal comes, then lets the turns in progress end.
+//
+// It starts also while a store is down (P6: line answers). The order of the end: no new requests, turns in
+// progress, stores, traces.
 func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := s.Load(app.LineNeeds...)
 	if err != nil {
@@ -29,6 +33,7 @@ func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	// Registered before Listen, so it runs when no more requests come in.
 	defer func() {
 		if err := serve.Close(); err != nil {
 			log.Warn("turns were cut off; Twilio asks again", "error", err)

@@ -11,6 +11,7 @@ import (
 
 // callTexts lets a caller end or allow texts. It translates the call's words into those of notify, which decides
 // what changes and what is answered by text.
+// It implements ivr.Texts. A caller's key reaches notify's inbox as if the owner of the number had written.
 type callTexts struct {
 	*store.Store
 	inbox *notify.Inbox
@@ -26,7 +27,9 @@ func (t callTexts) Textable(ctx context.Context, number string) (bool, error) {
 // are recorded beside it.
 const onCall = "chosen on a call"
 
-// Stop ends all texts to a number at once. Doing so twice for the same cause changes nothing.
+// Stop ends all texts to a number at once. Doing so twice for the same cause changes nothing. cause names the
+// call and turn. The opt-out is in force when Stop returns; the one confirmation (O2: exactly one) goes as a
+// text of its own.
 func (t callTexts) Stop(ctx context.Context, number, cause string) error {
 	return t.inbox.OptOut(ctx, number, notify.FromCall, onCall, cause)
 }

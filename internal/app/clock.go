@@ -9,6 +9,7 @@ type SystemClock struct{}
 func (SystemClock) Now() time.Time { return time.Now().UTC() }
 
 // ShiftedClock tells the machine's time plus a span (DUEBELL_CLOCK_SHIFT).
+// Settings refuse a shift unless the public URL is loopback, so a real line never goes by it.
 type ShiftedClock time.Duration
 
 // Now returns the machine's time plus the shift, in UTC.

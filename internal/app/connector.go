@@ -11,6 +11,9 @@ import (
 
 // ConnectorHandler returns the handler of the bank connector. It knows the processor and no store: bank numbers
 // pass through memory only (P4: no secret kept).
+//
+// d.Machine dates its log lines only. The password check and the refusal of card fields are the connector's
+// own.
 func ConnectorHandler(cfg Config, d Deps) http.Handler {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)

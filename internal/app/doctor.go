@@ -24,6 +24,9 @@ type Finding struct {
 
 // Doctor checks the settings, the database and its schema, Redis, Twilio's number and webhooks, the processor, the
 // clock and the pace. It changes nothing. Every check runs, whatever the others found.
+//
+// The list has one Finding a check, in a fixed order. Checks go on with incomplete settings: a check whose
+// setting is missing fails by itself and says so. Each has checkTimeout at most.
 func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
 	cfg, err := s.Load(LineNeeds...)
 	list := []Finding{finding("configuration", err, "set what is named; 'duebell serve --help-settings' explains every variable")}
@@ -47,6 +50,7 @@ func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
 	return append(list, finding("pace of texts and calls", checkPace(cfg), "set it to what the carrier and Twilio allow this sender and these lines"))
 }
 
+// finding returns the result of a check that ended with err.
 func finding(what string, err error, mend string) Finding {
 	if err == nil {
 		return Finding{What: what}
@@ -54,6 +58,7 @@ func finding(what string, err error, mend string) Finding {
 	return Finding{What: what, Problem: err.Error(), Mend: mend}
 }
 
+// checkRedis asks Redis for an answer, in the way the roles connect to it.
 func checkRedis(ctx context.Context, cfg Config) error {
 	client, err := openRedis(cfg.RedisURL, telemetry.NewMetrics())
 	if err != nil {
@@ -63,15 +68,18 @@ func checkRedis(ctx context.Context, cfg Config) error {
 	return client.Ping(ctx).Err()
 }
 
+// checkProcessor makes one request with our key that changes nothing.
 func checkProcessor(ctx context.Context, cfg Config) error {
 	return stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: checkTimeout}).Check(ctx)
 }
 
+// newTwilio returns a client of Twilio's API, made as the roles make theirs. Nothing is sent yet.
 func newTwilio(cfg Config) (*twilio.Client, error) {
 	return twilio.NewClient(twilio.ClientConfig{AccountSID: cfg.TwilioAccountSID, AuthToken: cfg.TwilioAuthToken, BaseURL: cfg.TwilioAPIURL})
 }
 
-// webhooks returns the addresses that the number should call.
+// webhooks returns the addresses that the number should call. Those that answer TwiML carry the overrides of
+// twilio.md §4.2 in their fragment.
 func webhooks(cfg Config) twilio.NumberWebhooks {
 	return twilio.NumberWebhooks{
 		Voice:         twilio.VoiceURL(cfg.PublicURL, "/twilio/voice/incoming"),
@@ -81,6 +89,8 @@ func webhooks(cfg Config) twilio.NumberWebhooks {
 	}
 }
 
+// checkTwilio compares what Twilio calls with what it should call. Addresses are compared as text: Twilio
+// signs them as text, too.
 func checkTwilio(ctx context.Context, cfg Config) error {
 	client, err := newTwilio(cfg)
 	if err != nil {
@@ -99,6 +109,7 @@ func checkTwilio(ctx context.Context, cfg Config) error {
 			wrong = append(wrong, pair.name)
 		}
 	}
+	// Twilio prefers an application or trunk to the addresses, so right addresses would be of no use.
 	if number.VoiceApplicationSID != "" || number.SMSApplicationSID != "" || number.TrunkSID != "" {
 		wrong = append(wrong, "an application or trunk is set and hides the webhooks: remove it in Twilio's console")
 	}
@@ -136,6 +147,7 @@ func checkClock(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	// The request carries no key: only the Date header of the answer is wanted.
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return errors.New("no clock to compare with can be reached: api.stripe.com does not answer")
@@ -145,6 +157,7 @@ func checkClock(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return errors.New("no clock to compare with answered: api.stripe.com sent no date")
 	}
+	// The Date header has whole seconds and took a while to come, so the tolerance is several seconds.
 	if off := time.Since(theirs).Abs(); off > clockTolerance {
 		return fmt.Errorf("this machine is %s off", off.Round(time.Second))
 	}
@@ -153,6 +166,7 @@ func checkClock(ctx context.Context, cfg Config) error {
 
 // ApplyTwilio sets the webhooks of the number, and of the messaging service if there is one. It returns one line for
 // each thing that it set, also when a later one fails.
+// Repeated it sets the same again. It does not touch other numbers of the account.
 func ApplyTwilio(ctx context.Context, cfg Config) ([]string, error) {
 	client, err := newTwilio(cfg)
 	if err != nil {
@@ -170,6 +184,7 @@ func ApplyTwilio(ctx context.Context, cfg Config) ([]string, error) {
 		done = append(done, "phone number "+cfg.TwilioPhoneNumber+": voice, fallback, call status and texts come to "+cfg.PublicURL)
 	}
 	if sid := cfg.TwilioMessagingServiceSID; sid != "" {
+		// Texts go by the service where there is one, so its addresses count besides the number's.
 		if _, err := client.SetServiceWebhooks(ctx, sid, cfg.PublicURL+"/twilio/sms/incoming", cfg.PublicURL+"/twilio/sms/status"); err != nil {
 			return done, err
 		}

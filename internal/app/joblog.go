@@ -18,12 +18,16 @@ func jobLog(log *slog.Logger) *slog.Logger {
 // patient is a handler that logs errors as warnings.
 type patient struct{ slog.Handler }
 
+// Handle implements slog.Handler. Levels below warning stay as they are.
 func (p patient) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = min(r.Level, slog.LevelWarn)
 	return p.Handler.Handle(ctx, r)
 }
 
+// WithAttrs implements slog.Handler: a logger made from this one is patient too.
 func (p patient) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return patient{p.Handler.WithAttrs(attrs)}
 }
+
+// WithGroup does the same for groups.
 func (p patient) WithGroup(name string) slog.Handler { return patient{p.Handler.WithGroup(name)} }

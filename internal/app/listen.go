@@ -15,6 +15,7 @@ import (
 )
 
 // Listener is one address and the handler that answers there.
+// Addr with port 0 takes any free port; Ready then tells which.
 type Listener struct {
 	Name    string
 	Addr    string
@@ -26,11 +27,17 @@ type Listener struct {
 
 // Listen serves all listeners until ctx ends or one fails, then lets requests in progress end. It returns nil if
 // ctx ended.
+//
+// Requests in progress get drainRequests to end. A listener that fails ends all of them, so that a process
+// never serves half of its addresses. An address that is taken is an error at once, and the process is
+// expected to end with it.
 func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error {
+	// Room for every server: each goroutine ends although only the first failure is read.
 	failed := make(chan error, len(listeners))
 	var servers []*http.Server
 	for _, l := range listeners {
 		socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
+		// The line must answer also where another program has the private port.
 		if err != nil && l.Optional {
 			log.Error("this address is not served, the others are; is another program on it?", "what", l.Name, "addr", l.Addr, "error", err)
 			continue
@@ -54,8 +61,10 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	// ctx has ended here, so the draining has a time of its own.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainRequests)
 	defer cancel()
+	// One after another, all within the one time.
 	for _, s := range servers {
 		err = errors.Join(err, s.Shutdown(draining))
 	}
@@ -66,6 +75,8 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 }
 
 // OpsHandler returns the handler of the private address: metrics, a probe and profiles.
+// It has no password: bind it to an address that only operators and Prometheus reach (DUEBELL_OPS_ADDR). The
+// probe says that the process lives, whatever its stores do.
 func OpsHandler(m *telemetry.Metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{}))

@@ -21,6 +21,7 @@ type checkJob struct{}
 func (checkJob) Kind() string { return "check-numbers" }
 
 // numberChecker runs the look-ups once a day.
+// The query of numbers skips what was looked up lately, so a run that is cut off goes on where it stopped.
 type numberChecker struct {
 	river.WorkerDefaults[checkJob]
 	store    *store.Store
@@ -42,6 +43,7 @@ func (n *numberChecker) Work(ctx context.Context, _ *river.Job[checkJob]) error 
 	return nil
 }
 
+// tick runs the day's check if it is not done. The day is that of the business zone.
 func (n *numberChecker) tick(ctx context.Context) error {
 	now := n.clock.Now()
 	day := n.calendar.DateOf(now)
@@ -49,6 +51,7 @@ func (n *numberChecker) tick(ctx context.Context) error {
 		return err
 	}
 	sum, err := n.check.Run(ctx)
+	// Counted also after an error: those look-ups were made and are billed.
 	for answer, count := range sum {
 		n.metrics.NumbersChecked(string(answer), count)
 	}
@@ -59,6 +62,7 @@ func (n *numberChecker) tick(ctx context.Context) error {
 }
 
 // directory asks Twilio's Lookup, which asks the carriers.
+// It implements notify's directory of numbers. Each look-up costs money (twilio.md §7).
 type directory struct{ client *twilio.Client }
 
 // Reassigned returns whether a number has changed hands since a day.

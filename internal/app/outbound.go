@@ -17,16 +17,20 @@ import (
 func (c Config) calls() bool { return c.TwilioPhoneNumber != "" }
 
 // pacer returns what holds texts and calls to the limits of the sender and of the lines (N9: pacing).
+// The key of the limits is the sender: all processes that send by it share them in Redis.
 func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine billing.Clock, calendar *billing.Calendar) *notify.Pacer {
+	// The service, where there is one: Twilio then picks the number, and the limits are the service's.
 	sender := cfg.TwilioMessagingServiceSID
 	if sender == "" {
 		sender = cfg.TwilioPhoneNumber
 	}
+	// The carrier counts and bills segments, not texts.
 	segments := func(body string) int { _, _, n := twilio.Segments(body); return n }
 	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceFromPolicy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
 }
 
 // FetchSMS returns one text as Twilio knows it.
+// Ours is not filled in: who asks by SID knows whose text it is.
 func (c carrier) FetchSMS(ctx context.Context, sid string) (notify.CarrierText, error) {
 	m, err := c.client.FetchMessage(ctx, sid)
 	if err != nil {
@@ -42,7 +46,10 @@ const ringSeconds = 30
 
 // Dial places one call and returns its SID. Its webhooks carry the reference; whether a person or a machine
 // answered is found out before anything is said.
+// A create of a call is not idempotent (twilio.md §5): after a lost answer the caller waits for its webhooks,
+// which carry the reference. Any error is a *notify.SendError.
 func (c carrier) Dial(ctx context.Context, to, reference string) (string, error) {
+	// The reference is in each of them, so whichever comes first tells which call it is.
 	document, fallback, status := webhook.OutboundURLs(c.publicURL, reference)
 	placed, err := c.client.PlaceCall(ctx, twilio.Call{
 		To: to, From: c.from, URL: document, FallbackURL: fallback, StatusCallback: status, RingSeconds: ringSeconds, DetectMachine: true,
@@ -54,6 +61,7 @@ func (c carrier) Dial(ctx context.Context, to, reference string) (string, error)
 }
 
 // outbound returns what the webhooks of placed calls ask; nil if the line places none.
+// As in callable the nil must be one of the interface.
 func (s *Serve) outbound() webhook.OutboundCalls {
 	if !s.cfg.calls() {
 		return nil

@@ -40,6 +40,8 @@ func (w *planWorker) Work(ctx context.Context, _ *river.Job[planJob]) error {
 
 // planning has the elected one of all processes queue a job every planEvery. While a run goes on no second job is
 // queued.
+// RunOnStart: after a restart nothing waits for half a minute. Jobs of a process that dies are rescued by
+// River, and the planner's lock ends with its connection.
 func planning(config *river.Config) {
 	job := func() (river.JobArgs, *river.InsertOpts) {
 		return planJob{}, &river.InsertOpts{
@@ -54,6 +56,7 @@ func planning(config *river.Config) {
 
 // PlanReminders plans the day's reminders if that is due. The periodic job calls it; dev and scripts, whose clock
 // jumps, call it at every move of the clock.
+// It returns at once if nothing is to be planned, or if another process is planning.
 func (w *Work) PlanReminders(ctx context.Context) error {
 	_, err := w.planner.Tick(ctx, w.clock.Now())
 	if err != nil {
@@ -63,6 +66,7 @@ func (w *Work) PlanReminders(ctx context.Context) error {
 }
 
 // NewPlanner returns a planner for a program that plans without being a worker, as the preview does.
+// It loads the prompts, because the words of a text decide its length and so whether it may go.
 func NewPlanner(book notify.PlanStore, p billing.Policy, log *slog.Logger) (*notify.Planner, error) {
 	calendar, err := billing.NewCalendar(p)
 	if err != nil {

@@ -47,9 +47,12 @@ func (e *eraser) Work(ctx context.Context, _ *river.Job[eraseJob]) error {
 }
 
 // tick erases once a day, in the small hours, or later if they were missed.
+// A run that was cut off, or that met an error in one table, is not recorded as done and is made again ten
+// minutes later.
 func (e *eraser) tick(ctx context.Context) error {
 	now := e.clock.Now()
 	day := e.calendar.DateOf(now)
+	// Day and hour are the domain clock's: a shifted clock erases by its own day.
 	if now.In(e.calendar.Zone()).Hour() < eraseFrom {
 		return nil
 	}
@@ -57,6 +60,7 @@ func (e *eraser) tick(ctx context.Context) error {
 		return err
 	}
 	erased, err := e.store.Erase(ctx, horizons(e.policy, e.calendar, now), e.rest())
+	// Counted also after an error: those rows are gone.
 	for what, n := range erased {
 		e.metrics.Erased(what, int(n))
 	}
@@ -68,6 +72,7 @@ func (e *eraser) tick(ctx context.Context) error {
 
 // rest returns what waits between two batches, as long as the last one took, at most longestRest: erasing never
 // takes more than half of what the database can do.
+// The first call measures from the making of rest, so it must be made right before Erase.
 func (e *eraser) rest() func(context.Context) error {
 	began := e.machine.Now()
 	return func(ctx context.Context) error {

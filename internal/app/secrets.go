@@ -15,6 +15,7 @@ type Secret struct {
 }
 
 // Secrets lists the secrets among the settings, in their order.
+// It is what --help-settings prints, so a secret that is added to Settings shows there by itself.
 func Secrets() []Secret {
 	var list []Secret
 	for f := range reflect.TypeFor[Settings]().Fields() {
@@ -37,17 +38,21 @@ func (s *Settings) readSecrets(p *problems) {
 
 // readSecret returns the value of a variable, or what the file holds that the variable with _FILE names, without
 // the line's end that editors add. A value never stands in a message.
+//
+// A file is read once, at start: what is changed in it counts after a restart.
 func readSecret(name string, p *problems) string {
 	value, path := os.Getenv(name), os.Getenv(name+"_FILE")
 	switch {
 	case path == "":
 		return value
+	// Neither wins by a rule that somebody would have to know.
 	case value != "":
 		p.add(name, "and %s_FILE are both set: unset one, so that it is certain which counts", name)
 		return ""
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
+		// The path is named by our own message; the system's would repeat it.
 		if wrapped := (*fs.PathError)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
@@ -55,6 +60,7 @@ func readSecret(name string, p *problems) string {
 		return ""
 	}
 	value = strings.TrimRight(string(content), "\r\n")
+	// An empty file is a mistake; an empty variable is not, since composed environments pass those.
 	if value == "" {
 		p.add(name, "is empty in %s, which %s_FILE names", path, name)
 	}

@@ -17,6 +17,9 @@ import (
 // Settings are the deployment's settings: variables of the environment, and flags of the same names that
 // override them. Fields tagged secret have no flag, for anybody on the machine can read a command line; Load
 // reads them from the environment or from files.
+//
+// The tags are kong's; help texts are what --help-settings prints. An empty field is reported only where a
+// command needs it.
 type Settings struct {
 	HTTPAddr  string `name:"http-addr" env:"DUEBELL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where webhooks are answered."`
 	OpsAddr   string `name:"ops-addr" env:"DUEBELL_OPS_ADDR" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Metrics and pprof; keep it private."`
@@ -55,7 +58,8 @@ type Settings struct {
 	Invalid []error `kong:"-"`
 }
 
-// Config is the settings after they have been checked, and what they stand for.
+// Config is the settings after they have been checked, and what they stand for. Data and Hash are filled in
+// only if they were asked for; the policy always is.
 type Config struct {
 	Settings
 	Policy billing.Policy
@@ -70,6 +74,7 @@ type Config struct {
 func (c Config) Clock() billing.Clock { return ShiftedClock(c.ClockShift) }
 
 // Need is a group of settings that a role or command cannot do without.
+// A command names its needs, so that an operator must set only what it uses.
 type Need string
 
 // The groups.
@@ -90,6 +95,7 @@ var LineNeeds = []Need{NeedDatabase, NeedRedis, NeedTwilio, NeedPublic, NeedProc
 // SettingsError lists everything that is wrong with the settings, so that one start shows all of it.
 type SettingsError struct{ Problems []error }
 
+// Error returns one line a problem. No secret's value is in any.
 func (e *SettingsError) Error() string {
 	lines := []string{"these settings are missing or wrong; nothing was done:"}
 	for _, p := range e.Problems {
@@ -107,6 +113,7 @@ type problems struct {
 	named map[string]bool
 }
 
+// add reports a problem with a variable. Its first problem is enough: the second is mostly a consequence.
 func (p *problems) add(name, format string, args ...any) {
 	if p.named == nil {
 		p.named = map[string]bool{}
@@ -125,6 +132,7 @@ func (p *problems) want(value, name, what string) {
 }
 
 // Read checks the settings for what a role or command needs. The error is a *SettingsError with every problem.
+// Secrets must be filled in already; tests and the harness do that.
 func (s Settings) Read(needs ...Need) (Config, error) {
 	return s.check(needs, &problems{})
 }
@@ -136,6 +144,8 @@ func (s Settings) Load(needs ...Need) (Config, error) {
 	return s.check(needs, p)
 }
 
+// check does the work of Read and Load: needs, then values, then the policy file. The Config it returns with
+// an error is what doctor goes on with.
 func (s Settings) check(needs []Need, p *problems) (Config, error) {
 	c := Config{Settings: s}
 	for _, n := range needs {
@@ -147,6 +157,7 @@ func (s Settings) check(needs []Need, p *problems) (Config, error) {
 		case NeedTwilio:
 			p.want(s.TwilioAccountSID, "TWILIO_ACCOUNT_SID", "the account, AC…")
 			p.want(s.TwilioAuthToken, "TWILIO_AUTH_TOKEN", "the account's auth token")
+			// One of the two is enough to text; only a number can be called from.
 			if s.TwilioMessagingServiceSID == "" {
 				p.want(s.TwilioPhoneNumber, "TWILIO_PHONE_NUMBER", "it, or TWILIO_MESSAGING_SERVICE_SID, sends the texts")
 			}
@@ -164,6 +175,7 @@ func (s Settings) check(needs []Need, p *problems) (Config, error) {
 		}
 	}
 	s.checkValues(p)
+	// The policy is read for every command, because most of what a command says depends on its time zone.
 	policy, err := policyfile.Load(s.PolicyFile)
 	if err != nil {
 		p.add("DUEBELL_POLICY", "cannot be used: %w", err)
@@ -184,6 +196,7 @@ func (s Settings) checkValues(p *problems) {
 			p.add(a.name, "is not an http or https address")
 		}
 	}
+	// A shifted clock on a real line would charge, text and grade payments at the wrong time.
 	if s.ClockShift != 0 && !loopback(s.PublicURL) {
 		p.add("DUEBELL_CLOCK_SHIFT", "is set, and DUEBELL_PUBLIC_URL is not on loopback: a line that people call goes by the machine's clock; unset the shift")
 	}
@@ -193,6 +206,7 @@ func (s Settings) checkValues(p *problems) {
 }
 
 // loopback reports whether an address is on this machine.
+// A name other than localhost is not resolved: what it means can change.
 func loopback(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -205,6 +219,8 @@ func loopback(address string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
+// readKeys returns the keys of a variable; an empty one is a problem too. Key ids show in the database, keys
+// nowhere.
 func readKeys(value, name string, p *problems) seal.Keys {
 	keys, err := seal.ParseKeys(value)
 	if err != nil {

@@ -24,6 +24,9 @@ const (
 )
 
 // openPool returns a pool of connections to the database, at most as many as most. Nothing is sent yet.
+//
+// The first connection is made at the first query, so a process starts while the database is down.
+// connectTimeout bounds how long a turn waits for a host that does not answer.
 func openPool(ctx context.Context, dsn string, most int32, m *telemetry.Metrics) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -53,6 +56,8 @@ func openRedis(urls string, m *telemetry.Metrics) (redis.UniversalClient, error)
 }
 
 // clientID returns 20 random letters: no run of digits in it can look like a secret (D1: four characters of one).
+// Two processes with one id would be taken for one by River's election; 26^20 ids make that impossible in
+// practice.
 func clientID() string {
 	id := make([]byte, 20)
 	for i := range id {

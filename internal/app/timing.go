@@ -10,6 +10,7 @@ import (
 
 // Timing holds the spans of machine time that scripts and dev run with shorter ones of. A zero field stands for
 // the line's own span, in defaultTiming.
+// All are spans of the machine's clock, never of the domain's.
 type Timing struct {
 	Lease         time.Duration // how long one delivery of a webhook holds its turn
 	Wait          time.Duration // how long another delivery of the same turn waits for its answer
@@ -55,8 +56,11 @@ const (
 
 // withDefaults fills in the spans that are not set. A turn's budget is the policy's (V7: a turn's own work),
 // less what the way to the caller takes, and another delivery of the turn gives up a little before it.
+// 200 ms are for rendering and the way; another delivery gives up 300 ms earlier still, so that it can answer
+// "one moment".
 func (t Timing) withDefaults(p billing.Policy) Timing {
 	d := defaultTiming
+	// A zero policy, as in some tests, leaves the webhook's own spans.
 	if b := p.TurnBudgetSeconds.Duration(); b > 0 {
 		d.Budget = b - 200*time.Millisecond
 		d.Wait = d.Budget - 300*time.Millisecond

@@ -40,8 +40,9 @@ const (
 // TextsInHand is how many reminders one process has at Twilio at most.
 const TextsInHand = reminderWorkers * textsAtOnce
 
-// Work is the role that charges, looks up unknown payments, sends texts and sweeps. Any number may run side by
-// side: leases on rows decide which of them does what.
+// Work is the role that charges, looks up unknown payments, sends texts and sweeps. Any number may run side
+// by side: leases on rows decide which of them does what. Stop must be called once after NewWork succeeded,
+// started or not.
 type Work struct {
 	cfg     Config
 	log     *slog.Logger
@@ -61,6 +62,7 @@ type Work struct {
 
 // Deps are what a role gets from outside. Zero fields get the machine's own, a discarded log and metrics that
 // nobody reads.
+// One Deps may be given to several roles of one process, as dev does.
 type Deps struct {
 	Clock   billing.Clock // the domain's
 	Machine billing.Clock // for leases and time-outs
@@ -78,6 +80,7 @@ type Hooks struct {
 	Jumped       func(lang string, from, to ivr.StepName)
 }
 
+// withDefaults fills in zero fields. Without a domain clock the machine's is the domain's, as in production.
 func (d Deps) withDefaults() Deps {
 	if d.Machine == nil {
 		d.Machine = SystemClock{}
@@ -94,11 +97,15 @@ func (d Deps) withDefaults() Deps {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
+	// Every line at error level raises a metric, so an alarm needs no log search.
 	d.Log = telemetry.CountErrors(d.Log, d.Metrics)
 	return d
 }
 
 // NewWork builds the role; Start runs it. No store is asked for anything yet.
+//
+// cfg must come from Settings.Load with LineNeeds. As with NewServe an error names what is wrong with policy,
+// keys or prompts.
 func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
@@ -138,6 +145,7 @@ func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
 		planning(jobs)
 	}
 	daily(jobs, eraseJob{})
+	// Look-ups cost money, so they are off unless the operator turns them on (O5: reassignment checks).
 	if cfg.ReassignedLookups {
 		daily(jobs, checkJob{})
 	}
@@ -159,6 +167,9 @@ func queue(workers int, t Timing) river.QueueConfig {
 }
 
 // build makes what the jobs and the ticks call.
+//
+// Workers are registered with River before Start, and each gets only what it uses. Wrappers of package
+// telemetry count and time.
 func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts *voiceprompts.Catalog, d Deps) error {
 	gateway := telemetry.Gateway(stripe.New(stripe.Config{Key: w.cfg.StripeAPIKey, URL: w.cfg.StripeAPIURL, Timeout: w.cfg.Timing.Gateway}), d.Metrics)
 	charger := payments.NewCharger(telemetry.ChargeStore(w.Store), gateway, d.Clock, d.Machine, d.Log, payments.ChargerOptions{
@@ -179,6 +190,7 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 		options.Dialer = twilioAPI
 	}
 	w.courier = notify.NewSender(telemetry.NoticeStore(w.Store), twilioAPI, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
+	// The sweeper asks Redis for turns in progress before it closes an offer (design §5: not while leased).
 	w.sweeper = payments.NewSweeper(telemetry.SweepStore(w.Store, d.Metrics), sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
 	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
@@ -195,6 +207,8 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 }
 
 // newRules returns the rules of texts, with their words in the languages that are in force.
+// MeasureWith gives the rules the real segment count, by which they refuse a text that would be too long (N7:
+// segments).
 func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompts.Catalog) *notify.Rules {
 	inForce := []string{}
 	for _, l := range prompts.Offered(p.Languages) {
@@ -207,14 +221,19 @@ func newRules(p billing.Policy, calendar *billing.Calendar, prompts *voiceprompt
 }
 
 // Start works on jobs and ticks until Stop. Jobs do not end with ctx: Stop lets running ones finish.
+//
+// It returns as soon as the work has begun; call it once. Jobs start before the first tick. An error, such as
+// a database that does not answer, leaves nothing running, and Stop still closes what is open.
 func (w *Work) Start(ctx context.Context) error {
 	ctx, w.stop = context.WithCancel(ctx)
+	// River's workers get a context that outlives the signal: a charge in progress is not cut off by it.
 	if err := w.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start jobs: %w", err)
 	}
 	w.done.Add(1)
 	go func() {
 		defer w.done.Done()
+		// A tick that takes longer than the interval delays the next; they never overlap in one process.
 		ticker := time.NewTicker(w.cfg.Timing.Tick)
 		defer ticker.Stop()
 		for {
@@ -222,6 +241,7 @@ func (w *Work) Start(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
+				// The next tick finds the same rows: nothing is remembered between two.
 				if err := w.Tick(ctx); err != nil && ctx.Err() == nil {
 					w.log.Warn("a run of the sweepers and senders did not finish; the next one goes on", "error", err)
 				}
@@ -233,6 +253,7 @@ func (w *Work) Start(ctx context.Context) error {
 
 // Tick runs the sweepers and the sender of texts once and sets the metrics of the backlog. Any number of processes
 // may do so at once. With an error some of the work is left to the next tick.
+// Sweeper and sender run although the other failed.
 func (w *Work) Tick(ctx context.Context) error {
 	_, sweep := w.sweeper.Tick(ctx)
 	_, texts := w.courier.Tick(ctx)
@@ -242,6 +263,7 @@ func (w *Work) Tick(ctx context.Context) error {
 }
 
 // measure sets the metrics of the backlog: how long the oldest work has been due, and how many members are locked out.
+// Values are of the moment and the same whichever process reads them, so an alarm looks at the highest.
 func (w *Work) measure(ctx context.Context) error {
 	now := w.clock.Now()
 	payment, err1 := w.Store.OldestDue(ctx, now)
@@ -257,6 +279,9 @@ func (w *Work) measure(ctx context.Context) error {
 
 // Stop lets running jobs end until ctx does, then closes what Start and NewWork opened. An error means that jobs
 // were cut off: their leases run out, and the sweeper queues them again.
+//
+// First the ticks end, then jobs, then connections: nothing is queued by a process that takes no more. When
+// ctx ends, jobs that still run are cancelled, and their end is awaited.
 func (w *Work) Stop(ctx context.Context) error {
 	if w.stop != nil {
 		w.stop()
@@ -274,6 +299,7 @@ func (w *Work) Stop(ctx context.Context) error {
 // River's workers return no errors: the row is the truth, a job only wakes a worker, and the sweeper queues the
 // next one. Retries of River's own would be a second schedule beside that.
 
+// chargeWorker runs one attempt under its lease.
 type chargeWorker struct {
 	river.WorkerDefaults[store.ChargeJob]
 	charger *payments.Charger
@@ -281,6 +307,7 @@ type chargeWorker struct {
 }
 
 // Work charges one attempt or looks it up.
+// A job whose attempt is settled or leased finds nothing to do. A crash in it leaves the lease to run out.
 func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]) error {
 	err := telemetry.ChargeJob(ctx, job.Args.Key, func(ctx context.Context) error { return w.charger.Run(ctx, job.Args.Key) })
 	if err != nil {
@@ -289,6 +316,7 @@ func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]
 	return nil
 }
 
+// noticeWorker serves both queues of texts: the job's queue decides how many run at once.
 type noticeWorker struct {
 	river.WorkerDefaults[store.NoticeJob]
 	courier *notify.Sender

@@ -22,6 +22,9 @@ import (
 // Load returns the default policy with what a file changes of it; an empty path means the defaults. The error
 // joins every problem found, so that an operator mends the file once: unknown keys, keys that are not built
 // yet, values of the wrong type, impossible values.
+//
+// A file that cannot be read is an error, never the defaults: a wrong path must not quietly put another
+// policy in force. On an error the Policy is zero and must not be used.
 func Load(path string) (billing.Policy, error) {
 	if path == "" {
 		return billing.DefaultPolicy(), nil
@@ -51,12 +54,14 @@ func Parse(text string) (billing.Policy, error) {
 		return billing.Policy{}, fmt.Errorf("not TOML: %w", err)
 	}
 
+	// Keys are read in sorted order, so that the same file gives the same report.
 	p := billing.DefaultPolicy()
 	fields := fieldsByKey(&p)
 	var problems []error
 	broken := make(map[string]bool) // keys that were reported already
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field, known := fields[key]
+		// A key of the rule book that does nothing yet: accepted in silence it would deceive the operator.
 		if why := billing.RefusedKey(key); why != "" {
 			problems = append(problems, fmt.Errorf("%s: %s", key, why))
 			broken[key] = true
@@ -75,6 +80,7 @@ func Parse(text string) (billing.Policy, error) {
 		if field.Kind() == reflect.Slice {
 			field.SetZero() // a list replaces the default's; decoding alone would merge their entries
 		}
+		// Tables keep the default's other entries: a file that names one voice changes that one voice.
 		if err := meta.PrimitiveDecode(keys[key], field.Addr().Interface()); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", key, err))
 			broken[key] = true
@@ -86,6 +92,7 @@ func Parse(text string) (billing.Policy, error) {
 			problems = append(problems, fmt.Errorf("%s: unknown key", key))
 		}
 	}
+	// Each sentence begins with its key, by which it is told apart from what is broken already.
 	for _, problem := range p.Problems() {
 		// What could not be read keeps its default or a part of itself: it has been reported.
 		if key, _, _ := strings.Cut(problem, " "); !broken[strings.TrimRight(key, ",")] {
@@ -99,6 +106,8 @@ func Parse(text string) (billing.Policy, error) {
 }
 
 // fieldsByKey returns the policy's fields by their names in the file.
+// The values point into p. Keys and fields are matched by tag alone, so a renamed field changes no policy
+// file.
 func fieldsByKey(p *billing.Policy) map[string]reflect.Value {
 	v := reflect.ValueOf(p).Elem()
 	fields := make(map[string]reflect.Value, v.NumField())

@@ -8,6 +8,7 @@ import (
 // initAlarmCounters exports at 0 every counter whose first increment must alert. Prometheus compares two
 // scrapes: a series that first appears with the value 1 has not risen, and its alarm would wait for the second
 // event.
+// A word that is added to a counter with such an alarm belongs here too.
 func (m *Metrics) initAlarmCounters() {
 	for _, result := range []string{"validation-error", "other"} {
 		m.captures.WithLabelValues(result)
@@ -31,6 +32,8 @@ func (m *Metrics) initAlarmCounters() {
 	for _, op := range []string{"send-text", "find-texts", "fetch-text", "place-call"} {
 		m.twilio.WithLabelValues(op, string(notify.SendAccountFault))
 	}
+	// The why of a text that a carrier filtered is made of its state and the trouble, as package notify
+	// writes it.
 	for _, kind := range append(notify.FirstKinds(), notify.CappedKinds()...) {
 		for _, state := range []notify.State{notify.Failed, notify.Undelivered} {
 			m.texts.WithLabelValues(string(kind), string(state), string(state)+": "+string(notify.CarrierFiltered))

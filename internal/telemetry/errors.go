@@ -14,6 +14,7 @@ func CountErrors(log *slog.Logger, m *Metrics) *slog.Logger {
 	return slog.New(errorCounter{log.Handler(), m})
 }
 
+// errorCounter is a handler in front of the real one.
 type errorCounter struct {
 	slog.Handler
 	metrics *Metrics

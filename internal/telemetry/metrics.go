@@ -16,6 +16,7 @@ import (
 // them; docs/operating.md explains each, and a test keeps the two equal. The values of a label come from a
 // closed list of our own words: never an account, a number, a call or anything else that a caller brings
 // (D3: no personal data in metrics).
+// It is safe for concurrent use. Counters start at 0 with the process; Prometheus sees that as a reset.
 type Metrics struct {
 	Registry *prometheus.Registry
 
@@ -59,9 +60,11 @@ type Metrics struct {
 }
 
 // requestBuckets are the histogram bounds, in seconds, of requests to Twilio and the processor.
+// The upper ones show how many requests ran into their time-outs.
 var requestBuckets = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40}
 
 // NewMetrics returns metrics with a registry of their own, so that two roles in one process do not collide.
+// It panics where two metrics have one name, which the first test shows.
 func NewMetrics() *Metrics {
 	m := &Metrics{Registry: prometheus.NewRegistry(), pools: newPools()}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.pools)
@@ -73,6 +76,7 @@ func NewMetrics() *Metrics {
 	return m
 }
 
+// makeCallMetrics makes the metrics of calls. The texts are what operators read in /metrics.
 func (m *Metrics) makeCallMetrics() {
 	m.turns = m.counters("duebell_turns_total", "Voice webhooks answered, by the step whose answer came in and what became of it.", "step", "outcome")
 	m.turnTime = m.times("duebell_turn_seconds", "From a voice webhook to its answer.",
@@ -84,6 +88,7 @@ func (m *Metrics) makeCallMetrics() {
 	m.handoffs = m.counters("duebell_handoffs_total", "Callers handed to a person, by reason.", "reason")
 }
 
+// makePaymentMetrics makes the metrics of payments.
 func (m *Metrics) makePaymentMetrics() {
 	m.settled = m.counters("duebell_payments_settled_total", "Payment attempts that reached taken, declined, voided or returned, by method.", "method", "state")
 	m.oldestOpen = m.gauge("duebell_payments_oldest_open_seconds", "Age of the oldest open payment, from when it was due to be charged. Alarm at 300.")
@@ -95,6 +100,7 @@ func (m *Metrics) makePaymentMetrics() {
 	m.gatewayTime = m.times("duebell_gateway_seconds", "One request to the processor.", requestBuckets, "op")
 }
 
+// makeTextMetrics makes the metrics of texts and of Twilio's API.
 func (m *Metrics) makeTextMetrics() {
 	m.texts = m.counters("duebell_texts_total", "Texts by kind, the state they came to, and why.", "kind", "state", "why")
 	m.textsOld = m.gauge("duebell_texts_oldest_due_seconds", "Age of the oldest text that may go and has not gone.")
@@ -109,6 +115,7 @@ func (m *Metrics) makeTextMetrics() {
 	m.twilioTime = m.times("duebell_twilio_seconds", "One request to Twilio's API.", requestBuckets, "op")
 }
 
+// makeStoreMetrics makes the metrics of the stores and of the work role's ticks.
 func (m *Metrics) makeStoreMetrics() {
 	m.ticks = m.counters("duebell_ticks_total", "Runs of the sweepers and planners; error: some of the work is left to the next.", "outcome")
 	m.errorsLogged = m.counter("duebell_errors_logged_total", "Lines logged at error level: each is something that only a person can mend.")
@@ -118,30 +125,35 @@ func (m *Metrics) makeStoreMetrics() {
 	m.redisCommands = m.counter("duebell_redis_commands_total", "Redis commands sent.")
 }
 
+// counters registers a counter with labels.
 func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.Registry.MustRegister(c)
 	return c
 }
 
+// counter registers a counter.
 func (m *Metrics) counter(name, help string) prometheus.Counter {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	m.Registry.MustRegister(c)
 	return c
 }
 
+// gauge registers a value that goes up and down.
 func (m *Metrics) gauge(name, help string) prometheus.Gauge {
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	m.Registry.MustRegister(g)
 	return g
 }
 
+// gauges registers such a value with labels.
 func (m *Metrics) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
 	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	m.Registry.MustRegister(g)
 	return g
 }
 
+// times registers a histogram; its bounds are in seconds.
 func (m *Metrics) times(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	m.Registry.MustRegister(h)
@@ -149,6 +161,8 @@ func (m *Metrics) times(name, help string, buckets []float64, labels ...string) 
 }
 
 // TurnAnswered counts one voice webhook, by the step whose answer came in, and how long its answer took.
+// took is machine time from the webhook to its answer. step and outcome are words of the conversation and of
+// package webhook.
 func (m *Metrics) TurnAnswered(step, outcome string, took time.Duration) {
 	m.turns.WithLabelValues(step, outcome).Inc()
 	m.turnTime.WithLabelValues(outcome).Observe(took.Seconds())
@@ -159,6 +173,7 @@ func (m *Metrics) TurnAnswered(step, outcome string, took time.Duration) {
 func (m *Metrics) LimitReached(limit string) { m.limits.WithLabelValues(limit).Inc() }
 
 // TickDone counts one run of the sweepers and planners.
+// Where this stops rising the work role stands still, whatever else is healthy.
 func (m *Metrics) TickDone(err error) {
 	outcome := "ok"
 	if err != nil {
@@ -168,11 +183,13 @@ func (m *Metrics) TickDone(err error) {
 }
 
 // Settled counts an attempt that reached a final state.
+// Call it once for each change of state; a return counts a second time, under returned.
 func (m *Metrics) Settled(a payments.Attempt) {
 	m.settled.WithLabelValues(string(a.Method), string(a.State)).Inc()
 }
 
 // NoticeEnded counts a text that reached a state, and why.
+// why is one of notify's own words, never a carrier's free text.
 func (m *Metrics) NoticeEnded(k notify.Kind, s notify.State, why string) {
 	m.texts.WithLabelValues(string(k), string(s), why).Inc()
 }
@@ -187,6 +204,7 @@ func (m *Metrics) Erased(what string, n int) { m.erased.WithLabelValues(what).Ad
 
 // Backlog is due work and who is locked out, as the store knows it at one instant. A zero instant means that
 // nothing is due.
+// SoftLocks counts members, and numbers keyed in their place.
 type Backlog struct {
 	OldestPayment time.Time // when the oldest open payment was due to be charged
 	OldestText    time.Time // when the oldest unsent text might go
@@ -195,6 +213,8 @@ type Backlog struct {
 }
 
 // SetBacklog shows the backlog, with ages as of now.
+// now is the domain clock's, as the instants of the backlog are. Each process with the work role shows the
+// same values.
 func (m *Metrics) SetBacklog(b Backlog, now time.Time) {
 	m.oldestOpen.Set(ageSeconds(b.OldestPayment, now))
 	m.textsOld.Set(ageSeconds(b.OldestText, now))
@@ -220,12 +240,14 @@ func (m *Metrics) captureEnded(result string) {
 }
 
 // countRequest counts one request to Twilio or the processor and how long it took.
+// since is an instant of the machine clock: requests take real time even in tests.
 func countRequest(count *prometheus.CounterVec, took *prometheus.HistogramVec, op, kind string, since time.Time) {
 	count.WithLabelValues(op, kind).Inc()
 	took.WithLabelValues(op).Observe(time.Since(since).Seconds())
 }
 
 // ageSeconds returns how long ago an instant was; 0 for the zero instant.
+// An instant after now gives a negative age, which only a clock that was moved back can cause.
 func ageSeconds(since, now time.Time) float64 {
 	if since.IsZero() {
 		return 0

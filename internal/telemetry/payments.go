@@ -12,18 +12,22 @@ import (
 
 // Gateway returns a gateway that counts and times each request to the processor and makes a span of it. A
 // span holds the operation and what the answer proved; ids, amounts and tokens stay out of it.
+// The answers and errors pass through unchanged, so retries and look-ups are decided as without it.
 func Gateway(g payments.Gateway, m *Metrics) payments.Gateway { return measuredGateway{g, m} }
 
+// measuredGateway implements every method: a new one must be measured as well.
 type measuredGateway struct {
 	gateway payments.Gateway
 	metrics *Metrics
 }
 
 // askProcessor makes one measured request to the processor.
+// op becomes a label, so it must be a constant. An error that is no GatewayError counts as "error".
 func askProcessor[T any](ctx context.Context, m *Metrics, op string, request func(context.Context) (T, error)) (T, error) {
 	ctx, s := startSpan(ctx, "processor "+op, attribute.String(attrOp, op))
 	began := time.Now()
 	got, err := request(ctx)
+	// An answer is ok whatever it says: a declined card is a good answer.
 	kind := "ok"
 	if err != nil {
 		kind = "error"
@@ -60,6 +64,7 @@ func (g measuredGateway) Cancel(ctx context.Context, id string) (payments.Intent
 // Tokenizer returns a tokenizer that counts and times the bank connector's requests to the processor.
 func Tokenizer(t connector.Tokenizer, m *Metrics) connector.Tokenizer { return measuredTokenizer{t, m} }
 
+// measuredTokenizer is Tokenizer's implementation.
 type measuredTokenizer struct {
 	tokenizer connector.Tokenizer
 	metrics   *Metrics
@@ -76,10 +81,13 @@ func (t measuredTokenizer) BankPaymentMethod(ctx context.Context, key string, b 
 }
 
 // ChargeStore returns a store that notes in the span of a charge job the attempt's method and each state it reaches.
+// It counts nothing: settled attempts are counted by the charger's own hook.
 func ChargeStore(b payments.ChargeStore) payments.ChargeStore { return tracedCharges{b} }
 
+// tracedCharges passes every method on; those below also write into the span.
 type tracedCharges struct{ payments.ChargeStore }
 
+// noteState writes a state into the span, unless the call failed.
 func noteState(ctx context.Context, s payments.State, err error) {
 	if err == nil {
 		annotate(ctx, attribute.String(attrState, string(s)))
@@ -131,12 +139,14 @@ func CheckoutStore(b payments.CheckoutStore, m *Metrics) payments.CheckoutStore 
 	return countedCheckout{b, m}
 }
 
+// countedCheckout counts two methods; the others pass through.
 type countedCheckout struct {
 	payments.CheckoutStore
 	metrics *Metrics
 }
 
 // Void cancels an authorized payment.
+// A void that is repeated succeeds again and is counted again.
 func (c countedCheckout) Void(ctx context.Context, key string, at time.Time) (payments.Attempt, error) {
 	a, err := c.CheckoutStore.Void(ctx, key, at)
 	if err == nil {
@@ -158,12 +168,14 @@ func (c countedCheckout) CloseOffer(ctx context.Context, key string, at time.Tim
 // close, unknown payments that a person must settle.
 func SweepStore(b payments.SweepStore, m *Metrics) payments.SweepStore { return countedSweeps{b, m} }
 
+// countedSweeps counts three methods; the others pass through.
 type countedSweeps struct {
 	payments.SweepStore
 	metrics *Metrics
 }
 
 // WakeDue queues a charge job for each attempt that is due and not leased.
+// A number that stays high says that workers do not keep up, or that jobs are lost.
 func (c countedSweeps) WakeDue(ctx context.Context, now, machineNow time.Time) (int, error) {
 	n, err := c.SweepStore.WakeDue(ctx, now, machineNow)
 	c.metrics.requeued.Add(float64(n))
@@ -195,16 +207,20 @@ type eventStore interface {
 	Attempt(ctx context.Context, key string) (payments.Attempt, error)
 }
 
+// countedEvents counts two methods; the others pass through.
 type countedEvents struct {
 	eventStore
 	metrics *Metrics
 }
 
 // Return records that a taken payment came back.
+// The same event again finds the attempt returned and is counted again: Return does not say whether it did
+// anything.
 func (c countedEvents) Return(ctx context.Context, key, code string, at time.Time) error {
 	if err := c.eventStore.Return(ctx, key, code, at); err != nil {
 		return err
 	}
+	// The return is stored by now; where the attempt cannot be read only its count is lost.
 	if a, err := c.Attempt(ctx, key); err == nil && a.State == payments.Returned {
 		c.metrics.Settled(a)
 	}

@@ -10,6 +10,7 @@ import (
 
 // pools is a collector that reads the connection pools of this process at each scrape. In the lab one process
 // runs several replicas of a role: their pools are added up.
+// It is safe for concurrent use: roles may come and go while Prometheus scrapes.
 type pools struct {
 	mu   sync.Mutex
 	open map[poolOwner]bool
@@ -18,12 +19,14 @@ type pools struct {
 	redisConns, redisWaits, redisTimeout *prometheus.Desc
 }
 
+// poolOwner is one role with its two pools. It is compared by identity: each WatchPools has one.
 type poolOwner struct {
 	role string
 	db   *pgxpool.Pool
 	rdb  redis.UniversalClient
 }
 
+// newPools returns the collector without any pool.
 func newPools() *pools {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
@@ -41,6 +44,7 @@ func newPools() *pools {
 }
 
 // WatchPools exports the state of a role's connection pools until the returned function is called.
+// Call the returned function before the pools are closed; calling it twice does no harm.
 func (m *Metrics) WatchPools(role string, db *pgxpool.Pool, rdb redis.UniversalClient) (forget func()) {
 	p, owner := m.pools, poolOwner{role, db, rdb}
 	p.mu.Lock()
@@ -61,10 +65,12 @@ func (p *pools) Describe(to chan<- *prometheus.Desc) {
 }
 
 // Collect reads the pools and sends one set of values a role.
+// A role's counters fall when a replica of it ends, which Prometheus takes for a reset.
 func (p *pools) Collect(to chan<- prometheus.Metric) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sums := map[string]*poolSums{}
+	// Stat copies the counters under the pool's own lock, so a scrape holds nobody up for long.
 	for o := range p.open {
 		if sums[o.role] == nil {
 			sums[o.role] = &poolSums{}
@@ -88,11 +94,13 @@ func (p *pools) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
+// poolSums adds up the pools of one role; times are in seconds.
 type poolSums struct {
 	dbUsed, dbIdle, dbOpening, dbMax, dbWaits, dbWaited float64
 	redisUsed, redisIdle, redisWaits, redisTimeout      float64
 }
 
+// add adds the state of one owner's pools at this instant.
 func (s *poolSums) add(o poolOwner) {
 	db := o.db.Stat()
 	s.dbUsed += float64(db.AcquiredConns())
@@ -102,6 +110,7 @@ func (s *poolSums) add(o poolOwner) {
 	s.dbWaits += float64(db.EmptyAcquireCount())
 	s.dbWaited += db.EmptyAcquireWaitTime().Seconds()
 	r := o.rdb.PoolStats()
+	// The two numbers are read one after the other, so the difference may fall below zero for a moment.
 	s.redisUsed += max(float64(r.TotalConns)-float64(r.IdleConns), 0)
 	s.redisIdle += float64(r.IdleConns)
 	s.redisWaits += float64(r.WaitCount)

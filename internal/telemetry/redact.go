@@ -11,8 +11,8 @@ import (
 
 // exportedAttributes are the only attributes that leave in a span, beside our own duebell.*. The
 // instrumentations record more than may be told, and newer versions will record still more: paths and
-// addresses that anybody may have typed, statements, and error texts that quote what was sent (P4: no secret kept; D3: no personal data in traces).
-// Hence a list of what may leave, not of what may not.
+// addresses that anybody may have typed, statements, and error texts that quote what was sent (P4: no secret
+// kept; D3: no personal data in traces). Hence a list of what may leave, not of what may not.
 var exportedAttributes = []string{
 	"http.request.method", "http.response.status_code", "http.route", "url.scheme",
 	"server.address", "server.port", "network.protocol.version",
@@ -20,6 +20,8 @@ var exportedAttributes = []string{
 	"pgx.sql_state", "pgx.rows_affected", "pgx.operation.type", "error.type",
 }
 
+// mayLeave reports whether an attribute may be exported. Ours are safe by their construction: see the list of
+// their names.
 func mayLeave(key attribute.Key) bool {
 	return strings.HasPrefix(string(key), "duebell.") || slices.Contains(exportedAttributes, string(key))
 }
@@ -27,6 +29,7 @@ func mayLeave(key attribute.Key) bool {
 // Redact returns an exporter that passes spans on with nothing but harmless attributes.
 func Redact(to sdktrace.SpanExporter) sdktrace.SpanExporter { return redactingExporter{to} }
 
+// redactingExporter wraps each span before it is exported. The spans themselves are not changed.
 type redactingExporter struct{ sdktrace.SpanExporter }
 
 // ExportSpans passes the spans on, each redacted.
@@ -42,6 +45,7 @@ func (e redactingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 type redactedSpan struct{ sdktrace.ReadOnlySpan }
 
 // Attributes returns those that may leave.
+// Cloned first, because a span's attributes may be read by other processors at the same time.
 func (s redactedSpan) Attributes() []attribute.KeyValue {
 	return slices.DeleteFunc(slices.Clone(s.ReadOnlySpan.Attributes()), func(a attribute.KeyValue) bool { return !mayLeave(a.Key) })
 }

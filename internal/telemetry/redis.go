@@ -11,6 +11,8 @@ import (
 
 // InstrumentRedis has the client count its commands, and make spans of them while spans are exported:
 // names of commands only, never keys or values.
+// Call it before the client is used: hooks are not added safely later. An error means that tracing could not
+// be set up.
 func InstrumentRedis(client redis.UniversalClient, m *Metrics) error {
 	client.AddHook(commandCounter{m.redisCommands})
 	if !tracing() {
@@ -22,6 +24,7 @@ func InstrumentRedis(client redis.UniversalClient, m *Metrics) error {
 	return nil
 }
 
+// commandCounter is a hook of go-redis. A command counts when it is sent, whether it is answered or not.
 type commandCounter struct{ commands prometheus.Counter }
 
 // DialHook counts nothing.

@@ -16,16 +16,19 @@ import (
 
 // SQLTracer returns a tracer for pgx that counts statements, and makes spans of them while spans are exported:
 // by the statement's name, without its text and without arguments.
+// Like Requests it looks once whether spans are exported, when it is built.
 func SQLTracer(m *Metrics) pgx.QueryTracer {
 	counter := m.statementCounter()
 	if !tracing() {
 		return counter
 	}
+	// The statement's text stays out of spans, although ours hold no values: a library's might.
 	return multitracer.New(counter, otelpgx.NewTracer(
 		otelpgx.WithDisableSQLStatementInAttributes(), otelpgx.WithSpanNameFunc(statementName), otelpgx.WithDisableAcquireTracer()))
 }
 
 // statementName returns the name that a statement has in store/queries, else its first word.
+// sqlc puts the name into the first line of every statement, as a comment.
 func statementName(sql string) string {
 	if rest, named := strings.CutPrefix(sql, "-- name: "); named {
 		if words := strings.Fields(firstLine(rest)); len(words) > 0 {
@@ -50,6 +53,7 @@ var (
 
 // statementKind classifies a statement by its first word. A SELECT that locks rows is a read; a WITH is a
 // write as soon as one of its parts writes.
+// It is a rough reading, for counting only: a function call that writes, in a SELECT, counts as a read.
 func statementKind(sql string) string {
 	sql = strings.TrimLeft(sqlComments.ReplaceAllString(sql, " "), " \t\r\n(;")
 	word, _, _ := strings.Cut(sql, " ")
@@ -69,6 +73,7 @@ func statementKind(sql string) string {
 	return otherStatement
 }
 
+// firstLine returns s up to its first line break.
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
@@ -81,6 +86,7 @@ type statementCounter struct {
 	kinds  sync.Map // kind by statement; statements are constants of the program, so it stays small
 }
 
+// statementCounter returns a counter whose series all exist from the start.
 func (m *Metrics) statementCounter() *statementCounter {
 	c := &statementCounter{counts: map[string]prometheus.Counter{}, unsure: m.commitsUnsure}
 	for _, kind := range []string{readStatement, writeStatement, commitStatement, otherStatement} {
@@ -89,6 +95,8 @@ func (m *Metrics) statementCounter() *statementCounter {
 	return c
 }
 
+// count counts one statement and returns its kind. Classifying uses regular expressions, so its result is
+// kept.
 func (c *statementCounter) count(sql string) string {
 	kind, known := c.kinds.Load(sql)
 	if !known {
@@ -103,6 +111,7 @@ func (c *statementCounter) count(sql string) string {
 type commitSent struct{}
 
 // TraceQueryStart counts the statement and marks a COMMIT that is about to be sent.
+// A COMMIT on a dead connection or after the end of ctx is never sent, so nothing about it is unsure.
 func (c *statementCounter) TraceQueryStart(ctx context.Context, conn *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
 	if c.count(d.SQL) == commitStatement && ctx.Err() == nil && !conn.IsClosed() {
 		return context.WithValue(ctx, commitSent{}, true)

@@ -19,8 +19,10 @@ type TextsAndCalls interface {
 }
 
 // Carrier returns an API that counts and times each request to Twilio's API and makes a span of it.
+// Numbers, words and SIDs stay out of labels and spans.
 func Carrier(c TextsAndCalls, m *Metrics) TextsAndCalls { return measuredCarrier{c, m} }
 
+// measuredCarrier implements every method: a new one must be measured as well.
 type measuredCarrier struct {
 	carrier TextsAndCalls
 	metrics *Metrics
@@ -64,6 +66,7 @@ func (c measuredCarrier) begin(ctx context.Context, op string) (context.Context,
 	began := time.Now()
 	return ctx, func(err error) {
 		kind := "ok"
+		// The kinds are the closed list of package notify, so they may be labels.
 		if e := (*notify.SendError)(nil); errors.As(err, &e) {
 			kind = string(e.Kind)
 		} else if err != nil {
@@ -79,9 +82,11 @@ func (c measuredCarrier) begin(ctx context.Context, op string) (context.Context,
 // kind and state, of several how many were claimed.
 func NoticeStore(b notify.NoticeStore) notify.NoticeStore { return tracedNotices{b} }
 
+// tracedNotices passes every method on; those below also write into the span.
 type tracedNotices struct{ notify.NoticeStore }
 
 // ClaimNotices claims notices for sending.
+// The decision of a single notice is written too, because one that is dropped is not among the claims.
 func (t tracedNotices) ClaimNotices(ctx context.Context, ids []int64, at notify.ClaimTime, decide func([]notify.Facts) ([]notify.Decision, error)) ([]notify.ClaimedNotice, error) {
 	claims, err := t.NoticeStore.ClaimNotices(ctx, ids, at, func(facts []notify.Facts) ([]notify.Decision, error) {
 		decisions, err := decide(facts)
@@ -119,6 +124,7 @@ func (t tracedNotices) RecordReports(ctx context.Context, list []notify.Delivery
 }
 
 // setTexts shows the backlog of texts, those in doubt, and the kinds that are held back.
+// The pauses are set anew each time, so that one that has ended disappears.
 func (m *Metrics) setTexts(seen store.TextBacklog, now time.Time) {
 	m.textsDue.WithLabelValues("first").Set(float64(seen.First))
 	m.textsDue.WithLabelValues("reminders").Set(float64(seen.Reminders))
@@ -159,12 +165,14 @@ func heldBackBy(who string) string {
 // InboundStore returns a store that counts incoming texts by what they ask for, and opt-outs by how they came.
 func InboundStore(b notify.InboundStore, m *Metrics) notify.InboundStore { return countedInbound{b, m} }
 
+// countedInbound counts two methods; the others pass through.
 type countedInbound struct {
 	notify.InboundStore
 	metrics *Metrics
 }
 
 // ReceiveText stores a text and applies its effect.
+// A text that was received before is an error of the store and is not counted again.
 func (c countedInbound) ReceiveText(ctx context.Context, t notify.InboundText, at time.Time, decide func(notify.NumberFacts) notify.Effect) error {
 	decide, count := c.observe(decide)
 	err := c.InboundStore.ReceiveText(ctx, t, at, decide)
@@ -188,6 +196,7 @@ func (c countedInbound) ChangeConsent(ctx context.Context, number string, at tim
 // observe wraps a decision so that count, called once it is stored, counts the opt-out in it. A repeated
 // opt-out is not counted; one from a number that was merely unreachable is.
 func (c countedInbound) observe(decide func(notify.NumberFacts) notify.Effect) (observed func(notify.NumberFacts) notify.Effect, count func()) {
+	// The store may call the decision more than once; the last call is the one that was stored.
 	source := notify.Source("")
 	observed = func(f notify.NumberFacts) notify.Effect {
 		e := decide(f)

@@ -21,6 +21,9 @@ import (
 // process ends. Spans go by OTLP over HTTP to where OTEL_EXPORTER_OTLP_ENDPOINT or
 // OTEL_EXPORTER_OTLP_TRACES_ENDPOINT points; without either, none are made. OTEL_TRACES_SAMPLER_ARG (0 to
 // 1, default 1) is the share of the traces begun here that is kept. Call it before the roles are built.
+//
+// An error is a wrong setting; a collector that does not answer is none, and shows as a warning in the log.
+// Call end once, after the roles are closed.
 func Traces(ctx context.Context, log *slog.Logger, service string) (end func(), err error) {
 	shutdown, err := exportAsConfigured(ctx, service)
 	if err != nil {
@@ -34,7 +37,9 @@ func Traces(ctx context.Context, log *slog.Logger, service string) (end func(), 
 }
 
 // exportAsConfigured reads OpenTelemetry's own variables.
+// It also tells OpenTelemetry to log its errors in our log.
 func exportAsConfigured(ctx context.Context, service string) (shutdown func(context.Context) error, err error) {
+	// Off by default: nobody must run a collector to run the line.
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return func(context.Context) error { return nil }, nil
 	}
@@ -59,10 +64,12 @@ func exportAsConfigured(ctx context.Context, service string) (shutdown func(cont
 const lastExport = 5 * time.Second
 
 // ExportTo sends the spans of every role built after it to a processor and returns what shuts that down.
+// Tests give it a processor that keeps the spans.
 func ExportTo(to sdktrace.SpanProcessor, options ...sdktrace.TracerProviderOption) (shutdown func(context.Context) error) {
 	provider := sdktrace.NewTracerProvider(append(options, sdktrace.WithSpanProcessor(to))...)
 	otel.SetTracerProvider(provider)
 	return func(ctx context.Context) error {
+		// The process is ending, so ctx is over; the last spans get a time of their own.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastExport)
 		defer cancel()
 		return provider.Shutdown(ctx)
@@ -83,12 +90,15 @@ func sampleShare(arg string) (float64, error) {
 
 // tracing reports whether spans are exported. Without an exporter the stores are not instrumented at all:
 // that would cost each statement some microseconds and memory for nothing.
+// A global of OpenTelemetry's answers: the no-op provider is of another type.
 func tracing() bool {
 	_, ok := otel.GetTracerProvider().(*sdktrace.TracerProvider)
 	return ok
 }
 
 // Attributes of our own spans. Their values are constants of the program, counts, and opaque ids.
+// A new one must hold nothing that a caller brings (D3: no personal data in traces): redact.go lets every
+// duebell.* out.
 const (
 	attrCall     = "duebell.call"
 	attrTurn     = "duebell.turn"
@@ -125,6 +135,7 @@ func NoticeJob(ctx context.Context, ids []int64, run func(context.Context) error
 	return inSpan(ctx, "text", run, about)
 }
 
+// inSpan runs a function inside a span of its own and returns its error.
 func inSpan(ctx context.Context, name string, run func(context.Context) error, attrs ...attribute.KeyValue) error {
 	ctx, s := startSpan(ctx, name, attrs...)
 	err := run(ctx)
@@ -132,6 +143,7 @@ func inSpan(ctx context.Context, name string, run func(context.Context) error, a
 	return err
 }
 
+// startSpan starts a span below the one that ctx is in. Without an exporter it costs next to nothing.
 func startSpan(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
 	return otel.Tracer("duebell").Start(ctx, name, trace.WithAttributes(attrs...))
 }

@@ -16,6 +16,7 @@ const ContentType = "text/xml; charset=utf-8"
 // maxDocument is Twilio's limit of 64 kB (error 11750), taken as 64,000 bytes.
 const maxDocument = 64_000
 
+// xmlHeader is the first bytes of every document; encoding/xml's own header would end in a line break.
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
 
 // EmptyResponse returns the document without verbs: the answer to a text or a status callback, and
@@ -26,6 +27,9 @@ func EmptyResponse() []byte { return []byte(xmlHeader + "<Response></Response>")
 // document, so that a repeated turn can be answered byte for byte. It refuses what Twilio would
 // reject or ignore and what breaks the rules of the flow (lint). Its errors name the element and
 // the attribute, never the value, which may be a secret or a sentence.
+//
+// An error is a mistake of ours in the document, never a state of the call. It may be called by many
+// goroutines at once; r is only read.
 func Encode(r Response) ([]byte, error) {
 	// First the order of the verbs, then each verb as it is written: the first error of either is
 	// returned.
@@ -46,6 +50,7 @@ func Encode(r Response) ([]byte, error) {
 	if e.err != nil {
 		return nil, fmt.Errorf("twiml: %w", e.err)
 	}
+	// Only now is the length known, escapes included.
 	if buf.Len() > maxDocument {
 		return nil, errors.New("twiml: the document is larger than 64 kB")
 	}
@@ -59,12 +64,14 @@ type encoder struct {
 	err error
 }
 
+// fail keeps a problem, unless there was one before. where names element and attribute.
 func (e *encoder) fail(where, problem string) {
 	if e.err == nil {
 		e.err = fmt.Errorf("%s: %s", where, problem)
 	}
 }
 
+// token writes one XML token; encoding/xml escapes text and values.
 func (e *encoder) token(t xml.Token) {
 	if e.err == nil {
 		e.err = e.xml.EncodeToken(t)
@@ -73,6 +80,7 @@ func (e *encoder) token(t xml.Token) {
 
 // element writes one element with its attributes and what inside writes; nil for an empty element.
 func (e *encoder) element(a *attrs, inside func()) {
+	// An element without content is written as a pair of tags.
 	start := xml.StartElement{Name: xml.Name{Local: a.element}, Attr: a.list}
 	e.token(start)
 	if inside != nil {
@@ -83,6 +91,7 @@ func (e *encoder) element(a *attrs, inside func()) {
 
 // text writes character data. where names the element in an error.
 func (e *encoder) text(where, s string) {
+	// encoding/xml would write U+FFFD in its place, and the caller would hear something else than was meant.
 	if !validXML(s) {
 		e.fail(where, "text holds a control character")
 	}
@@ -96,8 +105,10 @@ type attrs struct {
 	list    []xml.Attr
 }
 
+// attrs begins the attributes of one element.
 func (e *encoder) attrs(element string) *attrs { return &attrs{e: e, element: element} }
 
+// fail keeps a problem with one attribute.
 func (a *attrs) fail(name, problem string) { a.e.fail(a.element+" "+name, problem) }
 
 // put writes an attribute whose value was checked.
@@ -149,7 +160,7 @@ func (a *attrs) mustOneOf(name, value string, known map[string]bool) {
 	a.oneOf(name, value, known)
 }
 
-// words writes known words separated by spaces.
+// words writes known words separated by spaces. A repeated word is a mistake in the list.
 func (a *attrs) words(name string, values []string, known map[string]bool) {
 	if len(values) == 0 {
 		return
@@ -165,6 +176,7 @@ func (a *attrs) words(name string, values []string, known map[string]bool) {
 }
 
 // number writes a number within the limits; it leaves the attribute out when it is 0.
+// 0 therefore means Twilio's default, which is never what a field of ours wants to say by 0.
 func (a *attrs) number(name string, n, lowest, highest int) {
 	if n != 0 {
 		a.optNumber(name, Set(n), lowest, highest)
@@ -201,6 +213,8 @@ func (a *attrs) voiceURL(name, value string) {
 	if value == "" {
 		return
 	}
+	// A URL without overrides would be asked once only, and a killed replica would end the call (twilio.md
+	// §4.2).
 	if err := checkVoiceURL(value); err != nil {
 		a.fail(name, err.Error())
 	}
@@ -215,4 +229,5 @@ func (a *attrs) mustVoiceURL(name, value string) {
 	a.voiceURL(name, value)
 }
 
+// post writes POST as an HTTP method. It is always written, so that nothing rests on a default.
 func (a *attrs) post(name string) { a.put(name, "POST") }

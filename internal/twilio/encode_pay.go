@@ -6,16 +6,19 @@ import (
 	"strings"
 )
 
+// encode writes a Pay (twilio.md §1.1). There is no method attribute: a Pay always posts.
 func (p Pay) encode(e *encoder) {
 	a := e.attrs("Pay")
 	if p.Connector == "" {
 		a.fail("paymentConnector", "is missing")
 	}
 	a.text("paymentConnector", p.Connector, nameShape)
+	// Always written: the default, a reusable token, would be a lasting credential (twilio.md §2.1).
 	a.mustOneOf("tokenType", string(p.TokenType), tokenTypes)
 	a.mustOneOf("paymentMethod", string(p.Method), payMethods)
 	a.oneOf("bankAccountType", string(p.BankAccountType), bankAccountTypes)
 	a.mustVoiceURL("action", p.Action)
+	// A Pay insists on https, which other verbs do not.
 	if !secureOrLoopback(p.Action) {
 		a.fail("action", "must be https")
 	}
@@ -40,6 +43,7 @@ func (p Pay) encode(e *encoder) {
 
 // check refuses combinations that Twilio would reject or ignore, or fill with its own voice and
 // words.
+// It does not ask for a Prompt at every step: in English Twilio's own words would do.
 func (p Pay) check(a *attrs) {
 	steps := bankSteps
 	switch p.Method {
@@ -79,6 +83,7 @@ func (p Pay) check(a *attrs) {
 	}
 }
 
+// encode writes a Prompt (twilio.md §1.3).
 func (p Prompt) encode(e *encoder) {
 	a := e.attrs("Prompt")
 	a.put("for", string(p.For)) // Pay.check has seen that it is known
@@ -89,6 +94,7 @@ func (p Prompt) encode(e *encoder) {
 	if len(p.CardTypes) > 0 && p.For != StepSecurityCode {
 		a.fail("cardType", "tells security codes apart, nothing else")
 	}
+	// Bank numbers are keyed twice by a second prompt with this flag (E10: keyed twice).
 	if p.RequireMatchingInputs && p.For != StepRouting && p.For != StepBankAccount {
 		a.fail("requireMatchingInputs", "is for bank fields")
 	}
@@ -114,6 +120,8 @@ func (a *attrs) attempts(attempts []int) {
 	a.put("attempt", strings.Join(list, " "))
 }
 
+// encode writes a Parameter (twilio.md §1.4). Its value goes to the connector's endpoint and into Twilio's
+// logs: no secret.
 func (p Parameter) encode(e *encoder) {
 	a := e.attrs("Parameter")
 	if !nameShape.MatchString(p.Name) {

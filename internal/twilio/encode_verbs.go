@@ -16,6 +16,8 @@ const (
 	maxSipURI  = 254
 )
 
+// encode writes a Say. A voice of Google's names its language, so a wrong pair is seen here; of Amazon's it
+// cannot be.
 func (s Say) encode(e *encoder) {
 	a := e.attrs("Say")
 	a.text("voice", s.Voice, voiceShape)
@@ -27,6 +29,8 @@ func (s Say) encode(e *encoder) {
 	e.element(a, func() { e.speech(s.Speech) })
 }
 
+// encode writes a Play. Its file is fetched by Twilio with GET, so the URL is no webhook and needs no
+// overrides.
 func (p Play) encode(e *encoder) {
 	a := e.attrs("Play")
 	a.optNumber("loop", p.Loop, 0, maxLoop)
@@ -40,18 +44,21 @@ func (p Play) encode(e *encoder) {
 	e.element(a, func() { e.text("Play", p.URL) })
 }
 
+// encode writes a Pause. 0 seconds leave the attribute out, which is one second.
 func (p Pause) encode(e *encoder) {
 	a := e.attrs("Pause")
 	a.number("length", p.Seconds, 1, maxSeconds)
 	e.element(a, nil)
 }
 
+// encode writes a Gather (twilio.md §3).
 func (g Gather) encode(e *encoder) {
 	a := e.attrs("Gather")
 	keys, speech := g.Input == Keys || g.Input == KeysAndSpeech, g.Input == Speech || g.Input == KeysAndSpeech
 	if !keys && !speech {
 		a.fail("input", "is missing or unknown")
 	}
+	// Always written: the default is keys only.
 	a.put("input", string(g.Input))
 	a.mustVoiceURL("action", g.Action)
 	a.post("method")
@@ -85,6 +92,7 @@ func (a *attrs) hints(hints []string) {
 		a.fail("hints", "has too many entries")
 	}
 	for _, h := range hints {
+		// A comma separates hints, so one inside would make two of them.
 		if h == "" || strings.Contains(h, ",") || utf8.RuneCountInString(h) > maxHint {
 			a.fail("hints", "has an empty or long entry, or one with a comma")
 		}
@@ -114,6 +122,7 @@ func (e *encoder) utterances(parent string, inside []Utterance) {
 	}
 }
 
+// encode writes a Dial. It never records: a leg that may pay is not recorded (twilio.md §3).
 func (d Dial) encode(e *encoder) {
 	a := e.attrs("Dial")
 	a.mustVoiceURL("action", d.Action)
@@ -141,6 +150,7 @@ func (d Dial) encode(e *encoder) {
 	})
 }
 
+// encode writes a telephone number inside a Dial.
 func (n Number) encode(e *encoder) {
 	if !e164Shape.MatchString(n.To) {
 		e.fail("Number", "is not an E.164 number")
@@ -148,6 +158,7 @@ func (n Number) encode(e *encoder) {
 	e.destination("Number", n.Whisper, n.StatusCallback, n.StatusEvents, n.To)
 }
 
+// encode writes a SIP address inside a Dial.
 func (s Sip) encode(e *encoder) {
 	if !sipShape.MatchString(s.To) || len(s.To) > maxSipURI {
 		e.fail("Sip", "is not a sip: address of at most 254 characters")
@@ -158,6 +169,8 @@ func (s Sip) encode(e *encoder) {
 // destination writes a Number or Sip. Without a whisper URL the callee is connected at once.
 func (e *encoder) destination(element, whisper, statusCallback string, events []string, to string) {
 	a := e.attrs(element)
+	// The whisper's URL carries the hand-off's opaque reference: the called leg has a CallSid of its own
+	// (twilio.md §3).
 	if whisper != "" {
 		a.voiceURL("url", whisper)
 		a.post("method")
@@ -172,6 +185,7 @@ func (e *encoder) destination(element, whisper, statusCallback string, events []
 	e.element(a, func() { e.text(element, to) })
 }
 
+// encode writes a Redirect. Its URL is the element's text.
 func (r Redirect) encode(e *encoder) {
 	a := e.attrs("Redirect")
 	a.post("method")
@@ -181,8 +195,10 @@ func (r Redirect) encode(e *encoder) {
 	e.element(a, func() { e.text("Redirect", r.URL) })
 }
 
+// encode writes a Hangup.
 func (Hangup) encode(e *encoder) { e.element(e.attrs("Hangup"), nil) }
 
+// encode writes a Reject. Without a reason Twilio takes its default.
 func (r Reject) encode(e *encoder) {
 	a := e.attrs("Reject")
 	a.oneOf("reason", r.Reason, rejectReasons)

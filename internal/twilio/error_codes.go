@@ -21,6 +21,8 @@ const (
 )
 
 // codesByTrouble are the codes that we know, of a create or of a delivery.
+// Where a code stands decides whether a text is tried again, a number suppressed or an alarm raised; names of
+// 30002 to 30008 come from third parties (twilio.md §6).
 var codesByTrouble = map[Trouble][]int{
 	TryLater: {
 		20429,        // too many requests at once
@@ -47,6 +49,7 @@ var codesByTrouble = map[Trouble][]int{
 	},
 }
 
+// It is codesByTrouble the other way round, made once.
 var troubleOfCode = func() map[int]Trouble {
 	byCode := map[int]Trouble{0: ""} // no code is no trouble
 	for t, codes := range codesByTrouble {
@@ -64,6 +67,7 @@ func Troubles() []Trouble {
 
 // Explain returns what an error code of a create or of a delivery means; "" for 0, Other for one
 // that we do not know.
+// The code may come from a create's refusal or from a delivery report: one meaning does for both.
 func Explain(code int) Trouble {
 	if t, known := troubleOfCode[code]; known {
 		return t

@@ -14,6 +14,9 @@ import (
 // said, and may hold a token: keep it sealed. fmt and slog print only what may be logged. The
 // routing number, expiry, security code and ZIP that Twilio repeats in a payment result have no
 // field.
+//
+// Every webhook fills in a part of it; empty fields were not sent. It is a plain value, and copies hold the
+// same secrets.
 type VoiceRequest struct {
 	CallSid       string
 	ParentCallSid string
@@ -82,7 +85,11 @@ var payResultAliases = map[string]PayResult{
 
 // DecodeVoice returns a voice webhook's form as a VoiceRequest. Fields that it does not know are
 // dropped; it never fails, because Twilio adds fields and values unannounced.
+//
+// Decode only what Handle has passed: the signature covers the whole form, and the fields that nobody may
+// keep are gone. Broken UTF-8 is cut out, so whatever is stored or spoken of it is valid.
 func DecodeVoice(form url.Values) VoiceRequest {
+	// Only the first value of a field counts; the signature has covered all of them.
 	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
 	v := VoiceRequest{
 		CallSid: get("CallSid"), ParentCallSid: get("ParentCallSid"), AccountSid: get("AccountSid"),
@@ -94,6 +101,7 @@ func DecodeVoice(form url.Values) VoiceRequest {
 		DialCallStatus: get("DialCallStatus"), DialCallSid: get("DialCallSid"), DialCallDuration: get("DialCallDuration"),
 		DialBridged: strings.EqualFold(get("DialBridged"), "true"),
 
+		// 0 is the first callback's number, so absence needs another value.
 		SequenceNumber: parseNumber(get("SequenceNumber"), -1), CallDuration: get("CallDuration"), SipResponseCode: get("SipResponseCode"),
 
 		ErrorCode: get("ErrorCode"), ErrorURL: get("ErrorUrl"),
@@ -110,6 +118,7 @@ func DecodeVoice(form url.Values) VoiceRequest {
 // spoken or logged.
 func (v *VoiceRequest) decodePay(get func(string) string) {
 	v.Result = PayResult(get("Result"))
+	// An unknown word stays as it is: it counts as failed, and never as paid (twilio.md §2.2).
 	if known, ok := payResultAliases[get("Result")]; ok {
 		v.Result = known
 	}
@@ -119,13 +128,16 @@ func (v *VoiceRequest) decodePay(get func(string) string) {
 	v.ConnectorLast4 = trailingDigits(get("PayConnector_last4"))
 	v.ConnectorAttempt, v.ConnectorBank = get("PayConnector_attempt"), get("PayConnector_bank")
 	v.PaymentConfirmationCode = get("PaymentConfirmationCode")
+	// A gateway may quote what was keyed.
 	v.PaymentError, v.ConnectorError = maskNumbers(get("PaymentError")), maskNumbers(get("ConnectorError"))
 	v.PayErrorCode = parseNumber(get("PayErrorCode"), 0)
 }
 
 // Caller returns the number that calls, in E.164, or empty when it is withheld or no telephone
 // number. It proves nothing about who calls (I4: caller ID is a hint).
+// Calls by SIP and from exchanges that hide the caller come with words or odd strings.
 func (v VoiceRequest) Caller() string {
+	// Some of these words have the form of a number.
 	if withheldNumbers[v.From] || !e164Shape.MatchString(v.From) {
 		return ""
 	}
@@ -153,6 +165,7 @@ func (v VoiceRequest) Attestation() string {
 
 // LastDigits returns the digits to speak after "ending in": of the card, or of the bank account,
 // where our connector's four win over Twilio's two (twilio.md §2.3).
+// Empty where neither was sent.
 func (v VoiceRequest) LastDigits() string {
 	switch {
 	case v.CardLast4 != "":
@@ -165,6 +178,7 @@ func (v VoiceRequest) LastDigits() string {
 
 // LogValue returns what may be logged: never keys, speech, tokens or free text of a gateway
 // (twilio.md §2.4).
+// Add a field here only if it can hold no key, no word and no whole number, whatever Twilio sends.
 func (v VoiceRequest) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("call", loggable(v.CallSid)), slog.String("status", loggable(v.CallStatus))}
 	add := func(name, value string) {
@@ -176,6 +190,7 @@ func (v VoiceRequest) LogValue() slog.Value {
 	add("direction", v.Direction)
 	add("answered_by", v.AnsweredBy)
 	add("attestation", v.Attestation())
+	// That something was keyed may be known, not what.
 	if v.HasDigits {
 		attrs = append(attrs, slog.Bool("keys", true))
 	}
@@ -204,6 +219,7 @@ func (v VoiceRequest) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.Stri
 
 // trailingDigits returns the at most 4 digits at the end of a mask. Masks differ in shape
 // (twilio.md §12), so only their end is read.
+// A card number in clear would come out as its last four as well.
 func trailingDigits(mask string) string {
 	i := len(mask)
 	for i > 0 && len(mask)-i < 4 && '0' <= mask[i-1] && mask[i-1] <= '9' {
@@ -225,6 +241,7 @@ func maskNumbers(s string) string {
 		}
 		return "****"
 	})
+	// Cut by characters, so that no half of one is left.
 	if r := []rune(s); len(r) > 200 {
 		s = string(r[:200])
 	}

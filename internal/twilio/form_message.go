@@ -9,6 +9,7 @@ import (
 
 // MessageRequest is a decoded messaging webhook: a text that arrived, or the status of one that we
 // sent. fmt and slog print neither the body nor a whole number.
+// Body of a text that arrived is what a person wrote: personal, and at times a card number.
 type MessageRequest struct {
 	MessageSid string
 	ServiceSid string
@@ -41,6 +42,7 @@ const (
 // Rank returns a status's place in the order. Callbacks overtake each other, so a status counts
 // only if its rank is higher than that of the last one. An unknown word ranks 0 and so never
 // counts.
+// Final states have one rank, so the first of them stands. A read text was delivered.
 func (s MessageStatus) Rank() int {
 	switch s {
 	case MessageAccepted, MessageScheduled:
@@ -60,6 +62,7 @@ func (s MessageStatus) Rank() int {
 }
 
 // DecodeMessage returns a messaging webhook's form as a MessageRequest.
+// It never fails: unknown fields are dropped, and numbers that do not parse are 0.
 func DecodeMessage(form url.Values) MessageRequest {
 	get := func(name string) string { return strings.ToValidUTF8(form.Get(name), "") }
 	m := MessageRequest{
@@ -67,6 +70,7 @@ func DecodeMessage(form url.Values) MessageRequest {
 		Body: get("Body"), OptOutType: get("OptOutType"), NumMedia: parseNumber(get("NumMedia"), 0),
 		Status: MessageStatus(get("MessageStatus")), ErrorCode: parseNumber(get("ErrorCode"), 0),
 	}
+	// The older name of the same field.
 	if m.MessageSid == "" {
 		m.MessageSid = get("SmsSid")
 	}

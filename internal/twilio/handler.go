@@ -18,12 +18,16 @@ var droppedFields = []string{"BankRoutingNumber", "ExpirationDate", "SecurityCod
 // Handle returns a handler that calls h with the form of each request that Twilio signed, without
 // the fields that nobody may keep. A missing or wrong signature is a 403; h never sees the raw
 // body. The body is read once and no further than MaxBody.
+//
+// A GET passes with an empty form, if it is signed. Errors are plain text, not TwiML: whoever gets them is
+// not Twilio, or sent what Twilio never sends.
 func (v *Validator) Handle(h func(w http.ResponseWriter, r *http.Request, form url.Values)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get(signatureHeader) == "" { // before anything is read
 			http.Error(w, "signature missing", http.StatusForbidden)
 			return
 		}
+		// The signature covers the body, so it must be read whole before anything is believed.
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			http.Error(w, "body too large", http.StatusRequestEntityTooLarge)
@@ -37,6 +41,7 @@ func (v *Validator) Handle(h func(w http.ResponseWriter, r *http.Request, form u
 			http.Error(w, "signature wrong", http.StatusForbidden)
 			return
 		}
+		// Signed, but no form: no webhook of ours has another body.
 		if r.Method == http.MethodPost && len(body) > 0 && !isForm(r) {
 			http.Error(w, "want a form", http.StatusUnsupportedMediaType)
 			return

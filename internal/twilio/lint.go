@@ -7,6 +7,7 @@ import (
 
 // lint checks the order of the verbs (twilio.md §10, flow lint): whatever would leave the caller in
 // silence, in a loop or cut off is an error.
+// Only the order is looked at here; each verb checks its own attributes when it is written.
 func lint(verbs []Verb) error {
 	if len(verbs) == 0 {
 		return errors.New("an empty document hangs up; EmptyResponse is for where that is meant")
@@ -24,6 +25,7 @@ func lint(verbs []Verb) error {
 }
 
 // lintVerb checks the i-th verb and what follows it; next is nil at the end of the document.
+// Verbs are matched by value types: a pointer to one would pass none of the cases.
 func lintVerb(i int, v, next Verb) error {
 	switch v := v.(type) {
 	case Say, Play, Pause:
@@ -37,6 +39,7 @@ func lintVerb(i int, v, next Verb) error {
 		if after, ok := next.(Redirect); !ok || after.URL != v.Action {
 			return errors.New("a Redirect to the action of a Pay must follow it")
 		}
+	// A Dial always has an action, so nothing below it is run.
 	case Redirect, Hangup, Dial, Reject:
 		if next != nil {
 			return fmt.Errorf("a verb stands after %T, where it is never reached", v)

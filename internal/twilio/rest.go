@@ -21,6 +21,7 @@ import (
 )
 
 // ClientConfig holds the settings of a Client.
+// Account and token are required. BaseURL may have a path of its own, below which Twilio's paths lie.
 type ClientConfig struct {
 	AccountSID string
 	AuthToken  string
@@ -31,6 +32,7 @@ type ClientConfig struct {
 
 // Client calls Twilio's REST API. It repeats nothing by itself: creating a text or a call is not
 // idempotent (twilio.md §5, §6), so whoever asked decides by the Error's Kind.
+// It is safe for concurrent use.
 type Client struct {
 	account   string
 	token     string
@@ -55,6 +57,7 @@ var (
 // NewClient makes a Client and checks its settings; it sends nothing. Its errors do not quote the
 // credentials.
 func NewClient(cfg ClientConfig) (*Client, error) {
+	// Shapes only: whether the credentials are right shows at the first request.
 	if !sidShape.MatchString(cfg.AccountSID) {
 		return nil, errors.New("twilio: the account SID is missing or has an odd shape")
 	}
@@ -98,6 +101,9 @@ type services struct {
 // reads an edge and a region from the environment, and loses the status of an answer that is not
 // JSON (twilio.md §9). So each request gets a client of its own, whose transport binds the context
 // and records what happened.
+//
+// call may make several requests of one service; the outcome is that of the last. Nothing of twilio-go's is
+// shared between requests, so there is nothing to lock.
 func (c *Client) do(ctx context.Context, op string, call func(services) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -111,12 +117,14 @@ func (c *Client) do(ctx context.Context, op string, call func(services) error) e
 	}
 	tc.SetAccountSid(c.account)
 	h := client.NewRequestHandler(tc)
+	// They change the host, and a stray variable of the environment must not.
 	h.Edge, h.Region = "", ""
 	return wire.outcome(op, call(services{api: api.NewApiService(h), messaging: messaging.NewApiService(h), lookups: lookups.NewApiService(h)}))
 }
 
 // exchange is the transport of one request. It records how far the request came, so that a failure
 // can say what it proves.
+// The flags are atomic because the transport may set them from another goroutine.
 type exchange struct {
 	ctx  context.Context
 	base *url.URL
@@ -131,10 +139,13 @@ type exchange struct {
 // neverSent reports whether it is certain that nothing was sent: no transport was asked, or it
 // asked for a connection and got none. A transport that traces nothing gives no such certainty, and
 // then the request may have been carried out.
+// Only this makes a create safe to send again, so every doubt counts as sent.
 func (w *exchange) neverSent() bool { return !w.tried || w.connAsked.Load() && !w.connGot.Load() }
 
 // RoundTrip sends the request, to BaseURL if one is set, and reads the whole answer, so that the
 // connection is used again even where twilio-go forgets to close a body.
+// RoundTrip implements http.RoundTripper. A reply that cannot be read whole is an error without a status:
+// what was done is not known.
 func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.ctx.Err(); err != nil {
 		return nil, err
@@ -144,7 +155,9 @@ func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		GetConn: func(string) { w.connAsked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { w.connGot.Store(true) },
 	}
+	// The original belongs to twilio-go, and a RoundTripper may not change it.
 	req = req.Clone(httptrace.WithClientTrace(w.ctx, trace))
+	// A stand-in serves all of Twilio's hosts at one address and is told which was meant.
 	if w.base != nil {
 		req.Header.Set(originalHost, req.URL.Host)
 		moved := *w.base
@@ -156,6 +169,7 @@ func (w *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
+	// A longer reply is cut off; what is left is no JSON then, and the outcome Unknown.
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type Call struct {
 }
 
 // PlacedCall is Twilio's answer to a create.
+// The status is that of the create (queued): what becomes of the call comes to StatusCallback.
 type PlacedCall struct {
 	SID    string
 	Status string
@@ -28,6 +29,7 @@ type PlacedCall struct {
 
 // PlaceCall asks Twilio to place a call, once, and returns its SID. After an Error of kind Unknown
 // the telephone may ring: wait for the call's URLs to be requested before dialing again.
+// A call that Twilio would refuse or misunderstand is not sent: the Error says so.
 func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	const op = "place call"
 	if !e164Shape.MatchString(call.To) {
@@ -36,6 +38,7 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 	if !e164Shape.MatchString(call.From) || call.RingSeconds < 0 || call.RingSeconds > maxSeconds {
 		return PlacedCall{}, errNotSent(op, Misconfigured, AccountTrouble)
 	}
+	// All three carry the overrides: a document that a killed replica did not answer is asked for again.
 	for _, u := range []string{call.URL, call.FallbackURL, call.StatusCallback} {
 		if checkVoiceURL(u) != nil {
 			return PlacedCall{}, errNotSent(op, Misconfigured, AccountTrouble)
@@ -45,6 +48,7 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 		SetUrl(call.URL).SetMethod(http.MethodPost).
 		SetFallbackUrl(call.FallbackURL).SetFallbackMethod(http.MethodPost).
 		SetStatusCallback(call.StatusCallback).SetStatusCallbackMethod(http.MethodPost).
+		// The field is repeated, one value an event (twilio.md §5).
 		SetStatusCallbackEvent([]string{"initiated", "ringing", "answered", "completed"})
 	if call.RingSeconds != 0 {
 		params.SetTimeout(call.RingSeconds)
@@ -61,6 +65,7 @@ func (c *Client) PlaceCall(ctx context.Context, call Call) (PlacedCall, error) {
 			return err
 		}
 		placed = PlacedCall{SID: deref(created.Sid), Status: deref(created.Status)}
+		// Without a SID nothing can be asked later, so the call may be ringing and we would not know.
 		if !sidShape.MatchString(placed.SID) {
 			return errIncompleteReply(op, http.StatusOK)
 		}

@@ -12,6 +12,7 @@ import (
 )
 
 // ErrorKind is what a failed request proves.
+// It decides whether a create may be sent again, so it never guesses.
 type ErrorKind string
 
 const (
@@ -30,6 +31,8 @@ const (
 
 // Error is a failed REST request. Its text holds the operation, the kind and Twilio's code, never a
 // telephone number, a text or a URL.
+// RetryAfter is what Twilio asked to wait, 0 if it did not say. Status may be 200 where the answer lacked
+// what was asked for.
 type Error struct {
 	Op         string
 	Kind       ErrorKind
@@ -74,6 +77,7 @@ func AsError(err error) (*Error, bool) {
 }
 
 // outcome returns nil or an *Error, from what twilio-go returned and what the exchange recorded.
+// op names the operation for logs. A 2xx with an error of twilio-go's (a body that is no JSON) is Unknown.
 func (w *exchange) outcome(op string, err error) error {
 	// An error of our own (not sent, or an answer without what was asked for) says already what it
 	// proves.
@@ -89,6 +93,7 @@ func (w *exchange) outcome(op string, err error) error {
 		e.Code, e.Trouble = typed.Code, Explain(typed.Code)
 	}
 	e.Kind = w.kind(e)
+	// A date is allowed there too; Twilio sends seconds.
 	if seconds := parseNumber(w.retryAfter, 0); e.Kind == RateLimited && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
@@ -97,6 +102,7 @@ func (w *exchange) outcome(op string, err error) error {
 
 // kind returns what the failure proves. In doubt it is Unknown: a create that is wrongly called
 // refused would be sent twice.
+// The order of the cases matters: each is certain only if those before it do not hold.
 func (w *exchange) kind(e *Error) ErrorKind {
 	switch {
 	case e.Code == 20429, w.status == http.StatusTooManyRequests:
@@ -105,8 +111,10 @@ func (w *exchange) kind(e *Error) ErrorKind {
 		return Misconfigured
 	case w.status == 0 && w.neverSent():
 		return Unreachable
+	// Every request would fail like this one until somebody mends the credentials.
 	case w.status == http.StatusUnauthorized, w.status == http.StatusForbidden:
 		return Misconfigured
+	// A 5xx may come after the work was done, and 408 before or after it.
 	case w.status/100 != 4, w.status == http.StatusRequestTimeout:
 		return Unknown
 	case e.Code == 0: // not Twilio's words: something in between answered
@@ -118,6 +126,7 @@ func (w *exchange) kind(e *Error) ErrorKind {
 }
 
 // contextCause returns which end of the context ended the request, or nil.
+// ctx.Err also finds our own time-out, which twilio-go's error may hide.
 func contextCause(ctx context.Context, err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {
@@ -140,6 +149,7 @@ func errIncompleteReply(op string, status int) error {
 }
 
 // deref returns what p points to, or the zero value.
+// twilio-go's records are all pointers.
 func deref[T any](p *T) T {
 	var zero T
 	if p == nil {

@@ -9,6 +9,7 @@ import (
 )
 
 // Reassignment is whether a number has got another owner (O5: numbers are checked for reassignment).
+// Any other answer counts as NoData: nothing is concluded from it.
 type Reassignment string
 
 // Answers of the reassigned numbers database, as Twilio gives them.
@@ -21,6 +22,7 @@ const (
 // LookUpReassignment returns whether a number (E.164) has been given to somebody else since a day
 // on which it was known to be its owner's. Twilio must have approved the account for it, and bills
 // each look-up.
+// The day is sent as its UTC date. A read, so it may be repeated; each costs money.
 func (c *Client) LookUpReassignment(ctx context.Context, e164 string, since time.Time) (Reassignment, error) {
 	const op = "look up number"
 	if !e164Shape.MatchString(e164) { // twilio-go puts it into the path as it is

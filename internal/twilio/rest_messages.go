@@ -38,6 +38,7 @@ type SentMessage struct {
 }
 
 // Message is a text as Twilio stores it.
+// CreatedAt is the create's instant at Twilio, to the second.
 type Message struct {
 	SID        string
 	To, From   string // From may still be empty for a text sent by a service
@@ -50,11 +51,14 @@ type Message struct {
 
 // SendSMS asks Twilio to send a text, once, and returns its SID. After an Error of kind Unknown it
 // may have been sent: look with FindMessages before sending again.
+// Error kinds: Refused, the number or the words; Misconfigured, our request or account; RateLimited and
+// Unreachable, not processed.
 func (c *Client) SendSMS(ctx context.Context, m SMS) (SentMessage, error) {
 	const op = "send text"
 	if err := m.check(op); err != nil {
 		return SentMessage{}, err
 	}
+	// No MediaUrl, no schedule: what is sent goes now, and as these words.
 	params := &api.CreateMessageParams{To: &m.To, Body: &m.Body, StatusCallback: &m.StatusCallback}
 	if m.From != "" {
 		params.SetFrom(m.From)
@@ -83,6 +87,7 @@ func (c *Client) SendSMS(ctx context.Context, m SMS) (SentMessage, error) {
 }
 
 // check refuses a text that Twilio would refuse, before it is sent.
+// What is wrong with the number is the number's trouble, everything else is ours.
 func (m SMS) check(op string) error {
 	callback, err := url.Parse(m.StatusCallback)
 	switch {
@@ -99,6 +104,7 @@ func (m SMS) check(op string) error {
 }
 
 // FetchMessage returns a text by its SID.
+// A SID that Twilio does not know is an Error of kind Refused.
 func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) {
 	const op = "fetch text"
 	if !sidShape.MatchString(sid) { // twilio-go puts it into the path as it is
@@ -125,6 +131,7 @@ func (c *Client) FetchMessage(ctx context.Context, sid string) (Message, error) 
 // find out about a create whose answer was lost: compare body and sender (twilio.md §6). All pages
 // are read, because Twilio filters and orders by the day of sending only, which a text still queued
 // does not have yet. More than can be read is an Error of kind Unknown, never a short list.
+// An error in the middle loses what was found before: half a list proves nothing.
 func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) ([]Message, error) {
 	const op = "find texts"
 	if !e164Shape.MatchString(to) {
@@ -132,6 +139,7 @@ func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) (
 	}
 	var found []Message
 	token, page := "", ""
+	// 1,000 texts to one number are more than any look-up should need.
 	for range maxPages {
 		var list *api.ListMessageResponse
 		err := c.do(ctx, op, func(s services) (err error) {
@@ -158,7 +166,8 @@ func (c *Client) FindMessages(ctx context.Context, to string, since time.Time) (
 	return nil, errIncompleteReply(op, http.StatusOK) // more than we read: "not found" would be a guess
 }
 
-// nextPage returns the two values of a list's address of the next page; both empty on the last.
+// nextPage returns the two values of a list's address of the next page; both empty on the last. An address
+// that does not parse ends the list.
 func nextPage(uri *string) (token, page string) {
 	u, err := url.Parse(deref(uri))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 var ErrNoSuchNumber = errors.New("twilio: the account has no such number")
 
 // PhoneNumber is a number of the account as it is set up at Twilio.
+// Empty fields are not set at Twilio.
 type PhoneNumber struct {
 	SID              string
 	E164             string
@@ -27,6 +28,7 @@ type PhoneNumber struct {
 }
 
 // NumberWebhooks are the URLs to set on a number. The voice ones are as VoiceURL makes them.
+// SetNumberWebhooks refuses a voice one without the connection overrides.
 type NumberWebhooks struct {
 	Voice         string
 	VoiceFallback string
@@ -74,6 +76,7 @@ func (c *Client) FetchNumber(ctx context.Context, e164 string) (PhoneNumber, err
 }
 
 // SetNumberWebhooks sets a number's webhooks, all by POST, and returns the number as it then is.
+// It overwrites what was set, by hand too. SMS is not checked: it carries no overrides.
 func (c *Client) SetNumberWebhooks(ctx context.Context, sid string, hooks NumberWebhooks) (PhoneNumber, error) {
 	const op = "set number webhooks"
 	if !sidShape.MatchString(sid) {
@@ -125,8 +128,10 @@ func (c *Client) FetchService(ctx context.Context, sid string) (MessagingService
 
 // SetServiceWebhooks sets a messaging service's webhooks, by POST and over those of its numbers,
 // and returns the service as it then is.
+// Repeated it sets the same again.
 func (c *Client) SetServiceWebhooks(ctx context.Context, sid, inbound, status string) (MessagingService, error) {
 	params := (&messaging.UpdateServiceParams{}).SetInboundRequestUrl(inbound).SetInboundMethod(http.MethodPost).
+		// Otherwise texts would still go to each number's own address.
 		SetStatusCallback(status).SetUseInboundWebhookOnNumber(false)
 	return c.service(ctx, "set messaging service webhooks", sid, func(s services) (*messaging.MessagingV1Service, error) {
 		return s.messaging.UpdateService(sid, params)

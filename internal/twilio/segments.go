@@ -26,10 +26,11 @@ var gsmWidths = func() map[rune]int {
 	return widths
 }()
 
-// Segments returns the encoding of a text exactly as given, its length in units of that encoding,
-// and how many segments it is sent and paid as (N7: one GSM-7 segment in English). One character
-// outside GSM-7 turns the whole text into UCS-2. A pair of units (escape or surrogate) never
-// straddles two segments.
+// Segments returns the encoding of a text exactly as given, its length in units of that encoding, and how
+// many segments it is sent and paid as (N7: one GSM-7 segment in English). One character outside GSM-7 turns
+// the whole text into UCS-2. A pair of units (escape or surrogate) never straddles two segments. encoding is
+// GSM7 or UCS2. An empty text has no segment. Characters are counted as they come, so compose to NFC first
+// (N7: NFC before measuring).
 func Segments(text string) (encoding string, units, segments int) {
 	encoding, single, multi := GSM7, 160, 153
 	width := gsmWidth
@@ -53,6 +54,7 @@ func Segments(text string) (encoding string, units, segments int) {
 	segments, filled := 1, 0
 	for _, r := range text {
 		w := width(r)
+		// The pair does not fit into what is left: the segment stays one unit short.
 		if filled+w > multi {
 			segments++
 			filled = 0
@@ -62,8 +64,10 @@ func Segments(text string) (encoding string, units, segments int) {
 	return encoding, units, segments
 }
 
+// gsmWidth returns a character's units in GSM-7, 0 if it has none.
 func gsmWidth(r rune) int { return gsmWidths[r] }
 
+// ucsWidth returns a character's units in UCS-2: 2 beyond the basic plane, as emoji are.
 func ucsWidth(r rune) int {
 	if r > 0xFFFF {
 		return 2

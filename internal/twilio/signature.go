@@ -17,6 +17,7 @@ import (
 )
 
 // ErrSignature says that a request's signature is missing, or not Twilio's for this URL and body.
+// It says no more on purpose: who forges a request learns nothing from the answer.
 var ErrSignature = errors.New("twilio: the request's signature is missing or wrong")
 
 const (
@@ -27,6 +28,7 @@ const (
 // Validator checks that a request comes from Twilio (twilio.md §4.5). There is no switch that turns
 // it off. A right signature is no protection against a replay: Twilio signs no time, so handlers
 // are idempotent.
+// It is safe for concurrent use.
 type Validator struct {
 	tokens    []string
 	publicURL string
@@ -35,6 +37,7 @@ type Validator struct {
 // NewValidator makes a Validator for the public URL that Twilio was given and the account's auth
 // tokens: the primary one and, during a rotation, the next one. Empty tokens are ignored; without
 // any it fails.
+// It makes no difference which of the tokens is the primary one.
 func NewValidator(publicURL string, tokens ...string) (*Validator, error) {
 	v := &Validator{publicURL: strings.TrimRight(publicURL, "/")}
 	for _, t := range tokens {
@@ -61,9 +64,11 @@ func (v Validator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(v.String(
 // query, and the body, else ErrSignature. The host comes from our configuration and never from the
 // request: behind a proxy the request's is another one, and without one it is whatever the sender
 // says.
+// body is the whole raw body. A form that does not decode is ErrSignature too, since Twilio sends none.
 func (v *Validator) Verify(r *http.Request, body []byte) error {
 	signatures := r.Header.Values(signatureHeader)
 	// Twilio sends exactly one signature.
+	// A second header would leave it to chance which one is looked at.
 	if len(signatures) != 1 || signatures[0] == "" || !strings.HasPrefix(r.RequestURI, "/") {
 		return ErrSignature
 	}
@@ -84,6 +89,7 @@ func (v *Validator) Verify(r *http.Request, body []byte) error {
 }
 
 // sign returns Twilio's signature of a message under a token.
+// Messages are short, so both are hashed anew each time.
 func sign(token, message string) string {
 	mac := hmac.New(sha1.New, []byte(token))
 	mac.Write([]byte(message))
@@ -103,6 +109,7 @@ func signedFields(r *http.Request, body []byte) (string, error) {
 		}
 		return "", nil
 	}
+	// A POST without any body has nothing that could be unsigned.
 	if len(body) == 0 && r.Header.Get("Content-Type") == "" {
 		return "", nil
 	}
@@ -123,6 +130,7 @@ func signedFields(r *http.Request, body []byte) (string, error) {
 	return b.String(), nil
 }
 
+// isForm reports whether a request says that its body is a form; parameters such as charset may follow.
 func isForm(r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && kind == formType
@@ -132,6 +140,7 @@ func isForm(r *http.Request) bool {
 func checkBodyHash(requestURI string, body []byte) error {
 	_, query, _ := strings.Cut(requestURI, "?")
 	values, err := parseForm([]byte(query))
+	// Two of them would leave it open which hash was meant.
 	if err != nil || len(values["bodySHA256"]) != 1 {
 		return ErrSignature
 	}
@@ -144,6 +153,7 @@ func checkBodyHash(requestURI string, body []byte) error {
 
 // parseForm decodes a form. Unlike url.ParseQuery it takes a raw semicolon as an ordinary
 // character, as Twilio does: what is signed and what is decoded must not differ.
+// Values keep their order and repeats, which the signature needs.
 func parseForm(body []byte) (url.Values, error) {
 	form := url.Values{}
 	for pair := range strings.SplitSeq(string(body), "&") {
@@ -166,6 +176,7 @@ func parseForm(body []byte) (url.Values, error) {
 // signedURLs returns the spellings of the URL that Twilio may have signed: it cuts credentials and
 // fragment, and for voice over https the port too; its SDKs accept the default port added
 // (twilio.md §4.5, §12).
+// full is never parsed and written anew: the signature is over the bytes that Twilio was given.
 func signedURLs(full string) []string {
 	full, _, _ = strings.Cut(full, "#")
 	scheme, rest, _ := strings.Cut(full, "://")

@@ -16,6 +16,7 @@ const maxSpeech = 4096
 const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
 
 // ssmlElement is what one SSML element may hold. Anything that is not listed is refused.
+// The zero value allows text and no element inside.
 type ssmlElement struct {
 	attrs    map[string]*regexp.Regexp
 	required string
@@ -87,6 +88,7 @@ func (e *encoder) speech(fragment string) {
 // parseSpeech reads a fragment strictly and returns what is to be written: only elements and
 // attributes of the allow-list, nested as Twilio takes them, white space folded to single spaces.
 // Its errors name elements and attributes, never the words.
+// The decoder is strict: a missing end tag or an entity that XML does not know is an error.
 func parseSpeech(fragment string) ([]xml.Token, error) {
 	if !utf8.ValidString(fragment) {
 		return nil, errors.New("speech is not UTF-8")
@@ -106,6 +108,7 @@ func parseSpeech(fragment string) ([]xml.Token, error) {
 		}
 	}
 	switch {
+	// A Say without words would be a silence that nobody planned.
 	case !p.audible:
 		return nil, errors.New("speech is empty")
 	case p.length > maxSpeech:
@@ -115,6 +118,7 @@ func parseSpeech(fragment string) ([]xml.Token, error) {
 }
 
 // speechParser collects the tokens of a fragment.
+// length is the characters that are text, tags aside. audible says that something would be heard.
 type speechParser struct {
 	open    []string // names of the open elements, "" for the Say itself
 	tokens  []xml.Token
@@ -134,6 +138,7 @@ func (p *speechParser) token(t xml.Token) error {
 		p.open = append(p.open, start.Name.Local)
 		p.tokens = append(p.tokens, start)
 		p.audible = p.audible || start.Name.Local == "sub" // its alias is spoken
+	// The decoder has seen to it that the names fit.
 	case xml.EndElement:
 		p.open = p.open[:len(p.open)-1]
 		p.tokens = append(p.tokens, xml.EndElement{Name: xml.Name{Local: parent}})
@@ -157,9 +162,11 @@ func (p *speechParser) token(t xml.Token) error {
 
 // cleanStart returns a start element with plain names, or an error if element, attribute or value
 // is not on the allow-list.
+// Attributes come out in the order in which they stood, so that the same fragment gives the same bytes.
 func cleanStart(parent string, t xml.StartElement) (xml.StartElement, error) {
 	name := t.Name.Local
 	allowed, known := ssml[name]
+	// The empty name is the Say itself, which may not be nested.
 	if t.Name.Space != "" || name == "" || !known || !ssml[parent].children[name] {
 		return xml.StartElement{}, errors.New("speech holds an element that Twilio does not take there")
 	}
@@ -186,6 +193,7 @@ func cleanStart(parent string, t xml.StartElement) (xml.StartElement, error) {
 }
 
 // foldSpace turns each run of spaces, tabs and line breaks into one space.
+// Line breaks of a prompt file must not become part of what is spoken or counted.
 func foldSpace(s string) string {
 	var b strings.Builder
 	space := false

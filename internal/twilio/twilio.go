@@ -25,6 +25,7 @@ const Overrides = "#ct=2000&rt=6500&rc=1&rp=ct,rt,5xx"
 
 // VoiceURL returns the URL of a voice webhook as Twilio is to be given it: base is the public URL,
 // path begins with a slash, and the connection overrides follow.
+// Use it for every address that we give Twilio for a call: number, action, redirect, whisper, fallback.
 func VoiceURL(base, path string) string {
 	return strings.TrimRight(base, "/") + path + Overrides
 }
@@ -32,6 +33,7 @@ func VoiceURL(base, path string) string {
 // checkVoiceURL returns an error unless s is as VoiceURL makes it. A query is refused because a
 // voice URL carries a turn or an opaque reference in its path and nothing else: what is in a URL is
 // in every access log (D1: no secret in a URL).
+// It checks addresses of our own making, so a failure is a mistake in the program or in the public URL.
 func checkVoiceURL(s string) error {
 	bare, ok := strings.CutSuffix(s, Overrides)
 	if !ok {
@@ -41,6 +43,7 @@ func checkVoiceURL(s string) error {
 	switch {
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "":
 		return errors.New("is not an absolute http(s) URL")
+	// Twilio cuts them before it signs, and they would show in its logs.
 	case u.User != nil:
 		return errors.New("carries credentials")
 	case strings.ContainsAny(bare, "?#"):
@@ -51,6 +54,7 @@ func checkVoiceURL(s string) error {
 
 // secureOrLoopback reports whether Twilio would take the URL where it insists on https. A loopback
 // address belongs to the stand-in of dev and tests, which takes http.
+// A URL that does not parse is not secure.
 func secureOrLoopback(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil {

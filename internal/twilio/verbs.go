@@ -5,6 +5,7 @@ package twilio
 // attributes that may be set to an empty or zero value are Optional. Methods are always POST.
 
 // Optional is an attribute that can be left out, or set to any value, the empty one included.
+// The zero value leaves the attribute out.
 type Optional[T any] struct {
 	value T
 	set   bool
@@ -14,6 +15,7 @@ type Optional[T any] struct {
 func Set[T any](v T) Optional[T] { return Optional[T]{value: v, set: true} }
 
 // Verb is an element that may stand in a Response.
+// Only this package has verbs. They are values: Encode refuses pointers.
 type Verb interface{ encode(*encoder) }
 
 // Utterance is what may be heard inside a Gather or a Prompt: Say, Play, Pause.
@@ -35,6 +37,7 @@ type Say struct {
 }
 
 // Play plays a recording, or keys (not inside a Gather).
+// Exactly one of Digits and URL is set. In Digits a w is half a second of silence.
 type Play struct {
 	Loop   Optional[int]
 	Digits string
@@ -42,6 +45,7 @@ type Play struct {
 }
 
 // Pause is silence of whole seconds.
+// As the first verb it delays the answer of the call.
 type Pause struct{ Seconds int }
 
 // GatherInput is what a Gather listens for.
@@ -136,7 +140,9 @@ const (
 	StepProcessing   PayStep = "payment-processing"
 )
 
-// Prompt replaces Twilio's own words at one step of a Pay.
+// Prompt replaces Twilio's own words at one step of a Pay. Without Attempts it is heard at each of them;
+// without ErrorTypes it is the step's ordinary prompt. CardTypes tell security codes of three digits from
+// those of four.
 type Prompt struct {
 	For                   PayStep
 	Attempts              []int
@@ -152,6 +158,8 @@ type Parameter struct{ Name, Value string }
 
 // Dial connects the caller to a person. Action is required: without it a failed transfer would end
 // the call in silence.
+// CallerID must be a number of ours or one of this call's. With AnswerOnBridge the caller hears ringing until
+// somebody answers.
 type Dial struct {
 	Action         string
 	Timeout        int // seconds of ringing
@@ -168,6 +176,7 @@ type Destination interface {
 }
 
 // Number is a telephone to ring. Whisper is the URL of the TwiML that only its side hears.
+// The whisper runs when the phone is answered, before the two are connected.
 type Number struct {
 	Whisper        string
 	StatusCallback string
@@ -183,7 +192,8 @@ type Sip struct {
 	To             string // sip:…
 }
 
-// Redirect goes on with another document.
+// Redirect goes on with another document. It is requested by POST; verbs below it are never reached
+// (twilio.md §3).
 type Redirect struct{ URL string }
 
 // Hangup ends the call.

@@ -20,13 +20,16 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Turner runs one turn of the conversation. ivr.Engine implements it.
+// Turner runs one turn of the conversation. ivr.Engine implements it. Turn may be called twice for the same
+// turn, with the same session and input, and must then do once what it writes elsewhere (design §4.3). It may
+// be called for many calls at once.
 type Turner interface {
 	Turn(ctx context.Context, s ivr.Session, in ivr.Input) (ivr.Session, ivr.Reply, error)
 	Resume(m ivr.Milestone, turn int) ivr.Session
 }
 
-// Calls is what the database knows of calls, for when Redis has lost a session.
+// Calls is what the database knows of calls, for when Redis has lost a session. Any error but ErrNoMilestone
+// means that the database does not answer just now.
 type Calls interface {
 	// LastMilestone returns the newest milestone of a call, or ivr.ErrNoMilestone.
 	LastMilestone(ctx context.Context, call string) (ivr.Milestone, error)
@@ -36,6 +39,7 @@ type Calls interface {
 
 // Config is what New builds a Handler from. All fields are required but those that say so.
 type Config struct {
+	// What runs the turns, and where sessions, milestones and placed calls are kept.
 	Engine    Turner
 	Sessions  Sessions
 	Calls     Calls
@@ -44,10 +48,13 @@ type Config struct {
 	Prompts   *voiceprompts.Catalog
 	Policy    billing.Policy
 
+	// Signatures are checked against this address, never against the Host header (twilio.md §4.5).
 	PublicURL     string // what Twilio calls
 	CardConnector string
 	BankConnector string
 
+	// The domain's clock dates what is stored and spoken. The machine's measures leases, budgets and delays:
+	// it runs on while scripts and dev stop or move the other.
 	Clock   billing.Clock // domain
 	Machine billing.Clock
 	Timing  Timing // zero: DefaultTiming
@@ -69,7 +76,9 @@ type Config struct {
 	BeforeFinish func(call string, turn int) error
 }
 
-// Timing is the limits of a turn, by the machine's clock. Tests make them small, in proportion.
+// Timing is the limits of a turn, by the machine's clock. Tests make them small, in proportion. Wait and
+// Budget must stay below the read time-out that every voice URL carries (rt=6500, twilio.md §4.2): after it
+// Twilio asks again, and the caller hears nothing meanwhile.
 type Timing struct {
 	Lease        time.Duration // how long a lease on a turn holds; package store/sessions keeps it
 	Wait         time.Duration // how long a request waits for another's answer, or for Redis
@@ -79,22 +88,28 @@ type Timing struct {
 	FailureDelay time.Duration // from the request to the answer of a failed verification
 }
 
-// DefaultTiming keeps every answer within the 5 seconds that a caller may wait (V7, design §4: budget).
+// DefaultTiming keeps every answer within the 5 seconds that a caller may wait (V7, design §4: budget). A
+// lease is longer than another delivery waits, and its holder renews it, so a turn is taken over from a
+// process that has died and not from one that is slow. Work may go on for 20 seconds after the caller was
+// told to wait, because its answer is stored.
 var DefaultTiming = Timing{
 	Lease: 6 * time.Second, Wait: 4500 * time.Millisecond, Budget: 4800 * time.Millisecond,
 	Note: 150 * time.Millisecond, Work: 20 * time.Second, FailureDelay: 400 * time.Millisecond,
 }
 
-// Handler answers Twilio's voice webhooks.
+// Handler answers Twilio's voice webhooks. It holds no call: any replica answers any turn. It may be used
+// from any number of goroutines.
 type Handler struct {
 	Config
+	// Made once by New. working counts turns and records that go on without a request; Drain waits for them.
 	settings Settings
 	words    words
 	working  sync.WaitGroup
 }
 
-// New returns a Handler, or an error where a part is missing or a sentence that must be said when
-// something fails cannot be said. Better at the start than on a call.
+// New returns a Handler, or an error where a part is missing or a sentence that must be said when something
+// fails cannot be said. Better at the start than on a call. Every document that the webhook may have to say
+// by itself is rendered here once, in every language.
 func New(c Config) (*Handler, error) {
 	if c.Engine == nil || c.Sessions == nil || c.Calls == nil || c.Validator == nil || c.Prompts == nil || c.Clock == nil || c.Machine == nil || c.Log == nil {
 		return nil, errors.New("webhook: a part is missing")
@@ -131,7 +146,9 @@ const (
 )
 
 // Register adds the routes to r. The router must not redirect, because a redirected POST loses what was
-// keyed: make it without StrictSlash and with SkipClean(true).
+// keyed: make it without StrictSlash and with SkipClean(true). Every route checks Twilio's signature first;
+// without a valid one the answer is 403 and nothing is read. Turns have at most six digits in their path, far
+// more than a call has turns.
 func (h *Handler) Register(r *mux.Router) {
 	post := func(path string, f func(http.ResponseWriter, *http.Request, url.Values)) {
 		r.Handle(path, h.Validator.Handle(f)).Methods(http.MethodPost)
@@ -147,7 +164,9 @@ func (h *Handler) Register(r *mux.Router) {
 	h.registerOutbound(post)
 }
 
-// Drain waits until no turn is running any more, or until ctx is over. The server must accept none by then.
+// Drain waits until no turn is running any more, or until ctx is over. The server must accept none by then. A
+// turn that is cut off is run again by whoever takes over its lease, so an error here loses no payment; it
+// costs its caller a few seconds.
 func (h *Handler) Drain(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { h.working.Wait(); close(done) }()
@@ -159,7 +178,8 @@ func (h *Handler) Drain(ctx context.Context) error {
 	}
 }
 
-// incoming answers turn 0: the call arrives. A repeated request gets the same bytes.
+// incoming answers turn 0: the call arrives. A repeated request gets the same bytes. A call that Twilio
+// announces again after its first answer was lost is the same call, by its CallSid.
 func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Values) {
 	h.respond(w, r, 0, slotTurn, twilio.DecodeVoice(form), ivr.Input{Kind: ivr.Arrived})
 }
@@ -181,9 +201,10 @@ func (h *Handler) turn(w http.ResponseWriter, r *http.Request, form url.Values) 
 var failedURL = regexp.MustCompile(`/twilio/voice/(?:incoming|turn/([0-9]{1,6})(?:/again/[1-3])?)(?:[?#].*)?$`)
 
 // fallback answers when Twilio could not fetch or use a document, after its retries. The URL at fault
-// tells the turn, so a repeated fallback gets the same bytes; without it the awaited turn is answered.
-// A fallback does not carry the lost request's input: what was stored with its lease counts, or the
-// question is asked again.
+// tells the turn, so a repeated fallback gets the same bytes; without it the awaited turn is answered. A
+// fallback does not carry the lost request's input: what was stored with its lease counts, or the
+// question is asked again. Of a call that is not known at all a person is dialled where one can be
+// reached, and else the apology is said (twilio.md §4.2).
 func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Values) {
 	v := twilio.DecodeVoice(form)
 	n, known := 0, false
@@ -210,7 +231,9 @@ func (h *Handler) fallback(w http.ResponseWriter, r *http.Request, form url.Valu
 	h.respond(w, r, n, slotFallback, v, in)
 }
 
-// status records the end of a call. It decides nothing else, least of all about money.
+// status records the end of a call. It decides nothing else, least of all about money. Its time only tells
+// the sweeper from when on an unused offer may be closed (twilio.md §2.2: completed itself closes nothing).
+// The answer is 204 whatever happens: Twilio's retry would bring no news.
 func (h *Handler) status(w http.ResponseWriter, r *http.Request, form url.Values) {
 	v := twilio.DecodeVoice(form)
 	switch v.CallStatus {
@@ -231,7 +254,8 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request, form url.Values
 // log line.
 var callShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// logged returns a call id that is safe to log.
+// logged returns a call id that is safe to log. The id comes from outside: a forged one must not write lines
+// into the log.
 func logged(call string) string {
 	if callShape.MatchString(call) {
 		return call
@@ -240,7 +264,9 @@ func logged(call string) string {
 }
 
 // respond answers one delivery of one turn, measures it, and makes a failed verification take its full time
-// (I1: every failure after 400 ms).
+// (I1: every failure after 400 ms). The delay is counted by the machine's clock from the request on, and the
+// stored answer keeps it: a repeat waits as long as the first delivery did. A line is logged for each
+// delivery, without any of its input (D1).
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int, v twilio.VoiceRequest, in ivr.Input) {
 	arrived := h.Machine.Now()
 	late := time.NewTimer(h.Timing.FailureDelay) // runs from the request on, so that the turn's own time is in it
@@ -270,7 +296,8 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, turn, slot int
 	h.write(w, got.answer)
 }
 
-// write sends the document. Its length is set, so that Twilio can tell a cut one.
+// write sends the document. Its length is set, so that Twilio can tell a cut one. The status is always 200:
+// Twilio speaks its own apology over any other.
 func (h *Handler) write(w http.ResponseWriter, a Answer) {
 	w.Header().Set("Content-Type", twilio.ContentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))

@@ -12,8 +12,11 @@ import (
 	"duebell/ivr"
 )
 
-// payload is what one delivery brings. It is stored with the lease, sealed, so that whoever takes over
-// after a crash runs the turn with the same input at the same instant: Twilio may not send it again.
+// payload is what one delivery brings. It is stored with the lease, sealed, so that whoever takes
+// over after a crash runs the turn with the same input: Twilio may not send it again. It may hold
+// what was keyed, a birth date or a token among it, so it exists in memory and sealed, and nowhere
+// else (D1: no secret in Redis). At is the instant of the first delivery; a call that begins with
+// it began then.
 type payload struct {
 	Input    ivr.Input
 	Caller   string
@@ -23,7 +26,7 @@ type payload struct {
 	At       time.Time // domain clock
 }
 
-// encode returns the payload as it is stored with the lease.
+// encode returns the payload as it is stored with the lease. Errors do not quote the input.
 func (v payload) encode() ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -32,7 +35,8 @@ func (v payload) encode() ([]byte, error) {
 	return b, nil
 }
 
-// payloadOf returns what a request brings: the input, and who calls whom.
+// payloadOf returns what a request brings: the input, and who calls whom. A call that the line has placed
+// carries no attestation: whoever answers has proven nothing by it.
 func payloadOf(v twilio.VoiceRequest, in ivr.Input, at time.Time) payload {
 	if v.Direction == placedByUs { // the caller is whom we dialled, and no carrier has signed that number for us
 		return payload{Input: in, Caller: number(v.To), Called: number(v.From), Ours: true, At: at}
@@ -45,8 +49,9 @@ const placedByUs = "outbound-api"
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// number returns s if it is a telephone number, else "": a withheld caller comes as a word, a SIP caller as
-// an address.
+// number returns s if it is a telephone number, else "": a withheld caller comes as a word, a SIP
+// caller as an address. Only E.164 counts, so a withheld caller has no limit, no texts and no
+// language of its own.
 func number(s string) string {
 	if !e164.MatchString(s) {
 		return ""
@@ -54,8 +59,9 @@ func number(s string) string {
 	return s
 }
 
-// inputOf returns what a POST to a turn means. A capture's result and a transfer's outcome have fields of
-// their own; then keys win over speech, as they do at Twilio; nothing at all is silence.
+// inputOf returns what a POST to a turn means. A capture's result and a transfer's outcome have
+// fields of their own; then keys win over speech, as they do at Twilio; nothing at all is silence.
+// An empty POST is the <Redirect> behind a question that nobody has answered (twilio.md §3).
 func inputOf(v twilio.VoiceRequest) ivr.Input {
 	switch {
 	case v.HasResult:
@@ -70,8 +76,10 @@ func inputOf(v twilio.VoiceRequest) ivr.Input {
 	return ivr.Input{Kind: ivr.Silent}
 }
 
-// captureOf returns what the conversation may know of a capture's result. A token counts only beside
-// success; beside any other word it proves nothing and is dropped (twilio.md §2.3).
+// captureOf returns what the conversation may know of a capture's result. A token counts only
+// beside success; beside any other word it proves nothing and is dropped (twilio.md §2.3). Charged
+// is taken from any result that carries a PaymentConfirmationCode, whatever its word says
+// (twilio.md §2.2). The expiry, ZIP and routing number were dropped before this (twilio.md §2.1).
 func captureOf(v twilio.VoiceRequest) *ivr.Capture {
 	c := &ivr.Capture{
 		Result: string(v.Result), Last: v.LastDigits(), Bank: v.ConnectorBank, Attempt: v.ConnectorAttempt,
@@ -91,6 +99,9 @@ func captureOf(v twilio.VoiceRequest) *ivr.Capture {
 // refusals are words that gateways write when this card or account is refused and another may do.
 var refusals = []string{"declin", "insufficient", "do not honor", "do_not_honor", "expired", "incorrect", "lost_card", "stolen_card"}
 
+// gatewayRefuses says whether a gateway's words are those of a refused card or account. Words that
+// are not listed count as a fault, which is tried once more: that offers one try too many, never
+// one too few.
 func gatewayRefuses(gatewayWords string) bool {
 	words := strings.ToLower(gatewayWords)
 	for _, r := range refusals {
@@ -102,7 +113,8 @@ func gatewayRefuses(gatewayWords string) bool {
 }
 
 // talkedToPerson says whether the caller had a person on the line, so that the call is over with the
-// transfer.
+// transfer. Both words are needed: a completed leg without a bridge may have been hung up in the whisper
+// (H5).
 func talkedToPerson(in ivr.Input) bool {
 	return in.Kind == ivr.Dialled && in.Transfer != nil && in.Transfer.Status == "completed" && in.Transfer.Bridged
 }

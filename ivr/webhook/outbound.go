@@ -15,7 +15,8 @@ import (
 )
 
 // outPath is the folder of the webhooks of calls that the line places. They carry the call's opaque
-// reference, so that a call whose create lost its reply is recognised by them.
+// reference, so that a call whose create lost its reply is recognised by them. The reference is the notice's
+// own, random and opaque; the signature covers the path, so nobody can exchange it.
 const outPath = "/twilio/voice/out/"
 
 // Behind the reference: what became of the call, and Twilio's fallback.
@@ -24,7 +25,8 @@ const (
 	outFallback = "/fallback"
 )
 
-// OutboundCalls stores the calls that the line places.
+// OutboundCalls stores the calls that the line places. The store finds the notice by its reference, also
+// where the create's reply was lost and no SID is known yet (N11: settle it first).
 type OutboundCalls interface {
 	// CallAnswered records that a call was answered, under its SID, and returns what it is for, or
 	// ivr.ErrNotPlaced where no call of ours has the reference. Repeating it changes nothing.
@@ -33,7 +35,8 @@ type OutboundCalls interface {
 	CallProgress(ctx context.Context, reference, call, status string, at time.Time) error
 }
 
-// OutboundURLs returns the addresses that Twilio is given with a call: document, fallback and status.
+// OutboundURLs returns the addresses that Twilio is given with a call: document, fallback and status. All
+// three carry the retry settings of every voice URL (twilio.md §4.2).
 func OutboundURLs(publicURL, reference string) (document, fallback, status string) {
 	at := outPath + url.PathEscape(reference)
 	return twilio.VoiceURL(publicURL, at), twilio.VoiceURL(publicURL, at+outFallback), twilio.VoiceURL(publicURL, at+outStatus)
@@ -50,7 +53,8 @@ func (h *Handler) registerOutbound(post func(string, func(http.ResponseWriter, *
 	post(reference+outStatus, h.progress)
 }
 
-// answered is turn 0 of a call that the line has placed: somebody, or a machine, has answered it.
+// answered is turn 0 of a call that the line has placed: somebody, or a machine, has answered it. Twilio may
+// deliver it again: CallAnswered then returns the same, and turn 0 its stored bytes.
 func (h *Handler) answered(slot int) func(http.ResponseWriter, *http.Request, url.Values) {
 	return func(w http.ResponseWriter, r *http.Request, form url.Values) {
 		v := twilio.DecodeVoice(form)
@@ -68,6 +72,7 @@ func (h *Handler) answered(slot int) func(http.ResponseWriter, *http.Request, ur
 			h.write(w, Answer{Body: h.words.lastResort})
 			return
 		}
+		// Told by this request alone; the session keeps what was made of it.
 		placed.Machine = answeredByMachine(v.AnsweredBy)
 		h.respond(w, r, 0, slot, v, ivr.Input{Kind: ivr.Arrived, Placed: &placed})
 	}
@@ -90,7 +95,8 @@ func (h *Handler) outboundFallback(w http.ResponseWriter, r *http.Request, form 
 	h.answered(slotFallback)(w, r, form)
 }
 
-// progress records Twilio's status of a placed call, and its end like any call's.
+// progress records Twilio's status of a placed call, and its end like any call's. The record comes first:
+// while it fails Twilio is asked to post again, and the call's end is then recorded with it.
 func (h *Handler) progress(w http.ResponseWriter, r *http.Request, form url.Values) {
 	v := twilio.DecodeVoice(form)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timing.Wait)

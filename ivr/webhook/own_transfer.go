@@ -16,7 +16,7 @@ import (
 // recordTransfer gives a transfer that the webhook makes by itself its whisper, and records it as the
 // conversation does its own. who returns what is known of the caller. The record is written in the
 // background, because it is needed only once somebody has picked up; done is closed when it is written or
-// given up.
+// given up. A request that is repeated gives the same reference and changes nothing in the record.
 func (h *Handler) recordTransfer(ctx context.Context, r *ivr.Reply, call string, turn int, who func(context.Context) ivr.HandOff) (done <-chan struct{}) {
 	over := make(chan struct{})
 	t, dials := r.Wait.(ivr.Transferring)
@@ -24,6 +24,7 @@ func (h *Handler) recordTransfer(ctx context.Context, r *ivr.Reply, call string,
 		close(over)
 		return over
 	}
+	// Changed in the reply before it is rendered: the whisper's address must stand in the document.
 	t.Whisper = transferRef(call, turn)
 	r.Wait = t
 	at := h.Clock.Now()
@@ -46,10 +47,12 @@ func (h *Handler) recordTransfer(ctx context.Context, r *ivr.Reply, call string,
 	return over
 }
 
-// transferReason is why we hand over by ourselves: the line has failed the caller.
+// transferReason is why we hand over by ourselves: the line has failed the caller. It is stored with the
+// record and shown to agents.
 const transferReason = "trouble"
 
-// wait waits for a record to be written, for Timing.Note at most.
+// wait waits for a record to be written, for Timing.Note at most. A record that takes longer is written all
+// the same, after the answer has left.
 func (h *Handler) wait(ctx context.Context, done <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, h.Timing.Note)
 	defer cancel()
@@ -60,14 +63,15 @@ func (h *Handler) wait(ctx context.Context, done <-chan struct{}) {
 }
 
 // transferRef returns the reference of a transfer that no session knows of. It is made from the call and the
-// turn, so that the same request gets the same bytes even where nothing can be stored. Whoever does not
-// know the call's id cannot make it.
+// turn, so that the same request gets the same bytes even where nothing can be stored. Whoever does not know
+// the call's id cannot make it. It has 26 characters, 128 bits of the hash.
 func transferRef(call string, turn int) string {
 	sum := sha256.Sum256([]byte("whisper/" + call + "/" + strconv.Itoa(turn)))
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16])
 }
 
-// contextOfSession returns what a session knows of the caller.
+// contextOfSession returns what a session knows of the caller. The function that it returns reads no store,
+// so it cannot fail.
 func (h *Handler) contextOfSession(s ivr.Session) func(context.Context) ivr.HandOff {
 	return func(context.Context) ivr.HandOff {
 		return ivr.HandOff{
@@ -78,7 +82,7 @@ func (h *Handler) contextOfSession(s ivr.Session) func(context.Context) ivr.Hand
 }
 
 // contextOfMilestone returns what the last milestone knows of a caller whose session cannot be read. It may
-// be nothing.
+// be nothing. TriesLeft below zero means that nobody knows how many there are.
 func (h *Handler) contextOfMilestone(call, lang, step string) func(context.Context) ivr.HandOff {
 	return func(ctx context.Context) ivr.HandOff {
 		o := ivr.HandOff{Lang: lang, Step: ivr.StepName(step), Context: ivr.AgentContext{TriesLeft: -1}}
@@ -92,7 +96,8 @@ func (h *Handler) contextOfMilestone(call, lang, step string) func(context.Conte
 	}
 }
 
-// tier returns the identity tier of a caller: T2 verified, T1 guest, T0 nothing proven.
+// tier returns the identity tier of a caller: T2 verified, T1 guest, T0 nothing proven. T3 is not among them:
+// this line proves no identity that far by itself.
 func tier(m ivr.Member, guest bool) string {
 	switch {
 	case m.Verified():
@@ -103,4 +108,5 @@ func tier(m ivr.Member, guest bool) string {
 	return "T0"
 }
 
+// lastFour returns the last four digits of an account number, all that a person is shown (D3).
 func lastFour(account string) string { return account[max(0, len(account)-4):] }

@@ -11,14 +11,16 @@ import (
 	"duebell/voiceprompts"
 )
 
-// Place is what rendering must know of the call besides the Reply.
+// Place is what rendering must know of the call besides the Reply. It belongs to one turn; Settings belong to
+// the process.
 type Place struct {
 	Next string // URL of the turn that is awaited after it, as twilio.VoiceURL makes it
 	Line string // the number that was called, shown to the person of a transfer; may be empty
 	Slow bool   // the caller needs more time: the capture's time-out is doubled (V4)
 }
 
-// Settings is what rendering needs of the configuration. It is the same for every call.
+// Settings is what rendering needs of the configuration. It is the same for every call. Speakers holds a
+// voice for every language of the catalog, offered or not.
 type Settings struct {
 	Speakers      map[string]Speaker // by language
 	CardConnector string             // names of Twilio's two Pay connectors
@@ -27,7 +29,8 @@ type Settings struct {
 	PublicURL     string // base of the whispers' addresses; empty: transfers have no whisper
 }
 
-// Speaker is how Twilio speaks and understands one language.
+// Speaker is how Twilio speaks and understands one language. The values are Twilio's own names (twilio.md §3,
+// voices; §1.2, <Pay>).
 type Speaker struct {
 	Voice      string
 	Language   string // of the voice; empty where the voice's own name decides
@@ -36,6 +39,7 @@ type Speaker struct {
 }
 
 // NewSettings returns settings with the policy's voices, and the catalog's own where the policy names none.
+// PublicURL is set by New, only where transfers have a whisper.
 func NewSettings(prompts *voiceprompts.Catalog, policy billing.Policy, cardConnector, bankConnector string) Settings {
 	s := Settings{
 		Speakers: map[string]Speaker{}, CardConnector: cardConnector, BankConnector: bankConnector,
@@ -52,7 +56,9 @@ func NewSettings(prompts *voiceprompts.Catalog, policy billing.Policy, cardConne
 }
 
 // Render returns a Reply as TwiML. The same Reply gives the same bytes, so that a turn that is run again
-// after a crash says the same. It is the only way from the conversation to Twilio.
+// after a crash says the same. It is the only way from the conversation to Twilio. An error is a mistake of
+// ours: a language without a voice, a capture of an unknown kind, a document over Twilio's 64 kB. The turn
+// then fails and the caller hears the apology.
 func Render(r ivr.Reply, at Place, prompts *voiceprompts.Catalog, settings Settings) ([]byte, error) {
 	d := draft{Settings: settings, at: at, prompts: prompts, lang: r.Lang}
 	if err := d.reply(r); err != nil {
@@ -65,7 +71,7 @@ func Render(r ivr.Reply, at Place, prompts *voiceprompts.Catalog, settings Setti
 	return doc, nil
 }
 
-// draft is a TwiML document that is being written.
+// draft is a TwiML document that is being written. It is used for one document and thrown away.
 type draft struct {
 	Settings
 	at      Place
@@ -74,7 +80,8 @@ type draft struct {
 	verbs   []twilio.Verb
 }
 
-// reply writes what is said, then what the call waits for.
+// reply writes what is said, then what the call waits for. Everything up to the last prompt without barge-in
+// stands before the question, the rest inside it (V5).
 func (d *draft) reply(r ivr.Reply) error {
 	said := make([]twilio.Say, len(r.Say))
 	first := 0 // index of the first prompt that may be interrupted
@@ -110,15 +117,18 @@ func (d *draft) reply(r ivr.Reply) error {
 	return nil
 }
 
+// add appends a verb.
 func (d *draft) add(v twilio.Verb) { d.verbs = append(d.verbs, v) }
 
+// speak appends what is said without listening.
 func (d *draft) speak(said []twilio.Say) {
 	for _, s := range said {
 		d.add(s)
 	}
 }
 
-// say returns the verb that speaks words in a language's voice.
+// say returns the verb that speaks words in a language's voice. lang may be another than the reply's: a
+// language offers itself in its own voice.
 func (d *draft) say(lang string, speech voiceprompts.Speech) (twilio.Say, error) {
 	speaker, ok := d.Speakers[lang]
 	if !ok || speaker.Voice == "" {
@@ -127,8 +137,10 @@ func (d *draft) say(lang string, speech voiceprompts.Speech) (twilio.Say, error)
 	return twilio.Say{Voice: speaker.Voice, Language: speaker.Language, Speech: string(speech)}, nil
 }
 
-// ask puts what may be interrupted inside <Gather>: a key there ends the speech (V5: barge-in). Without
-// an answer Twilio goes on to the <Redirect>, which posts to the same turn: silence is an input too.
+// ask puts what may be interrupted inside <Gather>: a key there ends the speech (V5: barge-in). Without an
+// answer Twilio goes on to the <Redirect>, which posts to the same turn: silence is an input too. The
+// <Gather> has an action of its own and no default: the default is the current document, a loop (twilio.md
+// §3).
 func (d *draft) ask(a ivr.Ask, inside []twilio.Say) error {
 	g := twilio.Gather{Action: d.at.Next, Timeout: a.Seconds}
 	switch {
@@ -166,9 +178,11 @@ func (d *draft) ask(a ivr.Ask, inside []twilio.Say) error {
 	return nil
 }
 
+// redirect goes on to the awaited turn, with no input.
 func (d *draft) redirect() twilio.Redirect { return twilio.Redirect{URL: d.at.Next} }
 
 // dial rings a person. Its action is the next turn: whatever becomes of the transfer, the call goes on there.
+// The caller hears ringing until the two are connected, and the person sees the line's number.
 func (d *draft) dial(t ivr.Transferring) twilio.Dial {
 	whisper := ""
 	if t.Whisper != "" && d.PublicURL != "" { // only that side hears it, and takes the call by key (H5)

@@ -15,14 +15,18 @@ const captureAttempts = 3
 // cardsTaken names Discover too, which <Pay> refuses by default (twilio.md §1.1).
 var cardsTaken = []string{"visa", "mastercard", "amex", "discover"}
 
+// bankTypes are <Pay>'s words for the account types that the caller can name. Business savings are not among
+// them.
 var bankTypes = map[payments.BankType]twilio.BankAccountType{
 	payments.Checking:         twilio.ConsumerChecking,
 	payments.Savings:          twilio.ConsumerSavings,
 	payments.BusinessChecking: twilio.CommercialChecking,
 }
 
-// takePayment writes the <Pay> that captures a card or bank account. It makes a token and never moves
-// money (P3). Behind it stands a <Redirect> to the same turn: Twilio goes on to it when the tries are used up.
+// takePayment writes the <Pay> that captures a card or bank account. It makes a token and never moves money
+// (P3). Behind it stands a <Redirect> to the same turn: Twilio goes on to it when the tries are used up. The
+// connector and the token type are always written, because <Pay>'s defaults would keep a lasting credential
+// (twilio.md §2.1). There is no chargeAmount, and the type for <Pay> has no field for one.
 func (d *draft) takePayment(t ivr.TakePayment) error {
 	pay := twilio.Pay{
 		Action: d.at.Next, Timeout: d.KeySeconds, MaxAttempts: captureAttempts, Language: d.Speakers[d.lang].Capture,
@@ -62,7 +66,8 @@ func (d *draft) takePayment(t ivr.TakePayment) error {
 	return nil
 }
 
-// capturePrompt returns one of the prompts that replace the words of <Pay>.
+// capturePrompt returns one of the prompts that replace the words of <Pay>. A step without a prompt would be
+// spoken in Twilio's own voice and words, in English for bank accounts (twilio.md §1.2).
 func (d *draft) capturePrompt(p voiceprompts.PayPrompt) (twilio.Prompt, error) {
 	speech, err := d.prompts.Say(d.lang, p.Key, nil)
 	if err != nil {

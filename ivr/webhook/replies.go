@@ -18,7 +18,8 @@ const (
 	connecting = "connecting"
 )
 
-// words is those prompts, rendered in every language that is offered.
+// words is those prompts, rendered in every language that is offered. It is filled by New and never changed
+// after it.
 type words struct {
 	first       string // language of a call of which nothing is known yet
 	spoken      map[string]map[string]voiceprompts.Speech
@@ -28,9 +29,11 @@ type words struct {
 }
 
 // prepareWords renders everything once at the start, because it is needed when something else has failed.
+// Nothing of it has a placeholder, so what renders here renders on every call.
 func (h *Handler) prepareWords() error {
 	h.words.spoken = map[string]map[string]voiceprompts.Speech{}
 	at := Place{Next: h.url(turnPath + "1")}
+	// The first language offered is what a stranger hears.
 	for i, l := range h.Prompts.Offered(h.Policy.Languages) {
 		if i == 0 {
 			h.words.first = l.Tag
@@ -43,6 +46,8 @@ func (h *Handler) prepareWords() error {
 			}
 			h.words.spoken[l.Tag][key] = speech
 		}
+		// Every ending that these sentences can have, so that no combination is met for the first time on a
+		// call.
 		waits := []ivr.Wait{ivr.Continue{Seconds: 1}, ivr.HangUp{}}
 		if h.Policy.AgentDial != "" {
 			waits = append(waits, ivr.Transferring{To: h.Policy.AgentDial, Seconds: int(h.Policy.AgentRingSeconds)})
@@ -62,7 +67,8 @@ func (h *Handler) prepareWords() error {
 	return nil
 }
 
-// say returns prompts in a language, or in the first one where that is not known.
+// say returns prompts in a language, or in the first one where that is not known. The keys must be among
+// those that prepareWords has rendered.
 func (h *Handler) say(lang string, keys ...string) []ivr.Spoken {
 	if _, known := h.words.spoken[lang]; !known {
 		lang = h.words.first
@@ -74,7 +80,8 @@ func (h *Handler) say(lang string, keys ...string) []ivr.Spoken {
 	return said
 }
 
-// transfer returns the wait that dials a person, or that ends the call where nobody would answer.
+// transfer returns the wait that dials a person, or that ends the call where nobody would answer. It is asked
+// for at the instant of the answer, because agents may have gone home since the call began (H1).
 func (h *Handler) transfer() ivr.Wait {
 	if h.Policy.AgentDial == "" || !h.Open(h.Clock.Now()) {
 		return ivr.HangUp{}
@@ -82,7 +89,8 @@ func (h *Handler) transfer() ivr.Wait {
 	return ivr.Transferring{To: h.Policy.AgentDial, Seconds: int(h.Policy.AgentRingSeconds)}
 }
 
-// transferReply returns a reply that says something and then dials a person.
+// transferReply returns a reply that says something and then dials a person. facts are those of the first
+// sentence; "connecting" states none.
 func (h *Handler) transferReply(lang, key string, facts ...ivr.Fact) ivr.Reply {
 	wait := h.transfer()
 	said := h.say(lang, key)
@@ -94,7 +102,8 @@ func (h *Handler) transferReply(lang, key string, facts ...ivr.Fact) ivr.Reply {
 }
 
 // personDocument returns transferReply as TwiML, and records the transfer under the delivery's turn. Where
-// nobody can be reached, "we are connecting you" would be untrue: then the apology is said.
+// nobody can be reached, "we are connecting you" would be untrue: then the apology is said. The caller of it
+// waits for recorded a moment at most: the record matters only once somebody picks up.
 func (h *Handler) personDocument(ctx context.Context, key, lang string, t Delivery, step string, at Place) (doc []byte, recorded <-chan struct{}) {
 	reply := h.transferReply(lang, key)
 	if _, ends := reply.Wait.(ivr.HangUp); ends && key == connecting {
@@ -104,7 +113,8 @@ func (h *Handler) personDocument(ctx context.Context, key, lang string, t Delive
 	return h.renderPrepared(reply, at), recorded
 }
 
-// momentDocument asks the caller to wait, and Twilio to come back at the turn's next URL, k + 1 (design §4.5).
+// momentDocument asks the caller to wait, and Twilio to come back at the turn's next URL, k + 1 (design
+// §4.5). Slots 1 to 3 are the pauses; behind the third answerLater offers a person instead.
 func (h *Handler) momentDocument(lang string, t Delivery, at Place) []byte {
 	next := 1
 	if t.Slot != slotFallback {
@@ -115,7 +125,8 @@ func (h *Handler) momentDocument(lang string, t Delivery, at Place) []byte {
 	return h.renderPrepared(ivr.Reply{Lang: said[0].Lang, Say: said, Wait: ivr.Continue{Seconds: 1}}, at)
 }
 
-// renderPrepared returns a prepared reply as TwiML, which was tried at the start and cannot fail here.
+// renderPrepared returns a prepared reply as TwiML, which was tried at the start and cannot fail here. If it
+// fails all the same, the last resort is spoken: an apology, and the end of the call.
 func (h *Handler) renderPrepared(r ivr.Reply, at Place) []byte {
 	doc, err := Render(r, at, h.Prompts, h.settings)
 	if err != nil {
@@ -129,7 +140,8 @@ func (h *Handler) renderPrepared(r ivr.Reply, at Place) []byte {
 // The only true sentence there is that we do not know, and not to pay again (design §1, promise P1).
 var inDoubt = []ivr.StepName{ivr.TakeMoney, ivr.Terms, ivr.TermsAgain, ivr.Settling, ivr.Holding}
 
-// apology returns the prompt for a turn that cannot be answered.
+// apology returns the prompt for a turn that cannot be answered. In doubt about money the caller hears not to
+// pay again; elsewhere, that we are sorry.
 func apology(step ivr.StepName) string {
 	if slices.Contains(inDoubt, step) {
 		return unsure

@@ -5,9 +5,10 @@ import (
 	"errors"
 )
 
-// Sessions keeps calls between two turns, in one place for all replicas. Each method is atomic: it
-// happens whole or not at all. Every error but those below means that the place cannot be reached just
-// now, and that the method may be called again.
+// Sessions keeps calls between two turns, in one place for all replicas. Each method is atomic: it happens
+// whole or not at all. Every error but those below means that the place cannot be reached just now, and that
+// the method may be called again. All of a call lies under one key, so that a step of it is one script on one
+// node of a cluster.
 type Sessions interface {
 	// Acquire asks for the lease on a turn, the right to answer it. The delivery's input is stored with
 	// it: should its process die, whoever acquires the lease after it has run out goes on with that
@@ -32,7 +33,7 @@ var (
 	ErrSuperseded = errors.New("webhook: the turn was answered elsewhere")
 )
 
-// Delivery is one delivery of one turn.
+// Delivery is one delivery of one turn. Two deliveries of one turn differ in Holder, and perhaps in Slot.
 type Delivery struct {
 	Call   string
 	Turn   int
@@ -50,7 +51,8 @@ const (
 	lastAgain = 3 // slots 1 to 3 are the "one moment" URLs
 )
 
-// Outcome is what came of asking for a lease.
+// Outcome is what came of asking for a lease. Busy is followed by asking again; every other outcome ends the
+// asking.
 type Outcome string
 
 const (
@@ -61,7 +63,8 @@ const (
 )
 
 // TurnLease is what Acquire returns: the lease, or the answer that makes it needless. Session and Input
-// belong to Acquired, Answer to Answered and Older.
+// belong to Acquired, Answer to Answered and Older. Lang and Step are told with every outcome, so that
+// something sensible can be said when the time runs out.
 type TurnLease struct {
 	Outcome    Outcome
 	Session    []byte
@@ -72,7 +75,8 @@ type TurnLease struct {
 	Step       string // whose answer is awaited, if known
 }
 
-// TurnResult is what a turn ends with.
+// TurnResult is what a turn ends with. Session is the JSON of an ivr.Session; the store seals it and the
+// answer.
 type TurnResult struct {
 	Session []byte
 	Answer  Answer
@@ -80,7 +84,8 @@ type TurnResult struct {
 	Step    string
 }
 
-// Answer is a TwiML document, byte for byte as it was or will be written.
+// Answer is a TwiML document, byte for byte as it was or will be written. Whoever asks for the same URL again
+// gets the same bytes (design §4.2: stored bytes), with the same delay.
 type Answer struct {
 	Body  []byte
 	Delay bool // written 400 ms after its request (I1: failures take equal time)

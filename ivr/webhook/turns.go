@@ -10,13 +10,14 @@ import (
 	"duebell/ivr"
 )
 
-// posted is one POST of one turn, on its way to an answer.
+// posted is one POST of one turn, on its way to an answer. Twilio may post one turn several times: a retry
+// after a lost reply, a fallback, or a "one moment" URL.
 type posted struct {
 	Delivery
 	payload payload // what it brings; the Delivery holds it encoded
 }
 
-// handled is what became of one delivery.
+// handled is what became of one delivery. step is empty where Redis did not answer.
 type handled struct {
 	answer  Answer
 	step    string // whose answer came in
@@ -36,17 +37,20 @@ const (
 	outcomeAbandoned = "gone"     // nobody waits for the answer any more
 )
 
+// newHolder returns a name for the lease's holder that no other delivery has, in any process.
 func newHolder() string { return rand.Text() }
 
 // deliver returns the answer to one delivery: the one that stands, or the turn's own by running it, or
-// another delivery's by waiting for it. When the time is over the caller is asked for a moment, and the
-// turn goes on running.
+// another delivery's by waiting for it. When the time is over the caller is asked for a moment, and the turn
+// goes on running. It does not end with an error: whatever fails, an answer leaves within the budget. A turn
+// that was finished by another process is answered with the bytes that process has stored.
 func (h *Handler) deliver(ctx context.Context, d posted) handled {
 	budget := time.NewTimer(h.Timing.Budget)
 	defer budget.Stop()
 	waiting, cancel := context.WithTimeout(ctx, h.Timing.Wait)
 	defer cancel()
 	var lang, step string
+	// An outage is logged once a delivery, not once a pass.
 	told := false
 	// Every pass asks for the lease anew: another delivery may have finished the turn meanwhile, or its
 	// lease may have run out because its process died.
@@ -59,6 +63,7 @@ func (h *Handler) deliver(ctx context.Context, d posted) handled {
 			told = true
 			continue
 		}
+		// Known from here on, for the sentence that is said if the time runs out.
 		lang, step = lease.Lang, lease.Step
 		switch lease.Outcome {
 		case Answered:
@@ -71,6 +76,7 @@ func (h *Handler) deliver(ctx context.Context, d posted) handled {
 				if got.err == nil {
 					return got.handled
 				}
+			// The caller has waited long enough. Nothing is cut off: the run has a context of its own.
 			case <-budget.C:
 				return h.answerLater(ctx, d, lang, step) // the turn goes on running, and stores its answer
 			case <-ctx.Done():
@@ -81,7 +87,8 @@ func (h *Handler) deliver(ctx context.Context, d posted) handled {
 	return h.answerLater(ctx, d, lang, step)
 }
 
-// retries yields at once and then again and again, at growing distances, until ctx is over.
+// retries yields at once and then again and again, at growing distances, until ctx is over. The distances
+// double from 5 to 80 ms. The first yield comes at once, and none after ctx is over.
 func retries(ctx context.Context) iter.Seq[int] {
 	const first, longest = 5 * time.Millisecond, 80 * time.Millisecond
 	return func(yield func(int) bool) {
@@ -104,7 +111,8 @@ func retries(ctx context.Context) iter.Seq[int] {
 }
 
 // languageOf returns the language of a caller whose session cannot be reached: that of the call's last
-// milestone, if the database answers at once, so that the apology is in the right language.
+// milestone, if the database answers at once, so that the apology is in the right language. "" means that the
+// first language of the policy is spoken.
 func (h *Handler) languageOf(ctx context.Context, call, lang string) string {
 	if lang != "" {
 		return lang
@@ -118,9 +126,10 @@ func (h *Handler) languageOf(ctx context.Context, call, lang string) string {
 	return m.Lang
 }
 
-// answerLater answers a delivery whose turn has no answer yet: one moment, three times over, then a
-// person. The answer is stored, so that repeats of the same request get the same; if that fails they
-// get the same anyway, because it depends on nothing that changes.
+// answerLater answers a delivery whose turn has no answer yet: one moment, three times over, then a person.
+// The answer is stored, so that repeats of the same request get the same; if that fails they get the same
+// anyway, because it depends on nothing that changes. Nothing of the turn is known to have happened, and
+// nothing is claimed: in doubt the apology is "we do not know".
 func (h *Handler) answerLater(ctx context.Context, d posted, lang, step string) handled {
 	got := handled{step: step, outcome: outcomeMoment}
 	lang = h.languageOf(ctx, d.Call, lang)
@@ -138,6 +147,7 @@ func (h *Handler) answerLater(ctx context.Context, d posted, lang, step string) 
 		got.outcome = outcomeAbandoned
 		return got
 	}
+	// Storing it may take a moment only: the 5 seconds are nearly over (V7).
 	noting, cancel := context.WithTimeout(ctx, h.Timing.Note)
 	defer cancel()
 	if stands, err := h.Sessions.PutInterim(noting, d.Delivery, got.answer); err == nil {

@@ -15,11 +15,14 @@ import (
 	"duebell/ivr"
 )
 
-// HandOffs stores what a person hears of a caller who is on the way to them, and what became of it.
+// HandOffs stores what a person hears of a caller who is on the way to them, and what became of it. ref is
+// the opaque reference in the whisper's address. The agent's leg has a CallSid of its own, so nothing else
+// links it to the caller (twilio.md §3, Dial).
 type HandOffs interface {
 	// RecordHandOff records one; the same call and turn again adds only its reference.
 	RecordHandOff(ctx context.Context, h ivr.HandOff) error
-	// HandOffContext returns what the person hears, by the reference in the whisper's address, or handoff.ErrUnknownRef.
+	// HandOffContext returns what the person hears, by the reference in the whisper's address, or
+	// handoff.ErrUnknownRef.
 	HandOffContext(ctx context.Context, ref string, at time.Time) (handoff.CallerContext, error)
 	// AcceptHandOff records that the person took the call, or returns handoff.ErrUnknownRef.
 	AcceptHandOff(ctx context.Context, ref string, at time.Time) error
@@ -33,9 +36,12 @@ const (
 	lastPath    = "/accept/last" // the same, after which the words are not said again
 )
 
-// acceptKey is the key that takes a call (H5).
+// acceptKey is the key that takes a call (H5). A voicemail or a fax presses nothing, so it is never connected
+// to a caller.
 const acceptKey = "1"
 
+// registerWhisper adds the routes of the whisper. None of them is a turn: they answer the agent's leg, by
+// reference.
 func (h *Handler) registerWhisper(post func(path string, f func(http.ResponseWriter, *http.Request, url.Values))) {
 	const ref = whisperPath + "{ref:[A-Za-z0-9_-]{1,64}}"
 	post(ref, h.whisper)
@@ -44,13 +50,15 @@ func (h *Handler) registerWhisper(post func(path string, f func(http.ResponseWri
 }
 
 // whisper answers with what the person hears, alone, before the two sides are connected (H3). A failure here
-// costs the caller this person at most; the call itself goes on.
+// costs the caller this person at most; the call itself goes on. A record that cannot be read is no reason to
+// leave the caller alone: the person then hears that nothing is known.
 func (h *Handler) whisper(w http.ResponseWriter, r *http.Request, _ url.Values) {
 	h.whisperAndAsk(w, r, acceptPath, lastPath)
 }
 
 // accept takes the key that the person pressed (H5: accepts with key 1). An empty document connects the two
-// sides. Any other document ends with the person hung up, and the caller hears that no one is free.
+// sides. Any other document ends with the person hung up, and the caller hears that no one is free. The
+// record is what counts later (transferOver): Twilio's own word for such a leg is not known for sure.
 func (h *Handler) accept(last bool) func(http.ResponseWriter, *http.Request, url.Values) {
 	return func(w http.ResponseWriter, r *http.Request, form url.Values) {
 		switch pressed := twilio.DecodeVoice(form).Digits; {
@@ -101,13 +109,15 @@ func (h *Handler) whisperAndAsk(w http.ResponseWriter, r *http.Request, asks ...
 	h.writeWhisper(w, doc, "offered")
 }
 
+// writeWhisper sends a document to the person and logs what it was, without anything about the caller.
 func (h *Handler) writeWhisper(w http.ResponseWriter, doc []byte, outcome string) {
 	h.Log.Info("whisper answered", "outcome", outcome)
 	h.write(w, Answer{Body: doc})
 }
 
 // renderWhisper returns the words for the person as TwiML, with a question for each of the paths behind the
-// reference. Whoever answers none of them is hung up.
+// reference. Whoever answers none of them is hung up. The words are the agents' language, whatever the caller
+// speaks; that language's English name is spoken instead.
 func (h *Handler) renderWhisper(c handoff.CallerContext, ref string, asks []string) ([]byte, error) {
 	speaks := ""
 	if l, known := h.Prompts.Language(c.Lang); known {
@@ -131,6 +141,7 @@ func (h *Handler) renderWhisper(c handoff.CallerContext, ref string, asks []stri
 	return d.farewell("agent-not-taken")
 }
 
+// phrase returns one prompt of a whisper as a verb.
 func (d *draft) phrase(p handoff.Phrase) (twilio.Say, error) {
 	speech, err := d.prompts.Say(d.lang, p.Key, p.Args)
 	if err != nil {
@@ -158,7 +169,8 @@ func (d *draft) farewell(key string) ([]byte, error) {
 	return doc, nil
 }
 
-// prepareWhisper renders every whisper once at the start.
+// prepareWhisper renders every whisper once at the start. Like prepareWords, it finds at the start what would
+// otherwise fail while a person waits.
 func (h *Handler) prepareWhisper() error {
 	var err error
 	for key, doc := range map[string]*[]byte{"agent-gone": &h.words.gone, "agent-not-taken": &h.words.notAccepted} {
@@ -175,6 +187,8 @@ func (h *Handler) prepareWhisper() error {
 
 // transferOver records what became of the transfer that the turn before made, and returns it with Bridged
 // true also where only the key that the person pressed proves it: Twilio's word on the leg may be missing.
+// Where the record cannot be written, Twilio's own word decides; the hand-off may then stay listed as not
+// met.
 func (h *Handler) transferOver(ctx context.Context, d posted, t ivr.Transfer) *ivr.Transfer {
 	if h.HandOffs == nil {
 		return &t

@@ -18,14 +18,15 @@ import (
 // back, and whoever asks for it next begins the turn again.
 var errLater = errors.New("webhook: the turn cannot be begun just now")
 
-// workDone is the end of a turn's run: an answer, or errLater.
+// workDone is the end of a turn's run: an answer, or errLater. With errLater the handled value means nothing.
 type workDone struct {
 	handled
 	err error
 }
 
 // begin runs the turn whose lease was acquired. The run does not end with the request: what a turn does must
-// be finished and stored whether or not somebody still waits for its answer.
+// be finished and stored whether or not somebody still waits for its answer. The channel has room for one, so
+// the run ends also where nobody reads it any more. On errLater the lease is given back first.
 func (h *Handler) begin(ctx context.Context, d posted, lease TurnLease) <-chan workDone {
 	done := make(chan workDone, 1)
 	h.working.Add(1)
@@ -45,7 +46,9 @@ func (h *Handler) begin(ctx context.Context, d posted, lease TurnLease) <-chan w
 }
 
 // renewLease acquires the lease again and again while the turn runs, until stop is called. So it runs out
-// when its process dies, and not when the database is slow: a second run would only make it slower.
+// when its process dies, and not when the database is slow: a second run would only make it slower. It renews
+// every half lease. stop returns only when the last renewal is over, so none comes after the lease was given
+// back; one that comes after the answer was stored finds the turn answered.
 func (h *Handler) renewLease(ctx context.Context, d posted) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var renewing sync.WaitGroup
@@ -64,7 +67,8 @@ func (h *Handler) renewLease(ctx context.Context, d posted) (stop func()) {
 	return func() { cancel(); renewing.Wait() }
 }
 
-// release gives the lease back, so that another delivery can begin at once.
+// release gives the lease back, so that another delivery can begin at once. The input stays with the turn:
+// whoever begins it next runs it with what the first delivery brought.
 func (h *Handler) release(ctx context.Context, d posted) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Timing.Note)
 	defer cancel()
@@ -73,9 +77,11 @@ func (h *Handler) release(ctx context.Context, d posted) {
 	}
 }
 
-// work answers one turn and stores the answer: find the session, run the turn, store session and answer.
-// If the process dies before the last of these, the turn runs again with the same input. What it has
-// written to the database is unique by call and turn, so it is not written twice (design §4.3).
+// work answers one turn and stores the answer: find the session, run the turn, store session and answer. If
+// the process dies before the last of these, the turn runs again with the same input. What it has written to
+// the database is unique by call and turn, so it is not written twice (design §4.3). errLater is returned
+// only where the turn has not run, or its answer could not be stored; every other failure has an answer that
+// the caller hears.
 func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled, error) {
 	if lease.Unreadable {
 		h.Log.Error("a stored session or input cannot be read any more: was a data key retired too early? The call goes on from its last milestone", "call", d.Call, "turn", d.Turn)
@@ -85,6 +91,7 @@ func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled,
 		h.Log.Warn("neither session nor milestone of a call can be read just now; the turn is tried again", "call", d.Call, "turn", d.Turn, "error", err)
 		return handled{}, errLater
 	}
+	// Counting goes on from the number in the URL, never back (design §4.6), also for a rebuilt session.
 	s.Turn = d.Turn
 	got := handled{step: string(s.Step), outcome: outcomeAnswered}
 	if got.step == "" {
@@ -105,6 +112,7 @@ func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled,
 			return handled{step: got.step, outcome: outcomeKilled}, nil
 		}
 	}
+	// Before the store decides: where two deliveries ran the turn, both replies are seen and one is spoken.
 	if h.Observe != nil {
 		h.Observe(d.Call, d.Turn, pathOf(d.Turn), reply)
 	}
@@ -120,7 +128,8 @@ func (h *Handler) work(ctx context.Context, d posted, lease TurnLease) (handled,
 }
 
 // finish stores a turn's end, and tries until ctx is over: the turn has run, and only its answer is not
-// stored yet.
+// stored yet. Who comes second gets the first one's answer back, so both deliveries say the same. Where Redis
+// has lost the call meanwhile, this brings it back.
 func (h *Handler) finish(ctx context.Context, d posted, done TurnResult) (Answer, error) {
 	err := ctx.Err()
 	for range retries(ctx) {
@@ -138,7 +147,9 @@ func (h *Handler) finish(ctx context.Context, d posted, done TurnResult) (Answer
 
 // sessionAndInput returns the session that a turn goes on from and the input that it is given. An input
 // counts only for the session that asked for it: with any other session, or with one rebuilt from the
-// milestone, the turn gets the input Lost and asks again (design §4.6).
+// milestone, the turn gets the input Lost and asks again (design §4.6). What is stored is sealed and was
+// written by this program, but perhaps by an older or newer version: what cannot be decoded is treated as
+// lost, and logged as an error.
 func (h *Handler) sessionAndInput(ctx context.Context, d posted, lease TurnLease) (ivr.Session, ivr.Input, error) {
 	v := d.payload
 	if lease.Input != nil && json.Unmarshal(lease.Input, &v) != nil {
@@ -148,6 +159,7 @@ func (h *Handler) sessionAndInput(ctx context.Context, d posted, lease TurnLease
 	if v.Input.Kind == ivr.Dialled && v.Input.Transfer != nil {
 		v.Input.Transfer = h.transferOver(ctx, d, *v.Input.Transfer)
 	}
+	// What the turn gets where its input cannot count.
 	lost := ivr.Input{Kind: ivr.Lost}
 	if talkedToPerson(v.Input) {
 		lost = v.Input // the caller has talked to a person and is through: nothing is to be asked again
@@ -161,6 +173,7 @@ func (h *Handler) sessionAndInput(ctx context.Context, d posted, lease TurnLease
 	if kept && s.Turn+1 == d.Turn { // the session that asked for this input
 		return s, v.Input, nil
 	}
+	// A call that begins here, for turn 0, or for a later turn of which nothing at all is known.
 	fresh := ivr.Session{Call: d.Call, Caller: v.Caller, Called: v.Called, Attested: v.Attested, StartedAt: v.At, Turn: d.Turn}
 	if v.Ours {
 		fresh.PlacedFor = ivr.Reminder // until the call says why it was placed, the least is allowed (E2)
@@ -187,7 +200,8 @@ func (h *Handler) sessionAndInput(ctx context.Context, d posted, lease TurnLease
 }
 
 // run runs the turn and renders its reply. A panic in it is returned as an error, without its value, which
-// could hold what was keyed (D1: no secret in a log).
+// could hold what was keyed (D1: no secret in a log). The session that it is given stays as it was: Turn
+// works on a copy.
 func (h *Handler) run(ctx context.Context, d posted, s ivr.Session, in ivr.Input) (next ivr.Session, r ivr.Reply, body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -211,7 +225,8 @@ func (h *Handler) run(ctx context.Context, d posted, s ivr.Session, in ivr.Input
 	return next, r, body, err
 }
 
-// after returns where in the call a turn's reply is rendered.
+// after returns where in the call a turn's reply is rendered. Line is empty where the dialled number is no
+// telephone number; Twilio then chooses the number that it shows.
 func (h *Handler) after(turn int, s ivr.Session) Place {
 	return Place{Next: h.url(pathOf(turn + 1)), Line: number(s.Called), Slow: s.Tries.MoreTime}
 }
@@ -225,7 +240,9 @@ func pathOf(turn int) string {
 }
 
 // failedTurn returns the reply to a turn that failed, and the session behind it. The call goes on from its
-// last milestone, because the failed turn may have written more than its session shows.
+// last milestone, because the failed turn may have written more than its session shows. What is said depends
+// on the step: where an authorization may have been written, only "we do not know, do not pay again" is true
+// (apology). The next turn enters LostPlace, which asks the database.
 func (h *Handler) failedTurn(ctx context.Context, s ivr.Session) (ivr.Session, ivr.Reply) {
 	key, lang := apology(s.Step), s.Language.Tag
 	var facts []ivr.Fact
@@ -238,7 +255,8 @@ func (h *Handler) failedTurn(ctx context.Context, s ivr.Session) (ivr.Session, i
 	return s, reply
 }
 
-// panicSite names the functions under a panic, without the arguments that a stack trace shows.
+// panicSite names the functions under a panic, without the arguments that a stack trace shows. At most eight
+// functions of ours, the innermost first.
 func panicSite() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])

@@ -28,13 +28,14 @@ const referenceParam = "n"
 // StatusURL returns the URL for status callbacks below the public URL; the sender adds the reference.
 func StatusURL(publicURL string) string { return strings.TrimRight(publicURL, "/") + StatusPath }
 
-// Inbox handles inbound texts.
+// Inbox handles inbound texts. An error means that nothing was changed.
 type Inbox interface {
 	// Receive handles one text; the same text again changes nothing.
 	Receive(ctx context.Context, t notify.Incoming) error
 }
 
-// Deliveries records what the carrier reports of texts.
+// Deliveries records what the carrier reports of texts. States only move forward, so it may be called late,
+// early or twice.
 type Deliveries interface {
 	// Delivered records one report; notify.ErrNoSuchText if no notice carries its reference.
 	Delivered(ctx context.Context, d notify.StatusCallback) error

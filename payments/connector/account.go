@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// AccountType is the kind of bank account that the caller has named.
+// AccountType is the kind of bank account that the caller has named. The first three are the words of
+// payments.BankType, which this package does not import.
 type AccountType string
 
 const (
@@ -34,8 +35,9 @@ var accountTypes = map[string]AccountType{
 	"commercial-savings":  BusinessSavings,
 }
 
-// BankAccount is what the caller has keyed. However it is printed, logged or marshalled, it shows
-// nothing (D1: secrets in no log).
+// BankAccount is what the caller has keyed. However it is printed, logged or marshalled, it shows nothing
+// (D1: secrets in no log). Routing is nine digits, Account 4 to 17 with their leading zeros (E11); both have
+// been checked (validate).
 type BankAccount struct {
 	Routing string
 	Account string
@@ -60,5 +62,5 @@ func (BankAccount) LogValue() slog.Value { return slog.StringValue(hidden) }
 // MarshalText hides the account from encoders.
 func (BankAccount) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// digitsOnly reports whether s is ASCII digits and nothing else.
+// digitsOnly reports whether s is ASCII digits and nothing else. An empty text is not.
 func digitsOnly(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -12,8 +12,8 @@ const (
 	maxAnswers = 4096
 )
 
-// job is the work for one transaction_id. The fields below done are written before done is closed
-// and read after it.
+// job is the work for one transaction_id. The fields below done are written before done is closed and read
+// after it. Whoever waits reads them without a lock, because done is closed after they are written.
 type job struct {
 	id    string
 	begun time.Time
@@ -24,8 +24,9 @@ type job struct {
 	last4, bank string
 }
 
-// answerCache holds what each transaction_id was answered, so that a repeat gets the first answer
-// again, also one whose work is still going on. It holds tokens and last digits, no bank number.
+// answerCache holds what each transaction_id was answered, so that a repeat gets the first answer again, also
+// one whose work is still going on. It holds tokens and last digits, no bank number. It is one process's;
+// another replica asks the processor under the same key and gets the same token.
 type answerCache struct {
 	mu    sync.Mutex
 	byID  map[string]*job
@@ -34,8 +35,9 @@ type answerCache struct {
 
 func newAnswerCache() *answerCache { return &answerCache{byID: make(map[string]*job)} }
 
-// startOrJoin returns the job of a transaction_id, and starts one if there is none. It returns
-// false when the cache is full of jobs that are not done: then Twilio's repeat may find room.
+// startOrJoin returns the job of a transaction_id, and starts one if there is none. It returns false when the
+// cache is full of jobs that are not done: then Twilio's repeat may find room. start is called under the lock
+// and must not wait: it begins a goroutine.
 func (a *answerCache) startOrJoin(id string, now time.Time, start func(*job)) (*job, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,8 +54,9 @@ func (a *answerCache) startOrJoin(id string, now time.Time, start func(*job)) (*
 	return j, true
 }
 
-// evict drops answers that are too old or too many, oldest first, and reports whether there is room
-// for one more. A job that is not done is never dropped. The lock is held.
+// evict drops answers that are too old or too many, oldest first, and reports whether there is room for one
+// more. A job that is not done is never dropped. The lock is held. A job that takes long keeps younger
+// answers from being dropped meanwhile, and does no other harm.
 func (a *answerCache) evict(now time.Time) bool {
 	for len(a.order) > 0 {
 		oldest := a.order[0]
@@ -72,8 +75,8 @@ func (a *answerCache) evict(now time.Time) bool {
 	return true
 }
 
-// finish publishes the answer to whoever waits. One that proves nothing is not kept: the repeat
-// asks the processor again.
+// finish publishes the answer to whoever waits. One that proves nothing is not kept: the repeat asks the
+// processor again. It is called once a job.
 func (a *answerCache) finish(j *job) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// form is what the connector takes from a request; everything else in it is skipped.
+// form is what the connector takes from a request; everything else in it is skipped. It lives for one
+// request, in memory.
 type form struct {
 	method, transaction string
 	routing, account    string
@@ -21,13 +22,14 @@ var (
 	errMalformed = errors.New("connector: the body cannot be read")
 )
 
-// maxDepth bounds how deep a value that we skip may be nested.
+// maxDepth bounds how deep a value that we skip may be nested. Twilio's own bodies are two deep.
 const maxDepth = 8
 
-// decode reads the body member by member and returns its form. At the first name of a card field it
-// stops with errCard: the value after it is not read, and nothing read before is kept. Values of
-// names that mean nothing to us are skipped. Any other fault is errMalformed. Errors never hold any
-// part of the body.
+// decode reads the body member by member and returns its form. At the first name of a card field it stops
+// with errCard: the value after it is not read, and nothing read before is kept. Values of names that mean
+// nothing to us are skipped. Any other fault is errMalformed. Errors never hold any part of the body.
+// json.Unmarshal would not do: it reads the whole body first, takes the last of two equal names, and matches
+// names in any case.
 func decode(body io.Reader) (form, error) {
 	d := json.NewDecoder(oneByteReader{body}) // a buffered reader would hold the card number before its name was seen
 	d.UseNumber()
@@ -68,9 +70,9 @@ func decode(body io.Reader) (form, error) {
 	return f, nil
 }
 
-// readObject reads the members of the next value, which must be an object. field returns where a
-// member's text goes, or true for the member that holds the parameters; parameter returns where a
-// parameter's text goes. nil means skip.
+// readObject reads the members of the next value, which must be an object. field returns where a member's
+// text goes, or true for the member that holds the parameters; parameter returns where a parameter's text
+// goes. nil means skip. Names are compared as they stand, and each may come once.
 func readObject(d *json.Decoder, depth int, field func(string) (*string, bool), parameter func(string) *string) error {
 	t, err := d.Token()
 	if err == nil && t == nil && depth > 0 {
@@ -118,8 +120,8 @@ func memberName(d *json.Decoder) (string, error) {
 	return name, nil
 }
 
-// readString reads a string. Numbers are refused, because they have lost their leading zeros (E11:
-// leading zeros kept). null counts as absent.
+// readString reads a string. Numbers are refused, because they have lost their leading zeros (E11: leading
+// zeros kept). null counts as absent. What into held before is overwritten, but each name comes only once.
 func readString(d *json.Decoder, into *string) error {
 	t, err := d.Token()
 	if err != nil {
@@ -135,7 +137,8 @@ func readString(d *json.Decoder, into *string) error {
 	return errMalformed
 }
 
-// skipValue reads over a value of any kind, checking the names inside.
+// skipValue reads over a value of any kind, checking the names inside. The names inside are checked too, so a
+// card cannot hide in a nested object.
 func skipValue(d *json.Decoder, depth int) error {
 	if depth > maxDepth {
 		return errMalformed
@@ -182,9 +185,9 @@ var cardNames = map[string]bool{
 	"expirationyear": true, "expirationdate": true, "postalcode": true, "zip": true, "zipcode": true,
 }
 
-// cardField reports whether a name is that of a card field, however it is written (Card_Number,
-// cvv2). A bank's request that happens to hold such a name is refused too: that costs a payment,
-// the other way would cost our PCI scope.
+// cardField reports whether a name is that of a card field, however it is written (Card_Number, cvv2). A
+// bank's request that happens to hold such a name is refused too: that costs a payment, the other way would
+// cost our PCI scope. Digits and marks in the name do not count.
 func cardField(name string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) {

@@ -30,9 +30,10 @@ import (
 // Path is the only path that the connector serves.
 const Path = "/twilio/pay/bank"
 
-// Tokenizer makes the processor's payment method for a bank account and returns its token, the
-// account's last four and the bank's name (empty where unknown). The same key and account give the
-// same token.
+// Tokenizer makes the processor's payment method for a bank account and returns its token, the account's last
+// four and the bank's name (empty where unknown). The same key and account give the same token. It may be
+// called by many goroutines. ErrRefused ends the matter; after any other error nothing is known, and the next
+// request with the same key asks again.
 type Tokenizer interface {
 	BankPaymentMethod(ctx context.Context, idempotencyKey string, b BankAccount) (token, last4, bank string, err error)
 }
@@ -41,7 +42,7 @@ type Tokenizer interface {
 // account; asking again is of no use.
 var ErrRefused = errors.New("connector: the processor does not take this account")
 
-// Config holds the settings of the connector.
+// Config holds the settings of the connector. Tokenizer, CheckRouting and Now are required.
 type Config struct {
 	// User and Password are what Twilio sends by HTTP Basic. While one of them is empty every
 	// request is refused.
@@ -62,10 +63,12 @@ type Config struct {
 	WorkFor time.Duration
 }
 
-// maxBody is far more than Twilio sends, and small enough to be read byte by byte.
+// maxBody is far more than Twilio sends, and small enough to be read byte by byte. A longer body is
+// malformed.
 const maxBody = 16 << 10
 
-// outcome is the one word that is logged about a request; in a refusal it is also the error_code.
+// outcome is the one word that is logged about a request; in a refusal it is also the error_code. The words
+// are part of what operators search for, so they do not change.
 type outcome string
 
 const (
@@ -85,8 +88,8 @@ const (
 	tooBusy       outcome = "busy"
 )
 
-// reply is the body that Twilio reads. All four names are always there, null or empty where they
-// say nothing.
+// reply is the body that Twilio reads. All four names are always there, null or empty where they say nothing.
+// Nothing in it is a bank number: the last four are all that ever goes back.
 type reply struct {
 	Token      *string           `json:"token_id"`
 	Code       *string           `json:"error_code"`
@@ -94,7 +97,8 @@ type reply struct {
 	Parameters map[string]string `json:"parameters"`
 }
 
-// handler serves Path. User and password are kept as hashes, for comparing in constant time.
+// handler serves Path. User and password are kept as hashes, for comparing in constant time. It may serve any
+// number of requests at once.
 type handler struct {
 	cfg          Config
 	userHash     [sha256.Size]byte
@@ -102,8 +106,8 @@ type handler struct {
 	cache        *answerCache
 }
 
-// Handler returns the connector's HTTP handler. Any path but Path is a 404, any method but POST a
-// 405.
+// Handler returns the connector's HTTP handler. Any path but Path is a 404, any method but POST a 405. It
+// starts nothing by itself, and holds no connection: the caller serves it.
 func Handler(cfg Config) http.Handler {
 	if cfg.Patience == 0 {
 		cfg.Patience = 9 * time.Second
@@ -129,8 +133,9 @@ func Handler(cfg Config) http.Handler {
 	return mux
 }
 
-// ServeHTTP answers one request. It does not ask for a content type: Twilio documents none
-// (twilio.md §2.5).
+// ServeHTTP answers one request. It does not ask for a content type: Twilio documents none (twilio.md §2.5).
+// A refusal is an answer with status 200 and an error_code (twilio.md §2.5); only a body that is not read to
+// its end gets a 400.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.cfg.Now()
 	if !h.authenticated(r) {
@@ -152,8 +157,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.logOutcome(out, start)
 }
 
-// authenticated compares user and password in constant time, as hashes so that lengths do not show
-// either.
+// authenticated compares user and password in constant time, as hashes so that lengths do not show either.
+// The body has not been touched when it is asked.
 func (h *handler) authenticated(r *http.Request) bool {
 	user, pass, ok := r.BasicAuth()
 	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(pass))
@@ -174,7 +179,8 @@ func (h *handler) logOutcome(out outcome, start time.Time) {
 }
 
 // answer decodes and checks the request, has the account tokenized, and returns the reply. Each
-// transaction_id is worked on once, whoever asks how often; a repeat waits for the same job.
+// transaction_id is worked on once, whoever asks how often; a repeat waits for the same job. patience counts
+// from the beginning of the request, reading its body included.
 func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply) {
 	patience := time.NewTimer(h.cfg.Patience)
 	defer patience.Stop()
@@ -204,8 +210,8 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request) (outcome, reply
 	return tokenized, successReply(j, f.attempt)
 }
 
-// validate checks the fields before the processor sees any, and returns the account with the
-// outcome tokenized, or why not.
+// validate checks the fields before the processor sees any, and returns the account with the outcome
+// tokenized, or why not. The order is fixed, so that one request always gets the same code.
 func (h *handler) validate(f form) (BankAccount, outcome) {
 	kind, known := accountTypes[f.accountType]
 	switch {
@@ -225,8 +231,9 @@ func (h *handler) validate(f form) (BankAccount, outcome) {
 	return BankAccount{Routing: f.routing, Account: f.account, Type: kind, Holder: f.holder}, tokenized
 }
 
-// tokenize asks the processor, whether or not the request that began it still waits, and finishes
-// the job.
+// tokenize asks the processor, whether or not the request that began it still waits, and finishes the job. It
+// runs in a goroutine of its own. If the process dies here, the processor may hold a payment method that
+// nobody uses: it moves no money.
 func (h *handler) tokenize(ctx context.Context, j *job, transaction string, b BankAccount) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.WorkFor)
 	defer cancel()
@@ -234,6 +241,7 @@ func (h *handler) tokenize(ctx context.Context, j *job, transaction string, b Ba
 	switch {
 	case err == nil && token != "":
 		j.out, j.token, j.last4, j.bank = tokenized, token, last4, bank
+		// The account has at least min_digits, four by default (E11), so there are four to take.
 		if j.last4 == "" {
 			j.last4 = b.Account[len(b.Account)-4:]
 		}
@@ -258,8 +266,8 @@ func successReply(j *job, attempt string) reply {
 	return r
 }
 
-// failureReply is the answer to what was not done: token_id is there and null, error_code is the
-// outcome.
+// failureReply is the answer to what was not done: token_id is there and null, error_code is the outcome. The
+// attempt goes back too where it was readable, so that the call finds its row.
 func failureReply(out outcome, attempt string) (outcome, reply) {
 	code, message := string(out), messages[out]
 	r := reply{Code: &code, Message: &message, Parameters: map[string]string{}}

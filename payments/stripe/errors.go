@@ -18,14 +18,15 @@ import (
 // customer it works once (twilio.md §13.1). A new capture is needed.
 const codeMethodUsed = "payment_method_used"
 
-// gatewayError returns what a failed request proves. Of stripe-go's error it keeps the status, the
-// type, the code and the request's id: its text is the whole reply, with client secrets in it
-// (promise P4: no secret is kept or shown).
+// gatewayError returns what a failed request proves. Of stripe-go's error it keeps the status, the type, the
+// code and the request's id: its text is the whole reply, with client secrets in it (promise P4: no secret is
+// kept or shown). It never returns nil.
 func gatewayError(op string, err error) *payments.GatewayError {
 	var e *stripego.Error
 	if !errors.As(err, &e) {
 		return &payments.GatewayError{Op: op, Kind: transportKind(err), Code: "no_answer", Err: transportCause(err)}
 	}
+	// The request's id is Stripe's own: by it a person finds the whole exchange in Stripe's log.
 	out := &payments.GatewayError{Op: op, Kind: kindOf(e), Code: codeOf(e), Err: fmt.Errorf("status %d, type %s, request %s", e.HTTPStatusCode, e.Type, e.RequestID)}
 	if e.LastResponse != nil {
 		out.Replayed = e.LastResponse.Header.Get("Idempotent-Replayed") == "true"
@@ -75,8 +76,8 @@ var configErrorCodes = []stripego.ErrorCode{
 	stripego.ErrorCodePaymentMethodUnactivated, stripego.ErrorCodeTLSVersionUnsupported,
 }
 
-// isConfigError reports whether an invalid request is a mistake of ours. One without a code is, but
-// for a used payment method.
+// isConfigError reports whether an invalid request is a mistake of ours. One without a code is, but for a
+// used payment method. Either way nothing was charged; the difference is an alarm.
 func isConfigError(e *stripego.Error) bool {
 	if e.Code == "" {
 		return !methodWasUsed(e)
@@ -90,7 +91,8 @@ func methodWasUsed(e *stripego.Error) bool {
 	return e.Code == "" && strings.Contains(e.Msg, "may not be used again")
 }
 
-// codeOf returns a short code for the log and the attempt: never empty, never a sentence of Stripe's.
+// codeOf returns a short code for the log and the attempt: never empty, never a sentence of Stripe's. The
+// order is from the most telling word to the least.
 func codeOf(e *stripego.Error) string {
 	switch {
 	case methodWasUsed(e):
@@ -105,8 +107,9 @@ func codeOf(e *stripego.Error) string {
 	return "status_" + fmt.Sprint(e.HTTPStatusCode)
 }
 
-// transportKind returns GatewayLater for a request that was certainly not sent, GatewayLost for any
-// other: only a connection that could not be made proves that nothing was sent.
+// transportKind returns GatewayLater for a request that was certainly not sent, GatewayLost for any other:
+// only a connection that could not be made proves that nothing was sent. A TLS failure or a reset may come
+// after the request was read.
 func transportKind(err error) payments.GatewayKind {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {

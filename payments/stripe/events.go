@@ -12,8 +12,9 @@ import (
 	"duebell/payments"
 )
 
-// eventKinds are the events that we act on. payment_failed comes for a declined card as well as for
-// a debit that bounced: the attempt's own state tells which.
+// eventKinds are the events that we act on. payment_failed comes for a declined card as well as for a debit
+// that bounced: the attempt's own state tells which. Any other type is EventOther, which is recorded and
+// moves nothing.
 var eventKinds = map[stripego.EventType]payments.EventKind{
 	stripego.EventTypePaymentIntentSucceeded:     payments.EventSettled,
 	stripego.EventTypePaymentIntentProcessing:    payments.EventProcessing,
@@ -22,15 +23,17 @@ var eventKinds = map[stripego.EventType]payments.EventKind{
 	stripego.EventTypeChargeDisputeCreated:       payments.EventDisputed,
 }
 
-// ParseEvent checks an event's signature and returns the event. payload is the body as it came,
-// header the Stripe-Signature header. The signature's age is not checked here: stripe-go measures
-// it by the machine's clock, and an event may rightly come late. So an event that somebody recorded
-// can be sent again; payments.EventReceiver bears that. A missing or wrong signature is
-// payments.ErrEventSignature; any other error is an event that cannot be read.
+// ParseEvent checks an event's signature and returns the event. payload is the body as it came, header the
+// Stripe-Signature header. The signature's age is not checked here: stripe-go measures it by the machine's
+// clock, and an event may rightly come late. So an event that somebody recorded can be sent again;
+// payments.EventReceiver bears that. A missing or wrong signature is payments.ErrEventSignature; any other
+// error is an event that cannot be read. It does no more than read: what an event changes is decided by
+// EventReceiver, by the attempt's own state.
 func ParseEvent(payload []byte, header, secret string) (payments.Event, error) {
 	if secret == "" {
 		return payments.Event{}, fmt.Errorf("parse event: no secret is configured: %w", payments.ErrEventSignature)
 	}
+	// It compares the signature in constant time, and reads nothing of a body whose signature is wrong.
 	e, err := webhook.ConstructEventIgnoringTolerance(payload, header, secret)
 	switch {
 	case errors.Is(err, webhook.ErrNotSigned), errors.Is(err, webhook.ErrInvalidHeader), errors.Is(err, webhook.ErrNoValidSignature):
@@ -60,9 +63,9 @@ func ParseEvent(payload []byte, header, secret string) (payments.Event, error) {
 	return out, nil
 }
 
-// readDispute fills in what a dispute says: the object it is about, and why the payer disputes it.
-// A dispute of anything but a PaymentIntent is an error, so that Stripe delivers it again and it is
-// noticed.
+// readDispute fills in what a dispute says: the object it is about, and why the payer disputes it. A dispute
+// of anything but a PaymentIntent is an error, so that Stripe delivers it again and it is noticed. out is the
+// event without these two; it comes back filled in.
 func readDispute(out payments.Event, raw json.RawMessage) (payments.Event, error) {
 	var d stripego.Dispute
 	if err := json.Unmarshal(raw, &d); err != nil || d.PaymentIntent == nil || d.PaymentIntent.ID == "" {

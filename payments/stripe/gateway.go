@@ -25,7 +25,8 @@ import (
 	"duebell/payments"
 )
 
-// Config holds the settings of a Gateway and a Tokenizer. An empty URL means Stripe's own.
+// Config holds the settings of a Gateway and a Tokenizer. An empty URL means Stripe's own. Key is Stripe's
+// secret key and goes into no log.
 type Config struct {
 	Key        string
 	URL        string
@@ -33,7 +34,8 @@ type Config struct {
 	Timeout    time.Duration // of one request, by the machine's clock; default 20 s
 }
 
-// Gateway implements payments.Gateway on Stripe. It may be used by many goroutines at once.
+// Gateway implements payments.Gateway on Stripe. It may be used by many goroutines at once. The key, the
+// address and the time-out are fixed when it is made.
 type Gateway struct {
 	client  *stripego.Client
 	timeout time.Duration
@@ -45,9 +47,9 @@ var _ payments.Gateway = (*Gateway)(nil)
 // stripe-go would wait 80 s.
 const defaultTimeout = 20 * time.Second
 
-// New makes a Gateway. It turns off three defaults of stripe-go: repeating a request twice by
-// itself (whether a request may be repeated is the Charger's decision), printing errors with their
-// bodies to standard error, and sending telemetry.
+// New makes a Gateway. It turns off three defaults of stripe-go: repeating a request twice by itself (whether
+// a request may be repeated is the Charger's decision), printing errors with their bodies to standard error,
+// and sending telemetry. It does not ask Stripe for anything: Check does.
 func New(cfg Config) *Gateway {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
@@ -84,13 +86,16 @@ func httpClient(given *http.Client) *http.Client {
 	return &c
 }
 
-// Create makes the unconfirmed PaymentIntent under key, without customer and for this one use. A
-// charge without token or with an unknown method is a GatewayConfig error and is not sent.
+// Create makes the unconfirmed PaymentIntent under key, without customer and for this one use. A charge
+// without token or with an unknown method is a GatewayConfig error and is not sent. No setup_future_usage and
+// no off_session: the payment method is not kept (P3: card code used once).
 func (g *Gateway) Create(ctx context.Context, key string, c payments.Charge) (payments.Intent, error) {
 	kind, ok := methodTypes[c.Method]
 	if !ok || c.Token == "" {
 		return payments.Intent{}, &payments.GatewayError{Op: opCreate, Kind: payments.GatewayConfig, Code: "charge_incomplete"}
 	}
+	// The reference goes along as metadata, so that people find the payment at Stripe by the number that the
+	// caller has.
 	p := &stripego.PaymentIntentCreateParams{
 		Amount:             stripego.Int64(c.Cents),
 		Currency:           stripego.String(string(stripego.CurrencyUSD)),
@@ -129,7 +134,8 @@ func (g *Gateway) Confirm(ctx context.Context, key, id string, c payments.Charge
 	})
 }
 
-// Retrieve looks the object up by its id. Stripe's search may be a minute behind, this never is.
+// Retrieve looks the object up by its id. Stripe's search may be a minute behind, this never is. It is what
+// an unknown outcome is settled by (twilio.md §13.2, 4).
 func (g *Gateway) Retrieve(ctx context.Context, id string) (payments.Intent, error) {
 	return g.call(ctx, opRetrieve, id, func(ctx context.Context) (*stripego.PaymentIntent, error) {
 		return g.client.V1PaymentIntents.Retrieve(ctx, id, nil)
@@ -175,8 +181,9 @@ const (
 	opToken    = "tokenize"
 )
 
-// call does one request within the time-out and returns its object. A success that does not show
-// the object asked for (a proxy's page, another object) proves nothing, so it is GatewayLost.
+// call does one request within the time-out and returns its object. A success that does not show the object
+// asked for (a proxy's page, another object) proves nothing, so it is GatewayLost. A time-out is GatewayLost:
+// the request may have been carried out.
 func (g *Gateway) call(ctx context.Context, op, id string, do func(context.Context) (*stripego.PaymentIntent, error)) (payments.Intent, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()

@@ -10,12 +10,13 @@ import (
 	"duebell/payments/connector"
 )
 
-// Tokenizer implements connector.Tokenizer on Stripe.
+// Tokenizer implements connector.Tokenizer on Stripe. It may be used by many goroutines, and stores nothing.
 type Tokenizer struct{ gateway *Gateway }
 
 var _ connector.Tokenizer = Tokenizer{}
 
-// NewTokenizer makes a Tokenizer with the settings of a Gateway.
+// NewTokenizer makes a Tokenizer with the settings of a Gateway. The connector's process has a Gateway for
+// this alone; it never charges.
 func NewTokenizer(cfg Config) Tokenizer { return Tokenizer{New(cfg)} }
 
 // BankPaymentMethod makes the payment method under the key and returns its id, the account's last
@@ -34,14 +35,15 @@ func (t Tokenizer) BankPaymentMethod(ctx context.Context, idempotencyKey string,
 	if err != nil {
 		return "", "", "", err
 	}
+	// Without the details the connector falls back on the last digits of what was keyed.
 	if pm.USBankAccount == nil {
 		return pm.ID, "", "", nil
 	}
 	return pm.ID, pm.USBankAccount.Last4, pm.USBankAccount.BankName, nil
 }
 
-// create makes the payment method under one key. The holder's name is required by Stripe (twilio.md
-// §13.1).
+// create makes the payment method under one key. The holder's name is required by Stripe (twilio.md §13.1).
+// The payment method has no customer, so it works once (twilio.md §13.1).
 func (t Tokenizer) create(ctx context.Context, key string, b connector.BankAccount) (*stripego.PaymentMethod, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.gateway.timeout)
 	defer cancel()

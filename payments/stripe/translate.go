@@ -10,8 +10,8 @@ import (
 	"duebell/payments"
 )
 
-// intentStates are Stripe's statuses as IntentStates; any other is IntentOther, which alarms and
-// decides nothing.
+// intentStates are Stripe's statuses as IntentStates; any other is IntentOther, which alarms and decides
+// nothing. What each of them means for an attempt is in twilio.md §13.2.
 var intentStates = map[stripego.PaymentIntentStatus]payments.IntentState{
 	stripego.PaymentIntentStatusRequiresConfirmation:  payments.IntentUnconfirmed,
 	stripego.PaymentIntentStatusProcessing:            payments.IntentProcessing,
@@ -21,8 +21,9 @@ var intentStates = map[stripego.PaymentIntentStatus]payments.IntentState{
 	stripego.PaymentIntentStatusCanceled:              payments.IntentCanceled,
 }
 
-// intentOf returns Stripe's object as an Intent: its state, and why a payment failed or what it
-// waits for.
+// intentOf returns Stripe's object as an Intent: its state, and why a payment failed or what it waits for.
+// Cents and method are not taken over: the attempt's row knows them, and Stripe's answer must not change
+// them.
 func intentOf(pi *stripego.PaymentIntent) payments.Intent {
 	state, known := intentStates[pi.Status]
 	if !known {
@@ -40,14 +41,15 @@ func intentOf(pi *stripego.PaymentIntent) payments.Intent {
 	return intent
 }
 
-// isBankDebit reports whether the object was made for a bank account.
+// isBankDebit reports whether the object was made for a bank account. Each object has exactly one type,
+// because Create asks for one.
 func isBankDebit(pi *stripego.PaymentIntent) bool {
 	return slices.Equal(pi.PaymentMethodTypes, []string{methodTypes[payments.Bank]})
 }
 
-// bankCodes are the ACH network's return codes for Stripe's decline codes, older and newer ones.
-// Where one stands for several network codes, the most frequent is given; Stripe publishes no table
-// of its own.
+// bankCodes are the ACH network's return codes for Stripe's decline codes, older and newer ones. Where one
+// stands for several network codes, the most frequent is given; Stripe publishes no table of its own. The
+// codes choose what a return sets off (rules.md §9: table of codes).
 var bankCodes = map[string]string{
 	"insufficient_funds":           "R01",
 	"account_closed":               "R02",
@@ -63,9 +65,9 @@ var bankCodes = map[string]string{
 // achCode is the shape of a return code: R01 to R85.
 var achCode = regexp.MustCompile(`^R\d\d$`)
 
-// failureCode returns the short code of a failed payment: the network's for a bank debit, the card
-// issuer's for a card where there is one, else Stripe's. network is what networkCode found, or
-// empty.
+// failureCode returns the short code of a failed payment: the network's for a bank debit, the card issuer's
+// for a card where there is one, else Stripe's. network is what networkCode found, or empty. generic_decline
+// says nothing, so Stripe's own code stands in for it.
 func failureCode(e *stripego.Error, bank bool, network string) string {
 	code, issuer := string(e.Code), string(e.DeclineCode)
 	if bank {
@@ -95,7 +97,8 @@ func networkCode(pi *stripego.PaymentIntent) string {
 	return networkCodeIn(pi.LastResponse.RawJSON)
 }
 
-// networkCodeIn reads it from a PaymentIntent as JSON; empty when there is none.
+// networkCodeIn reads it from a PaymentIntent as JSON; empty when there is none. Neither event nor answer is
+// refused for the want of it.
 func networkCodeIn(raw []byte) string {
 	var shown struct {
 		Error struct {

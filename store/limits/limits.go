@@ -26,6 +26,7 @@ var takeScript = redis.NewScript(takeLua)
 const life = 48 * time.Hour
 
 // Limits reserves capacity for texts.
+// It is safe for concurrent use; all state is in Redis, under one key a sender.
 type Limits struct{ redis redis.UniversalClient }
 
 var _ notify.Throttle = (*Limits)(nil)
@@ -36,6 +37,9 @@ func New(client redis.UniversalClient) *Limits { return &Limits{client} }
 // Reserve takes capacity for as many of the texts, in order, as there is now, in one script: of two
 // workers none gets what the other has. It returns how many, and how long to wait for the next. What
 // was reserved by a process that died before it sent is lost until the bucket has refilled.
+//
+// a.Now is the domain clock; a.Segments holds the size of each text. When Redis does not answer it returns
+// the error and nothing is reserved as far as the caller may assume: texts wait (design §7: redis down).
 func (l *Limits) Reserve(ctx context.Context, a notify.Reservation) (notify.Grant, error) {
 	first := 0
 	if a.First {
@@ -56,6 +60,8 @@ func (l *Limits) Reserve(ctx context.Context, a notify.Reservation) (notify.Gran
 }
 
 // grant converts what the script returns.
+// The script comes with this program, so another shape means a fault of ours: better an error than texts at
+// any rate.
 func grant(got []any, asked int) (notify.Grant, error) {
 	odd := errors.New("reserve capacity: the script returned something else than a count, a wait and a flag")
 	if len(got) != 3 {

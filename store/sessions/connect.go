@@ -20,6 +20,9 @@ const (
 // Connect reads REDIS_URL: redis:// or rediss:// for one node, several such addresses separated by
 // commas for a cluster. It does not wait for Redis to be there. Errors never show the address,
 // which may hold a password.
+//
+// The client pools its connections and is safe for concurrent use; the caller closes it. Whether Redis is
+// there shows at the first command, or by Sessions.Ping.
 func Connect(address string) (redis.UniversalClient, error) {
 	var options *redis.UniversalOptions
 	for part := range strings.SplitSeq(address, ",") {
@@ -40,6 +43,8 @@ func Connect(address string) (redis.UniversalClient, error) {
 		return nil, errors.New("sessions: a cluster has no numbered databases")
 	}
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = dialTimeout, commandTimeout, commandTimeout
+	// A script that was sent twice by the client would still be safe, but would cost the turn twice its
+	// time-out.
 	options.MaxRetries = -1
 	options.ContextTimeoutEnabled = true
 	// Neither is used, and both are asked for anew on every connection.

@@ -38,6 +38,8 @@ var (
 )
 
 // Sessions implements webhook.Sessions on Redis.
+// It is safe for concurrent use by any number of replicas: every change is one script, which Redis runs
+// alone.
 type Sessions struct {
 	redis   redis.UniversalClient
 	keys    seal.Keys
@@ -79,7 +81,12 @@ func (s *Sessions) Acquire(ctx context.Context, t webhook.Delivery) (webhook.Tur
 	return c, nil
 }
 
-// Finish ends a turn and returns what its URL answers from now on, and whether that is r's own answer.
+// Finish ends a turn and returns what its URL answers from now on, and whether d was stored.
+//
+// The first to finish a turn wins, whoever holds the lease by then: session, answer and next turn's number
+// are stored in one step. A late one gets the stored answer and false. webhook.ErrSuperseded: the call is
+// further on and no answer is left to repeat. After a lost reply it may be run again and finds its own answer
+// stored.
 func (s *Sessions) Finish(ctx context.Context, t webhook.Delivery, d webhook.TurnResult) (webhook.Answer, bool, error) {
 	got, err := s.run(ctx, finishScript, t.Call,
 		t.Turn, t.Slot, s.keys.Seal(d.Session, sessionOf(t.Call)), s.sealed(t, d.Answer), d.Lang, d.Step, life.Milliseconds())
@@ -97,6 +104,8 @@ func (s *Sessions) Finish(ctx context.Context, t webhook.Delivery, d webhook.Tur
 }
 
 // PutInterim stores what a URL answers while its turn has no answer, and returns what stands.
+// It is the "one moment" of a turn that overran its budget (design §4): a repeat of the URL must get the same
+// bytes.
 func (s *Sessions) PutInterim(ctx context.Context, t webhook.Delivery, a webhook.Answer) (webhook.Answer, error) {
 	got, err := s.run(ctx, putInterimScript, t.Call, t.Turn, t.Slot, s.sealed(t, a))
 	if err != nil || len(got) != 2 {
@@ -146,6 +155,8 @@ func (s *Sessions) Leased(ctx context.Context, call string) (bool, error) {
 // cluster and a script can change it in one step.
 func key(call string) string { return "call:{" + call + "}" }
 
+// run runs a script on a call's hash. go-redis sends the script's hash first, and its text only where Redis
+// lacks it.
 func (s *Sessions) run(ctx context.Context, script *redis.Script, call string, args ...any) ([]string, error) {
 	return script.Run(ctx, s.redis, []string{key(call)}, args...).StringSlice()
 }
@@ -154,6 +165,7 @@ func (s *Sessions) run(ctx context.Context, script *redis.Script, call string, a
 // the program at work, or a fault of ours.
 var errShape = errors.New("a script answered in another shape")
 
+// orShape returns err, or errShape where the command went well and its values did not fit.
 func orShape(err error) error {
 	if err == nil {
 		return errShape
@@ -185,6 +197,7 @@ const (
 	delayed = 'd'
 )
 
+// sealed returns an answer as it is stored: its first byte says whether the bytes that follow are delayed.
 func (s *Sessions) sealed(t webhook.Delivery, a webhook.Answer) []byte {
 	when := byte(atOnce)
 	if a.Delay {
@@ -193,6 +206,8 @@ func (s *Sessions) sealed(t webhook.Delivery, a webhook.Answer) []byte {
 	return s.keys.Seal(append([]byte{when}, a.Body...), answerOf(t.Call, strconv.Itoa(t.Turn)))
 }
 
+// open returns a stored answer. Unlike a session, an answer that does not open is an error: there is nothing
+// to go on with, and another answer for the same URL would not be the same bytes.
 func (s *Sessions) open(call, sealed, turn string) (webhook.Answer, error) {
 	plain, err := s.keys.Open([]byte(sealed), answerOf(call, turn))
 	if err != nil || len(plain) == 0 {

@@ -22,6 +22,7 @@ func (completionCmd) Help() string {
 }
 
 // shellScripts complete by asking the program itself, so that they never go stale. PROGRAM is its name.
+// An empty answer leaves the word to the shell, which then offers files.
 var shellScripts = map[string]string{
 	"bash": `_PROGRAM() {
 	local IFS=$'\n'
@@ -49,6 +50,7 @@ func (c *completionCmd) Run(p *Program, k *kong.Kong) error {
 }
 
 // completeCmd answers the completion scripts.
+// It is hidden: only the scripts call it.
 type completeCmd struct {
 	Words []string `arg:"" optional:"" passthrough:"" help:"The words after the program's name, the last one as far as it is typed."`
 }
@@ -62,12 +64,19 @@ func (c *completeCmd) Run(p *Program, k *kong.Kong) error {
 }
 
 // complete returns what the last word may become.
+//
+// words are those after the program's name; the last one may be empty or half typed. Words that make no sense
+// are passed over, because the shell asks while a person is still typing. It returns nothing where a file or
+// free text is wanted.
 func (p *Program) complete(node *kong.Node, words []string) []string {
+	// The scripts put -- before the words so that they are not read as flags of this command.
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "--" })
 	if len(words) == 0 {
 		words = []string{""}
 	}
 	last, before := words[len(words)-1], words[:len(words)-1]
+	// Walk along the words as the parser would: commands lead deeper, a flag may take the next word, all else
+	// is an argument.
 	arguments := 0
 	var waiting *kong.Value // a flag whose value comes next
 	for _, w := range before {
@@ -75,6 +84,7 @@ func (p *Program) complete(node *kong.Node, words []string) []string {
 		switch {
 		case waiting != nil:
 			waiting = nil
+		// A flag in the form --flag=value takes no word behind it and matches no name here.
 		case strings.HasPrefix(w, "--"):
 			if f := flagNamed(node, w); f != nil && !f.IsBool() {
 				waiting = f.Value
@@ -114,6 +124,8 @@ func (p *Program) valuesOf(v *kong.Value) []string {
 	return slices.Clone(p.Known[v.Tag.Get("known")])
 }
 
+// flagNamed returns the flag that a word such as --state names, at this command or above it; nil: there is
+// none.
 func flagNamed(node *kong.Node, word string) *kong.Flag {
 	for _, level := range node.AllFlags(false) {
 		for _, f := range level {
@@ -126,6 +138,7 @@ func flagNamed(node *kong.Node, word string) *kong.Flag {
 }
 
 // shownFlags returns the flags of a command without hidden ones and settings.
+// Settings are many and belong into the environment; offering them would hide a command's own flags.
 func shownFlags(node *kong.Node) []*kong.Flag {
 	var list []*kong.Flag
 	for _, level := range node.AllFlags(true) {

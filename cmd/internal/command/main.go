@@ -18,6 +18,7 @@ import (
 )
 
 // Exit codes of both programs. docs/operating.md shows the same table, and a test keeps the two equal.
+// Scripts of operators depend on them.
 const (
 	Done    = 0 // the command did what it says
 	Failed  = 1 // something failed, or a check found something to mend
@@ -34,6 +35,7 @@ type Common struct {
 }
 
 // Program is duebell or duebell-lab.
+// It is used for one run: parsing fills in Root.
 type Program struct {
 	Name        string
 	Description string
@@ -45,8 +47,11 @@ type Program struct {
 
 // Parser returns the parser of the program's commands. Variables of the environment that hold nonsense are
 // set aside for the command that reads its settings, so that it can report all of them at once.
+// An error is a mistake in the commands' tags, which the first test shows.
 func (p *Program) Parser() (*kong.Kong, error) {
 	invalid := &invalidEnvironment{}
+	// ctx is bound to a placeholder here so that kong accepts the commands' signatures; Run binds the real
+	// one.
 	parser, err := kong.New(p.Root,
 		kong.Name(p.Name), kong.Description(p.Description), kong.Vars{"version": p.Name + " " + version()},
 		kong.Help(printHelp), kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
@@ -56,12 +61,16 @@ func (p *Program) Parser() (*kong.Kong, error) {
 		return nil, fmt.Errorf("commands of %s: %w", p.Name, err)
 	}
 	invalid.problems = setAsideInvalid(parser.Model.Node)
+	// kong makes --help by itself, without a group.
 	parser.Model.HelpFlag.Group = parser.Model.Flags[1].Group // --help stands with the flags that every command has
 	return parser, nil
 }
 
 // Run parses args, runs the command that they name and returns the exit code for the process. What went wrong
 // is written to errOut, with what to do about it.
+//
+// Commands get ctx, a logger and the Program as arguments of their Run. When ctx ends, the command ends in
+// its own order; Run waits for it.
 func (p *Program) Run(ctx context.Context, args []string, errOut io.Writer) int {
 	parser, err := p.Parser()
 	if err != nil {
@@ -70,6 +79,7 @@ func (p *Program) Run(ctx context.Context, args []string, errOut io.Writer) int 
 	}
 	k, err := p.Parse(parser, args)
 	if err != nil {
+		// The help to point to is that of the last command that was understood.
 		node := parser.Model.Node
 		if k != nil && k.Selected() != nil {
 			node = k.Selected()
@@ -80,6 +90,7 @@ func (p *Program) Run(ctx context.Context, args []string, errOut io.Writer) int 
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(p.Common.LogLevel)) // the parser let only words pass that it knows
 	log := app.NewLog(os.Stderr, level)
+	// Libraries that log by themselves do so in the same form.
 	slog.SetDefault(log)
 	k.Bind(log)
 	k.BindTo(ctx, (*context.Context)(nil))
@@ -109,9 +120,11 @@ func report(errOut io.Writer, path string, err error, interrupted bool) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(errOut, "%s: %v\nSee: %s --help\n", path, err, path)
 		return Misused
+	// Settings are misuse, not failure: nothing was begun.
 	case errors.As(err, &settings):
 		fmt.Fprintf(errOut, "%s: %v\nEvery setting is explained by: %s --help-settings\n", path, err, path)
 		return Misused
+	// A signal is no failure of the command, but it is not done either.
 	case interrupted && errors.Is(err, context.Canceled):
 		fmt.Fprintf(errOut, "%s: interrupted before it was done; run it again\n", path)
 	default:
@@ -121,8 +134,11 @@ func report(errOut io.Writer, path string, err error, interrupted bool) int {
 }
 
 // UsageError says what is wrong with the value of a flag or argument.
+// It is for what the parser cannot see, such as two flags that exclude each other; Run answers it with
+// Misused.
 type UsageError struct{ Problem string }
 
+// Error returns the problem as it was given.
 func (e *UsageError) Error() string { return e.Problem }
 
 // Usagef returns a UsageError.
@@ -138,6 +154,7 @@ func (p *Program) Parse(parser *kong.Kong, args []string) (*kong.Context, error)
 	if err != nil {
 		return nil, err
 	}
+	// kong's own enum would do, but its list must be known when the program is compiled.
 	for _, v := range values(k.Selected()) {
 		if err := p.checkKnown(v); err != nil {
 			return k, err
@@ -172,7 +189,9 @@ func (p *Program) checkKnown(v *kong.Value) error {
 }
 
 // version returns the version of the build: the module's if it was installed as one, and the commit.
+// It is what --version prints.
 func version() string {
+	// The toolchain writes it into the binary; nothing has to be passed to the build.
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(built without version information)"

@@ -20,13 +20,16 @@ const (
 
 // Settings are the settings of a command that needs any. They come from the environment; a flag of the same
 // name overrides a variable, secrets aside. --help leaves them out, --help-settings lists them.
+// It embeds app.Settings, so a command calls Load on itself.
 type Settings struct {
 	app.Settings `group:"settings"`
 	HelpSettings helpSettings `group:"every" name:"help-settings" help:"List the variables of the environment that it reads, and exit."`
 }
 
 // AfterApply keeps what could not be read in the environment, for Load to report with the rest.
+// kong calls it after parsing, with the value that Parser has bound.
 func (s *Settings) AfterApply(invalid *invalidEnvironment) error {
+	// A command without settings has no Settings, so nonsense in the environment does not stop it.
 	s.Invalid = invalid.problems
 	return nil
 }
@@ -36,6 +39,9 @@ type invalidEnvironment struct{ problems []error }
 
 // setAsideInvalid tries every variable of a settings flag. One whose value cannot be read is reported and
 // ignored: kong would stop at the first, and for every command, even one that reads no settings.
+//
+// It is decoded into a value that is thrown away. Clearing the flag's names keeps kong from reading the
+// variable again. A variable of several commands is reported once.
 func setAsideInvalid(node *kong.Node) []error {
 	var problems []error
 	seen := map[string]bool{}
@@ -49,6 +55,7 @@ func setAsideInvalid(node *kong.Node) []error {
 			if text == "" {
 				continue
 			}
+			// The flag's own decoder tells what it can read.
 			scan := kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: text})
 			err := f.Mapper.Decode(&kong.DecodeContext{Value: f.Value, Scan: scan}, reflect.New(f.Target.Type()).Elem())
 			if err == nil {
@@ -78,6 +85,7 @@ func (helpSettings) BeforeReset(k *kong.Kong, c *kong.Context) error {
 }
 
 // printSettings lists every variable that a command reads: those with a flag, then the secrets.
+// Names stand with a dollar sign, as in a shell, so that they are found by searching the text.
 func printSettings(out io.Writer, node *kong.Node) {
 	fmt.Fprintf(out, "Settings of %s. Each is a variable of the environment; the flag overrides it.\n", node.FullPath())
 	for _, level := range node.AllFlags(false) {
@@ -102,6 +110,7 @@ func printSettings(out io.Writer, node *kong.Node) {
 func printHelp(options kong.HelpOptions, k *kong.Context) error {
 	_ = kong.Visit(k.Model.Node, func(n kong.Visitable, next kong.Next) error { // next never fails here
 		if f, ok := n.(*kong.Flag); ok && f.Group != nil && f.Group.Key == settingsGroup {
+			// Hidden only for this one page: the program ends after it.
 			f.Hidden = true
 		}
 		return next(nil)

@@ -14,6 +14,7 @@ import (
 )
 
 // Format are the flags of a command that prints a table.
+// A command embeds it and hands it to Table.
 type Format struct {
 	JSON bool `name:"json" help:"Print JSON: instants in UTC (RFC 3339), money in cents."`
 }
@@ -25,6 +26,7 @@ type Reveal struct {
 
 // Number returns a phone or account number as it may be shown: its last four digits, or all of it if the
 // command was told --reveal (D3: account and phone as last four).
+// A number that is masked already stays as it is.
 func (r Reveal) Number(number string) string {
 	if r.Reveal || len(number) <= 4 || strings.HasPrefix(number, "…") {
 		return number
@@ -34,6 +36,7 @@ func (r Reveal) Number(number string) string {
 
 // Instant returns an instant as every command shows it: to the second, in the policy's time zone, with the
 // zone's name; "-" for the zero instant.
+// The zone's name tells summer from winter time, when one wall time occurs twice.
 func Instant(at time.Time, zone *time.Location) string {
 	if at.IsZero() {
 		return "-"
@@ -50,6 +53,7 @@ func Dash(s string) string {
 }
 
 // Column is one column of a table over rows of type R.
+// Key serves as the JSON key too, so it is lower case with underscores.
 type Column[R any] struct {
 	Key  string      // the head of the column, printed in capitals with blanks
 	JSON string      // the key in JSON; empty: Key
@@ -57,6 +61,9 @@ type Column[R any] struct {
 }
 
 // Table prints rows to out: for people, or as a JSON array of objects.
+//
+// The table for people is buffered until its end, since a column is as wide as its widest cell; JSON is
+// written row by row. Zero instants, dates and empty texts show as "-", in JSON as null.
 func Table[R any](out io.Writer, f Format, zone *time.Location, rows []R, columns []Column[R]) error {
 	if f.JSON {
 		list := NewArray(out)
@@ -85,6 +92,7 @@ func Table[R any](out io.Writer, f Format, zone *time.Location, rows []R, column
 	return w.Flush()
 }
 
+// separator returns what stands before the i-th cell: tabwriter's cell mark.
 func separator(i int) string {
 	if i == 0 {
 		return ""
@@ -111,6 +119,7 @@ func text(cell any, zone *time.Location) string {
 }
 
 // Array writes a JSON array with one object a line, while the objects come.
+// Close must be called, or the JSON is not whole.
 type Array struct {
 	out   io.Writer
 	count int
@@ -125,6 +134,8 @@ func (a *Array) Add(o Object) error {
 	if err != nil {
 		return err
 	}
+	// The bracket and comma come before an object, so that the array is whole after Close however many there
+	// are.
 	before := ",\n"
 	if a.count == 0 {
 		before = "[\n"
@@ -154,6 +165,7 @@ type Member struct {
 }
 
 // MarshalJSON writes the members in order.
+// Names are our own constants and need no escaping beyond a Go string's.
 func (o Object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -161,6 +173,7 @@ func (o Object) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
+		// Objects inside objects come through here again and keep their order too.
 		value, err := json.Marshal(plain(m.Value))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Key, err)
@@ -179,6 +192,7 @@ func plain(value any) any {
 			return nil
 		}
 		return v.UTC().Format(time.RFC3339)
+	// A plain number of cents.
 	case billing.Money:
 		return int64(v)
 	case billing.Date:
@@ -195,6 +209,7 @@ func plain(value any) any {
 }
 
 // PrintJSON prints a value as indented JSON.
+// Characters such as < stay readable: the output is no web page.
 func PrintJSON(out io.Writer, value any) error {
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")

@@ -17,6 +17,9 @@ var blocks = regexp.MustCompile("(?s)```(?:sh)?\n.*?```|(?:\n    [^\n]+)+")
 
 // Manuals fails for every command of a program in README.md and docs/*.md that the program does not take, and if
 // it finds fewer commands than least. The commands are parsed, not run.
+//
+// It changes the working directory for the rest of the test, so it cannot run in parallel. program must
+// return a new Program at each call: parsing fills it in.
 func Manuals(t *testing.T, program func() *command.Program, least int) {
 	t.Helper()
 	pages, err := filepath.Glob("../../docs/*.md")
@@ -33,6 +36,7 @@ func Manuals(t *testing.T, program func() *command.Program, least int) {
 	}
 	// Alone on a line, after a prompt or a folder; a comment may follow.
 	shown := regexp.MustCompile(`(?m)^(?:    )?(?:\$ )?(?:(?:\./)?bin/)?` + program().Name + ` ([a-z].*?)(?:\s+#.*)?$`)
+	// The pages are in memory by now; example files are made here.
 	t.Chdir(t.TempDir())
 	found := 0
 	for page, text := range texts {
@@ -45,12 +49,14 @@ func Manuals(t *testing.T, program func() *command.Program, least int) {
 			}
 		}
 	}
+	// A changed layout of the pages must not make this test pass by finding nothing.
 	if found < least {
 		t.Errorf("only %d commands were found in the documents: does this test still see them?", found)
 	}
 }
 
 // takes parses one command line; files of the examples are made, empty.
+// A file that an example reads must exist, because the parser looks.
 func takes(t *testing.T, p *command.Program, line string) error {
 	t.Helper()
 	words := csv.NewReader(strings.NewReader(line)) // words apart by blanks, some in quotation marks
