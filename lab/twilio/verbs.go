@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-// run plays verbs until the caller is asked something or the call ends.
+// run plays verbs until the caller is asked something or the call ends. The caller holds c.turn. Before each
+// verb it looks whether somebody hung up and whether an update by REST waits, so both take effect between
+// verbs, never within one.
 func (c *Call) run(ctx context.Context) error {
 	for {
 		if c.Over() {
@@ -24,6 +26,7 @@ func (c *Call) run(ctx context.Context) error {
 			continue
 		}
 		if c.next >= len(c.verbs) {
+			// At Twilio the whisper's document is played whole before the two are connected (twilio.md §3).
 			if c.Direction == outboundDial { // a whisper that runs out connects the two
 				c.setState(AskDial{To: c.To, CallerID: c.From, AgentSID: c.SID})
 				return nil
@@ -40,11 +43,13 @@ func (c *Call) run(ctx context.Context) error {
 	}
 }
 
-// play runs one verb. It says whether the caller is now asked something.
+// play runs one verb. It says whether the caller is now asked something; if not, the next verb follows, which
+// may be one of another document by then.
 func (c *Call) play(ctx context.Context, verb *Node) (asks bool, err error) {
 	if verb.Name == "Redirect" {
 		return false, c.fetch(ctx, verb.text(), verb.Attr("method", http.MethodPost), nil)
 	}
+	// A verb that does something breaks a chain of redirects: Twilio counts those in a row (error 11215).
 	c.redirects = 0
 	switch verb.Name {
 	case "Say", "Play", "Pause":
@@ -71,7 +76,8 @@ func (c *Call) play(ctx context.Context, verb *Node) (asks bool, err error) {
 	return false, c.fail(ctx, FaultUnsupported, "%s is not imitated", verb.Name)
 }
 
-// speak lets the caller hear a Say or a Play, or waits out a Pause.
+// speak lets the caller hear a Say or a Play, or waits out a Pause. During says around what: within Gather
+// and Pay keys would cut it short. A loop is heard once.
 func (c *Call) speak(ctx context.Context, n *Node, during string) error {
 	barge := during != duringPlain
 	switch n.Name {
@@ -96,7 +102,7 @@ func (c *Call) speak(ctx context.Context, n *Node, during string) error {
 	return nil
 }
 
-// record plays a Record: nothing is recorded, a made-up URL is posted.
+// record plays a Record: nothing is recorded, a made-up URL of one second is posted, ended by "#".
 func (c *Call) record(ctx context.Context, n *Node) error {
 	form := url.Values{
 		"RecordingUrl":      {c.t.cfg.PublicURL + "/standin/recordings/" + c.t.newSID("RE")},
@@ -106,9 +112,11 @@ func (c *Call) record(ctx context.Context, n *Node) error {
 	return c.fetch(ctx, n.Attr("action", c.url), n.Attr("method", http.MethodPost), form)
 }
 
-// callerLeaves plays out what Twilio still posts when the caller hangs up.
-// Whatever is answered, nobody hears it.
+// callerLeaves plays out what Twilio still posts when the caller hangs up, and ends the call. Whatever is
+// answered, nobody hears it, so a document in the answer is not run.
 func (c *Call) callerLeaves(ctx context.Context) {
+	// Whether Twilio posts Pay's action after a hang-up, and with which CallStatus, is not confirmed
+	// (twilio.md §12).
 	c.status = "completed"
 	switch {
 	case c.pay != nil && !c.t.cfg.PayHangupSilent:
@@ -121,8 +129,8 @@ func (c *Call) callerLeaves(ctx context.Context) {
 	c.finish(ctx, "caller hung up", "completed")
 }
 
-// postUnheard posts to an action after the caller has gone. Only a refusal is
-// held against the product.
+// postUnheard posts to an action after the caller has gone. Only a refusal is held against the product: an
+// answer that never comes is what overload or a crash looks like, and stories play those on purpose.
 func (c *Call) postUnheard(ctx context.Context, rawURL, method string, extra url.Values) {
 	form := c.params()
 	for name, values := range extra {
