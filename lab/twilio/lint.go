@@ -21,21 +21,23 @@ const (
 	inline                    // given as Twiml in a REST request
 )
 
-// Verbs after which nothing in the document is reached.
+// Verbs after which nothing in the document is reached (twilio.md §10, flow lint). Dial is among them because
+// ours always has an action.
 var terminal = map[string]bool{"Redirect": true, "Record": true, "Hangup": true, "Reject": true, "Dial": true, "Refer": true}
 
-// Verbs that a whisper may hold.
+// Verbs that a whisper may hold, stricter than Twilio: no Redirect, so the agent hears it in one document.
 var whisperVerbs = []string{"Say", "Play", "Gather", "Hangup"}
 
-// CheckVoice reads a voice document as strictly as a call does. It gives the
-// problems in reading order; overrides demands the retry fragment on every
-// voice URL.
+// CheckVoice reads a voice document as strictly as a call does. It returns the problems in reading order,
+// none for a good one; overrides demands the retry fragment on every voice URL. Golden and fuzz tests of the
+// product's encoder use it without a call.
 func CheckVoice(doc []byte, overrides bool) []Problem {
 	_, problems := readVoice(doc, overrides, onCall)
 	return problems
 }
 
-// readVoice parses a document and checks it. The root is nil when it cannot be parsed.
+// readVoice parses a document and checks it. The root is nil when it cannot be parsed; otherwise it may be
+// used beside its problems.
 func readVoice(doc []byte, overrides bool, where documentContext) (*Node, []Problem) {
 	g := grammars().Voice
 	root, problems := parse(doc, g)
@@ -48,8 +50,8 @@ func readVoice(doc []byte, overrides bool, where documentContext) (*Node, []Prob
 	return root, problems
 }
 
-// linter holds the checks that need more than one element, and the house's
-// own rules on the flow of a document.
+// linter holds the checks that need more than one element, and the project's own rules on the flow of a
+// document. What one element may hold is the grammar's.
 type linter struct {
 	grammar   grammar
 	overrides bool
@@ -79,6 +81,7 @@ func (l *linter) document(root *Node) {
 		if l.where == onWhisper && !slices.Contains(whisperVerbs, v.Name) {
 			l.bad(v, "is not allowed in a whisper")
 		}
+		// Observed by others on outbound calls: no question, no result, no error (twilio.md §2.1, rule 6).
 		if l.where == inline && v.Name == "Pay" {
 			l.bad(v, "does nothing inside inline TwiML")
 		}
@@ -119,8 +122,8 @@ func (l *linter) walk(n *Node) {
 	}
 }
 
-// voiceURLs demands the retry fragment: without it a process killed after it
-// took the connection is not asked again, and the caller hears an error.
+// voiceURLs demands the retry fragment: without it a process killed after it took the connection is not asked
+// again, and the caller hears an error. Which attributes are voice URLs the grammar says.
 func (l *linter) voiceURLs(n *Node) {
 	if !l.overrides {
 		return
@@ -136,13 +139,14 @@ func (l *linter) voiceURLs(n *Node) {
 	}
 }
 
-// hasOverrides says whether a URL ends in the connection overrides.
+// hasOverrides says whether a URL ends in the connection overrides, written exactly as the product writes
+// them.
 func hasOverrides(rawURL string) bool {
 	_, fragment, _ := strings.Cut(rawURL, "#")
 	return fragment == Overrides
 }
 
-// maxSay is how much text one Say takes.
+// maxSay is how much text one Say takes, in bytes (twilio.md §3: 4 KB, from an older copy of the docs).
 const maxSay = 4096
 
 // say checks length, voice and language of a Say.
@@ -163,7 +167,8 @@ func (l *linter) say(n *Node) {
 	}
 }
 
-// gather checks combinations of a Gather's attributes that Twilio rejects or ignores.
+// gather checks combinations of a Gather's attributes that Twilio rejects or ignores. Ignored ones count as
+// wrong: whoever wrote them expected something of them.
 func (l *linter) gather(n *Node) {
 	keys, speech := inputs(n)
 	for _, kid := range n.Elements() {
@@ -186,13 +191,13 @@ func (l *linter) gather(n *Node) {
 	}
 }
 
-// inputs says what a Gather listens to.
+// inputs says what a Gather listens to; keys alone where it does not say.
 func inputs(n *Node) (keys, speech bool) {
 	words := strings.Fields(n.Attr("input", "dtmf"))
 	return slices.Contains(words, "dtmf"), slices.Contains(words, "speech")
 }
 
-// dial checks what a Dial holds.
+// dial checks what a Dial holds: an action (project rule, twilio.md §3), and ten numbers at most.
 func (l *linter) dial(n *Node) {
 	if !n.Has("action") {
 		// Without it a failed transfer simply runs on to the end of the document.
@@ -209,7 +214,7 @@ func (l *linter) dial(n *Node) {
 	}
 }
 
-// pay checks a Pay and its prompts.
+// pay checks a Pay and its prompts. Two prompts for the same moment are wrong: the second is never spoken.
 func (l *linter) pay(n *Node) {
 	if action := n.Attr("action", ""); action != "" && !secureAction(action) {
 		l.bad(n, "its action is not an absolute https URL")
@@ -239,8 +244,8 @@ func (l *linter) pay(n *Node) {
 	}
 }
 
-// prompt refuses what can never be spoken: a step that the method does not ask,
-// an error that the step does not know.
+// prompt refuses what can never be spoken: a step that the method does not ask, an error that the step does
+// not know. Which moments lack a prompt is another question, and asked when the Pay is played (prompts.go).
 func (l *linter) prompt(n *Node, method string) {
 	step := n.Attr("for", "")
 	known, ok := stepErrors[step]
@@ -263,8 +268,8 @@ func (l *linter) prompt(n *Node, method string) {
 	}
 }
 
-// secureAction is the rule of Pay: https, absolute, POST; plain http is let
-// through to a loopback host alone, where development lives.
+// secureAction says whether an action is one that Pay takes: https and absolute. Plain http is let through to
+// a loopback host alone, where development runs.
 func secureAction(action string) bool {
 	u, err := url.Parse(action)
 	if err != nil || u.Host == "" {
