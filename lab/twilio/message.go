@@ -244,8 +244,8 @@ const (
 
 // segments counts what a text is billed as (twilio.md §6): 160 units in one GSM-7 segment, 153 in each of
 // several; 70 and 67 in UCS-2, where a character outside the basic plane counts two. It is a count for prices
-// and lists, not for limits: a pair at the border of two segments may make it one too few (N7 limits are
-// tested by the product).
+// and lists, not for limits: a pair at the border of two segments may make it one too few. The
+// product counts for its own limits (N7, one GSM-7 segment).
 func segments(body string) int {
 	units, single, several := 0, 160, 153
 	for _, r := range body {

@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// messageFields are what a create may hold.
+// messageFields are what a create may hold (twilio.md §6), with their kinds and Twilio's errors for wrong
+// values. Pictures and templates are not among them. Most are checked and have no effect here.
 var messageFields = map[string]field{
 	"To": {kind: "phone", code: 21211}, "From": {kind: "phone", code: 21212}, "MessagingServiceSid": {kind: "string"},
 	"Body": {kind: "string"}, "StatusCallback": {kind: "absolute", code: 21609}, "ValidityPeriod": {kind: "range 1 36000"},
@@ -21,7 +22,8 @@ var messageFields = map[string]field{
 	"ProvideFeedback": {kind: "bool"}, "Attempt": {kind: "range 1 10"}, "MaxPrice": {kind: "string"},
 }
 
-// createMessage accepts a text, or refuses it as Twilio does.
+// createMessage accepts a text, or refuses it as Twilio does. There is no idempotency key: asked twice, it
+// makes two texts. The outcome scripted for the number decides what becomes of it.
 func (t *Twilio) createMessage(r *http.Request) response {
 	form := r.PostForm
 	if form.Get("To") == "" {
@@ -41,6 +43,7 @@ func (t *Twilio) createMessage(r *http.Request) response {
 		return answer
 	}
 	answer := created(t.store(m))
+	// Its life begins after the reply, so no callback overtakes the SID that the reply carries.
 	if t.cfg.AutoDeliver {
 		answer.after = func() {
 			t.background.Go(func() { t.moveText(context.WithoutCancel(r.Context()), m) })
@@ -49,7 +52,7 @@ func (t *Twilio) createMessage(r *http.Request) response {
 	return answer
 }
 
-// checkMessage holds the refusals that Twilio makes at create.
+// checkMessage holds the refusals that Twilio makes at create (twilio.md §6); true means none. It takes t.mu.
 func (t *Twilio) checkMessage(m *message) (response, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,6 +81,7 @@ func (t *Twilio) checkMessage(m *message) (response, bool) {
 	if code := t.outcomes[m.To].CreateError; code != 0 {
 		return refuse(http.StatusBadRequest, code, "The message cannot be created."), false
 	}
+	// Blocked between these two numbers by STOP, whatever the product's own list says.
 	if t.blocked[[2]string{m.To, sender}] {
 		return refuse(http.StatusBadRequest, 21610, "Attempt to send to unsubscribed recipient"), false
 	}
@@ -91,8 +95,9 @@ func underscoreHost(rawURL string) bool {
 	return strings.Contains(host, "_")
 }
 
-// schedule plays Twilio's rule that without a service a schedule is ignored and
-// the text goes out now.
+// schedule sets a new text's first state, and plays Twilio's rule that without a service a schedule is
+// ignored and the text goes out now (twilio.md §11, fact 9). True: it is right. SendAt must be 300 seconds to
+// 35 days ahead.
 func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
 	if m.ServiceSID != "" {
 		m.Status = "accepted"
@@ -112,7 +117,8 @@ func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
 	return response{}, true
 }
 
-// store accepts a text. Its segments are counted later when a service sends it.
+// store accepts a text and returns it as REST shows it. Its segments are counted later when a service sends
+// it.
 func (t *Twilio) store(m *message) object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,7 +132,8 @@ func (t *Twilio) store(m *message) object {
 	return t.messageJSON(m)
 }
 
-// messageJSON shows a text as REST does. The caller holds t.mu.
+// messageJSON shows a text as REST does. The callback's URL is not in it: a product that looks for a text
+// whose create lost its reply has body and time alone (twilio.md §6). The caller holds t.mu.
 func (t *Twilio) messageJSON(m *message) object {
 	var code, text any
 	if m.ErrorCode != 0 {
@@ -143,8 +150,8 @@ func (t *Twilio) messageJSON(m *message) object {
 	}
 }
 
-// listMessages filters as Twilio does: its only date is that of sending, which
-// a text still queued lacks.
+// listMessages lists texts, newest first, both directions. It filters as Twilio does: its only date is that
+// of sending, which a text still queued lacks. DateSent< and DateSent> include their day.
 func (t *Twilio) listMessages(r *http.Request) response {
 	query := r.URL.Query()
 	rules := map[string]field{
@@ -159,6 +166,7 @@ func (t *Twilio) listMessages(r *http.Request) response {
 	var found []any
 	for _, m := range slices.Backward(t.messages) { // newest first
 		sent := m.Sent.UTC().Format(time.DateOnly)
+		// Only the day of a value is looked at; Twilio takes a day or an instant.
 		fits := func(name string, holds func(day string) bool) bool {
 			value := query.Get(name)
 			return value == "" || !m.Sent.IsZero() && holds(value[:min(len(value), 10)])
@@ -178,7 +186,8 @@ func (t *Twilio) listMessages(r *http.Request) response {
 	return ok(t.page(r, "Messages.json", "messages", found))
 }
 
-// page cuts a list to the size asked for, with the link to the next page.
+// page cuts a list to the size asked for (50 without one), with the link to the next page. A list that grows
+// between two pages shifts, as at Twilio.
 func (t *Twilio) page(r *http.Request, resource, key string, all []any) object {
 	query := r.URL.Query()
 	size, _ := strconv.Atoi(query.Get("PageSize"))
@@ -221,7 +230,7 @@ func (t *Twilio) getMessage(r *http.Request) response {
 	return ok(t.messageJSON(m))
 }
 
-// updateMessage cancels a scheduled text or empties the body of a finished one.
+// updateMessage cancels a scheduled text or empties a text's body. Any other state or body is refused.
 func (t *Twilio) updateMessage(r *http.Request) response {
 	rules := map[string]field{"Status": {kind: "enum canceled"}, "Body": {kind: "string"}}
 	if answer, fine := checkForm(r.PostForm, rules); !fine {

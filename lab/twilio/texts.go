@@ -24,7 +24,8 @@ const (
 	helpReply  = "Reply STOP to unsubscribe. Msg&Data Rates May Apply."
 )
 
-// optOutType sorts a body as Twilio does: STOP, START, HELP, or nothing.
+// optOutType sorts a body as Twilio does: STOP, START, HELP, or nothing, with Twilio's answer to it. Only the
+// whole body counts, trimmed and in any case; "please stop" is the product's to understand (O2, who answers).
 func optOutType(body string) (kind, answer string) {
 	switch word := strings.ToUpper(strings.TrimSpace(body)); {
 	case stopWords[word]:
@@ -37,8 +38,9 @@ func optOutType(body string) (kind, answer string) {
 	return "", ""
 }
 
-// TextFrom sends a text to the product from somebody's phone: Twilio plays its
-// own words first, then posts the text, then sends what the answer holds.
+// TextFrom sends a text to the product from somebody's phone: Twilio plays its own words first, then posts
+// the text, then sends what the answer holds. The error is the Fault, if the product answered wrongly, or
+// says that it did not answer; the text is received in any case.
 func (t *Twilio) TextFrom(ctx context.Context, from, body string) error {
 	if len(t.numbers) == 0 {
 		return errors.New("twilio stand-in: the account has no number to text to")
@@ -61,7 +63,7 @@ func (t *Twilio) TextFrom(ctx context.Context, from, body string) error {
 	return t.reply(w, res, from, number.Phone, kind)
 }
 
-// inboundURL is the number's webhook, or its service's.
+// inboundURL returns the URL that a text to a number is posted to: the number's webhook, or its service's.
 func (t *Twilio) inboundURL(n Number) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,7 +73,7 @@ func (t *Twilio) inboundURL(n Number) string {
 	return n.SMSURL
 }
 
-// receive stores an inbound text and gives its fields.
+// receive stores an inbound text and returns its fields for the webhook.
 func (t *Twilio) receive(from, to, body string) url.Values {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +94,7 @@ func (t *Twilio) receive(from, to, body string) url.Values {
 	return form
 }
 
-// playOptOut blocks or opens the number and sends Twilio's own answer.
+// playOptOut blocks or opens the number and sends Twilio's own answer. It does nothing for any other text.
 func (t *Twilio) playOptOut(from, to, kind, answer string) {
 	if kind == "" {
 		return
@@ -117,7 +119,8 @@ func (t *Twilio) playOptOut(from, to, kind, answer string) {
 	}})
 }
 
-// reply reads the answer to an inbound text and sends the messages it holds.
+// reply reads the answer to an inbound text and sends the messages it holds. 204 and an empty 200 hold none.
+// The first thing wrong is recorded and returned, and nothing after it is sent.
 func (t *Twilio) reply(w webhook, res reply, from, to, kind string) error {
 	blame := func(k FaultKind, detail string) error {
 		return t.addFault(Fault{k, "", w.path(), detail})
@@ -139,6 +142,7 @@ func (t *Twilio) reply(w webhook, res reply, from, to, kind string) error {
 		if verb.Name != "Message" {
 			return blame(FaultUnsupported, verb.Name+" in a text's answer is not imitated")
 		}
+		// O2: Twilio answers its own words, so a second answer from us is a fault, and costs a segment.
 		if kind != "" {
 			return blame(FaultSecondAnswer, "Twilio has answered "+kind+" already")
 		}
@@ -147,7 +151,7 @@ func (t *Twilio) reply(w webhook, res reply, from, to, kind string) error {
 	return nil
 }
 
-// readMessaging reads an answer to a text.
+// readMessaging reads an answer to a text by the messaging grammar. The root is nil when it cannot be parsed.
 func readMessaging(doc []byte) (*Node, []Problem) {
 	root, problems := parse(doc, grammars().Messaging)
 	if root == nil {
@@ -164,7 +168,7 @@ func readMessaging(doc []byte) (*Node, []Problem) {
 	return root, problems
 }
 
-// messageBody is a Message's text, its own or its Body's.
+// messageBody returns a Message's text, its own or its Body's.
 func messageBody(verb *Node) string {
 	for _, kid := range verb.Elements() {
 		if kid.Name == "Body" {
@@ -174,7 +178,8 @@ func messageBody(verb *Node) string {
 	return verb.text()
 }
 
-// sendReply sends one Message of an answer. A blocked number gets nothing.
+// sendReply sends one Message of an answer. A blocked number gets nothing: the text is failed with 21610 at
+// once.
 func (t *Twilio) sendReply(w webhook, verb *Node, from, to string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Patterns of attribute values that are neither numbers nor words of a list.
+// Patterns of attribute values that are neither numbers nor words of a list, by the kind that grammar.json
+// names.
 var patterns = map[string]*regexp.Regexp{
 	"key":      regexp.MustCompile(`^[0-9#*]?$`), // one key, or empty for none
 	"keys":     regexp.MustCompile(`^[0-9#*]*$`),
@@ -26,9 +27,9 @@ var patterns = map[string]*regexp.Regexp{
 	"sip":      regexp.MustCompile(`^sips?:[^\s@]+@[^\s@]+$`),
 }
 
-// checkValue judges one attribute value, or an element's text, by its kind in
-// the grammar. It gives "" or what is wrong; it never repeats the value, which
-// may be a caller's.
+// checkValue judges one attribute value, or an element's text, by its kind in the grammar: a word, and for
+// some what is allowed after it, as in "range 1 600". It returns "" or what is wrong, to be read after the
+// attribute's name; it never repeats the value, which may be a caller's.
 func checkValue(kind, value string) string {
 	word, rest, _ := strings.Cut(kind, " ")
 	switch word {
@@ -84,7 +85,7 @@ func checkValue(kind, value string) string {
 	return ""
 }
 
-// oneOf judges a word of a closed list.
+// oneOf returns "" for a word of a closed list, else what is wrong.
 func oneOf(value string, words []string) string {
 	if slices.Contains(words, value) {
 		return ""
@@ -92,7 +93,7 @@ func oneOf(value string, words []string) string {
 	return "is not one of " + joinWords(words)
 }
 
-// listOf judges a list separated by single spaces, each word at most once.
+// listOf returns "" for a list separated by single spaces, each word at most once, else what is wrong.
 func listOf(value string, words []string) string {
 	given := strings.Split(value, " ")
 	for i, word := range given {
@@ -106,7 +107,7 @@ func listOf(value string, words []string) string {
 	return ""
 }
 
-// joinWords names a list, or how long it is when it is too long to read.
+// joinWords returns a list of words for a sentence, or how many they are when they are too many to read.
 func joinWords(words []string) string {
 	if len(words) > 8 {
 		return fmt.Sprintf("the %d allowed", len(words))
@@ -114,7 +115,7 @@ func joinWords(words []string) string {
 	return strings.Join(words, ", ")
 }
 
-// inRange judges a whole number, without leading zeros, by "low high".
+// inRange returns "" for a whole number without leading zeros within "low high", else what is wrong.
 func inRange(value, bounds string) string {
 	var low, high int
 	if _, err := fmt.Sscan(bounds, &low, &high); err != nil {
@@ -130,7 +131,8 @@ func inRange(value, bounds string) string {
 	return ""
 }
 
-// checkHints judges a Gather's hints by Twilio's limits: 500 entries of 100 characters.
+// checkHints returns "" for a Gather's hints within Twilio's limits, 500 entries of 100 characters (twilio.md
+// §3), else what is wrong.
 func checkHints(value string) string {
 	hints := strings.Split(value, ",")
 	if len(hints) > 500 {
@@ -144,7 +146,7 @@ func checkHints(value string) string {
 	return ""
 }
 
-// checkURL takes absolute http and https URLs and relative ones.
+// checkURL returns "" for absolute http and https URLs and relative ones, else what is wrong.
 func checkURL(value string) string {
 	if value == "" {
 		return "is empty"
