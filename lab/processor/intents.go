@@ -17,32 +17,47 @@ const (
 	canceled             = "canceled"
 )
 
-// intent is a PaymentIntent.
+// intent is a PaymentIntent: one wish to be paid, and all tries to fulfil it. Money moves in confirm alone,
+// and at most once. Guarded by Processor.mu; the exported fields are what Save writes.
 type intent struct {
-	ID        string
-	Secret    string
-	Amount    int64
-	Method    string   // the payment method it holds now
-	Types     []string // never empty
-	Automatic bool     // made without payment_method_types
+	ID     string
+	Secret string
+	// In cents.
+	Amount int64
+	// The payment method it holds now; a decline takes it away.
+	Method string
+	// The types it may be paid with; never empty.
+	Types []string
+	// Made without payment_method_types: then confirm wants a return_url.
+	Automatic bool
 	Metadata  map[string]string
-	Text      string
-	Status    string
-	Error     *apiError
-	Action    string // what the customer would have to do
-	Created   time.Time
+	// The description, as the gateway shows it.
+	Text   string
+	Status string
+	// Why the last try failed; nil once a confirm begins anew.
+	Error *apiError
+	// What the customer would have to do, in requires_action; the product cancels such a one (twilio.md
+	// §13.2).
+	Action  string
+	Created time.Time
 
-	Charge      string // the charge's id, once a confirm was tried
-	Charged     string // the payment method that was charged
-	Moved       bool   // money moved or is moving
+	// The charge's id, once a confirm was tried, also in vain.
+	Charge string
+	// The payment method that was charged, or was to be.
+	Charged string
+	// Money moved or is moving. It stays true when the money comes back.
+	Moved bool
+	// The money came back: a bounced debit or a dispute.
 	Returned    bool
 	ConfirmedAt time.Time
 	CanceledAt  time.Time
 	CancelWhy   string
-	SettlesAt   time.Time // a bank debit's outcome
+	// The instant of a bank debit's outcome; zero for cards and once a dispute has decided it.
+	SettlesAt time.Time
 }
 
-// intentView is a PaymentIntent as the API shows it.
+// intentView is a PaymentIntent as the API shows it. Fields that are never set are there because stripe-go
+// and people expect them.
 type intentView struct {
 	ID             string            `json:"id"`
 	Object         string            `json:"object"`
@@ -68,7 +83,9 @@ type intentView struct {
 	Status         string            `json:"status"`
 }
 
-// createIntent makes a PaymentIntent, unconfirmed: no money moves.
+// createIntent makes a PaymentIntent, unconfirmed: no money moves. Amounts are in cents, from 50 (Stripe's
+// least) on; the currency is usd. With a payment method it waits to be confirmed, without one for a method.
+// The lock is held.
 func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 	amount, err := strconv.ParseInt(q["amount"], 10, 64)
 	switch {
@@ -108,12 +125,13 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 	return in.view(), nil
 }
 
-// usable refuses a payment method that cannot pay a PaymentIntent of these types, and one
-// that was used before: without a customer it works once.
+// usable refuses a payment method that cannot pay a PaymentIntent of these types, and one that was used
+// before: without a customer it works once (twilio.md §13.1). Nil: it may be used. The lock is held.
 func (p *Processor) usable(id string, types []string) *apiError {
 	m := p.state.Methods[id]
 	if m == nil {
 		e := noSuch("PaymentMethod", "payment_method")
+		// The id stands in a field and not in the path, so it is no 404.
 		e.status = 400
 		return e
 	}
@@ -129,7 +147,7 @@ func (p *Processor) usable(id string, types []string) *apiError {
 	return nil
 }
 
-// getIntent shows one.
+// getIntent shows one: the way to learn what became of a request whose reply was lost. The lock is held.
 func (p *Processor) getIntent(id string) (any, *apiError) {
 	in := p.state.byID[id]
 	if in == nil {
@@ -138,7 +156,7 @@ func (p *Processor) getIntent(id string) (any, *apiError) {
 	return in.view(), nil
 }
 
-// listIntents lists them, newest first.
+// listIntents lists them, newest first; all of them unless a limit is named. The lock is held.
 func (p *Processor) listIntents(q params) (any, *apiError) {
 	limit := len(p.state.Intents)
 	if s := q["limit"]; s != "" {
@@ -165,9 +183,12 @@ func (p *Processor) listIntents(q params) (any, *apiError) {
 	return map[string]any{"object": "list", "url": "/v1/payment_intents", "has_more": more, "data": data}, nil
 }
 
+// cancelable are the statuses in which no money has moved. processing is left out: Stripe allows it in rare
+// cases, and here never.
 var cancelable = []string{requiresMethod, requiresConfirmation, requiresAction, "requires_capture"}
 
-// cancelIntent cancels one that has not moved money. After that it never does.
+// cancelIntent cancels one that has not moved money. After that it never does, which is what lets the product
+// say "not charged" (twilio.md §13.2, rule 5). A second cancel is refused with the status. The lock is held.
 func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *apiError) {
 	in := p.state.byID[req.id]
 	if in == nil {
@@ -186,7 +207,8 @@ func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *ap
 	return in.view(), nil
 }
 
-// view returns a PaymentIntent as the API shows it now.
+// view returns a PaymentIntent as the API shows it now. It shares Metadata and Error with the PaymentIntent,
+// so it is turned into JSON before the lock is released.
 func (in *intent) view() intentView {
 	v := intentView{
 		ID: in.ID, Object: "payment_intent", Amount: in.Amount, CaptureMethod: "automatic_async",
