@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// operation is one thing that the API does.
+// operation is one thing that the API does; the words are for the log.
 type operation string
 
 const (
@@ -28,30 +28,38 @@ func (o operation) writes() bool {
 	return o == createMethod || o == createIntent || o == confirmIntent || o == cancelIntent
 }
 
-// request is what an operation needs to know of an HTTP request.
+// request is what an operation needs to know of an HTTP request. body and query hold secrets and are never
+// logged.
 type request struct {
-	op    operation
-	id    string // in the path
-	key   string // Idempotency-Key
+	op operation
+	// The id in the path; empty for none.
+	id string
+	// The header Idempotency-Key; empty for none. twilio.md §13.2 says which keys the product uses.
+	key string
+	// The API key that came with it.
 	auth  string
 	body  string
 	query string
 	path  string
 }
 
-// answer is what goes out.
+// answer is what goes out: a status and a JSON body.
 type answer struct {
-	status   int
-	body     []byte
+	status int
+	body   []byte
+	// It is the first answer under the key, given again: nothing was done now.
 	replayed bool
 }
 
-// carriedOut says whether the answer is the outcome of a request, be it a decline.
+// carriedOut says whether the answer is the outcome of a request, be it a decline (402). Faults that lose an
+// answer act on those alone.
 func (a answer) carriedOut() bool { return a.status == 200 || a.status == 402 }
 
+// maxBody is the longest request that is read; the product's are far below a thousand bytes.
 const maxBody = 64 << 10
 
-// ServeHTTP is the API.
+// ServeHTTP is the API. The request is carried out whole under the lock; what a fault does to the answer
+// (hold it, cut it off) comes afterwards, so a lost reply is always that of work that was done.
 func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, id := route(r.Method, r.URL.Path)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -70,6 +78,8 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}
 	a := p.answer(req)
+	// A create's reply is lost for the first answer alone: the same key again must bring it (twilio.md §13.2,
+	// rule 3). A confirm's is lost as long as the fault stands, replays too.
 	breaksOff := op == confirmIntent && a.carriedOut() && p.faultApplies(chargesThenDrops) ||
 		op == createIntent && a.carriedOut() && !a.replayed && p.faultApplies(dropsCreateReply)
 	held := p.holdAnswer(req, a)
@@ -85,7 +95,8 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, r, a, breaksOff)
 }
 
-// holdAnswer makes the waiter of an answer that is to be held. The lock is held.
+// holdAnswer returns the waiter of an answer that is to be held, nil for one that goes out at once. The lock
+// is held.
 func (p *Processor) holdAnswer(req request, a answer) *heldAnswer {
 	if req.op == listIntents || !a.carriedOut() || a.replayed {
 		return nil
@@ -129,7 +140,8 @@ func write(w http.ResponseWriter, r *http.Request, a answer, breaksOff bool) {
 	}
 }
 
-// answer does what is asked, or replays what was answered before. The lock is held.
+// answer does what is asked, or replays what was answered before. The lock is held. The order is Stripe's:
+// the API key, the form, the idempotency key, the fields, then the request itself.
 func (p *Processor) answer(req request) answer {
 	now := p.cfg.Now()
 	if req.op == unknownPath {
@@ -158,19 +170,22 @@ func (p *Processor) answer(req request) answer {
 			return p.store(req, q, now, internal())
 		}
 	}
+	// From here on something may have been done, so every answer is kept under its key, 500s included
+	// (twilio.md §13.1).
 	result, fault := p.do(req, q, now)
 	switch {
 	case fault != nil && fault.unstored:
 		return refuse(fault)
 	case fault != nil:
 		return p.store(req, q, now, refuse(fault))
+	// The money has moved, and the key will say 500 for a day: only the PaymentIntent itself tells the truth.
 	case req.op == confirmIntent && p.faultApplies(chargesThen500s):
 		return p.store(req, q, now, internal())
 	}
 	return p.store(req, q, now, accept(result))
 }
 
-// do carries an operation out. The lock is held.
+// do carries an operation out and returns the object to show, or the error. The lock is held.
 func (p *Processor) do(req request, q params, now time.Time) (any, *apiError) {
 	switch req.op {
 	case createMethod:
@@ -192,8 +207,8 @@ func (p *Processor) do(req request, q params, now time.Time) (any, *apiError) {
 	}
 }
 
-// keyIsRight says whether the request carries the secret key. The list of PaymentIntents, through which checks
-// look, needs none.
+// keyIsRight says whether the request carries the secret key. The list of PaymentIntents, through which
+// checks look, needs none (design §2); a wrong key is refused there too.
 func (p *Processor) keyIsRight(req request) bool {
 	if req.op == listIntents && req.auth == "" {
 		return true
@@ -201,7 +216,8 @@ func (p *Processor) keyIsRight(req request) bool {
 	return req.auth != "" && (p.cfg.APIKey == "" || req.auth == p.cfg.APIKey)
 }
 
-// secretKey takes the API key as a bearer token or as the user of HTTP Basic, as Stripe does.
+// secretKey returns the API key, as a bearer token or as the user of HTTP Basic, as Stripe takes it; empty
+// for none.
 func secretKey(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return strings.TrimSpace(token)
@@ -210,7 +226,7 @@ func secretKey(r *http.Request) string {
 	return user
 }
 
-// route returns the operation of a method and path, and the id in the path.
+// route returns the operation of a method and path, and the id in the path; unknownPath for everything else.
 func route(verb, path string) (operation, string) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) < 2 || parts[0] != "v1" {
@@ -241,7 +257,7 @@ func route(verb, path string) (operation, string) {
 	return unknownPath, ""
 }
 
-// account is the one account of the stand-in.
+// account returns the one account of the stand-in, which doctor asks for: both payment methods are active.
 func account() any {
 	return map[string]any{
 		"id": "acct_1Standin", "object": "account", "country": "US", "default_currency": "usd",
@@ -250,12 +266,12 @@ func account() any {
 	}
 }
 
-// accept answers 200 with an object.
+// accept returns the answer 200 with an object.
 func accept(object any) answer {
 	return answer{status: http.StatusOK, body: mustJSON(object)}
 }
 
-// mustJSON encodes an object of ours, which cannot fail.
+// mustJSON returns an object of ours as JSON, which cannot fail; it panics if it does.
 func mustJSON(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {
