@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Program returns the path of another of our programs: beside the one that runs, where make build puts both, else on
-// PATH.
+// Program returns the path of another of our programs: beside the one that runs, where make build puts both,
+// else on PATH. The error says how to build it.
 func Program(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), name)
