@@ -7,6 +7,7 @@ import (
 )
 
 // Metric returns the value of one metric as a scrape shows it, summed over the labels not named; 0 for none.
+// It reads counters and gauges; a histogram counts as 0. An error of the registry ends the test.
 func Metric(t testing.TB, registry prometheus.Gatherer, name string, labels map[string]string) float64 {
 	t.Helper()
 	families, err := registry.Gather()
