@@ -54,7 +54,7 @@ func startPostgres(ctx context.Context, s *scratch, log io.Writer) (*servers.Ser
 
 // join begins a run on the server at admin, with a template that is there already or (empty) is made now;
 // whoever makes one also drops what dead runs have left. admin's password is in no error. After an error the
-// run lasts until the process ends: nobody closes its connection.
+// run may last until the process ends.
 func join(ctx context.Context, admin, template string) (*postgres, error) {
 	u, err := url.Parse(admin)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
