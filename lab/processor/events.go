@@ -16,7 +16,7 @@ import (
 // whose webhook package refuses events of another release train.
 const eventVersion = "2026-03-25.dahlia"
 
-// Delivery says how events reach the product. Handlers must bear all of them: idempotent by event id, and
+// Delivery says how events reach the product. Handlers must cope with all of them: idempotent by event id, and
 // states only move forward (twilio.md §13.1).
 type Delivery string
 
@@ -89,7 +89,7 @@ func (p *Processor) deliver(ctx context.Context) error {
 		if e == nil {
 			return nil
 		}
-		// Sent twice and taken once is taken: the second time only proves that the handler bears it.
+		// Sent twice and taken once is taken: the second time only shows that the handler copes with it.
 		taken := false
 		for range times {
 			taken = p.send(ctx, e, url, secret) || taken

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The words that break the processor. All of them stand until another word is set; with
+// The words that break the processor. All of them stay in force until another word is set; with
 // " once" behind it a word breaks one request and is gone.
 const (
 	// up: nothing is broken.

@@ -29,7 +29,7 @@ func (p *Processor) Advance(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// settle ends the bank debits whose two banking days are over, in their order. Each event bears the instant
+// settle ends the bank debits whose two banking days are over, in their order. Each event carries the instant
 // at which it happened, however far the clock jumped. A debit that bounces is declined afresh:
 // payment_intent.payment_failed with the network's return code (twilio.md §13.3). The lock is held.
 func (p *Processor) settle(now time.Time) {

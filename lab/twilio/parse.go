@@ -99,6 +99,7 @@ func parse(doc []byte, g grammar) (*Node, []Problem) {
 		p.bad(1, "document", "is not UTF-8")
 		return nil, p.problems
 	}
+	// Strict, as encoding/xml is by default: entities other than XML's own, and unclosed tags, are errors.
 	p.decoder = xml.NewDecoder(bytes.NewReader(doc))
 	return p.document(), p.problems
 }
@@ -130,6 +131,7 @@ func (p *parser) document() *Node {
 				p.bad(line, t.Name.Local, "is not the root Response")
 				return nil
 			}
+			// nil when the XML breaks off inside; the problem is noted there.
 			if root = p.element(t, "Response", line); root == nil {
 				return nil
 			}
@@ -137,6 +139,7 @@ func (p *parser) document() *Node {
 			if strings.TrimSpace(string(t)) != "" {
 				p.bad(line, "document", "has text outside the root")
 			}
+		// Only the XML declaration, and only at the start.
 		case xml.ProcInst:
 			if t.Target != "xml" || root != nil {
 				p.bad(line, "document", "has a processing instruction")
@@ -167,6 +170,7 @@ func (p *parser) element(start xml.StartElement, key string, line int) *Node {
 			n.Kids = append(n.Kids, &Node{Text: string(t), Line: at})
 		case xml.StartElement:
 			childKey, allowed := p.grammar.child(key, t.Name.Local)
+			// An element of another name space is no element of TwiML, whatever its local name.
 			if !allowed || t.Name.Space != "" {
 				p.bad(at, key, "cannot hold the element %s", t.Name.Local)
 				if err := p.decoder.Skip(); err != nil {
@@ -200,6 +204,7 @@ func (p *parser) attributes(n *Node, attrs []xml.Attr) {
 		case xmlSpace:
 			name = "xml:" + name
 		default:
+			// A prefixed name is unknown to the grammar, and so is a plain xmlns (twilio.md §10: no xmlns).
 			name = a.Name.Space + ":" + name
 		}
 		kind, known := rules.Attributes[name]
@@ -215,6 +220,7 @@ func (p *parser) attributes(n *Node, attrs []xml.Attr) {
 			p.bad(n.Line, n.key, "has the attribute %s twice", name)
 			continue
 		}
+		// Kept also when the value is wrong: later checks should not report it as missing.
 		n.Attrs[name] = a.Value
 		if what := checkValue(kind, a.Value); what != "" {
 			p.bad(n.Line, n.key, "attribute %s %s", name, what)

@@ -17,6 +17,7 @@ func (p *paying) take(keys string) (typed string, complete bool, err error) {
 			complete = true
 		} else {
 			typed += key
+			// A length of 0, never, cannot be met: at least one digit is typed.
 			complete = len(typed) == p.fullLength(typed)
 		}
 		if complete && i < len(keys)-1 {
@@ -31,6 +32,7 @@ func (p *paying) take(keys string) (typed string, complete bool, err error) {
 func (p *paying) fullLength(typed string) int {
 	switch p.step() {
 	case stepNumber:
+		// From the digits so far: the brand is known long before the last one.
 		return cardLength(cardType(typed))
 	case stepDate:
 		return 4
@@ -52,6 +54,7 @@ func (p *paying) judge(value string, now time.Time) string {
 		switch {
 		case !luhn(value) || len(value) < 12 || kind != "" && len(value) != cardLength(kind):
 			return "invalid-card-number"
+		// A brand that cannot be told counts as one that is not taken.
 		case !slices.Contains(p.validCardTypes(), kind):
 			return "invalid-card-type"
 		}
@@ -64,6 +67,7 @@ func (p *paying) judge(value string, now time.Time) string {
 			return "invalid-security-code"
 		}
 	case stepPostal:
+		// Five digits unless the document says otherwise, as US ZIP codes have; Twilio itself has no default.
 		least, _ := strconv.Atoi(p.node.Attr("minPostalCodeLength", "5"))
 		if len(value) < least || len(value) > 10 {
 			return "invalid-postal-code"
@@ -158,6 +162,7 @@ func goodExpiry(value string, now time.Time) bool {
 	if month < 1 || month > 12 {
 		return false
 	}
+	// Two digits have no century of their own.
 	year += now.Year() / 100 * 100
 	left := (year-now.Year())*12 + month - int(now.Month())
 	return left >= 0 && left <= 20*12
@@ -171,6 +176,7 @@ func goodRouting(value string) bool {
 	}
 	sum := 0
 	for i := range 9 {
+		// Digits alone come here: keys are 0 to 9, and # and * end the field.
 		sum += int(value[i]-'0') * []int{3, 7, 1}[i%3]
 	}
 	return sum%10 == 0

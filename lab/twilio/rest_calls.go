@@ -27,6 +27,7 @@ var callFields = map[string]field{
 // key: asked twice, it places two calls.
 func (t *Twilio) createCall(r *http.Request) response {
 	form := r.PostForm
+	// Missing ones have an error of their own at Twilio; what they hold is checked with the other fields.
 	for _, name := range []string{"To", "From"} {
 		if form.Get(name) == "" {
 			return refuse(http.StatusBadRequest, 21201, "No '%s' number is specified", name)
@@ -35,6 +36,7 @@ func (t *Twilio) createCall(r *http.Request) response {
 	if answer, fine := checkForm(form, callFields); !fine {
 		return answer
 	}
+	// Only the account's own numbers are verified here.
 	if _, ours := t.number(form.Get("From")); !ours {
 		return refuse(http.StatusBadRequest, 21210, "The source phone number provided is not yet verified for your account.")
 	}
@@ -62,6 +64,7 @@ func (t *Twilio) checkDocument(form url.Values) (response, bool) {
 		return refuse(http.StatusBadRequest, 21218, "Url and Twiml exclude each other."), false
 	case len(twiml) > 4000:
 		return refuse(http.StatusBadRequest, 32018, "Twiml is longer than 4000 characters."), false
+	// Twilio would take it; the project's rule does not (twilio.md §4.2).
 	case t.cfg.OverridesRequired && target != "" && !hasOverrides(target):
 		return refuse(http.StatusBadRequest, 21205, "Url lacks the connection overrides."), false
 	}
@@ -77,6 +80,8 @@ func (t *Twilio) checkDocument(form url.Values) (response, bool) {
 // asks for it. Dates, duration and price are left out; a phone that rings shows as queued.
 func (t *Twilio) callJSON(c *Call) object {
 	status := "in-progress"
+	// From what is seen from outside, not from the leg's own CallStatus, which belongs to whoever runs the
+	// call.
 	switch s := c.State().(type) {
 	case Ended:
 		status = s.Status
@@ -156,6 +161,7 @@ func (t *Twilio) updateCall(r *http.Request) response {
 	if _, ringing := c.State().(Ringing); ringing && status == "" {
 		return refuse(http.StatusBadRequest, 21220, "Call is not in-progress. Cannot redirect.")
 	}
+	// Status alone ends the call; a document beside it would not be looked at.
 	if status == "" {
 		if answer, fine := t.checkDocument(form); !fine {
 			return answer
@@ -166,6 +172,7 @@ func (t *Twilio) updateCall(r *http.Request) response {
 		method = http.MethodPost
 	}
 	c.mu.Lock()
+	// Only noted. A call that runs sees it before its next verb, one that waits at RunPending.
 	c.pending = &redirection{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), status: status}
 	c.mu.Unlock()
 	return ok(t.callJSON(c))

@@ -32,6 +32,7 @@ func (t *Twilio) createMessage(r *http.Request) response {
 	if answer, fine := checkForm(form, messageFields); !fine {
 		return answer
 	}
+	// From a number a text is queued at once; through a service it is accepted first (schedule sets that).
 	m := &message{Message: Message{
 		To: form.Get("To"), From: form.Get("From"), ServiceSID: form.Get("MessagingServiceSid"), Body: form.Get("Body"),
 		Direction: outboundAPI, StatusCallback: form.Get("StatusCallback"), Status: "queued",
@@ -56,6 +57,7 @@ func (t *Twilio) createMessage(r *http.Request) response {
 func (t *Twilio) checkMessage(m *message) (response, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// The order of the checks is the order of the complaints; Twilio promises none.
 	sender := m.From
 	ours := slices.ContainsFunc(t.numbers, func(n *Number) bool { return n.Phone == m.From })
 	switch {
@@ -72,12 +74,14 @@ func (t *Twilio) checkMessage(m *message) (response, bool) {
 	case m.StatusCallback != "" && underscoreHost(m.StatusCallback):
 		return refuse(http.StatusBadRequest, 21609, "The 'StatusCallback' URL is not a valid URL."), false
 	}
+	// The pool of a service is the account's first number, so that is whom a member may have blocked.
 	if sender == "" {
 		if len(t.numbers) == 0 {
 			return refuse(http.StatusBadRequest, 21703, "The Messaging Service has no phone numbers."), false
 		}
 		sender = t.numbers[0].Phone
 	}
+	// Scripted refusals, such as 21614 for a landline or 21408 for a country.
 	if code := t.outcomes[m.To].CreateError; code != 0 {
 		return refuse(http.StatusBadRequest, code, "The message cannot be created."), false
 	}
@@ -102,6 +106,7 @@ func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
 	if m.ServiceSID != "" {
 		m.Status = "accepted"
 	}
+	// Silently, as Twilio does: a product that forgot the service texts at once, and a script sees it.
 	if kind == "" || m.ServiceSID == "" {
 		return response{}, true
 	}
@@ -109,6 +114,7 @@ func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
 	if err != nil {
 		return refuse(http.StatusBadRequest, 35111, "SendAt is missing."), false
 	}
+	// By the stand-in's clock. Twilio has several codes for this (35114, 35115, 35117); here it is the first.
 	ahead := sendAt.Sub(t.cfg.Now())
 	if ahead < 300*time.Second || ahead > 35*24*time.Hour {
 		return refuse(http.StatusBadRequest, 35114, "SendAt is not between 300 seconds and 35 days ahead."), false
@@ -125,6 +131,7 @@ func (t *Twilio) store(m *message) object {
 	m.SID = t.sidLocked("SM")
 	m.Created = t.cfg.Now()
 	m.Updated = m.Created
+	// A service shows "0" at creation (twilio.md §6).
 	if m.ServiceSID == "" {
 		m.Segments = segments(m.Body)
 	}
@@ -135,6 +142,7 @@ func (t *Twilio) store(m *message) object {
 // messageJSON shows a text as REST does. The callback's URL is not in it: a product that looks for a text
 // whose create lost its reply has body and time alone (twilio.md §6). The caller holds t.mu.
 func (t *Twilio) messageJSON(m *message) object {
+	// null and not 0 for a text without an error: twilio-go has pointers for these.
 	var code, text any
 	if m.ErrorCode != 0 {
 		code, text = m.ErrorCode, "The message was not delivered."
@@ -165,6 +173,7 @@ func (t *Twilio) listMessages(r *http.Request) response {
 	defer t.mu.Unlock()
 	var found []any
 	for _, m := range slices.Backward(t.messages) { // newest first
+		// Days are UTC's, not Eastern ones.
 		sent := m.Sent.UTC().Format(time.DateOnly)
 		// Only the day of a value is looked at; Twilio takes a day or an instant.
 		fits := func(name string, holds func(day string) bool) bool {
@@ -199,12 +208,14 @@ func (t *Twilio) page(r *http.Request, resource, key string, all []any) object {
 	to := min(from+size, len(all))
 	var next any
 	if to < len(all) {
+		// twilio-go follows next_page_uri as it stands, so all three have to be in it.
 		query.Set("Page", strconv.Itoa(number+1))
 		query.Set("PageSize", strconv.Itoa(size))
 		query.Set("PageToken", fmt.Sprintf("PT%d", to))
 		next = t.uri("/" + resource + "?" + query.Encode())
 	}
 	items := all[from:to]
+	// An empty list is [] in JSON; nil would be null.
 	if items == nil {
 		items = []any{}
 	}
@@ -243,12 +254,14 @@ func (t *Twilio) updateMessage(r *http.Request) response {
 		return notFound()
 	}
 	if r.PostForm.Has("Status") {
+		// Only what has not gone out can be taken back.
 		if m.Status != "scheduled" {
 			return refuse(http.StatusBadRequest, 30409, "Message cannot be canceled.")
 		}
 		m.Status = "canceled"
 	}
 	if r.PostForm.Has("Body") {
+		// Twilio lets a body be redacted, not changed.
 		if r.PostForm.Get("Body") != "" {
 			return refuse(http.StatusBadRequest, 20001, "The body can only be emptied.")
 		}

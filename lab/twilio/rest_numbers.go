@@ -31,6 +31,7 @@ func (t *Twilio) numberJSON(n *Number) object {
 		"sid": n.SID, "account_sid": t.cfg.AccountSID, "phone_number": n.Phone, "friendly_name": n.Phone, "api_version": apiVersion,
 		"voice_url": n.VoiceURL, "voice_method": "POST", "voice_fallback_url": n.VoiceFallbackURL, "voice_fallback_method": "POST",
 		"status_callback": n.StatusURL, "status_callback_method": "POST", "sms_url": n.SMSURL, "sms_method": "POST",
+		// Fixed: no number here lacks calls or texts.
 		"capabilities": object{"voice": true, "sms": true, "mms": true, "fax": false},
 		"uri":          t.uri("/IncomingPhoneNumbers/" + n.SID + ".json"),
 	}
@@ -89,6 +90,7 @@ func (t *Twilio) updateNumber(r *http.Request) response {
 	if !found {
 		return notFound()
 	}
+	// The next call or text goes by the new URLs.
 	set(r.PostForm, map[string]*string{
 		"VoiceUrl": &n.VoiceURL, "VoiceFallbackUrl": &n.VoiceFallbackURL, "StatusCallback": &n.StatusURL, "SmsUrl": &n.SMSURL,
 	})
@@ -118,6 +120,7 @@ func (t *Twilio) serviceJSON(s *service) object {
 func (t *Twilio) listServices(*http.Request) response {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// Not nil, so that an account without services shows [].
 	list := []any{}
 	for _, s := range t.services {
 		list = append(list, t.serviceJSON(s))
@@ -154,6 +157,7 @@ func (t *Twilio) updateService(r *http.Request) response {
 	set(r.PostForm, map[string]*string{
 		"InboundRequestUrl": &s.inboundURL, "FallbackUrl": &s.fallbackURL, "StatusCallback": &s.statusCallback, "FriendlyName": &s.name,
 	})
+	// A flag and not a text, so set cannot copy it; its form has been checked.
 	if r.PostForm.Has("UseInboundWebhookOnNumber") {
 		s.onNumber = r.PostForm.Get("UseInboundWebhookOnNumber") == "true"
 	}

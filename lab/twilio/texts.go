@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// Twilio's own words: it answers them itself, before the product hears of them (O2, Twilio's own words). They
+// count only as a whole text. YES, which some pages list for START, is left out: twilio.md §6 has it
+// unverified.
 // Twilio's own words: it answers them itself, before the product hears of them.
 var (
 	stopWords  = map[string]bool{"STOP": true, "STOPALL": true, "UNSUBSCRIBE": true, "CANCEL": true, "END": true, "QUIT": true, "REVOKE": true, "OPTOUT": true}
@@ -17,6 +20,7 @@ var (
 	helpWords  = map[string]bool{"HELP": true, "INFO": true}
 )
 
+// Twilio's answers to them. An account may set others, so nothing may depend on the words.
 // Twilio's answers to them.
 const (
 	stopReply  = "You have successfully been unsubscribed. You will not receive any more messages from this number. Reply START to resubscribe."
@@ -46,6 +50,8 @@ func (t *Twilio) TextFrom(ctx context.Context, from, body string) error {
 		return errors.New("twilio stand-in: the account has no number to text to")
 	}
 	number, _ := t.number(t.numbers[0].Phone)
+	// The block is in force before the product hears of the text: whatever it sends meanwhile is refused with
+	// 21610.
 	kind, answer := optOutType(body)
 	form := t.receive(from, number.Phone, body)
 	t.playOptOut(from, number.Phone, kind, answer)
@@ -54,6 +60,7 @@ func (t *Twilio) TextFrom(ctx context.Context, from, body string) error {
 	}
 	w := webhook{url: t.inboundURL(number), method: http.MethodPost, form: form, port: PortKept, twiml: true}
 	res, err := t.deliver(ctx, w)
+	// A 4xx is not tried again unless the URL says so (twilio.md §4.2): the member's words are lost for good.
 	if refused(err) {
 		return t.addFault(Fault{FaultReply, "", w.path(), "an inbound text was refused"})
 	}
@@ -67,6 +74,8 @@ func (t *Twilio) TextFrom(ctx context.Context, from, body string) error {
 func (t *Twilio) inboundURL(n Number) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// A service takes its numbers' inbound texts, unless it is told to leave them to the number's own
+	// webhook.
 	if s := t.services[t.cfg.MessagingServiceSID]; s != nil && !s.onNumber && s.inboundURL != "" {
 		return s.inboundURL
 	}
@@ -83,6 +92,7 @@ func (t *Twilio) receive(from, to, body string) url.Values {
 		Segments: segments(body), Created: now, Sent: now, Updated: now,
 	}}
 	t.add(m)
+	// Blank values are sent, and signed, as Twilio does for places that it does not know.
 	form := url.Values{
 		"MessageSid": {m.SID}, "SmsSid": {m.SID}, "SmsMessageSid": {m.SID}, "AccountSid": {t.cfg.AccountSID}, "ApiVersion": {apiVersion},
 		"From": {from}, "To": {to}, "Body": {body}, "NumMedia": {"0"}, "NumSegments": {strconv.Itoa(m.Segments)}, "SmsStatus": {"received"},
@@ -101,6 +111,7 @@ func (t *Twilio) playOptOut(from, to, kind, answer string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// Per pair of numbers, as at Twilio: STOP to one of our numbers does not block another.
 	pair := [2]string{from, to}
 	again := kind == "STOP" && t.blocked[pair]
 	switch kind {
@@ -113,6 +124,7 @@ func (t *Twilio) playOptOut(from, to, kind, answer string) {
 		return
 	}
 	now := t.cfg.Now()
+	// Delivered at once: it never counts among the product's texts, and has no callback.
 	t.add(&message{Message: Message{
 		SID: t.sidLocked("SM"), To: from, From: to, Body: answer, Status: "delivered", Direction: "outbound-reply",
 		Segments: segments(answer), Created: now, Sent: now, Updated: now, Automatic: true,
@@ -125,6 +137,7 @@ func (t *Twilio) reply(w webhook, res reply, from, to, kind string) error {
 	blame := func(k FaultKind, detail string) error {
 		return t.addFault(Fault{k, "", w.path(), detail})
 	}
+	// Nothing to say: the usual answer, since the product sends its own texts by REST.
 	if res.status == http.StatusNoContent || res.status == http.StatusOK && len(res.body) == 0 {
 		return nil
 	}
@@ -158,6 +171,7 @@ func readMessaging(doc []byte) (*Node, []Problem) {
 		return nil, problems
 	}
 	for _, verb := range root.Elements() {
+		// Pictures alone are not imitated, so a Message must have words.
 		if verb.Name == "Message" && messageBody(verb) == "" {
 			problems = append(problems, Problem{verb.Line, "Message", "is empty"})
 		}
@@ -188,6 +202,7 @@ func (t *Twilio) sendReply(w webhook, verb *Node, from, to string) {
 		Direction: "outbound-reply", Created: t.cfg.Now(),
 	}}
 	m.Updated, m.Segments = m.Created, segments(m.Body)
+	// A relative callback is taken against the webhook's URL, as Twilio does.
 	if callback := verb.Attr("statusCallback", ""); callback != "" {
 		m.StatusCallback = callback
 		if base, err := url.Parse(w.url); err == nil && !strings.Contains(callback, "://") {
@@ -196,6 +211,7 @@ func (t *Twilio) sendReply(w webhook, verb *Node, from, to string) {
 			}
 		}
 	}
+	// Created all the same, as a failed text: in TwiML there is nobody to whom a refusal could be returned.
 	if t.blocked[[2]string{m.To, m.From}] {
 		m.Status, m.ErrorCode = "failed", 21610
 	}

@@ -11,7 +11,17 @@ import (
 )
 
 // Patterns of attribute values that are neither numbers nor words of a list, by the kind that grammar.json
-// names.
+// names:
+//
+//   - key, keys: one key or none, and any number of them;
+//   - tones: what Play's digits may hold; w and W are pauses of half a second and a second;
+//   - pause: a break's time in seconds or milliseconds;
+//   - volume, rate, pitch: prosody's words and relative values;
+//   - attempts: the tries that a Prompt is for, 1 to 10, separated by spaces;
+//   - postal: whether Pay asks for a ZIP, or the code itself, which is then not asked for;
+//   - currency: three lower-case letters, as Pay has them;
+//   - phone: E.164; a caller ID may be anything, a number to dial may not;
+//   - sip: a URI with user and host.
 var patterns = map[string]*regexp.Regexp{
 	"key":      regexp.MustCompile(`^[0-9#*]?$`), // one key, or empty for none
 	"keys":     regexp.MustCompile(`^[0-9#*]*$`),
@@ -45,11 +55,13 @@ func checkValue(kind, value string) string {
 		return listOf(value, strings.Fields(rest))
 	case "range":
 		return inRange(value, rest)
+	// Voices disappear at Twilio without notice; the list is that of the SDK (twilio.md §3).
 	case "voice":
 		if !grammars().voices[value] {
 			return "is no voice"
 		}
 		return ""
+	// Seconds, or auto; that auto excludes speechModel is the linter's to see.
 	case "speechTimeout":
 		if value == "auto" {
 			return ""
@@ -57,6 +69,8 @@ func checkValue(kind, value string) string {
 		return inRange(value, "1 60")
 	case "hints":
 		return checkHints(value)
+	// They differ for the linter, which looks for the retry fragment on voice URLs, and for Play's empty
+	// text.
 	case "url", "voiceurl", "sound":
 		return checkURL(value)
 	case "maybeurl": // an empty waitUrl means silence
@@ -75,6 +89,8 @@ func checkValue(kind, value string) string {
 		}
 		return ""
 	}
+	// A kind that nobody knows is a mistake in grammar.json; told as a problem, it fails the first test that
+	// meets it.
 	pattern, known := patterns[word]
 	if !known {
 		return "has the unknown kind " + word
@@ -122,6 +138,8 @@ func inRange(value, bounds string) string {
 		return "has the broken range " + bounds
 	}
 	n, err := strconv.Atoi(value)
+	// Leading zeros and a plus are seen by writing the number again; they are no form that a program of ours
+	// writes.
 	if err != nil || strconv.Itoa(n) != value {
 		return "is not a whole number"
 	}
@@ -151,6 +169,7 @@ func checkURL(value string) string {
 	if value == "" {
 		return "is empty"
 	}
+	// url.Parse would take a space in a path.
 	if strings.TrimSpace(value) != value || strings.ContainsAny(value, " \t\r\n") {
 		return "has spaces"
 	}
@@ -158,6 +177,7 @@ func checkURL(value string) string {
 	switch {
 	case err != nil:
 		return "is no URL"
+	// Relative: it is taken against the document's URL when it is used.
 	case u.Scheme == "" && u.Host == "":
 		return ""
 	case u.Scheme != "http" && u.Scheme != "https":

@@ -16,10 +16,12 @@ func (c *Call) run(ctx context.Context) error {
 		if c.Over() {
 			return nil
 		}
+		// Before the verb and not after it: a caller who left during the last one hears nothing more.
 		if c.hungUp.Load() {
 			c.callerLeaves(ctx)
 			return nil
 		}
+		// After the hang-up: Twilio redirects no call that is over.
 		if redirected, err := c.redirected(ctx); err != nil {
 			return err
 		} else if redirected {
@@ -34,6 +36,7 @@ func (c *Call) run(ctx context.Context) error {
 			c.finish(ctx, "end of document", "completed")
 			return nil
 		}
+		// Counted before it is played, because playing it may replace the whole document.
 		verb := c.verbs[c.next]
 		c.next++
 		asks, err := c.play(ctx, verb)
@@ -66,6 +69,7 @@ func (c *Call) play(ctx context.Context, verb *Node) (asks bool, err error) {
 		c.finish(ctx, "hangup", "completed")
 		return false, nil
 	case "Reject":
+		// The CallStatus of a call that was never answered; it is not billed.
 		status := "busy"
 		if verb.Attr("reason", "rejected") == "rejected" {
 			status = "failed"
@@ -87,10 +91,13 @@ func (c *Call) speak(ctx context.Context, n *Node, during string) error {
 			BargeIn: barge, During: during,
 		})
 	case "Play":
+		// Tones for a machine at the other end; people hear a beep.
 		if n.Has("digits") {
 			c.hear(Heard{Text: "[tones]", BargeIn: barge, During: during})
 			return nil
 		}
+		// A clip that is missing must not go unnoticed: in some languages all prompts are clips (twilio.md
+		// §3).
 		if err := c.fetchSound(ctx, n.text()); err != nil {
 			return err
 		}
@@ -123,6 +130,7 @@ func (c *Call) callerLeaves(ctx context.Context) {
 		form := c.pay.result("caller-hung-up")
 		c.postUnheard(ctx, c.pay.node.Attr("action", c.url), http.MethodPost, form)
 	case c.dial != nil:
+		// The agent's leg ends first, so its last status callback comes before Dial's action.
 		c.dial.leg.leave(ctx, "completed")
 		c.postUnheard(ctx, c.dial.node.Attr("action", c.url), c.dial.node.Attr("method", http.MethodPost), c.dial.result(c.t.cfg.Now(), "completed", true))
 	}
