@@ -20,6 +20,7 @@ func refused(err error) bool {
 // Arrival order is not promised: SequenceNumber, from 0, tells the true one (twilio.md §4.4). The caller
 // holds c.turn.
 func (c *Call) statusCallback(ctx context.Context, event string) {
+	// Twilio reports the end alone unless the create or the Dial asks for more.
 	wanted := c.urls.statusEvents
 	if len(wanted) == 0 {
 		wanted = []string{"completed"}
@@ -31,6 +32,7 @@ func (c *Call) statusCallback(ctx context.Context, event string) {
 	form := c.params()
 	switch event {
 	case "answered":
+		// "answered" is an event, not a CallStatus.
 		form.Set("CallStatus", "in-progress")
 	case "completed":
 		form.Set("CallStatus", c.status)
@@ -44,6 +46,7 @@ func (c *Call) statusCallback(ctx context.Context, event string) {
 	}
 	form.Set("Timestamp", now.UTC().Format(time.RFC1123Z))
 	form.Set("CallbackSource", "call-progress-events")
+	// Counted over what was sent, so a callback that was not asked for leaves no gap.
 	form.Set("SequenceNumber", strconv.Itoa(c.sequence))
 	c.sequence++
 	c.t.callback(ctx, webhook{url: c.urls.status, method: http.MethodPost, form: form, port: PortDropped, callSID: c.SID})
@@ -57,6 +60,7 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.countMode(ModeCallbacksShuffled)
+		// Not sent from here: RunPending delivers them, in reverse.
 		t.held = append(t.held, w)
 		return
 	case ModeCallbacksLost:
@@ -64,6 +68,7 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 		defer t.mu.Unlock()
 		t.countMode(ModeCallbacksLost)
 		return
+	// The same request again, token aside, as Twilio's own retry would be.
 	case ModeCallbacksTwice:
 		t.mu.Lock()
 		t.countMode(ModeCallbacksTwice)

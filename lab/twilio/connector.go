@@ -80,6 +80,7 @@ type tokenized struct {
 // tokenize makes a token of what was entered, by the Pay's connector. No money moves here: Pay without an
 // amount tokenizes only (twilio.md §2). The error is a *ConnectorError, or asConnectorError makes one of it.
 func (t *Twilio) tokenize(ctx context.Context, p *paying) (tokenized, error) {
+	// The branded connector is a function of ours; the Generic one is the product's own endpoint, over HTTP.
 	if p.connector.Kind == Generic {
 		return t.askGeneric(ctx, p)
 	}
@@ -116,6 +117,7 @@ func (p *paying) parameters() map[string]string {
 // genericBody returns what Twilio posts to a Generic connector (twilio.md §2.5): no account type and no
 // holder, unless the document sent them as parameters. transaction_id is the Pay's, equal over all repeats.
 func (p *paying) genericBody() ([]byte, error) {
+	// Flat and without our reference, but for what the document's parameters hold.
 	fields := map[string]any{
 		"method": "tokenize", "transaction_id": p.sid, "parameters": p.parameters(),
 		"description": p.node.Attr("description", ""),
@@ -146,6 +148,8 @@ func (t *Twilio) askGeneric(ctx context.Context, p *paying) (tokenized, error) {
 	}
 	// A mode that repeats webhooks repeats this request as well; Twilio makes both.
 	repeats := t.webhookMode() != ""
+	// Each request has its own time-out of ConnectorTimeout, so a dead endpoint costs a minute (twilio.md
+	// §2.1, rule 5).
 	for range 1 + maxConnectorRepeats {
 		answer, err := t.postConnector(ctx, p.connector, body)
 		if err != nil {
@@ -177,6 +181,7 @@ func (t *Twilio) repeatTokenize(ctx context.Context, p *paying, body []byte, fir
 		return // no answer proves nothing
 	}
 	again, secondFailure := readConnector(answer)
+	// Two tokens for one transaction are two credentials for one entry; a success beside a refusal is worse.
 	if again.token != first.token || (failure == nil) != (secondFailure == nil) {
 		_ = t.addFault(Fault{FaultUnequalReplies, "", pathOf(p.connector.URL), "a repeated transaction_id got another answer"})
 	}
@@ -232,6 +237,7 @@ func readConnector(answer []byte) (tokenized, error) {
 	}
 	parameters := map[string]string{}
 	for name, value := range body.Parameters {
+		// parameters must be flat (twilio.md §1.4); a nested one could not come back as a form field.
 		if _, nested := value.(map[string]any); nested {
 			return tokenized{}, malformed
 		}

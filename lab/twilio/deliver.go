@@ -109,6 +109,7 @@ func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 		_ = t.addFault(Fault{FaultOverrides, w.callSID, w.path(), err.Error()})
 		rules = defaultOverrides()
 	}
+	// The total is over all tries: what is left of it is the last one's limit.
 	ctx, cancel := context.WithTimeout(ctx, rules.total)
 	defer cancel()
 	// One token for all tries, by which a receiver can tell a retry from a new request (twilio.md §4.2).
@@ -201,6 +202,7 @@ func (t *Twilio) atOnce(ctx context.Context, w webhook, rules overrides) (reply,
 // POST twice gets the same TwiML). A repeat that got no answer at all (a killed process) proves nothing.
 func (t *Twilio) compare(w webhook, first, again reply, err error) {
 	var failure *deliveryError
+	// Nothing came back from this one; the product may be restarting.
 	if errors.As(err, &failure) && failure.status == 0 {
 		return
 	}
@@ -236,6 +238,7 @@ func (t *Twilio) bases(rawURL string) []string {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// One step a request, so replicas take turns however many tries each one needs.
 	t.target++
 	bases := make([]string, 0, len(t.cfg.Targets))
 	for i := range t.cfg.Targets {
@@ -258,6 +261,7 @@ func (t *Twilio) sendTo(ctx context.Context, w webhook, rules overrides, base st
 		return reply{}, classify(err)
 	}
 	defer func() { _ = res.Body.Close() }()
+	// One byte more than a document may have, so that too long is seen as too long.
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
 	if err != nil {
 		return reply{}, &deliveryError{code: 11200, kind: "rt"}
@@ -305,6 +309,7 @@ func (t *Twilio) request(ctx context.Context, w webhook, base string) (*http.Req
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
 	}
+	// As Twilio's requests have it; nothing may depend on it.
 	req.Header.Set("User-Agent", "TwilioProxy/1.1")
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("I-Twilio-Idempotency-Token", w.token)

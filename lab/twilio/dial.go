@@ -75,12 +75,14 @@ func (c *Call) startDial(ctx context.Context, n *Node) (asks bool, err error) {
 		return false, c.fail(ctx, FaultTwiML, "Dial's callerId is neither the account's nor this call's")
 	}
 	c.t.mu.Lock()
+	// Taken once, so that a plan changed while the phone rings concerns the next Dial.
 	plan := c.t.agent
 	c.t.mu.Unlock()
 	d := &dialing{node: n, leg: c.newLeg(target, callerID), started: c.t.cfg.Now()}
 	c.line("line: rings an agent")
 	d.leg.statusCallback(ctx, "initiated")
 	d.leg.statusCallback(ctx, "ringing")
+	// Nobody answered: no whisper is asked for, and the action hears why.
 	if plan.Outcome != "" && plan.Outcome != "answered" {
 		c.dial = d
 		return false, c.endDial(ctx, plan.Outcome, false)
@@ -149,6 +151,7 @@ func (c *Call) whisper(ctx context.Context, target *Node, keys []string) error {
 			return nil
 		}
 		var err error
+		// One key for each question that the whisper asks; a question repeated uses up the next one.
 		if i < len(keys) && keys[i] != "" {
 			err = c.gatherKeys(ctx, keys[i], true)
 		} else {

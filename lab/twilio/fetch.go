@@ -25,6 +25,7 @@ const (
 // is a Fault and ends the call at once: Twilio would try the fallback then too, and hide the mistake. The
 // error is the Fault, or the context's when that is over.
 func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Values) error {
+	// Every fetch counts as a redirect until a verb that is none is played.
 	c.redirects++
 	c.documents++
 	if c.redirects > maxRedirects {
@@ -34,6 +35,7 @@ func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Value
 		return c.fail(ctx, FaultLoop, "more than %d documents without asking the caller anything", maxDocuments)
 	}
 	target := c.resolve(rawURL)
+	// The standard fields first, so that an act's own ones may replace them.
 	form := c.params()
 	for name, values := range extra {
 		form[name] = values
@@ -48,6 +50,7 @@ func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Value
 	if !errors.As(err, &failure) || ctx.Err() != nil {
 		return fmt.Errorf("call: %w", err)
 	}
+	// Signature, path or method did not fit: a mistake, which the fallback would hide.
 	if failure.kind == "4xx" {
 		c.url = target
 		return c.fail(ctx, FaultReply, "the status is %d", failure.status)
@@ -76,11 +79,13 @@ func (c *Call) deliver(ctx context.Context, target, method string, form url.Valu
 func (c *Call) fallBack(ctx context.Context, failed string, code int) error {
 	c.failures++
 	fallback := c.urls.fallback
+	// Without a limit a product whose every document fails would be asked for ever.
 	if fallback == "" || c.failures > maxFailures {
 		return c.apologize(ctx, failed)
 	}
 	form := c.params()
 	form.Set("ErrorCode", strconv.Itoa(code))
+	// The overrides are instructions to Twilio and no part of the URL that it reports.
 	bare, _, _ := strings.Cut(failed, "#")
 	form.Set("ErrorUrl", bare)
 	answer, err := c.deliver(ctx, fallback, http.MethodPost, form)

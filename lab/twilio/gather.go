@@ -60,6 +60,7 @@ func (g *gathering) take(keys string) (typed, finishedOn string, complete bool, 
 	typed = g.typed
 	for i, key := range strings.Split(keys, "") {
 		switch {
+		// The terminator is not part of the entry, and reported in FinishedOnKey.
 		case g.finishOnKey != "" && key == g.finishOnKey:
 			finishedOn, complete = key, true
 		default:
@@ -97,6 +98,7 @@ func (c *Call) gatherKeys(ctx context.Context, keys string, final bool) error {
 func (c *Call) endGather(ctx context.Context, typed, finishedOn string) error {
 	g := c.gather
 	c.gather = nil
+	// The docs' default: no request, the next verb runs (twilio.md §3).
 	if typed == "" && g.node.Attr("actionOnEmptyResult", "false") != "true" {
 		return c.run(ctx)
 	}
@@ -121,6 +123,7 @@ func (c *Call) gatherSpeech(ctx context.Context, text string, confidence *float6
 	if !g.speech {
 		return fmt.Errorf("%w: the Gather listens to keys alone", ErrRefused)
 	}
+	// The first kind of input wins.
 	if g.typed != "" {
 		return fmt.Errorf("%w: keys came first", ErrRefused)
 	}

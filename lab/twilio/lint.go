@@ -42,6 +42,7 @@ func readVoice(doc []byte, overrides bool, where documentContext) (*Node, []Prob
 	g := grammars().Voice
 	root, problems := parse(doc, g)
 	if root != nil {
+		// Flow is looked at even where the parser has complaints: all of them should show in one run.
 		l := &linter{grammar: g, overrides: overrides, where: where}
 		l.document(root)
 		problems = append(problems, l.problems...)
@@ -70,14 +71,18 @@ func (l *linter) document(root *Node) {
 	for i, v := range verbs {
 		last := i == len(verbs)-1
 		switch {
+		// Nobody would hear what is written there.
 		case terminal[v.Name] && !last:
 			l.bad(v, "is followed by verbs that are never reached")
 		case (v.Name == "Gather" || v.Name == "Pay") && last:
 			// Silence and exhausted attempts run on below; with nothing there the call ends.
 			l.bad(v, "has nothing after it")
+		// Reject is for calls not yet answered, so it is the first verb or useless (twilio.md §3, unverified
+		// there).
 		case v.Name == "Reject" && i > 0:
 			l.bad(v, "is not the first verb")
 		}
+		// Twilio allows Say, Play, Gather and Hangup there, and no Dial (twilio.md §3).
 		if l.where == onWhisper && !slices.Contains(whisperVerbs, v.Name) {
 			l.bad(v, "is not allowed in a whisper")
 		}
@@ -130,6 +135,8 @@ func (l *linter) voiceURLs(n *Node) {
 	}
 	rules := l.grammar[n.key]
 	for name, kind := range rules.Attributes {
+		// An attribute that is left out means the document's own URL, which has been looked at where it was
+		// given.
 		if kind == "voiceurl" && n.Has(name) && !hasOverrides(n.Attrs[name]) {
 			l.bad(n, "attribute %s lacks the connection overrides", name)
 		}
@@ -158,6 +165,8 @@ func (l *linter) say(n *Node) {
 		l.bad(n, "is longer than %d characters", maxSay)
 	}
 	voice := n.Attr("voice", "")
+	// From twilio.md §3, unverified there: taken for certain, since a prompt read with its markup would be
+	// noise.
 	if (voice == "man" || voice == "woman") && len(n.Elements()) > 0 {
 		l.bad(n, "has SSML, which the voices man and woman do not read")
 	}
@@ -176,6 +185,7 @@ func (l *linter) gather(n *Node) {
 			l.bad(kid, "plays digits inside Gather")
 		}
 	}
+	// speechModel needs a whole number of seconds (twilio.md §3).
 	if timeout := n.Attr("speechTimeout", "auto"); n.Has("speechModel") && timeout == "auto" {
 		l.bad(n, "sets speechModel without a whole speechTimeout")
 	}
@@ -219,6 +229,7 @@ func (l *linter) pay(n *Node) {
 	if action := n.Attr("action", ""); action != "" && !secureAction(action) {
 		l.bad(n, "its action is not an absolute https URL")
 	}
+	// The account type is asked for with a Gather before Pay, and goes with a bank account alone.
 	method := n.Attr("paymentMethod", "credit-card")
 	if method == "credit-card" && n.Has("bankAccountType") {
 		l.bad(n, "sets bankAccountType for a card (error 64017)")
@@ -227,6 +238,8 @@ func (l *linter) pay(n *Node) {
 	names := map[string]bool{}
 	for _, kid := range n.Elements() {
 		switch kid.Name {
+		// Names come back as PayConnector_<name> or in a flat object, where a second one would hide the
+		// first.
 		case "Parameter":
 			if name := kid.Attr("name", ""); name == "" || names[name] {
 				l.bad(kid, "has an empty or repeated name")
@@ -235,6 +248,7 @@ func (l *linter) pay(n *Node) {
 			}
 		case "Prompt":
 			l.prompt(kid, method)
+			// Equal in every condition means that the choice always falls on the earlier one (prompts.go).
 			same := fmt.Sprintf("%q", []string{kid.Attr("for", ""), kid.Attr("attempt", ""), kid.Attr("errorType", ""), kid.Attr("cardType", ""), kid.Attr("requireMatchingInputs", "false")})
 			if seen[same] {
 				l.bad(kid, "repeats an earlier Prompt and is never spoken")
@@ -260,6 +274,7 @@ func (l *linter) prompt(n *Node, method string) {
 			l.bad(n, "names an error that its step does not know")
 		}
 	}
+	// Bank fields alone are entered twice (twilio.md §1.3).
 	if n.Attr("requireMatchingInputs", "") == "true" && stepMethod(step) != "ach-debit" {
 		l.bad(n, "asks for matching inputs on a field that has none")
 	}
@@ -278,6 +293,7 @@ func secureAction(action string) bool {
 	if u.Scheme == "https" {
 		return true
 	}
+	// By name or by number: a development URL may have either form.
 	host := u.Hostname()
 	ip := net.ParseIP(host)
 	return u.Scheme == "http" && (host == "localhost" || ip != nil && ip.IsLoopback())

@@ -64,6 +64,7 @@ func (c *Call) Answer(ctx context.Context, answeredBy string) error {
 		}
 		return c.run(ctx)
 	}
+	// Synchronous detection: the document is asked for once it is known who answered.
 	extra := url.Values{}
 	if c.placed.machineDetection {
 		extra.Set("AnsweredBy", answeredBy)
@@ -114,12 +115,14 @@ func (c *Call) redirected(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	c.gather, c.pay = nil, nil
+	// Dial's action is not asked: Twilio drops the old document with all that hangs on it.
 	if c.dial != nil {
 		c.dial.leg.leave(ctx, "completed")
 		c.dial = nil
 	}
 	c.line("twilio: the call is updated by REST")
 	switch {
+	// Status alone ends a call; it is looked at first because a document beside it is meaningless.
 	case r.status != "":
 		c.finish(ctx, "ended by REST", r.status)
 		return true, nil
@@ -158,6 +161,7 @@ func (c *Call) redirectIdle(ctx context.Context) bool {
 		return false
 	}
 	defer c.turn.Unlock()
+	// The call ended before the update could act. It is dropped, as nobody would ever take it up.
 	if c.Over() {
 		c.mu.Lock()
 		c.pending = nil
@@ -175,6 +179,7 @@ func (t *Twilio) place(ctx context.Context, c *Call) {
 	defer c.turn.Unlock()
 	t.mu.Lock()
 	c.placed.rings = t.cfg.Now()
+	// From here on a story can see it, and answer as soon as the callbacks are out.
 	t.outbound = append(t.outbound, c)
 	t.mu.Unlock()
 	c.statusCallback(ctx, "initiated")
@@ -186,6 +191,7 @@ func (t *Twilio) place(ctx context.Context, c *Call) {
 func (t *Twilio) endUnanswered(ctx context.Context) bool {
 	now := t.cfg.Now()
 	t.mu.Lock()
+	// All whose time is over, ended ones too; checkRinging sorts those out below.
 	calls := slices.DeleteFunc(slices.Clone(t.outbound), func(c *Call) bool { return now.Sub(c.placed.rings) < c.placed.ringTime })
 	t.mu.Unlock()
 	moved := false

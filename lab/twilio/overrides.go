@@ -29,6 +29,7 @@ func defaultOverrides() overrides {
 // parseOverrides reads a fragment, such as ct=2000&rt=6500&rc=1&rp=ct,rt,5xx. The error says what Twilio
 // would ignore; who makes it goes by the defaults. sni and e are known and have no effect here.
 func parseOverrides(fragment string) (overrides, error) {
+	// What the fragment leaves out keeps Twilio's default.
 	o := defaultOverrides()
 	if fragment == "" {
 		return o, nil
@@ -52,11 +53,13 @@ func parseOverrides(fragment string) (overrides, error) {
 			}
 		case "rp":
 			o.on = strings.Split(value, ",")
+			// One unknown word makes Twilio ignore the setting, so it is an error and not skipped.
 			for _, word := range o.on {
 				if !slices.Contains([]string{"4xx", "5xx", "ct", "rt", "all"}, word) {
 					err = fmt.Errorf("has the unknown word %q", word)
 				}
 			}
+		// Known to Twilio, and without effect between processes on one machine.
 		case "sni", "e":
 		default:
 			err = fmt.Errorf("is unknown")

@@ -22,6 +22,7 @@ func (p *paying) result(result string) url.Values {
 // clear, as at Twilio: the product's form decoder must drop them (twilio.md §2.1, rule 9).
 func (p *paying) masked() map[string]string {
 	fields := map[string]string{}
+	// Only what was entered: a result after a hang-up holds the fields up to it.
 	for step, value := range p.got {
 		switch step {
 		case stepNumber:
@@ -61,6 +62,7 @@ func (c *Call) tokenize(ctx context.Context) error {
 	if err := c.speakPrompt(ctx, stepProcessing); err != nil {
 		return err
 	}
+	// The caller hears the processing prompt first; the connector may take a while.
 	given, err := c.t.tokenize(ctx, p)
 	if err != nil {
 		failure := asConnectorError(err)
@@ -137,10 +139,12 @@ func (c *Call) endPayWith(ctx context.Context, result string, fill func(*paying,
 		return fmt.Errorf("%w: no Pay asks for anything", ErrRefused)
 	}
 	c.beginAct("goes through Pay to %s", result)
+	// The fall-through of exhausted attempts (twilio.md §2.2).
 	if result == "none" {
 		c.pay = nil
 		return c.run(ctx)
 	}
+	// Twilio speaks the processing prompt only once every field is in.
 	if result == "success" {
 		p.entered()
 		if err := c.speakPrompt(ctx, stepProcessing); err != nil {
@@ -189,6 +193,8 @@ func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 	if c.pay == nil {
 		return fmt.Errorf("%w: no Pay asks for anything", ErrRefused)
 	}
+	// The field that is asked now must be one of those given, or the story is at another place than it
+	// thinks.
 	if _, fits := values[c.pay.step()]; !fits {
 		return fmt.Errorf("%w: Pay asks for the %s", ErrRefused, c.pay.step())
 	}
@@ -197,6 +203,7 @@ func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 		if !first && p.err != "" { // asked again: the caller must think
 			return nil
 		}
+		// An empty value types nothing and completes nothing: the field's time-out passes.
 		typed, complete, err := p.take(values[p.step()])
 		if err != nil {
 			return err
