@@ -63,6 +63,7 @@ const maxBody = 64 << 10
 func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, id := route(r.Method, r.URL.Path)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	// A body that breaks off is answered the same way; its client has gone.
 	if err != nil {
 		http.Error(w, "request too large", http.StatusRequestEntityTooLarge)
 		return
@@ -73,6 +74,7 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p.mu.Lock()
+	// The list is the checks' window and never fails, so a check can look while everything else is down.
 	if p.closed || (op != listIntents && p.faultApplies(down)) {
 		p.mu.Unlock()
 		panic(http.ErrAbortHandler) // closes the connection without an answer
@@ -82,11 +84,13 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// rule 3). A confirm's is lost as long as the fault stands, replays too.
 	breaksOff := op == confirmIntent && a.carriedOut() && p.faultApplies(chargesThenDrops) ||
 		op == createIntent && a.carriedOut() && !a.replayed && p.faultApplies(dropsCreateReply)
+	// After the answer is known: what is held back has been done.
 	held := p.holdAnswer(req, a)
 	p.mu.Unlock()
 	p.log.Info("processor", "op", string(op), "status", a.status, "replayed", a.replayed, "held", held != nil, "breaks_off", breaksOff)
 
 	if held != nil {
+		// Closed on every way out, or releaseHeld would wait for an answer that never comes.
 		defer close(held.written)
 		if !p.hold(r.Context(), held) {
 			panic(http.ErrAbortHandler)
@@ -117,6 +121,7 @@ func (p *Processor) holdAnswer(req request, a answer) *heldAnswer {
 func write(w http.ResponseWriter, r *http.Request, a answer, breaksOff bool) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
+	// Echoed, as Stripe does.
 	if version := r.Header.Get("Stripe-Version"); version != "" {
 		h.Set("Stripe-Version", version)
 	}
@@ -154,6 +159,7 @@ func (p *Processor) answer(req request) answer {
 	if fault != nil {
 		return refuse(fault)
 	}
+	// Before the fields are checked: a repeat gets its first answer, whatever has changed since.
 	if req.op.writes() {
 		if a, done := p.storedAnswer(req, q, now); done {
 			return a
@@ -166,6 +172,8 @@ func (p *Processor) answer(req request) answer {
 		if p.faultApplies(tooMany) {
 			return refuse(&apiError{status: 429, Type: invalidRequest, Code: "rate_limit", Message: "Too many requests hit the API too quickly."})
 		}
+		// Kept under the key, as Stripe keeps its 500s: the same key brings the same 500 (twilio.md §13.2,
+		// rule 3).
 		if p.faultApplies(fiveHundreds) {
 			return p.store(req, q, now, internal())
 		}
@@ -233,6 +241,7 @@ func route(verb, path string) (operation, string) {
 		return unknownPath, ""
 	}
 	id := ""
+	// The part after the resource is always an id; what follows it is the verb.
 	if len(parts) > 2 {
 		id, parts[2] = parts[2], "{id}"
 	}

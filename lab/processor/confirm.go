@@ -33,6 +33,7 @@ func (p *Processor) confirmIntent(req request, q params, now time.Time) (any, *a
 	if fault := mandate(m, q, now); fault != nil {
 		return nil, fault
 	}
+	// The product names payment_method_types, so it should never meet this.
 	if in.Automatic && q["return_url"] == "" {
 		return nil, invalid("", "return_url", "This PaymentIntent is configured to accept payment methods enabled in your "+
 			"Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`.")
@@ -45,6 +46,7 @@ func (p *Processor) confirmIntent(req request, q params, now time.Time) (any, *a
 	}
 	// Used up by the try, also where it is declined; Stripe's published test methods never are.
 	m.Used = !m.Published
+	// From here on the try counts: method used up, charge id given, an earlier error forgotten.
 	in.ConfirmedAt, in.Charged, in.Error = now, m.ID, nil
 	in.Charge = p.id(map[string]string{card: "ch", usBank: "py"}[m.Type])
 	failHard := q["error_on_requires_action"] == "true"
@@ -91,6 +93,7 @@ func mandate(m *method, q params, now time.Time) *apiError {
 	switch {
 	case kind == "":
 		return missing("mandate_data")
+	// online wants the payer's address and browser, which a phone call has not.
 	case kind != "offline":
 		return invalid("", stem+"[type]", "Invalid type: the stand-in takes offline.")
 	case accepted == "":
@@ -113,6 +116,7 @@ func (p *Processor) chargeCard(in *intent, m *method, q params, now time.Time) (
 	case m.Outcome == "authentication_required" && q["error_on_requires_action"] == "true":
 		return nil, p.decline(in, m, cardDecline("authentication_required"), now)
 	case m.Outcome == "authentication_required":
+		// No money has moved, and no caller can be redirected: the product cancels.
 		in.Status, in.Action = requiresAction, "redirect_to_url"
 		return in.view(), nil
 	case m.Outcome != "":
@@ -137,6 +141,7 @@ func (p *Processor) fileDebit(in *intent, m *method, failHard bool, now time.Tim
 		in.Status, in.Action = requiresAction, "verify_with_microdeposits"
 		return in.view(), nil
 	}
+	// Moved at once: the debit is filed, whatever becomes of it.
 	in.Status, in.Moved, in.SettlesAt = processing, true, p.cfg.AddBankingDays(now, 2)
 	p.queueEvent("payment_intent.processing", in.view(), now)
 	return in.view(), nil
@@ -146,6 +151,7 @@ func (p *Processor) fileDebit(in *intent, m *method, failHard bool, now time.Tim
 // error it returns carries the PaymentIntent; what is recorded does not, or it would hold itself. The lock is
 // held.
 func (p *Processor) decline(in *intent, m *method, why apiError, now time.Time) *apiError {
+	// As it is now, for the record: the PaymentIntent itself no longer names it.
 	shown := m.view()
 	recorded := why
 	recorded.Charge, recorded.Method = in.Charge, &shown
@@ -171,6 +177,7 @@ func refusal(m *method) apiError {
 // cardDecline returns the error of a declined card, in Stripe's words. Word is a decline code.
 func cardDecline(word string) apiError {
 	e := apiError{status: 402, Type: cardError, Code: "card_declined", DeclineCode: word, Message: "Your card was declined."}
+	// The decline code stays the same word.
 	if slices.Contains(ownCode, word) {
 		e.Code = word
 	}

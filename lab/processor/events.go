@@ -63,9 +63,11 @@ func (p *Processor) Undelivered() int {
 // queueEvent queues an event with the object as it is now, and the instant at which it happened. Without a
 // subscriber there is none. It is sent by the next Advance. The lock is held.
 func (p *Processor) queueEvent(kind string, object any, at time.Time) {
+	// Not kept for a later subscriber, as Stripe sends none of the past either.
 	if p.cfg.WebhookURL == "" {
 		return
 	}
+	// Turned into bytes now: a later change of the object must not change what happened.
 	e := &event{ID: p.id("evt"), Type: kind}
 	e.Payload = mustJSON(map[string]any{
 		"id": e.ID, "object": "event", "api_version": eventVersion, "created": at.Unix(),
@@ -80,6 +82,7 @@ func (p *Processor) queueEvent(kind string, object any, at time.Time) {
 // only error is the context's. The caller holds moving.
 func (p *Processor) deliver(ctx context.Context) error {
 	p.mu.Lock()
+	// A new round: what was not taken in the last one is tried again.
 	for _, e := range p.state.Events {
 		e.tried = false
 	}
@@ -111,6 +114,7 @@ func (p *Processor) deliver(ctx context.Context) error {
 func (p *Processor) nextEvent() (e *event, times int, url, secret string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Looked at for each event, so a change in the middle of a round counts at once.
 	if p.delivery == Withheld || p.cfg.WebhookURL == "" {
 		return nil, 0, "", ""
 	}
@@ -118,6 +122,7 @@ func (p *Processor) nextEvent() (e *event, times int, url, secret string) {
 	if p.delivery == Twice {
 		times = 2
 	}
+	// Over the events as they are now; those added by the product's own requests are among them.
 	order := slices.All(p.state.Events)
 	if p.delivery == Reversed {
 		order = slices.Backward(p.state.Events)

@@ -84,10 +84,12 @@ func parseFault(words string) (fault, error) {
 		if len(rest) == 1 && rest[0] == "all" {
 			f.all, rest = true, nil
 		}
+	// The words without anything after them.
 	case up, declines, down, chargesThenDrops, dropsCreateReply, fiveHundreds, chargesThen500s, wantsVerification, tooMany:
 	default:
 		return fault{}, unknown
 	}
+	// Anything left over is a mistake of whoever wrote the words.
 	if len(rest) > 0 {
 		return fault{}, unknown
 	}
@@ -111,6 +113,7 @@ func (p *Processor) holdTime(op operation) time.Duration {
 	if p.fault.word != slow || (op != confirmIntent && !p.fault.all) {
 		return 0
 	}
+	// Read before the fault is used up, which clears it.
 	d := p.fault.hold
 	p.faultApplies(slow)
 	return d
@@ -131,6 +134,7 @@ type heldAnswer struct {
 // is closed; it says whether there is still somebody to answer.
 func (p *Processor) hold(ctx context.Context, w *heldAnswer) bool {
 	select {
+	// Released by the clock or by Close; closed tells which.
 	case <-w.release:
 		p.mu.Lock()
 		defer p.mu.Unlock()

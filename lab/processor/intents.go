@@ -87,6 +87,7 @@ type intentView struct {
 // least) on; the currency is usd. With a payment method it waits to be confirmed, without one for a method.
 // The lock is held.
 func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
+	// Cents without sign or point; ParseInt would take a minus, which the least amount refuses.
 	amount, err := strconv.ParseInt(q["amount"], 10, 64)
 	switch {
 	case err != nil:
@@ -99,6 +100,7 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 		return nil, invalid("", "currency", "Invalid currency: the stand-in takes usd.")
 	}
 	types := q.list("payment_method_types")
+	// Stripe then offers whatever the account has, and may redirect the payer: confirm asks where to.
 	automatic := len(types) == 0
 	if automatic {
 		types = []string{card, usBank}
@@ -110,6 +112,7 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 	}
 	status := requiresMethod
 	if id := q["payment_method"]; id != "" {
+		// Refused here already, so a PaymentIntent never begins with a method that cannot pay it.
 		if fault := p.usable(id, types); fault != nil {
 			return nil, fault
 		}
@@ -119,6 +122,7 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 		ID: p.id("pi"), Amount: amount, Method: q["payment_method"], Types: types, Automatic: automatic,
 		Metadata: q.under("metadata"), Text: q["description"], Status: status, Created: now,
 	}
+	// Shown as Stripe shows it; the stand-in takes it for nothing.
 	in.Secret = in.ID + "_secret_standin"
 	p.state.Intents = append(p.state.Intents, in)
 	p.state.byID[in.ID] = in
@@ -167,6 +171,7 @@ func (p *Processor) listIntents(q params) (any, *apiError) {
 		limit = n
 	}
 	data := []intentView{}
+	// An id that is unknown skips everything, and the list is empty.
 	after, seen := q["starting_after"], q["starting_after"] == ""
 	more := false
 	for _, in := range slices.Backward(p.state.Intents) {
@@ -202,6 +207,7 @@ func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *ap
 		return nil, wrongState(in, in.view(), "You cannot cancel this PaymentIntent because it has a status of "+in.Status+
 			". Only a PaymentIntent with one of the following statuses may be canceled: "+strings.Join(cancelable, ", ")+".")
 	}
+	// The payment method that it holds stays as it is, used or not.
 	in.Status, in.CanceledAt, in.CancelWhy, in.Action = canceled, now, why, ""
 	p.queueEvent("payment_intent.canceled", in.view(), now)
 	return in.view(), nil
@@ -217,6 +223,7 @@ func (in *intent) view() intentView {
 		Metadata: in.Metadata, Method: optional(in.Method), MethodTypes: in.Types, Status: in.Status,
 		CancelWhy: optional(in.CancelWhy),
 	}
+	// What is only processing has not been received.
 	if in.Status == succeeded {
 		v.Received = in.Amount
 	}

@@ -37,6 +37,7 @@ func digest(req request, q params) string {
 		sum.Write([]byte(s))
 		sum.Write([]byte{0})
 	}
+	// The path is part of it: the same key on another object is another request.
 	write(req.path)
 	for _, name := range names {
 		write(name)
@@ -52,6 +53,7 @@ func (p *Processor) storedAnswer(req request, q params, now time.Time) (answer, 
 	if req.key == "" {
 		return answer{}, false
 	}
+	// Stripe's limit.
 	if len(req.key) > 255 {
 		return refuse(&apiError{status: 400, Type: idempotency, Message: "The idempotency key is longer than 255 characters."}), true
 	}
@@ -62,6 +64,7 @@ func (p *Processor) storedAnswer(req request, q params, now time.Time) (answer, 
 		delete(p.state.Keys, req.key)
 		return answer{}, false
 	}
+	// Stripe answers 409 while the first request runs; here it is done, and its answer still on the way.
 	if s.BusyUntil.After(now) {
 		return refuse(&apiError{
 			status: 409, Type: idempotency, Code: "idempotency_key_in_use",

@@ -101,6 +101,8 @@ func (p *Processor) addPublishedMethods() {
 		{ID: "pm_usBankAccount_noAccount", Last4: "1116", Outcome: "no_account"},
 		{ID: "pm_usBankAccount_insufficientFunds", Last4: "2227", Outcome: "insufficient_funds"},
 	}
+	// A published id without a brand is a bank account's. Pointers to the loop's own copy: one for each
+	// method.
 	for _, m := range ready {
 		m.Type, m.Published = card, true
 		if m.Brand == "" {
@@ -126,6 +128,7 @@ func (p *Processor) createMethod(q params, now time.Time) (any, *apiError) {
 	if fault != nil {
 		return nil, fault
 	}
+	// Only now an id: a request that is refused uses no number up.
 	m.ID, m.Type, m.Created, m.Holder = p.id("pm"), q["type"], now, q["billing_details[name]"]
 	p.state.Methods[m.ID] = &m
 	return m.view(), nil
@@ -149,6 +152,7 @@ func (p *Processor) readCard(q params, now time.Time) (method, *apiError) {
 		}
 	}
 	number := q["card[number]"]
+	// Number, month and year first, and only then whether it is a test number.
 	if !digitsOnly(number) || len(number) < 13 || len(number) > 19 || !luhn(number) {
 		return method{}, cardRefused("incorrect_number", "card[number]", "Your card number is incorrect.")
 	}
@@ -156,10 +160,12 @@ func (p *Processor) readCard(q params, now time.Time) (method, *apiError) {
 	if err != nil || month < 1 || month > 12 {
 		return method{}, cardRefused("invalid_expiry_month", "card[exp_month]", "Your card's expiration month is invalid.")
 	}
+	// A card is good to the end of its month, by UTC's calendar or whatever zone Now has.
 	year, err := strconv.Atoi(q["card[exp_year]"])
 	if err != nil || year < now.Year() || year > now.Year()+50 || (year == now.Year() && month < int(now.Month())) {
 		return method{}, cardRefused("invalid_expiry_year", "card[exp_year]", "Your card's expiration year is invalid.")
 	}
+	// Config's numbers win over the published ones, so that a test may change what a card does.
 	outcome, known := publishedCards[number]
 	for _, c := range p.cfg.Cards {
 		if c.Number == number {
@@ -183,6 +189,7 @@ func (p *Processor) readBank(q params) (method, *apiError) {
 			return method{}, missing(name)
 		}
 	}
+	// The routing number's check digit is not looked at here: the product and Pay do (E10, routing checks).
 	routing, number := q["us_bank_account[routing_number]"], q["us_bank_account[account_number]"]
 	if len(routing) != 9 || !digitsOnly(routing) {
 		return method{}, invalid("routing_number_invalid", "us_bank_account[routing_number]", "The routing number is not correct.")
@@ -198,6 +205,7 @@ func (p *Processor) readBank(q params) (method, *apiError) {
 		return method{}, invalid("", "us_bank_account[account_holder_type]", "Invalid account_holder_type: must be one of individual or company.")
 	}
 	outcome, known := publishedBanks[number]
+	// The account numbers mean something at the test bank alone.
 	known = known && routing == testRouting
 	for _, b := range p.cfg.Banks {
 		if b.Routing == routing && b.Account == number {
@@ -230,6 +238,7 @@ func (p *Processor) Tokenize(c Card) (token string, err error) {
 	if p.faultApplies(down) || p.faultApplies(fiveHundreds) {
 		return "", ErrNoAnswer
 	}
+	// No name and no ZIP: nothing here checks either.
 	q := params{
 		"type": card, "card[number]": c.Number, "card[exp_month]": strconv.Itoa(c.Month),
 		"card[exp_year]": strconv.Itoa(c.Year), "card[cvc]": c.Code,
@@ -245,6 +254,7 @@ func (p *Processor) Tokenize(c Card) (token string, err error) {
 func (m *method) view() methodView {
 	v := methodView{
 		ID: m.ID, Object: "payment_method", Type: m.Type, Created: m.Created.Unix(),
+		// null where none was given, as Stripe shows it.
 		Billing: map[string]any{"name": nil}, Metadata: map[string]any{},
 	}
 	if m.Holder != "" {

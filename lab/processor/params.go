@@ -62,6 +62,7 @@ var listIndex = regexp.MustCompile(`\[\d*\]$`)
 // parse returns the fields of query and body as params; every field may stand once, but for lists.
 func parse(query, body string) (params, *apiError) {
 	out := make(params)
+	// A GET has its fields in the query, a POST in the body; a field in both counts as given twice.
 	for _, encoded := range []string{query, body} {
 		values, err := url.ParseQuery(encoded)
 		if err != nil {
@@ -71,6 +72,7 @@ func parse(query, body string) (params, *apiError) {
 			if _, twice := out[name]; (twice || len(all) > 1) && !strings.HasSuffix(name, "[]") {
 				return nil, invalid("", name, "Received more than one value for parameter: "+name)
 			}
+			// Only a list field can have several; no value that the product sends in a list holds a comma.
 			out[name] = strings.Join(all, ",")
 		}
 	}
@@ -114,6 +116,7 @@ func (p *Processor) check(op operation, q params) *apiError {
 	}
 	slices.Sort(names) // the first complaint must not depend on the map's order
 	for _, name := range names {
+		// Otherwise it is unknown, as it is at Stripe for an account without the permission.
 		if op == confirmIntent && name == moto && p.cfg.MOTO {
 			continue
 		}
@@ -137,6 +140,7 @@ func (r rules) allow(name string) bool {
 	if slices.Contains(r.optional, listIndex.ReplaceAllString(name, "[]")) {
 		return true
 	}
+	// One level of free keys, as metadata[reference]; metadata[a][b] is refused.
 	group, inner, found := strings.Cut(name, "[")
 	return found && strings.HasSuffix(inner, "]") && strings.Count(inner, "[") == 0 &&
 		slices.Contains(r.optional, group+"[*]")

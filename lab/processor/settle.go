@@ -36,6 +36,7 @@ func (p *Processor) settle(now time.Time) {
 	var due []*intent
 	for _, in := range p.state.Intents {
 		if in.Status == processing && !in.SettlesAt.IsZero() && !in.SettlesAt.After(now) {
+			// A disputed debit has lost its day (Dispute), so it is settled once only.
 			due = append(due, in)
 		}
 	}
