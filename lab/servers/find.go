@@ -58,6 +58,7 @@ func find(ctx context.Context, major int, log io.Writer) (install, error) {
 			"(Debian, Ubuntu: apt-get install postgresql; Homebrew: brew install postgresql), "+
 			"or put its folder with initdb and postgres on PATH: %w", oldest, err)
 	}
+	// Once more from the beginning: what was installed may be of another version than the data.
 	return pick(ctx, major)
 }
 
@@ -76,6 +77,7 @@ func pick(ctx context.Context, major int) (install, error) {
 	if len(usable) == 0 {
 		return install{}, errNone
 	}
+	// No data yet: any version that the schema runs on will do.
 	if major == 0 {
 		return usable[0], nil
 	}
@@ -100,9 +102,11 @@ func folders() []string {
 	}
 	var rest []string
 	for _, pattern := range usualFolders {
+		// Homebrew's pattern matches postgresql@16 as well as postgresql.
 		found, _ := filepath.Glob(pattern) // the patterns are constants and well-formed
 		rest = append(rest, found...)
 	}
+	// The newest first, by the number in the folder's name; a folder without one comes last.
 	slices.SortStableFunc(rest, func(a, b string) int { return cmp.Compare(versionIn(b), versionIn(a)) })
 	return append(all, rest...)
 }
@@ -123,6 +127,7 @@ func versionIn(folder string) int {
 func look(ctx context.Context, bin string) (install, bool) {
 	i := install{bin: bin}
 	for _, program := range []string{i.initdb(), i.postgres()} {
+		// Client packages put psql alone into such a folder.
 		if st, err := os.Stat(program); err != nil || st.Mode()&0o111 == 0 {
 			return install{}, false
 		}
@@ -132,6 +137,7 @@ func look(ctx context.Context, bin string) (install, bool) {
 		return install{}, false
 	}
 	_, version, _ := strings.Cut(string(out), "(PostgreSQL)")
+	// 0 where the words are not PostgreSQL's, which is older than the oldest.
 	i.major, _ = strconv.Atoi(number.FindString(version))
 	return i, i.major >= oldest
 }

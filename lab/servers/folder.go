@@ -173,6 +173,7 @@ func giveTo(ctx context.Context, dir string, bin install, as *child.Account) err
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // G302: a folder needs x
 		return fmt.Errorf("close to others: %w", err)
 	}
+	// The cheapest thing that must be able to run there.
 	spec := child.Spec{Path: bin.postgres(), Args: []string{"--version"}, Env: environment(dir), Dir: dir, As: as}
 	return child.Run(ctx, spec)
 }
@@ -207,6 +208,7 @@ func (c *cluster) prefix() string {
 // belonged to a folder that has been removed since, and so has its data. The note comes last: killed before
 // it, a start leaves an empty folder, which the next one removes.
 func (c *cluster) moveTo(ctx context.Context, base string, bin install, as *child.Account) (string, error) {
+	// The prefix names this folder's path, so nothing of another checkout is touched.
 	if err := removeMatching(base, c.prefix()); err != nil {
 		return "", err
 	}

@@ -21,6 +21,7 @@ func stopOrphan(data string) error {
 	if err != nil {
 		return nil // none: the server went in order
 	}
+	// The process id is the first line; the rest is PostgreSQL's.
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
 	if err != nil || pid <= 1 || !alive(pid) {

@@ -87,6 +87,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // start makes the cluster if there is none, and launches the server. On an error the caller stops what was
 // started. The folder's lock is held from before this until Stop.
 func (s *Server) start(ctx context.Context, o Options) error {
+	// Before anything of the folder is read: the data may lie elsewhere.
 	bin, as, err := s.cluster.prepare(ctx, o.Log)
 	if err != nil {
 		return err
@@ -100,6 +101,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	// Read each time: a cluster that was copied has the password of the one it was copied from.
 	password, err := os.ReadFile(s.cluster.password())
 	if err != nil {
 		return fmt.Errorf("private PostgreSQL: %w", err)
@@ -167,6 +169,7 @@ func (s *Server) launch(ctx context.Context, bin install, as *child.Account, o O
 		if err != nil {
 			return err
 		}
+		// Set before the server runs, because DSN and awaitReady go by it.
 		s.port = port
 		s.child, err = child.Start(child.Spec{
 			Path: bin.postgres(), Args: settings(s.cluster.data(), port, o.Durable),
@@ -235,6 +238,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		}
 	}()
 	for {
+		// A connection with the password, not a look at the port: the port may be another program's.
 		conn, err := pgx.Connect(trying, s.DSN("postgres"))
 		if err == nil {
 			return conn.Close(ctx)
@@ -273,6 +277,7 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) (dsn string, e
 	}
 	defer conn.Close(ctx)
 	var there bool
+	// CREATE DATABASE knows no IF NOT EXISTS.
 	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&there)
 	if err == nil && !there {
 		_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())

@@ -12,6 +12,7 @@ import (
 func Program(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), name)
+		// A folder of that name is no program.
 		if st, err := os.Stat(beside); err == nil && st.Mode().IsRegular() {
 			return beside, nil
 		}

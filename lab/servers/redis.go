@@ -69,6 +69,7 @@ func tryRedis(ctx context.Context, program, dir string) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Any user of the machine can reach a loopback port.
 	password := rand.Text()
 	// In a file and not on the command line, which every user of the machine can read.
 	config := fmt.Sprintf("port %d\nbind 127.0.0.1\nrequirepass %s\ndatabases %d\nsave \"\"\nappendonly no\ndir %q\npidfile %q\n",
@@ -106,6 +107,7 @@ func (r *Redis) awaitReady(ctx context.Context) error {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", options.Addr)
 		if err == nil {
 			_ = conn.Close() // it has told us what it could
+			// With the password: another program's Redis would refuse it.
 			c := redis.NewClient(options)
 			return errors.Join(c.Ping(ctx).Err(), c.Close())
 		}

@@ -40,6 +40,7 @@ var sharedChromium = sync.OnceValues(func() (string, error) {
 // that says what to type. A browser that is named is not looked for: whether it is there shows when it is
 // started.
 func InstallChromium(ctx context.Context, log io.Writer) (string, error) {
+	// Believed as it is, so that a wrong name fails loudly and no other browser is used in its place.
 	if path := os.Getenv(ChromiumVar); path != "" {
 		return path, nil
 	}

@@ -50,6 +50,7 @@ func Up(ctx context.Context, log io.Writer) (*Services, error) {
 		}
 		address = s.redis.URL()
 	}
+	// The template too: a test process that knows it neither migrates nor sweeps.
 	s.env = []string{PostgresVar + "=" + admin, templateVar + "=" + s.postgres.template, RedisVar + "=" + address,
 		servers.ReadyClusterVar + "=" + os.Getenv(servers.ReadyClusterVar)}
 	return s, nil
@@ -68,6 +69,7 @@ func (s *Services) Down() error {
 		defer cancel()
 		problems = append(problems, s.postgres.end(ctx))
 	}
+	// The servers in any order, and before the cleaner, which would else have to end them.
 	if s.redis != nil {
 		s.redis.Stop()
 	}

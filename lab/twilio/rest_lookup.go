@@ -27,6 +27,7 @@ func (t *Twilio) lookup(r *http.Request) response {
 	if asked.Get("Fields") != "reassigned_number" {
 		return refuse(http.StatusBadRequest, 60600, "The stand-in has no package but reassigned_number")
 	}
+	// The product's last proof that the number was its member's.
 	since, err := time.Parse("20060102", asked.Get("LastVerifiedDate"))
 	if err != nil {
 		return refuse(http.StatusBadRequest, 60602, "LastVerifiedDate is not a date as YYYYMMDD")

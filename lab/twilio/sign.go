@@ -54,6 +54,8 @@ func signedURL(rawURL string, port Port) string {
 		return rawURL
 	}
 	host, tail := rest, ""
+	// By hand and not by url.Parse, which would decode and write anew: a byte that changes breaks the
+	// signature.
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		host, tail = rest[:i], rest[i:]
 	}

@@ -51,6 +51,7 @@ func addMarkup(b *strings.Builder, n *Node) {
 		return
 	}
 	b.WriteString("<" + n.Name)
+	// Attributes have no order in XML, and none in the map.
 	names := make([]string, 0, len(n.Attrs))
 	for name := range n.Attrs {
 		names = append(names, name)

@@ -47,6 +47,7 @@ func follow(r io.Reader, out io.Writer, began time.Time, beat <-chan time.Time) 
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		// Not a Scanner: a test may print a line longer than any limit.
 		lines := bufio.NewReader(r)
 		for {
 			line, err := lines.ReadBytes('\n')
@@ -75,9 +76,11 @@ func (p *progress) take(line []byte) {
 		_, _ = p.out.Write(line) // what go itself says is no JSON
 		return
 	}
+	// For the output of a build Package is empty, so it is shown at once like a package's own words.
 	key := [2]string{e.Package, e.Test}
 	switch e.Action {
 	case "start":
+		// Sent when the package's tests begin to run, after it has been compiled.
 		p.running[e.Package] = 0
 	case "output", "build-output":
 		p.print(key, e.Output)
@@ -108,6 +111,7 @@ func (p *progress) end(key [2]string, failed bool) {
 		if b := p.printed[key]; b != nil && failed {
 			fmt.Fprint(p.out, b.String())
 		}
+		// Shown or not, it is not needed again; a run of thousands of tests would hold all of it.
 		delete(p.printed, key)
 		return
 	}
@@ -125,8 +129,8 @@ func (p *progress) end(key [2]string, failed bool) {
 	}
 }
 
-// tell shows what still runs, and how long the run has lasted. A package whose tests have not ended one yet
-// is left out: it may still be compiled.
+// tell shows what still runs, and how long the run has lasted. A package of which no test has ended yet is left
+// out.
 func (p *progress) tell(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
