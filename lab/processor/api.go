@@ -74,14 +74,14 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p.mu.Lock()
-	// The list is the checks' window and never fails, so a check can look while everything else is down.
+	// The list is the checks' window and obeys no fault, so a check can look while everything else is down.
 	if p.closed || (op != listIntents && p.faultApplies(down)) {
 		p.mu.Unlock()
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}
 	a := p.answer(req)
 	// A create's reply is lost for the first answer alone: the same key again must bring it (twilio.md §13.2,
-	// rule 3). A confirm's is lost as long as the fault stands, replays too.
+	// rule 3). A confirm's is lost as long as the fault is in force, replays too.
 	breaksOff := op == confirmIntent && a.carriedOut() && p.faultApplies(chargesThenDrops) ||
 		op == createIntent && a.carriedOut() && !a.replayed && p.faultApplies(dropsCreateReply)
 	// After the answer is known: what is held back has been done.

@@ -38,8 +38,8 @@ func (p *Processor) confirmIntent(req request, q params, now time.Time) (any, *a
 		return nil, invalid("", "return_url", "This PaymentIntent is configured to accept payment methods enabled in your "+
 			"Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`.")
 	}
-	// Another PaymentIntent was confirmed with it since this one was made. Stripe refuses, and the attempt is
-	// over.
+	// Another PaymentIntent was confirmed with it since this one was made. Stripe refuses, and the
+	// PaymentIntent waits for another one.
 	if m.Used {
 		in.Status, in.Method = requiresMethod, ""
 		return nil, p.usable(m.ID, in.Types)

@@ -48,7 +48,7 @@ type Heard struct {
 	Language string
 	// As the Say names it; empty is the account's default voice.
 	Voice string
-	// Keys would have cut it short, as within Gather and Pay. Terms must be heard without (E3).
+	// Keys would have cut it short, as within Gather and Pay. Terms have it off (E3, no barge-in).
 	BargeIn bool
 	// Path of the URL whose document said it; no query and no fragment.
 	Turn string
@@ -109,9 +109,10 @@ type Call struct {
 	sequence int
 	// Fetches since a verb other than Redirect was run.
 	redirects int
-	// Documents fetched, and fallbacks asked, since the caller last did something.
+	// Documents fetched since the caller last did something.
 	documents int
-	failures  int
+	// Fallbacks asked since the caller last did something.
+	failures int
 
 	mu    sync.Mutex // guards what is seen from outside
 	state State

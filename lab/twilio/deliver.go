@@ -229,7 +229,7 @@ func (t *Twilio) send(ctx context.Context, w webhook, rules overrides) (reply, e
 	return answer, err
 }
 
-// bases returns the replicas to try, in turn, each request beginning with the next one. A URL that is not the
+// bases returns the replicas to try, in turn, each try beginning with the next one. A URL that is not the
 // product's own goes where it says: then the one base is empty.
 func (t *Twilio) bases(rawURL string) []string {
 	bare, _, _ := strings.Cut(rawURL, "#")
@@ -238,7 +238,7 @@ func (t *Twilio) bases(rawURL string) []string {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	// One step a request, so replicas take turns however many tries each one needs.
+	// Each try begins one replica further on.
 	t.target++
 	bases := make([]string, 0, len(t.cfg.Targets))
 	for i := range t.cfg.Targets {

@@ -53,7 +53,7 @@ func parseOverrides(fragment string) (overrides, error) {
 			}
 		case "rp":
 			o.on = strings.Split(value, ",")
-			// One unknown word makes Twilio ignore the setting, so it is an error and not skipped.
+			// An unknown word is an error and not skipped: whoever wrote it expected something of it.
 			for _, word := range o.on {
 				if !slices.Contains([]string{"4xx", "5xx", "ct", "rt", "all"}, word) {
 					err = fmt.Errorf("has the unknown word %q", word)
