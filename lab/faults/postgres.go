@@ -9,8 +9,9 @@ import (
 	"sync"
 )
 
-// Postgres is a proxy before PostgreSQL that can lose the reply to a COMMIT. It reads the protocol of
-// version 3 without encryption: a client that insists on TLS is told that there is none.
+// Postgres is a proxy before PostgreSQL that can lose the reply to a COMMIT. It is a Proxy in all else. It
+// reads the protocol of version 3 without encryption: a client that insists on TLS is told that there is
+// none, and sslmode "require" does not connect.
 type Postgres struct {
 	*Proxy
 
@@ -18,13 +19,15 @@ type Postgres struct {
 	order   *dropOrder // nil when nothing is to be lost
 }
 
-// dropOrder asks for one reply to a COMMIT to be lost.
+// dropOrder asks for one reply to a COMMIT to be lost. It is fulfilled once, by one connection.
 type dropOrder struct {
-	touching []string // words, in lower case, of which the transaction's statements must hold one
-	done     chan struct{}
+	// Words, in lower case, of which the transaction's statements must hold one; empty means any transaction.
+	touching []string
+	// Closed when the reply has been lost.
+	done chan struct{}
 }
 
-// NewPostgres puts a proxy before the PostgreSQL at target (host:port). It is up.
+// NewPostgres puts a proxy before the PostgreSQL at target (host:port) and returns it, up. Close must follow.
 func NewPostgres(target string) (*Postgres, error) {
 	p := &Postgres{}
 	var err error
@@ -35,11 +38,14 @@ func NewPostgres(target string) (*Postgres, error) {
 	return p, nil
 }
 
-// DropNextCommitReply lets the next COMMIT through, waits until the server has answered it, and then
-// cuts the connection without passing the answer on: it happened, and the client cannot know. With
-// words, only a transaction counts of which a statement holds one of them (a table's name, so that
-// the job queue's own commits are left alone). The channel is closed once a reply has been lost; a
-// later order replaces one that is still waiting.
+// DropNextCommitReply lets the next COMMIT through, waits until the server has answered it, and then cuts the
+// connection without passing the answer on: it happened, and the client cannot know. That is the case in
+// which the product may neither say "paid" nor "not paid" (design §5, last paragraph).
+//
+// With words, only a transaction counts of which a statement holds one of them (a table's name, so that the
+// job queue's own commits are left alone). A statement outside BEGIN and COMMIT never counts. The channel is
+// closed once a reply has been lost; a later order replaces one that is still waiting, whose channel then
+// stays open.
 func (p *Postgres) DropNextCommitReply(touching ...string) <-chan struct{} {
 	d := &dropOrder{done: make(chan struct{})}
 	for _, word := range touching {
@@ -51,7 +57,8 @@ func (p *Postgres) DropNextCommitReply(touching ...string) <-chan struct{} {
 	return d.done
 }
 
-// takeOrder returns the order that this transaction fulfils, once.
+// takeOrder returns the order that a transaction of these statements fulfils, and removes it; nil when there
+// is none. Of two commits at once only one gets it.
 func (p *Postgres) takeOrder(statements map[string]bool) *dropOrder {
 	p.orderMu.Lock()
 	defer p.orderMu.Unlock()
@@ -63,7 +70,8 @@ func (p *Postgres) takeOrder(statements map[string]bool) *dropOrder {
 	return d
 }
 
-// matches says whether a transaction of these statements is one that the order means.
+// matches says whether a transaction of these statements is one that the order means. The statements are in
+// lower case.
 func (d *dropOrder) matches(statements map[string]bool) bool {
 	if len(d.touching) == 0 {
 		return true
@@ -83,16 +91,20 @@ type postgresLink struct {
 	*link
 	proxy *Postgres
 
-	// Of the client's side, and used only by the goroutine that reads it:
-	parsed map[string]string // statement name → its text, in lower case
-	bound  map[string]string // portal name → its statement's text
-	in     map[string]bool   // statements of the transaction so far; nil outside one
+	// Statement name → its text, in lower case. Kept over transactions, as the server keeps them.
+	parsed map[string]string
+	// Portal name → its statement's text.
+	bound map[string]string
+	// Statements of the transaction so far; nil before the first BEGIN and after a COMMIT.
+	in map[string]bool
 
-	mu       sync.Mutex
-	dropping *dropOrder // set when a COMMIT has been passed on whose answer is to be lost
+	mu sync.Mutex
+	// Set when a COMMIT has been passed on whose answer is to be lost; never unset, since the connection ends
+	// with it.
+	dropping *dropOrder
 }
 
-// relay passes one connection on, both ways, until either side ends it.
+// relay passes one connection on, both ways, until either side ends it. The end of either closes both.
 func (p *Postgres) relay(l *link) {
 	c := &postgresLink{link: l, proxy: p, parsed: map[string]string{}, bound: map[string]string{}}
 	client := bufio.NewReaderSize(l.client, 32<<10)
@@ -112,7 +124,9 @@ const (
 	gssRequest    = 80877104
 )
 
-// startup handles the untyped first messages: encryption is refused, the rest passed on.
+// startup handles the untyped first messages: encryption is refused, the rest passed on. It returns false
+// when nothing more is to be passed: the client went, what it sent is not this protocol, or it came only to
+// cancel a query.
 func (c *postgresLink) startup(client *bufio.Reader) bool {
 	for {
 		head, err := client.Peek(8)
@@ -120,6 +134,7 @@ func (c *postgresLink) startup(client *bufio.Reader) bool {
 			return false
 		}
 		size, code := binary.BigEndian.Uint32(head), binary.BigEndian.Uint32(head[4:])
+		// The length counts itself and the code after it; a longer one than this is no start-up message.
 		if size < 8 || size > 1<<20 {
 			return false
 		}
@@ -149,10 +164,11 @@ func (c *postgresLink) awaitClose() bool {
 	return false
 }
 
-// A message longer than this (rows of a COPY, a large parameter) is passed on unread.
+// longestRead is the longest message that is looked at. A longer one (rows of a COPY, a large parameter) is
+// passed on unread.
 const longestRead = 1 << 20
 
-// verdict on one message.
+// verdict is what becomes of one message: it is passed on, dropped, or it ends the connection unsent.
 type verdict int
 
 const (
@@ -161,7 +177,9 @@ const (
 	end // of the connection
 )
 
-// pass copies messages one by one, as look decides. look is shown the body of the types it asked for.
+// pass copies messages one by one, as look decides, until the connection ends. look is shown the body of the
+// types it asked for, nil of all others and of those that are too long; the body is only good until look
+// returns.
 func (c *postgresLink) pass(to io.Writer, from *bufio.Reader, types string, look func(kind byte, body []byte) verdict) {
 	defer c.close()
 	out := bufio.NewWriterSize(to, 32<<10)
@@ -194,6 +212,7 @@ func (c *postgresLink) pass(to io.Writer, from *bufio.Reader, types string, look
 			}
 			_, err = io.Copy(out, message)
 		}
+		// What has come is sent on before we wait for more: either side may be waiting for it.
 		if err == nil && from.Buffered() == 0 {
 			err = out.Flush()
 		}
@@ -203,8 +222,8 @@ func (c *postgresLink) pass(to io.Writer, from *bufio.Reader, types string, look
 	}
 }
 
-// fromClient passes the client's messages on and recognises a COMMIT in them: as a simple query, as
-// pgx sends it, or prepared and executed.
+// fromClient passes the client's messages on and recognises a COMMIT in them: as a simple query, as pgx sends
+// it, or prepared and executed. Everything is passed on; only answers are ever lost.
 func (c *postgresLink) fromClient(client *bufio.Reader) {
 	c.pass(c.server, client, "QPBE", func(kind byte, body []byte) verdict {
 		switch kind {
@@ -227,15 +246,16 @@ func (c *postgresLink) fromClient(client *bufio.Reader) {
 	})
 }
 
-// word is a zero-terminated string at the start of b, in lower case, and what follows it. (Names that
+// word returns a zero-terminated string at the start of b, in lower case, and what follows it. (Names that
 // differ in case only do not occur in clients that number their statements.)
 func word(b []byte) (string, []byte) {
 	text, rest, _ := bytes.Cut(b, []byte{0})
 	return strings.ToLower(string(text)), rest
 }
 
-// executes notes one statement, and orders its answer to be lost if it is the COMMIT waited for. The
-// order stands before the statement is passed on, so the answer cannot be quicker.
+// executes notes one statement, and orders its answer to be lost if it is the COMMIT waited for. The order
+// stands before the statement is passed on, so the answer cannot be quicker. A simple query that holds several
+// statements is taken as one.
 func (c *postgresLink) executes(text string) {
 	first, _, _ := strings.Cut(strings.TrimRight(strings.TrimSpace(text), "; \n"), " ")
 	switch first {
@@ -255,8 +275,8 @@ func (c *postgresLink) executes(text string) {
 	}
 }
 
-// fromServer passes the server's messages on, until an answer is to be lost: then nothing is, and the
-// answer ends the connection.
+// fromServer passes the server's messages on, until an answer is to be lost: then nothing is, and the answer
+// ends the connection. The order's channel is closed after that, when the client can no longer get the reply.
 func (c *postgresLink) fromServer() {
 	c.pass(c.client, bufio.NewReaderSize(c.server, 32<<10), "CEZ", func(kind byte, body []byte) verdict {
 		switch {

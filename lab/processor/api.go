@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// operation is one thing that the API does.
+// operation is one thing that the API does; the words are for the log.
 type operation string
 
 const (
@@ -28,33 +28,42 @@ func (o operation) writes() bool {
 	return o == createMethod || o == createIntent || o == confirmIntent || o == cancelIntent
 }
 
-// request is what an operation needs to know of an HTTP request.
+// request is what an operation needs to know of an HTTP request. body and query hold secrets and are never
+// logged.
 type request struct {
-	op    operation
-	id    string // in the path
-	key   string // Idempotency-Key
+	op operation
+	// The id in the path; empty for none.
+	id string
+	// The header Idempotency-Key; empty for none. twilio.md §13.2 says which keys the product uses.
+	key string
+	// The API key that came with it.
 	auth  string
 	body  string
 	query string
 	path  string
 }
 
-// answer is what goes out.
+// answer is what goes out: a status and a JSON body.
 type answer struct {
-	status   int
-	body     []byte
+	status int
+	body   []byte
+	// It is the first answer under the key, given again: nothing was done now.
 	replayed bool
 }
 
-// carriedOut says whether the answer is the outcome of a request, be it a decline.
+// carriedOut says whether the answer is the outcome of a request, be it a decline (402). Faults that lose an
+// answer act on those alone.
 func (a answer) carriedOut() bool { return a.status == 200 || a.status == 402 }
 
+// maxBody is the longest request that is read; the product's are far below a thousand bytes.
 const maxBody = 64 << 10
 
-// ServeHTTP is the API.
+// ServeHTTP is the API. The request is carried out whole under the lock; what a fault does to the answer
+// (hold it, cut it off) comes afterwards, so a lost reply is always that of work that was done.
 func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, id := route(r.Method, r.URL.Path)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	// A body that breaks off is answered the same way; its client has gone.
 	if err != nil {
 		http.Error(w, "request too large", http.StatusRequestEntityTooLarge)
 		return
@@ -65,18 +74,23 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p.mu.Lock()
+	// The list is the checks' window and obeys no fault, so a check can look while everything else is down.
 	if p.closed || (op != listIntents && p.faultApplies(down)) {
 		p.mu.Unlock()
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}
 	a := p.answer(req)
+	// A create's reply is lost for the first answer alone: the same key again must bring it (twilio.md §13.2,
+	// rule 3). A confirm's is lost as long as the fault is in force, replays too.
 	breaksOff := op == confirmIntent && a.carriedOut() && p.faultApplies(chargesThenDrops) ||
 		op == createIntent && a.carriedOut() && !a.replayed && p.faultApplies(dropsCreateReply)
+	// After the answer is known: what is held back has been done.
 	held := p.holdAnswer(req, a)
 	p.mu.Unlock()
 	p.log.Info("processor", "op", string(op), "status", a.status, "replayed", a.replayed, "held", held != nil, "breaks_off", breaksOff)
 
 	if held != nil {
+		// Closed on every way out, or releaseHeld would wait for an answer that never comes.
 		defer close(held.written)
 		if !p.hold(r.Context(), held) {
 			panic(http.ErrAbortHandler)
@@ -85,7 +99,8 @@ func (p *Processor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, r, a, breaksOff)
 }
 
-// holdAnswer makes the waiter of an answer that is to be held. The lock is held.
+// holdAnswer returns the waiter of an answer that is to be held, nil for one that goes out at once. The lock
+// is held.
 func (p *Processor) holdAnswer(req request, a answer) *heldAnswer {
 	if req.op == listIntents || !a.carriedOut() || a.replayed {
 		return nil
@@ -106,6 +121,7 @@ func (p *Processor) holdAnswer(req request, a answer) *heldAnswer {
 func write(w http.ResponseWriter, r *http.Request, a answer, breaksOff bool) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
+	// Echoed, as Stripe does.
 	if version := r.Header.Get("Stripe-Version"); version != "" {
 		h.Set("Stripe-Version", version)
 	}
@@ -129,7 +145,8 @@ func write(w http.ResponseWriter, r *http.Request, a answer, breaksOff bool) {
 	}
 }
 
-// answer does what is asked, or replays what was answered before. The lock is held.
+// answer does what is asked, or replays what was answered before. The lock is held. The order is Stripe's:
+// the API key, the form, the idempotency key, the fields, then the request itself.
 func (p *Processor) answer(req request) answer {
 	now := p.cfg.Now()
 	if req.op == unknownPath {
@@ -142,6 +159,7 @@ func (p *Processor) answer(req request) answer {
 	if fault != nil {
 		return refuse(fault)
 	}
+	// Before the fields are checked: a repeat gets its first answer, whatever has changed since.
 	if req.op.writes() {
 		if a, done := p.storedAnswer(req, q, now); done {
 			return a
@@ -154,23 +172,28 @@ func (p *Processor) answer(req request) answer {
 		if p.faultApplies(tooMany) {
 			return refuse(&apiError{status: 429, Type: invalidRequest, Code: "rate_limit", Message: "Too many requests hit the API too quickly."})
 		}
+		// Kept under the key, as Stripe keeps its 500s: the same key brings the same 500 (twilio.md §13.2,
+		// rule 3).
 		if p.faultApplies(fiveHundreds) {
 			return p.store(req, q, now, internal())
 		}
 	}
+	// From here on something may have been done, so every answer is kept under its key, 500s included
+	// (twilio.md §13.1).
 	result, fault := p.do(req, q, now)
 	switch {
 	case fault != nil && fault.unstored:
 		return refuse(fault)
 	case fault != nil:
 		return p.store(req, q, now, refuse(fault))
+	// The money has moved, and the key will say 500 for a day: only the PaymentIntent itself tells the truth.
 	case req.op == confirmIntent && p.faultApplies(chargesThen500s):
 		return p.store(req, q, now, internal())
 	}
 	return p.store(req, q, now, accept(result))
 }
 
-// do carries an operation out. The lock is held.
+// do carries an operation out and returns the object to show, or the error. The lock is held.
 func (p *Processor) do(req request, q params, now time.Time) (any, *apiError) {
 	switch req.op {
 	case createMethod:
@@ -192,8 +215,8 @@ func (p *Processor) do(req request, q params, now time.Time) (any, *apiError) {
 	}
 }
 
-// keyIsRight says whether the request carries the secret key. The list of PaymentIntents, through which checks
-// look, needs none.
+// keyIsRight says whether the request carries the secret key. The list of PaymentIntents, through which
+// checks look, needs none (design §2); a wrong key is refused there too.
 func (p *Processor) keyIsRight(req request) bool {
 	if req.op == listIntents && req.auth == "" {
 		return true
@@ -201,7 +224,8 @@ func (p *Processor) keyIsRight(req request) bool {
 	return req.auth != "" && (p.cfg.APIKey == "" || req.auth == p.cfg.APIKey)
 }
 
-// secretKey takes the API key as a bearer token or as the user of HTTP Basic, as Stripe does.
+// secretKey returns the API key, as a bearer token or as the user of HTTP Basic, as Stripe takes it; empty
+// for none.
 func secretKey(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return strings.TrimSpace(token)
@@ -210,13 +234,14 @@ func secretKey(r *http.Request) string {
 	return user
 }
 
-// route returns the operation of a method and path, and the id in the path.
+// route returns the operation of a method and path, and the id in the path; unknownPath for everything else.
 func route(verb, path string) (operation, string) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) < 2 || parts[0] != "v1" {
 		return unknownPath, ""
 	}
 	id := ""
+	// The part after the resource is always an id; what follows it is the verb.
 	if len(parts) > 2 {
 		id, parts[2] = parts[2], "{id}"
 	}
@@ -241,7 +266,7 @@ func route(verb, path string) (operation, string) {
 	return unknownPath, ""
 }
 
-// account is the one account of the stand-in.
+// account returns the one account of the stand-in, which doctor asks for: both payment methods are active.
 func account() any {
 	return map[string]any{
 		"id": "acct_1Standin", "object": "account", "country": "US", "default_currency": "usd",
@@ -250,12 +275,12 @@ func account() any {
 	}
 }
 
-// accept answers 200 with an object.
+// accept returns the answer 200 with an object.
 func accept(object any) answer {
 	return answer{status: http.StatusOK, body: mustJSON(object)}
 }
 
-// mustJSON encodes an object of ours, which cannot fail.
+// mustJSON returns an object of ours as JSON, which cannot fail; it panics if it does.
 func mustJSON(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The words that break the processor. All of them stand until another word is set; with
+// The words that break the processor. All of them stay in force until another word is set; with
 // " once" behind it a word breaks one request and is gone.
 const (
 	// up: nothing is broken.
@@ -37,13 +37,17 @@ const (
 // fault is the word in force, with what follows it.
 type fault struct {
 	word string
+	// With slow: how long an answer is held, by the domain clock.
 	hold time.Duration
-	all  bool // slow: every answer, not those to confirms alone
+	// With slow: every answer, not those to confirms alone.
+	all bool
+	// It is gone after the first request that it broke.
 	once bool
 }
 
-// SetFault breaks the processor in the way a word says (see the words above), or mends it
-// with "up". Answers that are being held stay held.
+// SetFault breaks the processor in the way a word says (see the words above), or mends it with "up". It
+// replaces the word in force. Answers that are being held stay held. Words that are not understood are an
+// error and change nothing.
 func (p *Processor) SetFault(words string) error {
 	f, err := parseFault(words)
 	if err != nil {
@@ -55,7 +59,7 @@ func (p *Processor) SetFault(words string) error {
 	return nil
 }
 
-// parseFault reads a word and what follows it.
+// parseFault reads a word and what follows it: "slow 20s all once", "down", "declines once".
 func parseFault(words string) (fault, error) {
 	unknown := fmt.Errorf("processor: no such fault: %q", words)
 	parts := strings.Fields(words)
@@ -80,18 +84,20 @@ func parseFault(words string) (fault, error) {
 		if len(rest) == 1 && rest[0] == "all" {
 			f.all, rest = true, nil
 		}
+	// The words without anything after them.
 	case up, declines, down, chargesThenDrops, dropsCreateReply, fiveHundreds, chargesThen500s, wantsVerification, tooMany:
 	default:
 		return fault{}, unknown
 	}
+	// Anything left over is a mistake of whoever wrote the words.
 	if len(rest) > 0 {
 		return fault{}, unknown
 	}
 	return f, nil
 }
 
-// faultApplies says whether the fault of that word breaks this request, and uses a one-shot up.
-// The lock is held.
+// faultApplies says whether the fault of that word breaks this request, and uses a one-shot up: so it is
+// asked only where the fault really acts. The lock is held.
 func (p *Processor) faultApplies(word string) bool {
 	if p.fault.word != word {
 		return false
@@ -102,27 +108,33 @@ func (p *Processor) faultApplies(word string) bool {
 	return true
 }
 
-// holdTime returns how long the answer to op is held. The lock is held.
+// holdTime returns how long the answer to op is held; 0 for not at all. The lock is held.
 func (p *Processor) holdTime(op operation) time.Duration {
 	if p.fault.word != slow || (op != confirmIntent && !p.fault.all) {
 		return 0
 	}
+	// Read before the fault is used up, which clears it.
 	d := p.fault.hold
 	p.faultApplies(slow)
 	return d
 }
 
-// heldAnswer is one answer that is held back until the clock has moved far enough.
+// heldAnswer is one answer that is held back until the clock has moved far enough. What was asked is done
+// already.
 type heldAnswer struct {
-	until   time.Time
-	release chan struct{} // closed when the clock has moved far enough
-	written chan struct{} // closed when the answer is out
+	until time.Time
+	// Closed when the clock has moved far enough, or the processor is closed; once, by whoever takes it out
+	// of held.
+	release chan struct{}
+	// Closed when the answer is out, or will never be.
+	written chan struct{}
 }
 
-// hold keeps the caller until the clock has passed until, the client has gone, or the
-// processor is closed; it says whether there is still somebody to answer.
+// hold keeps the request's goroutine until the clock has passed until, the client has gone, or the processor
+// is closed; it says whether there is still somebody to answer.
 func (p *Processor) hold(ctx context.Context, w *heldAnswer) bool {
 	select {
+	// Released by the clock or by Close; closed tells which.
 	case <-w.release:
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -135,14 +147,16 @@ func (p *Processor) hold(ctx context.Context, w *heldAnswer) bool {
 	}
 }
 
-// Held is the number of requests whose answer is being held by "slow".
+// Held returns the number of requests whose answer is being held by "slow": a script waits for it before it
+// moves the clock.
 func (p *Processor) Held() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.held)
 }
 
-// Close lets go of every held request without an answer, and of those to come.
+// Close lets go of every held request without an answer, and of those to come. The clients see their
+// connection cut.
 func (p *Processor) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,7 +167,8 @@ func (p *Processor) Close() {
 	}
 }
 
-// releaseHeld lets out the answers whose time has come, and waits until they are written.
+// releaseHeld lets out the answers whose time has come, and waits until they are written, so that after
+// Advance the product has them. The error is the context's.
 func (p *Processor) releaseHeld(ctx context.Context, now time.Time) error {
 	p.mu.Lock()
 	var out []*heldAnswer

@@ -17,32 +17,47 @@ const (
 	canceled             = "canceled"
 )
 
-// intent is a PaymentIntent.
+// intent is a PaymentIntent: one wish to be paid, and all tries to fulfil it. Money moves in confirm alone,
+// and at most once. Guarded by Processor.mu; the exported fields are what Save writes.
 type intent struct {
-	ID        string
-	Secret    string
-	Amount    int64
-	Method    string   // the payment method it holds now
-	Types     []string // never empty
-	Automatic bool     // made without payment_method_types
+	ID     string
+	Secret string
+	// In cents.
+	Amount int64
+	// The payment method it holds now; a decline takes it away.
+	Method string
+	// The types it may be paid with; never empty.
+	Types []string
+	// Made without payment_method_types: then confirm wants a return_url.
+	Automatic bool
 	Metadata  map[string]string
-	Text      string
-	Status    string
-	Error     *apiError
-	Action    string // what the customer would have to do
-	Created   time.Time
+	// The description, as the gateway shows it.
+	Text   string
+	Status string
+	// Why the last try failed; nil once a confirm begins anew.
+	Error *apiError
+	// What the customer would have to do, in requires_action; the product cancels such a one (twilio.md
+	// §13.2).
+	Action  string
+	Created time.Time
 
-	Charge      string // the charge's id, once a confirm was tried
-	Charged     string // the payment method that was charged
-	Moved       bool   // money moved or is moving
+	// The charge's id, once a confirm was tried, also in vain.
+	Charge string
+	// The payment method that was charged, or was to be.
+	Charged string
+	// Money moved or is moving. It stays true when the money comes back.
+	Moved bool
+	// The money came back: a bounced debit or a dispute.
 	Returned    bool
 	ConfirmedAt time.Time
 	CanceledAt  time.Time
 	CancelWhy   string
-	SettlesAt   time.Time // a bank debit's outcome
+	// The instant of a bank debit's outcome; zero for cards and once a dispute has decided it.
+	SettlesAt time.Time
 }
 
-// intentView is a PaymentIntent as the API shows it.
+// intentView is a PaymentIntent as the API shows it. Fields that are never set are there because stripe-go
+// and people expect them.
 type intentView struct {
 	ID             string            `json:"id"`
 	Object         string            `json:"object"`
@@ -68,8 +83,11 @@ type intentView struct {
 	Status         string            `json:"status"`
 }
 
-// createIntent makes a PaymentIntent, unconfirmed: no money moves.
+// createIntent makes a PaymentIntent, unconfirmed: no money moves. Amounts are in cents, from 50 (Stripe's
+// least) on; the currency is usd. With a payment method it waits to be confirmed, without one for a method.
+// The lock is held.
 func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
+	// Cents without sign or point; ParseInt would take a minus, which the least amount refuses.
 	amount, err := strconv.ParseInt(q["amount"], 10, 64)
 	switch {
 	case err != nil:
@@ -82,6 +100,7 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 		return nil, invalid("", "currency", "Invalid currency: the stand-in takes usd.")
 	}
 	types := q.list("payment_method_types")
+	// Stripe then offers whatever the account has, and may redirect the payer: confirm asks where to.
 	automatic := len(types) == 0
 	if automatic {
 		types = []string{card, usBank}
@@ -93,6 +112,7 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 	}
 	status := requiresMethod
 	if id := q["payment_method"]; id != "" {
+		// Refused here already, so a PaymentIntent never begins with a method that cannot pay it.
 		if fault := p.usable(id, types); fault != nil {
 			return nil, fault
 		}
@@ -102,18 +122,20 @@ func (p *Processor) createIntent(q params, now time.Time) (any, *apiError) {
 		ID: p.id("pi"), Amount: amount, Method: q["payment_method"], Types: types, Automatic: automatic,
 		Metadata: q.under("metadata"), Text: q["description"], Status: status, Created: now,
 	}
+	// Shown as Stripe shows it; the stand-in takes it for nothing.
 	in.Secret = in.ID + "_secret_standin"
 	p.state.Intents = append(p.state.Intents, in)
 	p.state.byID[in.ID] = in
 	return in.view(), nil
 }
 
-// usable refuses a payment method that cannot pay a PaymentIntent of these types, and one
-// that was used before: without a customer it works once.
+// usable refuses a payment method that cannot pay a PaymentIntent of these types, and one that was used
+// before: without a customer it works once (twilio.md §13.1). Nil: it may be used. The lock is held.
 func (p *Processor) usable(id string, types []string) *apiError {
 	m := p.state.Methods[id]
 	if m == nil {
 		e := noSuch("PaymentMethod", "payment_method")
+		// The id stands in a field and not in the path, so it is no 404.
 		e.status = 400
 		return e
 	}
@@ -129,7 +151,7 @@ func (p *Processor) usable(id string, types []string) *apiError {
 	return nil
 }
 
-// getIntent shows one.
+// getIntent shows one: the way to learn what became of a request whose reply was lost. The lock is held.
 func (p *Processor) getIntent(id string) (any, *apiError) {
 	in := p.state.byID[id]
 	if in == nil {
@@ -138,7 +160,7 @@ func (p *Processor) getIntent(id string) (any, *apiError) {
 	return in.view(), nil
 }
 
-// listIntents lists them, newest first.
+// listIntents lists them, newest first; all of them unless a limit is named. The lock is held.
 func (p *Processor) listIntents(q params) (any, *apiError) {
 	limit := len(p.state.Intents)
 	if s := q["limit"]; s != "" {
@@ -149,6 +171,7 @@ func (p *Processor) listIntents(q params) (any, *apiError) {
 		limit = n
 	}
 	data := []intentView{}
+	// An id that is unknown skips everything, and the list is empty.
 	after, seen := q["starting_after"], q["starting_after"] == ""
 	more := false
 	for _, in := range slices.Backward(p.state.Intents) {
@@ -165,9 +188,12 @@ func (p *Processor) listIntents(q params) (any, *apiError) {
 	return map[string]any{"object": "list", "url": "/v1/payment_intents", "has_more": more, "data": data}, nil
 }
 
+// cancelable are the statuses in which no money has moved. processing is left out: Stripe allows it in rare
+// cases, and here never.
 var cancelable = []string{requiresMethod, requiresConfirmation, requiresAction, "requires_capture"}
 
-// cancelIntent cancels one that has not moved money. After that it never does.
+// cancelIntent cancels one that has not moved money. After that it never does, which is what lets the product
+// say "not charged" (twilio.md §13.2, rule 5). A second cancel is refused with the status. The lock is held.
 func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *apiError) {
 	in := p.state.byID[req.id]
 	if in == nil {
@@ -181,12 +207,14 @@ func (p *Processor) cancelIntent(req request, q params, now time.Time) (any, *ap
 		return nil, wrongState(in, in.view(), "You cannot cancel this PaymentIntent because it has a status of "+in.Status+
 			". Only a PaymentIntent with one of the following statuses may be canceled: "+strings.Join(cancelable, ", ")+".")
 	}
+	// The payment method that it holds stays as it is, used or not.
 	in.Status, in.CanceledAt, in.CancelWhy, in.Action = canceled, now, why, ""
 	p.queueEvent("payment_intent.canceled", in.view(), now)
 	return in.view(), nil
 }
 
-// view returns a PaymentIntent as the API shows it now.
+// view returns a PaymentIntent as the API shows it now. It shares Metadata and Error with the PaymentIntent,
+// so it is turned into JSON before the lock is released.
 func (in *intent) view() intentView {
 	v := intentView{
 		ID: in.ID, Object: "payment_intent", Amount: in.Amount, CaptureMethod: "automatic_async",
@@ -195,6 +223,7 @@ func (in *intent) view() intentView {
 		Metadata: in.Metadata, Method: optional(in.Method), MethodTypes: in.Types, Status: in.Status,
 		CancelWhy: optional(in.CancelWhy),
 	}
+	// What is only processing has not been received.
 	if in.Status == succeeded {
 		v.Received = in.Amount
 	}

@@ -7,17 +7,19 @@ import (
 	"strings"
 )
 
-// params are the fields of a request by their flat names, such as
-// payment_method_options[card][moto].
+// params are the fields of a request by their flat names, such as payment_method_options[card][moto]. The
+// values of a repeated list field stand in one, joined by commas.
 type params map[string]string
 
-// rules says which fields an operation takes. The names are those of allowed form: list
-// elements as name[], free keys as name[*].
+// rules says which fields an operation takes. The names are those of allow's form: list elements as name[],
+// free keys as name[*]. What stands in neither list is refused.
 type rules struct {
 	required []string
 	optional []string
 }
 
+// parameters are the fields of each operation: those that duebell may send (twilio.md §13.2) and no others.
+// Payment method and customer at confirm, off_session and capture methods are left out on purpose.
 var parameters = map[operation]rules{
 	createMethod: {
 		required: []string{"type"},
@@ -50,13 +52,17 @@ var parameters = map[operation]rules{
 	listIntents:  {optional: []string{"limit", "starting_after", "expand[]"}},
 }
 
+// moto marks a card payment as a phone order. It is legal at confirm alone, and only where the account may
+// (Config.MOTO; P3, MOTO where enabled).
 const moto = "payment_method_options[card][moto]"
 
+// listIndex is the index of a list element at the end of a name: [] or [0], [1] ….
 var listIndex = regexp.MustCompile(`\[\d*\]$`)
 
-// parse reads query and body into params; every field once.
+// parse returns the fields of query and body as params; every field may stand once, but for lists.
 func parse(query, body string) (params, *apiError) {
 	out := make(params)
+	// A GET has its fields in the query, a POST in the body; a field in both counts as given twice.
 	for _, encoded := range []string{query, body} {
 		values, err := url.ParseQuery(encoded)
 		if err != nil {
@@ -66,13 +72,15 @@ func parse(query, body string) (params, *apiError) {
 			if _, twice := out[name]; (twice || len(all) > 1) && !strings.HasSuffix(name, "[]") {
 				return nil, invalid("", name, "Received more than one value for parameter: "+name)
 			}
+			// Only a list field can have several; no value that the product sends in a list holds a comma.
 			out[name] = strings.Join(all, ",")
 		}
 	}
 	return out, nil
 }
 
-// list returns the values of name[0], name[1] … or name[] in order.
+// list returns the values of name[0], name[1] … or name[] in the order of their keys, which is that of their
+// numbers up to ten.
 func (q params) list(name string) []string {
 	var keys []string
 	for key := range q {
@@ -88,7 +96,7 @@ func (q params) list(name string) []string {
 	return out
 }
 
-// under returns the free keys of name, such as metadata's.
+// under returns the free keys of name, such as metadata's; never nil.
 func (q params) under(name string) map[string]string {
 	out := make(map[string]string)
 	for key, value := range q {
@@ -99,7 +107,8 @@ func (q params) under(name string) map[string]string {
 	return out
 }
 
-// check refuses what the operation does not take or misses.
+// check refuses what the operation does not take, or a required field that is missing or empty. The unknown
+// comes first. The lock is held.
 func (p *Processor) check(op operation, q params) *apiError {
 	names := make([]string, 0, len(q))
 	for name := range q {
@@ -107,6 +116,7 @@ func (p *Processor) check(op operation, q params) *apiError {
 	}
 	slices.Sort(names) // the first complaint must not depend on the map's order
 	for _, name := range names {
+		// Otherwise it is unknown, as it is at Stripe for an account without the permission.
 		if op == confirmIntent && name == moto && p.cfg.MOTO {
 			continue
 		}
@@ -122,7 +132,7 @@ func (p *Processor) check(op operation, q params) *apiError {
 	return nil
 }
 
-// allow says whether an operation takes a field.
+// allow says whether an operation takes a field, by its own name, as a list element, or as a free key.
 func (r rules) allow(name string) bool {
 	if slices.Contains(r.required, name) || slices.Contains(r.optional, name) {
 		return true
@@ -130,6 +140,7 @@ func (r rules) allow(name string) bool {
 	if slices.Contains(r.optional, listIndex.ReplaceAllString(name, "[]")) {
 		return true
 	}
+	// One level of free keys, as metadata[reference]; metadata[a][b] is refused.
 	group, inner, found := strings.Cut(name, "[")
 	return found && strings.HasSuffix(inner, "]") && strings.Count(inner, "[") == 0 &&
 		slices.Contains(r.optional, group+"[*]")

@@ -33,10 +33,12 @@ import (
 	"time"
 )
 
-// Config is what the stand-in is told at the start.
+// Config is what the stand-in is told at the start. Only Now is required. SetWebhook may change the two
+// webhook fields later; nothing else changes.
 type Config struct {
 	// Now is the domain clock. Required.
 	Now func() time.Time
+	// APIKey is the secret key that requests must carry. Empty: any key will do, but not none.
 	// APIKey is the secret key that requests must carry. Empty: any key will do.
 	APIKey string
 	// WebhookURL is where events go; empty: nobody has subscribed and events are not kept.
@@ -57,12 +59,13 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Bank is a bank account that the stand-in takes, and what becomes of its debits: "" or
-// account_closed, no_account, insufficient_funds.
+// Bank is a bank account that the stand-in takes, and what becomes of its debits: "" (they settle) or
+// account_closed, no_account, insufficient_funds. Numbers are digits with their leading zeros.
 type Bank struct{ Routing, Account, Outcome string }
 
-// Card is a card as its holder keys it. Outcome is read in Config only: "" or a decline
-// code (generic_decline, insufficient_funds, expired_card …).
+// Card is a card as its holder keys it. Month is 1 to 12; Code and PostalCode are not checked. Outcome is
+// read in Config only: "" (it is charged) or a decline code (generic_decline, insufficient_funds,
+// expired_card …).
 type Card struct {
 	Number     string
 	Month      int
@@ -72,34 +75,47 @@ type Card struct {
 	Outcome    string
 }
 
-// Processor is the stand-in; it is an http.Handler.
+// Processor is the stand-in; it is an http.Handler. Requests, the methods below and Advance may come from
+// many goroutines: one mutex guards all state, and is never held while the product is asked or an answer is
+// written.
 type Processor struct {
 	cfg Config
 	log *slog.Logger
 
-	moving sync.Mutex // held by the one Advance under way
+	// Held by the one Advance under way, over its deliveries too. It is taken before mu, never after.
+	moving sync.Mutex
 
-	mu          sync.Mutex
-	state       state
-	fault       fault
-	delivery    Delivery
-	held        map[*heldAnswer]struct{}
-	keysSweptAt time.Time // when old idempotency keys were last thrown away
-	closed      bool
+	mu    sync.Mutex
+	state state
+	// What is broken now, and how events are delivered. Neither is saved: a restart begins unbroken.
+	fault    fault
+	delivery Delivery
+	// Answers that "slow" holds back.
+	held map[*heldAnswer]struct{}
+	// When old idempotency keys were last thrown away.
+	keysSweptAt time.Time
+	// After Close every request breaks off without an answer, held ones too.
+	closed bool
 }
 
-// state is everything that Save keeps over a restart.
+// state is everything that Save keeps over a restart, written as JSON. No card or bank number is in it.
 type state struct {
+	// The number in the last identifier that was made, so that none is given twice after a restart.
 	Serial  int
 	Methods map[string]*method
+	// In the order of their making; byID holds the same ones.
 	Intents []*intent
-	Keys    map[string]*stored
-	Events  []*event // not yet taken by the product
+	// First answers by idempotency key, for a day.
+	Keys map[string]*stored
+	// Not yet taken by the product, in the order in which they happened.
+	Events []*event
 
+	// Built again by Load.
 	byID map[string]*intent
 }
 
-// New makes a processor with nothing in it but the published test payment methods.
+// New returns a processor with nothing in it but the published test payment methods. Its address for events
+// may come later, by SetWebhook; what happens before has no event.
 func New(cfg Config) *Processor {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -123,20 +139,28 @@ func New(cfg Config) *Processor {
 	return p
 }
 
-// Charge is a PaymentIntent that moved money, or is moving it.
+// Charge is a PaymentIntent that moved money, or is moving it. Checks compare it with the product's own
+// payments: money moves once (design §1).
 type Charge struct {
-	ID        string
-	Reference string // metadata[reference]
+	ID string
+	// metadata[reference]: our reference for the attempt.
+	Reference string
 	Cents     int64
-	Method    string // card | us_bank_account
-	Token     string // the payment method's id
-	Status    string // the PaymentIntent's
-	Returned  bool   // it bounced, or is disputed
-	Company   bool   // the bank account is a company's: the debit is of class CCD
-	At        time.Time
+	// card or us_bank_account.
+	Method string
+	// The payment method's id.
+	Token string
+	// The PaymentIntent's status now; a debit that bounced is back at requires_payment_method.
+	Status string
+	// The debit bounced, or the payment is disputed: the money went back.
+	Returned bool
+	// The bank account is a company's: the debit is of class CCD (E1, entry class).
+	Company bool
+	// When it was confirmed, by the processor's clock.
+	At time.Time
 }
 
-// Charges lists what was ever charged or filed, oldest first; bounced ones too.
+// Charges returns what was ever charged or filed, oldest first; bounced and disputed ones too.
 func (p *Processor) Charges() []Charge {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +184,7 @@ func (p *Processor) isCompany(id string) bool {
 	return m != nil && m.HolderType == "company"
 }
 
-// ChargeCount is the number of Charges under our reference: more than one is a double charge.
+// ChargeCount returns the number of Charges under our reference: more than one is a double charge.
 func (p *Processor) ChargeCount(reference string) int {
 	n := 0
 	for _, c := range p.Charges() {
@@ -171,8 +195,9 @@ func (p *Processor) ChargeCount(reference string) int {
 	return n
 }
 
-// Force puts a PaymentIntent into a status that no request or fault leads to, such as a
-// card payment that is still processing. No event is sent.
+// Force puts a PaymentIntent into a status that no request or fault leads to, such as a card payment that is
+// still processing. No event is sent and no money moves. An unknown id is an error; the status is not
+// checked.
 func (p *Processor) Force(id, status string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,15 +209,16 @@ func (p *Processor) Force(id, status string) error {
 	return nil
 }
 
-// SetWebhook names the place for events once it is known.
+// SetWebhook sets the address and secret for events once they are known. Events that wait go to the new
+// address.
 func (p *Processor) SetWebhook(url, secret string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cfg.WebhookURL, p.cfg.WebhookSecret = url, secret
 }
 
-// find looks a PaymentIntent up by its id or by our reference; of several with one
-// reference it prefers the one that moved money. The lock is held.
+// find returns a PaymentIntent by its id or by our reference, nil when there is none; of several with one
+// reference it prefers the one that moved money, then the newest. The lock is held.
 func (p *Processor) find(idOrReference string) *intent {
 	if in := p.state.byID[idOrReference]; in != nil {
 		return in
@@ -219,7 +245,7 @@ func (p *Processor) id(prefix string) string {
 	return fmt.Sprintf("%s_1Standin%016d", prefix, p.state.Serial)
 }
 
-// addWeekdays counts Monday to Friday; the bank holidays are in Config.AddBankingDays.
+// addWeekdays returns t plus n weekdays, at the same hour; the bank holidays are in Config.AddBankingDays.
 func addWeekdays(t time.Time, n int) time.Time {
 	for n > 0 {
 		t = t.AddDate(0, 0, 1)
@@ -230,6 +256,7 @@ func addWeekdays(t time.Time, n int) time.Time {
 	return t
 }
 
+// lastFour returns a number's last four digits (D1 allows these); a shorter one is masked whole.
 func lastFour(number string) string {
 	if len(number) < 4 {
 		return strings.Repeat("*", len(number))

@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// Advance tells the processor that the clock stands at now: held answers whose time has
-// come go out, bank debits settle or bounce, old keys are forgotten and every waiting event
-// is sent. It returns when that is done; events that nobody took stay for the next time.
+// Advance tells the processor that the clock stands at now: held answers whose time has come go out, bank
+// debits settle or bounce, old keys are forgotten and every waiting event is sent. It returns when that is
+// done; events that nobody took stay for the next time. Two at once take turns. The error is the context's.
 func (p *Processor) Advance(ctx context.Context, now time.Time) error {
 	p.moving.Lock()
 	defer p.moving.Unlock()
+	// Held answers first: the product should know of a filed debit before it hears of its end.
 	if err := p.releaseHeld(ctx, now); err != nil {
 		return fmt.Errorf("processor: release answers: %w", err)
 	}
@@ -28,12 +29,14 @@ func (p *Processor) Advance(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// settle ends the bank debits whose two banking days are over, in their order. Each event
-// bears the instant at which it happened, however far the clock jumped. The lock is held.
+// settle ends the bank debits whose two banking days are over, in their order. Each event carries the instant
+// at which it happened, however far the clock jumped. A debit that bounces is declined afresh:
+// payment_intent.payment_failed with the network's return code (twilio.md §13.3). The lock is held.
 func (p *Processor) settle(now time.Time) {
 	var due []*intent
 	for _, in := range p.state.Intents {
 		if in.Status == processing && !in.SettlesAt.IsZero() && !in.SettlesAt.After(now) {
+			// A disputed debit has lost its day (Dispute), so it is settled once only.
 			due = append(due, in)
 		}
 	}
@@ -53,7 +56,10 @@ func (p *Processor) settle(now time.Time) {
 	}
 }
 
-// Dispute lets the payer take the money back: charge.dispute.created waits to be sent.
+// Dispute lets the payer take the money back: charge.dispute.created waits to be sent. It takes a
+// PaymentIntent's id or our reference. An error when there is no such payment, or its money has gone back
+// already. The whole amount is disputed; evidence, and the dispute's further course, are not played
+// (twilio.md §15).
 func (p *Processor) Dispute(idOrReference string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Save writes everything that a later start must know: payment methods, PaymentIntents,
-// idempotency keys and events that wait. Numbers are not among it; they were never kept.
+// Save writes everything that a later start must know: payment methods, PaymentIntents, idempotency keys and
+// events that wait. Numbers are not among it; they were never kept. A request meanwhile waits for it.
 func (p *Processor) Save(w io.Writer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -17,7 +17,8 @@ func (p *Processor) Save(w io.Writer) error {
 	return nil
 }
 
-// Load puts the processor back to what Save wrote.
+// Load puts the processor back to what Save wrote, in place of what it holds. On an error nothing is changed.
+// The published methods are added anew, so a later version may have more of them.
 func (p *Processor) Load(r io.Reader) error {
 	var w state
 	if err := json.NewDecoder(r).Decode(&w); err != nil {

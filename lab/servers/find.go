@@ -17,10 +17,12 @@ import (
 	"duebell/lab/servers/apt"
 )
 
-// install is one set of PostgreSQL server programs.
+// install is one set of PostgreSQL server programs of the same version.
 type install struct {
-	bin   string // folder with initdb and postgres
-	major int    // 15 of "postgres (PostgreSQL) 15.18"
+	// The folder with initdb and postgres.
+	bin string
+	// 15 of "postgres (PostgreSQL) 15.18". Data of one major version is not read by another.
+	major int
 }
 
 func (i install) initdb() string   { return filepath.Join(i.bin, "initdb") }
@@ -36,11 +38,12 @@ var usualFolders = []string{
 	"/usr/local/pgsql/bin", // built from source
 }
 
-// oldest PostgreSQL that the schema runs on.
+// oldest is the oldest PostgreSQL that the schema runs on.
 const oldest = 13
 
-// find returns PostgreSQL's programs: of version major if it is not 0 (the data was made by it), else those of PATH,
-// else the newest. It installs them where there are none and the machine lets us.
+// find returns PostgreSQL's programs: of version major if it is not 0 (the data was made by it), else those
+// of PATH, else the newest. It installs them where there are none and the machine lets us, saying so on log;
+// where it does not, the error says what to type.
 func find(ctx context.Context, major int, log io.Writer) (install, error) {
 	got, err := pick(ctx, major)
 	if err == nil || !errors.Is(err, errNone) {
@@ -55,12 +58,15 @@ func find(ctx context.Context, major int, log io.Writer) (install, error) {
 			"(Debian, Ubuntu: apt-get install postgresql; Homebrew: brew install postgresql), "+
 			"or put its folder with initdb and postgres on PATH: %w", oldest, err)
 	}
+	// Once more from the beginning: what was installed may be of another version than the data.
 	return pick(ctx, major)
 }
 
+// errNone is pick's where it finds no programs; only then is anything installed. Another version than the
+// data's is not: it would not help.
 var errNone = errors.New("no PostgreSQL server programs found in PATH or in the usual folders")
 
-// pick chooses among the programs that are there; errNone when there are none.
+// pick returns the programs to use of those that are there; errNone when there are none.
 func pick(ctx context.Context, major int) (install, error) {
 	var usable []install
 	for _, bin := range folders() {
@@ -71,6 +77,7 @@ func pick(ctx context.Context, major int) (install, error) {
 	if len(usable) == 0 {
 		return install{}, errNone
 	}
+	// No data yet: any version that the schema runs on will do.
 	if major == 0 {
 		return usable[0], nil
 	}
@@ -83,7 +90,7 @@ func pick(ctx context.Context, major int) (install, error) {
 		"install version %d again, or empty the folder to start anew", major, usable[0].major, major)
 }
 
-// folders lists where to look: PATH first, because whoever set it meant it; then the newest.
+// folders returns where to look, in order: PATH first, because whoever set it meant it; then the newest.
 func folders() []string {
 	var all []string
 	if p, err := exec.LookPath("postgres"); err == nil {
@@ -95,16 +102,18 @@ func folders() []string {
 	}
 	var rest []string
 	for _, pattern := range usualFolders {
+		// Homebrew's pattern matches postgresql@16 as well as postgresql.
 		found, _ := filepath.Glob(pattern) // the patterns are constants and well-formed
 		rest = append(rest, found...)
 	}
+	// The newest first, by the number in the folder's name; a folder without one comes last.
 	slices.SortStableFunc(rest, func(a, b string) int { return cmp.Compare(versionIn(b), versionIn(a)) })
 	return append(all, rest...)
 }
 
 var number = regexp.MustCompile(`\d+`)
 
-// versionIn is the version that a folder's name speaks of (its last number), 0 if none.
+// versionIn returns the version that a folder's name speaks of (its last number), 0 if none.
 func versionIn(folder string) int {
 	all := number.FindAllString(folder, -1)
 	if len(all) == 0 {
@@ -118,6 +127,7 @@ func versionIn(folder string) int {
 func look(ctx context.Context, bin string) (install, bool) {
 	i := install{bin: bin}
 	for _, program := range []string{i.initdb(), i.postgres()} {
+		// Client packages put psql alone into such a folder.
 		if st, err := os.Stat(program); err != nil || st.Mode()&0o111 == 0 {
 			return install{}, false
 		}
@@ -127,6 +137,7 @@ func look(ctx context.Context, bin string) (install, bool) {
 		return install{}, false
 	}
 	_, version, _ := strings.Cut(string(out), "(PostgreSQL)")
+	// 0 where the words are not PostgreSQL's, which is older than the oldest.
 	i.major, _ = strconv.Atoi(number.FindString(version))
 	return i, i.major >= oldest
 }

@@ -17,7 +17,7 @@ import (
 	"duebell/lab/servers/child"
 )
 
-// ErrInUse means that a running duebell holds the cluster.
+// ErrInUse means that a running duebell holds the cluster. It is wrapped with the folder's name.
 var ErrInUse = errors.New("another duebell is running on this folder; stop it first")
 
 // cluster is the folder of one PostgreSQL cluster, locked for us:
@@ -25,20 +25,24 @@ var ErrInUse = errors.New("another duebell is running on this folder; stop it fi
 //	lock       held while a duebell uses the cluster
 //	moved-to   only where the server's user cannot come in here: names the folder that holds the rest
 //	data/      PostgreSQL's own
+//	data.new/  while data is being made; never a whole one
 //	password   of the superuser
 type cluster struct {
-	asked string // what the caller named; lock and moved-to lie here
-	path  string // where data and password lie; mostly the same
-	lock  *os.File
+	// What the caller named; lock and moved-to lie here.
+	asked string
+	// Where data and password lie; mostly the same.
+	path string
+	lock *os.File
 }
 
 func (c *cluster) data() string     { return filepath.Join(c.path, "data") }
 func (c *cluster) password() string { return filepath.Join(c.path, "password") }
 
-// Close releases the lock on the folder.
+// Close releases the lock on the folder. The server must be gone by then.
 func (c *cluster) Close() { _ = c.lock.Close() } // closing an flock'd file always releases it
 
 // openCluster locks dir for us and finds where its data is or will be; ErrInUse when somebody else holds it.
+// It makes the folder, and no more.
 func openCluster(dir string) (*cluster, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -71,8 +75,9 @@ func openCluster(dir string) (*cluster, error) {
 	return c, nil
 }
 
-// InUse says whether a running duebell holds the cluster in dir, without touching anything. A folder that is not
-// there, or that another user has closed, is in nobody's use as far as we can tell.
+// InUse says whether a running duebell holds the cluster in dir, without touching anything. A folder that is
+// not there, or that another user has closed, is in nobody's use as far as we can tell. The answer may be
+// stale at once: only Start's lock decides.
 func InUse(dir string) bool {
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
 	if err != nil {
@@ -82,7 +87,7 @@ func InUse(dir string) bool {
 	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
-// major is the version of PostgreSQL that made the data, 0 when there is none yet.
+// major returns the version of PostgreSQL that made the data, 0 when there is none yet.
 func (c *cluster) major() int {
 	text, err := os.ReadFile(filepath.Join(c.data(), "PG_VERSION"))
 	if err != nil {
@@ -92,8 +97,8 @@ func (c *cluster) major() int {
 	return n
 }
 
-// prepare finds PostgreSQL's programs and the user that they run as (nil: ourselves), and makes sure that this user
-// can live in the folder.
+// prepare finds PostgreSQL's programs and the user that they run as (nil: ourselves), and makes sure that
+// this user can work in the folder. It may install PostgreSQL, and may move the cluster to another folder.
 func (c *cluster) prepare(ctx context.Context, log io.Writer) (bin install, as *child.Account, err error) {
 	if bin, err = find(ctx, c.major(), log); err != nil {
 		return bin, nil, fmt.Errorf("private PostgreSQL: %w", err)
@@ -104,8 +109,8 @@ func (c *cluster) prepare(ctx context.Context, log io.Writer) (bin install, as *
 	return bin, as, c.giveToServer(ctx, bin, as, log)
 }
 
-// account is the user that the server has to run as: ourselves, unless we are root, whom PostgreSQL
-// refuses; then whoever owns the data, else postgres, else nobody.
+// account returns the user that the server has to run as: nil for ourselves, unless we are root, whom
+// PostgreSQL refuses; then whoever owns the data, else postgres, else nobody.
 func (c *cluster) account() (*child.Account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -130,8 +135,8 @@ func (c *cluster) account() (*child.Account, error) {
 		"neither a user postgres nor nobody; start as a plain user")
 }
 
-// giveToServer makes sure that the server's user can live in the folder, and moves to another one where it
-// cannot (a checkout under /root, or on a file system without owners).
+// giveToServer makes sure that the server's user can work in the folder, and moves to another one where it
+// cannot (a checkout under /root, or on a file system without owners). c.path is the folder that it found.
 func (c *cluster) giveToServer(ctx context.Context, bin install, as *child.Account, log io.Writer) error {
 	err := giveTo(ctx, c.path, bin, as)
 	if err == nil {
@@ -156,8 +161,9 @@ func (c *cluster) giveToServer(ctx context.Context, bin install, as *child.Accou
 	return fmt.Errorf("private PostgreSQL: no folder found that user %d can use; start as a plain user: %w", as.UID, err)
 }
 
-// giveTo hands a folder to the server's user and proves it by going there as that user: parents
-// without x, access lists and root-squashing file systems all show here.
+// giveTo hands a folder to the server's user and proves it by running a program there as that user: parents
+// without x, access lists and root-squashing file systems all show here. as nil changes no owner. The folder
+// is closed to others.
 func giveTo(ctx context.Context, dir string, bin install, as *child.Account) error {
 	if as != nil {
 		if err := os.Chown(dir, int(as.UID), int(as.GID)); err != nil {
@@ -167,11 +173,13 @@ func giveTo(ctx context.Context, dir string, bin install, as *child.Account) err
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // G302: a folder needs x
 		return fmt.Errorf("close to others: %w", err)
 	}
+	// The cheapest thing that must be able to run there.
 	spec := child.Spec{Path: bin.postgres(), Args: []string{"--version"}, Env: environment(dir), Dir: dir, As: as}
 	return child.Run(ctx, spec)
 }
 
-// movedTo returns the folder that holds the data instead of this one, if it is noted and still there.
+// movedTo returns the folder that holds the data instead of this one, and whether it is noted and still
+// there.
 func (c *cluster) movedTo() (string, bool) {
 	text, err := os.ReadFile(c.note())
 	if err != nil {
@@ -186,17 +194,21 @@ func (c *cluster) movedTo() (string, bool) {
 	return other, err == nil && st.IsDir()
 }
 
+// note returns the file that names the other folder.
 func (c *cluster) note() string { return filepath.Join(c.asked, "moved-to") }
 
-// prefix begins the names of the folders in other places that belong to this one.
+// prefix returns how the names of the folders in other places begin that belong to this one: a hash of its
+// path, so that two checkouts never share one.
 func (c *cluster) prefix() string {
 	sum := sha256.Sum256([]byte(c.asked))
 	return fmt.Sprintf("duebell-pg-%x-", sum[:6])
 }
 
-// moveTo makes a folder under base and notes it. One made earlier that no note names any more belonged
-// to a folder that has been removed since, and so has its data.
+// moveTo makes a folder under base, notes it and returns it. One made earlier that no note names any more
+// belonged to a folder that has been removed since, and so has its data. The note comes last: killed before
+// it, a start leaves an empty folder, which the next one removes.
 func (c *cluster) moveTo(ctx context.Context, base string, bin install, as *child.Account) (string, error) {
+	// The prefix names this folder's path, so nothing of another checkout is touched.
 	if err := removeMatching(base, c.prefix()); err != nil {
 		return "", err
 	}
@@ -228,8 +240,9 @@ func removeMatching(base, prefix string) error {
 	return nil
 }
 
-// Remove removes a cluster's folder and its data, wherever that lies. ErrInUse when a running duebell uses it; a
-// folder that is not there is removed already.
+// Remove removes a cluster's folder and its data, wherever that lies, after it has stopped a server that
+// outlived its owner. ErrInUse when a running duebell uses it; a folder that is not there is removed already.
+// Once it has returned an error some of it may be gone; it may be called again.
 func Remove(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -12,14 +12,16 @@ import (
 	"time"
 )
 
-// stopOrphan ends a server that outlived its duebell, and clears a stale postmaster.pid that would
-// keep the next one from starting. The caller holds the folder's lock: no living duebell owns it.
+// stopOrphan ends a server that outlived its duebell, and clears a stale postmaster.pid that would keep the
+// next one from starting. The caller holds the folder's lock: no running duebell owns it. It returns when the
+// server is gone, after half a minute at most; then the error says which process would not end.
 func stopOrphan(data string) error {
 	pidFile := filepath.Join(data, "postmaster.pid")
 	text, err := os.ReadFile(pidFile)
 	if err != nil {
 		return nil // none: the server went in order
 	}
+	// The process id is the first line; the rest is PostgreSQL's.
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
 	if err != nil || pid <= 1 || !alive(pid) {
@@ -33,6 +35,8 @@ func stopOrphan(data string) error {
 		}
 		return nil
 	}
+	// In order first; then at once, leaving recovery to the next start; then by force, which leaves its
+	// shared memory.
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
 		if err := syscall.Kill(pid, s); errors.Is(err, syscall.ESRCH) {
 			return nil
@@ -50,8 +54,8 @@ func alive(pid int) bool {
 	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
-// servesFrom says whether the process is a PostgreSQL on this folder. The server goes to its data
-// folder at start and stays there.
+// servesFrom says whether the process is a PostgreSQL on this folder. The server goes to its data folder at
+// start and stays there, so its working folder tells; where there is no /proc, its command line does.
 func servesFrom(pid int, data string) bool {
 	if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil {
 		real, err := filepath.EvalSymlinks(data)
@@ -64,8 +68,9 @@ func servesFrom(pid int, data string) bool {
 	return err == nil && strings.Contains(string(out), data)
 }
 
-// gone waits until the server has ended. It is not our child, so there is nothing to wait on but a look;
-// and where nobody reaps the dead (a container without init) its number stays, but not its folder.
+// gone waits until the server has ended, and says whether it did within patience. It is not our child, so
+// there is nothing to wait on but a look; and where nobody reaps the dead (a container without init) its
+// number stays, but not its folder.
 func gone(pid int, data string, patience time.Duration) bool {
 	end := time.NewTimer(patience)
 	defer end.Stop()

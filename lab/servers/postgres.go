@@ -1,8 +1,12 @@
 // Package servers runs a private PostgreSQL and a private Redis, for dev, tests and load.
 //
-// It owns finding the servers' programs (installing them where the machine lets us), a cluster in a
-// folder, and server processes on free loopback ports that end with us. It refuses to know the
-// schema, and is never part of production: serve and work are given addresses.
+// It owns finding the servers' programs (installing them where the machine lets us), a cluster in a folder,
+// and server processes on free loopback ports that end with us. It refuses to know the schema, and is never
+// part of production: serve and work are given addresses.
+//
+// A killed dev or test must leave nothing that keeps the next one from starting. Three things see to it: the
+// kernel ends the servers with us (child), a lock that dies with its process tells a folder in use from one
+// left behind (folder.go), and a server that outlived its owner is stopped by the next start (orphan.go).
 package servers
 
 import (
@@ -26,32 +30,44 @@ import (
 	"duebell/lab/servers/child"
 )
 
-// Options say what kind of server is wanted.
+// Options say what kind of server is wanted. Dir is required.
 type Options struct {
-	Dir      string    // the cluster's folder; made when missing, its data kept from start to start
-	Durable  bool      // true: a commit survives a power cut. false: for tests, several times faster
-	Log      io.Writer // sentences for the person who started us; may be nil
-	Database string    // made when missing; empty makes none
+	// The cluster's folder; made when missing, its data kept from start to start.
+	Dir string
+	// True: a commit survives a power cut. False: it survives the end of the server's process alone; for
+	// tests, several times faster.
+	Durable bool
+	// Sentences for the person who started us, as when PostgreSQL is installed; may be nil.
+	Log io.Writer
+	// Made when missing; empty makes none.
+	Database string
 }
 
-// Server is a running PostgreSQL.
+// Server is a running PostgreSQL, or one that has ended. Its methods may be called by several goroutines.
 type Server struct {
-	cluster  *cluster
-	child    *child.Child
-	port     int
+	cluster *cluster
+	child   *child.Child
+	// The loopback port, new at each start.
+	port int
+	// The superuser's, kept in the cluster's folder.
 	password string
+	// FreePort; a test gives one that is taken.
 	findPort func(context.Context) (int, error)
 	stop     sync.Once
 }
 
-// The superuser, and the only user there is.
+// superuser is the role that owns the cluster, and the only one there is. dev's database has the same name
+// (design §2).
 const superuser = "duebell"
 
-// startPatience covers the recovery of a cluster that was killed in the middle of heavy writing.
+// startPatience is how long a start may last, all its tries together. It covers the recovery of a cluster
+// that was killed in the middle of heavy writing.
 const startPatience = 2 * time.Minute
 
-// Start starts a server on the cluster in o.Dir and returns when it takes connections. A second start on the same
-// folder finds the data of the first, however that one ended. ErrInUse when another duebell holds the folder.
+// Start starts a server on the cluster in o.Dir and returns it when it takes connections. A second start on
+// the same folder finds the data of the first, however that one ended. ErrInUse when another duebell holds
+// the folder. Once ctx is over a start gives up; a server that runs is ended by Stop or by the end of our
+// process. On an error nothing is left running.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -68,8 +84,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// start makes the cluster if there is none, and launches the server. On an error the caller stops what was started.
+// start makes the cluster if there is none, and launches the server. On an error the caller stops what was
+// started. The folder's lock is held from before this until Stop.
 func (s *Server) start(ctx context.Context, o Options) error {
+	// Before anything of the folder is read: the data may lie elsewhere.
 	bin, as, err := s.cluster.prepare(ctx, o.Log)
 	if err != nil {
 		return err
@@ -77,11 +95,13 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := stopOrphan(s.cluster.data()); err != nil {
 		return err
 	}
+	// No data yet: copied from a cluster prepared beforehand where one is named, else made by initdb.
 	if s.cluster.major() == 0 && !copyReady(ctx, s.cluster, bin, as) {
 		if err := initialise(ctx, s.cluster, bin, as, o.Durable); err != nil {
 			return err
 		}
 	}
+	// Read each time: a cluster that was copied has the password of the one it was copied from.
 	password, err := os.ReadFile(s.cluster.password())
 	if err != nil {
 		return fmt.Errorf("private PostgreSQL: %w", err)
@@ -97,8 +117,8 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	return err
 }
 
-// initialise makes the cluster aside and moves it into place, so that a half-made one is never taken
-// for a whole one.
+// initialise makes the cluster aside and moves it into place, so that a half-made one is never taken for a
+// whole one: a process killed in here leaves data.new, which the next call removes.
 func initialise(ctx context.Context, c *cluster, bin install, as *child.Account, durable bool) error {
 	aside := c.data() + ".new"
 	if err := os.RemoveAll(aside); err != nil {
@@ -131,13 +151,15 @@ func initialise(ctx context.Context, c *cluster, bin install, as *child.Account,
 	return nil
 }
 
-// environment is all that the server's programs see of ours: nothing that names another cluster.
+// environment returns all that the server's programs see of ours: nothing that names another cluster, such as
+// PGDATA or PGPORT.
 func environment(dir string) []string {
 	return []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", "HOME=" + dir}
 }
 
-// launch starts the server on a free port. Between finding a port and taking it another program may
-// come first, or the remains of a killed server may still hold its memory: then it is tried again.
+// launch starts the server on a free port and returns when it takes connections. Between finding a port and
+// taking it another program may come first, or the remains of a killed server may still hold its memory: then
+// it is tried again, 20 times at most. On an error the last try may still run; Stop ends it.
 func (s *Server) launch(ctx context.Context, bin install, as *child.Account, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
@@ -147,6 +169,7 @@ func (s *Server) launch(ctx context.Context, bin install, as *child.Account, o O
 		if err != nil {
 			return err
 		}
+		// Set before the server runs, because DSN and awaitReady go by it.
 		s.port = port
 		s.child, err = child.Start(child.Spec{
 			Path: bin.postgres(), Args: settings(s.cluster.data(), port, o.Durable),
@@ -172,12 +195,14 @@ func (s *Server) launch(ctx context.Context, bin install, as *child.Account, o O
 	}
 }
 
-// passing says whether a server that would not start may start a moment later, or on another port.
+// passing says whether a server that would not start may start a moment later, or on another port, by its
+// last words.
 func passing(words string) bool {
 	return strings.Contains(words, "could not create any TCP/IP sockets") || strings.Contains(words, "is still in use")
 }
 
-// settings returns the server's command line.
+// settings returns the server's command line. Everything that matters is set here and not in the cluster's
+// own file, so a cluster made for tests may be run durably, and the other way round.
 func settings(data string, port int, durable bool) []string {
 	set := []string{
 		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(port), "unix_socket_directories=",
@@ -199,7 +224,8 @@ func settings(data string, port int, durable bool) []string {
 	return args
 }
 
-// awaitReady returns when the server takes connections, or has ended, or ctx is over.
+// awaitReady returns when the server takes connections, or has ended, or ctx is over. A server that recovers
+// refuses connections at first: that is no error.
 func (s *Server) awaitReady(ctx context.Context) error {
 	// Another program on our port may take a connection and never speak: our own server's end ends that too.
 	trying, cancel := context.WithCancel(ctx)
@@ -212,6 +238,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		}
 	}()
 	for {
+		// A connection with the password, not a look at the port: the port may be another program's.
 		conn, err := pgx.Connect(trying, s.DSN("postgres"))
 		if err == nil {
 			return conn.Close(ctx)
@@ -229,7 +256,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-// pause waits, or returns the context's error when that ends first.
+// pause waits for d, or returns the context's error when that ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -241,7 +268,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// CreateDatabase makes a database unless it is there already, and returns its address.
+// CreateDatabase makes a database unless it is there already, and returns its address. The name may be any;
+// it is quoted. Two calls at once for the same name may both find it missing, and one fails.
 func (s *Server) CreateDatabase(ctx context.Context, name string) (dsn string, err error) {
 	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
 	if err != nil {
@@ -249,6 +277,7 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) (dsn string, e
 	}
 	defer conn.Close(ctx)
 	var there bool
+	// CREATE DATABASE knows no IF NOT EXISTS.
 	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&there)
 	if err == nil && !there {
 		_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
@@ -259,7 +288,8 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) (dsn string, e
 	return s.DSN(name), nil
 }
 
-// DSN is the address of one database on this server, as pgx and psql take it.
+// DSN returns the address of one database on this server, as pgx and psql take it, password included: it must
+// not be logged.
 func (s *Server) DSN(database string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(superuser, s.password), Host: s.Addr(),
@@ -268,23 +298,24 @@ func (s *Server) DSN(database string) string {
 	return u.String()
 }
 
-// Addr is the host and port on which the server listens.
+// Addr returns the host and port on which the server listens.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// DataDir is where the data really lies.
+// DataDir returns the folder where the data really lies, which may be outside Options.Dir (folder.go).
 func (s *Server) DataDir() string { return s.cluster.data() }
 
-// PidFile names the file that holds the running server's process id.
+// PidFile returns the file that holds the running server's process id in its first line.
 func (s *Server) PidFile() string { return filepath.Join(s.cluster.data(), "postmaster.pid") }
 
 // Done is closed when the server has ended, asked or not.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
 
-// LastWords is the end of what the server printed, for whoever finds it Done unasked.
+// LastWords returns the end of what the server printed, for whoever finds it Done unasked.
 func (s *Server) LastWords() string { return s.child.LastWords() }
 
-// Stop ends the server in order: connections are cut, the data is written out. It returns when the
-// process is gone, and may be called again.
+// Stop ends the server in order: connections are cut, the data is written out, the folder's lock is released.
+// It returns when the process is gone, and may be called again. A server that does not end within 15 seconds
+// is told to drop everything, 5 seconds later it is killed; the next start recovers.
 func (s *Server) Stop() {
 	s.stop.Do(func() {
 		if s.child != nil {

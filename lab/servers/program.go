@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 )
 
-// Program returns the path of another of our programs: beside the one that runs, where make build puts both, else on
-// PATH.
+// Program returns the path of another of our programs: beside the one that runs, where make build puts both,
+// else on PATH. The error says how to build it.
 func Program(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), name)
+		// A folder of that name is no program.
 		if st, err := os.Stat(beside); err == nil && st.Mode().IsRegular() {
 			return beside, nil
 		}

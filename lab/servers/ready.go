@@ -11,12 +11,13 @@ import (
 	"duebell/lab/servers/child"
 )
 
-// ReadyClusterVar names a folder that PrepareCluster has filled. Where it is set, Start copies that cluster (0.2 s)
-// instead of making a new one (initdb: 1 s of a quiet core, many under load). Tests set it; all clusters that are
-// copied from one have the same password.
+// ReadyClusterVar names a folder that PrepareCluster has filled. Where it is set, Start copies that cluster
+// (0.2 s) instead of making a new one (initdb: 1 s of a quiet core, many under load). Tests set it; all
+// clusters that are copied from one have the same password.
 const ReadyClusterVar = "DUEBELL_TEST_CLUSTER"
 
-// PrepareCluster makes a cluster in dir and does not start it.
+// PrepareCluster makes a cluster in dir and does not start it. It is made without waiting for the disk: for
+// tests alone. dir must be new, or hold no data yet.
 func PrepareCluster(ctx context.Context, dir string, log io.Writer) error {
 	c, err := openCluster(dir)
 	if err != nil {
@@ -30,8 +31,9 @@ func PrepareCluster(ctx context.Context, dir string, log io.Writer) error {
 	return initialise(ctx, c, bin, as, false)
 }
 
-// copyReady fills the cluster with a copy of the one that ReadyClusterVar names. False: there is none that fits,
-// and nothing was changed that initialise minds.
+// copyReady fills the cluster with a copy of the one that ReadyClusterVar names, and says whether it did.
+// False: there is none that fits (none named, another version, a copy that failed), and nothing was changed
+// that initialise minds.
 func copyReady(ctx context.Context, c *cluster, bin install, as *child.Account) bool {
 	ready := os.Getenv(ReadyClusterVar)
 	cp, err := exec.LookPath("cp")
@@ -50,6 +52,7 @@ func copyReady(ctx context.Context, c *cluster, bin install, as *child.Account) 
 	copied := child.Run(ctx, child.Spec{
 		Path: cp, Args: []string{"-R", "-p", from.data(), aside}, Env: environment(c.path), Dir: c.path, As: as,
 	})
+	// The password goes along, because the copied cluster knows only that one.
 	if copied == nil {
 		copied = child.Run(ctx, child.Spec{Path: cp, Args: []string{"-p", from.password(), c.password()}, Env: environment(c.path), Dir: c.path, As: as})
 	}
@@ -59,8 +62,8 @@ func copyReady(ctx context.Context, c *cluster, bin install, as *child.Account) 
 	return copied == nil
 }
 
-// SetReadyCluster prepares a cluster under dir, unless ReadyClusterVar names one, and sets the variable for this
-// process and its children.
+// SetReadyCluster prepares a cluster under dir, unless ReadyClusterVar names one, and sets the variable for
+// this process and its children. Call it before other goroutines read the environment.
 func SetReadyCluster(ctx context.Context, dir string, log io.Writer) error {
 	if os.Getenv(ReadyClusterVar) != "" {
 		return nil

@@ -20,21 +20,23 @@ import (
 	"duebell/lab/servers/child"
 )
 
-// Redis is a running redis-server of ours, which keeps nothing on disk.
+// Redis is a running redis-server of ours, which keeps nothing on disk: what it holds is gone with it, as
+// design §7 allows for Redis.
 type Redis struct {
 	child   *child.Child
 	address string
 }
 
-// RedisPidFile is the file in the server's folder that holds its process id while it runs.
+// RedisPidFile is the file in the server's folder that holds its process id while it runs. testenv's cleaner
+// reads it.
 const RedisPidFile = "redis.pid"
 
 // redisDatabases is how many numbered databases a server has: one for every test that may run at once.
 const redisDatabases = 1024
 
-// StartRedis starts a redis-server on a free loopback port with a password of its own, and returns when it
-// answers. dir must be there. The program is installed where it is missing and the machine lets us; log gets a
-// sentence then.
+// StartRedis starts a redis-server on a free loopback port with a password of its own, and returns it when it
+// answers. dir must be there, and be no other server's. The program is installed where it is missing and the
+// machine lets us; log gets a sentence then, and may be nil. On an error nothing is left running.
 func StartRedis(ctx context.Context, dir string, log io.Writer) (*Redis, error) {
 	program, err := findRedis(ctx, log)
 	if err != nil {
@@ -49,21 +51,25 @@ func StartRedis(ctx context.Context, dir string, log io.Writer) (*Redis, error) 
 	}
 }
 
-// URL is the redis:// address of database 0, password included.
+// URL returns the redis:// address of database 0, password included.
 func (r *Redis) URL() string { return r.address }
 
-// Stop ends the server and returns when the process is gone.
+// Stop ends the server and returns when the process is gone. It may be called again.
 func (r *Redis) Stop() {
 	r.child.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 5 * time.Second})
 }
 
+// errPortTaken is tryRedis's where another program was quicker; another port may be free.
 var errPortTaken = errors.New("another program took the port first")
 
+// tryRedis makes one try to start a server, on a port that was free a moment ago. A server that does not come
+// up is stopped.
 func tryRedis(ctx context.Context, program, dir string) (*Redis, error) {
 	port, err := FreePort(ctx)
 	if err != nil {
 		return nil, err
 	}
+	// Any user of the machine can reach a loopback port.
 	password := rand.Text()
 	// In a file and not on the command line, which every user of the machine can read.
 	config := fmt.Sprintf("port %d\nbind 127.0.0.1\nrequirepass %s\ndatabases %d\nsave \"\"\nappendonly no\ndir %q\npidfile %q\n",
@@ -87,7 +93,8 @@ func tryRedis(ctx context.Context, program, dir string) (*Redis, error) {
 	return r, nil
 }
 
-// awaitReady returns when the server answers to its password, or has ended, or ctx is over.
+// awaitReady returns when the server answers to its password, or has ended, or ctx is over. Another program
+// on the port does not know the password, and is an error.
 func (r *Redis) awaitReady(ctx context.Context) error {
 	options, err := redis.ParseURL(r.address)
 	if err != nil {
@@ -100,6 +107,7 @@ func (r *Redis) awaitReady(ctx context.Context) error {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", options.Addr)
 		if err == nil {
 			_ = conn.Close() // it has told us what it could
+			// With the password: another program's Redis would refuse it.
 			c := redis.NewClient(options)
 			return errors.Join(c.Ping(ctx).Err(), c.Close())
 		}
@@ -113,6 +121,7 @@ func (r *Redis) awaitReady(ctx context.Context) error {
 	}
 }
 
+// findRedis returns the path of redis-server, installing it where it is missing and the machine lets us.
 func findRedis(ctx context.Context, log io.Writer) (string, error) {
 	program, err := exec.LookPath("redis-server")
 	if err == nil {
@@ -129,8 +138,8 @@ func findRedis(ctx context.Context, log io.Writer) (string, error) {
 	return program, nil
 }
 
-// FreePort returns a loopback port that nobody listens on at this moment. Another program may take it before the
-// caller does.
+// FreePort returns a loopback port that nobody listens on at this moment. Another program may take it before
+// the caller does, so the caller must be ready to try again.
 func FreePort(ctx context.Context) (int, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -7,8 +7,10 @@ import (
 )
 
 // Metric returns the value of one metric as a scrape shows it, summed over the labels not named; 0 for none.
+// It reads counters and gauges; a histogram counts as 0. An error of the registry ends the test.
 func Metric(t testing.TB, registry prometheus.Gatherer, name string, labels map[string]string) float64 {
 	t.Helper()
+	// A registry gathers what it would show; nothing is counted by looking.
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -25,6 +27,7 @@ func Metric(t testing.TB, registry prometheus.Gatherer, name string, labels map[
 					continue next
 				}
 			}
+			// Of the two one is nil, and its getter returns 0.
 			sum += one.GetCounter().GetValue() + one.GetGauge().GetValue()
 		}
 	}

@@ -17,24 +17,33 @@ import (
 	"duebell/store"
 )
 
-// postgres is a server on which databases for tests are made. Several processes may use it at once; each has a
-// run number, in the names of its databases and in an advisory lock that it holds while it lives. So
-// whoever comes later can tell databases in use from those that a killed run left lying.
+// postgres is a server on which databases for tests are made. Several processes may use it at once; each has
+// a run number, in the names of its databases and in an advisory lock that it holds until it ends. So whoever
+// comes later can tell databases in use from those that a killed run left behind: PostgreSQL frees the lock
+// with the connection. Its methods may be called by many goroutines once join has returned.
 type postgres struct {
-	admin    *url.URL
+	// The administrator's address; only the database in it changes.
+	admin *url.URL
+	// The database that all others are copied from, with the schema and nothing in it.
 	template string
-	run      int32
-	holder   *pgx.Conn // holds the lock; its end is our end
-	made     atomic.Int64
-	copyFast bool // PostgreSQL 15 and later can be told to copy files
+	// Drawn at random: two runs with the same number wait for each other at join.
+	run int32
+	// Holds the lock; its end is our end. Used by one goroutine at a time: join's, then end's.
+	holder *pgx.Conn
+	// Databases made so far, the last part of their names.
+	made atomic.Int64
+	// PostgreSQL 15 and later can be told to copy files, which is faster for a template without traffic.
+	copyFast bool
 }
 
 const (
+	// Databases are called duebell_test_<run>_<number> or …_template. Nothing else is ever dropped.
 	namePrefix = "duebell_test_"
 	lockSpace  = 0x64756265 // first key of the advisory locks, ours among other programs'
 )
 
-// startPostgres starts a server that forgets everything on a power cut, which makes it several times faster.
+// startPostgres starts a server in the scratch folder that forgets everything on a power cut, which makes it
+// several times faster.
 func startPostgres(ctx context.Context, s *scratch, log io.Writer) (*servers.Server, error) {
 	server, err := servers.Start(ctx, servers.Options{Dir: filepath.Join(s.dir, pgFolder), Log: log})
 	if err != nil {
@@ -43,8 +52,9 @@ func startPostgres(ctx context.Context, s *scratch, log io.Writer) (*servers.Ser
 	return server, nil
 }
 
-// join begins a run on the server at admin, with a template that is there already or (empty) is made now; whoever
-// makes one also drops what dead runs have left.
+// join begins a run on the server at admin, with a template that is there already or (empty) is made now;
+// whoever makes one also drops what dead runs have left. admin's password is in no error. After an error the
+// run may last until the process ends.
 func join(ctx context.Context, admin, template string) (*postgres, error) {
 	u, err := url.Parse(admin)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
@@ -62,6 +72,7 @@ func join(ctx context.Context, admin, template string) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("test environment: %w", err)
 	}
+	// The process that made the template holds the run it belongs to, and has swept.
 	if template != "" {
 		return p, nil
 	}
@@ -71,7 +82,8 @@ func join(ctx context.Context, admin, template string) (*postgres, error) {
 	return p, p.makeTemplate(ctx)
 }
 
-// sweep drops the databases of runs that have ended without dropping them: their advisory lock is free.
+// sweep drops the databases of runs that have ended without dropping them: their advisory lock is free. The
+// lock is held while a database is dropped, so two sweeps at once share the work and do not collide.
 func (p *postgres) sweep(ctx context.Context) error {
 	rows, err := p.holder.Query(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", namePrefix)
 	if err != nil {
@@ -103,8 +115,9 @@ func (p *postgres) sweep(ctx context.Context) error {
 	return nil
 }
 
-// makeTemplate makes the database that all others are copied from. Nobody may connect to it
-// afterwards: a connection would keep it from being copied.
+// makeTemplate makes the database that all others are copied from. Nobody may connect to it afterwards: a
+// connection would keep it from being copied. Migrating once and copying is what makes a fresh database per
+// test cheap.
 func (p *postgres) makeTemplate(ctx context.Context) error {
 	name := fmt.Sprintf("%s%d_template", namePrefix, p.run)
 	id := pgx.Identifier{name}.Sanitize()
@@ -121,7 +134,7 @@ func (p *postgres) makeTemplate(ctx context.Context) error {
 	return nil
 }
 
-// create makes one more database and returns its name and address.
+// create makes one more database and returns its name and address. Two at once need not wait for each other.
 func (p *postgres) create(ctx context.Context) (name, dsn string, err error) {
 	name = fmt.Sprintf("%s%d_%d", namePrefix, p.run, p.made.Add(1))
 	sql := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{p.template}.Sanitize()
@@ -134,6 +147,7 @@ func (p *postgres) create(ctx context.Context) (name, dsn string, err error) {
 	return name, p.dsn(name), nil
 }
 
+// drop drops a database, whoever is still connected; one that is gone already is no error.
 func (p *postgres) drop(ctx context.Context, name string) error {
 	if err := p.command(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("test environment: drop a database: %w", err)
@@ -141,8 +155,8 @@ func (p *postgres) drop(ctx context.Context, name string) error {
 	return nil
 }
 
-// command runs on a connection of its own, so that tests in parallel do not wait for each other, and
-// none is left over for a test that looks for leaks.
+// command runs a statement on a connection of its own, so that tests in parallel do not wait for each other,
+// and none is left over for a test that looks for leaks.
 func (p *postgres) command(ctx context.Context, sql string) error {
 	conn, err := pgx.Connect(ctx, p.admin.String())
 	if err != nil {
@@ -152,13 +166,15 @@ func (p *postgres) command(ctx context.Context, sql string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
+// dsn returns the address of a database on this server, password included.
 func (p *postgres) dsn(database string) string {
 	u := *p.admin
 	u.Path = "/" + database
 	return u.String()
 }
 
-// end drops the template and gives up the run.
+// end drops the template and gives up the run. Databases of tests are dropped by those; what is left is the
+// next sweep's.
 func (p *postgres) end(ctx context.Context) error {
 	return errors.Join(p.drop(ctx, p.template), p.holder.Close(ctx))
 }

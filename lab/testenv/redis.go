@@ -10,21 +10,26 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisServer is a server whose numbered databases we hand out. Database 0 records which are taken, because several
-// processes share the server.
+// redisServer is a server whose numbered databases we hand out, from 1 on. Database 0 records which are
+// taken, because several processes share the server. Its methods may be called by many goroutines.
 type redisServer struct {
-	address   string
-	options   *redis.Options
+	// redis://, with the password.
+	address string
+	options *redis.Options
+	// How many the server has, database 0 included.
 	databases int
 }
 
 // Keys of that record.
 const (
-	nextKey  = "duebell:test:next"
+	// A counter of the numbers tried, so that each look begins where the last one ended.
+	nextKey = "duebell:test:next"
+	// The set of numbers in use. A test that is killed leaves its number in it.
 	takenKey = "duebell:test:taken"
 )
 
-// connectRedis reads how many databases a server has.
+// connectRedis returns the server at an address, and reads how many databases it has. The error does not
+// repeat the address.
 func connectRedis(ctx context.Context, address string) (*redisServer, error) {
 	options, err := redis.ParseURL(address)
 	if err != nil {
@@ -45,7 +50,8 @@ func connectRedis(ctx context.Context, address string) (*redisServer, error) {
 	return r, nil
 }
 
-// take finds a database that no test uses, and empties it.
+// take finds a database that no test uses, empties it, and returns its number and address. SADD decides: of
+// two processes that try the same number at once, one adds it and the other goes on to the next.
 func (r *redisServer) take(ctx context.Context) (int, string, error) {
 	number := 0
 	err := r.with(0, func(c *redis.Client) error {
@@ -72,12 +78,15 @@ func (r *redisServer) take(ctx context.Context) (int, string, error) {
 	if err != nil {
 		return 0, "", fmt.Errorf("test environment: a Redis database: %w", err)
 	}
+	// The address with its path replaced by the number: the password is kept, options behind a ? are not.
 	base, _, _ := strings.Cut(r.address, "?")
 	scheme, rest, _ := strings.Cut(base, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	return number, scheme + "://" + host + "/" + strconv.Itoa(number), nil
 }
 
+// giveBack empties a database and lets others take it, in this order: it must be empty before anybody may
+// have it. A test killed between the two leaves its number taken.
 func (r *redisServer) giveBack(ctx context.Context, number int) error {
 	err := r.with(number, func(c *redis.Client) error { return c.FlushDB(ctx).Err() })
 	if err == nil {
@@ -89,7 +98,8 @@ func (r *redisServer) giveBack(ctx context.Context, number int) error {
 	return nil
 }
 
-// with does something on a connection that does not outlive it.
+// with runs do on a connection to one database that does not outlive it, so that no test finds a connection
+// of ours among its leaks.
 func (r *redisServer) with(database int, do func(*redis.Client) error) error {
 	options := *r.options
 	options.DB, options.PoolSize = database, 1

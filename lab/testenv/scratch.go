@@ -9,11 +9,12 @@ import (
 	"syscall"
 )
 
-// scratch is the folder in which our servers live, in memory where there is such a place, and the
-// cleaner that clears it when we are gone: a shell that waits for the end of its input. A test process
-// has no last line that always runs (a time-out, a panic, a kill), but its pipes are always closed.
+// scratch is the folder in which our servers' files lie, in memory where there is such a place, and the
+// cleaner that clears it when we are gone: a shell that waits for the end of its input. A test process has no
+// last line that always runs (a time-out, a panic, a kill), but its pipes are always closed.
 type scratch struct {
-	dir      string
+	dir string
+	// Our end of the cleaner's input. The kernel closes it with our process.
 	lifeline io.Closer
 	cleaner  *exec.Cmd
 }
@@ -21,9 +22,9 @@ type scratch struct {
 // pgFolder is PostgreSQL's, inside the folder; the cleaner knows it and servers.RedisPidFile too.
 const pgFolder = "pg"
 
-// The cleaner also ends servers that the kernel did not end with us (it does so on Linux only).
-// Both remove their pid files when they go, which tells more than their numbers: in a container without
-// init the number of a dead process stays.
+// The cleaner also ends servers that the kernel did not end with us (it does so on Linux only). Both remove
+// their pid files when they go, which tells more than their numbers: in a container without init the number
+// of a dead process stays. It waits ten seconds for each, and then removes the folder in any case.
 const cleaner = `cat >/dev/null
 cd "$0" || exit 0
 end() {
@@ -36,6 +37,7 @@ end redis.pid TERM
 end pg/data/postmaster.pid QUIT
 cd / && rm -rf "$0"`
 
+// newScratch makes the folder and starts its cleaner. On an error nothing is left.
 func newScratch() (*scratch, error) {
 	base := "/dev/shm"
 	if st, err := os.Stat(base); err != nil || !st.IsDir() {
@@ -63,7 +65,7 @@ func newScratch() (*scratch, error) {
 	return s, nil
 }
 
-// clear has the cleaner do its work now, and waits for it.
+// clear has the cleaner do its work now, and waits for it. It is called once.
 func (s *scratch) clear() error {
 	if err := s.lifeline.Close(); err != nil {
 		return fmt.Errorf("test environment: clear up: %w", err)

@@ -10,18 +10,20 @@ import (
 	"duebell/lab/servers"
 )
 
-// Services is one PostgreSQL with the template database and one Redis, shared by every test process
-// that gets its Env.
+// Services is one PostgreSQL with the template database and one Redis, shared by every test process that gets
+// its Env.
 type Services struct {
-	scratch  *scratch
-	server   *servers.Server // nil when it was given
-	redis    *servers.Redis  // nil when it was given
+	scratch *scratch
+	// The servers that Up started; nil where one was named by the environment.
+	server   *servers.Server
+	redis    *servers.Redis
 	postgres *postgres
 	env      []string
 }
 
-// Up starts what the environment does not name already, and prepares a cluster for tests that start servers of their
-// own. Down must follow, also after an error.
+// Up starts what the environment does not name already, and prepares a cluster for tests that start servers
+// of their own. Sentences for people go to log. Down must follow, also after an error: what is given back
+// then is what had been started.
 func Up(ctx context.Context, log io.Writer) (*Services, error) {
 	s := &Services{}
 	var err error
@@ -48,22 +50,26 @@ func Up(ctx context.Context, log io.Writer) (*Services, error) {
 		}
 		address = s.redis.URL()
 	}
+	// The template too: a test process that knows it neither migrates nor sweeps.
 	s.env = []string{PostgresVar + "=" + admin, templateVar + "=" + s.postgres.template, RedisVar + "=" + address,
 		servers.ReadyClusterVar + "=" + os.Getenv(servers.ReadyClusterVar)}
 	return s, nil
 }
 
-// Env is what a test process needs in its environment to use these services.
+// Env returns what a test process needs in its environment to use these services, as name=value.
 func (s *Services) Env() []string { return s.env }
 
-// Down drops the template, stops what Up started and clears it away.
+// Down drops the template, stops what Up started and clears it away. It does all of it, whatever fails, and
+// returns everything that did. A process killed before it leaves this to the cleaner and to the next sweep.
 func (s *Services) Down() error {
 	var problems []error
 	if s.postgres != nil {
+		// Not the run's own context: after a Ctrl-C that one is over, and there is still this to do.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		problems = append(problems, s.postgres.end(ctx))
 	}
+	// The servers in any order, and before the cleaner, which would else have to end them.
 	if s.redis != nil {
 		s.redis.Stop()
 	}

@@ -30,11 +30,13 @@ const (
 	templateVar = "DUEBELL_TEST_TEMPLATE"
 )
 
-// Making or dropping one database is a matter of milliseconds; a machine with every core busy gets more.
+// patience is how long making or dropping one database may take. It is a matter of milliseconds; a machine
+// with every core busy gets more.
 const patience = time.Minute
 
-// Postgres gives the address of a fresh database with the schema applied and nothing in it. It is
-// dropped when the test ends, whoever is still connected.
+// Postgres returns the address of a fresh database with the schema applied and nothing in it. It is dropped
+// when the test ends, whoever is still connected. Tests may run in parallel; each call makes one more
+// database. The first call of a process may start the server, or even install it.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	p, err := sharedPostgres()
@@ -48,6 +50,7 @@ func Postgres(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		// The test's own context is over by the time of its clean-up.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 		defer cancel()
 		if err := p.drop(ctx, name); err != nil {
@@ -57,8 +60,9 @@ func Postgres(t testing.TB) string {
 	return dsn
 }
 
-// Redis gives the address of an empty database on a real redis-server that no other test uses.
-// What Redis keeps for the whole server (functions, published messages) is shared.
+// Redis returns the address of an empty database on a real redis-server that no other test uses. It is
+// emptied and given back when the test ends. What Redis keeps for the whole server (functions, published
+// messages) is shared.
 func Redis(t testing.TB) string {
 	t.Helper()
 	r, err := sharedRedis()
@@ -81,6 +85,9 @@ func Redis(t testing.TB) string {
 	return address
 }
 
+// Of each server at most one a process, started when the first test wants it; a start that failed fails every
+// test that needs it, with the same error. There is no hook at a test process's end: its death ends the
+// servers, and the cleaner (scratch.go) clears away what they leave.
 // Of each server at most one a process. There is no hook at a test process's end: its death ends the
 // servers, and a janitor (scratch.go) clears away what they leave.
 var (

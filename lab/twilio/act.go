@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// begin takes the call for one act of the caller. The returned func gives it
-// back.
+// begin takes the call for one act of the caller, waiting for a run that is under way. The returned func
+// gives it back. ErrEnded, and nothing is held, when the call is over by then.
 func (c *Call) begin() (done func(), err error) {
 	c.turn.Lock()
 	if c.Over() {
@@ -18,16 +18,17 @@ func (c *Call) begin() (done func(), err error) {
 	return c.turn.Unlock, nil
 }
 
-// Press presses keys and then nothing more: an entry that they do not complete
-// ends by its time-out. Keys that the line would not take are refused, all of
-// them, and nothing happens.
+// Press presses keys and then nothing more: an entry that they do not complete ends by its time-out. Keys
+// that the line would not take are refused, all of them, and nothing happens. Like every act it returns when
+// the call asks something again, or with the Fault that ended it.
 func (c *Call) Press(ctx context.Context, keys string) error { return c.keys(ctx, keys, true) }
 
-// Key presses keys of an entry that may go on: only a full or terminated one is
-// sent. Silence ends it.
+// Key presses keys of an entry that may go on: only a full or terminated one is sent. Silence ends it. A
+// phone in a browser uses it, key by key.
 func (c *Call) Key(ctx context.Context, keys string) error { return c.keys(ctx, keys, false) }
 
-// keys hands keys to whatever waits for them; final means that nothing follows.
+// keys hands keys to whatever waits for them; final means that nothing follows. Other keys than a phone has
+// are refused.
 func (c *Call) keys(ctx context.Context, keys string, final bool) error {
 	if keys == "" || strings.Trim(keys, "0123456789*#") != "" {
 		return fmt.Errorf("%w: keys are 0 to 9, * and #", ErrRefused)
@@ -42,6 +43,7 @@ func (c *Call) keys(ctx context.Context, keys string, final bool) error {
 		return c.gatherKeys(ctx, keys, final)
 	case c.pay != nil:
 		return c.payKeys(ctx, keys, final)
+	// In a conversation keys mean nothing, but for the star where the Dial asked for it.
 	case c.dial != nil && keys == "*" && c.dial.node.Attr("hangupOnStar", "false") == "true":
 		c.beginAct("presses *")
 		return c.dialOver(ctx)
@@ -49,7 +51,8 @@ func (c *Call) keys(ctx context.Context, keys string, final bool) error {
 	return fmt.Errorf("%w: nothing waits for keys", ErrRefused)
 }
 
-// Say speaks. Confidence nil leaves the field out, as Twilio may.
+// Say speaks to a Gather that listens. Confidence, 0 to 1, nil leaves the field out, as Twilio may (twilio.md
+// §3). Speech into Pay is refused: Pay takes keys alone.
 func (c *Call) Say(ctx context.Context, text string, confidence *float64) error {
 	done, err := c.begin()
 	if err != nil {
@@ -62,7 +65,8 @@ func (c *Call) Say(ctx context.Context, text string, confidence *float64) error 
 	return c.gatherSpeech(ctx, text, confidence)
 }
 
-// Silence lets the time-out of the question pass; keys pressed by Key count.
+// Silence lets the time-out of the question pass; keys pressed by Key count. No time passes on the clock: who
+// moves it is the harness.
 func (c *Call) Silence(ctx context.Context) error {
 	done, err := c.begin()
 	if err != nil {
@@ -80,10 +84,11 @@ func (c *Call) Silence(ctx context.Context) error {
 	return nil // talking to a person, silence is nothing
 }
 
-// Star presses the star key: it ends Pay, and is an ordinary key elsewhere.
+// Star presses the star key: it ends Pay, and is an ordinary key elsewhere (twilio.md §11, fact 3).
 func (c *Call) Star(ctx context.Context) error { return c.Press(ctx, "*") }
 
-// HangUp ends the call from the caller's side, also while it runs.
+// HangUp ends the call from the caller's side, also while it runs: then the run ends it before its next verb,
+// and this waits for that. A ringing call ends unanswered. To hang up twice is no error.
 func (c *Call) HangUp(ctx context.Context) error {
 	c.hungUp.Store(true) // seen by a run that is under way
 	done, err := c.begin()
@@ -99,7 +104,7 @@ func (c *Call) HangUp(ctx context.Context) error {
 	return nil
 }
 
-// AgentHangsUp ends the other leg of a Dial; the caller's leg lives on.
+// AgentHangsUp ends the other leg of a Dial; the caller's leg lives on with the answer of Dial's action.
 func (c *Call) AgentHangsUp(ctx context.Context) error {
 	done, err := c.begin()
 	if err != nil {

@@ -14,31 +14,46 @@ import (
 	"time"
 )
 
-// ErrRefused is what a caller's act gets when the line would not take it then:
-// keys that nothing waits for, speech where only keys are heard.
+// ErrRefused is what a caller's act gets when the line would not take it then: keys that nothing waits for,
+// speech where only keys are heard. Nothing has happened; the call is as it was. It is wrapped with the
+// reason.
 var ErrRefused = errors.New("the line would not take this")
 
 // ErrEnded is what a caller's act gets once the call is over.
 var ErrEnded = errors.New("the call has ended")
 
-// CallOptions says who calls whom.
+// CallOptions says who calls whom. From is all that a story must give; it may be anything, since a caller ID
+// never proves identity (twilio.md §4.1).
 type CallOptions struct {
-	From         string    // E.164, anonymous, or anything a caller ID can be
-	To           string    // one of the account's numbers; the first if empty
-	Attestation  string    // A, B or C; empty leaves StirVerstat out; anything else is sent as it stands
-	CallSID      string    // made up if empty
-	PayExhausted Exhausted // this call's ending of exhausted attempts
+	// E.164, anonymous, or anything a caller ID can be.
+	From string
+	// One of the account's numbers; the first if empty.
+	To string
+	// A, B or C: how surely the carrier knows the caller's number. Empty leaves StirVerstat out; anything
+	// else is sent as it stands.
+	Attestation string
+	// Made up if empty. One that is given must not be in use.
+	CallSID string
+	// This call's ending of exhausted attempts; empty goes by Config.
+	PayExhausted Exhausted
 }
 
-// Heard is one thing that the caller heard.
+// Heard is one thing that the caller heard. A Say gives all of it; a Play gives its path in brackets as Text,
+// and no Language or Voice.
 type Heard struct {
-	Text     string // as heard: no markup
-	SSML     string // as written
+	// As heard: no markup.
+	Text string
+	// As written, without the Say around it.
+	SSML     string
 	Language string
-	Voice    string
-	BargeIn  bool   // keys would have cut it short
-	Turn     string // path of the URL whose document said it
-	During   string // gather, plain or pay
+	// As the Say names it; empty is the account's default voice.
+	Voice string
+	// Keys would have cut it short, as within Gather and Pay. Terms have it off (E3, no barge-in).
+	BargeIn bool
+	// Path of the URL whose document said it; no query and no fragment.
+	Turn string
+	// Around what: gather, plain or pay.
+	During string
 }
 
 // The directions of a leg.
@@ -55,56 +70,74 @@ const (
 	duringPay    = "pay"
 )
 
-// Call is one leg: a caller on the line, a member whom the product rang, or an
-// agent listening to a whisper. Its acts run the call until it asks something
-// or ends, and give the Fault that ended it, if one did.
+// Call is one leg: a caller on the line, a member whom the product rang, or an agent listening to a whisper.
+// Its acts run the call until it asks something or ends, and return the Fault that ended it, if one did.
+//
+// Acts may come from several goroutines and take turns. What is seen from outside (State, Heard, Transcript,
+// Faults) may be read at any time, also while the call runs. An update by REST waits in pending until the call
+// comes to its next verb.
 type Call struct {
 	SID, From, To string
 	Direction     string // inbound, outbound-api, outbound-dial
 
+	// Set when the leg is made and not changed again, but for placed.rings (Twilio.mu), hungUp (atomic) and
+	// hangUp (turn). parent is the caller's leg where this one is an agent's.
 	t       *Twilio
 	parent  *Call
 	options CallOptions
 	urls    callURLs
 	placed  outboundCall
 	hungUp  atomic.Bool
-	hangUp  func(Heard) bool // the caller leaves on hearing this
+	// hangUp says of each thing heard whether the caller leaves on it.
+	hangUp func(Heard) bool
 
 	turn sync.Mutex // held while the call runs; guards what follows
 
-	url       string // of the document being run
-	method    string
-	verbs     []*Node
-	next      int // index of the verb to run next
-	gather    *gathering
-	pay       *paying
-	dial      *dialing
-	status    string
-	answered  time.Time
-	sequence  int
-	redirects int // fetches since a verb other than Redirect was run
-	documents int // fetched since the caller last did something
-	failures  int // fallbacks since the caller last did something
+	url    string
+	method string
+	verbs  []*Node
+	// The index of the verb to run next; past the end the document is over.
+	next   int
+	gather *gathering
+	pay    *paying
+	dial   *dialing
+	// The CallStatus that webhooks carry now.
+	status string
+	// When the call was answered, from which its duration counts.
+	answered time.Time
+	// The SequenceNumber of the next status callback.
+	sequence int
+	// Fetches since a verb other than Redirect was run.
+	redirects int
+	// Documents fetched since the caller last did something.
+	documents int
+	// Fallbacks asked since the caller last did something.
+	failures int
 
-	mu      sync.Mutex // guards what is seen from outside
-	state   State
-	agent   *Call // the last agent that a Dial rang
-	heard   []Heard
-	input   int // how much had been heard at the caller's last act
+	mu    sync.Mutex // guards what is seen from outside
+	state State
+	// The leg of the last agent that a Dial rang.
+	agent *Call
+	heard []Heard
+	// How much had been heard at the caller's last act; HeardSinceInput begins there.
+	input   int
 	lines   []string
 	faults  []Fault
 	pending *redirection
 }
 
-// callURLs are the webhooks that belong to a leg as a whole.
+// callURLs are the webhooks that belong to a leg as a whole: an inbound call's are its number's, a placed
+// call's come with the create. An empty URL is not asked.
 type callURLs struct {
-	fallback     string
-	status       string
-	statusEvents []string // empty: completed alone
+	fallback string
+	status   string
+	// Which events are reported; empty: completed alone, Twilio's default.
+	statusEvents []string
 }
 
-// Call places an inbound call and runs it until the caller is asked something.
-// The error is the Fault that ended it, if any; the Call is given back even then.
+// Call places an inbound call and runs it until the caller is asked something, or it ends. The error is the
+// Fault that ended it, if any, or the context's; the Call is given back even then, but for a number that is
+// not the account's, for which there is no Call.
 func (t *Twilio) Call(ctx context.Context, o CallOptions) (*Call, error) {
 	if o.To == "" && len(t.numbers) > 0 {
 		o.To = t.numbers[0].Phone
@@ -118,6 +151,8 @@ func (t *Twilio) Call(ctx context.Context, o CallOptions) (*Call, error) {
 		t: t, options: o, status: "ringing", state: Running{},
 		urls: callURLs{fallback: number.VoiceFallbackURL, status: number.StatusURL},
 	}
+	// Without the retry fragment a process killed just after it took the connection would lose the caller.
+	// The number is the operator's set-up, so this is told before anything is asked.
 	if t.cfg.OverridesRequired && !(hasOverrides(number.VoiceURL) && hasOverrides(number.VoiceFallbackURL)) {
 		return c, t.addFault(Fault{FaultOverrides, c.SID, pathOf(number.VoiceURL), "the number's webhooks lack the connection overrides"})
 	}
@@ -132,14 +167,15 @@ func (t *Twilio) Call(ctx context.Context, o CallOptions) (*Call, error) {
 	return c, c.run(ctx)
 }
 
-// keep makes the call known to REST and to Lookup.
+// keep makes the call known to REST and to Lookup, under its SID; one with the same SID is replaced.
 func (t *Twilio) keep(c *Call) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.calls[c.SID] = c
 }
 
-// forgetOldest drops ended calls beyond the number to be kept.
+// forgetOldest drops ended calls beyond the number to be kept, so that a long load run does not grow by each
+// call. Whoever still holds the Call may go on reading it.
 func (t *Twilio) forgetOldest(ended string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -150,7 +186,7 @@ func (t *Twilio) forgetOldest(ended string) {
 	}
 }
 
-// State says what the caller is asked now. While the call runs it is Running.
+// State returns what the caller is asked now. While the call runs it is Running.
 func (c *Call) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,29 +200,31 @@ func (c *Call) setState(s State) {
 	c.state = s
 }
 
-// HeardSinceInput returns what was heard since the caller last did something.
+// HeardSinceInput returns what was heard since the caller last did something: the answer to that act. It is a
+// copy.
 func (c *Call) HeardSinceInput() []Heard {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.heard[c.input:])
 }
 
-// Heard returns everything heard in this call.
+// Heard returns everything heard in this call, oldest first, as a copy.
 func (c *Call) Heard() []Heard {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.heard)
 }
 
-// Transcript returns the call as lines a person can read. What is keyed into Pay
-// is not in it.
+// Transcript returns the call as lines a person can read: acts, what was heard, requests and faults. What is
+// keyed into Pay is not in it (D1, secrets stay out); what is keyed into a Gather is, so sample data only may
+// be used.
 func (c *Call) Transcript() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.lines)
 }
 
-// Faults returns what the product did wrong in this call.
+// Faults returns what the product did wrong in this call, an agent's leg included where it ended the call.
 func (c *Call) Faults() []Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -200,7 +238,8 @@ func (c *Call) line(format string, args ...any) {
 	c.lines = append(c.lines, fmt.Sprintf(format, args...))
 }
 
-// beginAct marks an act of the caller: what is heard from now on is the answer to it.
+// beginAct marks an act of the caller: what is heard from now on is the answer to it, and the limits on
+// redirects, documents and fallbacks begin anew. The caller holds c.turn.
 func (c *Call) beginAct(format string, args ...any) {
 	c.redirects, c.documents, c.failures = 0, 0, 0
 	c.line("caller: "+format, args...)
@@ -210,7 +249,8 @@ func (c *Call) beginAct(format string, args ...any) {
 	c.state = Running{}
 }
 
-// hear records one utterance, and lets the caller leave on it.
+// hear records one utterance, and lets the caller leave on it. Leaving is only noted here: the loop that
+// plays the document ends the call before the next verb.
 func (c *Call) hear(h Heard) {
 	h.Turn = pathOf(c.url)
 	c.mu.Lock()
@@ -222,16 +262,16 @@ func (c *Call) hear(h Heard) {
 	}
 }
 
-// HangUpWhen makes the caller hang up as soon as something heard is what they
-// wait for, also in the middle of a hold where nothing is asked. Set it between
-// acts.
+// HangUpWhen makes the caller hang up as soon as something heard is what they wait for, also in the middle of
+// a hold where nothing is asked. Set it between acts: it waits for a run that is under way. Nil stays on the
+// line.
 func (c *Call) HangUpWhen(leave func(Heard) bool) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	c.hangUp = leave
 }
 
-// addFault records a fault of the product in this call, without ending the call.
+// addFault records a fault of the product in this call and with the stand-in, without ending the call.
 func (c *Call) addFault(kind FaultKind, format string, args ...any) Fault {
 	f := c.t.addFault(Fault{kind, c.SID, pathOf(c.url), fmt.Sprintf(format, args...)})
 	c.mu.Lock()
@@ -241,14 +281,15 @@ func (c *Call) addFault(kind FaultKind, format string, args ...any) Fault {
 	return f
 }
 
-// fail records a fault and ends the call on it.
+// fail records a fault and ends the call on it. The fault is the error that the caller's act returns.
 func (c *Call) fail(ctx context.Context, kind FaultKind, format string, args ...any) error {
 	f := c.addFault(kind, format, args...)
 	c.finish(ctx, "fault", "failed")
 	return f
 }
 
-// params are the fields that every voice request carries.
+// params returns the fields that every voice request carries (twilio.md §4.1), with the duplicates under
+// Caller and Called that Twilio also sends. Callers add to the map; each gets its own.
 func (c *Call) params() url.Values {
 	form := url.Values{
 		"CallSid": {c.SID}, "AccountSid": {c.t.cfg.AccountSID}, "ApiVersion": {apiVersion},
@@ -271,7 +312,9 @@ func (c *Call) params() url.Values {
 	return form
 }
 
-// stirVerstat returns the StirVerstat field for an attestation (twilio.md: the carrier's word on the number).
+// stirVerstat returns the StirVerstat field for an attestation (twilio.md §4.1: how the carriers grade the
+// caller's number). Anything but A, B and C is sent as it stands, for what Twilio may also send; empty leaves
+// the field out.
 func stirVerstat(attestation string) string {
 	switch attestation {
 	case "A", "B", "C":
@@ -280,7 +323,8 @@ func stirVerstat(attestation string) string {
 	return attestation
 }
 
-// finish ends the leg and sends the last status callback. It is safe to call twice.
+// finish ends the leg and sends the last status callback. It does nothing to a call that has ended. The
+// caller holds c.turn.
 func (c *Call) finish(ctx context.Context, reason, status string) {
 	if _, over := c.State().(Ended); over {
 		return
@@ -289,6 +333,7 @@ func (c *Call) finish(ctx context.Context, reason, status string) {
 	c.gather, c.pay, c.dial = nil, nil, nil
 	c.line("call ends: %s", reason)
 	c.setState(Ended{Reason: reason, Status: status})
+	// The state is Ended before this is sent: who reads State from the callback's handler sees the call over.
 	c.statusCallback(ctx, "completed")
 	c.t.forgetOldest(c.SID)
 }
@@ -299,8 +344,8 @@ func (c *Call) Over() bool {
 	return over
 }
 
-// resolve makes a URL of the product's absolute, as seen from the document at
-// hand, without touching a byte that need not be touched: it will be signed.
+// resolve returns a URL of the product's made absolute against the document that runs. It leaves every byte
+// that need not change as it is: the URL will be signed.
 func (c *Call) resolve(rawURL string) string {
 	if strings.Contains(rawURL, "://") {
 		return rawURL

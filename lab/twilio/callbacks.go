@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// refused says that the product turned a webhook away, which no overload or
-// crash explains.
+// refused says that the product turned a webhook away (4xx), which no overload or crash explains.
 func refused(err error) bool {
 	var failure *deliveryError
 	return errors.As(err, &failure) && failure.kind == "4xx"
 }
 
-// statusCallback reports one event of a leg, if it was asked for. Arrival order
-// is not promised: SequenceNumber tells the true one.
+// statusCallback reports one event of a leg (initiated, ringing, answered, completed), if it was asked for.
+// Arrival order is not promised: SequenceNumber, from 0, tells the true one (twilio.md §4.4). The caller
+// holds c.turn.
 func (c *Call) statusCallback(ctx context.Context, event string) {
+	// Twilio reports the end alone unless the create or the Dial asks for more.
 	wanted := c.urls.statusEvents
 	if len(wanted) == 0 {
 		wanted = []string{"completed"}
@@ -31,30 +32,35 @@ func (c *Call) statusCallback(ctx context.Context, event string) {
 	form := c.params()
 	switch event {
 	case "answered":
+		// "answered" is an event, not a CallStatus.
 		form.Set("CallStatus", "in-progress")
 	case "completed":
 		form.Set("CallStatus", c.status)
 		duration := strconv.Itoa(int(now.Sub(c.answered) / time.Second))
 		form.Set("CallDuration", duration)
+		// Duration is in minutes begun, CallDuration in seconds. Calls here are short in clock time: always
+		// one.
 		form.Set("Duration", "1")
 	default:
 		form.Set("CallStatus", event)
 	}
 	form.Set("Timestamp", now.UTC().Format(time.RFC1123Z))
 	form.Set("CallbackSource", "call-progress-events")
+	// Counted over what was sent, so a callback that was not asked for leaves no gap.
 	form.Set("SequenceNumber", strconv.Itoa(c.sequence))
 	c.sequence++
 	c.t.callback(ctx, webhook{url: c.urls.status, method: http.MethodPost, form: form, port: PortDropped, callSID: c.SID})
 }
 
-// callback delivers a status callback, or keeps it back where the mode wants
-// them out of order. Its reply decides nothing.
+// callback delivers a status callback, or does with it what the mode in force says: keeps it back, loses it,
+// sends it twice. It returns when the product has answered; the reply decides nothing.
 func (t *Twilio) callback(ctx context.Context, w webhook) {
 	switch t.callbacksMode() {
 	case ModeCallbacksShuffled:
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.countMode(ModeCallbacksShuffled)
+		// Not sent from here: RunPending delivers them, in reverse.
 		t.held = append(t.held, w)
 		return
 	case ModeCallbacksLost:
@@ -62,6 +68,7 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 		defer t.mu.Unlock()
 		t.countMode(ModeCallbacksLost)
 		return
+	// The same request again, token aside, as Twilio's own retry would be.
 	case ModeCallbacksTwice:
 		t.mu.Lock()
 		t.countMode(ModeCallbacksTwice)
@@ -71,7 +78,8 @@ func (t *Twilio) callback(ctx context.Context, w webhook) {
 	t.deliverCallback(ctx, w)
 }
 
-// deliverCallback delivers one; a refusal (4xx) is a fault, a lost answer is not.
+// deliverCallback delivers one. A status other than 2xx is a fault (204 or an empty Response is right,
+// twilio.md §4.3); a lost answer or a 5xx is not, since every callback may be lost at Twilio too.
 func (t *Twilio) deliverCallback(ctx context.Context, w webhook) {
 	answer, err := t.deliver(ctx, w)
 	if refused(err) || err == nil && answer.status/100 != 2 {
@@ -79,7 +87,8 @@ func (t *Twilio) deliverCallback(ctx context.Context, w webhook) {
 	}
 }
 
-// deliverHeld delivers what was kept back, the last first.
+// deliverHeld delivers what was kept back, the last first, and says whether there was any. What a callback
+// makes the product do may keep back new ones; those wait for the next round.
 func (t *Twilio) deliverHeld(ctx context.Context) bool {
 	t.mu.Lock()
 	held := t.held
@@ -92,8 +101,10 @@ func (t *Twilio) deliverHeld(ctx context.Context) bool {
 	return len(held) > 0
 }
 
-// fetchSound asks once for a recording of the product's own, as Twilio does
-// before it plays it: a plain GET without signature or parameters.
+// fetchSound asks once for a recording of the product's own, as Twilio does before it plays it: a plain GET
+// without signature or parameters (twilio.md §3). One that is fetched well is not asked for again while the
+// stand-in lives. A sound that is not there ends the call: the caller would hear silence in place of a
+// sentence.
 func (c *Call) fetchSound(ctx context.Context, rawURL string) error {
 	target := c.resolve(rawURL)
 	if !strings.HasPrefix(target, c.t.cfg.PublicURL+"/") {
@@ -107,6 +118,8 @@ func (c *Call) fetchSound(ctx context.Context, rawURL string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ceiling)
 	defer cancel()
+	// With Targets one replica is asked; without, the base is empty, only the path is left, and the URL
+	// itself is asked.
 	where := c.t.bases(target)[0] + strings.TrimPrefix(target, c.t.cfg.PublicURL)
 	if strings.HasPrefix(where, "/") {
 		where = target

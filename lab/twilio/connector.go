@@ -10,24 +10,27 @@ import (
 	"net/http"
 )
 
-// ConnectorKind is the make of a Pay connector.
+// ConnectorKind is the make of a Pay connector; it decides who makes the token and what result Pay posts.
 type ConnectorKind string
 
 // The connectors that are imitated.
 const (
-	Stripe  ConnectorKind = "stripe"  // cards; tokens by Config.Tokenize
-	Generic ConnectorKind = "generic" // a POST to the operator's own endpoint
+	// Cards alone; the token is a PaymentMethod made by Config.Tokenize.
+	Stripe ConnectorKind = "stripe"
+	// A POST to the operator's own endpoint, for cards or bank accounts.
+	Generic ConnectorKind = "generic"
 )
 
-// Connector is one installed Pay connector. URL, User and Password are the
-// Generic one's.
+// Connector is one installed Pay connector, known by its unique name in Config.Connectors. URL, User and
+// Password are the Generic one's: its endpoint and Basic authentication.
 type Connector struct {
 	Kind           ConnectorKind
 	URL            string
 	User, Password string
 }
 
-// Card is a card as keyed into Pay. It prints as stars.
+// Card is a card as keyed into Pay: ExpMonth and ExpYear have two digits each, Type is one of validCardTypes.
+// It prints as stars (D1, secrets stay out of logs).
 type Card struct {
 	Number, ExpMonth, ExpYear, Code, PostalCode string
 	Type                                        string
@@ -39,17 +42,23 @@ func (Card) String() string { return "card ***" }
 // GoString hides the card.
 func (Card) GoString() string { return "card ***" }
 
-// ConnectorError is a connector's refusal. Config.Tokenize may return one.
+// ConnectorError is a connector's refusal. Config.Tokenize may return one; the product meets its fields in
+// Pay's result as ConnectorError, PaymentError and PayErrorCode (twilio.md §1.5).
 type ConnectorError struct {
-	Code         string // the gateway's own
-	Message      string
-	PayErrorCode int // Twilio's; 64012 if zero
+	// The gateway's own word, such as card_declined.
+	Code string
+	// In English, as PaymentError carries it.
+	Message string
+	// Twilio's number; 64012 if zero.
+	PayErrorCode int
 }
 
 // Error returns the gateway's message.
 func (e *ConnectorError) Error() string { return "payment connector: " + e.Message }
 
 // asConnectorError returns the refusal in an error, or one that says that the gateway could not be asked.
+// 64012 (the gateway rejected the card) is the code where none is given. An error of Config.Tokenize is
+// filled in place, so it must be a new one each time.
 func asConnectorError(err error) *ConnectorError {
 	var failure *ConnectorError
 	if !errors.As(err, &failure) {
@@ -61,14 +70,17 @@ func asConnectorError(err error) *ConnectorError {
 	return failure
 }
 
-// tokenized is a connector's answer.
+// tokenized is a connector's answer: the token, and the parameters that come back as PayConnector_<name>.
 type tokenized struct {
+	// What Pay gives as PaymentToken: a credential, so never in a line or a fault.
 	token      string
 	parameters map[string]string
 }
 
-// tokenize makes a token of what was entered.
+// tokenize makes a token of what was entered, by the Pay's connector. No money moves here: Pay without an
+// amount tokenizes only (twilio.md §2). The error is a *ConnectorError, or asConnectorError makes one of it.
 func (t *Twilio) tokenize(ctx context.Context, p *paying) (tokenized, error) {
+	// The branded connector is a function of ours; the Generic one is the product's own endpoint, over HTTP.
 	if p.connector.Kind == Generic {
 		return t.askGeneric(ctx, p)
 	}
@@ -82,7 +94,7 @@ func (t *Twilio) tokenize(ctx context.Context, p *paying) (tokenized, error) {
 	return tokenized{token: token}, nil
 }
 
-// card returns what was keyed.
+// card returns what was keyed. Every step before it is done, so the date has its four digits.
 func (p *paying) card() Card {
 	date := p.got[stepDate]
 	return Card{
@@ -102,9 +114,10 @@ func (p *paying) parameters() map[string]string {
 	return parameters
 }
 
-// genericBody is what Twilio posts: no account type and no holder, unless the
-// document sent them as parameters.
+// genericBody returns what Twilio posts to a Generic connector (twilio.md §2.5): no account type and no
+// holder, unless the document sent them as parameters. transaction_id is the Pay's, equal over all repeats.
 func (p *paying) genericBody() ([]byte, error) {
+	// Flat and without our reference, but for what the document's parameters hold.
 	fields := map[string]any{
 		"method": "tokenize", "transaction_id": p.sid, "parameters": p.parameters(),
 		"description": p.node.Attr("description", ""),
@@ -126,14 +139,17 @@ func (p *paying) genericBody() ([]byte, error) {
 // maxConnectorRepeats is how often Twilio asks again when no answer came in time.
 const maxConnectorRepeats = 5
 
-// askGeneric posts to the operator's endpoint, and again with the same
-// transaction_id while no answer comes. The first answer must be given again.
+// askGeneric posts to the operator's endpoint, and again with the same transaction_id while no answer comes.
+// The first answer must be given again: a repeat after a lost reply must not make a second token.
 func (t *Twilio) askGeneric(ctx context.Context, p *paying) (tokenized, error) {
 	body, err := p.genericBody()
 	if err != nil {
 		return tokenized{}, err
 	}
+	// A mode that repeats webhooks repeats this request as well; Twilio makes both.
 	repeats := t.webhookMode() != ""
+	// Each request has its own time-out of ConnectorTimeout, so a dead endpoint costs a minute (twilio.md
+	// §2.1, rule 5).
 	for range 1 + maxConnectorRepeats {
 		answer, err := t.postConnector(ctx, p.connector, body)
 		if err != nil {
@@ -142,6 +158,8 @@ func (t *Twilio) askGeneric(ctx context.Context, p *paying) (tokenized, error) {
 			}
 			continue
 		}
+		// The endpoint has worked and its answer is lost; the next round asks again under the same
+		// transaction_id.
 		if t.takeOnce(ModeDropsConnectorOnce) {
 			continue
 		}
@@ -155,19 +173,22 @@ func (t *Twilio) askGeneric(ctx context.Context, p *paying) (tokenized, error) {
 }
 
 // repeatTokenize repeats a request that was answered, and demands the first answer: a connector must know a
-// transaction_id again.
+// transaction_id again. Another token, or success beside a refusal, is a Fault; the call goes on with the
+// first.
 func (t *Twilio) repeatTokenize(ctx context.Context, p *paying, body []byte, first tokenized, failure error) {
 	answer, err := t.postConnector(ctx, p.connector, body)
 	if err != nil {
 		return // no answer proves nothing
 	}
 	again, secondFailure := readConnector(answer)
+	// Two tokens for one transaction are two credentials for one entry; a success beside a refusal is worse.
 	if again.token != first.token || (failure == nil) != (secondFailure == nil) {
 		_ = t.addFault(Fault{FaultUnequalReplies, "", pathOf(p.connector.URL), "a repeated transaction_id got another answer"})
 	}
 }
 
-// postConnector makes one request to the operator's endpoint and returns the body of the answer.
+// postConnector makes one request to the operator's endpoint and returns the body of the answer. The HTTP
+// status is not looked at: what counts is whether the body can be read.
 func (t *Twilio) postConnector(ctx context.Context, connector Connector, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.ConnectorTimeout)
 	defer cancel()
@@ -190,7 +211,9 @@ func (t *Twilio) postConnector(ctx context.Context, connector Connector, body []
 	return answer, nil
 }
 
-// readConnector reads {"token_id", "error_code", "error_message", "parameters"}.
+// readConnector reads {"token_id", "error_code", "error_message", "parameters"}. The key token_id must be
+// there also beside an error (twilio.md §2.5); without it, and in every other shape, it is Twilio's
+// "malformed response".
 func readConnector(answer []byte) (tokenized, error) {
 	malformed := &ConnectorError{Code: "malformed", Message: "malformed response", PayErrorCode: 64012}
 	var body struct {
@@ -214,6 +237,7 @@ func readConnector(answer []byte) (tokenized, error) {
 	}
 	parameters := map[string]string{}
 	for name, value := range body.Parameters {
+		// parameters must be flat (twilio.md §1.4); a nested one could not come back as a form field.
 		if _, nested := value.(map[string]any); nested {
 			return tokenized{}, malformed
 		}

@@ -14,15 +14,20 @@ import (
 	"time"
 )
 
-// webhook is one request that Twilio makes of the product.
+// webhook is one request that Twilio makes of the product: a voice document, an inbound text, a status
+// callback.
 type webhook struct {
-	url     string // absolute, fragment and all
-	method  string
+	// Absolute, fragment and all: the fragment holds the connection overrides.
+	url    string
+	method string
+	// The fields, which are signed. port says what becomes of a port in the URL before that.
 	form    url.Values
 	port    Port
 	callSID string
-	twiml   bool   // a document is awaited, so a lost reply matters
-	token   string // I-Twilio-Idempotency-Token, equal across retries
+	// A document is awaited, so a lost reply matters.
+	twiml bool
+	// I-Twilio-Idempotency-Token, equal across retries; set by deliver.
+	token string
 }
 
 // path is how faults and transcripts name the webhook.
@@ -37,23 +42,25 @@ func pathOf(rawURL string) string {
 	return u.Path
 }
 
-// reply is what the product answered.
+// reply is what the product answered, in a status below 400. The body is cut just above the limit on
+// documents, so that one which is too long is seen as such.
 type reply struct {
 	status      int
 	contentType string
 	body        []byte
 }
 
-// same says whether two replies are equal to the byte.
+// same says whether two replies are equal to the byte. Other headers than the content type do not count.
 func (r reply) same(other reply) bool {
 	return r.status == other.status && r.contentType == other.contentType && bytes.Equal(r.body, other.body)
 }
 
-// deliveryError is a delivery that failed for good: Twilio's error code, and the kind of failure in the words of
-// the connection overrides (ct, rt, 4xx, 5xx).
+// deliveryError is a delivery that failed for good: Twilio's error code, and the kind of failure in the words
+// of the connection overrides. Status is 0 where no answer came at all.
 type deliveryError struct {
-	code   int
-	kind   string // ct, rt, 4xx, 5xx
+	code int
+	// ct (no connection), rt (no answer in time, or one cut short), 4xx or 5xx.
+	kind   string
 	status int
 }
 
@@ -65,12 +72,14 @@ func (l *deliveryError) Error() string {
 // connectTime is the key under which a request's context carries the time in which its connection must stand.
 type connectTime struct{}
 
-// newClient makes the client of all deliveries. Its transport obeys the connect
-// time of the request at hand; it never follows a redirect by itself.
+// newClient makes the client of all deliveries. Its transport obeys the connect time of the request being
+// sent; it never follows a redirect by itself, because Twilio would not send the form again.
 func newClient(transport http.RoundTripper) *http.Client {
 	if transport == nil {
 		var dialer net.Dialer
 		transport = &http.Transport{
+			// A load run holds thousands of calls against a few replicas; the default of two idle connections
+			// a host would open one for nearly every request.
 			MaxIdleConns:        2048,
 			MaxIdleConnsPerHost: 1024,
 			IdleConnTimeout:     30 * time.Second,
@@ -90,8 +99,9 @@ func newClient(transport http.RoundTripper) *http.Client {
 	}
 }
 
-// deliver makes the request as the overrides and the mode in force say. The
-// error is a *lost when the product failed to answer.
+// deliver makes the request as the overrides in the URL's fragment and the mode in force say, retries
+// included. The error is a *deliveryError when the product failed to answer; any other means that the request
+// could not be made. A fragment that Twilio would not obey is a Fault, and its defaults are used.
 func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 	_, fragment, _ := strings.Cut(w.url, "#")
 	rules, err := parseOverrides(fragment)
@@ -99,8 +109,10 @@ func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 		_ = t.addFault(Fault{FaultOverrides, w.callSID, w.path(), err.Error()})
 		rules = defaultOverrides()
 	}
+	// The total is over all tries: what is left of it is the last one's limit.
 	ctx, cancel := context.WithTimeout(ctx, rules.total)
 	defer cancel()
+	// One token for all tries, by which a receiver can tell a retry from a new request (twilio.md §4.2).
 	w.token = t.newSID("")
 	var failure *deliveryError
 	for try := 0; try <= rules.retries; try++ {
@@ -108,6 +120,7 @@ func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 		if err == nil {
 			return answer, nil
 		}
+		// Not a failure of the product: trying again would fail the same way.
 		if !errors.As(err, &failure) {
 			return reply{}, err
 		}
@@ -118,7 +131,8 @@ func (t *Twilio) deliver(ctx context.Context, w webhook) (reply, error) {
 	return reply{}, failure
 }
 
-// attempt is one try, repeated where the mode says so.
+// attempt is one try, which the mode may repeat or lose. It returns the first answer: it is what Twilio goes
+// by.
 func (t *Twilio) attempt(ctx context.Context, w webhook, rules overrides) (reply, error) {
 	var answer reply
 	var err error
@@ -130,6 +144,7 @@ func (t *Twilio) attempt(ctx context.Context, w webhook, rules overrides) (reply
 	default:
 		answer, err = t.send(ctx, w, rules)
 	}
+	// Only where a document is awaited: the lost reply of a status callback would change nothing.
 	if err == nil && w.twiml && t.takeOnce(ModeDropsNextReply) {
 		// The product has worked; its answer is lost on the way.
 		return reply{}, &deliveryError{code: 11200, kind: "rt"}
@@ -137,7 +152,8 @@ func (t *Twilio) attempt(ctx context.Context, w webhook, rules overrides) (reply
 	return answer, err
 }
 
-// oneAfterAnother delivers two or three times; every answer must be the first.
+// oneAfterAnother delivers two or three times by turns; every answer must equal the first. A first try that
+// failed is not repeated here: the overrides decide about it.
 func (t *Twilio) oneAfterAnother(ctx context.Context, w webhook, rules overrides) (reply, error) {
 	first, err := t.send(ctx, w, rules)
 	if err != nil {
@@ -153,8 +169,9 @@ func (t *Twilio) oneAfterAnother(ctx context.Context, w webhook, rules overrides
 	return first, nil
 }
 
-// atOnce delivers three times side by side, uses the first answer, and demands
-// that all be equal.
+// atOnce delivers three times side by side, uses the first answer, and demands that all be equal. It waits
+// for all three, so nothing of one webhook is still under way when the next is sent. Failures before the
+// first good answer are passed over; the error is returned when all three failed.
 func (t *Twilio) atOnce(ctx context.Context, w webhook, rules overrides) (reply, error) {
 	type result struct {
 		reply
@@ -181,10 +198,11 @@ func (t *Twilio) atOnce(ctx context.Context, w webhook, rules overrides) (reply,
 	return first.reply, first.err
 }
 
-// compare blames an answer that is not byte for byte the first one. A repeat
-// that got no answer at all (a killed process) proves nothing.
+// compare records a Fault for an answer that is not byte for byte the first one (twilio.md §2.2: the same
+// POST twice gets the same TwiML). A repeat that got no answer at all (a killed process) proves nothing.
 func (t *Twilio) compare(w webhook, first, again reply, err error) {
 	var failure *deliveryError
+	// Nothing came back from this one; the product may be restarting.
 	if errors.As(err, &failure) && failure.status == 0 {
 		return
 	}
@@ -194,7 +212,9 @@ func (t *Twilio) compare(w webhook, first, again reply, err error) {
 	}
 }
 
-// send makes one HTTP request, to the next replica that takes connections.
+// send makes one HTTP request, to the next replica that takes connections, as the load balancer in front
+// does. A replica that took the connection and then failed is not passed over: the request may have been
+// worked on.
 func (t *Twilio) send(ctx context.Context, w webhook, rules overrides) (reply, error) {
 	bases := t.bases(w.url)
 	var answer reply
@@ -209,8 +229,8 @@ func (t *Twilio) send(ctx context.Context, w webhook, rules overrides) (reply, e
 	return answer, err
 }
 
-// bases returns the replicas to try, in turn. A URL that is not the product's own
-// goes where it says.
+// bases returns the replicas to try, in turn, each try beginning with the next one. A URL that is not the
+// product's own goes where it says: then the one base is empty.
 func (t *Twilio) bases(rawURL string) []string {
 	bare, _, _ := strings.Cut(rawURL, "#")
 	if len(t.cfg.Targets) == 0 || !strings.HasPrefix(bare, t.cfg.PublicURL+"/") {
@@ -218,6 +238,7 @@ func (t *Twilio) bases(rawURL string) []string {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// Each try begins one replica further on.
 	t.target++
 	bases := make([]string, 0, len(t.cfg.Targets))
 	for i := range t.cfg.Targets {
@@ -226,8 +247,8 @@ func (t *Twilio) bases(rawURL string) []string {
 	return bases
 }
 
-// sendTo makes the request to one replica within the overrides' times. A 3xx is an answer: Twilio's rules for it
-// are the caller's.
+// sendTo makes the request to one replica within the overrides' times. A 3xx is an answer: what Twilio does
+// about it is decided by who asked. 4xx and 5xx are failures with their kind.
 func (t *Twilio) sendTo(ctx context.Context, w webhook, rules overrides, base string) (reply, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, connectTime{}, rules.connect), rules.read)
 	defer cancel()
@@ -240,6 +261,7 @@ func (t *Twilio) sendTo(ctx context.Context, w webhook, rules overrides, base st
 		return reply{}, classify(err)
 	}
 	defer func() { _ = res.Body.Close() }()
+	// One byte more than a document may have, so that too long is seen as too long.
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
 	if err != nil {
 		return reply{}, &deliveryError{code: 11200, kind: "rt"}
@@ -253,8 +275,8 @@ func (t *Twilio) sendTo(ctx context.Context, w webhook, rules overrides, base st
 	return reply{status: res.StatusCode, contentType: res.Header.Get("Content-Type"), body: body}, nil
 }
 
-// classify tells a connection that could not be made from an answer that did
-// not come. A connection cut before the answer counts as the latter.
+// classify tells a connection that could not be made (ct, error 11205) from an answer that did not come (rt,
+// error 11200). A connection cut before the answer counts as the latter: the product may have worked.
 func classify(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
@@ -263,8 +285,9 @@ func classify(err error) error {
 	return &deliveryError{code: 11200, kind: "rt"}
 }
 
-// request builds and signs one HTTP request. What is signed is the URL as the
-// product gave it, wherever the bytes go.
+// request builds and signs one HTTP request. What is signed is the URL as the product gave it, without the
+// fragment (twilio.md §4.5), wherever the bytes go. A GET carries the form in the query, which is then part
+// of the URL.
 func (t *Twilio) request(ctx context.Context, w webhook, base string) (*http.Request, error) {
 	target, _, _ := strings.Cut(w.url, "#")
 	var body io.Reader
@@ -286,6 +309,7 @@ func (t *Twilio) request(ctx context.Context, w webhook, base string) (*http.Req
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
 	}
+	// As Twilio's requests have it; nothing may depend on it.
 	req.Header.Set("User-Agent", "TwilioProxy/1.1")
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("I-Twilio-Idempotency-Token", w.token)
@@ -293,7 +317,7 @@ func (t *Twilio) request(ctx context.Context, w webhook, base string) (*http.Req
 	return req, nil
 }
 
-// addQuery appends a form to a URL that may have a query already.
+// addQuery returns a URL with a form added to the query that it may have already.
 func addQuery(target string, form url.Values) string {
 	if len(form) == 0 {
 		return target

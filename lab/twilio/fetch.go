@@ -11,17 +11,21 @@ import (
 	"strings"
 )
 
-// What stops a call that would run for ever.
+// What stops a call that would run for ever. Each is a Fault or an apology, so a loop ends the test at once.
 const (
 	maxRedirects = 10  // Twilio's error 11215
 	maxDocuments = 200 // between two acts of the caller
 	maxFailures  = 5   // fallbacks between two acts of the caller
 )
 
-// fetch asks the product for the next document and makes it the one to run.
-// A product that cannot answer is asked at its fallback URL; a wrong answer is
-// a Fault and ends the call.
+// fetch asks the product for the next document and makes it the one to run. Extra fields are added to the
+// standard ones. The caller holds c.turn.
+//
+// A product that cannot answer is asked at its fallback URL, as Twilio does. A wrong answer, a 4xx included,
+// is a Fault and ends the call at once: Twilio would try the fallback then too, and hide the mistake. The
+// error is the Fault, or the context's when that is over.
 func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Values) error {
+	// Every fetch counts as a redirect until a verb that is none is played.
 	c.redirects++
 	c.documents++
 	if c.redirects > maxRedirects {
@@ -31,18 +35,22 @@ func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Value
 		return c.fail(ctx, FaultLoop, "more than %d documents without asking the caller anything", maxDocuments)
 	}
 	target := c.resolve(rawURL)
+	// The standard fields first, so that an act's own ones may replace them.
 	form := c.params()
 	for name, values := range extra {
 		form[name] = values
 	}
 	answer, err := c.deliver(ctx, target, method, form)
+	// The fallback comes only after the retries of the overrides: deliver has made them.
 	if err == nil {
 		return c.load(ctx, target, method, answer)
 	}
 	var failure *deliveryError
+	// Whoever plays the call has given up, or the request cannot be made: the product is not to blame.
 	if !errors.As(err, &failure) || ctx.Err() != nil {
 		return fmt.Errorf("call: %w", err)
 	}
+	// Signature, path or method did not fit: a mistake, which the fallback would hide.
 	if failure.kind == "4xx" {
 		c.url = target
 		return c.fail(ctx, FaultReply, "the status is %d", failure.status)
@@ -50,7 +58,8 @@ func (c *Call) fetch(ctx context.Context, rawURL, method string, extra url.Value
 	return c.fallBack(ctx, target, failure.code)
 }
 
-// deliver posts to the product and writes a line of it.
+// deliver asks the product and writes a line of it. The first request of a call carries ringing as its
+// CallStatus, all later ones in-progress.
 func (c *Call) deliver(ctx context.Context, target, method string, form url.Values) (reply, error) {
 	answer, err := c.t.deliver(ctx, webhook{url: target, method: method, form: form, port: PortDropped, callSID: c.SID, twiml: true})
 	if err != nil {
@@ -64,16 +73,19 @@ func (c *Call) deliver(ctx context.Context, target, method string, form url.Valu
 	return answer, err
 }
 
-// fallBack asks the number's fallback URL what to say. The lost request's input
-// is not in it. Where that fails too the caller hears Twilio's apology.
+// fallBack asks the number's fallback URL what to say, with ErrorCode and ErrorUrl. The lost request's input
+// is not in it (twilio.md §4.2), so the product can only ask again. Where that fails too the caller hears
+// Twilio's apology.
 func (c *Call) fallBack(ctx context.Context, failed string, code int) error {
 	c.failures++
 	fallback := c.urls.fallback
+	// Without a limit a product whose every document fails would be asked for ever.
 	if fallback == "" || c.failures > maxFailures {
 		return c.apologize(ctx, failed)
 	}
 	form := c.params()
 	form.Set("ErrorCode", strconv.Itoa(code))
+	// The overrides are instructions to Twilio and no part of the URL that it reports.
 	bare, _, _ := strings.Cut(failed, "#")
 	form.Set("ErrorUrl", bare)
 	answer, err := c.deliver(ctx, fallback, http.MethodPost, form)
@@ -83,7 +95,8 @@ func (c *Call) fallBack(ctx context.Context, failed string, code int) error {
 	return c.load(ctx, fallback, http.MethodPost, answer)
 }
 
-// apologize is the end that no caller of the product should ever meet.
+// apologize lets the caller hear Twilio's apology and ends the call: the end that no caller of the product
+// should ever meet.
 func (c *Call) apologize(ctx context.Context, failed string) error {
 	c.url = failed
 	if c.Direction == outboundDial { // a whisper that cannot be fetched only loses the agent
@@ -96,7 +109,8 @@ func (c *Call) apologize(ctx context.Context, failed string) error {
 	return f
 }
 
-// load judges an answer and makes it the document to run.
+// load judges an answer and makes it the document to run. A redirect (3xx) is a Fault: Twilio would follow it
+// and lose the digits (twilio.md §3).
 func (c *Call) load(ctx context.Context, target, method string, answer reply) error {
 	c.url, c.method = target, method
 	if answer.status != http.StatusOK {
@@ -112,7 +126,8 @@ func (c *Call) load(ctx context.Context, target, method string, answer reply) er
 	return c.loadDocument(ctx, answer.body, where)
 }
 
-// loadDocument makes a document the one to run. One that Twilio would reject ends the call.
+// loadDocument makes a document the one to run. One that Twilio would reject ends the call. Questions of the
+// document before it are over; a Dial is ended by who asks for the new document.
 func (c *Call) loadDocument(ctx context.Context, doc []byte, where documentContext) error {
 	root, problems := readVoice(doc, c.t.cfg.OverridesRequired, where)
 	if len(problems) > 0 {
@@ -133,8 +148,8 @@ func describe(problems []Problem) string {
 	return strings.Join(texts, "; ")
 }
 
-// checkContentType takes the two types that are always read as TwiML. Text in
-// any other is spoken aloud, played, or refused by Twilio (12300).
+// checkContentType returns "" for the two types that are always read as TwiML, else what is wrong, to be read
+// after "the content type". Text in any other type is spoken aloud, played, or refused by Twilio (12300).
 func checkContentType(value string) string {
 	if value == "" {
 		return "is missing"

@@ -16,23 +16,30 @@ import (
 //go:embed grammar.json
 var grammarJSON []byte
 
-// voices.txt lists every voice name that Say takes, one a line.
+// voices.txt lists every voice name that Say takes, one a line (twilio.md §3, 900 names).
 //
 //go:embed voices.txt
 var voicesText string
 
-// element is one entry of the grammar.
+// element is one entry of the grammar: what may stand in an element of a document. What is not named is
+// refused.
 type element struct {
-	Text       string            `json:"text"` // "" = no text but spaces
-	Children   []string          `json:"children"`
-	Required   []string          `json:"required"`
+	// A word of values.go, or speech, optional, body; "" = no text but spaces.
+	Text string `json:"text"`
+	// Keys of the grammar, in no order.
+	Children []string `json:"children"`
+	// Attributes that must be there. Each is in Attributes too.
+	Required []string `json:"required"`
+	// Each attribute's kind of value, for checkValue.
 	Attributes map[string]string `json:"attributes"`
 }
 
-// grammar is one dialect of TwiML.
+// grammar is one dialect of TwiML, by the name of the element: voice, or messaging for answers to texts.
 type grammar map[string]element
 
-// child finds the grammar's key for an element called name inside parent.
+// child returns the grammar's key for an element called name inside parent. An element that means different
+// things in two places has a key with its parent's name before it, as Dial/Sip and Refer/Sip. False: parent
+// cannot hold it.
 func (g grammar) child(parent, name string) (string, bool) {
 	children := g[parent].Children
 	if slices.Contains(children, name) {
@@ -48,7 +55,7 @@ func (g grammar) child(parent, name string) (string, bool) {
 	return "", false
 }
 
-// grammars reads the embedded files once.
+// grammars reads the embedded files at the first use. They are part of the program, so a broken one panics.
 var grammars = sync.OnceValue(func() (both struct {
 	Voice, Messaging grammar
 	voices           map[string]bool

@@ -21,25 +21,28 @@ const (
 	inline                    // given as Twiml in a REST request
 )
 
-// Verbs after which nothing in the document is reached.
+// Verbs after which nothing in the document is reached (twilio.md §10, flow lint). Dial is among them because
+// ours always has an action.
 var terminal = map[string]bool{"Redirect": true, "Record": true, "Hangup": true, "Reject": true, "Dial": true, "Refer": true}
 
-// Verbs that a whisper may hold.
+// Verbs that a whisper may hold, stricter than Twilio: no Redirect, so the agent hears it in one document.
 var whisperVerbs = []string{"Say", "Play", "Gather", "Hangup"}
 
-// CheckVoice reads a voice document as strictly as a call does. It gives the
-// problems in reading order; overrides demands the retry fragment on every
-// voice URL.
+// CheckVoice reads a voice document as strictly as a call does. It returns the problems in reading order,
+// none for a good one; overrides demands the retry fragment on every voice URL. Golden and fuzz tests of the
+// product's encoder use it without a call.
 func CheckVoice(doc []byte, overrides bool) []Problem {
 	_, problems := readVoice(doc, overrides, onCall)
 	return problems
 }
 
-// readVoice parses a document and checks it. The root is nil when it cannot be parsed.
+// readVoice parses a document and checks it. The root is nil when it cannot be parsed; otherwise it may be
+// used beside its problems.
 func readVoice(doc []byte, overrides bool, where documentContext) (*Node, []Problem) {
 	g := grammars().Voice
 	root, problems := parse(doc, g)
 	if root != nil {
+		// Flow is looked at even where the parser has complaints: all of them should show in one run.
 		l := &linter{grammar: g, overrides: overrides, where: where}
 		l.document(root)
 		problems = append(problems, l.problems...)
@@ -48,8 +51,8 @@ func readVoice(doc []byte, overrides bool, where documentContext) (*Node, []Prob
 	return root, problems
 }
 
-// linter holds the checks that need more than one element, and the house's
-// own rules on the flow of a document.
+// linter holds the checks that need more than one element, and the project's own rules on the flow of a
+// document. What one element may hold is the grammar's.
 type linter struct {
 	grammar   grammar
 	overrides bool
@@ -68,17 +71,22 @@ func (l *linter) document(root *Node) {
 	for i, v := range verbs {
 		last := i == len(verbs)-1
 		switch {
+		// Nobody would hear what is written there.
 		case terminal[v.Name] && !last:
 			l.bad(v, "is followed by verbs that are never reached")
 		case (v.Name == "Gather" || v.Name == "Pay") && last:
 			// Silence and exhausted attempts run on below; with nothing there the call ends.
 			l.bad(v, "has nothing after it")
+		// Reject is for calls not yet answered, so it is the first verb or useless (twilio.md §3, unverified
+		// there).
 		case v.Name == "Reject" && i > 0:
 			l.bad(v, "is not the first verb")
 		}
+		// Twilio allows Say, Play, Gather and Hangup there, and no Dial (twilio.md §3).
 		if l.where == onWhisper && !slices.Contains(whisperVerbs, v.Name) {
 			l.bad(v, "is not allowed in a whisper")
 		}
+		// Observed by others on outbound calls: no question, no result, no error (twilio.md §2.1, rule 6).
 		if l.where == inline && v.Name == "Pay" {
 			l.bad(v, "does nothing inside inline TwiML")
 		}
@@ -119,14 +127,16 @@ func (l *linter) walk(n *Node) {
 	}
 }
 
-// voiceURLs demands the retry fragment: without it a process killed after it
-// took the connection is not asked again, and the caller hears an error.
+// voiceURLs demands the retry fragment: without it a process killed after it took the connection is not asked
+// again, and the caller hears an error. Which attributes are voice URLs the grammar says.
 func (l *linter) voiceURLs(n *Node) {
 	if !l.overrides {
 		return
 	}
 	rules := l.grammar[n.key]
 	for name, kind := range rules.Attributes {
+		// An attribute that is left out means the document's own URL, which has been looked at where it was
+		// given.
 		if kind == "voiceurl" && n.Has(name) && !hasOverrides(n.Attrs[name]) {
 			l.bad(n, "attribute %s lacks the connection overrides", name)
 		}
@@ -136,13 +146,14 @@ func (l *linter) voiceURLs(n *Node) {
 	}
 }
 
-// hasOverrides says whether a URL ends in the connection overrides.
+// hasOverrides says whether a URL ends in the connection overrides, written exactly as the product writes
+// them.
 func hasOverrides(rawURL string) bool {
 	_, fragment, _ := strings.Cut(rawURL, "#")
 	return fragment == Overrides
 }
 
-// maxSay is how much text one Say takes.
+// maxSay is how much text one Say takes, in bytes (twilio.md §3: 4 KB, from an older copy of the docs).
 const maxSay = 4096
 
 // say checks length, voice and language of a Say.
@@ -154,6 +165,8 @@ func (l *linter) say(n *Node) {
 		l.bad(n, "is longer than %d characters", maxSay)
 	}
 	voice := n.Attr("voice", "")
+	// From twilio.md §3, unverified there: taken for certain, since a prompt read with its markup would be
+	// noise.
 	if (voice == "man" || voice == "woman") && len(n.Elements()) > 0 {
 		l.bad(n, "has SSML, which the voices man and woman do not read")
 	}
@@ -163,7 +176,8 @@ func (l *linter) say(n *Node) {
 	}
 }
 
-// gather checks combinations of a Gather's attributes that Twilio rejects or ignores.
+// gather checks combinations of a Gather's attributes that Twilio rejects or ignores. Ignored ones count as
+// wrong: whoever wrote them expected something of them.
 func (l *linter) gather(n *Node) {
 	keys, speech := inputs(n)
 	for _, kid := range n.Elements() {
@@ -171,6 +185,7 @@ func (l *linter) gather(n *Node) {
 			l.bad(kid, "plays digits inside Gather")
 		}
 	}
+	// speechModel needs a whole number of seconds (twilio.md §3).
 	if timeout := n.Attr("speechTimeout", "auto"); n.Has("speechModel") && timeout == "auto" {
 		l.bad(n, "sets speechModel without a whole speechTimeout")
 	}
@@ -186,13 +201,13 @@ func (l *linter) gather(n *Node) {
 	}
 }
 
-// inputs says what a Gather listens to.
+// inputs says what a Gather listens to; keys alone where it does not say.
 func inputs(n *Node) (keys, speech bool) {
 	words := strings.Fields(n.Attr("input", "dtmf"))
 	return slices.Contains(words, "dtmf"), slices.Contains(words, "speech")
 }
 
-// dial checks what a Dial holds.
+// dial checks what a Dial holds: an action (project rule, twilio.md §3), and ten numbers at most.
 func (l *linter) dial(n *Node) {
 	if !n.Has("action") {
 		// Without it a failed transfer simply runs on to the end of the document.
@@ -209,11 +224,12 @@ func (l *linter) dial(n *Node) {
 	}
 }
 
-// pay checks a Pay and its prompts.
+// pay checks a Pay and its prompts. Two prompts for the same moment are wrong: the second is never spoken.
 func (l *linter) pay(n *Node) {
 	if action := n.Attr("action", ""); action != "" && !secureAction(action) {
 		l.bad(n, "its action is not an absolute https URL")
 	}
+	// The account type is asked for with a Gather before Pay, and goes with a bank account alone.
 	method := n.Attr("paymentMethod", "credit-card")
 	if method == "credit-card" && n.Has("bankAccountType") {
 		l.bad(n, "sets bankAccountType for a card (error 64017)")
@@ -222,6 +238,8 @@ func (l *linter) pay(n *Node) {
 	names := map[string]bool{}
 	for _, kid := range n.Elements() {
 		switch kid.Name {
+		// Names come back as PayConnector_<name> or in a flat object, where a second one would hide the
+		// first.
 		case "Parameter":
 			if name := kid.Attr("name", ""); name == "" || names[name] {
 				l.bad(kid, "has an empty or repeated name")
@@ -230,6 +248,7 @@ func (l *linter) pay(n *Node) {
 			}
 		case "Prompt":
 			l.prompt(kid, method)
+			// Equal in every condition means that the choice always falls on the earlier one (prompts.go).
 			same := fmt.Sprintf("%q", []string{kid.Attr("for", ""), kid.Attr("attempt", ""), kid.Attr("errorType", ""), kid.Attr("cardType", ""), kid.Attr("requireMatchingInputs", "false")})
 			if seen[same] {
 				l.bad(kid, "repeats an earlier Prompt and is never spoken")
@@ -239,8 +258,8 @@ func (l *linter) pay(n *Node) {
 	}
 }
 
-// prompt refuses what can never be spoken: a step that the method does not ask,
-// an error that the step does not know.
+// prompt refuses what can never be spoken: a step that the method does not ask, an error that the step does
+// not know. Which moments lack a prompt is another question, and asked when the Pay is played (prompts.go).
 func (l *linter) prompt(n *Node, method string) {
 	step := n.Attr("for", "")
 	known, ok := stepErrors[step]
@@ -255,6 +274,7 @@ func (l *linter) prompt(n *Node, method string) {
 			l.bad(n, "names an error that its step does not know")
 		}
 	}
+	// Bank fields alone are entered twice (twilio.md §1.3).
 	if n.Attr("requireMatchingInputs", "") == "true" && stepMethod(step) != "ach-debit" {
 		l.bad(n, "asks for matching inputs on a field that has none")
 	}
@@ -263,8 +283,8 @@ func (l *linter) prompt(n *Node, method string) {
 	}
 }
 
-// secureAction is the rule of Pay: https, absolute, POST; plain http is let
-// through to a loopback host alone, where development lives.
+// secureAction says whether an action is one that Pay takes: https and absolute. Plain http is let through to
+// a loopback host alone, where development runs.
 func secureAction(action string) bool {
 	u, err := url.Parse(action)
 	if err != nil || u.Host == "" {
@@ -273,6 +293,7 @@ func secureAction(action string) bool {
 	if u.Scheme == "https" {
 		return true
 	}
+	// By name or by number: a development URL may have either form.
 	host := u.Hostname()
 	ip := net.ParseIP(host)
 	return u.Scheme == "http" && (host == "localhost" || ip != nil && ip.IsLoopback())

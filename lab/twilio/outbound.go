@@ -11,33 +11,39 @@ import (
 	"time"
 )
 
-// redirection is an update by REST that waits for the call.
+// redirection is an update by REST that waits for the call. Exactly one of url, twiml and status is set; a
+// later update replaces one that still waits.
 type redirection struct {
 	url, method string
 	twiml       string
-	status      string // completed or canceled
+	// completed or canceled: the call ends with it.
+	status string
 }
 
-// outboundCall is what a REST create asked for.
+// outboundCall is what a REST create asked for. An inbound call has none.
 type outboundCall struct {
-	url, method      string
-	twiml            string
-	machineDetection bool // MachineDetection, so the document waits for who answered
+	url, method string
+	twiml       string
+	// MachineDetection was asked for, so the document waits for who answered and AnsweredBy is sent.
+	machineDetection bool
 
-	ringTime time.Duration // how long it rings
-	rings    time.Time     // since when; guarded by Twilio.mu
+	// How long it rings before nobody answers.
+	ringTime time.Duration
+	// Since when it rings; guarded by Twilio.mu.
+	rings time.Time
 }
 
-// Outbound returns the calls that the product placed, oldest first.
+// Outbound returns the calls that the product placed, oldest first, ended ones too. The slice is a copy, the
+// calls are not.
 func (t *Twilio) Outbound() []*Call {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.outbound)
 }
 
-// Answer takes a ringing call that the product placed. AnsweredBy is what
-// machine detection says of who answered: human, machine_start and so on; it
-// is sent only if the product asked for it.
+// Answer takes a ringing call that the product placed, and runs it until it asks something or ends.
+// AnsweredBy is what machine detection says of who answered: human, machine_start and so on (twilio.md §5);
+// it is sent only if the product asked for it. ErrRefused when the phone does not ring.
 func (c *Call) Answer(ctx context.Context, answeredBy string) error {
 	done, err := c.begin()
 	if err != nil {
@@ -50,6 +56,7 @@ func (c *Call) Answer(ctx context.Context, answeredBy string) error {
 	c.beginAct("answers")
 	c.status, c.answered = "in-progress", c.t.cfg.Now()
 	c.statusCallback(ctx, "answered")
+	// Inline TwiML has no URL of its own; relative ones are taken against the product's public URL.
 	if c.placed.twiml != "" {
 		c.url = c.t.cfg.PublicURL
 		if err := c.loadDocument(ctx, []byte(c.placed.twiml), inline); err != nil {
@@ -57,6 +64,7 @@ func (c *Call) Answer(ctx context.Context, answeredBy string) error {
 		}
 		return c.run(ctx)
 	}
+	// Synchronous detection: the document is asked for once it is known who answered.
 	extra := url.Values{}
 	if c.placed.machineDetection {
 		extra.Set("AnsweredBy", answeredBy)
@@ -67,8 +75,8 @@ func (c *Call) Answer(ctx context.Context, answeredBy string) error {
 	return c.run(ctx)
 }
 
-// NotAnswered ends a ringing call that the product placed: status is busy,
-// no-answer or failed.
+// NotAnswered ends a ringing call that the product placed: status is busy, no-answer or failed, and is not
+// checked. ErrRefused when the phone does not ring.
 func (c *Call) NotAnswered(ctx context.Context, status string) error {
 	done, err := c.begin()
 	if err != nil {
@@ -81,13 +89,13 @@ func (c *Call) NotAnswered(ctx context.Context, status string) error {
 	return c.unanswered(ctx, status)
 }
 
-// unanswered ends a ringing call with its status. The caller holds c.turn.
+// unanswered ends a ringing call with its status. The caller holds c.turn. It never fails.
 func (c *Call) unanswered(ctx context.Context, status string) error {
 	c.finish(ctx, "not answered", status)
 	return nil
 }
 
-// checkRinging refuses an act on a call that does not ring.
+// checkRinging returns ErrRefused for an act on a call that does not ring.
 func (c *Call) checkRinging() error {
 	if _, ringing := c.State().(Ringing); !ringing {
 		return fmt.Errorf("%w: the phone does not ring", ErrRefused)
@@ -95,8 +103,9 @@ func (c *Call) checkRinging() error {
 	return nil
 }
 
-// redirected applies an update by REST, if one waits. The run goes on with the
-// new document.
+// redirected applies an update by REST, if one waits, and says whether one did. The question that the caller
+// was asked is gone, and an agent's leg is ended; the run goes on with the new document. The caller holds
+// c.turn.
 func (c *Call) redirected(ctx context.Context) (bool, error) {
 	c.mu.Lock()
 	r := c.pending
@@ -106,12 +115,14 @@ func (c *Call) redirected(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	c.gather, c.pay = nil, nil
+	// Dial's action is not asked: Twilio drops the old document with all that hangs on it.
 	if c.dial != nil {
 		c.dial.leg.leave(ctx, "completed")
 		c.dial = nil
 	}
 	c.line("twilio: the call is updated by REST")
 	switch {
+	// Status alone ends a call; it is looked at first because a document beside it is meaningless.
 	case r.status != "":
 		c.finish(ctx, "ended by REST", r.status)
 		return true, nil
@@ -121,7 +132,8 @@ func (c *Call) redirected(ctx context.Context) (bool, error) {
 	return true, c.fetch(ctx, r.url, r.method, nil)
 }
 
-// redirectIdleCalls lets updates take effect on calls that wait for somebody.
+// redirectIdleCalls lets updates take effect on calls that wait for somebody, and says whether any did. A
+// call that runs takes its update up by itself.
 func (t *Twilio) redirectIdleCalls(ctx context.Context) bool {
 	t.mu.Lock()
 	calls := make([]*Call, 0, len(t.calls))
@@ -129,6 +141,7 @@ func (t *Twilio) redirectIdleCalls(ctx context.Context) bool {
 		calls = append(calls, c)
 	}
 	t.mu.Unlock()
+	// In a fixed order, so that equal seeds give equal runs: a map has none.
 	slices.SortFunc(calls, func(a, b *Call) int { return strings.Compare(a.SID, b.SID) })
 	moved := false
 	for _, c := range calls {
@@ -137,16 +150,18 @@ func (t *Twilio) redirectIdleCalls(ctx context.Context) bool {
 	return moved
 }
 
-// redirectIdle runs one call on, if it waits and an update waits for it. A
-// Fault that this meets stands in Faults.
+// redirectIdle runs one call on, if it waits and an update waits for it. A Fault that this meets stands in
+// Faults.
 func (c *Call) redirectIdle(ctx context.Context) bool {
 	c.mu.Lock()
 	waits := c.pending != nil
 	c.mu.Unlock()
+	// Somebody acts on the call this very moment: that run takes the update up, or the next round does.
 	if !waits || !c.turn.TryLock() {
 		return false
 	}
 	defer c.turn.Unlock()
+	// The call ended before the update could act. It is dropped, as nobody would ever take it up.
 	if c.Over() {
 		c.mu.Lock()
 		c.pending = nil
@@ -157,12 +172,14 @@ func (c *Call) redirectIdle(ctx context.Context) bool {
 	return true
 }
 
-// place rings the callee of a REST create.
+// place rings the callee of a REST create, with the status callbacks initiated and ringing. It runs in the
+// background, after the create's reply.
 func (t *Twilio) place(ctx context.Context, c *Call) {
 	c.turn.Lock() // whoever answers waits until it has rung
 	defer c.turn.Unlock()
 	t.mu.Lock()
 	c.placed.rings = t.cfg.Now()
+	// From here on a story can see it, and answer as soon as the callbacks are out.
 	t.outbound = append(t.outbound, c)
 	t.mu.Unlock()
 	c.statusCallback(ctx, "initiated")
@@ -174,6 +191,7 @@ func (t *Twilio) place(ctx context.Context, c *Call) {
 func (t *Twilio) endUnanswered(ctx context.Context) bool {
 	now := t.cfg.Now()
 	t.mu.Lock()
+	// All whose time is over, ended ones too; checkRinging sorts those out below.
 	calls := slices.DeleteFunc(slices.Clone(t.outbound), func(c *Call) bool { return now.Sub(c.placed.rings) < c.placed.ringTime })
 	t.mu.Unlock()
 	moved := false
@@ -194,7 +212,7 @@ func (t *Twilio) endUnanswered(ctx context.Context) bool {
 // Timeout).
 const defaultRingTime = 60 * time.Second
 
-// ringTime reads a create's Timeout.
+// ringTime returns a create's Timeout, in seconds there, or the default.
 func ringTime(form url.Values) time.Duration {
 	if seconds, err := strconv.Atoi(form.Get("Timeout")); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -202,7 +220,7 @@ func ringTime(form url.Values) time.Duration {
 	return defaultRingTime
 }
 
-// newOutbound makes the leg of a REST create.
+// newOutbound makes the leg of a REST create, whose form has been checked. It is queued and not yet known.
 func (t *Twilio) newOutbound(form url.Values) *Call {
 	method := form.Get("Method")
 	if method == "" {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Exhausted is what Pay does when a field never became valid: the docs promise
-// a POST to action in one place and that the next verb runs in another.
+// Exhausted is what Pay does when a field never became valid: the docs promise a POST to action in one place
+// and that the next verb runs in another (twilio.md §11, fact 2). The product must take either.
 type Exhausted string
 
 // The two endings. Empty alternates, beginning with the action.
@@ -32,30 +32,44 @@ const (
 	stepProcessing = "payment-processing"
 )
 
-// paying is a Pay at work.
+// paying is a Pay at work: it asks for its steps in order, each entered once or twice, tried until tries run
+// out. It belongs to one call and is guarded by its turn. What is entered stays in here and is gone with it.
 type paying struct {
-	node      *Node
-	method    string
-	steps     []string
-	at        int // index into steps
-	attempt   int // of this step, from 1
-	tries     int
-	err       string // why the step is asked again
-	matching  bool   // the second entry of the step
-	first     string // the first entry, where two must match
-	typed     string
-	got       map[string]string // what was entered, by step
-	cardType  string
-	prompt    string // last prompt spoken
-	dashed    bool   // which of the two mask shapes this result uses
+	node *Node
+	// credit-card or ach-debit.
+	method string
+	// The fields that are asked, and the index of the present one.
+	steps []string
+	at    int
+	// Of this step, from 1, and how many there may be.
+	attempt int
+	tries   int
+	// Why the step is asked again, in a Prompt's words; "" the first time.
+	err string
+	// It is the second entry of the step; first is the first one, which it must equal.
+	matching bool
+	first    string
+	// Digits pressed by Key so far.
+	typed string
+	// What was entered, by step: in clear, as Twilio has it too.
+	got map[string]string
+	// One of validCardTypes once the number is in.
+	cardType string
+	// The last prompt spoken, for AskPay.
+	prompt string
+	// Which of the two mask shapes this result uses.
+	dashed    bool
 	connector Connector
-	sid       string // transaction_id
+	// The transaction_id at a Generic connector: the same over all repeats.
+	sid string
 }
 
 // step returns the field that is asked now.
 func (p *paying) step() string { return p.steps[p.at] }
 
-// startPay checks the set-up and asks for the first field.
+// startPay checks the set-up and asks for the first field. A connector that cannot do it ends Pay at once,
+// with the result that Twilio would post; a missing prompt is a Fault and does not end the call, so one run
+// shows all of them.
 func (c *Call) startPay(ctx context.Context, n *Node) (asks bool, err error) {
 	p := c.newPaying(n)
 	c.pay = p
@@ -72,10 +86,12 @@ func (c *Call) startPay(ctx context.Context, n *Node) (asks bool, err error) {
 	return c.askField(ctx)
 }
 
-// newPaying returns a Pay at its first field.
+// newPaying returns a Pay at its first field. The grammar has checked the attributes, so numbers can be read
+// without a look at their errors.
 func (c *Call) newPaying(n *Node) *paying {
 	p := &paying{node: n, method: n.Attr("paymentMethod", "credit-card"), attempt: 1, got: map[string]string{}, sid: c.t.newSID("PK")}
 	p.tries, _ = strconv.Atoi(n.Attr("maxAttempts", "1"))
+	// Twilio's table and its prose differ on what maxAttempts counts (twilio.md §1.1).
 	if c.t.cfg.PayExtraTry {
 		p.tries++
 	}
@@ -96,13 +112,16 @@ func (c *Call) newPaying(n *Node) *paying {
 		}
 	}
 	c.t.mu.Lock()
+	// Every second Pay of a run uses the other shape.
 	c.t.masks++
 	p.dashed = c.t.masks%2 == 0
 	c.t.mu.Unlock()
 	return p
 }
 
-// refusedBy names what Twilio holds against the connector before anything is asked.
+// refusedBy returns what Twilio holds against the connector before anything is asked, with its error code
+// (twilio.md §1.7); 0 for nothing. A tokenType that leaves a lasting credential is refused as well: that is
+// the project's rule (twilio.md §2.1, rule 2).
 func (p *paying) refusedBy(connectors map[string]Connector) (code int, what string) {
 	connector, known := connectors[p.node.Attr("paymentConnector", "")]
 	tokenType := p.node.Attr("tokenType", "")
@@ -117,7 +136,8 @@ func (p *paying) refusedBy(connectors map[string]Connector) (code int, what stri
 	return 0, ""
 }
 
-// askField speaks the step's prompt and waits for keys.
+// askField speaks the step's prompt and waits for keys. It asks nothing of a caller who has hung up
+// meanwhile.
 func (c *Call) askField(ctx context.Context) (asks bool, err error) {
 	p := c.pay
 	p.typed = ""
@@ -164,9 +184,11 @@ func (c *Call) speakPrompt(ctx context.Context, step string) error {
 	return nil
 }
 
-// payKeys takes keys from the caller.
+// payKeys takes keys from the caller; final means that nothing follows and the time-out ends the field. Which
+// keys is never written to the transcript.
 func (c *Call) payKeys(ctx context.Context, keys string, final bool) error {
 	p := c.pay
+	// The star ends Pay at any moment, in the middle of a field too (twilio.md §1.1).
 	if i := strings.IndexByte(keys, '*'); i >= 0 {
 		if i < len(keys)-1 {
 			return fmt.Errorf("%w: Pay ends at the star", ErrRefused)
@@ -187,12 +209,13 @@ func (c *Call) payKeys(ctx context.Context, keys string, final bool) error {
 	return c.goOn(ctx, func() (bool, error) { return c.fieldDone(ctx, typed, complete) })
 }
 
-// payTimeout ends the field by silence.
+// payTimeout ends the field by silence; digits pressed before it are judged as they stand.
 func (c *Call) payTimeout(ctx context.Context) error {
 	return c.goOn(ctx, func() (bool, error) { return c.fieldDone(ctx, c.pay.typed, false) })
 }
 
-// goOn runs the call after a step of Pay, unless the next field is asked.
+// goOn runs the call after a step of Pay, unless the next field is asked. The step may have ended Pay; then
+// the document that answered it is run.
 func (c *Call) goOn(ctx context.Context, step func() (asks bool, err error)) error {
 	asks, err := step()
 	if err != nil || asks {
@@ -201,8 +224,8 @@ func (c *Call) goOn(ctx context.Context, step func() (asks bool, err error)) err
 	return c.run(ctx)
 }
 
-// fieldDone judges an entry and goes to the second entry, the next field, the
-// same field again, or the connector.
+// fieldDone judges an entry and goes to the second entry, the next field, the same field again, or the
+// connector. Terminated says that the caller ended the entry, so that an empty one is wrong and not silence.
 func (c *Call) fieldDone(ctx context.Context, value string, terminated bool) (asks bool, err error) {
 	p := c.pay
 	if value == "" && !terminated {
@@ -224,6 +247,7 @@ func (c *Call) fieldDone(ctx context.Context, value string, terminated bool) (as
 	if p.step() == stepNumber {
 		p.cardType = cardType(value)
 	}
+	// Before the step counts up: the callback is about the field just entered.
 	c.payCallback(ctx, "")
 	p.at++
 	p.attempt, p.err, p.matching, p.first = 1, "", false, ""
@@ -233,7 +257,8 @@ func (c *Call) fieldDone(ctx context.Context, value string, terminated bool) (as
 	return false, c.tokenize(ctx)
 }
 
-// fieldFailed asks again while tries are left.
+// fieldFailed asks again while tries are left; a mismatch begins the field's two entries anew. Afterwards Pay
+// ends in one of the two ways of Exhausted.
 func (c *Call) fieldFailed(ctx context.Context, wrong string) (asks bool, err error) {
 	p := c.pay
 	p.err = wrong
@@ -253,7 +278,7 @@ func (c *Call) fieldFailed(ctx context.Context, wrong string) (asks bool, err er
 	return false, c.postPay(ctx, form)
 }
 
-// exhausted picks the ending: the call's own, the configured one, or by turns.
+// exhausted returns the ending: the call's own, the configured one, or by turns.
 func (c *Call) exhausted() Exhausted {
 	if c.options.PayExhausted != "" {
 		return c.options.PayExhausted
@@ -270,7 +295,7 @@ func (c *Call) exhausted() Exhausted {
 	return ExhaustedAction
 }
 
-// postPay posts a result to the action and makes its answer the document.
+// postPay posts a result to the action and makes its answer the document. Pay is over, whatever comes of it.
 func (c *Call) postPay(ctx context.Context, form url.Values) error {
 	p := c.pay
 	c.pay = nil
@@ -286,8 +311,8 @@ func (c *Call) endPay(ctx context.Context, form url.Values) error {
 	return c.run(ctx)
 }
 
-// payCallback reports a field to Pay's statusCallback, if there is one: not the
-// standard fields, and always the parent leg's SID.
+// payCallback reports a field to Pay's statusCallback, if there is one: not the standard fields, and always
+// the parent leg's SID (twilio.md §1.6). Wrong is the field's error, empty for one that was right.
 func (c *Call) payCallback(ctx context.Context, wrong string) {
 	p := c.pay
 	target := p.node.Attr("statusCallback", "")
@@ -307,7 +332,8 @@ func (c *Call) payCallback(ctx context.Context, wrong string) {
 	c.t.callback(ctx, webhook{url: c.resolve(target), method: p.node.Attr("statusCallbackMethod", http.MethodPost), form: form, port: PortDropped, callSID: c.SID})
 }
 
-// needsMatching says whether the step is entered twice.
+// needsMatching says whether the step is entered twice: the document says so by a prompt for the second entry
+// (E10, routing keyed twice).
 func (p *paying) needsMatching() bool {
 	return slices.ContainsFunc(p.prompts(p.step()), func(n *Node) bool { return n.Attr("requireMatchingInputs", "false") == "true" })
 }

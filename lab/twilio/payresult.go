@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// result begins a POST to Pay's action: what ended it, and what was entered so
-// far, masked as Twilio masks it and clear where Twilio leaves it clear.
+// result returns the beginning of a POST to Pay's action: what ended it, and what was entered so far, masked
+// as Twilio masks it and clear where Twilio leaves it clear (twilio.md §1.5). PaymentConfirmationCode is
+// never in it: nothing was charged.
 func (p *paying) result(result string) url.Values {
 	form := url.Values{"Result": {result}, "PaymentMethod": {p.method}, "PaymentError": {""}, "PayErrorCode": {""}}
 	for name, value := range p.masked() {
@@ -17,9 +18,11 @@ func (p *paying) result(result string) url.Values {
 	return form
 }
 
-// masked returns the entered fields by the names of the action POST.
+// masked returns the entered fields by the names of the action POST. Routing number, expiry and ZIP are in
+// clear, as at Twilio: the product's form decoder must drop them (twilio.md §2.1, rule 9).
 func (p *paying) masked() map[string]string {
 	fields := map[string]string{}
+	// Only what was entered: a result after a hang-up holds the fields up to it.
 	for step, value := range p.got {
 		switch step {
 		case stepNumber:
@@ -34,6 +37,7 @@ func (p *paying) masked() map[string]string {
 		case stepRouting:
 			fields["BankRoutingNumber"] = value // all digits, in clear
 		case stepAccount:
+			// Two digits only, as at Twilio; the four that are spoken come from the connector as last4.
 			fields["BankAccountNumber"] = strings.Repeat("*", 7) + value[len(value)-2:]
 			fields["BankAccountType"] = p.node.Attr("bankAccountType", "consumer-checking")
 		}
@@ -41,8 +45,8 @@ func (p *paying) masked() map[string]string {
 	return fields
 }
 
-// maskCard keeps the last four. The shape is not stable at Twilio, so it is not
-// here: receivers must take the trailing digits.
+// maskCard returns a card number with all but the last four masked, in one of two shapes. The shape is not
+// stable at Twilio, so it is not here: receivers must take the trailing digits.
 func maskCard(number string, dashed bool) string {
 	last := number[len(number)-4:]
 	if dashed {
@@ -51,12 +55,14 @@ func maskCard(number string, dashed bool) string {
 	return strings.Repeat("x", len(number)-4) + last
 }
 
-// tokenize asks the connector and posts what it said.
+// tokenize asks the connector and posts what it said: success with the token, or payment-connector-error with
+// the refusal. A token is not a payment, and no money has moved.
 func (c *Call) tokenize(ctx context.Context) error {
 	p := c.pay
 	if err := c.speakPrompt(ctx, stepProcessing); err != nil {
 		return err
 	}
+	// The caller hears the processing prompt first; the connector may take a while.
 	given, err := c.t.tokenize(ctx, p)
 	if err != nil {
 		failure := asConnectorError(err)
@@ -74,8 +80,8 @@ func (c *Call) tokenize(ctx context.Context) error {
 	return c.postPay(ctx, form)
 }
 
-// entered fills what a caller did not key with plausible values, for results
-// that are put straight in.
+// entered fills what a caller did not key with plausible values, for results that are put straight in. They
+// are Stripe's published test numbers.
 func (p *paying) entered() {
 	plausible := map[string]string{
 		stepNumber: "4242424242424242", stepDate: "1230", stepCode: "123", stepPostal: "02108",
@@ -91,11 +97,14 @@ func (p *paying) entered() {
 	}
 }
 
-// PayToken ends Pay in success with this token, as if the connector had made
-// it. Extra fields are added to the result, or replace its own.
+// PayToken ends Pay in success with this token, as if the connector had made it. Extra fields are added to
+// the result, or replace its own. It is how a story uses one of the processor's published tokens without
+// keying a card. Like every act it returns the Fault that ended the call, if one did; ErrRefused when no Pay
+// asks.
 func (c *Call) PayToken(ctx context.Context, token string, extra map[string]string) error {
 	return c.endPayWith(ctx, "success", func(p *paying, form url.Values) {
 		form.Set("PaymentToken", token)
+		// The branded connector returns no parameters of its own.
 		if p.connector.Kind != Generic {
 			return
 		}
@@ -111,13 +120,14 @@ func (c *Call) PayToken(ctx context.Context, token string, extra map[string]stri
 	}, extra)
 }
 
-// PayResult ends Pay in any result, also one that Twilio has not documented.
-// "none" posts nothing: the next verb runs.
+// PayResult ends Pay in any result, also one that Twilio has not documented. "none" posts nothing: the next
+// verb runs. Extra fields replace the result's own. ErrRefused when no Pay asks.
 func (c *Call) PayResult(ctx context.Context, result string, extra map[string]string) error {
 	return c.endPayWith(ctx, result, func(*paying, url.Values) {}, extra)
 }
 
-// endPayWith ends Pay in a result, whatever was keyed so far. Extra fields replace those of fill.
+// endPayWith ends Pay in a result, whatever was keyed so far. Extra fields replace those of fill, which
+// replace those of the result.
 func (c *Call) endPayWith(ctx context.Context, result string, fill func(*paying, url.Values), extra map[string]string) error {
 	done, err := c.begin()
 	if err != nil {
@@ -129,10 +139,12 @@ func (c *Call) endPayWith(ctx context.Context, result string, fill func(*paying,
 		return fmt.Errorf("%w: no Pay asks for anything", ErrRefused)
 	}
 	c.beginAct("goes through Pay to %s", result)
+	// The fall-through of exhausted attempts (twilio.md §2.2).
 	if result == "none" {
 		c.pay = nil
 		return c.run(ctx)
 	}
+	// Twilio speaks the processing prompt only once every field is in.
 	if result == "success" {
 		p.entered()
 		if err := c.speakPrompt(ctx, stepProcessing); err != nil {
@@ -147,20 +159,21 @@ func (c *Call) endPayWith(ctx context.Context, result string, fill func(*paying,
 	return c.endPay(ctx, form)
 }
 
-// PayCard keys a card into Pay, field after field, and stops where a field is
-// asked again. The expiry is MM/YY. An empty value is silence.
+// PayCard keys a card into Pay, field after field, and stops where a field is asked again: what the caller
+// does then is the story's to say. The expiry is MM/YY or MMYY. An empty value is silence. Fields that Pay
+// does not ask for are not keyed.
 func (c *Call) PayCard(ctx context.Context, number, expiry, code, postal string) error {
 	return c.payFields(ctx, map[string]string{
 		stepNumber: number, stepDate: strings.ReplaceAll(expiry, "/", ""), stepCode: code, stepPostal: terminated(postal),
 	})
 }
 
-// PayBank keys a bank account into Pay, each field twice where Pay wants it.
+// PayBank keys a bank account into Pay, each field twice where Pay wants it, and stops as PayCard does.
 func (c *Call) PayBank(ctx context.Context, routing, account string) error {
 	return c.payFields(ctx, map[string]string{stepRouting: routing, stepAccount: terminated(account)})
 }
 
-// terminated adds the pound key to an entry; silence stays silence.
+// terminated adds the pound key to an entry, for fields without a fixed length; silence stays silence.
 func terminated(keys string) string {
 	if keys == "" {
 		return ""
@@ -168,7 +181,9 @@ func terminated(keys string) string {
 	return keys + "#"
 }
 
-// payFields keys the value of each field that Pay asks for, until Pay ends or asks a field again.
+// payFields keys the value of each field that Pay asks for, until Pay ends or asks a field again. It is one
+// act of the caller: everything heard in it is the answer to it. ErrRefused when Pay asks for a field of the
+// other method.
 func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 	done, err := c.begin()
 	if err != nil {
@@ -178,6 +193,8 @@ func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 	if c.pay == nil {
 		return fmt.Errorf("%w: no Pay asks for anything", ErrRefused)
 	}
+	// The field that is asked now must be one of those given, or the story is at another place than it
+	// thinks.
 	if _, fits := values[c.pay.step()]; !fits {
 		return fmt.Errorf("%w: Pay asks for the %s", ErrRefused, c.pay.step())
 	}
@@ -186,6 +203,7 @@ func (c *Call) payFields(ctx context.Context, values map[string]string) error {
 		if !first && p.err != "" { // asked again: the caller must think
 			return nil
 		}
+		// An empty value types nothing and completes nothing: the field's time-out passes.
 		typed, complete, err := p.take(values[p.step()])
 		if err != nil {
 			return err

@@ -12,10 +12,13 @@ import (
 	"time"
 )
 
+// apiVersion is the only version of the REST API for calls and texts, and the ApiVersion of every webhook.
 const apiVersion = "2010-04-01"
 
-// Handler is Twilio's REST API: the resources that the product uses, with
-// Basic authentication, and form fields judged more strictly than Twilio does.
+// Handler returns Twilio's REST API: the resources that the product uses, with Basic authentication, and form
+// fields judged more strictly than Twilio does. All hosts of Twilio are one here: the product sends api,
+// messaging and lookups to the same address, and their paths do not collide. It may serve many requests at
+// once.
 func (t *Twilio) Handler() http.Handler {
 	mux := http.NewServeMux()
 	account := "/" + apiVersion + "/Accounts/{account}/"
@@ -44,11 +47,12 @@ func (t *Twilio) Handler() http.Handler {
 	return mux
 }
 
-// response is what a resource answers: a body, or an error.
+// response is what a resource answers: a body, or an error in Twilio's shape.
 type response struct {
 	status int
 	body   any
-	after  func() // run once the reply is on its way
+	// Run once the reply is written, or was lost: what the request started, such as a phone that rings.
+	after func()
 }
 
 // object is a JSON object.
@@ -60,7 +64,8 @@ func ok(body any) response { return response{status: http.StatusOK, body: body} 
 // created answers 201.
 func created(body any) response { return response{status: http.StatusCreated, body: body} }
 
-// refuse is an error in Twilio's shape.
+// refuse returns an error in Twilio's shape: code is Twilio's, status HTTP's. The message must not repeat a
+// value of the request.
 func refuse(status, code int, format string, args ...any) response {
 	return response{status: status, body: object{
 		"code": code, "message": fmt.Sprintf(format, args...), "status": status,
@@ -70,12 +75,15 @@ func refuse(status, code int, format string, args ...any) response {
 
 // serve authenticates, plays the API's faults, and writes the answer.
 func (t *Twilio) serve(w http.ResponseWriter, r *http.Request, h func(*http.Request) response) {
+	// Creates alone are posted to a list: Messages.json, Calls.json. An update has a SID in its path.
 	create := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "s.json")
 	mode := t.apiMode(create)
 	if mode == ModeAPIDown {
 		panic(http.ErrAbortHandler) // the connection breaks off; net/http logs nothing
 	}
 	answer := t.answer(r, mode, h)
+	// The work is done, as it would be at Twilio: the text goes out, the phone rings. Only the product does
+	// not know.
 	if mode == ModeAPIDropsReply {
 		write(httptest.NewRecorder(), answer)
 		if answer.after != nil {
@@ -89,7 +97,8 @@ func (t *Twilio) serve(w http.ResponseWriter, r *http.Request, h func(*http.Requ
 	}
 }
 
-// answer authenticates a request, plays rate limits, and has the resource answer.
+// answer authenticates a request, plays rate limits, and has the resource answer. A wrong account or token
+// comes first: a limit that is played must not hide it.
 func (t *Twilio) answer(r *http.Request, mode Mode, h func(*http.Request) response) response {
 	user, password, given := r.BasicAuth()
 	right := subtle.ConstantTimeCompare([]byte(user+"\n"+password), []byte(t.cfg.AccountSID+"\n"+t.cfg.AuthToken)) == 1
@@ -101,6 +110,7 @@ func (t *Twilio) answer(r *http.Request, mode Mode, h func(*http.Request) respon
 	case mode == ModeAPIRateLimits:
 		return refuse(http.StatusTooManyRequests, 20429, "Too Many Requests")
 	}
+	// A body beyond the limit is cut off, and then cannot be read as a form.
 	r.Body = http.MaxBytesReader(nil, r.Body, maxDocument)
 	if err := r.ParseForm(); err != nil {
 		return refuse(http.StatusBadRequest, 20001, "The request body cannot be read")
@@ -115,21 +125,24 @@ func write(w http.ResponseWriter, answer response) {
 	_ = json.NewEncoder(w).Encode(answer.body) // a client that went away is not our trouble
 }
 
-// field is the check of one form field: a kind of values.go, and whether it may
-// stand more than once.
+// field is the check of one form field. The zero value of repeated and code takes it once, and refuses with
+// 21100.
 type field struct {
-	kind     string
+	kind string
+	// It may stand more than once, as StatusCallbackEvent.
 	repeated bool
-	code     int // Twilio's error for a wrong value; 21100 if zero
+	// Twilio's error for a wrong value; 21100 if zero.
+	code int
 }
 
-// checkForm refuses unknown fields, repeated ones and wrong values. Twilio
+// checkForm refuses unknown fields, repeated ones and wrong values; true means that all are right. Twilio
 // ignores unknown fields; a misspelt one is still the product's bug.
 func checkForm(form url.Values, fields map[string]field) (response, bool) {
 	names := make([]string, 0, len(form))
 	for name := range form {
 		names = append(names, name)
 	}
+	// The first complaint must not depend on the map's order.
 	slices.Sort(names)
 	for _, name := range names {
 		rule, known := fields[name]
@@ -152,8 +165,8 @@ func checkForm(form url.Values, fields map[string]field) (response, bool) {
 	return response{}, true
 }
 
-// checkField knows two kinds besides those of attributes: what Twilio calls out
-// to must be absolute, and instants are RFC 3339 in UTC.
+// checkField returns "" or what is wrong with a field's value. It knows two kinds besides those of
+// attributes: what Twilio calls out to must be absolute, and instants are RFC 3339 in UTC.
 func checkField(kind, value string) string {
 	switch kind {
 	case "absolute":
@@ -173,7 +186,8 @@ func checkField(kind, value string) string {
 	return checkValue(kind, value)
 }
 
-// apiTime is the form of dates in the 2010 API; nil where there is none.
+// apiTime returns an instant in the form of the 2010 API, RFC 1123 in UTC; nil, JSON's null, for the zero
+// time.
 func apiTime(at time.Time) any {
 	if at.IsZero() {
 		return nil
@@ -189,7 +203,7 @@ func nullable(s string) any {
 	return s
 }
 
-// sidOf returns the SID in a request's path.
+// sidOf returns the SID in a request's path, which may end in .json.
 func sidOf(r *http.Request) string { return strings.TrimSuffix(r.PathValue("sid"), ".json") }
 
 // uri returns a path below the account.
@@ -197,7 +211,7 @@ func (t *Twilio) uri(tail string) string {
 	return "/" + apiVersion + "/Accounts/" + t.cfg.AccountSID + tail
 }
 
-// getAccount shows the account, which doctor asks for.
+// getAccount shows the account, which doctor asks for to see whether the credentials are right.
 func (t *Twilio) getAccount(*http.Request) response {
 	return ok(object{
 		"sid": t.cfg.AccountSID, "friendly_name": "stand-in", "status": "active", "type": "Full",

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// callFields are what a create may hold.
+// callFields are what a create may hold (twilio.md §5), with their kinds and Twilio's errors for wrong
+// values. Only what the product may send is in it: Record must be false, because recordings are not imitated.
 var callFields = map[string]field{
 	"To": {kind: "phone", code: 21211}, "From": {kind: "phone", code: 21212},
 	"Url": {kind: "absolute", code: 21205}, "Method": {kind: "method"}, "Twiml": {kind: "string"},
@@ -22,9 +23,11 @@ var callFields = map[string]field{
 	"MachineDetectionSilenceTimeout": {kind: "range 2000 10000"},
 }
 
-// createCall places a call. It rings once the answer is on its way, as at Twilio.
+// createCall places a call. It rings once the answer is on its way, as at Twilio. There is no idempotency
+// key: asked twice, it places two calls.
 func (t *Twilio) createCall(r *http.Request) response {
 	form := r.PostForm
+	// Missing ones have an error of their own at Twilio; what they hold is checked with the other fields.
 	for _, name := range []string{"To", "From"} {
 		if form.Get(name) == "" {
 			return refuse(http.StatusBadRequest, 21201, "No '%s' number is specified", name)
@@ -33,6 +36,7 @@ func (t *Twilio) createCall(r *http.Request) response {
 	if answer, fine := checkForm(form, callFields); !fine {
 		return answer
 	}
+	// Only the account's own numbers are verified here.
 	if _, ours := t.number(form.Get("From")); !ours {
 		return refuse(http.StatusBadRequest, 21210, "The source phone number provided is not yet verified for your account.")
 	}
@@ -41,14 +45,16 @@ func (t *Twilio) createCall(r *http.Request) response {
 	}
 	c := t.newOutbound(form)
 	answer := created(t.callJSON(c))
+	// Known before the reply goes out: a product that never gets it may still look for the call.
 	t.keep(c)
+	// The phone rings on when the request is over or its client has gone.
 	ctx := context.WithoutCancel(r.Context())
 	answer.after = func() { t.background.Go(func() { t.place(ctx, c) }) }
 	return answer
 }
 
-// checkDocument wants a Url or a Twiml, and never both: which of the two wins
-// is told both ways.
+// checkDocument wants a Url or a Twiml, and never both: which of the two wins is told both ways (twilio.md
+// §5). Inline TwiML is judged now, so the refusal meets the request that brought it. True: it is right.
 func (t *Twilio) checkDocument(form url.Values) (response, bool) {
 	target, twiml := form.Get("Url"), form.Get("Twiml")
 	switch {
@@ -58,6 +64,7 @@ func (t *Twilio) checkDocument(form url.Values) (response, bool) {
 		return refuse(http.StatusBadRequest, 21218, "Url and Twiml exclude each other."), false
 	case len(twiml) > 4000:
 		return refuse(http.StatusBadRequest, 32018, "Twiml is longer than 4000 characters."), false
+	// Twilio would take it; the project's rule does not (twilio.md §4.2).
 	case t.cfg.OverridesRequired && target != "" && !hasOverrides(target):
 		return refuse(http.StatusBadRequest, 21205, "Url lacks the connection overrides."), false
 	}
@@ -69,9 +76,12 @@ func (t *Twilio) checkDocument(form url.Values) (response, bool) {
 	return response{}, true
 }
 
-// callJSON shows a call as REST does. What runs is not waited for.
+// callJSON shows a call as REST does. What runs is not waited for, so it never blocks on a call whose webhook
+// asks for it. Dates, duration and price are left out; a phone that rings shows as queued.
 func (t *Twilio) callJSON(c *Call) object {
 	status := "in-progress"
+	// From what is seen from outside, not from the leg's own CallStatus, which belongs to whoever runs the
+	// call.
 	switch s := c.State().(type) {
 	case Ended:
 		status = s.Status
@@ -86,7 +96,7 @@ func (t *Twilio) callJSON(c *Call) object {
 	}
 }
 
-// getCall shows one call.
+// getCall shows one call, running or lately ended; 404 afterwards.
 func (t *Twilio) getCall(r *http.Request) response {
 	c, found := t.Lookup(sidOf(r))
 	if !found {
@@ -95,7 +105,7 @@ func (t *Twilio) getCall(r *http.Request) response {
 	return ok(t.callJSON(c))
 }
 
-// listCalls lists calls by number and status.
+// listCalls lists calls by number and status, in the order of their SIDs; agents' legs are among them.
 func (t *Twilio) listCalls(r *http.Request) response {
 	query := r.URL.Query()
 	rules := map[string]field{
@@ -128,8 +138,9 @@ func (t *Twilio) listCalls(r *http.Request) response {
 	return ok(t.page(r, "Calls.json", "calls", found))
 }
 
-// updateCall redirects or ends a call. It takes effect at the caller's next act
-// or at RunPending: the request itself may come from a webhook of that very call.
+// updateCall redirects or ends a call; a later update replaces one that waits. It takes effect at the
+// caller's next act or at RunPending: the request itself may come from a webhook of that very call, which
+// must not wait for itself.
 func (t *Twilio) updateCall(r *http.Request) response {
 	form := r.PostForm
 	rules := map[string]field{
@@ -146,9 +157,11 @@ func (t *Twilio) updateCall(r *http.Request) response {
 		return refuse(http.StatusBadRequest, 21220, "Call is not in-progress. Cannot redirect.")
 	}
 	status := form.Get("Status")
+	// A phone that rings can be stopped and cannot be redirected.
 	if _, ringing := c.State().(Ringing); ringing && status == "" {
 		return refuse(http.StatusBadRequest, 21220, "Call is not in-progress. Cannot redirect.")
 	}
+	// Status alone ends the call; a document beside it would not be looked at.
 	if status == "" {
 		if answer, fine := t.checkDocument(form); !fine {
 			return answer
@@ -159,6 +172,7 @@ func (t *Twilio) updateCall(r *http.Request) response {
 		method = http.MethodPost
 	}
 	c.mu.Lock()
+	// Only noted. A call that runs sees it before its next verb, one that waits at RunPending.
 	c.pending = &redirection{url: form.Get("Url"), method: method, twiml: form.Get("Twiml"), status: status}
 	c.mu.Unlock()
 	return ok(t.callJSON(c))

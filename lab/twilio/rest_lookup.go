@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// SetReassigned has a number change hands: whoever asks about an earlier day is told so.
+// SetReassigned has a number change hands at an instant: whoever last verified it on that day or before is
+// told so.
 func (t *Twilio) SetReassigned(number string, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -16,7 +17,8 @@ func (t *Twilio) SetReassigned(number string, at time.Time) {
 	t.reassigned[number] = at
 }
 
-// lookup is Lookup v2 with its package reassigned_number, for numbers of the United States.
+// lookup is Lookup v2 with its package reassigned_number (twilio.md §7), for numbers of the United States.
+// Another country is not found; another package, or none, is refused.
 func (t *Twilio) lookup(r *http.Request) response {
 	number, asked := r.PathValue("number"), r.URL.Query()
 	if !strings.HasPrefix(number, "+1") {
@@ -25,6 +27,7 @@ func (t *Twilio) lookup(r *http.Request) response {
 	if asked.Get("Fields") != "reassigned_number" {
 		return refuse(http.StatusBadRequest, 60600, "The stand-in has no package but reassigned_number")
 	}
+	// The product's last proof that the number was its member's.
 	since, err := time.Parse("20060102", asked.Get("LastVerifiedDate"))
 	if err != nil {
 		return refuse(http.StatusBadRequest, 60602, "LastVerifiedDate is not a date as YYYYMMDD")
@@ -33,6 +36,7 @@ func (t *Twilio) lookup(r *http.Request) response {
 	at, handed := t.reassigned[number]
 	t.mu.Unlock()
 	answer := "no"
+	// Days are compared as UTC midnights: a change on the verified day itself counts as after it.
 	if handed && !at.Before(since) {
 		answer = "yes"
 	}

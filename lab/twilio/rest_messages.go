@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// messageFields are what a create may hold.
+// messageFields are what a create may hold (twilio.md §6), with their kinds and Twilio's errors for wrong
+// values. Pictures and templates are not among them. Most are checked and have no effect here.
 var messageFields = map[string]field{
 	"To": {kind: "phone", code: 21211}, "From": {kind: "phone", code: 21212}, "MessagingServiceSid": {kind: "string"},
 	"Body": {kind: "string"}, "StatusCallback": {kind: "absolute", code: 21609}, "ValidityPeriod": {kind: "range 1 36000"},
@@ -21,7 +22,8 @@ var messageFields = map[string]field{
 	"ProvideFeedback": {kind: "bool"}, "Attempt": {kind: "range 1 10"}, "MaxPrice": {kind: "string"},
 }
 
-// createMessage accepts a text, or refuses it as Twilio does.
+// createMessage accepts a text, or refuses it as Twilio does. There is no idempotency key: asked twice, it
+// makes two texts. The outcome scripted for the number decides what becomes of it.
 func (t *Twilio) createMessage(r *http.Request) response {
 	form := r.PostForm
 	if form.Get("To") == "" {
@@ -30,6 +32,7 @@ func (t *Twilio) createMessage(r *http.Request) response {
 	if answer, fine := checkForm(form, messageFields); !fine {
 		return answer
 	}
+	// From a number a text is queued at once; through a service it is accepted first (schedule sets that).
 	m := &message{Message: Message{
 		To: form.Get("To"), From: form.Get("From"), ServiceSID: form.Get("MessagingServiceSid"), Body: form.Get("Body"),
 		Direction: outboundAPI, StatusCallback: form.Get("StatusCallback"), Status: "queued",
@@ -41,6 +44,7 @@ func (t *Twilio) createMessage(r *http.Request) response {
 		return answer
 	}
 	answer := created(t.store(m))
+	// Its life begins after the reply, so no callback overtakes the SID that the reply carries.
 	if t.cfg.AutoDeliver {
 		answer.after = func() {
 			t.background.Go(func() { t.moveText(context.WithoutCancel(r.Context()), m) })
@@ -49,10 +53,11 @@ func (t *Twilio) createMessage(r *http.Request) response {
 	return answer
 }
 
-// checkMessage holds the refusals that Twilio makes at create.
+// checkMessage holds the refusals that Twilio makes at create (twilio.md §6); true means none. It takes t.mu.
 func (t *Twilio) checkMessage(m *message) (response, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// The order of the checks is the order of the complaints; Twilio promises none.
 	sender := m.From
 	ours := slices.ContainsFunc(t.numbers, func(n *Number) bool { return n.Phone == m.From })
 	switch {
@@ -69,15 +74,18 @@ func (t *Twilio) checkMessage(m *message) (response, bool) {
 	case m.StatusCallback != "" && underscoreHost(m.StatusCallback):
 		return refuse(http.StatusBadRequest, 21609, "The 'StatusCallback' URL is not a valid URL."), false
 	}
+	// The pool of a service is the account's first number, so that is whom a member may have blocked.
 	if sender == "" {
 		if len(t.numbers) == 0 {
 			return refuse(http.StatusBadRequest, 21703, "The Messaging Service has no phone numbers."), false
 		}
 		sender = t.numbers[0].Phone
 	}
+	// Scripted refusals, such as 21614 for a landline or 21408 for a country.
 	if code := t.outcomes[m.To].CreateError; code != 0 {
 		return refuse(http.StatusBadRequest, code, "The message cannot be created."), false
 	}
+	// Blocked between these two numbers by STOP, whatever the product's own list says.
 	if t.blocked[[2]string{m.To, sender}] {
 		return refuse(http.StatusBadRequest, 21610, "Attempt to send to unsubscribed recipient"), false
 	}
@@ -91,12 +99,14 @@ func underscoreHost(rawURL string) bool {
 	return strings.Contains(host, "_")
 }
 
-// schedule plays Twilio's rule that without a service a schedule is ignored and
-// the text goes out now.
+// schedule sets a new text's first state, and plays Twilio's rule that without a service a schedule is
+// ignored and the text goes out now (twilio.md §11, fact 9). True: it is right. SendAt must be 300 seconds to
+// 35 days ahead.
 func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
 	if m.ServiceSID != "" {
 		m.Status = "accepted"
 	}
+	// Silently, as Twilio does: a product that forgot the service texts at once, and a script sees it.
 	if kind == "" || m.ServiceSID == "" {
 		return response{}, true
 	}
@@ -104,6 +114,7 @@ func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
 	if err != nil {
 		return refuse(http.StatusBadRequest, 35111, "SendAt is missing."), false
 	}
+	// By the stand-in's clock. Twilio has several codes for this (35114, 35115, 35117); here it is the first.
 	ahead := sendAt.Sub(t.cfg.Now())
 	if ahead < 300*time.Second || ahead > 35*24*time.Hour {
 		return refuse(http.StatusBadRequest, 35114, "SendAt is not between 300 seconds and 35 days ahead."), false
@@ -112,13 +123,15 @@ func (t *Twilio) schedule(m *message, kind, at string) (response, bool) {
 	return response{}, true
 }
 
-// store accepts a text. Its segments are counted later when a service sends it.
+// store accepts a text and returns it as REST shows it. Its segments are counted later when a service sends
+// it.
 func (t *Twilio) store(m *message) object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m.SID = t.sidLocked("SM")
 	m.Created = t.cfg.Now()
 	m.Updated = m.Created
+	// A service shows "0" at creation (twilio.md §6).
 	if m.ServiceSID == "" {
 		m.Segments = segments(m.Body)
 	}
@@ -126,8 +139,10 @@ func (t *Twilio) store(m *message) object {
 	return t.messageJSON(m)
 }
 
-// messageJSON shows a text as REST does. The caller holds t.mu.
+// messageJSON shows a text as REST does. The callback's URL is not in it: a product that looks for a text
+// whose create lost its reply has body and time alone (twilio.md §6). The caller holds t.mu.
 func (t *Twilio) messageJSON(m *message) object {
+	// null and not 0 for a text without an error: twilio-go has pointers for these.
 	var code, text any
 	if m.ErrorCode != 0 {
 		code, text = m.ErrorCode, "The message was not delivered."
@@ -143,8 +158,8 @@ func (t *Twilio) messageJSON(m *message) object {
 	}
 }
 
-// listMessages filters as Twilio does: its only date is that of sending, which
-// a text still queued lacks.
+// listMessages lists texts, newest first, both directions. It filters as Twilio does: its only date is that
+// of sending, which a text still queued lacks. DateSent< and DateSent> include their day.
 func (t *Twilio) listMessages(r *http.Request) response {
 	query := r.URL.Query()
 	rules := map[string]field{
@@ -158,7 +173,9 @@ func (t *Twilio) listMessages(r *http.Request) response {
 	defer t.mu.Unlock()
 	var found []any
 	for _, m := range slices.Backward(t.messages) { // newest first
+		// Days are UTC's, not Eastern ones.
 		sent := m.Sent.UTC().Format(time.DateOnly)
+		// Only the day of a value is looked at; Twilio takes a day or an instant.
 		fits := func(name string, holds func(day string) bool) bool {
 			value := query.Get(name)
 			return value == "" || !m.Sent.IsZero() && holds(value[:min(len(value), 10)])
@@ -178,7 +195,8 @@ func (t *Twilio) listMessages(r *http.Request) response {
 	return ok(t.page(r, "Messages.json", "messages", found))
 }
 
-// page cuts a list to the size asked for, with the link to the next page.
+// page cuts a list to the size asked for (50 without one), with the link to the next page. A list that grows
+// between two pages shifts, as at Twilio.
 func (t *Twilio) page(r *http.Request, resource, key string, all []any) object {
 	query := r.URL.Query()
 	size, _ := strconv.Atoi(query.Get("PageSize"))
@@ -190,12 +208,14 @@ func (t *Twilio) page(r *http.Request, resource, key string, all []any) object {
 	to := min(from+size, len(all))
 	var next any
 	if to < len(all) {
+		// twilio-go follows next_page_uri as it stands, so all three have to be in it.
 		query.Set("Page", strconv.Itoa(number+1))
 		query.Set("PageSize", strconv.Itoa(size))
 		query.Set("PageToken", fmt.Sprintf("PT%d", to))
 		next = t.uri("/" + resource + "?" + query.Encode())
 	}
 	items := all[from:to]
+	// An empty list is [] in JSON; nil would be null.
 	if items == nil {
 		items = []any{}
 	}
@@ -221,7 +241,7 @@ func (t *Twilio) getMessage(r *http.Request) response {
 	return ok(t.messageJSON(m))
 }
 
-// updateMessage cancels a scheduled text or empties the body of a finished one.
+// updateMessage cancels a scheduled text or empties a text's body. Any other state or body is refused.
 func (t *Twilio) updateMessage(r *http.Request) response {
 	rules := map[string]field{"Status": {kind: "enum canceled"}, "Body": {kind: "string"}}
 	if answer, fine := checkForm(r.PostForm, rules); !fine {
@@ -234,12 +254,14 @@ func (t *Twilio) updateMessage(r *http.Request) response {
 		return notFound()
 	}
 	if r.PostForm.Has("Status") {
+		// Only what has not gone out can be taken back.
 		if m.Status != "scheduled" {
 			return refuse(http.StatusBadRequest, 30409, "Message cannot be canceled.")
 		}
 		m.Status = "canceled"
 	}
 	if r.PostForm.Has("Body") {
+		// Twilio lets a body be redacted, not changed.
 		if r.PostForm.Get("Body") != "" {
 			return refuse(http.StatusBadRequest, 20001, "The body can only be emptied.")
 		}

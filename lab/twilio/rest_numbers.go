@@ -6,16 +6,18 @@ import (
 	"slices"
 )
 
-// service is a Messaging Service. Its pool is the account's first number.
+// service is a Messaging Service. Its pool is the account's first number. Guarded by Twilio.mu.
 type service struct {
 	sid, name      string
 	inboundURL     string
 	fallbackURL    string
 	statusCallback string
-	onNumber       bool // inbound texts go to the number's webhook
+	// Inbound texts go to the number's webhook, not to inboundURL.
+	onNumber bool
 }
 
-// numberFields are what an update of a number may hold.
+// numberFields are what an update of a number may hold. Methods and the name are checked and not kept: every
+// webhook of the product is a POST.
 var numberFields = map[string]field{
 	"VoiceUrl": {kind: "absolute", code: 21502}, "VoiceMethod": {kind: "method"},
 	"VoiceFallbackUrl": {kind: "absolute", code: 21502}, "VoiceFallbackMethod": {kind: "method"},
@@ -29,12 +31,13 @@ func (t *Twilio) numberJSON(n *Number) object {
 		"sid": n.SID, "account_sid": t.cfg.AccountSID, "phone_number": n.Phone, "friendly_name": n.Phone, "api_version": apiVersion,
 		"voice_url": n.VoiceURL, "voice_method": "POST", "voice_fallback_url": n.VoiceFallbackURL, "voice_fallback_method": "POST",
 		"status_callback": n.StatusURL, "status_callback_method": "POST", "sms_url": n.SMSURL, "sms_method": "POST",
+		// Fixed: no number here lacks calls or texts.
 		"capabilities": object{"voice": true, "sms": true, "mms": true, "fax": false},
 		"uri":          t.uri("/IncomingPhoneNumbers/" + n.SID + ".json"),
 	}
 }
 
-// listNumbers lists the account's numbers.
+// listNumbers lists the account's numbers, or the one asked for.
 func (t *Twilio) listNumbers(r *http.Request) response {
 	query := r.URL.Query()
 	rules := map[string]field{
@@ -75,7 +78,8 @@ func (t *Twilio) getNumber(r *http.Request) response {
 	return ok(t.numberJSON(n))
 }
 
-// updateNumber changes a number's webhooks, as `duebell twilio apply` does.
+// updateNumber changes a number's webhooks, as `duebell twilio apply` does. Calls that run keep those that
+// they began with.
 func (t *Twilio) updateNumber(r *http.Request) response {
 	if answer, fine := checkForm(r.PostForm, numberFields); !fine {
 		return answer
@@ -86,13 +90,14 @@ func (t *Twilio) updateNumber(r *http.Request) response {
 	if !found {
 		return notFound()
 	}
+	// The next call or text goes by the new URLs.
 	set(r.PostForm, map[string]*string{
 		"VoiceUrl": &n.VoiceURL, "VoiceFallbackUrl": &n.VoiceFallbackURL, "StatusCallback": &n.StatusURL, "SmsUrl": &n.SMSURL,
 	})
 	return ok(t.numberJSON(n))
 }
 
-// set copies the fields that are given.
+// set copies the fields that are given, empty ones too; the rest stay as they are.
 func set(form url.Values, fields map[string]*string) {
 	for name, target := range fields {
 		if form.Has(name) {
@@ -111,10 +116,11 @@ func (t *Twilio) serviceJSON(s *service) object {
 	}
 }
 
-// listServices lists the Messaging Services.
+// listServices lists the Messaging Services, all on one page, in no order.
 func (t *Twilio) listServices(*http.Request) response {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// Not nil, so that an account without services shows [].
 	list := []any{}
 	for _, s := range t.services {
 		list = append(list, t.serviceJSON(s))
@@ -133,7 +139,7 @@ func (t *Twilio) getService(r *http.Request) response {
 	return ok(t.serviceJSON(s))
 }
 
-// updateService changes a Messaging Service's webhooks.
+// updateService changes a Messaging Service's webhooks. Methods are checked and not kept.
 func (t *Twilio) updateService(r *http.Request) response {
 	rules := map[string]field{
 		"InboundRequestUrl": {kind: "absolute"}, "InboundMethod": {kind: "method"}, "FallbackUrl": {kind: "absolute"}, "FallbackMethod": {kind: "method"},
@@ -151,6 +157,7 @@ func (t *Twilio) updateService(r *http.Request) response {
 	set(r.PostForm, map[string]*string{
 		"InboundRequestUrl": &s.inboundURL, "FallbackUrl": &s.fallbackURL, "StatusCallback": &s.statusCallback, "FriendlyName": &s.name,
 	})
+	// A flag and not a text, so set cannot copy it; its form has been checked.
 	if r.PostForm.Has("UseInboundWebhookOnNumber") {
 		s.onNumber = r.PostForm.Get("UseInboundWebhookOnNumber") == "true"
 	}

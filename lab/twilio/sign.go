@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Port says what becomes of a port in the URL before it is signed: voice
-// webhooks over https lose it, messaging and everything over http keep it.
+// Port says what becomes of a port in the URL before it is signed: voice webhooks over https lose it,
+// messaging and everything over http keep it (twilio.md §4.5, step 6).
 type Port int
 
 // The two treatments that Twilio gives to a port.
@@ -19,9 +19,10 @@ const (
 	PortDropped
 )
 
-// Sign computes X-Twilio-Signature for a request to rawURL. Form is the decoded
-// body of a form POST, and nil for a GET or for a body of another kind (whose
-// hash then stands in the query).
+// Sign returns X-Twilio-Signature for a request to rawURL, as Twilio defines it (twilio.md §4.5). Form is the
+// decoded body of a form POST, and nil for a GET or for a body of another kind (whose hash then stands in the
+// query). It is written from the definition and the printed vectors, and shares no code with the product that
+// checks it.
 func Sign(token, rawURL string, form url.Values, port Port) string {
 	var text strings.Builder
 	text.WriteString(signedURL(rawURL, port))
@@ -31,6 +32,7 @@ func Sign(token, rawURL string, form url.Values, port Port) string {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		// Of a repeated field each distinct value is signed, in order; twilio-go looks at the first alone.
 		values := slices.Clone(form[name])
 		slices.Sort(values)
 		for _, value := range slices.Compact(values) { // an equal value is signed once
@@ -43,8 +45,8 @@ func Sign(token, rawURL string, form url.Values, port Port) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// signedURL cuts what Twilio cuts (fragment, user and password, sometimes the
-// port) and leaves every other byte as it was configured.
+// signedURL returns the URL without what Twilio cuts (fragment, user and password, sometimes the port) and
+// with every other byte as it was configured.
 func signedURL(rawURL string, port Port) string {
 	rawURL, _, _ = strings.Cut(rawURL, "#")
 	scheme, rest, found := strings.Cut(rawURL, "://")
@@ -52,6 +54,8 @@ func signedURL(rawURL string, port Port) string {
 		return rawURL
 	}
 	host, tail := rest, ""
+	// By hand and not by url.Parse, which would decode and write anew: a byte that changes breaks the
+	// signature.
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		host, tail = rest[:i], rest[i:]
 	}
@@ -59,6 +63,7 @@ func signedURL(rawURL string, port Port) string {
 		host = host[i+1:]
 	}
 	if port == PortDropped && scheme == "https" {
+		// A colon inside the brackets of an IPv6 address is no port's.
 		if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 			host = host[:i]
 		}

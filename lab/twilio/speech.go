@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// spoken is what a Say is heard as: its text without markup, an alias in place
-// of what it stands for, spaces folded.
+// spoken returns what a Say is heard as: its text without markup, an alias in place of what it stands for,
+// spaces folded. Numbers stand as the document writes them.
 func spoken(n *Node) string {
 	var b strings.Builder
 	addSpoken(&b, n)
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// addSpoken adds what a node is heard as.
+// addSpoken adds what a node is heard as. A break or the end of a sentence parts words; emphasis does not.
 func addSpoken(b *strings.Builder, n *Node) {
 	switch n.Name {
 	case "":
@@ -31,8 +31,8 @@ func addSpoken(b *strings.Builder, n *Node) {
 	}
 }
 
-// markup renders the inside of a Say again, SSML and all, with attributes in a
-// fixed order.
+// markup returns the inside of a Say again, SSML and all, with attributes in a fixed order, so that two equal
+// prompts compare equal.
 func markup(n *Node) string {
 	var b strings.Builder
 	for _, kid := range n.Kids {
@@ -41,6 +41,7 @@ func markup(n *Node) string {
 	return strings.TrimSpace(b.String())
 }
 
+// escape writes text so that it can stand in an element or an attribute.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
 // addMarkup adds a node with its markup.
@@ -50,6 +51,7 @@ func addMarkup(b *strings.Builder, n *Node) {
 		return
 	}
 	b.WriteString("<" + n.Name)
+	// Attributes have no order in XML, and none in the map.
 	names := make([]string, 0, len(n.Attrs))
 	for name := range n.Attrs {
 		names = append(names, name)

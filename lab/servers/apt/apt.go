@@ -1,5 +1,5 @@
-// Package apt installs a program that is missing, where the distribution's package manager can do it
-// unasked. It refuses to ask for a password and to fetch anything from elsewhere.
+// Package apt installs a program that is missing, where the distribution's package manager can do it unasked.
+// It refuses to ask for a password and to fetch anything from elsewhere.
 package apt
 
 import (
@@ -12,10 +12,13 @@ import (
 	"strings"
 )
 
-// ErrCannot means that this machine has no apt-get, or that we may not use it.
+// ErrCannot means that this machine has no apt-get, or that we may not use it. Nothing was tried; it is
+// wrapped with the reason, and the caller says what to type instead.
 var ErrCannot = errors.New("cannot install packages here")
 
-// Install installs the packages from the distribution, saying so on log, which may be nil.
+// Install installs the packages from the distribution, saying so on log, which may be nil. Packages that are
+// there already do no harm. It waits up to five minutes for another apt-get to end. The error carries the
+// last lines of what apt-get said, or is ErrCannot.
 func Install(ctx context.Context, log io.Writer, packages ...string) error {
 	if log == nil {
 		log = io.Discard
@@ -39,7 +42,8 @@ func Install(ctx context.Context, log io.Writer, packages ...string) error {
 	return nil
 }
 
-// asRoot gives the words to put before a command so that it runs as root: none, or sudo that asks nothing.
+// asRoot returns the words to put before a command so that it runs as root: none, or sudo that asks nothing.
+// ErrCannot where there is no way.
 func asRoot(ctx context.Context) ([]string, error) {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return nil, fmt.Errorf("%w: there is no apt-get", ErrCannot)
@@ -54,6 +58,7 @@ func asRoot(ctx context.Context) ([]string, error) {
 	return []string{"sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive"}, nil
 }
 
+// lastLines returns the last n lines of s, for an error message.
 func lastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")

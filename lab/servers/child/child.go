@@ -19,33 +19,39 @@ import (
 	"time"
 )
 
-// Account is the user a child runs as.
+// Account is the user and group a child runs as.
 type Account struct {
 	UID, GID uint32
 }
 
-// Spec says what to run.
+// Spec says what to run. Path is required.
 type Spec struct {
-	Path   string
-	Args   []string
-	Env    []string // the whole environment; nil inherits ours
-	Dir    string   // where it runs; the child's user must be able to enter it
-	As     *Account // nil is ourselves; anything else needs root
+	Path string
+	Args []string
+	// The whole environment; nil inherits ours.
+	Env []string
+	// Where it runs; the child's user must be able to enter it. Empty is our own folder.
+	Dir string
+	// Nil is ourselves; anything else needs root.
+	As *Account
+	// Gets everything the child prints, both streams; nil keeps the last words alone.
 	Output io.Writer
 	// OnOurDeath is sent by the kernel when our process ends without stopping the child (Linux only;
 	// elsewhere such a child is found and stopped by the next start). 0 means SIGKILL.
 	OnOurDeath syscall.Signal
 }
 
-// Child is a running process, or one that has ended.
+// Child is a running process, or one that has ended. Its methods may be called by several goroutines.
 type Child struct {
 	process *os.Process
 	words   *lastWords
 	done    chan struct{}
-	err     error // valid once done is closed
+	// Valid once done is closed.
+	err error
 }
 
-// Start runs the program and returns once it has been executed.
+// Start runs the program and returns once it has been executed; whether it works is for the caller to see. A
+// child that was started must be stopped or waited for: it ends with our process at the latest.
 func Start(s Spec) (*Child, error) {
 	if s.OnOurDeath == 0 {
 		s.OnOurDeath = syscall.SIGKILL
@@ -72,6 +78,7 @@ func Start(s Spec) (*Child, error) {
 		if err != nil {
 			return
 		}
+		// Whoever sees done closed may read err: the write comes before the close.
 		c.err = cmd.Wait()
 		close(c.done)
 	}()
@@ -81,7 +88,8 @@ func Start(s Spec) (*Child, error) {
 	return c, nil
 }
 
-// Run runs a program to its end, or until ctx is over. Its error carries the program's last words.
+// Run runs a program to its end, or until ctx is over: then it is asked to end, and killed a second later.
+// Its error carries the program's last words.
 func Run(ctx context.Context, s Spec) error {
 	c, err := Start(s)
 	if err != nil {
@@ -99,26 +107,26 @@ func Run(ctx context.Context, s Spec) error {
 	return nil
 }
 
-// Pid is the child's process id.
+// Pid returns the child's process id, which is its group's too.
 func (c *Child) Pid() int { return c.process.Pid }
 
-// Done is closed when the child has ended.
+// Done returns a channel that is closed when the child has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Err says how the child ended; it is only to be asked after Done.
+// Err says how the child ended, nil for status 0; it is only to be asked after Done.
 func (c *Child) Err() error { return c.err }
 
-// LastWords is the end of what the child printed, for an error message.
+// LastWords returns the end of what the child printed so far, 4 kB at most, for an error message.
 func (c *Child) LastWords() string { return c.words.String() }
 
-// Ask is one step of a stop: a signal, and how long to wait for it to work.
+// Ask is one step of a stop: a signal, and how long to wait for it to work before the next step.
 type Ask struct {
 	Signal   syscall.Signal
 	Patience time.Duration
 }
 
-// Stop asks the child to end, step by step, and kills its group when no step worked. It returns when
-// the child is gone, and does no harm to one that has ended already.
+// Stop asks the child to end, step by step, and kills its group when no step worked; without steps it kills
+// at once. It returns when the child is gone, and does no harm to one that has ended already.
 func (c *Child) Stop(steps ...Ask) {
 	for _, step := range steps {
 		select {
@@ -148,15 +156,17 @@ func (c *Child) Stop(steps ...Ask) {
 	<-c.done
 }
 
-// lastWords passes everything on and remembers the end of it.
+// lastWords passes everything on and remembers the end of it. next is nil where nobody else wants it.
 type lastWords struct {
 	mu   sync.Mutex
 	next io.Writer
 	tail []byte
 }
 
+// tailSize is how much is remembered, in bytes.
 const tailSize = 4096
 
+// Write is called by the goroutine that reads the child's output; String may come from any other.
 func (w *lastWords) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -21,6 +21,7 @@ import (
 	"duebell/lab/testenv"
 )
 
+// main ends with the command's exit status; 2 when it is called wrongly.
 func main() {
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, "usage: with-services command [argument…]")
@@ -29,10 +30,14 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
+// run starts the services, runs the command given in words with their addresses in its environment, and takes
+// them down again. It returns the exit status: the command's own where that failed, 1 where we did.
 func run(words []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	services, err := testenv.Up(ctx, os.Stderr)
+	// Also after an error of Up: it may have started one of the two. The status is decided by then; a service
+	// that does not go away is told, and fails nothing.
 	defer func() {
 		if err := services.Down(); err != nil {
 			fmt.Fprintln(os.Stderr, "with-services:", err)
@@ -42,6 +47,7 @@ func run(words []string) int {
 		fmt.Fprintln(os.Stderr, "with-services:", err)
 		return 1
 	}
+	// Only some tests need the browser; the others should run on a machine without.
 	if _, err := testenv.InstallChromium(ctx, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "with-services: the tests of the phone page will fail:", err)
 	}
@@ -62,7 +68,8 @@ func run(words []string) int {
 	return 0
 }
 
-// runShown runs the command; its standard output is read as the events of `go test -json` where they are.
+// runShown runs the command; its standard output is read as the events of `go test -json` where it has that
+// flag, else passed on as it is. The error is the command's.
 func runShown(cmd *exec.Cmd, events bool) error {
 	if !events {
 		return cmd.Run()
@@ -77,6 +84,7 @@ func runShown(cmd *exec.Cmd, events bool) error {
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	// Read to its end before Wait, which closes the pipe.
 	follow(out, os.Stdout, time.Now(), beat.C)
 	return cmd.Wait()
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// event is one line of `go test -json`.
+// event is one line of `go test -json` (see go doc test2json). Test is empty where the package itself speaks.
 type event struct {
 	Action  string
 	Package string
@@ -21,27 +21,33 @@ type event struct {
 	Output  string
 }
 
-// progress turns what `go test -json` writes into what a person wants to see: a line a package when it
-// ends, everything that a failed test has printed, and now and then what is still running.
+// progress turns what `go test -json` writes into what a person wants to see: a line a package when it ends,
+// everything that a failed test has printed, and now and then what is still running.
 type progress struct {
 	out io.Writer
 
-	mu      sync.Mutex
-	began   time.Time
-	ended   int            // packages
-	running map[string]int // tests ended so far, by package that still runs
+	mu sync.Mutex
+	// When the run began, to say how long it has lasted.
+	began time.Time
+	// Packages that have ended.
+	ended int
+	// Tests ended so far, by package that still runs.
+	running map[string]int
+	// What tests have printed that have not ended, by package and test.
 	printed map[[2]string]*strings.Builder
 }
 
-// heartbeat is how often a run that has nothing to say says that it lives.
+// heartbeat is how often a run says what it is at, so that a long silence is not taken for a hang.
 const heartbeat = 20 * time.Second
 
-// follow reads events until r ends.
+// follow reads events from r until it ends and shows them on out; at each beat it says what still runs. It
+// returns when all has been shown.
 func follow(r io.Reader, out io.Writer, began time.Time, beat <-chan time.Time) {
 	p := &progress{out: out, began: began, running: map[string]int{}, printed: map[[2]string]*strings.Builder{}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		// Not a Scanner: a test may print a line longer than any limit.
 		lines := bufio.NewReader(r)
 		for {
 			line, err := lines.ReadBytes('\n')
@@ -61,6 +67,7 @@ func follow(r io.Reader, out io.Writer, began time.Time, beat <-chan time.Time) 
 	}
 }
 
+// take reads one line. A line that is no event is shown as it is: a compiler's or go's own words.
 func (p *progress) take(line []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,9 +76,11 @@ func (p *progress) take(line []byte) {
 		_, _ = p.out.Write(line) // what go itself says is no JSON
 		return
 	}
+	// For the output of a build Package is empty, so it is shown at once like a package's own words.
 	key := [2]string{e.Package, e.Test}
 	switch e.Action {
 	case "start":
+		// Sent when the package's tests begin to run, after it has been compiled.
 		p.running[e.Package] = 0
 	case "output", "build-output":
 		p.print(key, e.Output)
@@ -95,12 +104,14 @@ func (p *progress) print(key [2]string, text string) {
 	p.printed[key].WriteString(text)
 }
 
+// end forgets what an ended test or package has printed, and shows it first if that failed.
 func (p *progress) end(key [2]string, failed bool) {
 	if key[1] != "" {
 		p.running[key[0]]++
 		if b := p.printed[key]; b != nil && failed {
 			fmt.Fprint(p.out, b.String())
 		}
+		// Shown or not, it is not needed again; a run of thousands of tests would hold all of it.
 		delete(p.printed, key)
 		return
 	}
@@ -118,7 +129,8 @@ func (p *progress) end(key [2]string, failed bool) {
 	}
 }
 
-// tell says what still runs.
+// tell shows what still runs, and how long the run has lasted. A package of which no test has ended yet is left
+// out.
 func (p *progress) tell(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
