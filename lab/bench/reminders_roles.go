@@ -25,20 +25,23 @@ import (
 // planning this very binary, asked to plan once and end, because no command of the product plans a part of the
 // members, or writes a plan and ends.
 
-// Plan is the result of planning once.
+// Plan is the result of planning once, as the planner's process prints it: seconds, texts that were planned,
+// and the peak of its memory in MiB.
 type Plan struct {
 	Seconds float64 `json:"seconds"`
 	Texts   int     `json:"texts"`
 	PeakMB  int     `json:"peak_mb"` // told by itself: a parent's memory counts as a child's until it has become another program
 }
 
-// slice is a store whose members end after so many.
+// slice is a store whose members end after so many: a planner that pages through it sees a small population in
+// large tables. left counts down.
 type slice struct {
 	notify.PlanStore
 	left int
 }
 
-// NextPage returns the next page of numbers, as long as it lies in the slice; after that an empty one.
+// NextPage returns the next page of numbers, as long as it lies in the slice; after that an empty one, which
+// ends the planner's run. The last page may be short.
 func (s *slice) NextPage(ctx context.Context, after string, members int) (notify.Page, error) {
 	if s.left <= 0 {
 		return notify.Page{}, nil
@@ -48,8 +51,9 @@ func (s *slice) NextPage(ctx context.Context, after string, members int) (notify
 	return s.PlanStore.NextPage(ctx, after, members)
 }
 
-// PlanOnce plans everybody's reminders once, or those of the first so many members if members is not 0, and returns
-// how long that took.
+// PlanOnce plans everybody's reminders once, or those of the first so many members if members is not 0, and
+// returns how long that took. It runs in the calling process and measures that process's memory. Planning again
+// plans nothing new (N1: a reason is unique), and takes less time.
 func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int) (Plan, error) {
 	pool, err := openPool(ctx, cfg.DatabaseURL)
 	if err != nil {
@@ -70,8 +74,9 @@ func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int
 	return Plan{Seconds: time.Since(began).Seconds(), Texts: sum.Texts, PeakMB: peakMB(os.Getpid())}, err
 }
 
-// writePolicy makes every bill due in three days, so that each account is to be reminded now, at
-// whatever hour of whatever day this is.
+// writePolicy writes a policy into the run's folder and returns its path. It makes every bill due in three
+// days, so that each account is to be reminded now (N6: due minus three days), at whatever hour of whatever day
+// this is: the send window is open all day.
 func (s *stores) writePolicy() (file string, err error) {
 	calendar, err := billing.NewCalendar(billing.DefaultPolicy())
 	if err != nil {
@@ -86,7 +91,7 @@ func (s *stores) writePolicy() (file string, err error) {
 	return file, os.WriteFile(file, []byte(text), 0o600)
 }
 
-// plan runs the planner as a process of its own, to know its memory.
+// plan runs the planner as a process of its own, to know its memory, and puts its answer into the report.
 func (b *reminderBench) plan(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -107,7 +112,8 @@ func (b *reminderBench) plan(ctx context.Context) error {
 	return nil
 }
 
-// worker starts `duebell work` with its clock ahead of the machine's.
+// worker starts `duebell work` with its clock ahead of the machine's. It works from the start on, and dies with
+// this process. Callers end it. Its leases go by the machine's clock, which is not moved.
 func (b *reminderBench) worker(ahead time.Duration) (*child.Child, error) {
 	product, err := servers.Program("duebell")
 	if err != nil {

@@ -34,5 +34,6 @@
 // # Adding a fault
 //
 // Give the harness a method that sets it and, if it can happen in the middle of a payment, count it where it acts
-// (recordFault) and not where it is set: the coverage table demands each fault in each Phase. Reset must end it.
+// (recordFault) and not where it is set: the coverage table demands each fault in each Phase in which it
+// can act. Reset must end it.
 package harness

@@ -1,12 +1,11 @@
-// Package script reads and plays scripted calls: text files, *.call, one story each, that a
-// call-centre supervisor can read and write.
+// Package script reads and plays scripted calls: text files, *.call, one story each, that a call-centre
+// supervisor can read and write.
 //
-// It owns the words of the language, the matching of what is heard, and the strictness: a text, a
-// charge, a line logged at error level, TwiML that Twilio would refuse, an untrue fact, a jump that
-// was not declared or a secret where none may be fails the script that did not expect it. The words stand
-// in vocabulary.go, from which docs/scripts.md is generated. It refuses to know how the product is moved:
-// that is package harness. A transcript shows what was said and pressed, so scripts are for sample members,
-// never for people.
+// It owns the words of the language, the matching of what is heard, and the strictness: a text, a charge, a
+// line logged at error level, TwiML that Twilio would refuse, an untrue fact, a jump that was not declared or a
+// secret where none may be fails the script that did not expect it. The words stand in vocabulary.go, from
+// which docs/scripts.md is generated. It refuses to know how the product is moved: that is package harness. A
+// transcript shows what was said and pressed, so scripts are for sample members, never for people.
 //
 // # From text to a play
 //
@@ -17,8 +16,8 @@
 // Run plays the actions in order on a harness. An act of the caller returns when the line asks the next
 // question, so there is no waiting in scripts: what is heard, charged or texted can be checked in the next
 // line. Time stands still unless a word or a pause in the call moves it. After each word Run looks for what may
-// happen in no script (untrue facts, jumps that are not declared, TwiML that Twilio refuses), and after the last
-// one for everything that the script did not expect.
+// happen in no script (untrue facts, jumps that are not declared, TwiML that Twilio refuses), and after the
+// last one for everything that the script did not expect.
 //
 // # Expecting things
 //
