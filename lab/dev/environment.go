@@ -8,25 +8,27 @@ import (
 	"duebell/lab/harness"
 )
 
-// environment is the harness as the phone's page sees it.
+// environment is the harness as the phone's page sees it: phone.Environment. It adds what dev does after a move
+// of the clock.
 type environment struct {
 	h     *harness.Harness
 	moved func() // called after the clock has moved
 }
 
-// Now returns the domain clock's time.
+// Now returns the domain clock's time, in UTC.
 func (e *environment) Now() time.Time { return e.h.Now() }
 
-// Until moves the clock and returns when nothing due is left undone.
+// Until moves the clock and returns when nothing due is left undone. The clock's time is saved even if that
+// failed half-way.
 func (e *environment) Until(ctx context.Context, at time.Time) error {
 	defer e.moved()
 	return e.h.Until(ctx, at)
 }
 
-// shownRows is how many rows of each view the page shows.
+// shownRows is how many rows of each view the page shows, the newest.
 const shownRows = 200
 
-// Rows reads the contract's views.
+// Rows reads the contract's views, past every fault.
 func (e *environment) Rows(ctx context.Context) (harness.Rows, error) {
 	return e.h.Rows(ctx, shownRows)
 }
@@ -39,7 +41,7 @@ func (e *environment) Charges(ctx context.Context) ([]harness.Charge, error) {
 	return e.h.Charges(ctx)
 }
 
-// Trouble breaks a part or mends it, by the words of scripts.
+// Trouble breaks a part or mends it, by the words of scripts. Parts and words that are none are an error.
 func (e *environment) Trouble(ctx context.Context, part, word string) error {
 	switch part + " " + word {
 	case "redis up":
@@ -60,7 +62,8 @@ func (e *environment) Trouble(ctx context.Context, part, word string) error {
 	return nil
 }
 
-// setStandIn sets one way to misbehave in the place of every other.
+// setStandIn sets one way to misbehave in the place of every other: the page has one word a part, scripts may
+// have several at once.
 func (e *environment) setStandIn(part, word string) error {
 	switch part {
 	case "processor":
