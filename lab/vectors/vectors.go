@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// CSV reads a vector file with a header line: one map a row, column name to text. An empty
-// text means "not applicable".
+// CSV reads a vector file with a header line: one map a row, column name to text. An empty text means "not
+// applicable". It ends the test when the file cannot be read or has no rows.
 func CSV(t testing.TB, name string) []map[string]string {
 	t.Helper()
 	records, err := csv.NewReader(bytes.NewReader(File(t, name))).ReadAll()
@@ -36,7 +36,7 @@ func CSV(t testing.TB, name string) []map[string]string {
 	return rows
 }
 
-// File reads a vector file as it is.
+// File reads a vector file as it is, and ends the test when that fails. name is a file in testdata/vectors.
 func File(t testing.TB, name string) []byte {
 	t.Helper()
 	root, err := projectRoot()
@@ -50,9 +50,11 @@ func File(t testing.TB, name string) []byte {
 	return content
 }
 
+// folder returns where the vectors lie in a checkout.
 func folder(root string) string { return filepath.Join(root, "testdata", "vectors") }
 
-// projectRoot walks up from the test's folder to the one that holds go.mod.
+// projectRoot walks up from the test's folder to the one that holds go.mod, and returns it: tests run in the
+// folder of their package.
 func projectRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
