@@ -9,6 +9,7 @@ import (
 	"duebell/lab/dev"
 )
 
+// callCmd is `duebell-lab call`. The files are read here and played in dev's process.
 type callCmd struct {
 	Scripts []string `arg:"" name:"script" help:"Files that tell a call, *.call."`
 	Control string   `env:"DUEBELL_DEV_CONTROL" help:"The dev to play them against; otherwise the one that runs in this folder."`
@@ -25,7 +26,8 @@ database, a Redis, stand-ins and a clock of its own: dev's calls, payments and t
 It exits with 1 when a script failed, and says at which line and what was heard instead.`
 }
 
-// Run plays the scripts one after another and prints the conversations.
+// Run plays the scripts one after another and prints the conversations. A script that fails does not keep the
+// others from being played; a dev that cannot be reached, or that ends, does. Its error makes the exit code 1.
 func (c *callCmd) Run(ctx context.Context) error {
 	control, err := dev.ControlURL(c.Control, devFolder)
 	if err != nil {
@@ -41,6 +43,8 @@ func (c *callCmd) Run(ctx context.Context) error {
 		case errors.Is(err, dev.ErrNotAsTold):
 			fmt.Printf("   FAILED: %s\n", path)
 			fails++
+		// Not the script's failure: dev is gone, or the file cannot be read. The scripts after it would fare no
+		// better.
 		default:
 			return err
 		}
