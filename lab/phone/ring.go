@@ -8,13 +8,13 @@ import (
 
 // Calls that the line places ring on this page, whoever's phone it is: there is one page for all sample members.
 
-// ringView is one of them.
+// ringView is one ringing call: its SID, and the number that the line has called.
 type ringView struct {
 	SID string `json:"sid"`
 	To  string `json:"to"`
 }
 
-// ringing returns the calls that ring now.
+// ringing returns the calls that ring now, oldest first; none where somebody else's Twilio is used.
 func (p *Phone) ringing() []ringView {
 	out := []ringView{}
 	if line := p.cfg.Line(); line != nil {
@@ -27,19 +27,21 @@ func (p *Phone) ringing() []ringView {
 	return out
 }
 
-// rings says whether a call that the line placed still waits for an answer.
+// rings reports whether a call that the line placed still waits for an answer.
 func rings(c *twilio.Call) bool {
 	_, yes := c.State().(twilio.Ringing)
 	return yes
 }
 
-// pickUp answers a call that rings, as a person or a machine, or rejects it as busy. After an answer it is a call of
-// the page like one that was dialed.
+// pickUp answers a call that rings, as a person or a machine, or rejects it as busy. After an answer it is a
+// call of the page like one that was dialed. It returns at once with the SID; what the line says first comes by
+// state. Of two people who pick up the stand-in lets one.
 func (p *Phone) pickUp(r *http.Request) (any, error) {
 	call, placed := p.lookup(r.PathValue("sid"))
 	if !placed || !rings(call) {
 		return nil, refuse(http.StatusConflict, "It does not ring any more.")
 	}
+	// Twilio's words for who answered (AnsweredBy, twilio.md §5).
 	by := ""
 	switch r.PathValue("answer") {
 	case "person":

@@ -27,12 +27,14 @@ type stateView struct {
 	Trouble  string            `json:"trouble"` // why the database could not be read; empty: it was
 }
 
+// clockView is the domain clock on the line's wall clock.
 type clockView struct {
 	Text  string `json:"text"`
 	Local string `json:"local"` // as a datetime-local input has it
 }
 
-// callView is one call as its caller sees it.
+// callView is one call as its caller sees it. Question goes back with each act, so that a late key is known as
+// late.
 type callView struct {
 	SID      string     `json:"sid"`
 	From     string     `json:"from"`
@@ -74,6 +76,7 @@ type lineView struct {
 	Language string `json:"language,omitempty"`
 }
 
+// textView is one text. At is for the eye, on the line's wall clock; when is what they are sorted by.
 type textView struct {
 	Number string `json:"number"`
 	Way    string `json:"way"` // in: to the number; out: from it
@@ -85,6 +88,7 @@ type textView struct {
 	when time.Time
 }
 
+// paymentView is one row of contract.payments. State is a word of design §5.
 type paymentView struct {
 	Reference string `json:"reference"`
 	Account   string `json:"account"`
@@ -94,6 +98,7 @@ type paymentView struct {
 	At        string `json:"at"`
 }
 
+// entryView is one row of contract.ledger. Amount has a minus where the entry takes away from paid.
 type entryView struct {
 	Account   string `json:"account"`
 	Kind      string `json:"kind"`
@@ -127,7 +132,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	send(w, http.StatusOK, view)
 }
 
-// showRows puts the rows of the database into the page's words.
+// showRows puts the rows of the database into the page's words. A credit is owed by the line, and is said so.
 func (p *Phone) showRows(view *stateView, rows harness.Rows) {
 	for account, cents := range rows.Owed {
 		switch {
@@ -208,7 +213,7 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 	return out
 }
 
-// callView is a call as the page shows it. A call that has not come up yet has no transcript.
+// callView returns a call as the page shows it. A call that has not come up yet has no transcript.
 func (p *Phone) callView(c *activeCall) *callView {
 	call, placed := p.lookup(c.sid)
 	c.mu.Lock()
@@ -249,7 +254,8 @@ func ask(s twilio.State) askView {
 	}
 }
 
-// gatherWords says what a Gather takes: as many keys as its attributes allow, speech, or both.
+// gatherWords returns what a Gather takes, as a sentence: as many keys as its attributes allow, speech, or
+// both.
 func gatherWords(s twilio.AskGather) string {
 	var keys string
 	switch {
@@ -272,6 +278,7 @@ func gatherWords(s twilio.AskGather) string {
 	}
 }
 
+// presses begins the transcript's line of an act with keys.
 const presses = "presses "
 
 // lines returns the conversation for the page: the transcript, with the language of each prompt beside it, so that a
@@ -328,6 +335,7 @@ func whisper(call *twilio.Call) []lineView {
 	return []lineView{{Who: "person", Text: strings.Join(words, " "), Language: leg.Heard()[0].Language}}
 }
 
+// lastIndex returns where the text stands last in the list, or -1.
 func lastIndex(list []string, of string) int {
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i] == of {
