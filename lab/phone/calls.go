@@ -36,6 +36,7 @@ func (c *activeCall) begin(question int) (*twilio.Call, error) {
 		return nil, refuse(http.StatusConflict, "The line has gone on meanwhile. Listen to what it says now.")
 	}
 	c.busy = true
+	// Counted at the beginning: a second press that is on its way already belongs to the question before.
 	c.question++
 	return c.call, nil
 }
@@ -66,6 +67,7 @@ func (p *Phone) dial(r *http.Request) (any, error) {
 		return nil, err
 	}
 	from := req.From
+	// A caller may withhold the number (twilio.md §4.1: From can be anonymous).
 	if from != "anonymous" {
 		if from, err = phoneNumber(from); err != nil {
 			return nil, err
@@ -81,6 +83,7 @@ func (p *Phone) dial(r *http.Request) (any, error) {
 	if req.Attestation != "" {
 		attested = " attested " + req.Attestation
 	}
+	// Noted before the call runs: what it does comes after this line.
 	p.tell("call from %s%s", from, attested)
 	go p.place(line, c, req.Attestation)
 	return map[string]string{"sid": c.sid}, nil
@@ -128,6 +131,8 @@ func (p *Phone) place(line *twilio.Twilio, c *activeCall, attestation string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.call, c.busy = call, false
+	// With a call and an error the line answered wrong; the page shows that call with the fault in its
+	// transcript.
 	if call == nil && err != nil {
 		c.failed = err.Error()
 	}

@@ -36,6 +36,7 @@ func loopbackAddr(remote string) bool {
 // loopbackHost reports whether a Host header names this machine: localhost or a loopback address, with or
 // without a port.
 func loopbackHost(host string) bool {
+	// A Host header may come without a port.
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h

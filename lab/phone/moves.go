@@ -40,6 +40,7 @@ var moves = []move{
 func next(now time.Time, cal *billing.Calendar, day, hour, minute int) time.Time {
 	local := now.In(cal.Zone())
 	at := time.Date(local.Year(), local.Month(), day, hour, minute, 0, 0, cal.Zone())
+	// Month 13 is January of the next year for time.Date.
 	if !at.After(now) {
 		at = time.Date(local.Year(), local.Month()+1, day, hour, minute, 0, 0, cal.Zone())
 	}
@@ -50,6 +51,7 @@ func next(now time.Time, cal *billing.Calendar, day, hour, minute int) time.Time
 // Ten digits are North American. It judges the form alone, so that one can call from numbers that do not exist.
 func phoneNumber(s string) (string, error) {
 	digits := onlyDigits(s)
+	// Letters are not dropped but refused: "call 617…" is no number.
 	if strings.Trim(s, "+0123456789 ()-.") != "" {
 		digits = "" // a word is no part of a number
 	}

@@ -104,6 +104,7 @@ func (p *Phone) showPage(w http.ResponseWriter, r *http.Request) {
 func members(stories []samples.Story) (list []memberView, numbers []numberView) {
 	at := map[string]int{}
 	for _, s := range stories {
+		// The first account's story gives the member's data; those of one member agree.
 		i, known := at[s.MemberID]
 		if !known {
 			i = len(list)
@@ -133,6 +134,7 @@ func hasNumber(list []numberView, phone string) bool {
 func secrets(s samples.Story) []secretView {
 	list := []secretView{{"Member ID", s.MemberID, s.MemberID}}
 	if s.Born != "" {
+		// Billing has year, month, day; the line asks for month, day, year.
 		year, rest, _ := strings.Cut(s.Born, "-")
 		list = append(list, secretView{"Date of birth", s.Born, onlyDigits(rest) + year})
 	}

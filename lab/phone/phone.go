@@ -97,6 +97,7 @@ func New(cfg Config) (*Phone, error) {
 	mux.Handle("GET /phone/static/", http.StripPrefix("/phone/static/", http.FileServerFS(static)))
 	mux.HandleFunc("GET /phone/api/state", p.state)
 	mux.HandleFunc("GET /phone/api/story", p.showStory)
+	// Every change goes through answer, so that no act forgets the limit of the body or how errors are told.
 	post := func(pattern string, act func(r *http.Request) (any, error)) {
 		mux.HandleFunc("POST /phone/api/"+pattern, func(w http.ResponseWriter, r *http.Request) { answer(w, r, act) })
 	}
@@ -121,6 +122,7 @@ func (p *Phone) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.Se
 // are on the line stay, and so do the faults themselves: it is for a start, when nothing is broken.
 func (p *Phone) Reset() {
 	if line := p.cfg.Line(); line != nil {
+		// A person who takes calls is what somebody new to the page expects of key 0.
 		line.SetAgent(agents["answered"])
 	}
 	p.mu.Lock()

@@ -54,13 +54,16 @@ func (p *Phone) pickUp(r *http.Request) (any, error) {
 	default:
 		return nil, refuse(http.StatusNotFound, "A call cannot be answered so.")
 	}
+	// from is the member's side, whoever called whom.
 	c := &activeCall{sid: call.SID, from: call.To, busy: true}
+	// Kept before it is answered, so that the page can show it from the first word on.
 	p.keep(c)
 	machine := ""
 	if by != "human" {
 		machine = " machine"
 	}
 	p.tell("answer %s%s", call.To, machine)
+	// Beside the request: an answer returns only when the line asks the first question.
 	go func() {
 		err := call.Answer(p.ctx, by)
 		c.mu.Lock()

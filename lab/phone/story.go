@@ -75,6 +75,7 @@ func (p *Phone) tellAct(c *twilio.Call, name string, a actRequest, found moment)
 	s := &p.recorder
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// An entry was open before this act: what comes now belongs to the same question.
 	if found.typed && len(s.lines) > 0 {
 		last := &s.lines[len(s.lines)-1]
 		switch {
@@ -85,6 +86,7 @@ func (p *Phone) tellAct(c *twilio.Call, name string, a actRequest, found moment)
 			return
 		}
 	}
+	// In this order: first time and call, then what was heard, then the act; so a script is written too.
 	s.follow(p.cfg.Environment.Now(), c, p)
 	s.hear(c, found)
 	line := storyLine{text: actLine(name, a)}
@@ -137,10 +139,12 @@ func (s *recorder) hear(c *twilio.Call, m moment) {
 	var words []string
 	number := ""
 	for i, h := range m.heard {
+		// The last one counts, as for the word receipt.
 		spoken := numberSpoken.FindStringSubmatch(h.Text)
 		if spoken != nil {
 			number = strings.Join(spoken[1:], "")
 		}
+		// Within Pay all prompts are of one document; only the last of them belongs to this question.
 		last := h.Turn == m.heard[len(m.heard)-1].Turn
 		if m.pay {
 			last = i == len(m.heard)-1
@@ -161,6 +165,8 @@ func (s *recorder) hear(c *twilio.Call, m moment) {
 // quoted returns words as a script has them, in quotation marks, with an ellipsis for what is another one in
 // each run. Spaces are made single, as the script's own comparison does.
 func quoted(words string) string {
+	// What differs is replaced before quotation marks are escaped; the ellipsis is the script's own sign for
+	// any words.
 	words = differs.ReplaceAllString(strings.Join(strings.Fields(words), " "), "…")
 	return `"` + strings.ReplaceAll(words, `"`, `\"`) + `"`
 }
@@ -172,6 +178,7 @@ func (s *recorder) follow(now time.Time, c *twilio.Call, p *Phone) {
 	if s.current != nil && s.current != c {
 		s.end(s.current)
 	}
+	// A new call needs no line here: "call" and "answer" make it the current one.
 	if c != nil && s.current != nil && s.current != c && s.calls[c.SID] {
 		s.lines = append(s.lines, storyLine{text: "caller " + memberNumber(c, p)})
 	}
@@ -199,6 +206,7 @@ func (s *recorder) end(c *twilio.Call) {
 		return
 	}
 	s.hear(c, moment{heard: c.HeardSinceInput()})
+	// over after a person's end has been written already, with person-hangs-up.
 	if s.lines[len(s.lines)-1].text != "over" {
 		s.lines = append(s.lines, storyLine{text: "over"})
 	}
@@ -218,6 +226,7 @@ func (p *Phone) tellClock(at time.Time) {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()
 	p.recorder.end(p.recorder.current)
+	// So that follow does not tell the same move again.
 	p.recorder.at = at
 	p.recorder.lines = append(p.recorder.lines, storyLine{text: "until " + at.In(p.cfg.Calendar.Zone()).Format(storyTime)})
 }
@@ -261,9 +270,12 @@ func (p *Phone) script(ctx context.Context) (string, error) {
 	if reminded(rows, s.began) {
 		b.WriteString("plan\n")
 	}
+	// In a script nobody takes a call unless dial says so; here somebody does from the start.
 	if s.agents || len(rows.Requests) > 0 {
 		b.WriteString("dial accepts\n")
 	}
+	// A confirmation number that was spoken but whose receipt never went (no consent) is no receipt to a
+	// script.
 	for _, l := range s.lines {
 		if l.receipt == "" || textedNumber(texts, l.receipt) {
 			b.WriteString(l.text + "\n")
@@ -287,6 +299,8 @@ func outcome(b *strings.Builder, rows harness.Rows, charges []harness.Charge, be
 	}
 	var accounts []string
 	told := map[string]bool{}
+	// Charges of the processor and not payments of the database: a charge that no payment of ours explains is
+	// left to the script, which then fails on it.
 	for _, c := range charges {
 		if !mine[c.Reference] {
 			continue
@@ -300,6 +314,7 @@ func outcome(b *strings.Builder, rows harness.Rows, charges []harness.Charge, be
 			told[c.Account], accounts = true, append(accounts, c.Account)
 		}
 	}
+	// What is owed now, after all of them: each account once.
 	for _, account := range accounts {
 		fmt.Fprintf(b, "owes %s %s\n", account, plain(rows.Owed[account]))
 	}

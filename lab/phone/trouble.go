@@ -67,6 +67,7 @@ func (p *Phone) trouble(r *http.Request) (any, error) {
 	if err := p.cfg.Environment.Trouble(p.ctx, req.Part, req.Word); err != nil {
 		return nil, fmt.Errorf("set trouble: %w", err)
 	}
+	// After it was done: what was refused is no part of the story.
 	p.tell("%s %s", req.Part, req.Word)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,6 +109,7 @@ func (p *Phone) agent(r *http.Request) (any, error) {
 	line.SetAgent(plan)
 	p.tell("dial %s", dialWords[req.Outcome])
 	p.recorder.mu.Lock()
+	// The script must say dial from then on, whether or not anybody is rung.
 	p.recorder.agents = true
 	p.recorder.mu.Unlock()
 	p.mu.Lock()
@@ -176,6 +178,7 @@ func (p *Phone) moveClock(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// An equal instant is refused too: nothing would happen, and the page would seem to have done something.
 	if !at.After(now) {
 		return nil, refuse(http.StatusBadRequest, "The clock only moves forward.")
 	}
@@ -189,6 +192,7 @@ func (p *Phone) moveClock(r *http.Request) (any, error) {
 // target returns the instant that a button or a typed time means, from now on; it may lie in the past.
 func (p *Phone) target(req clockRequest, now time.Time) (time.Time, error) {
 	if req.Move == "until" {
+		// The form of a browser's date and time field.
 		at, err := time.ParseInLocation("2006-01-02T15:04", req.At, p.cfg.Calendar.Zone())
 		if err != nil {
 			return time.Time{}, refuse(http.StatusBadRequest, "Give the time as 2027-02-23T16:55.")

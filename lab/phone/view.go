@@ -124,6 +124,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	if c != nil {
 		view.Call = p.callView(c)
 	}
+	// Read outside the lock: the database may be slow, and acts need the lock.
 	rows, err := p.cfg.Environment.Rows(r.Context())
 	if err != nil {
 		view.Trouble = "The database cannot be read just now."
@@ -164,6 +165,7 @@ func (p *Phone) showRows(view *stateView, rows harness.Rows) {
 func (p *Phone) requestView(x handoff.Request) requestView {
 	state, when := string(x.Outcome), p.at(x.From)
 	switch {
+	// What a person has recorded says more than what became of the call.
 	case !x.DoneAt.IsZero():
 		state = "done"
 	case state == "" && x.Open:
@@ -181,6 +183,7 @@ func (p *Phone) requestView(x handoff.Request) requestView {
 // STOP and the like (which the product never sees), and what was sent from the page.
 func (p *Phone) texts(kept []harness.TextRow) []textView {
 	var out []textView
+	// Every number that the page knows: Twilio's own answers are asked for by number.
 	numbers := map[string]bool{}
 	for _, s := range p.cfg.Stories {
 		numbers[s.Phone] = true
@@ -188,6 +191,7 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 	for _, x := range kept {
 		numbers[x.To] = true
 		when := x.SentAt
+		// Not handed to Twilio yet, or dropped: it stands where it was made.
 		if when.IsZero() {
 			when = x.CreatedAt
 		}
@@ -206,6 +210,8 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 			}
 		}
 	}
+	// Texts of one instant in the order of numbers, so that the list does not jump from one drawing to the
+	// next.
 	slices.SortStableFunc(out, func(a, b textView) int { return cmp.Or(b.when.Compare(a.when), cmp.Compare(a.Number, b.Number)) })
 	for i := range out {
 		out[i].At = p.at(out[i].when)
@@ -288,6 +294,7 @@ func lines(call *twilio.Call) []lineView {
 	heard := call.Heard()
 	whispered := whisper(call)
 	transcript := call.Transcript()
+	// The stand-in keeps what the last person heard; earlier ones are not shown.
 	rings := lastIndex(transcript, "line: rings an agent")
 	out := []lineView{}
 	for i, l := range transcript {
@@ -295,6 +302,7 @@ func lines(call *twilio.Call) []lineView {
 		switch who {
 		case "line":
 			v := lineView{Who: "line", Text: text}
+			// Transcript and heard are in the same order; what has no counterpart was not spoken.
 			if len(heard) > 0 && heard[0].Text == text {
 				v.Language, heard = heard[0].Language, heard[1:]
 			} else {
