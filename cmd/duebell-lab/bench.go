@@ -93,6 +93,7 @@ type benchPlannerCmd struct {
 
 // Run plans once and prints a bench.Plan as JSON. Settings are the product's own, from the environment.
 func (b *benchPlannerCmd) Run(ctx context.Context, log *slog.Logger) error {
+	// No Twilio and no processor: planning sends nothing.
 	cfg, err := b.Load(app.NeedDatabase, app.NeedDataKeys, app.NeedHashKeys)
 	if err != nil {
 		return err

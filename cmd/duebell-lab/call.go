@@ -29,6 +29,7 @@ It exits with 1 when a script failed, and says at which line and what was heard 
 // Run plays the scripts one after another and prints the conversations. A script that fails does not keep the
 // others from being played; a dev that cannot be reached, or that ends, does. Its error makes the exit code 1.
 func (c *callCmd) Run(ctx context.Context) error {
+	// Named by the flag or the variable, else the dev of this folder.
 	control, err := dev.ControlURL(c.Control, devFolder)
 	if err != nil {
 		return err
@@ -49,6 +50,7 @@ func (c *callCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	// After all scripts, so that one run shows every failure.
 	if fails > 0 {
 		return fmt.Errorf("%d of %d scripts failed", fails, len(c.Scripts))
 	}

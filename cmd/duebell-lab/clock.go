@@ -64,6 +64,7 @@ func (c *clockCmd) move(ctx context.Context, advance, until string) error {
 		return err
 	}
 	shown := ""
+	// Without a request to move, nothing is sent that could move it.
 	if advance == "" && until == "" {
 		shown, err = dev.Clock(ctx, control)
 	} else {

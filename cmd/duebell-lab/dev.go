@@ -51,6 +51,7 @@ func (d *devCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer end()
 	return dev.Run(ctx, dev.Options{
 		Dir: devFolder, Fresh: d.Fresh, Now: d.Now, Log: log,
+		// Everything else is filled in by dev: keys and database are the folder's.
 		Settings: app.Settings{
 			HTTPAddr: d.HTTPAddr, OpsAddr: d.OpsAddr, PublicURL: d.PublicURL, ConnectorAddr: d.ConnectorAddr,
 			TwilioAPIURL: d.TwilioAPIURL, StripeAPIURL: d.StripeAPIURL, PolicyFile: d.PolicyFile,

@@ -39,6 +39,7 @@ func program() *command.Program {
 // only when it has, so a second Ctrl-C changes nothing while dev puts everything away.
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// os.Exit runs no deferred functions, so stop is called by hand.
 	code := program().Run(ctx, os.Args[1:], os.Stderr)
 	stop()
 	os.Exit(code)

@@ -28,6 +28,7 @@ It prints the pages that changed, one a line. The tests of the product fail whil
 // Run renews the pages and prints those that changed, one a line, on stdout; what it is doing goes to stderr.
 // Pages that could be renewed are renewed even if it fails.
 func (*promptsRefreshCmd) Run(ctx context.Context) error {
+	// From any folder of the checkout.
 	root, err := pages.Root(".")
 	if err != nil {
 		return err

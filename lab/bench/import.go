@@ -59,6 +59,7 @@ func Import(ctx context.Context, o ImportOptions) (report ImportReport, err erro
 		}
 		*seconds = time.Since(began).Seconds()
 	}
+	// Of the first import: the second one writes nothing.
 	rows := filesEach * o.Accounts
 	report.RowsPerS = float64(rows) / report.Seconds
 	if report.CopyPerS, err = s.copyRows(ctx, rows); err != nil {
@@ -76,9 +77,11 @@ func (s *stores) copyRows(ctx context.Context, n int) (float64, error) {
 		return 0, err
 	}
 	defer conn.Close(ctx)
+	// In the same database and on the same disk as the import, once in a run.
 	if _, err := conn.Exec(ctx, `CREATE TABLE bare (account text PRIMARY KEY, coverage_month date, revision int, billed_cents bigint)`); err != nil {
 		return 0, err
 	}
+	// Any month: the column is a date, as in the real table.
 	month := time.Date(2027, time.March, 1, 0, 0, 0, 0, time.UTC)
 	began := time.Now()
 	_, err = conn.CopyFrom(ctx, pgx.Identifier{"bare"}, []string{"account", "coverage_month", "revision", "billed_cents"},

@@ -47,6 +47,7 @@ const lostOneIn = 20
 // startCarrier opens a carrier on loopback; a lossy one loses one reply in lostOneIn. close must follow.
 func startCarrier(ctx context.Context, lossy bool) (*carrier, error) {
 	c := &carrier{lossy: lossy, texts: map[string][]carried{}, count: map[string]int{}}
+	// A free port of loopback: no other machine reaches it.
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -57,6 +58,7 @@ func startCarrier(ctx context.Context, lossy bool) (*carrier, error) {
 	return c, nil
 }
 
+// close cuts what is under way and stops listening.
 func (c *carrier) close() { _ = c.server.Close() }
 
 // ServeHTTP answers creates and lists of messages; anything else is 404. All of a number's texts come in one
@@ -68,6 +70,7 @@ func (c *carrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet {
 		c.mu.Lock()
+		// A copy, never nil: an empty list is [] in JSON, as at Twilio.
 		list := append([]carried{}, c.texts[r.URL.Query().Get("To")]...)
 		c.mu.Unlock()
 		answerJSON(w, http.StatusOK, map[string]any{"messages": list, "page": 0, "page_size": 100})
@@ -77,6 +80,8 @@ func (c *carrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no form", http.StatusBadRequest)
 		return
 	}
+	// What is refused at Twilio (a bad number, an opted-out one) is taken here: nobody's numbers are in a
+	// bench.
 	text, lose := c.take(r.PostForm)
 	if !lose {
 		answerJSON(w, http.StatusCreated, text)
@@ -100,6 +105,7 @@ func (c *carrier) take(form url.Values) (text carried, lose bool) {
 	if c.all == 0 {
 		c.first = now
 	}
+	// By the machine's clock, whatever the worker's: it is a measurement.
 	c.last = now
 	c.all++
 	text = carried{

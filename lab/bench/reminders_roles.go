@@ -60,7 +60,9 @@ func PlanOnce(ctx context.Context, cfg app.Config, log *slog.Logger, members int
 		return Plan{}, err
 	}
 	defer pool.Close()
+	// The machine's: the planner's day is today.
 	clock := app.SystemClock{}
+	// Without Redis, which planning does not touch.
 	var book notify.PlanStore = store.New(pool, nil, cfg.Data, cfg.Hash, clock)
 	if members > 0 {
 		book = &slice{book, members}
@@ -84,6 +86,7 @@ func (s *stores) writePolicy() (file string, err error) {
 	}
 	now := app.SystemClock{}.Now()
 	today := calendar.DateOf(now)
+	// At 17:00 local, as always (C3: due at five).
 	due := calendar.At(today.Add(3), billing.LocalTime(17*60*60))
 	text := fmt.Sprintf("send_open_local = \"00:00:00\"\nsend_close_local = \"23:59:59\"\ndue_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"bench\", announced_at = %q}]\n",
 		billing.MonthOf(today), due.Format(time.RFC3339), now.In(calendar.Zone()).Format(time.RFC3339))
@@ -98,6 +101,7 @@ func (b *reminderBench) plan(ctx context.Context) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, self, "bench", "planner", "--slice", strconv.Itoa(b.o.Slice)) //nolint:gosec // G204: this very program
+	// stdout carries the one line of JSON, and nothing else.
 	cmd.Env, cmd.Dir, cmd.Stderr = b.env(), b.stores.dir, b.o.Log
 	var out bytes.Buffer
 	cmd.Stdout = &out

@@ -28,6 +28,7 @@ func (b *reminderBench) send(ctx context.Context) error {
 			return err
 		}
 	}
+	// What is still planned, and what the last killed worker had claimed.
 	if err := b.drain(ctx, pool, 0); err != nil {
 		return err
 	}
@@ -36,8 +37,9 @@ func (b *reminderBench) send(ctx context.Context) error {
 		b.report.SendSeconds, b.report.TextsPerS = took.Seconds(), float64(n)/max(took.Seconds(), .001)
 		return nil
 	}
-	// The looks are due 2, 5 and 10 minutes after the create; what was not found goes once more, and may
-	// have to be looked for as well.
+	// The looks are due 2, 5 and 10 minutes after the create; what was not found goes once more, and may have
+	// to be looked for as well. Each a minute after a look is due, so that the worker finds it due when it
+	// starts.
 	for _, minutes := range []int{3, 6, 11, 14, 17, 22} {
 		ahead := time.Duration(minutes) * time.Minute
 		b.carrier.setAhead(ahead)
@@ -129,6 +131,7 @@ func (b *reminderBench) waitFor(ctx context.Context, w *child.Child, ready func(
 			return fmt.Errorf("no text has come to the carrier for %v: look at the worker's log above", patience)
 		}
 		select {
+		// A worker that cannot start says why and ends; waiting for it would take all of patience.
 		case <-w.Done():
 			return fmt.Errorf("the worker ended by itself: %s", w.LastWords())
 		default:
@@ -175,6 +178,7 @@ func (b *reminderBench) sums(ctx context.Context) (*Sums, error) {
 // differ, or when the carrier has it twice. A row that says sent of a text that the carrier never got is as
 // wrong as the reverse.
 func (s *Sums) add(texts int, state, why string) bool {
+	// The states of design §2 in which the carrier has the text; this carrier never fails one afterwards.
 	sent := state == "accepted" || state == "sent" || state == "delivered"
 	final := sent || state == "failed" || state == "dropped" || state == "suppressed" || state == "undelivered"
 	switch {

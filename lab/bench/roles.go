@@ -60,6 +60,7 @@ func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
 		ports[i] = strconv.Itoa(port)
 	}
 	r.public, r.serveOps = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
+	// duebell from this program's own folder, else from PATH.
 	product, err := servers.Program("duebell")
 	if err != nil {
 		return r, err
@@ -70,6 +71,7 @@ func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
 		"DUEBELL_HTTP_ADDR=127.0.0.1:"+ports[0], "DUEBELL_PUBLIC_URL="+r.public, "DUEBELL_LOG_LEVEL=warn", "DUEBELL_POLICY=",
 		"TWILIO_ACCOUNT_SID="+r.account, "TWILIO_AUTH_TOKEN="+r.token, "TWILIO_PHONE_NUMBER=+18776236765", "TWILIO_MESSAGING_SERVICE_SID=",
 		"TWILIO_API_URL="+r.twilio, "STRIPE_API_KEY="+stripeKey, "STRIPE_API_URL="+r.processor, "STRIPE_WEBHOOK_SECRET=whsec_bench")
+	// Killed with this process: an interrupted bench leaves no roles behind.
 	start := func(role, ops string) (*child.Child, error) {
 		return child.Start(child.Spec{
 			Path: product, Args: []string{role}, Env: append(env, "DUEBELL_OPS_ADDR=127.0.0.1:"+ops), Dir: s.dir, Output: log, OnOurDeath: syscall.SIGKILL,
@@ -113,6 +115,7 @@ func (r *roles) startOutside(ctx context.Context) error {
 // stop ends the processes in order and then the outside world, which they may still ask while they end. It may
 // be called after a start that failed half-way.
 func (r *roles) stop() {
+	// serve first: it takes no more calls while work may still settle charges.
 	for _, c := range []*child.Child{r.serve, r.work} {
 		if c != nil {
 			c.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 20 * time.Second})
@@ -152,6 +155,7 @@ func peakMB(pid int) int {
 	if err != nil {
 		return 0
 	}
+	// The high-water mark of resident memory, kept by the kernel: no sampling can miss it.
 	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(b)
 	if m == nil {
 		return 0
@@ -180,6 +184,7 @@ func (r *roles) countTrips(ctx context.Context) (trips, error) {
 	if err != nil {
 		return trips{}, err
 	}
+	// All from one reading, so that they belong together.
 	t := trips{
 		reads: metric(body, `duebell_db_statements_total{kind="read"}`), writes: metric(body, `duebell_db_statements_total{kind="write"}`),
 		commits: metric(body, `duebell_db_statements_total{kind="commit"}`), redis: metric(body, "duebell_redis_commands_total"),

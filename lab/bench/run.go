@@ -79,6 +79,7 @@ func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
 		return CallReport{}, err
 	}
 	defer s.close()
+	// One member a call: a member with a payment in flight would go another way.
 	paced := int(o.Rate * o.Duration.Seconds())
 	// Enough members for 2,000 turns a second: each pays once, for a second payment would be asked about (M8:
 	// the same amount within a day).
@@ -88,6 +89,7 @@ func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
 	if err != nil {
 		return CallReport{}, err
 	}
+	// stop comes before the error is looked at: what was started must end in any case.
 	r, err := startRoles(ctx, s, o.Log)
 	defer r.stop()
 	if err != nil {
@@ -105,6 +107,7 @@ func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
 	report.Saturated = load.push(ctx, people[paced:], o.Saturate)
 	report.RedisPerTurn = before.redis / float64(load.turns())
 	report.DatabasePerTurn = (before.reads + before.writes + before.commits) / float64(load.turns())
+	// After both loads, so that the peak is of the heavier one.
 	report.ServeMB, report.WorkMB = peakMB(r.serve.Pid()), peakMB(r.work.Pid())
 	// Before the baseline, which writes to the same database.
 	if err := load.settle(ctx, s, &report); err != nil {
@@ -156,6 +159,8 @@ func (l *load) paced(ctx context.Context, people []member) CallReport {
 	began := time.Now()
 	var all sync.WaitGroup
 	var now, most atomic.Int64
+	// A tick that nobody has taken is dropped: a machine that cannot start calls so fast starts fewer, and
+	// calls_per_s says so.
 	ticker := time.NewTicker(time.Duration(float64(time.Second) / l.opts.Rate))
 	defer ticker.Stop()
 	for _, who := range people {
@@ -178,6 +183,7 @@ func (l *load) paced(ctx context.Context, people []member) CallReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pacedTurns = len(l.took) + len(l.held)
+	// Quantiles of turns only; a hold is as long as its charge.
 	report := CallReport{
 		Rate: l.opts.Rate, Concurrent: int(most.Load()), Calls: len(people), CallsPerSecond: float64(len(people)) / seconds,
 		TurnsPerSecond: float64(l.pacedTurns) / seconds, P50: quantile(l.took, .5), P95: quantile(l.took, .95), P99: quantile(l.took, .99),

@@ -102,6 +102,7 @@ func (s *stores) load(ctx context.Context, n int) ([]member, error) {
 		return nil, err
 	}
 	defer pool.Close()
+	// The default policy, as the roles have it for calls; reminders have a policy of their own (writePolicy).
 	policy := billing.DefaultPolicy()
 	calendar, err := billing.NewCalendar(policy)
 	if err != nil {
@@ -155,6 +156,7 @@ func (s *stores) fill(ctx context.Context, imported, n int) error {
 // those of the import.
 func callers(n int, coverage billing.Month) ([]member, []feed.Source) {
 	var m, a, b strings.Builder
+	// The header lines are the import's; a column that is missing there would be refused.
 	m.WriteString("member_id,name,phone,phone_since,mobile,language,time_zone,sms_consent,birth_date,zip,ssn_last4,invoice_number,previous_invoice_number\n")
 	a.WriteString("account,member_id,kind,status,grace_regime,autopay_day,autopay_last4\n")
 	b.WriteString("account,coverage_month,revision,billed_cents,first_bill,grace_ends_at\n")

@@ -117,6 +117,7 @@ func portFree(ctx context.Context, addr string) error {
 	return l.Close()
 }
 
+// errSecondDev is what a second dev in one folder ends with, whichever way it is noticed.
 var errSecondDev = errors.New("another duebell-lab dev runs in this folder: use it, stop it, or start in another folder")
 
 // secondDev puts the one mistake that people make with dev's folder into their words: of two devs that start at
@@ -146,6 +147,7 @@ func (d *dev) startDatabase(ctx context.Context) error {
 // chooseSettings reads what is kept in the folder and decides what this dev runs with. The old dev.env is
 // removed, once its own marks were read: while a dev starts nobody shall find the settings of the one before.
 func (d *dev) chooseSettings(context.Context) error {
+	// Before the file is removed, which says what was made up.
 	forgetOwn(&d.Options, d.folder.env())
 	if err := os.Remove(d.folder.env()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove old settings: %w", err)
@@ -233,6 +235,7 @@ func (d *dev) openHarness(ctx context.Context) error {
 
 // showPages answers every request that is neither webhook nor probe: the phone's pages, and the way to them.
 func (d *dev) showPages(w http.ResponseWriter, r *http.Request) {
+	// Requests may come as soon as the line listens, and the phone comes later.
 	p := d.pages.Load()
 	switch {
 	case p == nil:
@@ -290,6 +293,7 @@ func (d *dev) openSideServers(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("dev's control address: %w", err)
 	}
+	// Always a free port of loopback: nobody needs to know it beforehand, and no other machine may reach it.
 	d.control.url = "http://" + l.Addr().String()
 	d.serveBeside(l, d.control.handler())
 

@@ -53,6 +53,7 @@ func variables(s app.Settings, now time.Time, shift time.Duration, control strin
 // knows no such variable.
 const ControlVariable = "DUEBELL_DEV_CONTROL"
 
+// envHead begins dev.env with how to read it.
 const envHead = `# What "duebell-lab dev" runs with, for shells: set -a; . .duebell/dev.env
 `
 
@@ -88,6 +89,7 @@ func readEnv(path string) (values map[string]string, own []string, err error) {
 		return nil, nil, fmt.Errorf("read dev's settings: %w", err)
 	}
 	values = map[string]string{}
+	// Only what envFile writes: one setting a line, in single quotes.
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		if names, ok := strings.CutPrefix(line, ownMark); ok {
@@ -128,6 +130,7 @@ var ErrNoDev = errors.New("no duebell-lab dev is running here; start one with: d
 // where there is none. An address beyond this machine is refused: what scripts break must not be anybody's
 // line. Whether a dev answers there is not asked; a file may be left over from one that was killed.
 func ControlURL(given, folder string) (string, error) {
+	// The folder's dev.env decides where nobody has named a dev.
 	if given == "" {
 		values, _, err := readEnv(stateFolder(folder).env())
 		if errors.Is(err, fs.ErrNotExist) || err == nil && values[ControlVariable] == "" {

@@ -35,6 +35,7 @@ func (e *environment) Rows(ctx context.Context) (harness.Rows, error) {
 
 // Charges returns what the processor charged; nothing where somebody else's is used.
 func (e *environment) Charges(ctx context.Context) ([]harness.Charge, error) {
+	// The page then shows no charges; that is no failure.
 	if e.h.Processor() == nil {
 		return nil, nil
 	}
@@ -54,6 +55,7 @@ func (e *environment) Trouble(ctx context.Context, part, word string) error {
 		e.h.DatabaseUp()
 	case "database down":
 		e.h.DatabaseDown(ctx)
+	// Of serve: on the page it is the caller's own payment that one wants to see in doubt.
 	case "database drops-next-commit-reply":
 		e.h.DropNextCommitReply(ctx, harness.RoleServe)
 	default:
@@ -69,6 +71,7 @@ func (e *environment) setStandIn(part, word string) error {
 	case "processor":
 		return e.h.SetProcessor(word)
 	case "twilio":
+		// The harness keeps several of Twilio's faults at once; the processor's replace each other.
 		if err := e.h.EndTwilioFaults(); err != nil {
 			return err
 		}

@@ -86,6 +86,7 @@ func (k *processorFile) save(p *processor.Processor) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var state bytes.Buffer
+	// Written to memory first: most seconds nothing has changed, and the disk is left alone.
 	err := p.Save(&state)
 	if err == nil && !bytes.Equal(state.Bytes(), k.last) {
 		if err = k.folder.write("processor.json", state.Bytes()); err == nil {

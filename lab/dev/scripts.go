@@ -87,6 +87,7 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 	if err := store.Migrate(ctx, dsn); err != nil {
 		return err
 	}
+	// The clock, Redis and stand-ins are the harness's own defaults; metrics are apart from dev's.
 	h, err := harness.Open(ctx, parsed.Config(harness.Config{
 		DatabaseURL: dsn, Policy: s.policy, Metrics: telemetry.NewMetrics(),
 		Log: s.log.Handler().WithAttrs([]slog.Attr{slog.String("script", parsed.Name)}),
@@ -102,6 +103,7 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 		}
 		return []byte(text), nil
 	}})
+	// Also after a failure: how long the callers have listened up to there.
 	for _, t := range result.TalkTimes {
 		fmt.Fprintf(out, "the call with %s: %s\n", t.Phone, t)
 	}

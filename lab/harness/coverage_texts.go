@@ -37,6 +37,8 @@ type regimeRow struct{ Regime, Kind string }
 // and incoming texts by class as "inbound pay". A script's end calls it once; called twice, everything counts
 // double.
 func (h *Harness) CoverTexts(ctx context.Context) error {
+	// The policy in force at the end: a regime that an account's row leaves open is the policy's (G5: else the
+	// default).
 	policy, _ := h.Policy()
 	kinds, err := columnOf[string](ctx, h, sentKindsSQL, named{"states": handedToCarrier}.pgx())
 	if err != nil {
@@ -58,6 +60,7 @@ func (h *Harness) CoverTexts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Counted by what the code means to the product (internal/twilio), not by its number.
 	for _, code := range codes {
 		h.coverage.add("trouble " + string(twilio.Explain(code)))
 	}
@@ -105,6 +108,8 @@ func (h *Harness) sendOutcomes() ([]string, error) {
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
+			// Other operations (calls, look-ups) have kinds of their own names; a counter that is exported at 0
+			// has not happened.
 			if labels["op"] == "send-text" && m.GetCounter().GetValue() > 0 {
 				list = append(list, labels["kind"])
 			}

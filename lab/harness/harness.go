@@ -137,6 +137,7 @@ type Harness struct {
 // been closed.
 func Open(ctx context.Context, cfg Config) (*Harness, error) {
 	h := &Harness{cfg: cfg, clock: cfg.Clock, machine: &machineClock{}, logs: newLogs(cfg.Log), coverage: newCoverage(), metrics: cfg.Metrics, modes: map[string]bool{}, closed: make(chan struct{})}
+	// Zero values first: the steps below read the finished configuration.
 	if h.cfg.Replicas == 0 {
 		h.cfg.Replicas = 1
 	}
@@ -155,6 +156,7 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 		h.metrics = telemetry.NewMetrics()
 	}
 	h.planning.Store(h.cfg.Reminders)
+	// A copy, because a script may set its own (SetSendLimit).
 	h.limits = h.cfg.Settings.SendLimits
 	h.facts = newFactChecker(h)
 	// The order matters: roles are told the addresses of everything, so all listeners are open before them; the
@@ -243,6 +245,7 @@ func (h *Harness) Settings() app.Settings {
 // Close stops everything in the reverse order of Open. It is safe after an Open that failed half-way, and it
 // joins the errors instead of stopping at the first: everything is closed as far as it goes.
 func (h *Harness) Close(ctx context.Context) error {
+	// Ends what waits for a fault that may never act (DropNextCommitReply).
 	h.closing.Do(func() { close(h.closed) })
 	var errs []error
 	if h.standIns != nil {
@@ -265,6 +268,7 @@ func (h *Harness) Close(ctx context.Context) error {
 	if h.database != nil {
 		h.database.Close()
 	}
+	// nil where Open failed before the host was up.
 	for _, s := range append(h.deadHosts, h.workers) {
 		if s != nil {
 			s.database.Close()

@@ -36,6 +36,7 @@ func (h *Harness) places(ctx context.Context) ([]place, error) {
 		all = append(all, place{"an address", uri})
 	}
 	h.balancer.mu.Unlock()
+	// The page as a scraper would get it: labels are where a secret would show.
 	all = append(all, place{"the metrics", metricsText(h.metrics)})
 	redis, err := h.redisText(ctx)
 	if err != nil {
@@ -80,6 +81,7 @@ func metricsText(m *telemetry.Metrics) string {
 // rest when a script searches.
 func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	var all []place
+	// SCAN and not KEYS, which would stop an external Redis while it looks.
 	keys := h.redis.client.Scan(ctx, 0, "*", 1000).Iterator()
 	for keys.Next(ctx) {
 		key := keys.Val()
@@ -104,6 +106,7 @@ func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 				return nil, fmt.Errorf("search Redis: %w", err)
 			}
 			values = append(values, value)
+		// Lists, sets and streams: the product has none today.
 		default:
 			return nil, fmt.Errorf("search Redis: a %s is not looked into", kind)
 		}
@@ -133,6 +136,8 @@ type column struct{ Table, Name, Type string }
 // catalog and not from us. Equal values are searched once; NULL reads as an empty text.
 func (c column) query() string {
 	value := pgx.Identifier{c.Name}.Sanitize()
+	// Readable bytes as letters, the others as escapes: a number that was stored unsealed stands in it as
+	// digits.
 	if c.Type == "bytea" {
 		value = "encode(" + value + ", 'escape')"
 	} else {
@@ -156,6 +161,7 @@ func (h *Harness) tableText(ctx context.Context) ([]place, error) {
 	for _, c := range columns {
 		batch.Queue(c.query())
 	}
+	// Answers come in the order of the questions, so both loops go over the same list.
 	results := h.pool.SendBatch(ctx, batch)
 	defer results.Close()
 	var all []place

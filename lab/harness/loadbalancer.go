@@ -46,6 +46,7 @@ func (h *Harness) listenBalancer(ctx context.Context) error {
 
 // local returns the URL at which this machine reaches the line, whatever it is called outside.
 func (b *loadBalancer) local() string {
+	// Dev may listen on every address of the machine; 0.0.0.0 is none to connect to.
 	at, ok := b.listener.Addr().(*net.TCPAddr)
 	if !ok || !at.IP.IsUnspecified() {
 		return "http://" + b.listener.Addr().String()
@@ -118,6 +119,7 @@ func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		b.h.cfg.Pages.ServeHTTP(rw, r)
 		return
 	}
+	// The replicas may be ready before dev.env is complete; whoever waits for /readyz reads that file next.
 	if r.URL.Path == "/readyz" && b.h.cfg.StartUnready && !b.h.ready.Load() {
 		http.Error(rw, "not ready yet", http.StatusServiceUnavailable)
 		return

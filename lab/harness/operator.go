@@ -64,6 +64,7 @@ func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	cfg := h.config(h.cfg.DatabaseURL, h.redis.straight)
 	gateway := stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
 	machine := h.machine
+	// Made as the command makes it, with the harness's clocks, so that what it writes fits the story's time.
 	charger := payments.NewCharger(h.store, gateway, h.clock, machine, slog.New(h.logs), payments.ChargerOptions{})
 	_, err = payments.NewResolver(charger, h.store, gateway, h.clock, machine).Resolve(ctx, payments.Resolution{
 		Reference: p.Reference, Verdict: payments.Verdict(verdict), Evidence: "the script says so", By: "script",
@@ -206,6 +207,7 @@ func (h *Harness) Reconcile(ctx context.Context) error {
 // MergePolicy returns base with the settings of text in the place of those of the same name, and the others
 // after them. Both are TOML with one setting a line; tables and values over several lines are not understood.
 func MergePolicy(base, text string) string {
+	// TOML refuses a key that stands twice, so the base's line must go.
 	names := map[string]bool{}
 	for line := range strings.SplitSeq(text, "\n") {
 		if name, _, ok := strings.Cut(line, "="); ok {

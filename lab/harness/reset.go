@@ -19,6 +19,8 @@ func (h *Harness) Reset(ctx context.Context) error {
 	}
 	h.moving.Lock()
 	defer h.moving.Unlock()
+	// Switches up first: what follows must reach the stores through them, and faults of the old script end
+	// here.
 	h.RedisUp()
 	h.DatabaseUp()
 	h.standIns.release() // held answers must not come into the next story

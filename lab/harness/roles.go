@@ -23,6 +23,7 @@ type replica struct {
 // settings returns those of a role that reaches its stores at these addresses. The caller holds h.mu. What dev
 // was given from outside wins over the harness's own values, addresses of stores and stand-ins aside.
 func (h *Harness) settings(database, redis string) app.Settings {
+	// A copy; the configured settings stay what they were given as.
 	s := h.cfg.Settings
 	s.SendLimits = h.limits
 	s.PublicURL, s.DatabaseURL, s.RedisURL = h.balancer.url, database, redis
@@ -33,6 +34,8 @@ func (h *Harness) settings(database, redis string) app.Settings {
 	s.ConnectorAddr = h.standIns.connectorAddr()
 	s.ConnectorUser = orElse(s.ConnectorUser, connectorUser)
 	s.StripeAPIKey, s.StripeWebhookSecret = orElse(s.StripeAPIKey, stripeKey), orElse(s.StripeWebhookSecret, webhookSecret)
+	// Set last and whatever was configured: the roles must never find the real Twilio or Stripe by a missing
+	// address.
 	s.TwilioAPIURL, s.StripeAPIURL = h.standIns.twilioURL, h.standIns.stripeURL
 	return s
 }
@@ -97,6 +100,7 @@ func (h *Harness) newReplica(ctx context.Context) (*replica, error) {
 
 // newWork starts a process of work on the workers' host. It works on jobs from the moment it returns.
 func (h *Harness) newWork(ctx context.Context) (*app.Work, error) {
+	// Asked now: a killed host has been replaced by the time that its successor's workers start.
 	host := h.workerHost()
 	d := h.deps()
 	d.Log = slog.New(h.logs.silencedBy(host.dead))
@@ -174,6 +178,7 @@ var errKilled = errors.New("harness: killed")
 // one.
 func (h *Harness) mayDie(ctx context.Context, r *replica) error {
 	h.mu.Lock()
+	// Taken back at once: of two turns that end together one kills.
 	die := h.killNext
 	h.killNext = false
 	if die {

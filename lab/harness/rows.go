@@ -58,6 +58,7 @@ const (
 	noInstant      = `timestamptz '0001-01-01 00:00:00+00'`
 	paymentColumns = `coalesce(reference, ''), coalesce(confirmation, ''), account, method, state, cents, coalesce(authorized_at, ` + noInstant + `)`
 
+	// The same sum as owesSQL, for every account at once.
 	owedRows = `SELECT a.account, (coalesce((SELECT sum(b.billed_cents) FROM (SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
 			WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0)
 		- coalesce((SELECT sum(l.cents) FROM contract.ledger l WHERE l.account = a.account), 0))::bigint
@@ -131,6 +132,7 @@ func (h *Harness) ReceivedAt(ctx context.Context, p PaymentRow) (time.Time, erro
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the entry of a payment: %w", err)
 	}
+	// The entry's instant if there is an entry: a payment has at most one of kind payment.
 	return append(list, p.AuthorizedAt)[0], nil
 }
 

@@ -101,6 +101,7 @@ func (h *Harness) addBankingDays(t time.Time, n int) time.Time {
 // script chooses the fall-through: Twilio's pages say both (twilio.md §12).
 func (s *standIns) newTwilio() error {
 	w := s.h
+	// Deliveries go to the local address and are signed over the public one, as behind a proxy.
 	t, err := twilio.New(twilio.Config{
 		PublicURL: w.balancer.url, Targets: []string{w.balancer.local()}, Seed: w.cfg.Seed, Numbers: []twilio.Number{{Phone: LineNumber}}, MessagingServiceSID: ServiceSID, OverridesRequired: true,
 		Connectors: map[string]twilio.Connector{
@@ -166,6 +167,7 @@ func (s *standIns) rest(rw http.ResponseWriter, r *http.Request) {
 // tokenizeBank passes a request to the bank connector that runs now. While none does, the connection is cut, as
 // by a process that is not there; Twilio repeats the request (twilio.md §2.5).
 func (s *standIns) tokenizeBank(rw http.ResponseWriter, r *http.Request) {
+	// A restart replaces the connector; a request that came before it goes on with the old one.
 	s.h.mu.Lock()
 	h := s.h.connector
 	s.h.mu.Unlock()
@@ -185,6 +187,7 @@ func (s *standIns) release() {
 
 // close waits for deliveries under way and stops listening.
 func (s *standIns) close(ctx context.Context) error {
+	// First Twilio: what it is delivering may still ask the processor.
 	if t := s.twilio.Load(); t != nil {
 		t.Close()
 	}

@@ -32,6 +32,7 @@ func (h *Harness) makeKeys(context.Context) error {
 	if h.hash, err = seal.ParseKeys(s.HashKeys); err != nil {
 		return fmt.Errorf("hash keys: %w", err)
 	}
+	// Drawn anew for each harness: nothing of an earlier one may be taken for a request of Twilio's.
 	if s.ConnectorPassword == "" {
 		s.ConnectorPassword = rand.Text()
 	}
@@ -50,6 +51,7 @@ func newKey() string {
 // scripts. Serve and the workers have a switch each before the same database, so that a fault can hit one of
 // them.
 func (h *Harness) openStores(ctx context.Context) error {
+	// The address is not put into the error: it holds a password.
 	u, err := url.Parse(h.cfg.DatabaseURL)
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("the database's address is no postgres:// URL")
@@ -64,6 +66,7 @@ func (h *Harness) openStores(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
+	// The checks are few and one after another; the database's connections are for the roles.
 	cfg.MaxConns = 4
 	if h.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return fmt.Errorf("database: %w", err)
@@ -120,6 +123,7 @@ func openRedis(address string) (*redisStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
+	// A plain switch: unlike PostgreSQL's it need not understand what it passes on.
 	if c.proxy, err = faults.NewTCP(options.Addr); err != nil {
 		return nil, err
 	}

@@ -77,6 +77,7 @@ func (s *standIns) killWorkersOn(r *http.Request) {
 	}
 	// Taken back under the lock that read it: of two texts at once only one kills.
 	h.killWorker = ""
+	// From here on no worker is there (hasWorkers), and waits go on until the new ones are.
 	dead, old := h.workers, h.work
 	h.work = nil
 	h.mu.Unlock()
@@ -90,6 +91,7 @@ func (s *standIns) killWorkersOn(r *http.Request) {
 	if err := h.replaceWorkers(context.WithoutCancel(r.Context()), len(old)); err != nil {
 		h.violate("killed workers could not be replaced: %v", err)
 	}
+	// Beside the request: closing pools of a database that is gone may take its time.
 	go func() {
 		for _, k := range old {
 			h.release(k)

@@ -66,6 +66,7 @@ type testCard struct{ Label, Number, Expiry, Code, Postal string }
 // testBank is a bank account to try and what becomes of it, in words.
 type testBank struct{ Label, Routing, Account string }
 
+// published are those to choose from on the page: for each outcome of the stand-in one number.
 var published = testPays{
 	Cards: []testCard{
 		{"is charged", "4242424242424242", "12/34", "123", "02139"},
@@ -119,6 +120,7 @@ func members(stories []samples.Story) (list []memberView, numbers []numberView) 
 	return list, numbers
 }
 
+// hasNumber reports whether the list holds the number already.
 func hasNumber(list []numberView, phone string) bool {
 	for _, n := range list {
 		if n.Phone == phone {

@@ -1,14 +1,25 @@
-// Package phone is the telephone in the browser: a page on which a sample member dials the line,
-// hears it, presses keys, speaks and pays, and sees beside it the texts that came, the payments, and
-// a clock to move.
+// Package phone is the telephone in the browser: a page on which a sample member dials the line, hears it,
+// presses keys, speaks and pays, and sees beside it the texts that came, the payments, and a clock to move.
 //
-// It owns the page, its scripts and the JSON under /phone/api/, and drives the stand-in's Call object
-// as a hand drives a telephone. It refuses whoever is not on this machine, because it shows sample
-// members' secrets and moves the clock, and it knows nothing of the product: the rows of the database
-// come in through Environment.
+// It owns the page, its scripts and the JSON under /phone/api/, and drives the stand-in's Call object as a hand
+// drives a telephone. It refuses whoever is not on this machine, because it shows sample members' secrets and
+// moves the clock, and it knows nothing of the product: the rows of the database come in through Environment.
 //
-// The page asks for the whole state about once a second and draws what has changed; nothing is pushed. An act of
-// the caller (a key, a word, a card) is one POST that returns when the line asks the next question.
+// The page asks for the whole state about once a second and draws what has changed; nothing is pushed. An act
+// of the caller (a key, a word, a card) is one POST that returns when the line asks the next question.
+//
+// # Where things are
+//
+// page.go makes the page once, with everything that does not change while it is open; view.go answers with what
+// does. calls.go dials and acts, ring.go answers calls that the line places, trouble.go breaks things, sends
+// texts and moves the clock (its buttons are in moves.go). story.go writes down what was done as a script, so
+// that what somebody tried by hand can become a test. guard.go keeps everybody out who is not on this machine.
+//
+// # Who may do what at once
+//
+// Requests run side by side, and several pages may be open. One call does one thing at a time (activeCall);
+// different calls do not wait for each other. Every act runs under the phone's own context and not the
+// request's: a page that is closed in the middle of a payment does not cut the call off.
 package phone
 
 import (
@@ -88,6 +99,7 @@ func New(cfg Config) (*Phone, error) {
 	if p.page, err = template.ParseFS(web, "web/page.html"); err != nil {
 		return nil, fmt.Errorf("phone page: %w", err)
 	}
+	// Everything under web is public here, the page's template too; there is nothing secret in it.
 	static, err := fs.Sub(web, "web")
 	if err != nil {
 		return nil, fmt.Errorf("phone page: %w", err)

@@ -38,6 +38,7 @@ func rings(c *twilio.Call) bool {
 // state. Of two people who pick up the stand-in lets one.
 func (p *Phone) pickUp(r *http.Request) (any, error) {
 	call, placed := p.lookup(r.PathValue("sid"))
+	// It rang out, or somebody else was quicker.
 	if !placed || !rings(call) {
 		return nil, refuse(http.StatusConflict, "It does not ring any more.")
 	}
@@ -48,6 +49,7 @@ func (p *Phone) pickUp(r *http.Request) (any, error) {
 		by = "human"
 	case "machine":
 		by = "machine_start"
+	// Nothing of the call is left to act on, so it is not kept.
 	case "busy":
 		p.tell("busy %s", call.To)
 		return nil, explain(call.NotAnswered(p.ctx, "busy"))

@@ -263,6 +263,7 @@ func (p *Phone) script(ctx context.Context) (string, error) {
 	s.end(s.current)
 	var texts []twilio.Message
 	if line := p.cfg.Line(); line != nil {
+		// Twilio's own answers to STOP and the like are not among them: scripts do not expect those.
 		texts = line.AllTexts()
 	}
 	var b strings.Builder

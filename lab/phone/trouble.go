@@ -58,6 +58,7 @@ func (p *Phone) trouble(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The page offers only what stands there; anything else is a mistake or somebody's own request.
 	known := slices.ContainsFunc(parts, func(x part) bool {
 		return x.Name == req.Part && slices.ContainsFunc(x.Words, func(w word) bool { return w.Word == req.Word })
 	})
@@ -106,6 +107,7 @@ func (p *Phone) agent(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Before it is noted: a script must not say what was refused.
 	line.SetAgent(plan)
 	p.tell("dial %s", dialWords[req.Outcome])
 	p.recorder.mu.Lock()
@@ -143,6 +145,7 @@ func (p *Phone) text(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The product's fault in answering a text is no error here; it shows among the stand-in's faults.
 	if err := explain(line.TextFrom(p.ctx, from, body)); err != nil {
 		return nil, err
 	}
@@ -153,8 +156,7 @@ func (p *Phone) text(r *http.Request) (any, error) {
 	return nil, nil
 }
 
-// sentText is a text from a caller's phone to the line, with the instant of the domain clock. Nobody else keeps
-// it: the product stores what it understood.
+// sentText is a text from a caller's phone to the line, with the instant of the domain clock.
 type sentText struct {
 	from, body string
 	at         time.Time
@@ -182,6 +184,7 @@ func (p *Phone) moveClock(r *http.Request) (any, error) {
 	if !at.After(now) {
 		return nil, refuse(http.StatusBadRequest, "The clock only moves forward.")
 	}
+	// Under the phone's context: half a move would leave the line between two days.
 	if err := p.cfg.Environment.Until(p.ctx, at); err != nil {
 		return nil, fmt.Errorf("move the clock: %w", err)
 	}

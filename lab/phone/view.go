@@ -121,6 +121,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 		view.Troubles[part] = word
 	}
 	p.mu.Unlock()
+	// A SID that is not known any more shows the page without a call.
 	if c != nil {
 		view.Call = p.callView(c)
 	}
@@ -145,6 +146,7 @@ func (p *Phone) showRows(view *stateView, rows harness.Rows) {
 			view.Owed[account] = "owes nothing"
 		}
 	}
+	// A payment that was never authorized has neither number nor instant: dashes.
 	for _, x := range rows.Payments {
 		view.Payments = append(view.Payments, paymentView{
 			Reference: cmp.Or(x.Reference, "–"), Account: x.Account, Amount: dollars(x.Cents), Method: x.Method, State: x.State, At: p.at(x.AuthorizedAt),
@@ -234,6 +236,7 @@ func (p *Phone) callView(c *activeCall) *callView {
 		return v
 	}
 	v.Lines = lines(call)
+	// The state and the transcript are read one after the other; the next drawing mends what came between.
 	v.Ask = ask(call.State())
 	if v.Running && v.Ask.Kind != "ended" { // between two questions, whatever the state says this instant
 		v.Ask = askView{Kind: "running", Words: "The line is at work …"}
@@ -340,6 +343,7 @@ func whisper(call *twilio.Call) []lineView {
 	for _, h := range leg.Heard() {
 		words = append(words, h.Text)
 	}
+	// In one line, because the person hears it as one; the whisper has one language.
 	return []lineView{{Who: "person", Text: strings.Join(words, " "), Language: leg.Heard()[0].Language}}
 }
 

@@ -146,6 +146,7 @@ func Parse(fields []string) (Story, error) {
 		Kind: billing.KindHealth, Status: billing.StatusActive,
 	}
 	for i := 1; i < len(fields); i += 2 {
+		// Any order, and a word twice: the later value counts.
 		set, known := words[fields[i]]
 		if !known {
 			return Story{}, fmt.Errorf("account: nothing can be said of %q", fields[i])
@@ -162,6 +163,7 @@ func Parse(fields []string) (Story, error) {
 func (s Story) Like(n int) (Story, error) {
 	for _, number := range []*string{&s.Account, &s.MemberID, &s.Phone} {
 		digits, plus := strings.CutPrefix(*number, "+")
+		// A story without a phone: there is none to count up.
 		if digits == "" {
 			continue
 		}

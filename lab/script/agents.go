@@ -126,6 +126,7 @@ func orEnglish(lang string) string {
 // Without a number it says that nobody waits. A number that waits twice must be named twice.
 func readToDo(_ *parser, t *tokens) (action, error) {
 	var want []string
+	// What does not begin with + is the next word of the line.
 	for t.more() && strings.HasPrefix(t.peek(), "+") {
 		number, err := takePhone(t)
 		if err != nil {
@@ -167,6 +168,7 @@ func readAlike(_ *parser, t *tokens) (action, error) {
 		return r.withCaller(func(c *caller) error {
 			var said strings.Builder
 			for _, h := range c.HeardSinceInput() {
+				// One line an utterance; text and pauses are both in the markup.
 				fmt.Fprintf(&said, "%s %s %s %t\n", h.Language, h.Voice, h.SSML, h.BargeIn)
 			}
 			before, known := r.saidBefore[name]
@@ -217,6 +219,8 @@ func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string)
 	if err != nil {
 		return err
 	}
+	// Written down and not dialled is what happens where no transfer is possible (H2): that is no hand-over
+	// here.
 	if c.Agent() == nil {
 		return errors.New("no person was dialled")
 	}

@@ -159,6 +159,7 @@ func (r *run) listened(c *caller, keys string) {
 // rememberSecretKeys remembers keys that are a secret, because the line has just asked for one (P4: no secret
 // is kept). The anchor words are those that design §2 promises. An account number or an amount is no secret.
 func (r *run) rememberSecretKeys(c *caller, keys string) {
+	// All of it and not the last sentence: the question may be followed by a hint.
 	asked := r.heardSinceInput(c)
 	for _, anchor := range []string{"date of birth", "fecha de nacimiento", "ZIP code", "código postal", "invoice number", "número de factura"} {
 		if matches(anchor, asked) {

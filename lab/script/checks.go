@@ -23,6 +23,7 @@ func readHear(_ *parser, t *tokens) (action, error) {
 				return r.checkLanguage(c)
 			}
 			heard := r.heardSinceInput(c)
+			// Everything since the last answer as one text: a sentence may go over several utterances.
 			missing, rest := firstMissing(pattern, heard)
 			if missing != "" {
 				return fmt.Errorf("expected to hear %q\nbut %q is not in what was heard%s\nheard: %s", pattern, missing, after(rest, heard), orNothing(heard))
@@ -72,8 +73,10 @@ func readWhole(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
 		return r.withCaller(func(c *caller) error {
+			// In another telling the words differ; whether they are open to barge-in is checked in English.
 			found := r.translated()
 			for _, h := range c.HeardSinceInput() {
+				// By utterance: "whole" means that no pause between two of them gives a key its chance.
 				if matches(pattern, h.Text) {
 					found = true
 					if h.BargeIn {
@@ -188,6 +191,7 @@ func readCharged(_ *parser, t *tokens) (action, error) {
 			return err
 		}
 		for _, c := range list {
+			// All four: a right amount on the wrong account is what this word is there to find.
 			if c.Account == number && c.Cents == cents && c.Method == method && c.Company == company {
 				r.expectedCharges[c.Reference] = true
 				return nil
@@ -341,6 +345,7 @@ func receipt(ctx context.Context, r *run) error {
 		if len(list) == 0 || list[0].Confirmation != number {
 			return errors.New("the confirmation number spoken is not the one stored")
 		}
+		// Handed to Twilio is enough; whether it arrived is another word's to check.
 		sent, err := r.h.ReceiptSent(ctx, number)
 		if err == nil && !sent {
 			err = errors.New("the confirmation number was not texted")

@@ -17,6 +17,7 @@ func didYouMean(wrong string) string {
 	var near []candidate
 	for name := range vocabulary {
 		d := distance(strings.ToLower(wrong), name)
+		// A word and its keys written together; the keys must be all that is left.
 		if rest, glued := strings.CutPrefix(wrong, name); glued && strings.Trim(rest, "0123456789*#") == "" {
 			d = 0 // press1
 		}
@@ -28,6 +29,7 @@ func didYouMean(wrong string) string {
 	if len(near) == 0 {
 		return "; all words stand in docs/scripts.md"
 	}
+	// Equal distances in the order of the alphabet, so that the same mistake gives the same hint.
 	slices.SortFunc(near, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), strings.Compare(a.name, b.name))
 	})

@@ -92,6 +92,7 @@ func (r *run) unhandledCalls() []*twilio.Call {
 	if t == nil {
 		return nil
 	}
+	// The stand-in's list is a copy, so it may be cut down.
 	return slices.DeleteFunc(t.Outbound(), func(c *twilio.Call) bool { return r.handledCalls[c.SID] })
 }
 

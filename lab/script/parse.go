@@ -47,6 +47,7 @@ func Parse(name, text string) (Script, error) {
 	var problems []error
 	called := false
 	for i, line := range strings.Split(text, "\n") {
+		// Files written on Windows.
 		line = strings.TrimSuffix(line, "\r")
 		// Remarks with a meaning: which rows of the coverage table the script stands for, and in which
 		// languages it is told. All other remarks are dropped by split.
@@ -58,11 +59,13 @@ func Parse(name, text string) (Script, error) {
 			s.Languages = strings.Fields(tags)
 			continue
 		}
+		// Lines are counted from 1, as editors do.
 		p := parser{script: &s, line: i + 1, afterCall: &called}
 		if err := p.read(line); err != nil {
 			problems = append(problems, fmt.Errorf("%s:%d: %w", name, i+1, err))
 		}
 	}
+	// A story of remarks alone would pass by doing nothing.
 	if len(problems) == 0 && len(s.steps) == 0 {
 		problems = append(problems, fmt.Errorf("%s: there is nothing in it", name))
 	}

@@ -33,6 +33,7 @@ func readDueMoved(_ *parser, t *tokens) (action, error) {
 		if err != nil {
 			return err
 		}
+		// With the script's policy lines, which MoveDue puts in force together with the new instant.
 		return r.h.MoveDue(ctx, r.script.Policy, month, at)
 	}, err
 }
@@ -81,6 +82,7 @@ func readAccounts(p *parser, t *tokens) (action, error) {
 		return nil, err
 	}
 	many, err := strconv.Atoi(s)
+	// A thousand is what a story can need; more would only be slow.
 	if err != nil || many < 1 || many > 1000 {
 		return nil, fmt.Errorf("%q is no number from 1 to 1000", s)
 	}
@@ -122,6 +124,7 @@ func readAllTexted(_ *parser, t *tokens) (action, error) {
 				return fmt.Errorf("%d texts to %s: %q", n, number, pattern)
 			}
 		}
+		// Numbers and not texts: each has exactly one by now.
 		if len(got) != want {
 			return fmt.Errorf("%d numbers have got the text %q, not %d", len(got), pattern, want)
 		}

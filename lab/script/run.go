@@ -133,6 +133,7 @@ func (r *run) watch(ctx context.Context, stalled context.CancelCauseFunc) {
 		select {
 		case <-ctx.Done():
 			return
+		// Looked at once a second; the limit is far longer.
 		case <-ticks.C:
 		}
 		// Two counters that only grow: their sum stands still only if both do.
@@ -171,6 +172,7 @@ func (r *run) appendTranscript() {
 			r.lines = append(r.lines, "log: "+l.Level.String()+" "+l.Text)
 		}
 	}
+	// The harness may drop old lines in a run of days; min above keeps the place from lying beyond the end.
 	r.logged = len(logs)
 }
 

@@ -23,6 +23,7 @@ func split(line string) ([]token, error) {
 		switch {
 		case rest[0] == '#' && !(len(list) > 0 && list[len(list)-1].text == "press" && !list[len(list)-1].quoted):
 			return list, nil
+		// Any of the two may begin it, and any of the two end it.
 		case strings.HasPrefix(rest, `"`), strings.HasPrefix(rest, "“"):
 			text, after, err := quotation(rest)
 			if err != nil {
@@ -46,6 +47,7 @@ func split(line string) ([]token, error) {
 // mark.
 func quotation(s string) (text, rest string, err error) {
 	var b strings.Builder
+	// By characters: a curly mark is three bytes.
 	runes := []rune(s)
 	for i := 1; i < len(runes); i++ {
 		switch {
@@ -99,6 +101,7 @@ func (t *tokens) times() (int, error) {
 
 // word takes the next token, which may not stand in quotation marks. what says, for the error, what is missing.
 func (t *tokens) word(what string) (string, error) {
+	// A quotation in the place of a word: what belongs before it is missing.
 	if !t.more() || t.list[t.next].quoted {
 		return "", fmt.Errorf("missing: %s", what)
 	}

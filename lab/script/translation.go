@@ -54,6 +54,7 @@ func (r *run) translateWords(words string) (string, error) {
 	if !r.translated() {
 		return words, nil
 	}
+	// By the English in lower case; the other language's words keep their own case.
 	other, known := translations[r.opts.Lang][strings.ToLower(words)]
 	if !known {
 		return "", fmt.Errorf("nobody knows how to say %q in %s: spokenIn", words, r.opts.Lang)

@@ -20,6 +20,7 @@ func parseCents(s string) (int64, error) {
 	if !moneyForm.MatchString(s) {
 		return 0, fmt.Errorf("%q is no amount of the form 198.00", s)
 	}
+	// Digits only, no floating point: 0.29 is exactly 29 cents.
 	n, err := strconv.ParseInt(strings.Replace(s, ".", "", 1), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%q is no amount: too large", s)
@@ -59,6 +60,7 @@ func Instant(s string, zone *time.Location) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at, nil
 	}
+	// From the most exact to a bare date. RFC 3339 without seconds is not Go's, but people write it.
 	for _, layout := range []string{"2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02T15", "2006-01-02"} {
 		if at, err := time.ParseInLocation(layout, s, zone); err == nil {
 			return at, nil

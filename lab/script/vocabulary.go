@@ -37,6 +37,7 @@ var (
 )
 
 func init() {
+	// The order of chapters and words is that of the page: what a script needs first comes first.
 	chapters = []chapter{
 		{"Before the first call", "Who is there, what they owe, and what day it is.", setupWords()},
 		{"The caller", "What a person does on the phone, and what it takes to ring back.", callerWords()},

@@ -128,6 +128,7 @@ func readTwilio(_ *parser, t *tokens) (action, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Kept with the run, because it is chosen for each call when the call is placed.
 	if mode == "pay-exhausts" {
 		how, err := t.oneOf("action", "fallthrough")
 		return func(_ context.Context, r *run) error { r.payExhausted = how; return nil }, err
@@ -158,6 +159,7 @@ func readRedis(_ *parser, t *tokens) (action, error) {
 // (serve if neither is named).
 func readDatabase(_ *parser, t *tokens) (action, error) {
 	what, err := t.oneOf("down", "up", "drops-next-commit-reply")
+	// Serve's next COMMIT is that of the caller's authorization, in most stories.
 	role := harness.RoleServe
 	if err == nil && what == "drops-next-commit-reply" && !t.skip(harness.RoleServe) && t.skip(harness.RoleWork) {
 		role = harness.RoleWork
@@ -182,6 +184,7 @@ func readWhen(p *parser, t *tokens) (action, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Parsed now, so that its mistakes are told with this line.
 	do, err := p.word(t)
 	return func(_ context.Context, r *run) error {
 		r.whens = append(r.whens, &when{heard: heard, do: do})

@@ -22,6 +22,7 @@ func CSV(t testing.TB, name string) []map[string]string {
 	if err != nil {
 		t.Fatalf("read vectors %s: %v", name, err)
 	}
+	// A file that lost its rows must not pass as one whose rows all hold.
 	if len(records) < 2 {
 		t.Fatalf("vectors %s hold no rows: a test over them would prove nothing", name)
 	}
@@ -65,6 +66,7 @@ func projectRoot() (string, error) {
 		if err == nil {
 			return dir, nil
 		}
+		// Not readable is not the same as not there: looking further up would find another project.
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
