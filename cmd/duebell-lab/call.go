@@ -41,6 +41,7 @@ func (c *callCmd) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			fmt.Printf("   passed: %s\n", path)
+		// The conversation's last lines have said where and why.
 		case errors.Is(err, dev.ErrNotAsTold):
 			fmt.Printf("   FAILED: %s\n", path)
 			fails++

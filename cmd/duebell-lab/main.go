@@ -38,6 +38,7 @@ func program() *command.Program {
 // main runs one command. The first signal asks it to end in order; stop gives signals their usual meaning back
 // only when it has, so a second Ctrl-C changes nothing while dev puts everything away.
 func main() {
+	// Ctrl-C, and what a supervisor or a container sends.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// os.Exit runs no deferred functions, so stop is called by hand.
 	code := program().Run(ctx, os.Args[1:], os.Stderr)

@@ -33,6 +33,7 @@ func (*promptsRefreshCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Both may be there at once: pages that have changed, and the error of one that could not be made.
 	changed, err := pages.Refresh(ctx, root, os.Stderr)
 	for _, path := range changed {
 		fmt.Println(path)

@@ -53,6 +53,7 @@ func (c *control) moveClock(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
+	// As at the end of the move: a running clock has gone on a little since.
 	c.showClock(w, r)
 }
 

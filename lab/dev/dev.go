@@ -1,10 +1,27 @@
-// Package dev is `duebell-lab dev`: the whole product on one machine, for whoever works on it or wants to
-// see it.
+// Package dev is `duebell-lab dev`: the whole product on one machine, for whoever works on it or wants to see
+// it.
 //
-// It owns the folder in which dev keeps its state, the private PostgreSQL's life, the settings written
-// for shells and other programs, the ticking of a clock that runs, and the address at which scripts are
-// played. What is moved and broken is package harness's, and the telephone in the browser package
-// phone's. It refuses to be anything but dev: it is given no database and no keys from outside.
+// It owns the folder in which dev keeps its state, the private PostgreSQL's life, the settings written for
+// shells and other programs, the ticking of a clock that runs, and the address at which scripts are played.
+// What is moved and broken is package harness's, and the telephone in the browser package phone's. It refuses
+// to be anything but dev: it is given no database and no keys from outside.
+//
+// # A start, and what a later one finds
+//
+// start goes through its steps in a fixed order: PostgreSQL (which locks the folder), settings, the harness
+// with every role and stand-in, the phone, the side servers, and at last dev.env. Whoever finds dev.env
+// complete, or reads the line on stdout, finds everything up. stop takes the same way back.
+//
+// The database, the keys, the clock's time and the processor's state outlive a dev, however it ended: a payment
+// whose outcome was open is looked up by the next one. Calls, texts on their way and the rest of Twilio's state
+// do not; the product treats them as it treats calls and texts whose ends it never heard of. --fresh begins
+// from nothing.
+//
+// # Other processes
+//
+// Commands in other shells read dev.env (env.go): the product's own go by DUEBELL_CLOCK_SHIFT, so that they
+// share dev's time; `duebell-lab call` and `duebell-lab clock` use the control address (control.go, client.go).
+// Scripts are played here in dev's process, on data of their own (scripts.go).
 package dev
 
 import (

@@ -63,6 +63,7 @@ func (s *scriptHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
+	// Refused and not queued: whoever waits without a word would think that dev hangs.
 	if !s.playing.TryLock() {
 		http.Error(w, "another script is being played; wait for its end", http.StatusConflict)
 		return
@@ -97,6 +98,7 @@ func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[s
 	}
 	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
 	result := script.Run(ctx, h, parsed, script.Options{Fresh: true, Out: out, Files: func(name string) ([]byte, error) {
+		// Only what the client has sent along: dev reads no file of a script itself.
 		text, there := files[name]
 		if !there {
 			return nil, fmt.Errorf("the file %s does not lie beside the script", name)

@@ -33,7 +33,8 @@ type standIns struct {
 }
 
 // openStandIns listens for the connector and for each stand-in that no external address replaces. Everything is
-// on loopback. The processor comes first: Twilio's card connector makes its tokens there.
+// on loopback, unless Config.ConnectorAddr says otherwise. The processor comes first: Twilio's card connector
+// makes its tokens there.
 func (h *Harness) openStandIns(ctx context.Context) error {
 	o := &standIns{h: h, twilioURL: h.cfg.TwilioURL, stripeURL: h.cfg.StripeURL}
 	h.standIns = o
