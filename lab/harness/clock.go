@@ -179,7 +179,7 @@ func (h *Harness) Import(ctx context.Context, file feed.Source) error {
 	return err
 }
 
-// feedRules returns the rules that the policy in force sets for files, as of today (B12: plausibility limits
+// feedRules returns the rules that the policy in force sets for files, as of today (limits of what is plausible
 // move with the clock).
 func (h *Harness) feedRules() feed.Rules {
 	policy, cal := h.Policy()

@@ -30,8 +30,8 @@ func (h *Harness) SetProcessor(words string) error {
 }
 
 // SetEventDelivery sets how the processor's events reach the line: normal, twice, reversed or withheld. Stripe
-// promises neither one delivery nor an order (L11: events are news). Withheld events wait, and come when
-// another word is set.
+// promises neither one delivery nor an order (twilio.md §13.1: handlers are idempotent). Withheld events wait,
+// and come when another word is set.
 func (h *Harness) SetEventDelivery(how string) error {
 	if h.Processor() == nil {
 		return errExternal

@@ -93,7 +93,7 @@ func (w *writer) member(s Story) {
 		s.Born, s.ZIP, s.SSNLast4, s.Invoice, s.InvoicePrevious)
 }
 
-// account adds the account of a story. A day of AutoPay makes it an enrolment that billing draws (A9).
+// account adds the account of a story. A day of AutoPay makes it an enrolment that billing draws.
 func (w *writer) account(s Story) {
 	day := ""
 	if s.AutoPayDay != 0 {
@@ -139,9 +139,9 @@ func (w *writer) bill(s Story, coverage billing.Month, cents billing.Money, firs
 	w.add(feed.Bills, s.Account, coverage.String(), "0", strconv.FormatInt(cents.Cents(), 10), strconv.FormatBool(first), "")
 }
 
-// pay books money that came in on the web: a paid bill's when it was issued, that for earlier bills on the last
-// day before the story's oldest open bill, so that no delinquency outlives it (G6: the oldest unpaid bill's
-// clock). The id is made of account and month, so the same delivery again is the same payment.
+// pay adds a row for money that came in on the web: a paid bill's when it was issued, that for earlier bills on
+// the last day before the story's oldest open bill, so that no delinquency outlives it (G6: the oldest unpaid
+// bill's clock). The id is made of account and month, so the same delivery again is the same payment.
 func (w *writer) pay(s Story, current billing.Month, cents billing.Money) {
 	received := w.cal.StartOfDay(w.cal.BillDate(w.issued))
 	if !s.Paid {

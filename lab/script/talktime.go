@@ -12,9 +12,9 @@ import (
 	"duebell/lab/twilio"
 )
 
-// TalkTime is how long a caller listens and how much they key in one call (V10: limits of talk). It is computed
-// from words, not measured: a voice is taken to say 150 words a minute, so that the same script always gives
-// the same time. Pauses and the caller's own time are not in it.
+// TalkTime is how long a caller listens and how much they key in one call (nobody should listen for long). It
+// is computed from words, not measured: a voice is taken to say 150 words a minute, so that the same script
+// always gives the same time. Pauses and the caller's own time are not in it.
 type TalkTime struct {
 	Phone string // whose call it is
 	// Heard is what a caller listens to who takes an option as soon as it is said: what may be interrupted
@@ -36,7 +36,7 @@ func speakingTime(text string) time.Duration {
 }
 
 // speakingTimeInPay returns how long <Pay> has spoken, which comes before whatever is said of its outcome. Its
-// prompts are Twilio's capture and outside V10's limits.
+// prompts are Twilio's capture and outside what the line promises about its own talk.
 func speakingTimeInPay(list []twilio.Heard) time.Duration {
 	var sum time.Duration
 	for _, h := range list {

@@ -78,8 +78,8 @@ func takeAccount(t *tokens) (string, error) {
 	return s, err
 }
 
-// takePhone takes a phone number in E.164. Whether it is a valid one is the product's to judge (B15: valid, not
-// only possible).
+// takePhone takes a phone number in E.164. Whether it is a valid one is the product's to judge (valid, not only
+// possible).
 func takePhone(t *tokens) (string, error) {
 	s, err := t.word("a phone number")
 	if err == nil && !phoneForm.MatchString(s) {

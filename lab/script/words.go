@@ -220,7 +220,7 @@ func readUntil(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readDispute lets the payer take the newest payment on an account back (L9: disputes).
+// readDispute lets the payer take the newest payment on an account back (a dispute or a return).
 func readDispute(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	return func(ctx context.Context, r *run) error { return r.h.Dispute(ctx, number) }, err
