@@ -13,6 +13,7 @@ import (
 	"duebell/lab/bench"
 )
 
+// benchCmd groups the measurements. Each is one run with its baseline, on stores of its own.
 type benchCmd struct {
 	Calls benchCallsCmd `cmd:"" help:"Simulated callers pay bills; one line of JSON, with a bare handler's figures from the same run."`
 
@@ -33,6 +34,7 @@ stdout gets one line of JSON. It exits with 1 when a sum does not hold (a text s
 confirmation), never because of a time.`
 }
 
+// benchCallsCmd is `duebell-lab bench calls`.
 type benchCallsCmd struct {
 	Rate       float64       `default:"20" help:"New calls a second."`
 	Concurrent int           `default:"200" help:"Calls at once: callers think as long as it takes to reach it."`
@@ -40,16 +42,19 @@ type benchCallsCmd struct {
 	Saturate   time.Duration `default:"10s" help:"How long callers who never think push afterwards."`
 }
 
-// Run prints one line of JSON, and fails when a call failed or when charges, ledger entries and
-// confirmations differ; never on a time.
+// Run prints one line of JSON, and fails when a call failed or when charges, ledger entries and confirmations
+// differ; never on a time. The line is printed after a failure too: it says how far the run came.
 func (b *benchCallsCmd) Run(ctx context.Context) error {
 	report, err := bench.Calls(ctx, bench.CallOptions{
 		Rate: b.Rate, Concurrent: b.Concurrent, Duration: b.Duration, Saturate: b.Saturate, Log: os.Stderr,
 	})
+	// Before the error: the sums are in it.
 	fmt.Println(report)
 	return err
 }
 
+// benchRemindersCmd is `duebell-lab bench reminders`. With a Slice nothing is sent, whatever the other flags
+// say.
 type benchRemindersCmd struct {
 	Accounts int  `default:"5000" help:"Accounts that are to be reminded."`
 	Faults   bool `help:"One reply in twenty is lost and the worker is killed twenty times."`
@@ -67,24 +72,28 @@ func (b *benchRemindersCmd) Run(ctx context.Context) error {
 	return err
 }
 
+// benchImportCmd is `duebell-lab bench import`.
 type benchImportCmd struct {
 	Accounts int `default:"50000" help:"Accounts to import, a member and a bill each."`
 }
 
-// Run prints one line of JSON.
+// Run prints one line of JSON, and fails when the import did.
 func (b *benchImportCmd) Run(ctx context.Context) error {
 	report, err := bench.Import(ctx, bench.ImportOptions{Accounts: b.Accounts, Log: os.Stderr})
 	fmt.Println(report)
 	return err
 }
 
+// benchPlannerCmd is the process in which bench reminders plans, so that the planner's memory can be told from
+// its own. It is hidden, because by itself it plans into whatever database the environment names.
 type benchPlannerCmd struct {
 	command.Settings
 	Slice int `help:"Plan for the first so many members only; 0: for all."`
 }
 
-// Run plans once.
+// Run plans once and prints a bench.Plan as JSON. Settings are the product's own, from the environment.
 func (b *benchPlannerCmd) Run(ctx context.Context, log *slog.Logger) error {
+	// No Twilio and no processor: planning sends nothing.
 	cfg, err := b.Load(app.NeedDatabase, app.NeedDataKeys, app.NeedHashKeys)
 	if err != nil {
 		return err

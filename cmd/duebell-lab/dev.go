@@ -13,6 +13,8 @@ import (
 // devFolder is where dev keeps its state, in the working directory.
 const devFolder = ".duebell"
 
+// devCmd is `duebell-lab dev`. Its flags have the names of the product's variables; what is not among them
+// (keys, the database) is dev's own.
 type devCmd struct {
 	Fresh bool   `help:"Empty .duebell first: no calls, no payments, the samples as they began."`
 	Now   string `env:"DUEBELL_NOW" placeholder:"2027-02-10T10:00:00-05:00" help:"Where the clock starts, RFC 3339 with offset; it runs from there. Otherwise the machine's time, or later where the clock stood."`
@@ -38,9 +40,10 @@ func (*devCmd) Help() string {
 Ctrl-C ends it and everything that it has started.`
 }
 
-// Run is the whole product on this machine, until a signal comes. On stdout it says when a call can be
-// placed, and nothing else.
+// Run runs the whole product on this machine, until a signal comes. On stdout it says when a call can be
+// placed, and nothing else: scripts and tests wait for that line. Logs go to stderr.
 func (d *devCmd) Run(ctx context.Context, log *slog.Logger) error {
+	// Traces go out only where the environment names a collector.
 	end, err := telemetry.Traces(ctx, log, "duebell-dev")
 	if err != nil {
 		return err
@@ -48,6 +51,7 @@ func (d *devCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer end()
 	return dev.Run(ctx, dev.Options{
 		Dir: devFolder, Fresh: d.Fresh, Now: d.Now, Log: log,
+		// Everything else is filled in by dev: keys and database are the folder's.
 		Settings: app.Settings{
 			HTTPAddr: d.HTTPAddr, OpsAddr: d.OpsAddr, PublicURL: d.PublicURL, ConnectorAddr: d.ConnectorAddr,
 			TwilioAPIURL: d.TwilioAPIURL, StripeAPIURL: d.StripeAPIURL, PolicyFile: d.PolicyFile,

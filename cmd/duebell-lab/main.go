@@ -12,7 +12,8 @@ import (
 	"duebell/cmd/internal/command"
 )
 
-// cli holds the commands of duebell-lab. Each command has its own file.
+// cli holds the commands of duebell-lab. Each command has its own file, and does no more than read its flags
+// and call a package of the lab.
 type cli struct {
 	Dev     devCmd     `cmd:"" help:"The whole product on one machine: stores, stand-ins, sample members, and a phone in the browser."`
 	Call    callCmd    `cmd:"" help:"Play scripted calls in a running 'duebell-lab dev', on data of their own."`
@@ -34,8 +35,12 @@ func program() *command.Program {
 	}
 }
 
+// main runs one command. The first signal asks it to end in order; stop gives signals their usual meaning back
+// only when it has, so a second Ctrl-C changes nothing while dev puts everything away.
 func main() {
+	// Ctrl-C, and what a supervisor or a container sends.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// os.Exit runs no deferred functions, so stop is called by hand.
 	code := program().Run(ctx, os.Args[1:], os.Stderr)
 	stop()
 	os.Exit(code)

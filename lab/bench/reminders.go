@@ -13,7 +13,8 @@ import (
 	"duebell/store"
 )
 
-// ReminderOptions say how many are reminded, and whether things break meanwhile.
+// ReminderOptions say how many are reminded, and whether things break meanwhile. Faults and a Slice exclude
+// each other: of a slice nothing is sent.
 type ReminderOptions struct {
 	Accounts int
 	Slice    int  // plan only for the first so many, and send nothing; 0: for all
@@ -22,7 +23,9 @@ type ReminderOptions struct {
 	Log      io.Writer
 }
 
-// ReminderReport is one line of JSON.
+// ReminderReport is the result of Reminders, one line of JSON. What was not measured is left out. Times are
+// seconds, memory MiB at its peak; Postgres names the settings that the numbers depend on. Ratio compares texts
+// with jobs of River that do nothing, at equal concurrency; RatioToMost with as many as River can work at all.
 type ReminderReport struct {
 	Accounts      int     `json:"accounts"`
 	Slice         int     `json:"slice,omitempty"`
@@ -43,7 +46,9 @@ type ReminderReport struct {
 	*Sums
 }
 
-// Sums account for every text that was planned: sent once, sent twice, or not sent and why. P3: a text goes out once.
+// Sums account for every text that was planned: sent once, sent twice, or not sent and why (P3: a text goes out
+// once). The carrier's count decides, not our rows: those are compared with it. Never counts by state and
+// reason; the key unaccounted is for rows in no final state.
 type Sums struct {
 	Once        int            `json:"sent_once"`
 	Twice       int            `json:"sent_twice"`
@@ -62,9 +67,10 @@ func (r ReminderReport) String() string {
 	return string(b)
 }
 
-// Reminders plans a reminder for every account, sends them through a carrier that answers at once, and measures as
-// the baseline how many jobs River works that do nothing: all in one run. An error is a sum that does not hold, never
-// a time.
+// Reminders plans a reminder for every account, sends them through a carrier that answers at once, and measures
+// as the baseline how many jobs River works that do nothing: all in one run. An error is a sum that does not
+// hold, never a time. On an error the report holds what was measured before it. Everything that it started has
+// ended when it returns.
 func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, err error) {
 	report.Accounts, report.Slice = o.Accounts, o.Slice
 	s, err := openStores(ctx, io.Discard)
@@ -76,6 +82,7 @@ func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, e
 	if b.policy, err = s.writePolicy(); err != nil {
 		return report, err
 	}
+	// Writing the rows of a slice is part of the time; a slice's import_s is no measure of an import.
 	began := time.Now()
 	if err := b.load(ctx); err != nil {
 		return report, err
@@ -88,7 +95,9 @@ func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, e
 	if err := b.plan(ctx); err != nil || !o.Sends || o.Slice > 0 {
 		return report, err
 	}
+	// The product's own constants, so that a report says by which of them it came about.
 	report.TextsPerJob, report.TextsInHand = store.ReminderBatch, app.TextsInHand
+	// After planning: the planner needs no carrier, and its memory should not hold one.
 	if b.carrier, err = startCarrier(ctx, o.Faults); err != nil {
 		return report, err
 	}
@@ -97,6 +106,7 @@ func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, e
 	if err := b.send(ctx); err != nil {
 		return report, err
 	}
+	// With every process ended: nothing changes any more.
 	if report.Sums, err = b.sums(ctx); err != nil {
 		return report, err
 	}
@@ -111,7 +121,7 @@ func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, e
 }
 
 // load imports the accounts. Of a slice's only some are imported, and the others written straight into the
-// tables.
+// tables: what matters there is how large the tables are, not how they were filled.
 func (b *reminderBench) load(ctx context.Context) error {
 	imported := b.o.Accounts
 	if b.o.Slice > 0 {
@@ -125,8 +135,8 @@ func (b *reminderBench) load(ctx context.Context) error {
 	return b.stores.fill(ctx, imported, b.o.Accounts)
 }
 
-// hold returns which sum does not hold; nil when all do. With faults a text may end unsent (its lookups found nothing
-// twice), but never unaccounted for.
+// hold returns which sum does not hold; nil when all do. With faults a text may end unsent (its lookups found
+// nothing twice), but never unaccounted for. A text that went twice is the worst of them, so it is named first.
 func (r ReminderReport) hold(o ReminderOptions) error {
 	never := 0
 	for _, n := range r.Never {
@@ -139,6 +149,7 @@ func (r ReminderReport) hold(o ReminderOptions) error {
 		return fmt.Errorf("%d texts were sent twice", r.Twice)
 	case len(r.Wrong) > 0:
 		return fmt.Errorf("rows say otherwise than the carrier: %v", r.Wrong)
+	// Planned is what the planner said; the others are counted from the rows. A row that is missing shows here.
 	case r.Once+never != r.Planned:
 		return fmt.Errorf("%d planned, %d sent, %d accounted for: they must add up", r.Planned, r.Once, never)
 	case !o.Faults && never > 0:
@@ -149,7 +160,8 @@ func (r ReminderReport) hold(o ReminderOptions) error {
 	return nil
 }
 
-// reminderBench is one run.
+// reminderBench is one run of Reminders: its options and stores, the policy file that all its processes read,
+// the carrier once it is there, and the report that its steps fill in.
 type reminderBench struct {
 	o       ReminderOptions
 	stores  *stores
@@ -158,18 +170,21 @@ type reminderBench struct {
 	report  *ReminderReport
 }
 
-// env returns the environment of the run's processes. Addresses that nothing may reach name port 1, where nobody
-// listens.
+// env returns the environment of the run's processes. Addresses that nothing may reach name port 1, where
+// nobody listens: a request that should not be made fails at once instead of going out.
 func (b *reminderBench) env() []string {
+	// Later entries win: what the shell has set of these does not count.
 	env := append(os.Environ(), "DATABASE_URL="+b.stores.dsn, "REDIS_URL="+b.stores.redisURL, "DUEBELL_DATA_KEYS="+b.stores.dataKeys,
 		"DUEBELL_HASH_KEYS="+b.stores.hashKeys, "DUEBELL_LOG_LEVEL=error", "DUEBELL_POLICY="+b.policy, "DUEBELL_PUBLIC_URL=http://127.0.0.1:1",
 		"TWILIO_ACCOUNT_SID="+benchSID, "TWILIO_AUTH_TOKEN=bench", "TWILIO_PHONE_NUMBER=+18776236765", "TWILIO_MESSAGING_SERVICE_SID=",
 		"STRIPE_API_KEY="+stripeKey, "STRIPE_API_URL=http://127.0.0.1:1", "STRIPE_WEBHOOK_SECRET=whsec_bench")
+	// Planning is done without one.
 	if b.carrier != nil {
 		env = append(env, "TWILIO_API_URL="+b.carrier.url)
 	}
 	return env
 }
 
-// benchSID is the account that the carrier of a run knows.
+// benchSID is the account that the carrier of a run knows. Twilio's ids are two letters and 32 hexadecimal
+// digits.
 const benchSID = "ACbe000000000000000000000000000000"

@@ -21,13 +21,14 @@ const (
 	cooldown   = time.Millisecond // between two fetches: the shortest there is, so that no setting holds it back
 )
 
-// noop is the job of which River makes the most.
+// noop is the job of which River makes the most: no arguments, no work.
 type noop struct{}
 
-// Kind names it.
+// Kind returns the job's name in River's table.
 func (noop) Kind() string { return "noop" }
 
-// river measures both and fills in the report.
+// river measures both and fills in the report. The number of jobs follows the number of accounts, within
+// bounds: too few say nothing, and more than a hundred thousand say the same.
 func (b *reminderBench) river(ctx context.Context) (err error) {
 	n := min(max(b.o.Accounts, 5000), 100_000)
 	r := b.report
@@ -41,14 +42,16 @@ func (b *reminderBench) river(ctx context.Context) (err error) {
 	return nil
 }
 
-// noopJobs has River do nothing, so many jobs at once, and gives jobs a second. A job is done when its row
-// says so.
+// noopJobs has River work n jobs that do nothing, atOnce of them at a time, and returns jobs a second. A job is
+// done when its row says so: River records the ends of jobs in batches, later than the work function returns.
+// It empties the job table first, so nothing else of the run may need it any more.
 func noopJobs(ctx context.Context, dsn string, n, atOnce int) (float64, error) {
 	pool, err := openPool(ctx, dsn)
 	if err != nil {
 		return 0, err
 	}
 	defer pool.Close()
+	// Jobs of the product that are left would be of a kind that this client does not know.
 	if _, err := pool.Exec(ctx, `DELETE FROM river_job`); err != nil {
 		return 0, err
 	}
@@ -56,11 +59,13 @@ func noopJobs(ctx context.Context, dsn string, n, atOnce int) (float64, error) {
 	all := make(chan struct{})
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[noop]) error {
+		// Equal, not more: the channel is closed once even if River should run a job again.
 		if done.Add(1) == int64(n) {
 			close(all)
 		}
 		return nil
 	}))
+	// Straight in this process: what is measured is River and PostgreSQL, and no wiring of ours.
 	client, err := river.NewClient[pgx.Tx](riverpgxv5.New(pool), &river.Config{
 		Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: atOnce, FetchCooldown: cooldown, FetchPollInterval: 10 * cooldown}},
 	})
@@ -71,6 +76,7 @@ func noopJobs(ctx context.Context, dsn string, n, atOnce int) (float64, error) {
 	for i := range jobs {
 		jobs[i].Args = noop{}
 	}
+	// All are there before the clock starts: inserting is no part of what is measured.
 	if _, err := client.InsertManyFast(ctx, jobs); err != nil {
 		return 0, err
 	}
@@ -83,6 +89,7 @@ func noopJobs(ctx context.Context, dsn string, n, atOnce int) (float64, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+	// All have run; now their rows must say so.
 	for open := true; open && err == nil; {
 		if err = pause(ctx, 5*time.Millisecond); err == nil {
 			err = pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state = 'running')`).Scan(&open)

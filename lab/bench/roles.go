@@ -22,9 +22,12 @@ import (
 	"duebell/lab/twilio"
 )
 
+// stripeKey is what the processor's stand-in of a run takes as its key.
 const stripeKey = "sk_test_bench"
 
-// roles are serve and work as processes of their own, with the outside world in ours.
+// roles are serve and work as processes of their own, with the outside world in ours: memory and round trips of
+// serve can so be told apart from what the load costs. public is the line's address, over which signatures are
+// made; serveOps is where its metrics are; processor and twilio are the stand-ins' addresses.
 type roles struct {
 	public    string
 	token     string
@@ -38,13 +41,16 @@ type roles struct {
 	twilio    string
 }
 
-// startRoles runs `duebell serve` and `duebell work` against the stores and returns when the line is ready. stop must
-// follow, also after an error.
+// startRoles runs `duebell serve` and `duebell work` against the stores and returns when the line is ready.
+// stop must follow, also after an error: the roles are returned then with what has been started. The processes
+// die with this one.
 func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
 	r := &roles{token: twilio.DevAuthToken, account: twilio.DevAccountSID}
 	if err := r.startOutside(ctx); err != nil {
 		return r, err
 	}
+	// Free at this moment. Another program may take one before the role does; then the role ends and awaitReady
+	// says so.
 	ports := make([]string, 3)
 	for i := range ports {
 		port, err := servers.FreePort(ctx)
@@ -54,14 +60,18 @@ func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
 		ports[i] = strconv.Itoa(port)
 	}
 	r.public, r.serveOps = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
+	// duebell from this program's own folder, else from PATH.
 	product, err := servers.Program("duebell")
 	if err != nil {
 		return r, err
 	}
+	// Later entries win over the shell's. Warnings only in the log: writing lines is no part of what is
+	// measured.
 	env := append(os.Environ(), "DATABASE_URL="+s.dsn, "REDIS_URL="+s.redisURL, "DUEBELL_DATA_KEYS="+s.dataKeys, "DUEBELL_HASH_KEYS="+s.hashKeys,
 		"DUEBELL_HTTP_ADDR=127.0.0.1:"+ports[0], "DUEBELL_PUBLIC_URL="+r.public, "DUEBELL_LOG_LEVEL=warn", "DUEBELL_POLICY=",
 		"TWILIO_ACCOUNT_SID="+r.account, "TWILIO_AUTH_TOKEN="+r.token, "TWILIO_PHONE_NUMBER=+18776236765", "TWILIO_MESSAGING_SERVICE_SID=",
 		"TWILIO_API_URL="+r.twilio, "STRIPE_API_KEY="+stripeKey, "STRIPE_API_URL="+r.processor, "STRIPE_WEBHOOK_SECRET=whsec_bench")
+	// Killed with this process: an interrupted bench leaves no roles behind.
 	start := func(role, ops string) (*child.Child, error) {
 		return child.Start(child.Spec{
 			Path: product, Args: []string{role}, Env: append(env, "DUEBELL_OPS_ADDR=127.0.0.1:"+ops), Dir: s.dir, Output: log, OnOurDeath: syscall.SIGKILL,
@@ -76,9 +86,13 @@ func startRoles(ctx context.Context, s *stores, log io.Writer) (*roles, error) {
 	return r, awaitReady(ctx, r.public+"/readyz")
 }
 
-// startOutside opens the processor and Twilio's REST on loopback, in this process.
+// startOutside opens the processor and Twilio's REST on loopback, in this process. The processor keeps every
+// charge, which the sums at the end are compared with. No events reach the line: cards are settled by the
+// answer.
 func (r *roles) startOutside(ctx context.Context) error {
 	r.charges = processor.New(processor.Config{Now: time.Now, APIKey: stripeKey})
+	// Receipts go there: a payment's text is part of the work, and a refused connection would be retried in the
+	// middle of the measurement.
 	texts, err := twilio.New(twilio.Config{
 		Now: time.Now, PublicURL: "http://127.0.0.1", Numbers: []twilio.Number{{Phone: "+18776236765"}},
 	})
@@ -98,8 +112,10 @@ func (r *roles) startOutside(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the processes in order and then the outside world.
+// stop ends the processes in order and then the outside world, which they may still ask while they end. It may
+// be called after a start that failed half-way.
 func (r *roles) stop() {
+	// serve first: it takes no more calls while work may still settle charges.
 	for _, c := range []*child.Child{r.serve, r.work} {
 		if c != nil {
 			c.Stop(child.Ask{Signal: syscall.SIGTERM, Patience: 20 * time.Second})
@@ -113,7 +129,7 @@ func (r *roles) stop() {
 	}
 }
 
-// awaitReady returns when the address answers 200.
+// awaitReady returns when the address answers 200, or with the last error after half a minute.
 func awaitReady(ctx context.Context, address string) error {
 	return retry(ctx, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -132,12 +148,14 @@ func awaitReady(ctx context.Context, address string) error {
 	})
 }
 
-// peakMB returns the most memory that a process has had, in MiB (VmHWM of /proc; 0 where there is no such file).
+// peakMB returns the most memory that a process has had, in MiB (VmHWM of /proc; 0 where there is no such file,
+// as on systems other than Linux or after the process's end).
 func peakMB(pid int) int {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
+	// The high-water mark of resident memory, kept by the kernel: no sampling can miss it.
 	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(b)
 	if m == nil {
 		return 0
@@ -146,10 +164,12 @@ func peakMB(pid int) int {
 	return kb / 1024
 }
 
-// trips are the round trips that serve has made to its stores.
+// trips are the round trips that serve has made to its stores: statements that read, statements that write,
+// commits, and Redis commands. Divided by turns they are averages.
 type trips struct{ reads, writes, commits, redis float64 }
 
-// countTrips reads them from serve's metrics.
+// countTrips reads them from serve's metrics, as counted since its start. Without any count it returns an
+// error: a baseline without round trips would be far too fast, and the ratio worthless.
 func (r *roles) countTrips(ctx context.Context) (trips, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.serveOps+"/metrics", nil)
 	if err != nil {
@@ -164,6 +184,7 @@ func (r *roles) countTrips(ctx context.Context) (trips, error) {
 	if err != nil {
 		return trips{}, err
 	}
+	// All from one reading, so that they belong together.
 	t := trips{
 		reads: metric(body, `duebell_db_statements_total{kind="read"}`), writes: metric(body, `duebell_db_statements_total{kind="write"}`),
 		commits: metric(body, `duebell_db_statements_total{kind="commit"}`), redis: metric(body, "duebell_redis_commands_total"),
@@ -174,7 +195,8 @@ func (r *roles) countTrips(ctx context.Context) (trips, error) {
 	return t, nil
 }
 
-// metric adds up the values of a metric whose line begins with name.
+// metric adds up the values of a metric whose line begins with name, over all its labels that are not in name;
+// 0 when there is none.
 func metric(body []byte, name string) float64 {
 	sum := 0.0
 	for line := range strings.SplitSeq(string(body), "\n") {
@@ -189,4 +211,5 @@ func metric(body []byte, name string) float64 {
 	return sum
 }
 
+// openPool returns a pool for the run's own queries; the caller closes it.
 func openPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) { return pgxpool.New(ctx, dsn) }

@@ -25,6 +25,7 @@ import (
 //	dev.env        every setting of the dev that runs, or ran last
 type stateFolder string
 
+// path returns the path of a file in the folder.
 func (f stateFolder) path(name string) string { return filepath.Join(string(f), name) }
 
 func (f stateFolder) postgres() string  { return f.path("pg") }
@@ -32,8 +33,9 @@ func (f stateFolder) env() string       { return f.path("dev.env") }
 func (f stateFolder) policy() string    { return f.path("policy.toml") }
 func (f stateFolder) processor() string { return f.path("processor.json") }
 
-// writable makes the folder and proves that a file can be made in it. It comes before PostgreSQL, whose own words
-// about a closed folder help nobody.
+// writable makes the folder and proves that a file can be made in it. It comes before PostgreSQL, whose own
+// words about a closed folder help nobody. Permissions alone would not say it: the file system may be full or
+// read-only.
 func (f stateFolder) writable() error {
 	err := os.MkdirAll(string(f), 0o755) //nolint:gosec // G301: PostgreSQL's user passes through; what is secret has 0600
 	if err == nil {
@@ -48,8 +50,10 @@ func (f stateFolder) writable() error {
 	return nil
 }
 
-// empty removes everything in the folder, unless a running dev uses it.
+// empty removes everything in the folder, unless a running dev uses it: that is servers.ErrInUse. A folder that
+// does not exist is empty. Killed half-way, it leaves a folder that the next --fresh empties.
 func (f stateFolder) empty() error {
+	// First, because it refuses while the PostgreSQL runs: then nothing else may be removed either.
 	if err := servers.Remove(f.postgres()); err != nil {
 		return err
 	}
@@ -68,8 +72,10 @@ func (f stateFolder) empty() error {
 	return nil
 }
 
-// write replaces a file as a whole: whoever reads it, and whoever finds it after a crash, has the old or the new.
+// write replaces a file as a whole: whoever reads it, and whoever finds it after a crash, has the old or the
+// new. Only this user can read it, for keys and passwords are among what is written.
 func (f stateFolder) write(name string, text []byte) error {
+	// In the same folder, so that the rename replaces the file in one step.
 	aside := f.path(name + ".new")
 	if err := os.WriteFile(aside, text, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", f.path(name), err)
@@ -80,8 +86,9 @@ func (f stateFolder) write(name string, text []byte) error {
 	return nil
 }
 
-// keys returns the keys that seal and hash what lies in the database, and makes them at the first start: they live
-// as long as the database does.
+// keys returns the keys that seal and hash what lies in the database, and makes them at the first start: they
+// live as long as the database does. With other keys nothing sealed can be read, and no member can be verified;
+// so a damaged file is an error, and is never replaced.
 func (f stateFolder) keys() (data, hash string, err error) {
 	text, err := os.ReadFile(f.path("keys"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,6 +105,7 @@ func (f stateFolder) keys() (data, hash string, err error) {
 	return lines[0], lines[1], nil
 }
 
+// newKey returns a key in the form of DUEBELL_DATA_KEYS: id, colon, 32 random bytes in base64.
 func newKey() string {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // does not fail
@@ -110,7 +118,8 @@ const devPolicy = `# duebell-lab dev's policy: the defaults, and a person who ca
 agent_dial = "+16175550190"
 `
 
-// clock returns the time at which the clock was last saved; zero: never, or nobody can read it any more.
+// clock returns the time at which the clock was last saved; zero: never, or nobody can read it any more. Dev
+// starts then by the machine's clock.
 func (f stateFolder) clock() time.Time {
 	text, err := os.ReadFile(f.path("clock"))
 	if err != nil {
@@ -120,6 +129,7 @@ func (f stateFolder) clock() time.Time {
 	return at
 }
 
+// saveClock writes the domain clock's time, to the second.
 func (f stateFolder) saveClock(at time.Time) error {
 	return f.write("clock", []byte(at.Format(time.RFC3339)+"\n"))
 }

@@ -10,12 +10,13 @@ import (
 	"duebell/notify"
 )
 
-// handedToCarrier are the states of a notice that the carrier has or had. What texts have passed is read from the
-// database when a script ends.
+// handedToCarrier are the states of a notice that the carrier has or had. Planned, claimed, unknown, dropped
+// and suppressed notices have passed nothing. What texts have passed is read from the database when a script
+// ends.
 var handedToCarrier = []string{string(notify.Accepted), string(notify.Sent), string(notify.Delivered), string(notify.Undelivered)}
 
 const (
-	// A kind with offsets counts once for each.
+	// A kind with offsets counts once for each. Only reasons that were still true at the send count.
 	sentKindsSQL = `SELECT DISTINCT n.kind || CASE WHEN r.days_before > 0 THEN '/' || r.days_before ELSE '' END
 		FROM notices n LEFT JOIN notice_reasons r ON r.notice_id = n.id AND r.dropped_why IS NULL
 		WHERE n.message_sid IS NOT NULL AND n.state = ANY (@states)`
@@ -31,10 +32,13 @@ const (
 // regimeRow is a kind of text that went under a grace regime.
 type regimeRow struct{ Regime, Kind string }
 
-// CoverTexts counts what texts and calls of ours have passed: kinds as "kind due_soon/3", grace regimes as "regime
-// third-due", what the carrier said as "trouble landline", what creates came to as "send rate_limited", and
-// incoming texts by class as "inbound pay".
+// CoverTexts counts what texts and calls of ours have passed: kinds as "kind due_soon/3", grace regimes as
+// "regime third-due", what the carrier said as "trouble landline", what creates came to as "send rate_limited",
+// and incoming texts by class as "inbound pay". A script's end calls it once; called twice, everything counts
+// double.
 func (h *Harness) CoverTexts(ctx context.Context) error {
+	// The policy in force at the end: a regime that an account's row leaves open is the policy's (G5: else the
+	// default).
 	policy, _ := h.Policy()
 	kinds, err := columnOf[string](ctx, h, sentKindsSQL, named{"states": handedToCarrier}.pgx())
 	if err != nil {
@@ -56,6 +60,7 @@ func (h *Harness) CoverTexts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Counted by what the code means to the product (internal/twilio), not by its number.
 	for _, code := range codes {
 		h.coverage.add("trouble " + string(twilio.Explain(code)))
 	}
@@ -67,8 +72,8 @@ func (h *Harness) CoverTexts(ctx context.Context) error {
 	return nil
 }
 
-// regimesPassed returns the grace regimes that some member has come to the end of (G5): warned before the grace
-// ends or, without any grace, reminded on the last day and of nothing after it.
+// regimesPassed returns the grace regimes that some member has come to the end of (G5: which regime applies):
+// warned before the grace ends or, without any grace, reminded on the last day and of nothing after it.
 func regimesPassed(sent []regimeRow) []string {
 	var list []string
 	for _, r := range billing.Regimes() {
@@ -86,7 +91,8 @@ func regimesPassed(sent []regimeRow) []string {
 }
 
 // sendOutcomes returns what creates of texts came to, read from the product's own metric
-// duebell_twilio_requests_total.
+// duebell_twilio_requests_total, the label kind of op send-text. The database cannot say: a create that was
+// limited and repeated leaves the row of one that succeeded.
 func (h *Harness) sendOutcomes() ([]string, error) {
 	families, err := h.metrics.Registry.Gather()
 	if err != nil {
@@ -102,6 +108,8 @@ func (h *Harness) sendOutcomes() ([]string, error) {
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
+			// Other operations (calls, look-ups) have kinds of their own names; a counter that is exported at 0
+			// has not happened.
 			if labels["op"] == "send-text" && m.GetCounter().GetValue() > 0 {
 				list = append(list, labels["kind"])
 			}

@@ -11,12 +11,17 @@ import (
 	"duebell/lab/twilio"
 )
 
-// tokenizeAtExternal plays Twilio's Stripe connector where the processor is an external program (STRIPE_API_URL):
-// it makes the card's payment method there and returns its id.
+// tokenizeAtExternal plays Twilio's Stripe connector where the processor is an external program
+// (STRIPE_API_URL): it makes the card's payment method there and returns its id, which <Pay> hands to the
+// product as PaymentToken (twilio.md §1.5). No answer becomes api_connection_error, and any answer that is no
+// payment method becomes card_declined. A lost reply may leave a payment method behind that nobody uses; no
+// money moves by it.
 func (s *standIns) tokenizeAtExternal(ctx context.Context, c twilio.Card) (string, error) {
 	form := url.Values{
+		// <Pay> collects two digits of the year; the processor wants four.
 		"type": {"card"}, "card[number]": {c.Number}, "card[exp_month]": {c.ExpMonth}, "card[exp_year]": {"20" + c.ExpYear},
 	}
+	// Empty where <Pay> did not ask: its attributes securityCode and postalCode may be false (twilio.md §1.1).
 	if c.Code != "" {
 		form.Set("card[cvc]", c.Code)
 	}
@@ -34,6 +39,7 @@ func (s *standIns) tokenizeAtExternal(ctx context.Context, c twilio.Card) (strin
 		return "", &twilio.ConnectorError{Code: "api_connection_error", Message: "the gateway does not answer", PayErrorCode: notListed}
 	}
 	defer res.Body.Close()
+	// Everything else in the answer is left unread; among it are the card's last digits.
 	var made struct {
 		ID string `json:"id"`
 	}

@@ -26,6 +26,8 @@ import (
 )
 
 // Config says which stores a harness uses and what it plays. Its zero value, with a DatabaseURL, serves a test.
+// Nobody else may use its stores while the harness is open: a reset empties them. Settings hold what dev reads
+// from the environment; the harness fills in the rest, and overrides the addresses of stores and stand-ins.
 type Config struct {
 	DatabaseURL string             // a migrated database of its own
 	RedisURL    string             // a Redis database of its own; empty: one within this process
@@ -53,16 +55,20 @@ type Config struct {
 }
 
 // DefaultTiming is short where a script waits in vain and long where a machine with every core busy needs it.
+// Tick is an hour because the harness ticks at every move of the clock itself. FailureDelay stands for the
+// line's 400 ms (I1: every failure answered alike).
 var DefaultTiming = app.Timing{
 	Lease: 3 * time.Second, Wait: 2 * time.Second, Budget: 2400 * time.Millisecond, FailureDelay: 40 * time.Millisecond,
 	HoldWait: 150 * time.Millisecond, Tick: time.Hour, Gateway: 10 * time.Second, Text: time.Minute, FetchCooldown: 10 * time.Millisecond,
 }
 
-// DefaultPolicy is the policy of scripts: people can be reached.
+// DefaultPolicy is the policy of scripts: the defaults, and a number at which people can be reached (H5:
+// without one no caller is transferred).
 const DefaultPolicy = `agent_dial = "+16175550190"`
 
 // The line's own numbers and names in every harness.
 const (
+	// These are the stand-ins' own. None of them opens anything outside this process.
 	LineNumber    = "+18776236765"
 	ServiceSID    = "MGdev00000000000000000000000000000"
 	cardConnector = "stripe_card"
@@ -72,8 +78,9 @@ const (
 	webhookSecret = "whsec_dev"
 )
 
-// Harness is the whole product in one process with stand-ins for everything outside. Its methods may be called from
-// many goroutines; one script at a time is played on it.
+// Harness is the whole product in one process with stand-ins for everything outside. Its methods may be called
+// from many goroutines; one script at a time is played on it. Fields above moving are set by Open and stay;
+// those below mu are guarded by it. Lock order: moving before mu.
 type Harness struct {
 	cfg      Config
 	clock    *DomainClock
@@ -125,10 +132,12 @@ type Harness struct {
 	violations      []string
 }
 
-// Open starts a harness: stores behind switches, stand-ins, and Config.Replicas of serve and of work. The database
-// must be migrated and may be empty. Close must follow.
+// Open starts a harness: stores behind switches, stand-ins, and Config.Replicas of serve and of work. The
+// database must be migrated and may be empty. Close must follow, but not after an error: then what was open has
+// been closed.
 func Open(ctx context.Context, cfg Config) (*Harness, error) {
 	h := &Harness{cfg: cfg, clock: cfg.Clock, machine: &machineClock{}, logs: newLogs(cfg.Log), coverage: newCoverage(), metrics: cfg.Metrics, modes: map[string]bool{}, closed: make(chan struct{})}
+	// Zero values first: the steps below read the finished configuration.
 	if h.cfg.Replicas == 0 {
 		h.cfg.Replicas = 1
 	}
@@ -147,8 +156,11 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 		h.metrics = telemetry.NewMetrics()
 	}
 	h.planning.Store(h.cfg.Reminders)
+	// A copy, because a script may set its own (SetSendLimit).
 	h.limits = h.cfg.Settings.SendLimits
 	h.facts = newFactChecker(h)
+	// The order matters: roles are told the addresses of everything, so all listeners are open before them; the
+	// processor's stand-in needs the line's address for its events, and Twilio's the connector's.
 	steps := []func(context.Context) error{h.makeKeys, h.openStores, h.listenBalancer, h.readPolicy, h.openStandIns, h.openBalancer, h.openRoles}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -158,14 +170,16 @@ func Open(ctx context.Context, cfg Config) (*Harness, error) {
 	return h, nil
 }
 
-// DefaultStart is where the clock stands in a script that says nothing: a Wednesday at 10:00 in Massachusetts, the
-// current bill neither new nor due.
+// DefaultStart is where the clock stands in a script that says nothing: a Wednesday at 10:00 in Massachusetts,
+// the current bill neither new nor due, people at work (H1: agents' hours), and inside the send window (N4:
+// daytime only).
 var DefaultStart = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 
-// readPolicy puts the configured policy in force, before any role starts.
+// readPolicy puts the configured policy in force, before any role starts. It has Open's form of a step.
 func (h *Harness) readPolicy(context.Context) error { return h.setPolicy(h.cfg.Policy) }
 
-// setPolicy parses a policy and puts it in force for roles that start from now on.
+// setPolicy parses a policy and puts it in force for roles that start from now on. Running roles keep theirs,
+// as processes do. A policy that cannot be read changes nothing.
 func (h *Harness) setPolicy(text string) error {
 	p, err := policyfile.Parse(text)
 	if err != nil {
@@ -181,7 +195,8 @@ func (h *Harness) setPolicy(text string) error {
 	return nil
 }
 
-// SetPolicy puts settings in force, given as TOML over the configured policy, and restarts every role.
+// SetPolicy puts settings in force, given as TOML over the configured policy, and restarts every role. Each
+// call begins from the configured policy: settings of an earlier call are gone unless they are given again.
 func (h *Harness) SetPolicy(ctx context.Context, text string) error {
 	if err := h.setPolicy(MergePolicy(h.cfg.Policy, text)); err != nil {
 		return err
@@ -189,43 +204,48 @@ func (h *Harness) SetPolicy(ctx context.Context, text string) error {
 	return h.Restart(ctx)
 }
 
-// Policy returns the policy in force and its calendar.
+// Policy returns the policy in force and its calendar. The calendar is shared and not changed by anybody.
 func (h *Harness) Policy() (billing.Policy, *billing.Calendar) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.policy, h.calendar
 }
 
-// Now returns the domain clock's time.
+// Now returns the domain clock's time, in UTC.
 func (h *Harness) Now() time.Time { return h.clock.Now() }
 
-// Clock returns the domain clock.
+// Clock returns the domain clock. Whoever sets it directly does nothing that falls due on the way.
 func (h *Harness) Clock() *DomainClock { return h.clock }
 
-// Zone returns the line's time zone.
+// Zone returns the line's time zone, from the policy in force (C1: one business zone).
 func (h *Harness) Zone() *time.Location {
 	_, cal := h.Policy()
 	return cal.Zone()
 }
 
-// Twilio returns the stand-in for Twilio, or nil where an external one is used.
+// Twilio returns the stand-in for Twilio, or nil where an external one is used. A reset puts another in its
+// place, so callers ask anew instead of keeping it.
 func (h *Harness) Twilio() *twilio.Twilio { return h.standIns.twilio.Load() }
 
-// Processor returns the stand-in for the card and bank processor, or nil where an external one is used.
+// Processor returns the stand-in for the card and bank processor, or nil where an external one is used. A reset
+// puts another in its place.
 func (h *Harness) Processor() *processor.Processor { return h.standIns.processor.Load() }
 
 // Store returns the product's own view of the database, on a connection that no injected fault touches.
 func (h *Harness) Store() *store.Store { return h.store }
 
-// Settings returns the settings that the roles were given, with the addresses of stores and stand-ins.
+// Settings returns the settings that the roles were given, with the addresses of stores and stand-ins; the
+// stores' own addresses, not those of the switches: tools in other shells see the data while a fault is on.
 func (h *Harness) Settings() app.Settings {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.settings(h.cfg.DatabaseURL, h.redis.straight)
 }
 
-// Close stops everything in the reverse order of Open. It is safe after an Open that failed half-way.
+// Close stops everything in the reverse order of Open. It is safe after an Open that failed half-way, and it
+// joins the errors instead of stopping at the first: everything is closed as far as it goes.
 func (h *Harness) Close(ctx context.Context) error {
+	// Ends what waits for a fault that may never act (DropNextCommitReply).
 	h.closing.Do(func() { close(h.closed) })
 	var errs []error
 	if h.standIns != nil {
@@ -234,6 +254,7 @@ func (h *Harness) Close(ctx context.Context) error {
 	if h.balancer != nil {
 		errs = append(errs, h.balancer.close(ctx))
 	}
+	// No new requests from here on; the roles may still talk to the stand-ins while they end.
 	errs = append(errs, h.closeRoles(ctx))
 	if h.standIns != nil {
 		errs = append(errs, h.standIns.close(ctx))
@@ -247,6 +268,7 @@ func (h *Harness) Close(ctx context.Context) error {
 	if h.database != nil {
 		h.database.Close()
 	}
+	// nil where Open failed before the host was up.
 	for _, s := range append(h.deadHosts, h.workers) {
 		if s != nil {
 			s.database.Close()

@@ -15,14 +15,17 @@ import (
 	"duebell/internal/telemetry"
 )
 
-// place is one place in which a secret may not be, with everything that lies in it as text.
+// place is one text in which a secret may not be (D1: secrets are kept nowhere). name says where it lies, in
+// words for the report; several places may have the same name. The text itself is never reported: it may hold
+// the secret.
 type place struct {
 	name string
 	text string
 }
 
 // places returns everything that the product leaves behind (P4: no secret is kept): logs, addresses, metrics,
-// Redis, and the columns of the database. Sealed values are not readable, and are searched all the same.
+// Redis, and the columns of the database. Sealed values are not readable, and are searched all the same. It
+// reads past every switch, so it also works while a store is down for the product.
 func (h *Harness) places(ctx context.Context) ([]place, error) {
 	var all []place
 	for _, l := range h.Logs() {
@@ -33,6 +36,7 @@ func (h *Harness) places(ctx context.Context) ([]place, error) {
 		all = append(all, place{"an address", uri})
 	}
 	h.balancer.mu.Unlock()
+	// The page as a scraper would get it: labels are where a secret would show.
 	all = append(all, place{"the metrics", metricsText(h.metrics)})
 	redis, err := h.redisText(ctx)
 	if err != nil {
@@ -45,7 +49,7 @@ func (h *Harness) places(ctx context.Context) ([]place, error) {
 	return slices.Concat(all, redis, tables), nil
 }
 
-// page is an HTTP answer kept in memory.
+// page is an HTTP answer kept in memory. The metrics page is written into it without a network.
 type page struct {
 	bytes.Buffer
 	header http.Header
@@ -54,7 +58,7 @@ type page struct {
 // Header returns the answer's header.
 func (p *page) Header() http.Header { return p.header }
 
-// WriteHeader drops the status: only the text is searched.
+// WriteHeader drops the status: only the text is searched, be it an error page.
 func (p *page) WriteHeader(int) {}
 
 // sampleValue is the number at the end of a metric's line: counts and bytes, any of which may look
@@ -72,10 +76,12 @@ func metricsText(m *telemetry.Metrics) string {
 	return sampleValue.ReplaceAllString(p.String(), "")
 }
 
-// redisText returns every key and every value. A type of value that nobody looks into is an error, so that a new
-// one cannot hide a secret.
+// redisText returns every key and every value. A type of value that nobody looks into is an error, so that a
+// new one cannot hide a secret. Keys that expire while it reads have nothing left to search; the roles are at
+// rest when a script searches.
 func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	var all []place
+	// SCAN and not KEYS, which would stop an external Redis while it looks.
 	keys := h.redis.client.Scan(ctx, 0, "*", 1000).Iterator()
 	for keys.Next(ctx) {
 		key := keys.Val()
@@ -100,6 +106,7 @@ func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 				return nil, fmt.Errorf("search Redis: %w", err)
 			}
 			values = append(values, value)
+		// Lists, sets and streams: the product has none today.
 		default:
 			return nil, fmt.Errorf("search Redis: a %s is not looked into", kind)
 		}
@@ -113,8 +120,9 @@ func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
-// readableColumns are the columns that hold words, by table. Numbers, instants and truth values hold nothing that
-// was keyed.
+// readableColumns selects the columns that hold words, by table. Numbers, instants and truth values hold
+// nothing that was keyed. Dates do (a birth date), and so do bytes: something put there unsealed would be read
+// as text.
 const readableColumns = `
 SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relkind = 'r' AND c.relname = ANY ($1) AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
@@ -124,9 +132,12 @@ ORDER BY 1, 2`
 // column is one column of a table, with its type in PostgreSQL's words.
 type column struct{ Table, Name, Type string }
 
-// query reads the column's values as text.
+// query returns the SELECT that reads the column's values as text. Names are quoted, because they come from the
+// catalog and not from us. Equal values are searched once; NULL reads as an empty text.
 func (c column) query() string {
 	value := pgx.Identifier{c.Name}.Sanitize()
+	// Readable bytes as letters, the others as escapes: a number that was stored unsealed stands in it as
+	// digits.
 	if c.Type == "bytea" {
 		value = "encode(" + value + ", 'escape')"
 	} else {
@@ -135,7 +146,8 @@ func (c column) query() string {
 	return "SELECT DISTINCT coalesce(" + value + ", '') FROM " + pgx.Identifier{c.Table}.Sanitize()
 }
 
-// tableText reads every readable column of the product's tables, in one round trip.
+// tableText reads every readable column of the product's tables, in one round trip: there are many columns, and
+// every script ends with this search.
 func (h *Harness) tableText(ctx context.Context) ([]place, error) {
 	tables, err := h.productTables(ctx)
 	if err != nil {
@@ -149,6 +161,7 @@ func (h *Harness) tableText(ctx context.Context) ([]place, error) {
 	for _, c := range columns {
 		batch.Queue(c.query())
 	}
+	// Answers come in the order of the questions, so both loops go over the same list.
 	results := h.pool.SendBatch(ctx, batch)
 	defer results.Close()
 	var all []place
@@ -168,8 +181,9 @@ func (h *Harness) tableText(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
-// Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken, and returns
-// the names of the places. A short secret counts only where it stands by itself.
+// Leaks searches everything that the product leaves behind for secrets as they were keyed or spoken, and
+// returns the names of the places, each once. A short secret counts only where it stands by itself. Runs of
+// four characters, as D1 has it, are the canary test's: its values share no four characters with anything else.
 func (h *Harness) Leaks(ctx context.Context, secrets []string) ([]string, error) {
 	all, err := h.places(ctx)
 	if err != nil {
@@ -186,10 +200,12 @@ func (h *Harness) Leaks(ctx context.Context, secrets []string) ([]string, error)
 	return found, nil
 }
 
-// shortSecret is the length, in digits, below which a secret occurs by chance in a hash or a number.
+// shortSecret is the length, in characters, below which a secret occurs by chance in a hash or a number: a ZIP,
+// a card's code, four digits of an SSN.
 const shortSecret = 8
 
-// holds says whether a text holds a secret; a short one only as a word of its own.
+// holds reports whether a text holds a secret; a short one only as a word of its own. An empty secret is held
+// by nothing that callers search for: they drop values of fewer than four characters.
 func holds(text, secret string) bool {
 	for from := 0; ; {
 		i := strings.Index(text[from:], secret)
@@ -200,11 +216,13 @@ func holds(text, secret string) bool {
 		if len(secret) >= shortSecret || !alnum(text, start-1) && !alnum(text, end) {
 			return true
 		}
+		// This one was part of a longer word; another may follow that is not.
 		from = start + 1
 	}
 }
 
-// alnum says whether a letter or digit stands at i, or the point of a number.
+// alnum reports whether a letter or digit stands at i, or the point of a number: 1.02139 does not hold a ZIP.
+// Places outside the text count as none, so that a secret at either end stands by itself.
 func alnum(s string, i int) bool {
 	if i < 0 || i >= len(s) {
 		return false
@@ -216,5 +234,5 @@ func alnum(s string, i int) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// digit says whether a digit stands at i; outside of the text none does.
+// digit reports whether a digit stands at i; outside of the text none does.
 func digit(s string, i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }

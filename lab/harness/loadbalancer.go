@@ -15,8 +15,10 @@ import (
 	"time"
 )
 
-// loadBalancer is the line's one public address. It passes each request to the next replica of serve that is alive,
-// as the load balancer of a deployment does.
+// loadBalancer is the line's one public address. It passes each request to the next replica of serve that is
+// alive, as the load balancer of a deployment does. Requests of one call so reach different replicas: nothing
+// of a call may live in a process (design §9: serve is stateless). url is what the line calls itself, without a
+// slash at the end; Twilio's signatures are made over it.
 type loadBalancer struct {
 	h        *Harness
 	listener net.Listener
@@ -30,7 +32,7 @@ type loadBalancer struct {
 }
 
 // listenBalancer takes the address early, so that everybody can be told it; requests are served once there are
-// replicas.
+// replicas. Until then connections wait in the operating system's queue.
 func (h *Harness) listenBalancer(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", orElse(h.cfg.HTTPAddr, "127.0.0.1:0"))
 	if err != nil {
@@ -44,6 +46,7 @@ func (h *Harness) listenBalancer(ctx context.Context) error {
 
 // local returns the URL at which this machine reaches the line, whatever it is called outside.
 func (b *loadBalancer) local() string {
+	// Dev may listen on every address of the machine; 0.0.0.0 is none to connect to.
 	at, ok := b.listener.Addr().(*net.TCPAddr)
 	if !ok || !at.IP.IsUnspecified() {
 		return "http://" + b.listener.Addr().String()
@@ -51,7 +54,7 @@ func (b *loadBalancer) local() string {
 	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
 }
 
-// openBalancer begins to serve requests.
+// openBalancer begins to serve requests. The first may come before the first replica; it waits.
 func (h *Harness) openBalancer(context.Context) error {
 	f := h.balancer
 	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 5 * time.Second}
@@ -59,7 +62,8 @@ func (h *Harness) openBalancer(context.Context) error {
 	return nil
 }
 
-// close stops serving: it waits a second for answers under way and then cuts the connections.
+// close stops serving: it waits a second for answers under way and then cuts the connections. It waits although
+// ctx may have ended: the end of ctx is what closes a harness.
 func (b *loadBalancer) close(ctx context.Context) error {
 	if b.server == nil {
 		return b.listener.Close()
@@ -74,7 +78,7 @@ func (b *loadBalancer) close(ctx context.Context) error {
 	return nil
 }
 
-// wakeWaiting lets requests that wait for a replica look again.
+// wakeWaiting lets requests that wait for a replica look again. Whoever adds a replica calls it afterwards.
 func (b *loadBalancer) wakeWaiting() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -82,8 +86,9 @@ func (b *loadBalancer) wakeWaiting() {
 	b.wake = make(chan struct{})
 }
 
-// pick returns the next live replica. With none it waits for one, as a connection waits in a queue, for as long as
-// the client does; nil when the client has gone.
+// pick returns the next live replica, in turn. With none it waits for one, as a connection waits in a queue,
+// for as long as the client does; nil when the client has gone. The channel is read before the replicas: one
+// that comes up in between has closed it, and the wait ends at once.
 func (b *loadBalancer) pick(ctx context.Context) *replica {
 	for {
 		b.mu.Lock()
@@ -107,18 +112,22 @@ func (b *loadBalancer) pick(ctx context.Context) *replica {
 }
 
 // ServeHTTP answers dev's pages itself and passes everything else to a replica, counting for the coverage table
-// what the request is and what faults it meets.
+// what the request is and what faults it meets. The path decides, not the host: signatures are the replica's
+// business.
 func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if b.h.cfg.Pages != nil && !productPath(r.URL.Path) {
 		b.h.cfg.Pages.ServeHTTP(rw, r)
 		return
 	}
+	// The replicas may be ready before dev.env is complete; whoever waits for /readyz reads that file next.
 	if r.URL.Path == "/readyz" && b.h.cfg.StartUnready && !b.h.ready.Load() {
 		http.Error(rw, "not ready yet", http.StatusServiceUnavailable)
 		return
 	}
 	b.record(r.URL.RequestURI())
 	b.h.noteProgress()
+	// Read whole and put back, because the record needs it and the handler too. A megabyte is far above what
+	// Twilio or Stripe send; the product has lower limits of its own.
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<20))
 	if err != nil {
 		http.Error(rw, "the request could not be read", http.StatusBadRequest)
@@ -129,12 +138,15 @@ func (b *loadBalancer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if to == nil {
 		panic(http.ErrAbortHandler) // nobody lives: the connection is cut
 	}
+	// Recorded before the answer: the product may ask Twilio or the processor while it answers, and those
+	// records come after the one that caused them.
 	b.h.recordWebhook(r, body)
 	to.handler.ServeHTTP(rw, r)
 	b.h.recordWebhookFaults(r.Context(), r.URL.Path)
 }
 
-// productPath says whether a path is the product's own; the others are dev's pages.
+// productPath reports whether a path is the product's own (design §2, the table of paths); the others are dev's
+// pages.
 func productPath(path string) bool {
 	for _, p := range []string{"/twilio/", "/stripe/", "/console", "/healthz", "/readyz"} {
 		if strings.HasPrefix(path, p) {
@@ -144,7 +156,8 @@ func productPath(path string) bool {
 	return false
 }
 
-// maxKept bounds how many requests, and how many log lines, a harness keeps that runs for days.
+// maxKept bounds how many requests, and how many log lines, a harness keeps that runs for days. A script stays
+// far below it, so its search for secrets misses nothing.
 const maxKept = 20_000
 
 // RequestedURIs returns path and query of every request from outside, oldest first, as far back as they are kept.
@@ -154,7 +167,8 @@ func (h *Harness) RequestedURIs() []string {
 	return slices.Clone(h.balancer.requests)
 }
 
-// record keeps one, and drops the older half when there are too many.
+// record keeps the address of one request, and drops the older half when there are too many. Bodies are not
+// kept: they hold secrets by right, and the search for secrets must not find them here.
 func (b *loadBalancer) record(uri string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

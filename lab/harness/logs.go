@@ -9,7 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// logs is a slog.Handler that keeps every line without its time, and passes it on to another handler.
+// logs is a slog.Handler that keeps every line without its time, and passes it on to another handler. Handlers
+// that WithAttrs and WithGroup return share mu and list with it, so that all roles write one list.
 type logs struct {
 	on       slog.Handler // may be nil
 	mu       *sync.Mutex
@@ -24,13 +25,14 @@ type LogLine struct {
 	Text  string
 }
 
-// newLogs returns one that passes lines on to another handler, which may be nil.
+// newLogs returns one with no lines, which passes lines on to another handler; that one may be nil.
 func newLogs(on slog.Handler) *logs { return &logs{on: on, mu: new(sync.Mutex), list: new([]LogLine)} }
 
 // Enabled takes every level: the search for secrets reads the debug lines too.
 func (l *logs) Enabled(context.Context, slog.Level) bool { return true }
 
-// Handle keeps the line, unless its process is dead, and passes it on.
+// Handle keeps the line, unless its process is dead, and passes it on. It holds the lock only while it appends:
+// the other handler may be slow.
 func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 	if l.silenced != nil && l.silenced.Load() {
 		return nil
@@ -54,14 +56,16 @@ func (l *logs) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // silencedBy returns the same handler for a process that may die: once over is set, its lines are dropped, as
-// nobody would ever hear them.
+// nobody would ever hear them. Without it a script would fail on errors that a killed process could not have
+// logged.
 func (l *logs) silencedBy(over *atomic.Bool) *logs {
 	own := *l
 	own.silenced = over
 	return &own
 }
 
-// text returns an attribute as it is searched.
+// text returns an attribute as it is searched: a space, the key, an equals sign and the value. A value that
+// masks itself (LogValuer) is resolved first, so that what is kept is what a log file would hold.
 func text(a slog.Attr) string { return fmt.Sprintf(" %s=%v", a.Key, a.Value.Resolve()) }
 
 // WithAttrs returns a handler whose lines carry these attributes too.
@@ -85,7 +89,7 @@ func (l *logs) WithGroup(name string) slog.Handler {
 	return &next
 }
 
-// since returns the lines from the n-th on.
+// since returns a copy of the lines from the n-th on; none when there are fewer.
 func (l *logs) since(n int) []LogLine {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,5 +103,6 @@ func (l *logs) clear() {
 	*l.list = nil
 }
 
-// Logs returns all log lines since the harness was opened or reset.
+// Logs returns all log lines since the harness was opened or reset, oldest first, debug lines too. Of more than
+// maxKept only the newer ones are left.
 func (h *Harness) Logs() []LogLine { return h.logs.since(0) }

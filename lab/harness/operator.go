@@ -18,7 +18,8 @@ import (
 )
 
 // PostLetters exports the letters that wait and records that all of them were posted today (E6: by letter, the
-// debit waits).
+// debit waits). It is an error when none waits: the script expects a letter. The debits become due on the next
+// banking day; moving the clock there charges them.
 func (h *Harness) PostLetters(ctx context.Context) error {
 	policy, cal := h.Policy()
 	now := h.clock.Now()
@@ -30,11 +31,14 @@ func (h *Harness) PostLetters(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The exported file is also what is reported back: the references stand in it.
 	_, err = h.store.LettersPosted(ctx, feed.Text("letters.csv", file.String()), cal.DateOf(now), cal, now)
 	return err
 }
 
-// Dispute lets the payer take the newest payment on an account back at the bank or the card's issuer.
+// Dispute lets the payer take the newest payment on an account back at the bank or the card's issuer, whole. It
+// delivers the processor's event and returns when the product has done with it. A payment of which no money
+// moved, or that came back already, is an error.
 func (h *Harness) Dispute(ctx context.Context, account string) error {
 	p, err := h.NewestPayment(ctx, account)
 	if err != nil {
@@ -49,8 +53,9 @@ func (h *Harness) Dispute(ctx context.Context, account string) error {
 	return h.ProcessDue(ctx)
 }
 
-// Resolve settles the newest payment on an account with evidence, as `duebell payments resolve` does. Verdict is
-// taken or not-charged.
+// Resolve settles the newest payment on an account with evidence, as `duebell payments resolve` does. Verdict
+// is taken or not-charged. The gateway is asked first, and a verdict that contradicts it is refused. It uses
+// the stores past the switches, like an operator whose own connection is well.
 func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	p, err := h.NewestPayment(ctx, account)
 	if err != nil {
@@ -59,6 +64,7 @@ func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	cfg := h.config(h.cfg.DatabaseURL, h.redis.straight)
 	gateway := stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: cfg.Timing.Gateway})
 	machine := h.machine
+	// Made as the command makes it, with the harness's clocks, so that what it writes fits the story's time.
 	charger := payments.NewCharger(h.store, gateway, h.clock, machine, slog.New(h.logs), payments.ChargerOptions{})
 	_, err = payments.NewResolver(charger, h.store, gateway, h.clock, machine).Resolve(ctx, payments.Resolution{
 		Reference: p.Reference, Verdict: payments.Verdict(verdict), Evidence: "the script says so", By: "script",
@@ -66,7 +72,9 @@ func (h *Harness) Resolve(ctx context.Context, account, verdict string) error {
 	return err
 }
 
-// Request is a caller who waits for a person, as `duebell handoffs list` shows it.
+// Request is a caller who waits for a person, as `duebell handoffs list` shows it. From is the slot that was
+// promised (H2: an appointment in open hours), zero where no slot was; Deadline is zero where none runs. Open
+// means that no person has seen to it yet.
 type Request struct {
 	CallBack bool // promised to the caller; else a caller whom nobody took
 	Number   string
@@ -79,7 +87,7 @@ type Request struct {
 	id       int64
 }
 
-// Requests returns all of them, open or not, most urgent first.
+// Requests returns all of them, open or not, most urgent first; at most a thousand, which no script reaches.
 func (h *Harness) Requests(ctx context.Context) ([]Request, error) {
 	rows, err := h.store.HandOffs(ctx, false, 1000)
 	if err != nil {
@@ -96,7 +104,7 @@ func (h *Harness) Requests(ctx context.Context) ([]Request, error) {
 }
 
 // CloseRequests records that a person has seen to every open request of a number. It is an error when there is
-// none.
+// none. Each is recorded by itself: after an error the earlier ones stay closed.
 func (h *Harness) CloseRequests(ctx context.Context, number string) error {
 	list, err := h.Requests(ctx)
 	if err != nil {
@@ -118,14 +126,16 @@ func (h *Harness) CloseRequests(ctx context.Context, number string) error {
 	return nil
 }
 
-// Language returns the language of texts and letters to the member who has an account.
+// Language returns the language of texts and letters to the member who has an account (K2: remembered from the
+// call); pgx.ErrNoRows for an account that is not known.
 func (h *Harness) Language(ctx context.Context, account string) (lang string, err error) {
 	err = h.pool.QueryRow(ctx, `SELECT m.language FROM members m JOIN accounts a USING (member_id) WHERE a.account = $1`, account).Scan(&lang)
 	return lang, err
 }
 
-// PayHangsUpSilently plays the other of two habits of Twilio's that its pages leave open: a hang-up inside <Pay>
-// posts nothing. It replaces the stand-in, so it must come before the first call.
+// PayHangsUpSilently plays the other of two habits of Twilio's that its pages leave open: a hang-up inside
+// <Pay> posts nothing (twilio.md §12: not confirmed). It replaces the stand-in, so it must come before the
+// first call, and errExternal is returned where an external Twilio is used.
 func (h *Harness) PayHangsUpSilently() error {
 	if h.Twilio() == nil {
 		return errExternal
@@ -136,18 +146,22 @@ func (h *Harness) PayHangsUpSilently() error {
 	return h.standIns.newTwilio() // it is chosen at the start
 }
 
-// Cover counts something that the script itself has seen.
+// Cover counts something that the script itself has seen, such as "receipt" or "text sent".
 func (h *Harness) Cover(item string) { h.coverage.add(item) }
 
-// balancedSQL returns every payment whose ledger entries do not fit its state.
+// balancedSQL selects every payment whose ledger entries do not fit its state: taken and returned have exactly
+// one entry of kind payment, returned exactly one reversal, and all others neither (L1: append-only, written
+// when taken).
 const balancedSQL = `
 SELECT coalesce(a.reference, ''), a.state, count(l.id) FILTER (WHERE l.kind = 'payment'), count(l.id) FILTER (WHERE l.kind = 'reversal')
 FROM payment_attempts a LEFT JOIN ledger l ON l.attempt_key = a.key
 GROUP BY a.key HAVING count(l.id) FILTER (WHERE l.kind = 'payment') <> (a.state IN ('taken', 'returned'))::int
    OR count(l.id) FILTER (WHERE l.kind = 'reversal') <> (a.state = 'returned')::int`
 
-// Reconcile compares processor, payments and ledger (P1): no payment is charged twice, each that is taken has one
-// charge and one entry, and none that was declined or voided has a charge.
+// Reconcile compares processor, payments and ledger (P1: money moves once): no payment is charged twice, each
+// that is taken has one charge and one entry, and none that was declined or voided has a charge. It returns
+// every difference joined, nil when there is none. Payments whose outcome is open may have a charge or not.
+// Where an external processor is used only payments and ledger are compared.
 func (h *Harness) Reconcile(ctx context.Context) error {
 	rows, err := h.pool.Query(ctx, balancedSQL)
 	if err != nil {
@@ -165,6 +179,7 @@ func (h *Harness) Reconcile(ctx context.Context) error {
 	for _, o := range odds {
 		errs = append(errs, fmt.Errorf("a payment that is %s has %d entries and %d reversals in the ledger", o.State, o.Entries, o.Reversals))
 	}
+	// The ledger may be right by itself while the money is not: from here on the processor has the word.
 	p := h.Processor()
 	if p == nil {
 		return errors.Join(errs...)
@@ -189,9 +204,10 @@ func (h *Harness) Reconcile(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// MergePolicy returns base with the settings of text in the place of those of the same name, and the others after
-// them. Both are TOML with one setting a line.
+// MergePolicy returns base with the settings of text in the place of those of the same name, and the others
+// after them. Both are TOML with one setting a line; tables and values over several lines are not understood.
 func MergePolicy(base, text string) string {
+	// TOML refuses a key that stands twice, so the base's line must go.
 	names := map[string]bool{}
 	for line := range strings.SplitSeq(text, "\n") {
 		if name, _, ok := strings.Cut(line, "="); ok {

@@ -17,19 +17,24 @@ const StallLimit = 90 * time.Second
 // processor, a move of the clock. Whoever waits gives up only when it stands still.
 func (h *Harness) Progress() int64 { return h.progress.Load() }
 
+// noteProgress records that something has moved. Everything that passes between the product and the outside
+// calls it.
 func (h *Harness) noteProgress() { h.progress.Add(1) }
 
-// stallTimer tells when a value has stood still for StallLimit.
+// stallTimer tells when a value has stood still for StallLimit, by the machine's clock. It belongs to one
+// goroutine; whoever makes one stops its timer.
 type stallTimer[T comparable] struct {
 	last  T
 	timer *time.Timer
 }
 
+// newStallTimer returns one that has seen the first value now.
 func newStallTimer[T comparable](first T) *stallTimer[T] {
 	return &stallTimer[T]{last: first, timer: time.NewTimer(StallLimit)}
 }
 
-// check restarts the timer when the value has changed, and returns an error once it has stood still too long.
+// check restarts the timer when the value has changed, and returns an error once it has stood still too long,
+// or the context's cause when that ended. It never blocks: callers look again after a wait of their own.
 func (s *stallTimer[T]) check(ctx context.Context, now T) error {
 	if now != s.last {
 		s.last = now
@@ -57,5 +62,5 @@ func (c *machineClock) Now() time.Time {
 }
 
 // expire lets every lease of this length run out. A live holder renews its own, or is fenced off as after any
-// pause of its process.
+// pause of its process: its later writes name an old fence and change nothing (design §5).
 func (c *machineClock) expire(lease time.Duration) { c.ahead.Add(int64(lease + time.Millisecond)) }

@@ -15,14 +15,16 @@ import (
 )
 
 // PlanReminders lets every move of the clock plan reminders from now on, and plans them now. Without it, and
-// without Config.Reminders, a harness sends none: most scripts are not about them.
+// without Config.Reminders, a harness sends none: most scripts are not about them, and each would have to
+// expect them. It may be called again. A reset ends it.
 func (h *Harness) PlanReminders(ctx context.Context) error {
 	h.planning.Store(true)
 	return h.ProcessDue(ctx)
 }
 
 // planReminders has every replica of work plan at once, as in production: one of them does, the others find it
-// done.
+// done. So every script that plans with two replicas tests that no text is planned twice (N1: a reason is
+// unique). It returns one entry a replica, nil for those that planned.
 func (h *Harness) planReminders(ctx context.Context, work []*app.Work) []error {
 	if !h.planning.Load() {
 		return nil
@@ -38,12 +40,15 @@ func (h *Harness) planReminders(ctx context.Context, work []*app.Work) []error {
 	return errs
 }
 
-// nextReminderSQL leaves out what was put off: whoever waits for Twilio asks again every few seconds.
+// nextReminderSQL leaves out what was put off: whoever waits for Twilio asks again every few seconds. Only a
+// notice that was never tried counts (waits and creates are 0).
 const nextReminderSQL = `SELECT min(not_before) FROM notices
 	WHERE state = 'planned' AND not_before > @now AND not_before <= @at AND waits = 0 AND creates = 0`
 
-// nextStop returns the first instant at which a clock that moves to at must stop: an import, or a text that may go
-// for the first time. A running line would send that text then, and not when the move ends.
+// nextStop returns the first instant at which a clock that moves to at must stop: an import, or a text that may
+// go for the first time. A running line would send that text then, and not when the move ends; a text that goes
+// hours late may be untrue, or outside its window (N4, N6: send windows). imports says that the stop is an
+// import. The instant may lie beyond at: then there is nothing to stop for.
 func (h *Harness) nextStop(ctx context.Context, at time.Time) (next time.Time, imports bool, err error) {
 	next = h.nextImport(h.clock.Now())
 	h.mu.Lock()
@@ -63,7 +68,8 @@ func (h *Harness) nextStop(ctx context.Context, at time.Time) (next time.Time, i
 	return next, true, nil
 }
 
-// SetTextOutcome sets what becomes of texts to a number from now on.
+// SetTextOutcome sets what becomes of texts to a number from now on; texts that were sent before keep theirs.
+// It returns errExternal where an external Twilio is used.
 func (h *Harness) SetTextOutcome(number string, o twilio.Outcome) error {
 	t := h.Twilio()
 	if t == nil {
@@ -73,27 +79,30 @@ func (h *Harness) SetTextOutcome(number string, o twilio.Outcome) error {
 	return nil
 }
 
-// SetLanguages gives every member a language, as if each had chosen it on a call.
+// SetLanguages gives every member a language, as if each had chosen it on a call. It writes past the product:
+// an import keeps the language as long as billing's own stays what it was.
 func (h *Harness) SetLanguages(ctx context.Context, lang string) error {
 	_, err := h.pool.Exec(ctx, `UPDATE members SET language = $1`, lang)
 	return err
 }
 
-// ConsentToCalls records that the owner of a number has agreed to reminder calls (N10), by an import as an agent's
-// record would come.
+// ConsentToCalls records that the owner of a number has agreed to reminder calls (N10: opt-in only), by an
+// import, as an agent's record would come (O1: source, time and wording).
 func (h *Harness) ConsentToCalls(ctx context.Context, number string) error {
 	now := h.clock.Now()
 	file := feed.Text("consents.csv", "number,channel,source,at,wording\n"+number+",voice,agent,"+now.Format(time.RFC3339)+",the script says so\n")
 	return h.Import(ctx, file)
 }
 
-// PauseTexts holds texts of a kind back, as `duebell reminders pause` does; * is every kind.
+// PauseTexts holds texts of a kind back, as `duebell reminders pause` does; * is every kind. Paused twice is no
+// error.
 func (h *Harness) PauseTexts(ctx context.Context, kind string) error {
 	_, err := h.store.PauseKind(ctx, notify.Kind(kind), "the script", h.clock.Now())
 	return err
 }
 
-// ResumeTexts lets them go again. It is an error when the kind is not held back: the script would be mistaken.
+// ResumeTexts lets them go again. It returns an error when the kind is not held back: a script that resumes it
+// expects that it was.
 func (h *Harness) ResumeTexts(ctx context.Context, kind string) error {
 	held, err := h.store.ResumeKind(ctx, notify.Kind(kind))
 	if err == nil && !held {
@@ -102,7 +111,7 @@ func (h *Harness) ResumeTexts(ctx context.Context, kind string) error {
 	return err
 }
 
-// ExportSuppressions returns what `duebell export suppressions` writes.
+// ExportSuppressions returns what `duebell export suppressions` writes: CSV with a header line.
 func (h *Harness) ExportSuppressions(ctx context.Context) (string, error) {
 	var b strings.Builder
 	_, err := h.store.ExportSuppressions(ctx, &b)
@@ -117,10 +126,12 @@ var sendLimits = map[string]func(*notify.SendLimits, int){
 	"lines":               func(l *notify.SendLimits, n int) { l.Lines = n },
 }
 
-// SendLimitNames returns their names, sorted.
+// SendLimitNames returns the names of the limits that SetSendLimit takes, sorted.
 func SendLimitNames() []string { return slices.Sorted(maps.Keys(sendLimits)) }
 
-// SetSendLimit sets one of them and restarts every role.
+// SetSendLimit sets one of the limits and restarts every role, because a role reads its limits at the start.
+// The name must be one of SendLimitNames: the parser of scripts has checked it. A reset puts the configured
+// limits back.
 func (h *Harness) SetSendLimit(ctx context.Context, name string, n int) error {
 	h.mu.Lock()
 	sendLimits[name](&h.limits, n)
@@ -128,8 +139,9 @@ func (h *Harness) SetSendLimit(ctx context.Context, name string, n int) error {
 	return h.Restart(ctx)
 }
 
-// MoveDue moves the due instant of all bills issued in a month (C5), beside the other settings of the script's
-// policy.
+// MoveDue moves the due instant of all bills issued in a month (C5: a dated override), beside the other
+// settings of the script's policy, and restarts every role. month is YYYY-MM, the month in which the bills were
+// issued and not the one that they cover. The announcement is dated now.
 func (h *Harness) MoveDue(ctx context.Context, policy, month string, dueAt time.Time) error {
 	return h.SetPolicy(ctx, policy+fmt.Sprintf(
 		"due_overrides = [{scope = \"all\", bill_month = %q, due_at = %q, reason = \"the script\", announced_at = %q}]\n",

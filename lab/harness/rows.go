@@ -19,7 +19,8 @@ type PaymentRow struct {
 	AuthorizedAt time.Time
 }
 
-// LedgerRow is one row of the view contract.ledger. Cents count towards paid: a reversal is negative.
+// LedgerRow is one row of the view contract.ledger. Cents count towards paid: a reversal is negative. Reference
+// is empty for money that was booked elsewhere.
 type LedgerRow struct {
 	Account, Kind, Reference string
 
@@ -35,8 +36,9 @@ type TextRow struct {
 	SentAt    time.Time
 }
 
-// Rows are what the database says at one instant: what every account owes, the newest rows of the contract's
-// views, newest first, and the callers who wait for a person, most urgent first.
+// Rows are what the database says: what every account owes, the newest rows of the contract's views, newest
+// first, and the callers who wait for a person, most urgent first. Each list is one query, so that a payment
+// may be in one and not yet in another.
 type Rows struct {
 	Owed     map[string]int64 // cents by account; negative is a credit
 	Payments []PaymentRow
@@ -56,6 +58,7 @@ const (
 	noInstant      = `timestamptz '0001-01-01 00:00:00+00'`
 	paymentColumns = `coalesce(reference, ''), coalesce(confirmation, ''), account, method, state, cents, coalesce(authorized_at, ` + noInstant + `)`
 
+	// The same sum as owesSQL, for every account at once.
 	owedRows = `SELECT a.account, (coalesce((SELECT sum(b.billed_cents) FROM (SELECT DISTINCT ON (coverage_month) billed_cents FROM bills
 			WHERE bills.account = a.account ORDER BY coverage_month, revision DESC) b), 0)
 		- coalesce((SELECT sum(l.cents) FROM contract.ledger l WHERE l.account = a.account), 0))::bigint
@@ -73,7 +76,8 @@ const (
 		ORDER BY authorized_at DESC, state IN ('authorized', 'confirming', 'unknown') DESC LIMIT 1`
 )
 
-// Rows reads at most so many rows of each view on a connection that no injected fault touches.
+// Rows reads at most so many rows of each list on a connection that no injected fault touches. On an error it
+// returns what was read before it.
 func (h *Harness) Rows(ctx context.Context, most int) (Rows, error) {
 	r := Rows{Owed: map[string]int64{}}
 	owed, err := rowsOf[owedRow](ctx, h, owedRows, most)
@@ -98,7 +102,8 @@ func (h *Harness) Rows(ctx context.Context, most int) (Rows, error) {
 	return r, nil
 }
 
-// CallPayments returns the payments that were authorized in a call, newest first.
+// CallPayments returns the payments that were authorized in a call, newest first; call is the caller's CallSid.
+// Offers that were never authorized are left out: they promise nothing (design §5).
 func (h *Harness) CallPayments(ctx context.Context, call string) ([]PaymentRow, error) {
 	list, err := rowsOf[PaymentRow](ctx, h, paymentsOfCall, call)
 	if err != nil {
@@ -120,15 +125,19 @@ func (h *Harness) NewestPayment(ctx context.Context, account string) (PaymentRow
 }
 
 // ReceivedAt returns since when a payment counts as received: its entry's instant once it is taken, else that
-// of its authorization (C6).
+// of its authorization (C6: received when authorized). The two may differ (L3: a payment that replaces a failed
+// one).
 func (h *Harness) ReceivedAt(ctx context.Context, p PaymentRow) (time.Time, error) {
 	list, err := columnOf[time.Time](ctx, h, `SELECT received_at FROM contract.ledger WHERE reference = $1 AND kind = 'payment'`, p.Reference)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the entry of a payment: %w", err)
 	}
+	// The entry's instant if there is an entry: a payment has at most one of kind payment.
 	return append(list, p.AuthorizedAt)[0], nil
 }
 
+// rowsOf runs a query past every fault and returns its rows as structs, column by position. None is an empty
+// list.
 func rowsOf[T any](ctx context.Context, h *Harness, sql string, args ...any) ([]T, error) {
 	rows, err := h.pool.Query(ctx, sql, args...)
 	if err != nil {
@@ -137,6 +146,7 @@ func rowsOf[T any](ctx context.Context, h *Harness, sql string, args ...any) ([]
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
+// columnOf runs a query of one column past every fault and returns its values.
 func columnOf[T any](ctx context.Context, h *Harness, sql string, args ...any) ([]T, error) {
 	rows, err := h.pool.Query(ctx, sql, args...)
 	if err != nil {

@@ -20,7 +20,8 @@ const (
 )
 
 // standIns is everything outside the line: the stand-ins for Twilio and the processor, which a reset replaces,
-// their addresses, which stay, and the bank connector's address.
+// their addresses, which stay, and the bank connector's address. A nil stand-in means that an external program
+// is used in its place.
 type standIns struct {
 	h         *Harness
 	twilio    atomic.Pointer[twilio.Twilio]
@@ -31,7 +32,9 @@ type standIns struct {
 	servers   []*http.Server
 }
 
-// openStandIns listens for the connector and for each stand-in that no external address replaces.
+// openStandIns listens for the connector and for each stand-in that no external address replaces. Everything is
+// on loopback, unless Config.ConnectorAddr says otherwise. The processor comes first: Twilio's card connector
+// makes its tokens there.
 func (h *Harness) openStandIns(ctx context.Context) error {
 	o := &standIns{h: h, twilioURL: h.cfg.TwilioURL, stripeURL: h.cfg.StripeURL}
 	h.standIns = o
@@ -58,7 +61,8 @@ func (h *Harness) openStandIns(ctx context.Context) error {
 	return nil
 }
 
-// serve answers at an address (a free loopback port if empty) until close.
+// serve answers at an address (a free loopback port if empty) until close, and returns the listener with the
+// address that it really has.
 func (s *standIns) serve(ctx context.Context, addr string, h http.HandlerFunc) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", orElse(addr, "127.0.0.1:0"))
 	if err != nil {
@@ -73,7 +77,9 @@ func (s *standIns) serve(ctx context.Context, addr string, h http.HandlerFunc) (
 // connectorAddr returns host and port of the bank connector.
 func (s *standIns) connectorAddr() string { return s.connector.Addr().String() }
 
-// newProcessor puts a processor without any charge in place.
+// newProcessor puts a processor without any charge in place. It reads the domain clock, so that bank debits
+// come back two banking days later by the clock (twilio.md §13.3), and posts its events to the line's public
+// address.
 func (s *standIns) newProcessor() {
 	s.processor.Store(processor.New(processor.Config{
 		Now: s.h.clock.Now, APIKey: stripeKey, WebhookURL: s.h.balancer.url + "/stripe/events", WebhookSecret: webhookSecret,
@@ -82,8 +88,8 @@ func (s *standIns) newProcessor() {
 	}))
 }
 
-// addBankingDays returns t plus n banking days of the Federal Reserve's calendar, at the same local hour (a bounced
-// debit is known then).
+// addBankingDays returns t plus n banking days of the Federal Reserve's calendar (C8: banking days), at the
+// same local hour (a bounced debit is known then).
 func (h *Harness) addBankingDays(t time.Time, n int) time.Time {
 	_, cal := h.Policy()
 	local := t.In(cal.Zone())
@@ -91,9 +97,12 @@ func (h *Harness) addBankingDays(t time.Time, n int) time.Time {
 	return time.Date(day.Year, day.Month, day.Day, local.Hour(), local.Minute(), local.Second(), 0, cal.Zone())
 }
 
-// newTwilio puts a Twilio without any call or text in place.
+// newTwilio puts a Twilio without any call or text in place. It refuses voice URLs without the retry overrides
+// (twilio.md §4.2), pauses by moving the clock, and ends exhausted <Pay> attempts with an action POST unless a
+// script chooses the fall-through: Twilio's pages say both (twilio.md §12).
 func (s *standIns) newTwilio() error {
 	w := s.h
+	// Deliveries go to the local address and are signed over the public one, as behind a proxy.
 	t, err := twilio.New(twilio.Config{
 		PublicURL: w.balancer.url, Targets: []string{w.balancer.local()}, Seed: w.cfg.Seed, Numbers: []twilio.Number{{Phone: LineNumber}}, MessagingServiceSID: ServiceSID, OverridesRequired: true,
 		Connectors: map[string]twilio.Connector{
@@ -109,10 +118,13 @@ func (s *standIns) newTwilio() error {
 	return nil
 }
 
-// notListed is an error code of <Pay> that Twilio's pages do not name: the gateway does not answer.
+// notListed is an error code of <Pay> that Twilio's pages do not name: the gateway does not answer. The product
+// must treat an unknown code like any connector error: no token, no money moved (twilio.md §2.2).
 const notListed = 64999
 
-// tokenizeCard plays Twilio's Stripe connector: it turns a card into a payment method at the processor.
+// tokenizeCard plays Twilio's Stripe connector: it turns a card into a payment method at the processor. The
+// product never sees the card. Errors are the connector's, and reach the product as
+// Result=payment-connector-error.
 func (s *standIns) tokenizeCard(ctx context.Context, c twilio.Card) (string, error) {
 	if s.processor.Load() == nil {
 		return s.tokenizeAtExternal(ctx, c)
@@ -132,7 +144,8 @@ func (s *standIns) tokenizeCard(ctx context.Context, c twilio.Card) (string, err
 	return token, nil
 }
 
-// charge answers requests to the processor.
+// charge answers requests to the processor. Every request is progress: a charge that is slow on command keeps a
+// wait from giving up.
 func (s *standIns) charge(rw http.ResponseWriter, r *http.Request) {
 	s.h.noteProgress()
 	s.h.recordProcessorRequest(r)
@@ -143,7 +156,8 @@ func (s *standIns) charge(rw http.ResponseWriter, r *http.Request) {
 	p.ServeHTTP(rw, r)
 }
 
-// rest answers requests to Twilio's API; a worker that is to die dies here.
+// rest answers requests to Twilio's API; a worker that is to die dies here. The record comes first: a text is
+// judged at the instant at which it is handed over, be its sender dead a moment later.
 func (s *standIns) rest(rw http.ResponseWriter, r *http.Request) {
 	s.h.noteProgress()
 	s.h.recordAPIRequest(r)
@@ -151,8 +165,10 @@ func (s *standIns) rest(rw http.ResponseWriter, r *http.Request) {
 	s.twilio.Load().Handler().ServeHTTP(rw, r)
 }
 
-// tokenizeBank passes a request to the bank connector that runs now. While none does, the connection is cut.
+// tokenizeBank passes a request to the bank connector that runs now. While none does, the connection is cut, as
+// by a process that is not there; Twilio repeats the request (twilio.md §2.5).
 func (s *standIns) tokenizeBank(rw http.ResponseWriter, r *http.Request) {
+	// A restart replaces the connector; a request that came before it goes on with the old one.
 	s.h.mu.Lock()
 	h := s.h.connector
 	s.h.mu.Unlock()
@@ -162,7 +178,8 @@ func (s *standIns) tokenizeBank(rw http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(rw, r)
 }
 
-// release lets go of every answer that the processor holds back.
+// release lets go of every answer that the processor holds back, without sending it, and of those that it would
+// hold later. A reset puts a new one in its place.
 func (s *standIns) release() {
 	if p := s.processor.Load(); p != nil {
 		p.Close()
@@ -171,6 +188,7 @@ func (s *standIns) release() {
 
 // close waits for deliveries under way and stops listening.
 func (s *standIns) close(ctx context.Context) error {
+	// First Twilio: what it is delivering may still ask the processor.
 	if t := s.twilio.Load(); t != nil {
 		t.Close()
 	}

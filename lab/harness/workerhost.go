@@ -14,13 +14,14 @@ import (
 	"duebell/lab/faults"
 )
 
-// workerHost plays the machine that the work processes run on, with the one way to the database that they share.
+// workerHost plays the machine that the work processes run on, with the one way to the database that they
+// share. When it dies it stays dead: workers that come up in their place run on a new host.
 type workerHost struct {
 	database *faults.Postgres
 	dead     *atomic.Bool // its power is gone: nothing that its processes still do or say gets out
 }
 
-// newWorkerHost returns one that is up.
+// newWorkerHost returns a host that is up, with a switch of its own before the database.
 func newWorkerHost(databaseURL string) (*workerHost, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil {
@@ -34,6 +35,7 @@ func newWorkerHost(databaseURL string) (*workerHost, error) {
 }
 
 // die takes its power away: no transaction of its processes is committed after this, and no log line is heard.
+// The log is silenced first, for the cut itself makes the processes log.
 func (m *workerHost) die() {
 	m.dead.Store(true)
 	m.database.Down()
@@ -53,15 +55,18 @@ const (
 )
 
 // KillWorker lets every work process die outright at the next text that one of them creates: KillAfterText or
-// KillBeforeText. Others come up in their place.
+// KillBeforeText. Others come up in their place. All die, because they share a host. After KillAfterText the
+// product must find out by look-ups that the text went (twilio.md §6: create is not idempotent), and not send
+// it again.
 func (h *Harness) KillWorker(how string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.killWorker = how
 }
 
-// killWorkersOn kills the workers if that was ordered and this request is their next text. Then it does not return:
-// the connection is cut. What they held stays claimed in the database until the lease runs out.
+// killWorkersOn kills the workers if that was ordered and this request is their next text. Then it does not
+// return: the connection is cut. What they held stays claimed in the database until the lease runs out, which
+// the machine clock is put forward for.
 func (s *standIns) killWorkersOn(r *http.Request) {
 	h := s.h
 	h.mu.Lock()
@@ -70,10 +75,14 @@ func (s *standIns) killWorkersOn(r *http.Request) {
 		h.mu.Unlock()
 		return
 	}
+	// Taken back under the lock that read it: of two texts at once only one kills.
 	h.killWorker = ""
+	// From here on no worker is there (hasWorkers), and waits go on until the new ones are.
 	dead, old := h.workers, h.work
 	h.work = nil
 	h.mu.Unlock()
+	// The database goes before Twilio may answer: otherwise a worker could still record that the text was
+	// accepted.
 	dead.die()
 	h.machine.expire(h.cfg.Timing.Text) // of the texts that it had claimed
 	if how == KillAfterText {
@@ -82,6 +91,7 @@ func (s *standIns) killWorkersOn(r *http.Request) {
 	if err := h.replaceWorkers(context.WithoutCancel(r.Context()), len(old)); err != nil {
 		h.violate("killed workers could not be replaced: %v", err)
 	}
+	// Beside the request: closing pools of a database that is gone may take its time.
 	go func() {
 		for _, k := range old {
 			h.release(k)
@@ -90,7 +100,8 @@ func (s *standIns) killWorkersOn(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// replaceWorkers starts so many workers on a host of their own.
+// replaceWorkers starts so many workers on a host of their own. The dead host is kept until Close, because its
+// processes still hold connections to it. Errors are joined: the workers that could be started run.
 func (h *Harness) replaceWorkers(ctx context.Context, many int) error {
 	next, err := newWorkerHost(h.cfg.DatabaseURL)
 	if err != nil {
@@ -113,7 +124,8 @@ func (h *Harness) replaceWorkers(ctx context.Context, many int) error {
 	return errors.Join(errs...)
 }
 
-// release frees what a dead process holds within this one: connections, goroutines. Its errors are expected.
+// release frees what a dead process holds within this one: connections, goroutines. Its errors are expected. It
+// may take workersPatience, so it runs beside the request that killed the process.
 func (h *Harness) release(k *app.Work) {
 	ctx, cancel := context.WithTimeout(context.Background(), workersPatience)
 	defer cancel()

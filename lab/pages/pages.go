@@ -23,7 +23,8 @@ import (
 	"strings"
 )
 
-// Generator is a test file whose tests write pages when they are run with -update.
+// Generator is a test file whose tests write pages when they are run with -update. All tests of the file are
+// run: which of them write is theirs to know.
 type Generator struct {
 	File  string   // from the root of the checkout, with slashes
 	Tests []string // its tests
@@ -35,7 +36,8 @@ var (
 	testName   = regexp.MustCompile(`(?m)^func (Test\w+)[(]t [*]testing[.]T[)]`)
 )
 
-// Generators returns the generators of the checkout at root, in the order of their paths.
+// Generators returns the generators of the checkout at root, in the order of their paths. A test file counts
+// that declares a flag -update and names `duebell-lab prompts refresh`; there is no list to forget one in.
 func Generators(root fs.FS) (list []Generator, err error) {
 	err = walk(root, func(path string) error {
 		if !strings.HasSuffix(path, "_test.go") {
@@ -55,7 +57,8 @@ func Generators(root fs.FS) (list []Generator, err error) {
 	return list, err
 }
 
-// walk calls do for every file of the checkout but those that are built or kept by programs.
+// walk calls do for every file of the checkout but those that are built or kept by programs: bin, node_modules,
+// and folders whose name begins with a point. Paths are from the root, with slashes. Links are passed over.
 func walk(root fs.FS, do func(path string) error) error {
 	return fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -73,8 +76,8 @@ func walk(root fs.FS, do func(path string) error) error {
 // ErrNoCheckout means that the working directory is in no checkout of duebell.
 var ErrNoCheckout = errors.New("pages are renewed in a checkout of duebell: go into one and try again")
 
-// Root returns the root of the checkout that dir lies in: the folder with duebell's go.mod. ErrNoCheckout if there
-// is none.
+// Root returns the root of the checkout that dir lies in: the folder with duebell's go.mod. ErrNoCheckout if
+// there is none. Another module's go.mod on the way up is passed over.
 func Root(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -93,8 +96,10 @@ func Root(dir string) (string, error) {
 	}
 }
 
-// Refresh runs every generator in the checkout at root and returns the files that have changed, sorted. It says on
-// log what it is doing. A generator that fails does not keep the others from running.
+// Refresh runs every generator in the checkout at root and returns the files that have changed, sorted, as
+// paths from root. It says on log what it is doing. A generator that fails does not keep the others from
+// running; their errors are joined, and what has changed is returned beside them. A file that was removed is
+// not reported.
 func Refresh(ctx context.Context, root string, log io.Writer) (changed []string, err error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, errors.New("go is needed to renew the pages: install Go 1.26 or newer (https://go.dev/dl) and put it on PATH")
@@ -103,6 +108,7 @@ func Refresh(ctx context.Context, root string, log io.Writer) (changed []string,
 	if err != nil {
 		return nil, err
 	}
+	// Compared by content: the generators write every page, fresh or not.
 	before, err := sums(root)
 	if err != nil {
 		return nil, err
@@ -125,7 +131,9 @@ func Refresh(ctx context.Context, root string, log io.Writer) (changed []string,
 	return changed, errors.Join(failed...)
 }
 
+// run runs the generator's tests with -update, not cached. Its error holds what they printed.
 func (g Generator) run(ctx context.Context, root string) error {
+	// Only the file's own tests, by their exact names: others in the package may be slow.
 	args := []string{"test", "-count=1", "-run", "^(" + strings.Join(g.Tests, "|") + ")$", "./" + filepath.ToSlash(filepath.Dir(g.File)), "-update"}
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // G204: the tests of this checkout
 	cmd.Dir = root

@@ -12,8 +12,10 @@ import (
 	"duebell/lab/twilio"
 )
 
-// activeCall is a call that was placed or answered from the page. Twilio delivers one webhook of a call at a time,
-// and so the page may do one thing at a time: busy and question see to that, whoever has the page open twice.
+// activeCall is a call that was placed or answered from the page. Twilio delivers one webhook of a call at a
+// time, and so the page may do one thing at a time: busy and question see to that, whoever has the page open
+// twice. sid and from are set once; the rest is guarded by mu. It is never held while an act runs, so that the
+// page can draw meanwhile.
 type activeCall struct {
 	mu       sync.Mutex
 	sid      string
@@ -24,8 +26,9 @@ type activeCall struct {
 	failed   string       // why it could not be placed
 }
 
-// begin reserves the call for one act that was meant for this question. It refuses what was meant for an earlier one
-// (a key pressed while the answer was on its way) instead of keying it into the next.
+// begin reserves the call for one act that was meant for this question. It refuses what was meant for an
+// earlier one (a key pressed while the answer was on its way) instead of keying it into the next: a 1 that was
+// meant for the language must not authorize a payment. end must follow where it returns a call.
 func (c *activeCall) begin(question int) (*twilio.Call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,12 +36,13 @@ func (c *activeCall) begin(question int) (*twilio.Call, error) {
 		return nil, refuse(http.StatusConflict, "The line has gone on meanwhile. Listen to what it says now.")
 	}
 	c.busy = true
+	// Counted at the beginning: a second press that is on its way already belongs to the question before.
 	c.question++
 	return c.call, nil
 }
 
-// end releases the call after an act. An act that the line would not take has changed nothing: the question is still
-// the same.
+// end releases the call after an act. An act that the line would not take has changed nothing: the question is
+// still the same, and the page may try again without asking anew.
 func (c *activeCall) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,18 +52,22 @@ func (c *activeCall) end(err error) {
 	}
 }
 
+// dialRequest is a POST to calls: who calls (a number as people write it, or anonymous), and the carrier's
+// attestation of the number: A, B, C or empty for none (I4: caller ID is a hint).
 type dialRequest struct {
 	From        string `json:"from"`
 	Attestation string `json:"attestation"`
 }
 
-// dial places a call and answers at once with its SID; the page watches it come up.
+// dial places a call and answers at once with its SID; the page watches it come up. A number that is none is
+// refused. Several calls may run at once.
 func (p *Phone) dial(r *http.Request) (any, error) {
 	req, err := read[dialRequest](r)
 	if err != nil {
 		return nil, err
 	}
 	from := req.From
+	// A caller may withhold the number (twilio.md §4.1: From can be anonymous).
 	if from != "anonymous" {
 		if from, err = phoneNumber(from); err != nil {
 			return nil, err
@@ -75,12 +83,14 @@ func (p *Phone) dial(r *http.Request) (any, error) {
 	if req.Attestation != "" {
 		attested = " attested " + req.Attestation
 	}
+	// Noted before the call runs: what it does comes after this line.
 	p.tell("call from %s%s", from, attested)
 	go p.place(line, c, req.Attestation)
 	return map[string]string{"sid": c.sid}, nil
 }
 
-// line returns the stand-in, or a refusal where there is none.
+// line returns the stand-in, or a refusal where there is none. It is asked for anew each time: a reset replaces
+// it.
 func (p *Phone) line() (*twilio.Twilio, error) {
 	line := p.cfg.Line()
 	if line == nil {
@@ -101,7 +111,8 @@ func (p *Phone) lookup(sid string) (*twilio.Call, bool) {
 // maxCalls bounds how many calls are remembered, over or not.
 const maxCalls = 100
 
-// keep remembers a call; the oldest is forgotten when there are too many.
+// keep remembers a call; the oldest is forgotten when there are too many. A forgotten one runs on, but the page
+// can no longer act on it.
 func (p *Phone) keep(c *activeCall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,12 +124,15 @@ func (p *Phone) keep(c *activeCall) {
 	}
 }
 
-// place runs a call until it asks something. While it runs it can be looked up by its SID.
+// place runs a call until it asks something. While it runs it can be looked up by its SID. A fault of the
+// product that ends the call is no failure to place it: it stands in the transcript.
 func (p *Phone) place(line *twilio.Twilio, c *activeCall, attestation string) {
 	call, err := line.Call(p.ctx, twilio.CallOptions{From: c.from, To: p.cfg.Number, Attestation: attestation, CallSID: c.sid})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.call, c.busy = call, false
+	// With a call and an error the line answered wrong; the page shows that call with the fault in its
+	// transcript.
 	if call == nil && err != nil {
 		c.failed = err.Error()
 	}
@@ -131,8 +145,9 @@ func newSID() string {
 	return "CA" + hex.EncodeToString(raw)
 }
 
-// actRequest is what an act may need; each act reads its own fields. Confidence nil leaves the field out, as Twilio
-// may. Card and bank numbers are test numbers, which go to the stand-in's Pay and nowhere else.
+// actRequest is what an act may need; each act reads its own fields. Confidence nil leaves the field out, as
+// Twilio may. Card and bank numbers are test numbers, which go to the stand-in's Pay and nowhere else: none is
+// logged. Question is the number of the question that the person saw.
 type actRequest struct {
 	Question   int      `json:"question"`
 	Keys       string   `json:"keys"`
@@ -147,8 +162,8 @@ type actRequest struct {
 	Account string `json:"account"`
 }
 
-// acts are what a caller can do, by the last part of the path. Key leaves an entry open for more keys, press closes
-// it as a pause would.
+// acts are what a caller can do, by the last part of the path. Key leaves an entry open for more keys, press
+// closes it as a pause would. Hanging up is not among them: it waits for nothing.
 var acts = map[string]func(ctx context.Context, c *twilio.Call, a actRequest) error{
 	"key":      func(ctx context.Context, c *twilio.Call, a actRequest) error { return c.Key(ctx, a.Keys) },
 	"press":    func(ctx context.Context, c *twilio.Call, a actRequest) error { return c.Press(ctx, a.Keys) },
@@ -161,18 +176,20 @@ var acts = map[string]func(ctx context.Context, c *twilio.Call, a actRequest) er
 	},
 }
 
-// payCard answers every question of Pay for a card at once. People write the numbers with blanks and slashes.
+// payCard answers every question of Pay for a card at once. People write the numbers with blanks and slashes;
+// keys are digits. It stops where a field is asked again, and the page shows that question.
 func payCard(ctx context.Context, c *twilio.Call, a actRequest) error {
 	return c.PayCard(ctx, onlyDigits(a.Number), onlyDigits(a.Expiry), onlyDigits(a.Code), onlyDigits(a.Postal))
 }
 
-// payBank answers every question of Pay for a bank account at once.
+// payBank answers every question of Pay for a bank account at once, each twice where Pay asks twice (E10, E11:
+// keyed twice).
 func payBank(ctx context.Context, c *twilio.Call, a actRequest) error {
 	return c.PayBank(ctx, onlyDigits(a.Routing), onlyDigits(a.Account))
 }
 
-// act does one thing on a call and answers, with what is seen then, when the line asks the next. Hanging
-// up is always possible.
+// act does one thing on a call and answers, with what is seen then, when the line asks the next. Hanging up is
+// always possible. The act goes on when the page is closed: it belongs to the phone and not to the request.
 func (p *Phone) act(r *http.Request) (any, error) {
 	req, err := read[actRequest](r)
 	if err != nil {
@@ -196,6 +213,7 @@ func (p *Phone) act(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Before the act, which begins a new stretch of what was heard.
 	found := before(call)
 	err = do(p.ctx, call, req)
 	if taken(err) {
@@ -208,7 +226,8 @@ func (p *Phone) act(r *http.Request) (any, error) {
 	return p.callView(c), nil
 }
 
-// hangUp ends a call, also in the middle of an act; a call that has not come up yet is left alone.
+// hangUp ends a call, also in the middle of an act; a call that has not come up yet is left alone, and can be
+// hung up when it has.
 func (p *Phone) hangUp(c *activeCall) error {
 	call, placed := p.lookup(c.sid)
 	if !placed {
@@ -223,7 +242,7 @@ func (p *Phone) hangUp(c *activeCall) error {
 }
 
 // explain turns the stand-in's error into words for the page. A fault of the product is no error of the act: it
-// stands in the transcript.
+// stands in the transcript. Errors that nobody expects come back as they are, for answer to show.
 func explain(err error) error {
 	var fault twilio.Fault
 	switch {

@@ -9,7 +9,8 @@ import (
 	"duebell/lab/samples"
 )
 
-// pageView is what the page is made with. Everything that changes while it is open comes by state.
+// pageView is what the page is made with. Everything that changes while it is open comes by state. NoPhone
+// means that somebody else's Twilio is used, and there is no telephone here; the rest of the page works.
 type pageView struct {
 	Number   string
 	Members  []memberView
@@ -21,7 +22,8 @@ type pageView struct {
 	TestPays testPays
 }
 
-// memberView is one sample caller, with what the line will ask.
+// memberView is one sample caller, with what the line will ask. Phone is E.164, Shown the same for the eye.
+// Secrets are those of invented people: the page shows them so that whoever tries the line can answer.
 type memberView struct {
 	ID, Name, Phone, Shown string
 
@@ -29,17 +31,22 @@ type memberView struct {
 	Secrets  []secretView
 }
 
+// accountView is one account of a member: Kind is health, dental or group, Story what was special about it at
+// the start.
 type accountView struct{ Number, Kind, Story string }
 
 // secretView is something to key when the line asks for it: Shown is for the eye, Keys is what is pressed.
 type secretView struct{ Label, Shown, Keys string }
 
+// numberView is a phone number to text from: E.164, and as people read it.
 type numberView struct{ Phone, Shown string }
 
 // keyView is one key of the pad, with the letters that telephones print on it, and its name where the sign
 // alone is read out badly.
 type keyView struct{ Key, Letters, Name string }
 
+// keypad is the pad in the order of telephones, row by row. The star is an ordinary key of it; the line uses it
+// for nothing, and Pay ends on it (V2: star is never used).
 var keypad = []keyView{
 	{"1", "", ""}, {"2", "ABC", ""}, {"3", "DEF", ""},
 	{"4", "GHI", ""}, {"5", "JKL", ""}, {"6", "MNO", ""},
@@ -53,10 +60,13 @@ type testPays struct {
 	Banks []testBank
 }
 
+// testCard is a card to try and what becomes of it, in words.
 type testCard struct{ Label, Number, Expiry, Code, Postal string }
 
+// testBank is a bank account to try and what becomes of it, in words.
 type testBank struct{ Label, Routing, Account string }
 
+// published are those to choose from on the page: for each outcome of the stand-in one number.
 var published = testPays{
 	Cards: []testCard{
 		{"is charged", "4242424242424242", "12/34", "123", "02139"},
@@ -71,7 +81,8 @@ var published = testPays{
 	},
 }
 
-// showPage answers with the page. It is made in memory first: half a page would look like a page.
+// showPage answers with the page. It is made in memory first: half a page would look like a page. It is never
+// cached, because another dev on the same port has other members.
 func (p *Phone) showPage(w http.ResponseWriter, r *http.Request) {
 	view := pageView{
 		Number: shownPhone(p.cfg.Number), Keys: keypad, Moves: moves, Parts: parts,
@@ -89,10 +100,12 @@ func (p *Phone) showPage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body.Bytes())
 }
 
-// members groups the accounts by member (a member may have several, B2), and lists each phone number once.
+// members groups the accounts by member (a member may have several, B2: billed each by itself), and lists each
+// phone number once. Both are in the order of the stories; several members may share a number.
 func members(stories []samples.Story) (list []memberView, numbers []numberView) {
 	at := map[string]int{}
 	for _, s := range stories {
+		// The first account's story gives the member's data; those of one member agree.
 		i, known := at[s.MemberID]
 		if !known {
 			i = len(list)
@@ -107,6 +120,7 @@ func members(stories []samples.Story) (list []memberView, numbers []numberView) 
 	return list, numbers
 }
 
+// hasNumber reports whether the list holds the number already.
 func hasNumber(list []numberView, phone string) bool {
 	for _, n := range list {
 		if n.Phone == phone {
@@ -116,11 +130,13 @@ func hasNumber(list []numberView, phone string) bool {
 	return false
 }
 
-// secrets returns the answers to the line's questions, in the form in which they are keyed: a birth date as month,
-// day and full year.
+// secrets returns the answers to the line's questions, in the form in which they are keyed: a birth date as
+// month, day and full year (I3: MMDDYYYY). Those that a member has none of are left out: an employer has no
+// birth date.
 func secrets(s samples.Story) []secretView {
 	list := []secretView{{"Member ID", s.MemberID, s.MemberID}}
 	if s.Born != "" {
+		// Billing has year, month, day; the line asks for month, day, year.
 		year, rest, _ := strings.Cut(s.Born, "-")
 		list = append(list, secretView{"Date of birth", s.Born, onlyDigits(rest) + year})
 	}
@@ -134,7 +150,8 @@ func secrets(s samples.Story) []secretView {
 	return list
 }
 
-// story says what is special about an account from the start; what it owes now comes by state.
+// story says what is special about an account from the start; what it owes now comes by state. "" for an
+// ordinary one.
 func story(s samples.Story) string {
 	switch {
 	case s.PastDue > 0:
@@ -148,7 +165,7 @@ func story(s samples.Story) string {
 	}
 }
 
-// shownPhone writes a North American number as people read it, 617-555-0101, and any other unchanged.
+// shownPhone returns a North American number as people read it, 617-555-0101, and any other unchanged.
 func shownPhone(e164 string) string {
 	if len(e164) != 12 || !strings.HasPrefix(e164, "+1") {
 		return e164

@@ -14,9 +14,10 @@ import (
 	"duebell/lab/twilio"
 )
 
-// recorder writes down what is done on the page as the lines of a script, so that what somebody tried by hand can be
-// played again by `duebell-lab call`. What came of it (texts, charges, what is owed) is added when the script is
-// asked for.
+// recorder writes down what is done on the page as the lines of a script, so that what somebody tried by hand
+// can be played again by `duebell-lab call`. What came of it (texts, charges, what is owed) is added when the
+// script is asked for. It notes what the caller did and heard, never what the page looked like. Fields but mu
+// are guarded by mu.
 type recorder struct {
 	mu      sync.Mutex
 	began   time.Time // by the domain clock: what was there before is not part of the story
@@ -41,13 +42,15 @@ const storyGap = 5 * time.Minute
 // Instants in scripts are on the line's wall clock.
 const storyTime = "2006-01-02T15:04:05"
 
+// begin starts a new story at an instant of the domain clock, and forgets the one before.
 func (s *recorder) begin(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.began, s.at, s.lines, s.calls, s.current, s.agents = now, now, nil, map[string]bool{}, nil, false
 }
 
-// moment is what an act finds: what was heard since the act before, and whether keys were typed already.
+// moment is what an act finds: what was heard since the act before, whether keys were typed already, and
+// whether Pay is asking.
 type moment struct {
 	heard []twilio.Heard
 	typed bool
@@ -66,11 +69,13 @@ func before(c *twilio.Call) moment {
 	return m
 }
 
-// tellAct adds an act of a caller that the line has taken.
+// tellAct adds an act of a caller that the line has taken, with what the caller had heard before it. Keys that
+// were pressed one by one for one question become one press. found is the call just before the act.
 func (p *Phone) tellAct(c *twilio.Call, name string, a actRequest, found moment) {
 	s := &p.recorder
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// An entry was open before this act: what comes now belongs to the same question.
 	if found.typed && len(s.lines) > 0 {
 		last := &s.lines[len(s.lines)-1]
 		switch {
@@ -81,6 +86,7 @@ func (p *Phone) tellAct(c *twilio.Call, name string, a actRequest, found moment)
 			return
 		}
 	}
+	// In this order: first time and call, then what was heard, then the act; so a script is written too.
 	s.follow(p.cfg.Environment.Now(), c, p)
 	s.hear(c, found)
 	line := storyLine{text: actLine(name, a)}
@@ -95,7 +101,7 @@ func (p *Phone) tellAct(c *twilio.Call, name string, a actRequest, found moment)
 	s.lines = append(s.lines, line)
 }
 
-// actLine is an act in the words of scripts.
+// actLine returns an act in the words of scripts. Where the page's word is the script's own it stays as it is.
 func actLine(name string, a actRequest) string {
 	switch name {
 	case "key", "press":
@@ -126,16 +132,19 @@ var (
 	differs      = regexp.MustCompile(`\b\d{3} ?\d{3} ?\d{3}\b|\b\d{1,2}:\d\d\b`) // from run to run: reference numbers and times of day
 )
 
-// hear adds what was heard last, and the receipt where a confirmation number was among it. How often the line said
-// that it is still at work depends on the machine, so that only the document that asked is quoted.
+// hear adds what was heard last, and the receipt where a confirmation number was among it. How often the line
+// said that it is still at work depends on the machine, so that only the document that asked is quoted. The
+// caller holds s.mu.
 func (s *recorder) hear(c *twilio.Call, m moment) {
 	var words []string
 	number := ""
 	for i, h := range m.heard {
+		// The last one counts, as for the word receipt.
 		spoken := numberSpoken.FindStringSubmatch(h.Text)
 		if spoken != nil {
 			number = strings.Join(spoken[1:], "")
 		}
+		// Within Pay all prompts are of one document; only the last of them belongs to this question.
 		last := h.Turn == m.heard[len(m.heard)-1].Turn
 		if m.pay {
 			last = i == len(m.heard)-1
@@ -153,18 +162,23 @@ func (s *recorder) hear(c *twilio.Call, m moment) {
 	s.current = c
 }
 
-// quoted writes words for a script, with an ellipsis for what is another one in each run.
+// quoted returns words as a script has them, in quotation marks, with an ellipsis for what is another one in
+// each run. Spaces are made single, as the script's own comparison does.
 func quoted(words string) string {
+	// What differs is replaced before quotation marks are escaped; the ellipsis is the script's own sign for
+	// any words.
 	words = differs.ReplaceAllString(strings.Join(strings.Fields(words), " "), "…")
 	return `"` + strings.ReplaceAll(words, `"`, `\"`) + `"`
 }
 
-// follow moves the script's clock to now if dev's has run on meanwhile, writes the end of a call that is over, and
-// goes back to a call which is not the newest. c is nil for what is no act in a call.
+// follow moves the script's clock to now if dev's has run on meanwhile, writes the end of a call that is over,
+// and goes back to a call which is not the newest. c is nil for what is no act in a call. The caller holds
+// s.mu.
 func (s *recorder) follow(now time.Time, c *twilio.Call, p *Phone) {
 	if s.current != nil && s.current != c {
 		s.end(s.current)
 	}
+	// A new call needs no line here: "call" and "answer" make it the current one.
 	if c != nil && s.current != nil && s.current != c && s.calls[c.SID] {
 		s.lines = append(s.lines, storyLine{text: "caller " + memberNumber(c, p)})
 	}
@@ -177,7 +191,7 @@ func (s *recorder) follow(now time.Time, c *twilio.Call, p *Phone) {
 	}
 }
 
-// memberNumber is the number by which scripts name a call: the member's, whoever has called whom.
+// memberNumber returns the number by which scripts name a call: the member's, whoever has called whom.
 func memberNumber(c *twilio.Call, p *Phone) string {
 	if c.From == p.cfg.Number {
 		return c.To
@@ -185,19 +199,21 @@ func memberNumber(c *twilio.Call, p *Phone) string {
 	return c.From
 }
 
-// end writes the end of a call that is over, unless the caller's hang-up has been written.
+// end writes the end of a call that is over, unless the caller's hang-up has been written: what was heard last,
+// and over. A call that goes on is left alone. The caller holds s.mu.
 func (s *recorder) end(c *twilio.Call) {
 	if c == nil || !c.Over() {
 		return
 	}
 	s.hear(c, moment{heard: c.HeardSinceInput()})
+	// over after a person's end has been written already, with person-hangs-up.
 	if s.lines[len(s.lines)-1].text != "over" {
 		s.lines = append(s.lines, storyLine{text: "over"})
 	}
 	s.current = nil
 }
 
-// tell adds a line that is no act in a call.
+// tell adds a line that is no act in a call, such as a fault or a text. It must be in the words of scripts.
 func (p *Phone) tell(format string, args ...any) {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()
@@ -205,16 +221,18 @@ func (p *Phone) tell(format string, args ...any) {
 	p.recorder.lines = append(p.recorder.lines, storyLine{text: fmt.Sprintf(format, args...)})
 }
 
-// tellClock adds a move of the clock.
+// tellClock adds a move of the clock to an instant, on the line's wall clock.
 func (p *Phone) tellClock(at time.Time) {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()
 	p.recorder.end(p.recorder.current)
+	// So that follow does not tell the same move again.
 	p.recorder.at = at
 	p.recorder.lines = append(p.recorder.lines, storyLine{text: "until " + at.In(p.cfg.Calendar.Zone()).Format(storyTime)})
 }
 
-// showStory answers with the script.
+// showStory answers with the script as plain text, or with 503 while the database is down: without it nobody
+// knows what came of the story.
 func (p *Phone) showStory(w http.ResponseWriter, r *http.Request) {
 	text, err := p.script(r.Context())
 	if err != nil {
@@ -226,8 +244,10 @@ func (p *Phone) showStory(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, text) // the page may have been closed
 }
 
-// script is the story so far: what was done, and then everything that came of it. A script fails on what it does
-// not expect, so nothing may be left out.
+// script returns the story so far: what was done, and then everything that came of it. A script fails on what
+// it does not expect, so nothing may be left out. It can be asked for at any time, again and again, and the
+// story goes on. It begins with the sample members as they were at first, so payments of an earlier dev are no
+// part of it.
 func (p *Phone) script(ctx context.Context) (string, error) {
 	rows, err := p.cfg.Environment.Rows(ctx)
 	if err != nil {
@@ -243,6 +263,7 @@ func (p *Phone) script(ctx context.Context) (string, error) {
 	s.end(s.current)
 	var texts []twilio.Message
 	if line := p.cfg.Line(); line != nil {
+		// Twilio's own answers to STOP and the like are not among them: scripts do not expect those.
 		texts = line.AllTexts()
 	}
 	var b strings.Builder
@@ -250,9 +271,12 @@ func (p *Phone) script(ctx context.Context) (string, error) {
 	if reminded(rows, s.began) {
 		b.WriteString("plan\n")
 	}
+	// In a script nobody takes a call unless dial says so; here somebody does from the start.
 	if s.agents || len(rows.Requests) > 0 {
 		b.WriteString("dial accepts\n")
 	}
+	// A confirmation number that was spoken but whose receipt never went (no consent) is no receipt to a
+	// script.
 	for _, l := range s.lines {
 		if l.receipt == "" || textedNumber(texts, l.receipt) {
 			b.WriteString(l.text + "\n")
@@ -266,7 +290,8 @@ func (p *Phone) script(ctx context.Context) (string, error) {
 	return b.String(), nil
 }
 
-// outcome adds the charges of the story, oldest first, and what is owed then on their accounts.
+// outcome adds the charges of the story, oldest first, and what is owed then on their accounts. A charge is of
+// the story when its payment was authorized after the story began.
 func outcome(b *strings.Builder, rows harness.Rows, charges []harness.Charge, began time.Time) {
 	mine, earlier := map[string]bool{}, false
 	for _, x := range rows.Payments {
@@ -275,6 +300,8 @@ func outcome(b *strings.Builder, rows harness.Rows, charges []harness.Charge, be
 	}
 	var accounts []string
 	told := map[string]bool{}
+	// Charges of the processor and not payments of the database: a charge that no payment of ours explains is
+	// left to the script, which then fails on it.
 	for _, c := range charges {
 		if !mine[c.Reference] {
 			continue
@@ -288,6 +315,7 @@ func outcome(b *strings.Builder, rows harness.Rows, charges []harness.Charge, be
 			told[c.Account], accounts = true, append(accounts, c.Account)
 		}
 	}
+	// What is owed now, after all of them: each account once.
 	for _, account := range accounts {
 		fmt.Fprintf(b, "owes %s %s\n", account, plain(rows.Owed[account]))
 	}
@@ -296,7 +324,7 @@ func outcome(b *strings.Builder, rows harness.Rows, charges []harness.Charge, be
 	}
 }
 
-// reminded says whether reminders went out: a script sends none unless it plans them.
+// reminded reports whether reminders went out since then: a script sends none unless it plans them.
 func reminded(rows harness.Rows, since time.Time) bool {
 	for _, t := range rows.Texts {
 		if !t.SentAt.Before(since) && (strings.HasPrefix(t.Kind, "due_") || strings.HasPrefix(t.Kind, "past_") || strings.HasPrefix(t.Kind, "grace_") || strings.HasPrefix(t.Kind, "autopay_")) {
@@ -306,6 +334,7 @@ func reminded(rows harness.Rows, since time.Time) bool {
 	return false
 }
 
+// textedNumber reports whether a text holds the number, in whatever groups.
 func textedNumber(texts []twilio.Message, number string) bool {
 	for _, m := range texts {
 		if strings.Contains(strings.ReplaceAll(m.Body, " ", ""), number) {
@@ -315,7 +344,7 @@ func textedNumber(texts []twilio.Message, number string) bool {
 	return false
 }
 
-// plain is an amount as scripts write it: 198.00.
+// plain returns an amount as scripts write it: 198.00.
 func plain(cents int64) string {
 	sign := ""
 	if cents < 0 {
@@ -324,7 +353,8 @@ func plain(cents int64) string {
 	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
 }
 
-// taken says whether the line took an act: what it refused has changed nothing and is no part of the story.
+// taken reports whether the line took an act: what it refused has changed nothing and is no part of the story.
+// A fault of the product counts as taken, for the act has happened.
 func taken(err error) bool {
 	return !errors.Is(err, twilio.ErrRefused) && !errors.Is(err, twilio.ErrEnded)
 }

@@ -27,12 +27,14 @@ type stateView struct {
 	Trouble  string            `json:"trouble"` // why the database could not be read; empty: it was
 }
 
+// clockView is the domain clock on the line's wall clock.
 type clockView struct {
 	Text  string `json:"text"`
 	Local string `json:"local"` // as a datetime-local input has it
 }
 
-// callView is one call as its caller sees it.
+// callView is one call as its caller sees it. Question goes back with each act, so that a late key is known as
+// late.
 type callView struct {
 	SID      string     `json:"sid"`
 	From     string     `json:"from"`
@@ -74,6 +76,7 @@ type lineView struct {
 	Language string `json:"language,omitempty"`
 }
 
+// textView is one text. At is for the eye, on the line's wall clock; when is what they are sorted by.
 type textView struct {
 	Number string `json:"number"`
 	Way    string `json:"way"` // in: to the number; out: from it
@@ -85,6 +88,7 @@ type textView struct {
 	when time.Time
 }
 
+// paymentView is one row of contract.payments. State is a word of design §5.
 type paymentView struct {
 	Reference string `json:"reference"`
 	Account   string `json:"account"`
@@ -94,6 +98,7 @@ type paymentView struct {
 	At        string `json:"at"`
 }
 
+// entryView is one row of contract.ledger. Amount has a minus where the entry takes away from paid.
 type entryView struct {
 	Account   string `json:"account"`
 	Kind      string `json:"kind"`
@@ -116,9 +121,11 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 		view.Troubles[part] = word
 	}
 	p.mu.Unlock()
+	// A SID that is not known any more shows the page without a call.
 	if c != nil {
 		view.Call = p.callView(c)
 	}
+	// Read outside the lock: the database may be slow, and acts need the lock.
 	rows, err := p.cfg.Environment.Rows(r.Context())
 	if err != nil {
 		view.Trouble = "The database cannot be read just now."
@@ -127,7 +134,7 @@ func (p *Phone) state(w http.ResponseWriter, r *http.Request) {
 	send(w, http.StatusOK, view)
 }
 
-// showRows puts the rows of the database into the page's words.
+// showRows puts the rows of the database into the page's words. A credit is owed by the line, and is said so.
 func (p *Phone) showRows(view *stateView, rows harness.Rows) {
 	for account, cents := range rows.Owed {
 		switch {
@@ -139,6 +146,7 @@ func (p *Phone) showRows(view *stateView, rows harness.Rows) {
 			view.Owed[account] = "owes nothing"
 		}
 	}
+	// A payment that was never authorized has neither number nor instant: dashes.
 	for _, x := range rows.Payments {
 		view.Payments = append(view.Payments, paymentView{
 			Reference: cmp.Or(x.Reference, "–"), Account: x.Account, Amount: dollars(x.Cents), Method: x.Method, State: x.State, At: p.at(x.AuthorizedAt),
@@ -159,6 +167,7 @@ func (p *Phone) showRows(view *stateView, rows harness.Rows) {
 func (p *Phone) requestView(x handoff.Request) requestView {
 	state, when := string(x.Outcome), p.at(x.From)
 	switch {
+	// What a person has recorded says more than what became of the call.
 	case !x.DoneAt.IsZero():
 		state = "done"
 	case state == "" && x.Open:
@@ -176,6 +185,7 @@ func (p *Phone) requestView(x handoff.Request) requestView {
 // STOP and the like (which the product never sees), and what was sent from the page.
 func (p *Phone) texts(kept []harness.TextRow) []textView {
 	var out []textView
+	// Every number that the page knows: Twilio's own answers are asked for by number.
 	numbers := map[string]bool{}
 	for _, s := range p.cfg.Stories {
 		numbers[s.Phone] = true
@@ -183,6 +193,7 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 	for _, x := range kept {
 		numbers[x.To] = true
 		when := x.SentAt
+		// Not handed to Twilio yet, or dropped: it stands where it was made.
 		if when.IsZero() {
 			when = x.CreatedAt
 		}
@@ -201,6 +212,8 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 			}
 		}
 	}
+	// Texts of one instant in the order of numbers, so that the list does not jump from one drawing to the
+	// next.
 	slices.SortStableFunc(out, func(a, b textView) int { return cmp.Or(b.when.Compare(a.when), cmp.Compare(a.Number, b.Number)) })
 	for i := range out {
 		out[i].At = p.at(out[i].when)
@@ -208,7 +221,7 @@ func (p *Phone) texts(kept []harness.TextRow) []textView {
 	return out
 }
 
-// callView is a call as the page shows it. A call that has not come up yet has no transcript.
+// callView returns a call as the page shows it. A call that has not come up yet has no transcript.
 func (p *Phone) callView(c *activeCall) *callView {
 	call, placed := p.lookup(c.sid)
 	c.mu.Lock()
@@ -223,6 +236,7 @@ func (p *Phone) callView(c *activeCall) *callView {
 		return v
 	}
 	v.Lines = lines(call)
+	// The state and the transcript are read one after the other; the next drawing mends what came between.
 	v.Ask = ask(call.State())
 	if v.Running && v.Ask.Kind != "ended" { // between two questions, whatever the state says this instant
 		v.Ask = askView{Kind: "running", Words: "The line is at work …"}
@@ -249,7 +263,8 @@ func ask(s twilio.State) askView {
 	}
 }
 
-// gatherWords says what a Gather takes: as many keys as its attributes allow, speech, or both.
+// gatherWords returns what a Gather takes, as a sentence: as many keys as its attributes allow, speech, or
+// both.
 func gatherWords(s twilio.AskGather) string {
 	var keys string
 	switch {
@@ -272,6 +287,7 @@ func gatherWords(s twilio.AskGather) string {
 	}
 }
 
+// presses begins the transcript's line of an act with keys.
 const presses = "presses "
 
 // lines returns the conversation for the page: the transcript, with the language of each prompt beside it, so that a
@@ -281,6 +297,7 @@ func lines(call *twilio.Call) []lineView {
 	heard := call.Heard()
 	whispered := whisper(call)
 	transcript := call.Transcript()
+	// The stand-in keeps what the last person heard; earlier ones are not shown.
 	rings := lastIndex(transcript, "line: rings an agent")
 	out := []lineView{}
 	for i, l := range transcript {
@@ -288,6 +305,7 @@ func lines(call *twilio.Call) []lineView {
 		switch who {
 		case "line":
 			v := lineView{Who: "line", Text: text}
+			// Transcript and heard are in the same order; what has no counterpart was not spoken.
 			if len(heard) > 0 && heard[0].Text == text {
 				v.Language, heard = heard[0].Language, heard[1:]
 			} else {
@@ -325,9 +343,11 @@ func whisper(call *twilio.Call) []lineView {
 	for _, h := range leg.Heard() {
 		words = append(words, h.Text)
 	}
+	// In one line, because the person hears it as one; the whisper has one language.
 	return []lineView{{Who: "person", Text: strings.Join(words, " "), Language: leg.Heard()[0].Language}}
 }
 
+// lastIndex returns where the text stands last in the list, or -1.
 func lastIndex(list []string, of string) int {
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i] == of {

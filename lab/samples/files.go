@@ -15,12 +15,15 @@ import (
 )
 
 // Import imports the stories as billing has them at an instant: what dev and scripts do at the start, and again
-// whenever the clock passes 02:00 local.
+// whenever the clock passes 02:00 local (B6: the import comes nightly). It is whole or not at all, and may be
+// repeated.
 func Import(ctx context.Context, st *store.Store, stories []Story, at time.Time, cal *billing.Calendar, rules feed.Rules) (store.ImportSummary, error) {
 	accounts := make([]string, len(stories))
 	for i, s := range stories {
 		accounts[i] = s.Account
 	}
+	// What the line has taken meanwhile must be known: the files say what else was paid, so that the standing
+	// is the story's.
 	totals, err := st.AccountTotals(ctx, accounts)
 	if err != nil {
 		return store.ImportSummary{}, fmt.Errorf("sample members: %w", err)
@@ -42,7 +45,9 @@ func Import(ctx context.Context, st *store.Store, stories []Story, at time.Time,
 // on the line stays counted: whoever paid it owes the new bill alone, even where the story was
 // past due. Reversals, too, stay counted until the next bill comes.
 func Files(stories []Story, at time.Time, cal *billing.Calendar, totals map[string]store.AccountTotals) []feed.Source {
+	// The month whose bill is the newest at that instant.
 	issued := billing.MonthOf(cal.DateOf(at))
+	// Before this month's bill date the last one is still current (C2: issued on bill_day).
 	if cal.DateOf(at).Before(cal.BillDate(issued)) {
 		issued = issued.Add(-1)
 	}
@@ -59,7 +64,7 @@ func Files(stories []Story, at time.Time, cal *billing.Calendar, totals map[stri
 	return files
 }
 
-// writer gathers the rows of the four files.
+// writer gathers the rows of the four files, for one delivery.
 type writer struct {
 	cal     *billing.Calendar
 	issued  billing.Month // in which the current bills were issued
@@ -67,16 +72,19 @@ type writer struct {
 	rows    map[feed.Kind][][]string
 }
 
+// add adds a row to a file, with the cells in the order of its columns.
 func (w *writer) add(kind feed.Kind, cells ...string) { w.rows[kind] = append(w.rows[kind], cells) }
 
-// phoneSince is long enough ago for a code to go to the number (I6).
+// phoneSince is long enough ago for a code to go to the number (I6: a minimum age on file).
 const phoneSince = "2020-01-15"
 
+// member adds the member of a story, once.
 func (w *writer) member(s Story) {
 	if slices.Contains(w.members, s.MemberID) {
 		return // one member, several accounts (B2)
 	}
 	w.members = append(w.members, s.MemberID)
+	// Consent comes with the number, as on the coverage application (O1: basis of consent).
 	since, consent := phoneSince, feed.ConsentApplication
 	if s.Phone == "" {
 		since, consent = "", feed.ConsentNone
@@ -85,6 +93,7 @@ func (w *writer) member(s Story) {
 		s.Born, s.ZIP, s.SSNLast4, s.Invoice, s.InvoicePrevious)
 }
 
+// account adds the account of a story. A day of AutoPay makes it an enrolment that billing draws.
 func (w *writer) account(s Story) {
 	day := ""
 	if s.AutoPayDay != 0 {
@@ -93,6 +102,9 @@ func (w *writer) account(s Story) {
 	w.add(feed.Accounts, s.Account, s.MemberID, string(s.Kind), string(s.Status), string(s.Grace), day, s.AutoPayLast4)
 }
 
+// money adds the bills of a story, and a payment on the web where the standing needs one. Everything that was
+// billed so far, less what was paid, less what the story owes, has been paid elsewhere. Bills of months gone by
+// are not delivered again; the database has them.
 func (w *writer) money(s Story, totals store.AccountTotals) {
 	current := w.cal.CoverageMonth(w.issued)
 	last := current.Add(-1)
@@ -103,6 +115,8 @@ func (w *writer) money(s Story, totals store.AccountTotals) {
 			billed += cents
 		}
 	}
+	// Only where the database has no such bill yet: at the first import, or after months in which the clock was
+	// moved.
 	if _, there := totals.Billed[last]; !there && s.PastDue > 0 {
 		w.bill(s, last, s.PastDue, false)
 		billed += s.PastDue
@@ -111,6 +125,7 @@ func (w *writer) money(s Story, totals store.AccountTotals) {
 	if known {
 		return // this month is settled: whatever happens in it stays
 	}
+	// Once, at the very first import: what is left of the credit after that is the ledger's to say.
 	if s.Credit > 0 && len(totals.Billed) == 0 {
 		w.pay(s, current, s.Credit)
 	}
@@ -119,12 +134,14 @@ func (w *writer) money(s Story, totals store.AccountTotals) {
 	}
 }
 
+// bill adds a bill, revision 0, without a grace_ends_at of billing's own (G5: the regime decides).
 func (w *writer) bill(s Story, coverage billing.Month, cents billing.Money, first bool) {
 	w.add(feed.Bills, s.Account, coverage.String(), "0", strconv.FormatInt(cents.Cents(), 10), strconv.FormatBool(first), "")
 }
 
-// pay books money that came in on the web: a paid bill's when it was issued, that for earlier bills
-// on the last day before the story's oldest open bill, so that no delinquency outlives it (G6).
+// pay adds a row for money that came in on the web: a paid bill's when it was issued, that for earlier bills on
+// the last day before the story's oldest open bill, so that no delinquency outlives it (G6: the oldest unpaid
+// bill's clock). The id is made of account and month, so the same delivery again is the same payment.
 func (w *writer) pay(s Story, current billing.Month, cents billing.Money) {
 	received := w.cal.StartOfDay(w.cal.BillDate(w.issued))
 	if !s.Paid {
@@ -138,8 +155,10 @@ func (w *writer) pay(s Story, current billing.Month, cents billing.Money) {
 		received.Format(time.RFC3339), "web", "")
 }
 
+// noon is an hour at which no rule changes sides.
 const noon = billing.LocalTime(12 * 60 * 60)
 
+// file returns one of the four files, with its header line; its rows may be none.
 func (w *writer) file(kind feed.Kind) feed.Source {
 	var text strings.Builder
 	out := csv.NewWriter(&text)

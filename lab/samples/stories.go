@@ -16,8 +16,9 @@ import (
 	"duebell/billing"
 )
 
-// Story is one account and the member it belongs to, with the standing that billing's files give
-// it at any time: a current bill, and perhaps last month's still unpaid.
+// Story is one account and the member it belongs to, with the standing that billing's files give it at any
+// time: a current bill, and perhaps last month's still unpaid. Amounts are whole cents. Stories of one member
+// repeat that member's data. The zero value of a field means that there is none of it.
 type Story struct {
 	MemberID        string
 	Name            string
@@ -43,7 +44,7 @@ type Story struct {
 	Credit  billing.Money // paid beyond what was billed
 }
 
-// owes is the balance that the story is about.
+// owes returns the balance that the story is about. A Credit counts apart: it is booked once, and then used up.
 func (s Story) owes() billing.Money {
 	if s.Paid {
 		return 0
@@ -51,8 +52,10 @@ func (s Story) owes() billing.Money {
 	return s.Billed + s.PastDue
 }
 
-// Stories are the sample members' accounts.
+// Stories returns the sample members' accounts, as design §2 lists them, in that order. The slice is the
+// caller's own.
 func Stories() []Story {
+	// Two accounts of one member, so that a caller is asked which one.
 	anna := Story{
 		MemberID: "100200300401", Name: "Anna Whitfield", Phone: "+16175550101", Language: "en",
 		Born: "1980-04-12", ZIP: "02139", SSNLast4: "4821", Status: billing.StatusActive,
@@ -98,7 +101,8 @@ func Stories() []Story {
 	}
 }
 
-// words are what a script can say of an account, each followed by its value; docs are in Parse.
+// words are what a script can say of an account, each followed by its value; Parse documents them. Values are
+// set as they are where their form is the import's to judge.
 var words = map[string]func(s *Story, value string) error{
 	"owes":             func(s *Story, v string) error { return owes(s, v) },
 	"past-due":         func(s *Story, v string) (err error) { s.PastDue, err = dollars(v); return err },
@@ -135,11 +139,14 @@ func Parse(fields []string) (Story, error) {
 	if len(fields) == 0 || len(fields)%2 == 0 {
 		return Story{}, errors.New("account: want an account number and then pairs, as owes 198.00")
 	}
+	// What a script does not say: a member of its own whose number is made from the account's, an active health
+	// account.
 	s := Story{
 		Account: fields[0], MemberID: "900" + fields[0], Name: "Sample Member", Language: "en",
 		Kind: billing.KindHealth, Status: billing.StatusActive,
 	}
 	for i := 1; i < len(fields); i += 2 {
+		// Any order, and a word twice: the later value counts.
 		set, known := words[fields[i]]
 		if !known {
 			return Story{}, fmt.Errorf("account: nothing can be said of %q", fields[i])
@@ -151,10 +158,12 @@ func Parse(fields []string) (Story, error) {
 	return s, nil
 }
 
-// Like is the story of somebody else with the same standing: all numbers are n higher.
+// Like returns the story of somebody else with the same standing: account, member and phone numbers are n
+// higher, with their leading zeros; name and secrets are the same. A number that is none is an error.
 func (s Story) Like(n int) (Story, error) {
 	for _, number := range []*string{&s.Account, &s.MemberID, &s.Phone} {
 		digits, plus := strings.CutPrefix(*number, "+")
+		// A story without a phone: there is none to count up.
 		if digits == "" {
 			continue
 		}
@@ -171,6 +180,7 @@ func (s Story) Like(n int) (Story, error) {
 	return s, nil
 }
 
+// owes sets the current bill, or a credit where the amount has a minus.
 func owes(s *Story, v string) error {
 	negative, isCredit := strings.CutPrefix(v, "-")
 	amount, err := dollars(negative)
@@ -182,8 +192,10 @@ func owes(s *Story, v string) error {
 	return err
 }
 
+// dollarsForm is an amount as scripts write it, with both decimals.
 var dollarsForm = regexp.MustCompile(`^(\d{1,7})\.(\d\d)$`)
 
+// dollars returns an amount such as 198.00 in cents.
 func dollars(v string) (billing.Money, error) {
 	parts := dollarsForm.FindStringSubmatch(v)
 	if parts == nil {

@@ -12,17 +12,21 @@ import (
 
 // People: what the person at the other end hears and does, and what people still have to see to.
 
-// agents are what a person who is dialled may do: answered is a person who answers and presses nothing.
+// agents are what a person who is dialled may do: answered is a person who answers and presses nothing,
+// declines one who presses another key than 1 (H5: accepted with key 1). The others are the carrier's ends of a
+// call that nobody took.
 var agents = []string{"accepts", "declines", "answered", "busy", "no-answer", "failed", "canceled"}
 
-// readDial sets what the person does whom the line calls next.
+// readDial sets what the person does whom the line calls next, and everybody after that, until it is set again.
+// Nobody needs to be on the line yet.
 func readDial(_ *parser, t *tokens) (action, error) {
 	outcome, err := t.oneOf(agents...)
 	return func(_ context.Context, r *run) error { return r.h.SetAgent(outcome) }, err
 }
 
-// readWhisper checks what the person heard before taking the call (H3). It is in the agents' language, whatever the
-// caller's is, and names the caller's.
+// readWhisper checks what the person heard before taking the call (H3: what the transfer carries). It is in the
+// agents' language, whatever the caller's is, and names the caller's: in another telling only that name is
+// replaced. The last person whom this call rang counts.
 func readWhisper(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -31,6 +35,8 @@ func readWhisper(_ *parser, t *tokens) (action, error) {
 			if leg == nil {
 				return errors.New("no person was dialled")
 			}
+			// A copy: the action may be run several times ("times"), and must not replace in what it has
+			// replaced.
 			pattern := pattern
 			if r.translated() {
 				pattern = strings.ReplaceAll(pattern, "speaks English", "speaks "+languageName[r.opts.Lang])
@@ -48,10 +54,14 @@ func readWhisper(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// languageName is what people who take calls call a caller's language.
+// languageName is what people who take calls call a caller's language. A telling in a language that is missing
+// here would expect no name at all.
 var languageName = map[string]string{"en": "English", "es": "Spanish"}
 
-// readCallBack checks the most urgent call-back that was promised to a number.
+// readCallBack checks the most urgent call-back that was promised to a number (H2: an appointment, never a dead
+// end), open or not. Only the values that are named count, and the language, which always does: without
+// language= it must be that of the telling. Instants are compared to the minute on the line's wall clock; none
+// stands for no deadline.
 func readCallBack(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
 	if err != nil {
@@ -74,6 +84,7 @@ func readCallBack(_ *parser, t *tokens) (action, error) {
 			if q.Number != number || !q.CallBack {
 				continue
 			}
+			// To the minute: slots begin on whole minutes, deadlines are told to callers in minutes.
 			local := func(at time.Time) string {
 				if at.IsZero() {
 					return "none"
@@ -83,6 +94,8 @@ func readCallBack(_ *parser, t *tokens) (action, error) {
 			got := map[string]string{
 				"at": local(q.From), "reason": q.Reason, "account": q.Account, "deadline": local(q.Deadline), "language": q.Lang,
 			}
+			// A call-back in the wrong language would be found out only when the member picks up, so it is
+			// checked unasked.
 			if _, told := want["language"]; !told {
 				got["language"] = ""
 				if lang := orEnglish(r.opts.Lang); q.Lang != lang {
@@ -96,6 +109,7 @@ func readCallBack(_ *parser, t *tokens) (action, error) {
 			}
 			return nil
 		}
+		// Callers whom nobody took are in the same list; they were promised nothing.
 		return fmt.Errorf("no call-back to %s was promised", number)
 	}, nil
 }
@@ -109,8 +123,10 @@ func orEnglish(lang string) string {
 }
 
 // readToDo checks which callers wait for a person, all of them, in the order of `duebell handoffs list`.
+// Without a number it says that nobody waits. A number that waits twice must be named twice.
 func readToDo(_ *parser, t *tokens) (action, error) {
 	var want []string
+	// What does not begin with + is the next word of the line.
 	for t.more() && strings.HasPrefix(t.peek(), "+") {
 		number, err := takePhone(t)
 		if err != nil {
@@ -136,20 +152,23 @@ func readToDo(_ *parser, t *tokens) (action, error) {
 	}, nil
 }
 
-// readSeenTo closes what is open for a number.
+// readSeenTo closes what is open for a number, as an agent does at the end. It fails when nothing is open.
 func readSeenTo(_ *parser, t *tokens) (action, error) {
 	number, err := takePhone(t)
 	return func(ctx context.Context, r *run) error { return r.h.CloseRequests(ctx, number) }, err
 }
 
-// readAlike compares what was said since the last answer with what was said where the name was used before: text,
-// language, voice and interruptibility must be equal (I1: one failure line for every cause).
+// readAlike compares what was said since the last answer with what was said where the name was used before:
+// text, language, voice and interruptibility must be equal (I1: one failure line for every cause). The first
+// use of a name only remembers. The markup is compared, not the words alone: a pause that is longer would give
+// the cause away.
 func readAlike(_ *parser, t *tokens) (action, error) {
 	name, err := t.quote()
 	return func(_ context.Context, r *run) error {
 		return r.withCaller(func(c *caller) error {
 			var said strings.Builder
 			for _, h := range c.HeardSinceInput() {
+				// One line an utterance; text and pauses are both in the markup.
 				fmt.Fprintf(&said, "%s %s %s %t\n", h.Language, h.Voice, h.SSML, h.BargeIn)
 			}
 			before, known := r.saidBefore[name]
@@ -162,7 +181,8 @@ func readAlike(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readSpeaks checks the language of texts and letters to a member.
+// readSpeaks checks the language of texts and letters to a member (K2: carried to texts and letters), named by
+// one of the member's accounts.
 func readSpeaks(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -178,7 +198,8 @@ func readSpeaks(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readHandedOver checks what was written down when the caller was given to a person.
+// readHandedOver checks what was written down when the caller was given to a person. Only the values that are
+// named count; to= is the number that was dialled, the others are the row's.
 func readHandedOver(_ *parser, t *tokens) (action, error) {
 	want := t.pairs()
 	for key := range want {
@@ -191,12 +212,15 @@ func readHandedOver(_ *parser, t *tokens) (action, error) {
 	}, nil
 }
 
-// handedOver looks for a hand-over of this call with all the wanted values.
+// handedOver looks for a transfer of this call with all the wanted values; one of several is enough. Both must
+// be there: the row that was written, and a person whom the line has really dialled.
 func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string) error {
 	list, err := r.h.HandOvers(ctx, c.SID)
 	if err != nil {
 		return err
 	}
+	// Written down and not dialled is what happens where no transfer is possible (H2): that is no hand-over
+	// here.
 	if c.Agent() == nil {
 		return errors.New("no person was dialled")
 	}
@@ -209,7 +233,7 @@ func (r *run) handedOver(ctx context.Context, c *caller, want map[string]string)
 	return fmt.Errorf("handed over is not %v, but: %+v", want, list)
 }
 
-// matchesHandOver says whether a hand-over, to this number, has all the wanted values.
+// matchesHandOver reports whether a transfer, to this number, has all the wanted values.
 func matchesHandOver(h harness.HandOver, to string, want map[string]string) bool {
 	got := map[string]string{"reason": h.Reason, "verified": "no", "account": h.Account, "outcome": h.Outcome, "to": to}
 	if h.Verified {

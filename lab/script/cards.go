@@ -9,10 +9,11 @@ import (
 	"duebell/lab/twilio"
 )
 
-// card is what is keyed where a card is asked for. All of it is secret.
+// card is what is keyed where a card is asked for: number, expiry as MM/YY, security code, ZIP. All of it is
+// secret (D1). An empty value is silence at that field.
 type card struct{ number, expires, code, zip string }
 
-// readCard reads number, expiry, code and ZIP.
+// readCard reads number, expiry, code and ZIP, in this order; each may stand in quotation marks.
 func readCard(t *tokens) (card, error) {
 	var c card
 	for _, field := range []struct {
@@ -27,14 +28,16 @@ func readCard(t *tokens) (card, error) {
 	return c, nil
 }
 
-// pay keys a card into <Pay>.
+// pay keys a card into <Pay>. The card goes to the stand-in's own connector and from there to the processor;
+// the product only ever sees a token. The expiry is searched for in both forms, because <Pay> posts it without
+// the slash.
 func (r *run) pay(ctx context.Context, c *caller, k card) error {
 	r.rememberSecrets(k.number, k.expires, strings.ReplaceAll(k.expires, "/", ""), k.code, k.zip)
 	r.listened(c, "")
 	return c.PayCard(ctx, k.number, k.expires, k.code, k.zip)
 }
 
-// readPayCard keys a card; it is an error when none is asked for.
+// readPayCard keys a card; it is an error when none is asked for, for then the story went another way.
 func readPayCard(_ *parser, t *tokens) (action, error) {
 	k, err := readCard(t)
 	return func(ctx context.Context, r *run) error {
@@ -42,7 +45,9 @@ func readPayCard(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readTryCard keys a card if one is asked for and counts it: whoever tries many cards is not asked any more.
+// readTryCard keys a card if one is asked for and counts it: whoever tries many cards is not asked any more
+// (I5: card testing is limited). Where none is asked for it does nothing, so that a story can try in a loop and
+// count the tries at the end.
 func readTryCard(_ *parser, t *tokens) (action, error) {
 	k, err := readCard(t)
 	return func(ctx context.Context, r *run) error {
@@ -56,7 +61,7 @@ func readTryCard(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readCardsTried checks how many cards could be tried so far.
+// readCardsTried checks how many cards could be tried so far, over all calls of the script.
 func readCardsTried(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("a count")
 	if err != nil {

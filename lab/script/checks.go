@@ -12,8 +12,9 @@ import (
 	"duebell/lab/harness"
 )
 
-// readHear checks that words were heard since the caller last did something, and measures up to them. In another
-// language it checks only that the language is the right one.
+// readHear checks that words were heard since the caller last did something, and measures up to them. In
+// another language it checks only that the language is the right one. It takes nothing away: the same words may
+// be checked twice.
 func readHear(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -22,17 +23,21 @@ func readHear(_ *parser, t *tokens) (action, error) {
 				return r.checkLanguage(c)
 			}
 			heard := r.heardSinceInput(c)
+			// Everything since the last answer as one text: a sentence may go over several utterances.
 			missing, rest := firstMissing(pattern, heard)
 			if missing != "" {
 				return fmt.Errorf("expected to hear %q\nbut %q is not in what was heard%s\nheard: %s", pattern, missing, after(rest, heard), orNothing(heard))
 			}
+			// The time of talk up to the last word of the pattern, for within. What <Pay> said comes first and
+			// is counted apart.
 			c.upTo = max(0, speakingTime(heard)-speakingTime(rest)-speakingTimeInPay(c.HeardSinceInput()))
 			return nil
 		})
 	}, err
 }
 
-// after names where in what was heard the search for a missing part began.
+// after returns where in what was heard the search for a missing part began, as a phrase for an error; "" when
+// it began at the start.
 func after(rest, heard string) string {
 	if rest == normalize(heard) {
 		return ""
@@ -48,7 +53,8 @@ func orNothing(s string) string {
 	return s
 }
 
-// readNotHeard checks that words were not heard.
+// readNotHeard checks that words were not heard since the caller last did something. In another language it
+// checks nothing: the words would not be heard in any case.
 func readNotHeard(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
@@ -62,12 +68,15 @@ func readNotHeard(_ *parser, t *tokens) (action, error) {
 }
 
 // readWhole checks that words were said in one piece that nobody can talk over (V5: terms are not interrupted).
+// One utterance must hold all of them, and every utterance that does must be closed to barge-in.
 func readWhole(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {
 		return r.withCaller(func(c *caller) error {
+			// In another telling the words differ; whether they are open to barge-in is checked in English.
 			found := r.translated()
 			for _, h := range c.HeardSinceInput() {
+				// By utterance: "whole" means that no pause between two of them gives a key its chance.
 				if matches(pattern, h.Text) {
 					found = true
 					if h.BargeIn {
@@ -83,7 +92,8 @@ func readWhole(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readTexted takes one text that no word has expected yet.
+// readTexted takes one text that no word has expected yet. Each use takes another text: two texts need two
+// words. The oldest that fits is taken.
 func readTexted(_ *parser, t *tokens) (action, error) {
 	to, err := takePhone(t)
 	if err != nil {
@@ -105,7 +115,8 @@ func readTexted(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readMayText allows a text that races with what makes it untrue: it may be sent before, or dropped after.
+// readMayText allows a text that races with what makes it untrue: it may be sent before, or dropped after. Any
+// number of texts that fit are allowed, before and after this word.
 func readMayText(_ *parser, t *tokens) (action, error) {
 	to, err := takePhone(t)
 	if err != nil {
@@ -118,7 +129,8 @@ func readMayText(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// unexpectedTexts returns the texts that no word has expected or allowed so far.
+// unexpectedTexts returns the texts that no word has expected or allowed so far, oldest first. In another
+// telling a text is known by its number alone.
 func (r *run) unexpectedTexts() []harness.Text {
 	var list []harness.Text
 	for _, t := range r.h.Texts() {
@@ -139,7 +151,8 @@ func listTexts(list []harness.Text) string {
 	return b.String()
 }
 
-// noTexts fails when a text has gone that no word has expected.
+// noTexts fails when a text has gone that no word has expected. It looks once everything due is done, for
+// otherwise it would pass only because it looked too early.
 func noTexts(ctx context.Context, r *run) error {
 	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
@@ -156,7 +169,8 @@ func (r *run) anyTexts() error {
 }
 
 // readCharged takes one charge that no word has expected yet. CCD: a business account is never debited as a
-// person's, nor the other way round (E1).
+// person's, nor the other way round (E1: the entry class fits the account). Two equal charges need two words;
+// so a double charge fails the script (P1: money moves once).
 func readCharged(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -177,6 +191,7 @@ func readCharged(_ *parser, t *tokens) (action, error) {
 			return err
 		}
 		for _, c := range list {
+			// All four: a right amount on the wrong account is what this word is there to find.
 			if c.Account == number && c.Cents == cents && c.Method == method && c.Company == company {
 				r.expectedCharges[c.Reference] = true
 				return nil
@@ -186,7 +201,7 @@ func readCharged(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// unexpectedCharges returns the charges that no word has expected so far.
+// unexpectedCharges returns the charges that no word has expected so far, oldest first, returned ones included.
 func (r *run) unexpectedCharges(ctx context.Context) ([]harness.Charge, error) {
 	all, err := r.h.Charges(ctx)
 	var list []harness.Charge
@@ -210,7 +225,7 @@ func listCharges(list []harness.Charge) string {
 	return b.String()
 }
 
-// chargedNothing fails when something was charged that no word has expected.
+// chargedNothing fails when something was charged that no word has expected, once everything due is done.
 func chargedNothing(ctx context.Context, r *run) error {
 	if err := r.h.ProcessDue(ctx); err != nil {
 		return err
@@ -218,7 +233,8 @@ func chargedNothing(ctx context.Context, r *run) error {
 	return r.anyCharges(ctx)
 }
 
-// anyCharges fails when there is a charge that no word has expected.
+// anyCharges fails when there is a charge that no word has expected. It also fails where the processor is an
+// external program: what was charged there is not known.
 func (r *run) anyCharges(ctx context.Context) error {
 	list, err := r.unexpectedCharges(ctx)
 	if err == nil && len(list) > 0 {
@@ -227,7 +243,8 @@ func (r *run) anyCharges(ctx context.Context) error {
 	return err
 }
 
-// readOwes checks what an account owes, once everything due is done.
+// readOwes checks what an account owes, once everything due is done. Less than zero is a credit. What is in
+// flight is not taken off.
 func readOwes(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -246,7 +263,8 @@ func readOwes(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readPayment checks the state of the newest payment on an account.
+// readPayment checks the state of the newest payment on an account (design §5), once everything due is done.
+// Payments that were never authorized do not count.
 func readPayment(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -265,7 +283,9 @@ func readPayment(_ *parser, t *tokens) (action, error) {
 	}, err
 }
 
-// readReceived checks the instant from which the newest payment counts (C6: from its authorization).
+// readReceived checks the instant from which the newest payment counts (C6: from its authorization). The
+// instant is read twice: at parsing, so that a mistake is told with its line, and at the play, in the zone of
+// the policy in force.
 func readReceived(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {
@@ -296,7 +316,9 @@ func readReceived(_ *parser, t *tokens) (action, error) {
 // numberSpoken finds a confirmation number as it is spoken: nine digits in threes (L4).
 var numberSpoken = regexp.MustCompile(`\b(\d{3}) (\d{3}) (\d{3})\b`)
 
-// receipt checks that the last confirmation number spoken in the call is the one stored and the one texted.
+// receipt checks that the last confirmation number spoken in the call is the one stored and the one texted. The
+// number must be that of the call's newest payment. Numbers are compared as digits and never printed: a
+// transcript may be passed on.
 func receipt(ctx context.Context, r *run) error {
 	return r.withCaller(func(c *caller) error {
 		if err := r.h.ProcessDue(ctx); err != nil {
@@ -306,6 +328,8 @@ func receipt(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
+		// Everything of the call, not since the last answer: the number may have been said before a later
+		// question.
 		var texts []string
 		for _, h := range c.Heard() {
 			texts = append(texts, h.Text)
@@ -314,11 +338,14 @@ func receipt(ctx context.Context, r *run) error {
 		if len(spoken) == 0 {
 			return errors.New("no confirmation number was spoken")
 		}
+		// It may be said twice (L4: twice, in threes) and again when asked for.
 		last := spoken[len(spoken)-1]
 		number := last[1] + last[2] + last[3]
+		// A payment that is not taken has no confirmation number, so nothing spoken can be equal to it.
 		if len(list) == 0 || list[0].Confirmation != number {
 			return errors.New("the confirmation number spoken is not the one stored")
 		}
+		// Handed to Twilio is enough; whether it arrived is another word's to check.
 		sent, err := r.h.ReceiptSent(ctx, number)
 		if err == nil && !sent {
 			err = errors.New("the confirmation number was not texted")
@@ -327,7 +354,8 @@ func receipt(ctx context.Context, r *run) error {
 	})
 }
 
-// readLogs allows, and demands, a line of the log.
+// readLogs allows, and demands, a line of the log, of any level. It counts for the whole script, lines before
+// it included; it is judged at the end.
 func readLogs(_ *parser, t *tokens) (action, error) {
 	pattern, err := t.quote()
 	return func(_ context.Context, r *run) error {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// didYouMean names the words of the language that somebody may have meant, as "; did you mean press?", or
-// says where all of them stand.
+// didYouMean returns a hint at the words of the language that somebody may have meant, as "; did you mean
+// press?", or at the page where all of them stand. At most three are named, the nearest first, so that the
+// sentence stays short.
 func didYouMean(wrong string) string {
 	type candidate struct {
 		name     string
@@ -16,9 +17,11 @@ func didYouMean(wrong string) string {
 	var near []candidate
 	for name := range vocabulary {
 		d := distance(strings.ToLower(wrong), name)
+		// A word and its keys written together; the keys must be all that is left.
 		if rest, glued := strings.CutPrefix(wrong, name); glued && strings.Trim(rest, "0123456789*#") == "" {
 			d = 0 // press1
 		}
+		// A third of the letters may be wrong; of short words one letter.
 		if d <= max(1, len(name)/3) {
 			near = append(near, candidate{name, d})
 		}
@@ -26,6 +29,7 @@ func didYouMean(wrong string) string {
 	if len(near) == 0 {
 		return "; all words stand in docs/scripts.md"
 	}
+	// Equal distances in the order of the alphabet, so that the same mistake gives the same hint.
 	slices.SortFunc(near, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), strings.Compare(a.name, b.name))
 	})
@@ -36,8 +40,9 @@ func didYouMean(wrong string) string {
 	return "; did you mean " + strings.Join(names, " or ") + "?"
 }
 
-// distance is how many letters must be put in, taken out, replaced or swapped with their neighbour to turn a
-// into b (Damerau and Levenshtein's, each letter edited once).
+// distance returns how many letters must be put in, taken out, replaced or swapped with their neighbour to turn
+// a into b (Damerau and Levenshtein's, each letter edited once). It counts bytes; the words of the language are
+// ASCII.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
@@ -49,6 +54,8 @@ func distance(a, b string) int {
 	}
 	for i := 1; i <= len(a); i++ {
 		for j := 1; j <= len(b); j++ {
+			// rows[i][j] is the distance of the first i letters of a from the first j of b; it follows from
+			// three neighbours that are known already, and from a fourth where two letters are swapped.
 			replaced := rows[i-1][j-1]
 			if a[i-1] != b[j-1] {
 				replaced++

@@ -13,8 +13,8 @@ import (
 // what is said, and presses the same keys. What is heard is then not held against the story's words but
 // must be in that language; what is charged, owed, texted and passed must be the same.
 
-// translations are the words that callers say in scripts, in other languages, by the English in lower case. Keys
-// and numbers need none.
+// translations are the words that callers say in scripts, in other languages, by the English in lower case.
+// Keys and numbers need none. Sentences are whole: nothing is put together from parts.
 var translations = map[string]map[string]string{
 	"es": {
 		"i authorize": "autorizo", "yes": "sí", "no": "no", "agent": "agente", "balance": "saldo", "pay": "pagar", "card": "tarjeta", "stop texts": "dejar de recibir mensajes", "bank account": "cuenta bancaria", "guest": "invitado", "all of it": "todo", "yes, please.": "Sí, por favor.",
@@ -27,7 +27,8 @@ var translations = map[string]map[string]string{
 // languageKey is the key that chooses a language where it is asked for.
 var languageKey = map[string]string{"en": "1", "es": "2"}
 
-// inScriptLanguage gives the members who were just imported the language of this telling.
+// inScriptLanguage gives the members who were just imported the language of this telling. It takes the import's
+// error and passes it on. Texts, letters and calls of ours are then in that language too.
 func (r *run) inScriptLanguage(ctx context.Context, err error) error {
 	if err == nil && r.translated() {
 		err = r.h.SetLanguages(ctx, r.opts.Lang)
@@ -35,11 +36,11 @@ func (r *run) inScriptLanguage(ctx context.Context, err error) error {
 	return err
 }
 
-// translated says whether the script is told in another language than English.
+// translated reports whether the script is told in another language than English.
 func (r *run) translated() bool { return r.opts.Lang != "" && r.opts.Lang != "en" }
 
-// translateKeys returns the key that chooses the language of this telling where the script chooses English, else
-// the keys as they are.
+// translateKeys returns the key that chooses the language of this telling where the script chooses English,
+// else the keys as they are: after that choice keys mean the same in every language.
 func (r *run) translateKeys(c *caller, keys string) string {
 	if r.translated() && keys == languageKey["en"] && matches("For English, press 1", r.heardSinceInput(c)) {
 		return languageKey[r.opts.Lang]
@@ -47,11 +48,13 @@ func (r *run) translateKeys(c *caller, keys string) string {
 	return keys
 }
 
-// translateWords returns what the caller says, in the language of this telling.
+// translateWords returns what the caller says, in the language of this telling. Words without a translation are
+// an error: a caller who went on in English would prove nothing.
 func (r *run) translateWords(words string) (string, error) {
 	if !r.translated() {
 		return words, nil
 	}
+	// By the English in lower case; the other language's words keep their own case.
 	other, known := translations[r.opts.Lang][strings.ToLower(words)]
 	if !known {
 		return "", fmt.Errorf("nobody knows how to say %q in %s: spokenIn", words, r.opts.Lang)
@@ -59,7 +62,8 @@ func (r *run) translateWords(words string) (string, error) {
 	return other, nil
 }
 
-// checkLanguage fails when nothing was heard, or something in another language than the one chosen.
+// checkLanguage fails when nothing was heard, or something in another language than the one chosen. A voice's
+// language has a region (es-US); only its beginning is compared.
 func (r *run) checkLanguage(c *caller) error {
 	list := c.HeardSinceInput()
 	if len(list) == 0 {
@@ -76,5 +80,6 @@ func (r *run) checkLanguage(c *caller) error {
 	return nil
 }
 
-// offersLanguage says whether an utterance is the question for the language, which is in all of them.
+// offersLanguage reports whether an utterance is the question for the language (K2: asked first, in each
+// language), which is in all of them.
 func offersLanguage(h twilio.Heard) bool { return matches("For English, press", h.Text) }

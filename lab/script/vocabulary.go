@@ -2,7 +2,9 @@ package script
 
 import "context"
 
-// word is one word of the language: how it is written, what it does, and how it is read.
+// word is one word of the language: how it is written, what it does, and how it is read. read takes the word's
+// arguments when the script is parsed and returns what the word does when it is played; all mistakes that can
+// be told without playing are told by read.
 type word struct {
 	name string
 	// form is what follows the name: CAPITALS are values, [ ] may be left out, a|b is one of the two.
@@ -12,7 +14,7 @@ type word struct {
 	read    func(p *parser, t *tokens) (action, error)
 }
 
-// written is how the word is written, with everything that may follow it.
+// written returns how the word is written, with everything that may follow it, for the page and for errors.
 func (w word) written() string {
 	if w.form == "" {
 		return w.name
@@ -35,6 +37,7 @@ var (
 )
 
 func init() {
+	// The order of chapters and words is that of the page: what a script needs first comes first.
 	chapters = []chapter{
 		{"Before the first call", "Who is there, what they owe, and what day it is.", setupWords()},
 		{"The caller", "What a person does on the phone, and what it takes to ring back.", callerWords()},
@@ -45,17 +48,21 @@ func init() {
 		{"What breaks, and when", "Faults stay until a word ends them, unless it says once.", faultWords()},
 	}
 	for _, c := range chapters {
+		// Of a name that stood in two chapters the later one would win.
 		for _, w := range c.words {
 			vocabulary[w.name] = w
 		}
 	}
 }
 
-// noArguments reads a word that nothing follows.
+// noArguments returns the reader of a word that nothing follows. It takes no token, so what stands behind it is
+// the next word of the line.
 func noArguments(do action) func(*parser, *tokens) (action, error) {
 	return func(*parser, *tokens) (action, error) { return do, nil }
 }
 
+// setupWords are the words about what is there before anybody calls. They also work later, but for clock and
+// policy.
 func setupWords() []word {
 	return []word{
 		{"clock", "INSTANT", "puts the clock there, in the time zone of the line (Massachusetts); without it a script begins on 2027-02-10 at 10:00.", "clock 2027-02-10T10:00", readClock},
@@ -75,6 +82,7 @@ func setupWords() []word {
 	}
 }
 
+// callerWords are what a person does on the phone. An act that the line does not take fails the script.
 func callerWords() []word {
 	return []word{
 		{"call", "from NUMBER [attested A|B|C] [to NUMBER]", "calls the line; attested is how sure the carrier is of the number (A: quite).", "call from +16175550101 attested A", readCall},
@@ -107,6 +115,8 @@ func callerWords() []word {
 	}
 }
 
+// checkWords are the checks. Those about money and texts first do everything that is due, so that they judge a
+// line at rest.
 func checkWords() []word {
 	return []word{
 		{"hear", `"WORDS"`, "since the caller last did something these words were heard, in this order; … skips any others.", `hear "you owe 198 dollars … press 1"`, readHear},
@@ -126,6 +136,7 @@ func checkWords() []word {
 	}
 }
 
+// textWords are about texts and calls that the line sends by itself, and what becomes of them at the carrier.
 func textWords() []word {
 	return []word{
 		{"texted", `NUMBER "WORDS"`, "a text with these words has gone to the number.", `texted +16175550101 "payment received …"`, readTexted},
@@ -141,6 +152,7 @@ func textWords() []word {
 	}
 }
 
+// staffWords are what agents and operators do, and what is left for them to do.
 func staffWords() []word {
 	return []word{
 		{"dial", "accepts|declines|answered|busy|no-answer|failed|canceled", "what the person does whom the line calls for a caller; answered: answers and presses nothing.", "dial accepts", readDial},
@@ -160,6 +172,7 @@ func staffWords() []word {
 	}
 }
 
+// timeWords move the clock, forward only.
 func timeWords() []word {
 	return []word{
 		{"wait", "SPAN", "lets time pass: 3s, 20m, 2h, 4d.", "wait 3s", readAdvance},
@@ -168,6 +181,8 @@ func timeWords() []word {
 	}
 }
 
+// faultWords break things and mend them. The end of a script mends both stores before its last checks; the
+// stand-ins' faults stay until the harness is reset.
 func faultWords() []word {
 	return []word{
 		{

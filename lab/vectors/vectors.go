@@ -14,14 +14,15 @@ import (
 	"testing"
 )
 
-// CSV reads a vector file with a header line: one map a row, column name to text. An empty
-// text means "not applicable".
+// CSV reads a vector file with a header line: one map a row, column name to text. An empty text means "not
+// applicable". It ends the test when the file cannot be read or has no rows.
 func CSV(t testing.TB, name string) []map[string]string {
 	t.Helper()
 	records, err := csv.NewReader(bytes.NewReader(File(t, name))).ReadAll()
 	if err != nil {
 		t.Fatalf("read vectors %s: %v", name, err)
 	}
+	// A file that lost its rows must not pass as one whose rows all hold.
 	if len(records) < 2 {
 		t.Fatalf("vectors %s hold no rows: a test over them would prove nothing", name)
 	}
@@ -36,7 +37,7 @@ func CSV(t testing.TB, name string) []map[string]string {
 	return rows
 }
 
-// File reads a vector file as it is.
+// File reads a vector file as it is, and ends the test when that fails. name is a file in testdata/vectors.
 func File(t testing.TB, name string) []byte {
 	t.Helper()
 	root, err := projectRoot()
@@ -50,9 +51,11 @@ func File(t testing.TB, name string) []byte {
 	return content
 }
 
+// folder returns where the vectors lie in a checkout.
 func folder(root string) string { return filepath.Join(root, "testdata", "vectors") }
 
-// projectRoot walks up from the test's folder to the one that holds go.mod.
+// projectRoot walks up from the test's folder to the one that holds go.mod, and returns it: tests run in the
+// folder of their package.
 func projectRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -63,6 +66,7 @@ func projectRoot() (string, error) {
 		if err == nil {
 			return dir, nil
 		}
+		// Not readable is not the same as not there: looking further up would find another project.
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
