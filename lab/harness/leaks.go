@@ -120,62 +120,73 @@ func (h *Harness) redisText(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
-// readableColumns selects the columns that hold words, by table. Numbers, instants and truth values hold
-// nothing that was keyed. Dates do (a birth date), and so do bytes: something put there unsealed would be read
-// as text.
+// readableColumns selects the columns that hold words, by table, of the tables that have ever had a row: most
+// have none in most scripts. Numbers, instants and truth values hold nothing that was keyed. Dates do (a birth
+// date), and so do bytes: something put there unsealed would be read as text.
 const readableColumns = `
-SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum), array_agg(format_type(a.atttypid, NULL) = 'bytea' ORDER BY a.attnum)
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relkind = 'r' AND c.relname = ANY ($1) AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
   AND (format_type(a.atttypid, NULL) IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'date') OR format_type(a.atttypid, NULL) LIKE '%[]')
-ORDER BY 1, 2`
+  AND pg_relation_size(c.oid) > 0
+GROUP BY c.relname ORDER BY c.relname`
 
-// column is one column of a table, with its type in PostgreSQL's words.
-type column struct{ Table, Name, Type string }
-
-// query returns the SELECT that reads the column's values as text. Names are quoted, because they come from the
-// catalog and not from us. Equal values are searched once; NULL reads as an empty text.
-func (c column) query() string {
-	value := pgx.Identifier{c.Name}.Sanitize()
-	// Readable bytes as letters, the others as escapes: a number that was stored unsealed stands in it as
-	// digits.
-	if c.Type == "bytea" {
-		value = "encode(" + value + ", 'escape')"
-	} else {
-		value += "::text"
-	}
-	return "SELECT DISTINCT coalesce(" + value + ", '') FROM " + pgx.Identifier{c.Table}.Sanitize()
+// readableTable is a table with its readable columns, and which of them hold bytes.
+type readableTable struct {
+	Name    string
+	Columns []string
+	Bytes   []bool
 }
 
-// tableText reads every readable column of the product's tables, in one round trip: there are many columns, and
+// query returns the SELECT that reads every readable value as text, with its column's name. Names are quoted,
+// because they come from the catalog and not from us. Equal values of a column come once.
+func (t readableTable) query() string {
+	pairs := make([]string, len(t.Columns))
+	for i, name := range t.Columns {
+		value := "t." + pgx.Identifier{name}.Sanitize()
+		// Readable bytes as letters, the others as escapes: a number that was stored unsealed stands in it as
+		// digits.
+		if t.Bytes[i] {
+			value = "encode(" + value + ", 'escape')"
+		} else {
+			value += "::text"
+		}
+		pairs[i] = "('" + strings.ReplaceAll(name, "'", "''") + "', " + value + ")"
+	}
+	return "SELECT DISTINCT v.name, v.value FROM " + pgx.Identifier{t.Name}.Sanitize() + " t, LATERAL (VALUES " +
+		strings.Join(pairs, ", ") + ") v (name, value) WHERE v.value <> ''"
+}
+
+// tableText reads every readable column of the product's tables: one query a table, in one round trip, because
 // every script ends with this search.
 func (h *Harness) tableText(ctx context.Context) ([]place, error) {
-	tables, err := h.productTables(ctx)
+	names, err := h.productTables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	columns, err := rowsOf[column](ctx, h, readableColumns, tables)
+	tables, err := rowsOf[readableTable](ctx, h, readableColumns, names)
 	if err != nil {
 		return nil, fmt.Errorf("search the database: %w", err)
 	}
 	batch := &pgx.Batch{}
-	for _, c := range columns {
-		batch.Queue(c.query())
+	for _, t := range tables {
+		batch.Queue(t.query())
 	}
 	// Answers come in the order of the questions, so both loops go over the same list.
 	results := h.pool.SendBatch(ctx, batch)
 	defer results.Close()
 	var all []place
-	for _, c := range columns {
+	for _, t := range tables {
 		rows, err := results.Query()
 		if err != nil {
 			return nil, fmt.Errorf("search the database: %w", err)
 		}
-		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
+		var column, text string
+		if _, err := pgx.ForEachRow(rows, []any{&column, &text}, func() error {
+			all = append(all, place{"the database, " + t.Name + "." + column, text})
+			return nil
+		}); err != nil {
 			return nil, fmt.Errorf("search the database: %w", err)
-		}
-		for _, text := range found {
-			all = append(all, place{"the database, " + c.Table + "." + c.Name, text})
 		}
 	}
 	return all, nil

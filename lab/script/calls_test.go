@@ -159,7 +159,7 @@ func runScript(t *testing.T, s script.Script, replicas int, lang string) script.
 	t.Helper()
 	ctx := t.Context()
 	h, err := harness.Open(ctx, s.Config(harness.Config{
-		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=8", RedisURL: testenv.Redis(t), Replicas: replicas,
+		DatabaseURL: testenv.Postgres(t) + "&pool_max_conns=4", RedisURL: testenv.Redis(t), Replicas: replicas,
 	}))
 	if err != nil {
 		t.Fatal(err)

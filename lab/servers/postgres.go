@@ -215,7 +215,8 @@ func settings(data string, port int, durable bool) []string {
 	if !durable {
 		// synchronous_commit stays on: a server killed by a test must remember what it acknowledged.
 		// Without autovacuum nothing but the test itself touches a test's database.
-		set = append(set, "fsync=off", "full_page_writes=off", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=4GB")
+		set = append(set, "fsync=off", "full_page_writes=off", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=4GB",
+			"plan_cache_mode=force_generic_plan", "max_parallel_workers_per_gather=0", "update_process_title=off", "shared_buffers=64MB")
 	}
 	args := []string{"-D", data}
 	for _, s := range set {
