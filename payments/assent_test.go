@@ -18,6 +18,7 @@ var asksForAPerson = []string{"agent"}
 
 // TestAssentVectors: E4.
 func TestAssentVectors(t *testing.T) {
+	t.Parallel()
 	floor := billing.DefaultPolicy().AssentMinConfidence
 	for _, row := range vectors.CSV(t, "assent.csv") {
 		if slices.Contains(asksForAPerson, row["text"]) && row["result"] == "person" {
@@ -32,6 +33,7 @@ func TestAssentVectors(t *testing.T) {
 
 // TestAssentFloor: the policy's floor is inclusive, also at its ends.
 func TestAssentFloor(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		confidence string
 		floor      float64
@@ -54,6 +56,7 @@ func TestAssentFloor(t *testing.T) {
 
 // TestAssentUnknownLanguage: terms in a language without listed forms cannot be assented to.
 func TestAssentUnknownLanguage(t *testing.T) {
+	t.Parallel()
 	for _, lang := range []string{"", "pt", "EN"} {
 		if got := payments.Assent("I authorize", "0.9", lang, 0.5); got != payments.AssentUnrecognised {
 			t.Errorf("terms in %q: %s", lang, got)
@@ -63,6 +66,7 @@ func TestAssentUnknownLanguage(t *testing.T) {
 
 // TestAssentRefusalWins: whatever stands around a no-word, it is never a yes (E4).
 func TestAssentRefusalWins(t *testing.T) {
+	t.Parallel()
 	words := []string{"i", "authorize", "yes", "it", "this", "payment", "autorizo", "yo", "sí", "lo", "el", "pago", "do"}
 	refusal := []string{"not", "no", "don't", "never", "cancel", "stop", "wait", "nunca", "cancelar", "espere"}
 	rapid.Check(t, func(t *rapid.T) {

@@ -160,6 +160,7 @@ func (confirmlessGateway) Confirm(context.Context, string, string, payments.Char
 // in turn. Another one comes when the lease has run out. Each payment is charged once or not at
 // all, is booked once or not at all, and reaches the right final state.
 func TestCrashAtAnyLine(t *testing.T) {
+	t.Parallel()
 	for _, l := range scenarios {
 		t.Run(l.name, func(t *testing.T) {
 			p := newFixture(t)
@@ -243,6 +244,7 @@ func (p *fixture) wantCleanup(a payments.Attempt) {
 // TestCrashTwice (promise P1: money moves once): two workers, one after another, die at any two
 // lines.
 func TestCrashTwice(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	for _, token := range []string{visa, badCard} {
 		for first := 1; first <= 10; first++ {

@@ -47,6 +47,7 @@ func (p *fixture) wantKeys(a payments.Attempt, creates, confirms int) {
 
 // TestLostCreateReply: the same key again gives the same object.
 func TestLostCreateReply(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.setFault("drops-create-reply")
@@ -70,6 +71,7 @@ func (p *fixture) wantObjects(want int) {
 
 // TestStored500UnderTheCreateKey: the stored reply would be repeated for ever, so a new key is taken.
 func TestStored500UnderTheCreateKey(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.setFault("500s once")
@@ -86,6 +88,7 @@ func TestStored500UnderTheCreateKey(t *testing.T) {
 // TestCreateKeyGrowsOld: after 23 h the processor may have forgotten the key, so a new one is
 // taken. The first object is never confirmed.
 func TestCreateKeyGrowsOld(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		age     time.Duration
 		creates int
@@ -106,6 +109,7 @@ func TestCreateKeyGrowsOld(t *testing.T) {
 
 // TestLostConfirm: the object itself says whether to confirm again, and then a new key is used.
 func TestLostConfirm(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		fault    string
 		confirms int
@@ -137,6 +141,7 @@ func TestLostConfirm(t *testing.T) {
 // TestConfirmRefused: the processor refuses the confirm and leaves the object as it was. That is no
 // decline: an earlier confirm may still arrive.
 func TestConfirmRefused(t *testing.T) {
+	t.Parallel()
 	for name, shown := range map[string]*payments.Intent{"and shows it": {State: payments.IntentUnconfirmed}, "and shows nothing": nil} {
 		t.Run(name, func(t *testing.T) {
 			forEachMethod(t, func(t *testing.T, p *fixture, token string) {
@@ -156,6 +161,7 @@ func TestConfirmRefused(t *testing.T) {
 // TestConfirmThatArrivesLate: after another one was declined it finds no payment method, after
 // another one succeeded it finds a paid object.
 func TestConfirmThatArrivesLate(t *testing.T) {
+	t.Parallel()
 	for _, second := range []struct {
 		fault string
 		want  payments.State
@@ -188,6 +194,7 @@ func TestConfirmThatArrivesLate(t *testing.T) {
 // TestTokenWorksOnce: payment methods that the processor takes once, as real ones are. A second
 // payment with a used one is declined, by a create that is refused.
 func TestTokenWorksOnce(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	token := p.newOneTimeCard()
 	a := p.mustAuthorize(token)
@@ -206,6 +213,7 @@ func TestTokenWorksOnce(t *testing.T) {
 // TestProcessorDownForADay: the payment waits, one task is left for a person, and it counts as of
 // its authorization (C6).
 func TestProcessorDownForADay(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.setFault("down")
@@ -226,6 +234,7 @@ func TestProcessorDownForADay(t *testing.T) {
 // TestCancelledWhileTheProcessorIsDown: nothing was submitted, so the caller may cancel, and the
 // person's task is done.
 func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.mustAuthorize(goodBank)
 	p.setFault("down")
@@ -245,6 +254,7 @@ func TestCancelledWhileTheProcessorIsDown(t *testing.T) {
 // TestWrongKey: with a wrong API key an alarm is logged, and the payment is taken once the key is
 // right.
 func TestWrongKey(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		const alarm = "the processor refuses our request: check the API key and the account there; the payment waits"
 		wrong := p.worker(p.store, p.gatewayFor("sk_of_somebody_else"))
@@ -269,6 +279,7 @@ func TestWrongKey(t *testing.T) {
 // TestKeyReused: a create key that was used with other content alarms, and is not taken for a
 // refusal.
 func TestKeyReused(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.mustAuthorize(visa)
 	if _, err := p.gateway.Create(context.Background(), a.Key+"/create", payments.Charge{Cents: 100, Method: payments.Card, Token: visa, Reference: "another"}); err != nil {
@@ -285,6 +296,7 @@ func TestKeyReused(t *testing.T) {
 // TestManyWorkersAtOnce: of many workers woken for one attempt one gets the lease, and it is
 // charged once.
 func TestManyWorkersAtOnce(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
 			a := p.mustAuthorize(token)
@@ -304,6 +316,7 @@ func TestManyWorkersAtOnce(t *testing.T) {
 // TestSlowWorker: a worker's lease ran out while the processor kept it waiting, and another one has
 // finished. What it comes back with is refused, and nothing is charged or booked twice.
 func TestSlowWorker(t *testing.T) {
+	t.Parallel()
 	type send = func() (payments.Intent, error)
 	overtaken := func(p *fixture, key string, when string) *interceptedGateway {
 		other := func() {

@@ -12,6 +12,7 @@ import (
 // TestStateTable: whatever state the processor's object is in after a confirm whose reply was lost,
 // the attempt ends as twilio.md §13.2 has it.
 func TestStateTable(t *testing.T) {
+	t.Parallel()
 	const alarm = "the processor reports a state that we do not know: look at the payment there"
 	for _, row := range []struct {
 		says   string
@@ -80,6 +81,7 @@ func (p *fixture) force(a payments.Attempt, status string) {
 // TestLooksOfAnUnknown: an unknown outcome is looked up after 10 s, 1 min, 5 min and then every 15
 // min, and not sooner.
 func TestLooksOfAnUnknown(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.unconfirmed(visa)
 	p.force(a, "processing")
@@ -124,6 +126,7 @@ func (c *countingGateway) Retrieve(ctx context.Context, id string) (payments.Int
 
 // TestRunWhenThereIsNothingToDo: a worker woken once too often asks nobody and writes nothing.
 func TestRunWhenThereIsNothingToDo(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ends := map[string]func() string{
 		"taken":    func() string { a := p.mustAuthorize(visa); p.run(p.charger, a.Key); return a.Key },
@@ -174,6 +177,7 @@ func TestRunWhenThereIsNothingToDo(t *testing.T) {
 // TestLeaseAttempt: one worker at a time, not before the debit's day, and not before the next
 // look-up is due.
 func TestLeaseAttempt(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	for _, c := range []struct {
 		name, set string
@@ -211,6 +215,7 @@ func TestLeaseAttempt(t *testing.T) {
 // TestFence: whatever a worker writes after another has leased the attempt is refused, and the row
 // is unchanged.
 func TestFence(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ctx := context.Background()
 	writes := map[string]func(payments.ChargeLease) error{

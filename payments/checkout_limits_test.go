@@ -56,6 +56,7 @@ const (
 // capture, at the limit there is none; what lies outside the window, or belongs to somebody else,
 // does not count.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	day, hour := 24*time.Hour, time.Hour
 	for _, c := range []struct {
 		name  string
@@ -115,6 +116,7 @@ func bank(a *payments.Attempt)     { a.Method, a.BankType = payments.Bank, payme
 // TestM8Duplicate: a payment of the same amount on the same account within 24 hours is found,
 // unless it came to nothing.
 func TestM8Duplicate(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	for _, c := range []struct {
 		name  string
@@ -151,6 +153,7 @@ func TestM8Duplicate(t *testing.T) {
 // TestVoid: a payment can be cancelled until a worker has it, and asking again returns it cancelled
 // (E12: until submitted).
 func TestVoid(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
 		a := p.mustAuthorize(token)
@@ -185,6 +188,7 @@ func TestVoid(t *testing.T) {
 // TestVoidOvertakesASlowWorker: a worker's lease ran out before it stored the object's id and the
 // caller cancels, so the worker never confirms.
 func TestVoidOvertakesASlowWorker(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, create: func(send func() (payments.Intent, error)) (payments.Intent, error) {
@@ -205,6 +209,7 @@ func TestVoidOvertakesASlowWorker(t *testing.T) {
 // TestVoidRacesTheWorker: caller and worker at once; one of them wins, and what the caller hears is
 // what happens.
 func TestVoidRacesTheWorker(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	wins := map[bool]int{}
 	for range 30 {
@@ -230,6 +235,7 @@ func TestVoidRacesTheWorker(t *testing.T) {
 // TestFreeze: after a capture that said it has charged there is no offer and no consent on that
 // account until a person has looked; other accounts are not affected.
 func TestFreeze(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
 		account := p.newAccount()
@@ -262,6 +268,7 @@ func TestFreeze(t *testing.T) {
 
 // TestL3Heard: a failure that the caller has heard leaves no open task.
 func TestL3Heard(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	for _, heard := range []bool{true, false} {
 		a := p.mustAuthorize(badCard)
@@ -279,6 +286,7 @@ func TestL3Heard(t *testing.T) {
 
 // TestTextResult: a receipt asked for on the call, before or after the outcome, goes once.
 func TestTextResult(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"before", "after"} {
 		t.Run(when, func(t *testing.T) {
 			p := newFixture(t)
@@ -307,6 +315,7 @@ func TestTextResult(t *testing.T) {
 // TestI5LimitAtTheConsent: fifty captures that one number has begun at once are no way around its
 // limit. What is authorized and not settled counts as if it were declined.
 func TestI5LimitAtTheConsent(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	const cards, limit = 50, 10
 	var wg sync.WaitGroup

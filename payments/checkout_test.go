@@ -22,6 +22,7 @@ import (
 // TestOfferTwice: a second delivery of the turn gets the first row; one that asks for something
 // else is ErrKeyReused.
 func TestOfferTwice(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ctx := context.Background()
 	ask := p.newAttempt(p.newAccount(), payments.Bank)
@@ -54,6 +55,7 @@ func TestOfferTwice(t *testing.T) {
 // TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn (P3: captures a
 // call are limited).
 func TestOfferTwiceAtTheLimit(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ask := p.newAttempt(p.newAccount(), payments.Card)
 	for turn := range p.policy.PayTriesCall {
@@ -72,6 +74,7 @@ func TestOfferTwiceAtTheLimit(t *testing.T) {
 
 // TestTokenize: only an offered row takes a token, once; a close erases it.
 func TestTokenize(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ctx := context.Background()
 	a := p.mustOffer(p.newAccount(), goodBank)
@@ -94,6 +97,7 @@ func TestTokenize(t *testing.T) {
 // TestAuthorize: one transaction writes the consent, its evidence, the written notice and the
 // charge job; again, it returns the row.
 func TestAuthorize(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustOffer(p.newAccount(), token)
 		p.clock.add(1500 * time.Nanosecond)
@@ -145,6 +149,7 @@ func (p *fixture) wantHash(key string) {
 // TestE6NoDebitWithoutWrittenNotice: a debit without written notice is refused, and so is a text
 // without a number.
 func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.mustOffer(p.newAccount(), goodBank)
 	for what, change := range map[string]func(*payments.Authorization){
@@ -163,6 +168,7 @@ func TestE6NoDebitWithoutWrittenNotice(t *testing.T) {
 // TestOneOpenPaymentAnAccount (promise P1: money moves once): of two calls that authorize at once
 // exactly one wins; the other's offer stays what it was, and nothing of its consent is stored.
 func TestOneOpenPaymentAnAccount(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		for range 10 {
 			account := p.newAccount()
@@ -198,6 +204,7 @@ func TestOneOpenPaymentAnAccount(t *testing.T) {
 // TestCommitReplyLost (promise P1: money moves once): the COMMIT of the consent is done and its
 // reply is lost. The same call again tells so.
 func TestCommitReplyLost(t *testing.T) {
+	t.Parallel()
 	dsn, err := url.Parse(testenv.Postgres(t))
 	if err != nil {
 		t.Fatal(err)
@@ -242,6 +249,7 @@ func TestCommitReplyLost(t *testing.T) {
 // TestClosedMeanwhile: a close is final, so a consent that comes later is ErrClosed; a close that
 // comes after the consent is ErrTooLate.
 func TestClosedMeanwhile(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ctx := context.Background()
 		a := p.mustOffer(p.newAccount(), token)
@@ -270,6 +278,7 @@ func TestClosedMeanwhile(t *testing.T) {
 // TestConsentWithoutToken: the turn that held the token died before it was stored. The consent is
 // refused.
 func TestConsentWithoutToken(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.mustOffer(p.newAccount(), visa)
 	consent := p.authorization(a, visa)
@@ -282,6 +291,7 @@ func TestConsentWithoutToken(t *testing.T) {
 
 // TestL4ReferenceInUse: a drawn reference that is in use is drawn again, five times at most.
 func TestL4ReferenceInUse(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	draws := []int{17, 17, 17, 18}
 	checkout := payments.NewCheckout(p.store, p.clock, func(int) int { n := draws[0]; draws = draws[1:]; return n }, p.policy)
@@ -308,6 +318,7 @@ func TestL4ReferenceInUse(t *testing.T) {
 // TestE6Letter: until the letter is posted nothing is charged, however long it takes; then not
 // before the banking day after it. Until then the payment can be cancelled.
 func TestE6Letter(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ctx := context.Background()
 	authorize := func() payments.Attempt {

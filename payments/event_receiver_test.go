@@ -23,6 +23,7 @@ func (p *fixture) delivery(d processor.Delivery) {
 // TestEventsInAnyOrder: however the processor's events come, states and ledger are right in the end
 // and every event was accepted.
 func TestEventsInAnyOrder(t *testing.T) {
+	t.Parallel()
 	ends := map[string]payments.State{
 		visa: payments.Taken, badCard: payments.Declined, goodBank: payments.Taken, emptyBank: payments.Returned,
 	}
@@ -60,6 +61,7 @@ func TestEventsInAnyOrder(t *testing.T) {
 
 // TestEventOfAnOpenAttempt: an event makes a worker look at once; it decides nothing itself.
 func TestEventOfAnOpenAttempt(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.setFault("charges-then-drops-the-reply once")
@@ -79,6 +81,7 @@ func TestEventOfAnOpenAttempt(t *testing.T) {
 // TestEventWhileLeased: the event of a success comes before the worker's own reply. The worker
 // keeps its lease and records the outcome.
 func TestEventWhileLeased(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
@@ -98,6 +101,7 @@ func TestEventWhileLeased(t *testing.T) {
 // older answer "filed" and has not written it. The worker's lease is revoked, so that it cannot
 // record taken.
 func TestBouncedBeforeItWasBooked(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.mustAuthorize(emptyBank)
 	p.run(p.worker(p.store, &interceptedGateway{Gateway: p.gateway, confirm: func(send func() (payments.Intent, error)) (payments.Intent, error) {
@@ -134,6 +138,7 @@ func (i *interruptedEventStore) AttemptByIntent(ctx context.Context, id string) 
 // TestTakenWhileTheEventIsApplied: the event read the attempt as open and a worker writes "taken"
 // before the event can have it looked at. The event is then applied to the taken attempt.
 func TestTakenWhileTheEventIsApplied(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ctx := context.Background()
 	a := p.mustAuthorize(emptyBank)
@@ -160,6 +165,7 @@ func TestTakenWhileTheEventIsApplied(t *testing.T) {
 // TestReturn: after a return the bill is open as of its original due date, as if it had never been
 // paid; a text and a task go out (L5: return = reversal).
 func TestReturn(t *testing.T) {
+	t.Parallel()
 	for name, back := range map[string]struct {
 		token, code string
 		how         func(p *fixture, a payments.Attempt)
@@ -218,6 +224,7 @@ func TestReturn(t *testing.T) {
 // TestDisputeBeforeItWasBooked: a dispute of an attempt that is not recorded as taken yet is asked
 // for again, because only the event tells of it.
 func TestDisputeBeforeItWasBooked(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		a := p.mustAuthorize(token)
 		p.setFault("charges-then-drops-the-reply once")
@@ -241,6 +248,7 @@ func TestDisputeBeforeItWasBooked(t *testing.T) {
 
 // TestEventsThatChangeNothing: events replayed, out of date, or of an object that is not ours.
 func TestEventsThatChangeNothing(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	card, bad := p.mustAuthorize(visa), p.mustAuthorize(badCard)
 	p.run(p.charger, card.Key)
@@ -275,6 +283,7 @@ func TestEventsThatChangeNothing(t *testing.T) {
 // TestReturnWhileTheProcessorIsDown: the event is refused, and so comes again, until the object
 // could be looked up.
 func TestReturnWhileTheProcessorIsDown(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.mustAuthorize(emptyBank)
 	p.run(p.charger, a.Key)
@@ -290,6 +299,7 @@ func TestReturnWhileTheProcessorIsDown(t *testing.T) {
 // TestChargedAfterDecline: should the processor ever charge a declined payment, an alarm and a task
 // tell a person, and nothing is booked.
 func TestChargedAfterDecline(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.mustAuthorize(badCard)
 	p.run(p.charger, a.Key)

@@ -27,6 +27,7 @@ type model struct {
 // events and delays no money moves twice, none is lost, and the ledger says what the processor
 // says.
 func TestAnyOrder(t *testing.T) {
+	t.Parallel()
 	fewer(t, "rapid.checks", "25")
 	fewer(t, "rapid.steps", "60")
 	p := newFixture(t)

@@ -12,6 +12,7 @@ import (
 // the first, for declined_hold_hours after the text; where nothing came due in between, and where
 // the failure was heard, it counts from its own consent.
 func TestL3Replacement(t *testing.T) {
+	t.Parallel()
 	boston, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +69,7 @@ func TestL3Replacement(t *testing.T) {
 // TestL3ReplacementOfAReplacement: what replaces the replacement counts from the first as well;
 // with declined_hold_hours 0 nothing does.
 func TestL3ReplacementOfAReplacement(t *testing.T) {
+	t.Parallel()
 	for hours, held := range map[int]bool{24: true, 0: false} {
 		p := newFixture(t)
 		p.policy.DeclinedHoldHours = 24

@@ -43,6 +43,7 @@ func (p *fixture) unknownForADay(token, status string) payments.Attempt {
 // TestResolve: the processor is asked first. A verdict that it contradicts is refused, and nothing
 // of it is stored.
 func TestResolve(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		says    string
 		verdict payments.Verdict
@@ -104,6 +105,7 @@ func TestResolve(t *testing.T) {
 // TestResolveRefuses: missing evidence, an unknown payment, one that a worker has leased, and a
 // processor that is down.
 func TestResolveRefuses(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	ctx := context.Background()
 	a := p.unknownForADay(visa, "processing")
@@ -152,6 +154,7 @@ func TestResolveRefuses(t *testing.T) {
 // TestResolveNeverWithoutCancel: not charged is recorded only once the processor has cancelled, or
 // said so itself.
 func TestResolveNeverWithoutCancel(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.unknownForADay(visa, "requires_confirmation")
 	res := payments.Resolution{Reference: a.Reference, Verdict: payments.VerdictNotCharged, Evidence: "seen", By: "Pat"}
@@ -176,6 +179,7 @@ func TestResolveNeverWithoutCancel(t *testing.T) {
 // TestResolverCrashes: the command dies around any of its writes. Workers go on looking, and the
 // same command does the rest.
 func TestResolverCrashes(t *testing.T) {
+	t.Parallel()
 	for point := 1; ; point++ {
 		p := newFixture(t)
 		a := p.unknownForADay(visa, "processing")

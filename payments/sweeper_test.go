@@ -34,6 +34,7 @@ func (p *fixture) sweepOnce() []string {
 // TestStaleOffers: an offer or a token is closed 60 s after the call, or after 30 minutes, and not
 // sooner; not while a turn of its call is being answered, and never once it is authorized.
 func TestStaleOffers(t *testing.T) {
+	t.Parallel()
 	forEachMethod(t, func(t *testing.T, p *fixture, token string) {
 		ended, going, answered := p.mustOffer(p.newAccount(), token), p.mustOffer(p.newAccount(), token), p.mustOffer(p.newAccount(), token)
 		consented := p.mustAuthorize(token)
@@ -95,6 +96,7 @@ func (r racingSweepStore) StaleOffers(ctx context.Context, ended, offered time.T
 // TestAuthorizedWhileSwept: a consent that comes between the sweeper's read and its close wins, and
 // the other stale offers are closed all the same.
 func TestAuthorizedWhileSwept(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	late, other := p.mustOffer(p.newAccount(), visa), p.mustOffer(p.newAccount(), visa)
 	p.advance(time.Hour)
@@ -114,6 +116,7 @@ func TestAuthorizedWhileSwept(t *testing.T) {
 // TestWakeDue: a worker is woken for every open attempt that is due and not leased, and for no
 // other one.
 func TestWakeDue(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	due := []string{
 		p.mustAuthorize(visa).Key, // its job is lost
@@ -146,6 +149,7 @@ func TestWakeDue(t *testing.T) {
 // TestUnknownTooLong: one task is left for a person, a day after the attempt was due, and it is
 // done once there is evidence (L3: too old = a task).
 func TestUnknownTooLong(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	a := p.unconfirmed(visa)
 	p.force(a, "processing")
@@ -168,6 +172,7 @@ func TestUnknownTooLong(t *testing.T) {
 // TestOldTokens: a bank's token is erased after the return window (D2: one-time tokens are erased),
 // a card's when it is charged.
 func TestOldTokens(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	debit, card := p.mustAuthorize(goodBank), p.mustAuthorize(visa)
 	p.run(p.charger, debit.Key)
@@ -187,6 +192,7 @@ func TestOldTokens(t *testing.T) {
 
 // TestTickGoesOn: a part of the tick that fails keeps no other part from being done.
 func TestTickGoesOn(t *testing.T) {
+	t.Parallel()
 	p := newFixture(t)
 	offer := p.mustOffer(p.newAccount(), visa)
 	p.advance(time.Hour)

@@ -56,6 +56,7 @@ func (p *textFixture) refused(what, by, statement string) {
 
 // TestSchemaTakesEveryState: what the table below changes is possible before the change.
 func TestSchemaTakesEveryState(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	for state := range columns {
 		p.exec(insertAttempt("k", state, nil))
@@ -67,6 +68,7 @@ func TestSchemaTakesEveryState(t *testing.T) {
 
 // TestSchemaRefusesImpossibleAttempts: no program, whatever it does, can write these.
 func TestSchemaRefusesImpossibleAttempts(t *testing.T) {
+	t.Parallel()
 	type change = map[string]string
 	var consented, open, settled, charged []string
 	for state, c := range columns {
@@ -130,6 +132,7 @@ func TestSchemaRefusesImpossibleAttempts(t *testing.T) {
 
 // TestLedgerIsAppendOnly (L1): and an attempt has one entry of a kind at most.
 func TestLedgerIsAppendOnly(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.exec(insertAttempt("k", "taken", nil))
 	const entry = `INSERT INTO ledger (account, kind, cents, reference, attempt_key, external_id, received_at, recorded_at)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestDropped(t *testing.T) {
+	t.Parallel()
 	since := callAt.Add(-5 * time.Minute)
 	call := func(sid string, started time.Duration, change ...func(*ivr.Milestone)) ivr.Milestone {
 		m := verified()
@@ -94,6 +95,7 @@ func TestDropped(t *testing.T) {
 }
 
 func TestDroppedCountsFromTheEndOfACall(t *testing.T) {
+	t.Parallel()
 	s, pool := openCalls(t)
 	ctx := context.Background()
 	inBooks(t, pool)
@@ -131,6 +133,7 @@ func inBooks(t *testing.T, pool *pgxpool.Pool) {
 
 // L3: who was told to call again for an outcome hears it on the next call, unless a text or a call has told it.
 func TestOutcomeThatWasPromised(t *testing.T) {
+	t.Parallel()
 	const authorized = `state = 'taken', authorized_at = now(), reference = '123456782', intent_id = 'pi_1'`
 	tests := []struct {
 		name, attempt string

@@ -61,6 +61,7 @@ func kept(m ivr.Milestone) ivr.Milestone {
 var sameInstant = cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })
 
 func TestMilestones(t *testing.T) {
+	t.Parallel()
 	over := verified()
 	over.HandedOver = true
 	backTo := verified()
@@ -102,6 +103,7 @@ func TestMilestones(t *testing.T) {
 }
 
 func TestCallEndedOnce(t *testing.T) {
+	t.Parallel()
 	s, pool := openCalls(t)
 	ctx := context.Background()
 	if err := s.CallEnded(ctx, "CA1", callAt); err != nil {
@@ -129,6 +131,7 @@ func TestCallEndedOnce(t *testing.T) {
 }
 
 func TestHandOffOnceATurn(t *testing.T) {
+	t.Parallel()
 	s, pool := openCalls(t)
 	ctx := context.Background()
 	if err := s.SaveMilestone(ctx, verified()); err != nil {

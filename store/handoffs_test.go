@@ -50,6 +50,7 @@ func handOff(t *testing.T, s *store.Store, h ivr.HandOff) {
 }
 
 func TestHandOffByEveryRefOfItsTurn(t *testing.T) {
+	t.Parallel()
 	s, _ := openCalls(t)
 	ctx, people := context.Background(), membersOf(t, s)
 	handOff(t, s, sent())
@@ -74,6 +75,7 @@ func TestHandOffByEveryRefOfItsTurn(t *testing.T) {
 
 // Nothing is known of a call whose milestone could not be read.
 func TestHandOffOfNothing(t *testing.T) {
+	t.Parallel()
 	s, _ := openCalls(t)
 	handOff(t, s, ivr.HandOff{Call: "CA1", Turn: 4, Reason: "trouble", Ref: "R", At: callAt, Context: ivr.AgentContext{TriesLeft: -1, Payment: "unknown"}})
 	got, err := membersOf(t, s).HandOffContext(context.Background(), "R", callAt)
@@ -94,6 +96,7 @@ const inState = `INSERT INTO payment_attempts (key, call_sid, turn, account, cen
 
 // The money is told as it is when it is told (P1).
 func TestHandOffTellsTheMoneyAsItIs(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		then  string // as it was written down
@@ -143,6 +146,7 @@ func TestHandOffTellsTheMoneyAsItIs(t *testing.T) {
 }
 
 func TestHandOffTellsTheBillOfProvenCallers(t *testing.T) {
+	t.Parallel()
 	s, pool := openCalls(t)
 	ctx, people := context.Background(), membersOf(t, s)
 	exec(t, pool, `INSERT INTO accounts (account, member_id, kind, status) VALUES ('712345678', '100200300401', 'health', 'active')`)
@@ -168,6 +172,7 @@ func TestHandOffTellsTheBillOfProvenCallers(t *testing.T) {
 }
 
 func TestTransferOver(t *testing.T) {
+	t.Parallel()
 	accepted := callAt.Add(4 * time.Minute)
 	tests := []struct {
 		name   string
@@ -217,6 +222,7 @@ func TestTransferOver(t *testing.T) {
 }
 
 func TestTransferThatWasNeverRecorded(t *testing.T) {
+	t.Parallel()
 	s, _ := openCalls(t)
 	ctx := context.Background()
 	if err := s.AcceptHandOff(ctx, "nothing", callAt); !errors.Is(err, handoff.ErrUnknownRef) {
@@ -241,6 +247,7 @@ func booked(call string) ivr.CallbackBooking {
 }
 
 func TestCallbacksAndHandOffsByPriority(t *testing.T) {
+	t.Parallel()
 	s, _ := openCalls(t)
 	ctx := context.Background()
 	if err := s.SaveMilestone(ctx, verified()); err != nil {

@@ -36,6 +36,7 @@ const (
 )
 
 func TestEchoesAreMatchedAndNeverCountedTwice(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.taken("100000009", "712345678", 19800)
@@ -64,6 +65,7 @@ func TestEchoesAreMatchedAndNeverCountedTwice(t *testing.T) {
 }
 
 func TestAnEchoWithAnotherAmountOrAccountIsAMismatch(t *testing.T) {
+	t.Parallel()
 	tests := map[string]string{
 		"amount":  "A,712345678,19801,2027-02-10T10:00:00-05:00,phone,100000009",
 		"account": "A,712345686,19800,2027-02-10T10:00:00-05:00,phone,100000009",
@@ -84,6 +86,7 @@ func TestAnEchoWithAnotherAmountOrAccountIsAMismatch(t *testing.T) {
 
 // What was never counted may be sent again, corrected; it is judged anew each time.
 func TestAMismatchCanBeMended(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.taken("100000009", "712345678", 19800)
@@ -110,6 +113,7 @@ func TestAMismatchCanBeMended(t *testing.T) {
 }
 
 func TestConsentsFromBilling(t *testing.T) {
+	t.Parallel()
 	member := func(id, phone, mobile, consent string) string {
 		return "1002003004" + id + ",Name," + phone + ",," + mobile + ",en,," + consent + ",,,,,"
 	}
@@ -146,6 +150,7 @@ func TestConsentsFromBilling(t *testing.T) {
 }
 
 func TestBadRowsLoadNothing(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	before := o.dump()
@@ -208,6 +213,7 @@ func TestBadRowsLoadNothing(t *testing.T) {
 
 // Two imports at once: one after the other, each as if alone.
 func TestImportsWaitForOneAnother(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	errs := make(chan error)
 	for range 4 {
@@ -227,6 +233,7 @@ func TestImportsWaitForOneAnother(t *testing.T) {
 
 // An import that is cut off, while it reads or while it merges, has done nothing.
 func TestImportCutOff(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"reading", "merging"} {
 		t.Run(when, func(t *testing.T) {
 			o := newBillingFixture(t)
@@ -252,6 +259,7 @@ func TestImportCutOff(t *testing.T) {
 }
 
 func TestImportGivesItsConnectionBack(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	for range 12 { // more than the pool holds
 		o.mustLoad(household...)

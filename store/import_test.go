@@ -122,6 +122,7 @@ var (
 )
 
 func TestImportLoadsAllFourKindsInAnyOrder(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	sum := o.mustLoad(household...)
 	counts := map[feed.Kind]int64{feed.Members: 2, feed.Accounts: 3, feed.Bills: 3, feed.Payments: 1}
@@ -149,6 +150,7 @@ func TestImportLoadsAllFourKindsInAnyOrder(t *testing.T) {
 
 // Answers are on file as keyed hashes, and match what a caller keys.
 func TestImportFilesAnswersAsHashes(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(csvOf(feed.Members, anna, "100200300405,Harbor Bakery,,,false,en,,none,,02110,,90001234,90001188"))
 	check := func(member, kind, answer string, want bool) {
@@ -192,6 +194,7 @@ func (o *billingFixture) dump() []string {
 }
 
 func TestTheSameFilesAgainChangeNothing(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	o.taken("123456782", "712345686", 3150)
@@ -219,6 +222,7 @@ func TestTheSameFilesAgainChangeNothing(t *testing.T) {
 }
 
 func TestImportMergesChanges(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	o.exec("UPDATE accounts SET frozen_at = $1 WHERE account = '712345678'", feedAt)
@@ -237,6 +241,7 @@ func TestImportMergesChanges(t *testing.T) {
 
 // B6: a few payments alone do not make old balances fresh.
 func TestImportedAsOf(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	asOf := func() time.Time {
 		t.Helper()
@@ -264,6 +269,7 @@ func TestImportedAsOf(t *testing.T) {
 }
 
 func TestImportTellsItsProgress(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	var bills strings.Builder
 	bills.WriteString(strings.Join(feed.Columns(feed.Bills), ",") + "\n")
@@ -290,6 +296,7 @@ func TestImportTellsItsProgress(t *testing.T) {
 
 // TestImportDocs loads the examples of docs/import.md, all of them together.
 func TestImportDocs(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile("../docs/import.md")
 	if err != nil {
 		t.Fatal(err)

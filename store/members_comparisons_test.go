@@ -12,6 +12,7 @@ import (
 // TestI1EqualComparisons: whatever stands behind a selector, as many keyed comparisons are made, each
 // over a member, a kind and what was keyed. (The statements are counted where there is a database.)
 func TestI1EqualComparisons(t *testing.T) {
+	t.Parallel()
 	household := func(members int, kinds ...string) []candidate {
 		var rows []db.CandidateAnswersRow
 		for m := range members {

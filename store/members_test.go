@@ -155,6 +155,7 @@ func (l *identityFixture) want(what string, try ivr.VerifyTry, pass bool) {
 
 // TestVerified: what a proven caller is known by.
 func TestVerified(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	member := ivr.Member{ID: anasID, Name: "Ana", Phone: ana, VerifiedAt: textsAt}
 	for selector, account := range map[string]string{anas: anas, anasID: "", ana[2:]: ""} {
@@ -168,6 +169,7 @@ func TestVerified(t *testing.T) {
 // TestI1EqualStatements: unknown, wrong, locked or without a birth date: the same statements in the
 // same order as when it passes, and the same answer.
 func TestI1EqualStatements(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	repeated := l.right()
 	withheld := l.right()
@@ -215,6 +217,7 @@ func TestI1EqualStatements(t *testing.T) {
 
 // TestI5SoftLock: five failures in 24 hours; then half an hour in which right answers fail too.
 func TestI5SoftLock(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	l.fail(4)
 	l.want("after four", l.right(), true)
@@ -230,6 +233,7 @@ func TestI5SoftLock(t *testing.T) {
 
 // TestI5Window: a failure a day ago counts no more.
 func TestI5Window(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	l.fail(4)
 	l.at = textsAt.Add(24 * time.Hour)
@@ -242,6 +246,7 @@ func TestI5Window(t *testing.T) {
 
 // TestI5CounterStartsAnew: what was tried while it was locked counts neither towards the next lock nor makes it longer.
 func TestI5CounterStartsAnew(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	l.fail(5)
 	l.at = textsAt.Add(time.Minute)
@@ -258,6 +263,7 @@ func TestI5CounterStartsAnew(t *testing.T) {
 
 // TestI5SecondLock lasts a day, and the one after a quiet day half an hour again.
 func TestI5SecondLock(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	l.fail(5)
 	l.at = textsAt.Add(23 * time.Hour)
@@ -273,6 +279,7 @@ func TestI5SecondLock(t *testing.T) {
 
 // TestI5SecondLockOfOne does not lengthen another's, where both stand behind one phone number.
 func TestI5SecondLockOfOne(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	l.fail(5) // Ana alone, by her account
 	l.at = textsAt.Add(time.Hour)
@@ -288,6 +295,7 @@ func TestI5SecondLockOfOne(t *testing.T) {
 // TestI5AccountsOfACaller: ten different ones in a day, each as often as its own limit allows. A number
 // that tries an eleventh has been through with all of them.
 func TestI5AccountsOfACaller(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	from := func(number string, try ivr.VerifyTry) ivr.VerifyTry { try.Caller = number; return try }
 	l.want("the first", from(caller, l.wrong()), false)
@@ -305,6 +313,7 @@ func TestI5AccountsOfACaller(t *testing.T) {
 
 // TestI5WithheldNumbers have no counter of their own.
 func TestI5WithheldNumbers(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	for i := range 15 {
 		try := l.try(fmt.Sprintf("7999999%02d", i), "1980-04-12", "02139")
@@ -318,6 +327,7 @@ func TestI5WithheldNumbers(t *testing.T) {
 
 // TestI5HundredInARow: agents only, however long ago they were; a pass in between ends the row.
 func TestI5HundredInARow(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name       string
 		failures   int
@@ -339,6 +349,7 @@ func TestI5HundredInARow(t *testing.T) {
 
 // TestSameTurnAgain: it counts once, and gives what it gave.
 func TestSameTurnAgain(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	passed, failed := l.right(), l.wrong()
 	l.want("right", passed, true)
@@ -357,6 +368,7 @@ func TestSameTurnAgain(t *testing.T) {
 
 // TestB3OnePhoneForSeveral: the answers pick one. A failure counts against every one it might have been.
 func TestB3OnePhoneForSeveral(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	got, err := l.members.Verify(context.Background(), l.try(ana[2:], "2001-05-05", "02139"))
 	if err != nil || got.Member.ID != twinsID {
@@ -390,6 +402,7 @@ func TestB3OnePhoneForSeveral(t *testing.T) {
 
 // TestI5AtOnce: a guesser with many calls at once has no more guesses than one after another.
 func TestI5AtOnce(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	var all sync.WaitGroup
 	for i := range 20 {
@@ -409,6 +422,7 @@ func TestI5AtOnce(t *testing.T) {
 
 // TestStandingIsOneSnapshot: an import that ends in the middle is seen whole or not at all.
 func TestStandingIsOneSnapshot(t *testing.T) {
+	t.Parallel()
 	l := newIdentityFixture(t)
 	l.exec(`INSERT INTO bills (account, coverage_month, revision, billed_cents) VALUES ($1, '2027-03-01', 0, 19800)`, anas)
 	done := false

@@ -10,6 +10,7 @@ import (
 
 // TestN11LostReplyIsFound: the create is not repeated; the text is found by number, words and time.
 func TestN11LostReplyIsFound(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.after = always(errLost)
 	p.taken(anas, payments.Card, ana, false)
@@ -31,6 +32,7 @@ func TestN11LostReplyIsFound(t *testing.T) {
 
 // TestN11CallbackSettlesADoubt: it carries our reference, so no look-up is needed.
 func TestN11CallbackSettlesADoubt(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.after = always(errLost)
 	p.taken(anas, payments.Card, ana, false)
@@ -46,6 +48,7 @@ func TestN11CallbackSettlesADoubt(t *testing.T) {
 
 // TestN11NeverThereIsSentOnceMore: looked for at 2, 5 and 10 minutes, then created again, once.
 func TestN11NeverThereIsSentOnceMore(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = times(1, errLost)
 	p.taken(anas, payments.Card, ana, false)
@@ -65,6 +68,7 @@ func TestN11NeverThereIsSentOnceMore(t *testing.T) {
 
 // TestN11NeverThereTwice: then a person; a written notice becomes a letter (E6).
 func TestN11NeverThereTwice(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = always(errLost)
 	p.authorized(anas, payments.Bank, ana, false)
@@ -81,6 +85,7 @@ func TestN11NeverThereTwice(t *testing.T) {
 
 // TestN2StillTrueBeforeTheSecondCreate: an opt-out while it was looked for.
 func TestN2StillTrueBeforeTheSecondCreate(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = times(1, errLost)
 	p.taken(anas, payments.Card, ana, false)
@@ -95,6 +100,7 @@ func TestN2StillTrueBeforeTheSecondCreate(t *testing.T) {
 
 // TestLateCallbackPutsADropRight: given up as never accepted, and then the carrier speaks.
 func TestLateCallbackPutsADropRight(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.after = always(errLost)
 	p.authorized(anas, payments.Bank, ana, false)
@@ -114,6 +120,7 @@ func TestLateCallbackPutsADropRight(t *testing.T) {
 
 // TestLookUpFails: a look that could not be made proves nothing and counts for nothing.
 func TestLookUpFails(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.after = always(errLost)
 	p.carrier.lookErr = errLost
@@ -132,6 +139,7 @@ func TestLookUpFails(t *testing.T) {
 
 // TestOneTextTwoNotices: nobody can tell whose it is, so neither goes again and a person looks.
 func TestOneTextTwoNotices(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = times(1, errLost)
 	p.carrier.after = always(errLost)

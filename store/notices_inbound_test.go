@@ -13,6 +13,7 @@ import (
 
 // TestO2OptOutIsConfirmedOnce: in words that Twilio does not answer, twice, and repeated by Twilio.
 func TestO2OptOutIsConfirmedOnce(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ana, "alto")
 	p.receive("SM1", ana, "alto")
@@ -38,6 +39,7 @@ func TestO2OptOutIsConfirmedOnce(t *testing.T) {
 
 // TestO2TwilioAnswersItsOwnWords: recorded, and no word of ours.
 func TestO2TwilioAnswersItsOwnWords(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	for _, step := range []struct {
 		word     string
@@ -58,6 +60,7 @@ func TestO2TwilioAnswersItsOwnWords(t *testing.T) {
 // TestO4StartAgain: START is new consent and lifts what stood in the way; an opt-out after it is
 // confirmed again, on the same day.
 func TestO4StartAgain(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ana, "alto")
 	p.receive("SM2", ana, "subscribe")
@@ -79,6 +82,7 @@ func TestO4StartAgain(t *testing.T) {
 
 // TestO4OnlyStartLiftsTwiliosBlock: our own word changes nothing then.
 func TestO4OnlyStartLiftsTwiliosBlock(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ana, "STOP")
 	p.receive("SM2", ana, "subscribe")
@@ -95,6 +99,7 @@ func TestO4OnlyStartLiftsTwiliosBlock(t *testing.T) {
 
 // TestO3AfterTheSwitchDate: STOP ends our automated calls and every other purpose as well.
 func TestO3AfterTheSwitchDate(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ana, "alto")
 	want := []string{"sms|all", "sms|payments", "voice|all"}
@@ -111,6 +116,7 @@ func TestO3AfterTheSwitchDate(t *testing.T) {
 
 // TestOwnersWishBesideADeadNumber: an opt-out counts also where nothing arrives, and START brings both back.
 func TestOwnersWishBesideADeadNumber(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	dead := notify.Suppression{Number: ana, Source: notify.FromUnreachable}
 	if err := p.store.SuppressNumber(context.Background(), dead, p.clock.Now()); err != nil {
@@ -137,6 +143,7 @@ func TestOwnersWishBesideADeadNumber(t *testing.T) {
 
 // TestO1ByPhone: off by key for anyone, confirmed once though the turn is delivered twice.
 func TestO1ByPhone(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	for range 2 {
 		if err := p.inbox.OptOut(context.Background(), ben, notify.FromKey, "key", "CA1/7"); err != nil {
@@ -159,6 +166,7 @@ func TestO1ByPhone(t *testing.T) {
 
 // TestO9TextToRead: a person's task, and no answer.
 func TestO9TextToRead(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ana, "cancel my payment of 198 dollars")
 	p.work()
@@ -173,6 +181,7 @@ func TestO9TextToRead(t *testing.T) {
 
 // TestO9HelpOnceADay: two answering machines must not talk to each other.
 func TestO9HelpOnceADay(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ana, "I am driving")
 	p.receive("SM2", ana, "I am driving")
@@ -186,6 +195,7 @@ func TestO9HelpOnceADay(t *testing.T) {
 
 // TestO10Real: what really went to the number, and nothing to another's.
 func TestO10Real(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ben, "is this real?")
 	p.work()
@@ -205,6 +215,7 @@ func TestO10Real(t *testing.T) {
 
 // TestO2ConfirmedInTime: after five minutes the confirmation is not sent any more.
 func TestO2ConfirmedInTime(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = times(1, errLater)
 	p.receive("SM1", ana, "alto")

@@ -15,6 +15,7 @@ import (
 
 // TestP3ReceiptGoesOnce: planned with the money, sent at once, whatever is repeated or out of order.
 func TestP3ReceiptGoesOnce(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	a := p.taken(anas, payments.Card, ana, false)
 	p.work()
@@ -41,6 +42,7 @@ func TestP3ReceiptGoesOnce(t *testing.T) {
 
 // TestPlanOnce: a payment has one notice of a kind, however often it is asked for.
 func TestPlanOnce(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	a := p.taken(bens, payments.Card, "", false)
 	for range 3 {
@@ -57,6 +59,7 @@ func TestPlanOnce(t *testing.T) {
 
 // TestN2StopBetweenPlanAndSend: the fact at the instant of sending counts.
 func TestN2StopBetweenPlanAndSend(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.receive("SM1", ana, "STOP")
@@ -70,6 +73,7 @@ func TestN2StopBetweenPlanAndSend(t *testing.T) {
 
 // TestN2WithoutConsent: none on file and not asked for on the call.
 func TestN2WithoutConsent(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.taken(bens, payments.Card, ben, false)
 	p.work()
@@ -79,6 +83,7 @@ func TestN2WithoutConsent(t *testing.T) {
 
 // TestO4AskedForOnThisCall: the written notice goes in spite of an opt-out.
 func TestO4AskedForOnThisCall(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.receive("SM1", ana, "STOP")
 	p.authorized(anas, payments.Bank, ana, true)
@@ -89,6 +94,7 @@ func TestO4AskedForOnThisCall(t *testing.T) {
 
 // TestL3FailureHeard: a failure is texted only if the caller did not hear it on the call.
 func TestL3FailureHeard(t *testing.T) {
+	t.Parallel()
 	for _, heard := range []bool{true, false} {
 		p := newTextFixture(t)
 		a := p.declined(anas, ana)
@@ -108,6 +114,7 @@ func TestL3FailureHeard(t *testing.T) {
 
 // TestN4ReturnWaitsForTheWindow: nobody has just asked for it.
 func TestN4ReturnWaitsForTheWindow(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	a := p.taken(anas, payments.Card, "", false)
 	p.exec(`UPDATE payment_attempts SET text_number = $1`, ana)
@@ -128,6 +135,7 @@ func TestN4ReturnWaitsForTheWindow(t *testing.T) {
 
 // TestL5ReturnPaidMeanwhile: "your bill is still unpaid" must be true.
 func TestL5ReturnPaidMeanwhile(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	a := p.taken(anaB, payments.Card, "", false)
 	p.exec(`UPDATE payment_attempts SET text_number = $1`, ana)
@@ -142,6 +150,7 @@ func TestL5ReturnPaidMeanwhile(t *testing.T) {
 
 // TestRateLimited: nothing was processed, so it is made again after a while and counts as one.
 func TestRateLimited(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = times(3, errLater)
 	p.taken(anas, payments.Card, ana, false)
@@ -160,6 +169,7 @@ func TestRateLimited(t *testing.T) {
 
 // TestO2BlockedByTheCarrier: 21610 writes the suppression that a STOP would have written.
 func TestO2BlockedByTheCarrier(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = always(errStopped)
 	p.taken(anas, payments.Card, ana, false)
@@ -175,6 +185,7 @@ func TestO2BlockedByTheCarrier(t *testing.T) {
 
 // TestN11Landline: nothing will ever arrive: no more texts, a task, and the notice by letter (E6).
 func TestN11Landline(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = always(errFixed)
 	p.authorized(anas, payments.Bank, ana, true)
@@ -202,6 +213,7 @@ func (p *textFixture) wantLetter() {
 
 // TestE6UndeliveredBecomesALetter: also when only the carrier's last word says so, however often.
 func TestE6UndeliveredBecomesALetter(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.authorized(anas, payments.Bank, ana, false)
 	p.work()
@@ -217,6 +229,7 @@ func TestE6UndeliveredBecomesALetter(t *testing.T) {
 
 // TestE6OutOfTime: a written notice that could not go in its window becomes a letter.
 func TestE6OutOfTime(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.carrier.before = always(errLater)
 	p.authorized(anas, payments.Bank, ana, false)
@@ -229,6 +242,7 @@ func TestE6OutOfTime(t *testing.T) {
 
 // TestE6CancelledNeedsNoLetter: there is no debit any more.
 func TestE6CancelledNeedsNoLetter(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	a := p.authorized(anas, payments.Bank, ana, false)
 	if _, err := p.store.Void(context.Background(), a.Key, p.clock.Now()); err != nil {
@@ -244,6 +258,7 @@ func TestE6CancelledNeedsNoLetter(t *testing.T) {
 
 // TestManySendersAtOnce: one create, however many jobs wake senders.
 func TestManySendersAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	ids := p.jobs.take()
@@ -262,6 +277,7 @@ func TestManySendersAtOnce(t *testing.T) {
 
 // TestCallbackOfNobody: a reference that is not ours is said to be so.
 func TestCallbackOfNobody(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	err := p.deliveries.Delivered(context.Background(), notify.StatusCallback{Reference: "nobody", SID: "SM1", Status: "sent"})
 	if !errors.Is(err, notify.ErrNoSuchText) {
@@ -271,6 +287,7 @@ func TestCallbackOfNobody(t *testing.T) {
 
 // TestSecondTextOfOneNotice: the first text stays the notice's.
 func TestSecondTextOfOneNotice(t *testing.T) {
+	t.Parallel()
 	p := newTextFixture(t)
 	p.taken(anas, payments.Card, ana, false)
 	p.work()

@@ -35,6 +35,7 @@ func (o *billingFixture) posting() ([]string, store.PostingTotals) {
 }
 
 func TestExportImportedAsEchoIsEmpty(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household...)
 	o.taken("100000009", "712345678", 14800)
@@ -79,6 +80,7 @@ func TestExportImportedAsEchoIsEmpty(t *testing.T) {
 }
 
 func TestExportGoesOnPastAPage(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.exec(`INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, state, reference, offered_at, authorized_at,
@@ -131,6 +133,7 @@ func (o *billingFixture) letters() []string {
 }
 
 func TestLettersToPost(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.letter("100000009", "712345678", payments.Authorized)
@@ -166,6 +169,7 @@ func (o *billingFixture) posted(on billing.Date, references ...string) (store.Le
 
 // E6: the debit may go from 00:00 local of the banking day after posting.
 func TestPostedLettersSetTheDay(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.letter("100000009", "712345678", payments.Authorized)
@@ -197,6 +201,7 @@ func TestPostedLettersSetTheDay(t *testing.T) {
 }
 
 func TestPostedLettersWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.letter("100000009", "712345678", payments.Authorized)
@@ -239,6 +244,7 @@ func TestPostedLettersWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestListAndShowPayments(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[:3]...)
 	o.taken("100000009", "712345678", 14800)
@@ -306,6 +312,7 @@ func TestListAndShowPayments(t *testing.T) {
 
 // TestExportDocs holds docs/export.md to the code.
 func TestExportDocs(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile("../docs/export.md")
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 // TestN6OutageOfADay: what is still true goes a day later, once; what is not is not said at all.
 func TestN6OutageOfADay(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	for day, happens := range map[string]bool{"20": true, "23": true, "24": true} {
@@ -27,6 +28,7 @@ func TestN6OutageOfADay(t *testing.T) {
 
 // TestN6CarrierDownAllAfternoon: planned texts wait, are looked at again, and go once.
 func TestN6CarrierDownAllAfternoon(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "next-due")
 	d.at["2027-02-13T08:00"] = func() { d.carrier.before = always(errLater) }
@@ -42,6 +44,7 @@ func TestN6CarrierDownAllAfternoon(t *testing.T) {
 
 // TestB6StaleImport: nothing is planned or sent on old balances; with a fresh import it goes on.
 func TestB6StaleImport(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-19T00:00"] = func() { d.noImport = true }
@@ -52,6 +55,7 @@ func TestB6StaleImport(t *testing.T) {
 
 // TestG6LatePayer: who pays the late bill only after the next one was issued keeps the old clock.
 func TestG6LatePayer(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "next-due")
 	d.member(two, del, "next-due")
@@ -70,6 +74,7 @@ func TestG6LatePayer(t *testing.T) {
 
 // TestN1Household: one text to a number, whatever is behind it; whose bill is paid is left out.
 func TestN1Household(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, cel, "")
@@ -86,6 +91,7 @@ func TestN1Household(t *testing.T) {
 // TestN3SharedNumber: two accounts with different clocks do not get two texts a day, nor more than
 // the month's four between them; two languages are two texts.
 func TestN3SharedNumber(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, cel, "none")
@@ -96,6 +102,7 @@ func TestN3SharedNumber(t *testing.T) {
 
 // TestAutoPayMembersOnlyTheirOwn: told of the draw ten days ahead, once for each draw, and nothing else.
 func TestAutoPayMembersOnlyTheirOwn(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, cel, "")
@@ -113,6 +120,7 @@ func TestAutoPayMembersOnlyTheirOwn(t *testing.T) {
 
 // TestA5TooLateForANotice: a bill that comes less than ten days before its draw is announced to nobody.
 func TestA5TooLateForANotice(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.exec(`UPDATE accounts SET autopay_day = 21, autopay_last4 = '6789'`)
@@ -125,6 +133,7 @@ func TestA5TooLateForANotice(t *testing.T) {
 // TestTruthComesBack: a reason that was dropped because its payment was in flight is planned again
 // when the payment fails.
 func TestTruthComesBack(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-20T08:00"] = func() { d.authorized(one, "card", "", false) }
@@ -137,6 +146,7 @@ func TestTruthComesBack(t *testing.T) {
 
 // TestTwoPlannersAtOnce: one of them plans; and if the lock fails them, the schema does not.
 func TestTwoPlannersAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(*reminderFixture) notify.PlanStore{
 		"with the lock":    func(d *reminderFixture) notify.PlanStore { return d.store },
 		"without the lock": func(d *reminderFixture) notify.PlanStore { return plannerWithoutLock{d.store, nil} },
@@ -162,6 +172,7 @@ func TestTwoPlannersAtOnce(t *testing.T) {
 // TestKilledInTheMiddle: a run that dies anywhere leaves nothing twice and nothing out, and the next
 // one is due at once.
 func TestKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
 	for name, dies := range map[string]func(*reminderFixture, context.CancelFunc){
 		"told to stop": func(_ *reminderFixture, stop context.CancelFunc) { stop() },
 		"connections cut": func(d *reminderFixture, _ context.CancelFunc) {
@@ -252,6 +263,7 @@ func sprint(n ...int) string {
 // TestN3OneADayWhateverWaits: what could not go yesterday does not go beside what is more important
 // today, also when two senders look at both in the same moment.
 func TestN3OneADayWhateverWaits(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-24T08:00"] = func() { d.carrier.before = always(errLater) }

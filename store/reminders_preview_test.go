@@ -12,6 +12,7 @@ import (
 
 // TestPreview: a dry run says of everybody what they would get, or why nothing, and writes nothing.
 func TestPreview(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	ctx := context.Background()
 	numbers := map[string]string{"700000001": cel, "700000004": "+16175550114", "700000005": "+16175550115", "700000006": "+16175550116",
@@ -65,6 +66,7 @@ func TestPreview(t *testing.T) {
 
 // TestPausedCampaign: a kind that is held back waits, other kinds do not, and it goes again when resumed.
 func TestPausedCampaign(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	ctx := context.Background()
 	d.member(one, cel, "next-due")

@@ -19,6 +19,7 @@ import (
 // the newest bills, is what billing.Stand says of its whole history: the same balance, and the same
 // reminders on any day.
 func TestSQLCountsAsStandDoes(t *testing.T) {
+	t.Parallel()
 	tolerant := func(p *billing.Policy) { p.PaidToleranceCents = 50 }
 	moved := func(p *billing.Policy) {
 		zone := time.FixedZone("", -5*3600)

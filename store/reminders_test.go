@@ -47,6 +47,7 @@ func TestN3Regimes(t *testing.T) {
 
 // TestG3ThirdDue: three months on, grace of the first unpaid bill ends on the 23rd of the third.
 func TestG3ThirdDue(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "third-due")
 	for _, month := range []string{"2027-03", "2027-04", "2027-05"} {
@@ -58,6 +59,7 @@ func TestG3ThirdDue(t *testing.T) {
 
 // TestSaturdayThe23rd: weekends move nothing (C4), and texts go on them (N4).
 func TestSaturdayThe23rd(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.walk("2027-01-01", "2027-01-31")
@@ -69,6 +71,7 @@ func TestSaturdayThe23rd(t *testing.T) {
 
 // TestDSTMonths: in the months in which the clocks change, 9 o'clock is 9 o'clock.
 func TestDSTMonths(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "none")
 	d.walk("2026-10-31", "2026-11-23") // back on November 1st
@@ -80,6 +83,7 @@ func TestDSTMonths(t *testing.T) {
 
 // TestPaidInTheMiddle: from the payment on nothing is said, until the next bill.
 func TestPaidInTheMiddle(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-22T15:00"] = func() { d.books(one, billedEach, d.clock.Now()) }
@@ -124,6 +128,7 @@ func TestPaidASecondBefore(t *testing.T) {
 // TestMovedDeadline: snow moves February's due instant to the 25th at noon; the reminders move along
 // (C5), also those that were planned for the old day.
 func TestMovedDeadline(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.walk("2027-02-01", "2027-02-22")
@@ -146,6 +151,7 @@ func TestMovedDeadline(t *testing.T) {
 
 // TestRevisedBill: a new revision repeats nothing (N1), and one of nothing stops everything.
 func TestRevisedBill(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-20T12:00"] = func() { d.bill(one, "2027-03", 1, 25000) }
@@ -156,6 +162,7 @@ func TestRevisedBill(t *testing.T) {
 
 // TestPartPaymentAndCredit: a part paid changes nothing; what is paid too much is credit (B9).
 func TestPartPaymentAndCredit(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.member(two, del, "")
@@ -172,6 +179,7 @@ func TestPartPaymentAndCredit(t *testing.T) {
 
 // TestOptOutInTheMiddle: STOP ends it; START brings back what comes after, and nothing that is past.
 func TestOptOutInTheMiddle(t *testing.T) {
+	t.Parallel()
 	d := newReminderFixture(t)
 	d.member(one, cel, "")
 	d.at["2027-02-21T12:00"] = func() { d.receive("SM1", cel, "STOP") }

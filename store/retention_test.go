@@ -41,6 +41,7 @@ const owed = `SELECT a.account, (coalesce((SELECT sum(b.billed_cents) FROM (SELE
 // TestClosedPeriods: money is erased only where what was billed was paid, so that what is owed stays the same to
 // the cent, also when billing delivers the old files once more.
 func TestClosedPeriods(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	old := []feed.Source{
 		csvOf(feed.Bills,
@@ -87,6 +88,7 @@ func TestClosedPeriods(t *testing.T) {
 // TestErasedPaymentsTakeAllWithThem: texts, tasks, letters, resolutions; and a payment that is open, or came back
 // lately, stays with its evidence.
 func TestErasedPaymentsTakeAllWithThem(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	o.mustLoad(household[1], household[2])
 	hang := func(key string) {
@@ -115,6 +117,7 @@ func TestErasedPaymentsTakeAllWithThem(t *testing.T) {
 
 // TestErasingGoesOnWhereItWasCutOff: bite by bite, each kept, whatever comes in between.
 func TestErasingGoesOnWhereItWasCutOff(t *testing.T) {
+	t.Parallel()
 	o := newBillingFixture(t)
 	var words strings.Builder
 	for i := range 2500 {

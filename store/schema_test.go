@@ -56,6 +56,7 @@ var schemaParts = []struct{ title, query string }{
 
 // TestSchema holds schema.sql, which is there to be read, to what the migrations really make.
 func TestSchema(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, testenv.Postgres(t))
 	if err != nil {
@@ -99,6 +100,7 @@ const hashFile = "migrations/hashes.txt"
 // TestMigrationsNeverChange: a migration that has landed has run in databases that will not run it again. With -update
 // the hashes of new ones are added; those that are there stay.
 func TestMigrationsNeverChange(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile(hashFile)
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)

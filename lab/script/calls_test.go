@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// withTwoReplicas are played a second time with two serve and two work processes on the same stores.
+// withTwoReplicas are played a second time with two serve and two work processes on the same stores, but under -short.
 var withTwoReplicas = []string{
 	"both-payments-three-times-at-once.call", "call-back-and-pay.call", "everything-breaks-before-consent.call", "everything-breaks-between-charge-and-record.call",
 	"killed-after-pay-and-at-the-assent.call", "reminders-account-trouble.call", "reminders-every-tenth-reply-lost.call",
@@ -62,7 +62,7 @@ func TestCalls(t *testing.T) {
 					t.Fatal(err)
 				}
 				tellings := []playedScript{playStory(t, s, 1, "")}
-				for _, lang := range s.Languages {
+				for _, lang := range otherLanguages(s) {
 					tellings = append(tellings, playStory(t, s, 1, lang))
 					checkSameJumps(t, lang, tellings[0].passed, tellings[len(tellings)-1].passed)
 					checkTalkTime(t, s, lang, tellings[0].talk, tellings[len(tellings)-1].talk)
@@ -72,7 +72,7 @@ func TestCalls(t *testing.T) {
 				told++
 				all = append(all, tellings...)
 			})
-			if !slices.Contains(withTwoReplicas, name) {
+			if testing.Short() || !slices.Contains(withTwoReplicas, name) {
 				continue
 			}
 			t.Run(strings.TrimSuffix(name, ".call")+"/two-of-each", func(t *testing.T) {
@@ -97,6 +97,15 @@ func TestCalls(t *testing.T) {
 	for _, gap := range table.gaps {
 		t.Error(gap)
 	}
+}
+
+// otherLanguages returns the languages in which a story is told again: none under -short, as `make test` runs it.
+// `make long`, which CI runs, tells every story in all of them.
+func otherLanguages(s script.Script) []string {
+	if testing.Short() {
+		return nil
+	}
+	return s.Languages
 }
 
 // checkSameJumps: a story told in another language takes the same steps. How long a charge is waited for is not

@@ -30,6 +30,8 @@ type postgres struct {
 	run int32
 	// Holds the lock; its end is our end. Used by one goroutine at a time: join's, then end's.
 	holder *pgx.Conn
+	// Connections for making and dropping databases that nobody uses now. The process's end closes them.
+	idle chan *pgx.Conn
 	// Databases made so far, the last part of their names.
 	made atomic.Int64
 	// PostgreSQL 15 and later can be told to copy files, which is faster for a template without traffic.
@@ -60,7 +62,7 @@ func join(ctx context.Context, admin, template string) (*postgres, error) {
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		return nil, errors.New("test environment: " + PostgresVar + " is not a postgres:// address")
 	}
-	p := &postgres{admin: u, template: template, run: rand.Int32()} //nolint:gosec // G404: a name, not a secret
+	p := &postgres{admin: u, template: template, run: rand.Int32(), idle: make(chan *pgx.Conn, 4)} //nolint:gosec // G404: a name, not a secret
 	p.holder, err = pgx.Connect(ctx, admin)
 	if err != nil {
 		return nil, fmt.Errorf("test environment: %w", err)
@@ -155,15 +157,29 @@ func (p *postgres) drop(ctx context.Context, name string) error {
 	return nil
 }
 
-// command runs a statement on a connection of its own, so that tests in parallel do not wait for each other,
-// and none is left over for a test that looks for leaks.
+// command runs a statement of the administrator's, on a connection that no other test uses meanwhile. The
+// connection is kept for the next one, because a new one costs about as much as making a database. After an
+// error it is closed: nobody knows its state.
 func (p *postgres) command(ctx context.Context, sql string) error {
-	conn, err := pgx.Connect(ctx, p.admin.String())
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+	var conn *pgx.Conn
+	select {
+	case conn = <-p.idle:
+	default:
+		var err error
+		if conn, err = pgx.Connect(ctx, p.admin.String()); err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
 	}
-	_, err = conn.Exec(ctx, sql)
-	return errors.Join(err, conn.Close(ctx))
+	// The simple protocol prepares nothing: no statement comes twice.
+	if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
+	}
+	select {
+	case p.idle <- conn:
+		return nil
+	default: // enough are kept
+		return conn.Close(ctx)
+	}
 }
 
 // dsn returns the address of a database on this server, password included.
