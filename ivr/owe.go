@@ -86,7 +86,7 @@ func (c *Call) sayInFlight(open payments.Attempt) {
 }
 
 // tellAutoPay says the next draw first: a member who pays now lowers it (A7: draw heard first). Amount and
-// day are what the draw would be now (A4: what is owed at draw time); one whose day is over is not told.
+// day are what the draw would be now (what is owed at the time of the draw); one whose day is over is not told.
 func (c *Call) tellAutoPay(owed Owed) {
 	if !owed.Account.OnAutoPay() || owed.Newest == nil || owed.NothingDue {
 		return

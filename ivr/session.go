@@ -209,7 +209,7 @@ type OnHold struct {
 }
 
 // FollowUp is what the caller was asked about texts and calls after this one. Each offer is made once a call,
-// whatever the answer (V11: no offer twice).
+// whatever the answer.
 type FollowUp struct {
 	TextsWanted    bool     // texts on was asked for, and needs a verified caller first (O1)
 	Receipts       []string // attempts taken of which no text goes by itself

@@ -36,7 +36,7 @@ func (c *Catalog) Description(key string) string {
 const textsFile = "texts.toml"
 
 // IsText reports whether a message is sent as a text, or is a piece of one. Texts are measured in segments
-// (N7), everything else in seconds (V10).
+// (N7), everything else in seconds.
 func (c *Catalog) IsText(key string) bool {
 	return c.messages[Reference].byKey[key].file == textsFile
 }

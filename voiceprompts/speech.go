@@ -45,7 +45,7 @@ func (s Speech) Text() string {
 
 // Escape returns text from outside, such as a name, as a fragment that says just that. Control characters are
 // an error: they would break the document that carries them. Names come from the billing system's files,
-// which are composed and cleaned at import (B13); here they are checked once more.
+// which are composed and cleaned at import; here they are checked once more.
 func Escape(text string) (Speech, error) {
 	for _, r := range text {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\uFFFE' || r == '\uFFFF' {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,6 +68,7 @@ type observer struct {
 	harness       *harness.Harness
 	pool          *pgxpool.Pool
 	redis         *redis.Client
+	tables        map[string]string // the query that reads a table, by its quoted name; made at the first look
 	metrics       *telemetry.Metrics
 	log           *recorder
 	spansMade     *tracetest.InMemoryExporter // spans as the instrumentations make them
@@ -217,39 +220,24 @@ func (o *observer) valuesOf(ctx context.Context, key string) (map[string]string,
 	return values, err
 }
 
-// tablePlaces reads every column of every table, the job queue's too.
+// tablePlaces reads every column of every table that has ever had a row, the job queue's too.
 func (o *observer) tablePlaces(ctx context.Context) ([]place, error) {
-	rows, err := o.pool.Query(ctx, `
-		SELECT c.table_schema, c.table_name, c.column_name, c.data_type FROM information_schema.columns c
-		JOIN information_schema.tables t USING (table_schema, table_name)
-		WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN ('pg_catalog', 'information_schema')
-		ORDER BY 1, 2, c.ordinal_position`)
+	if o.tables == nil {
+		if err := o.listTables(ctx); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := o.pool.Query(ctx, `SELECT t FROM unnest($1::text[]) t WHERE pg_relation_size(t::regclass) > 0`, slices.Collect(maps.Keys(o.tables)))
 	if err != nil {
 		return nil, err
 	}
-	columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Schema, Table, Column, Type string }])
+	used, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, err
-	}
-	values := map[string][]string{} // by table, as SQL
-	for _, c := range columns {
-		name, column := c.Table+"."+c.Column, pgx.Identifier{c.Column}.Sanitize()
-		if exempt[name] != "" {
-			continue
-		}
-		switch c.Type {
-		case "bytea":
-			return nil, fmt.Errorf("the column %s holds bytes: say in this test whether it is sealed", name)
-		case "timestamp with time zone":
-			column = "(" + column + " AT TIME ZONE 'UTC')::date" // of some the microseconds are the machine's
-		}
-		table := pgx.Identifier{c.Schema, c.Table}.Sanitize()
-		values[table] = append(values[table], fmt.Sprintf("('%s', %s::text)", name, column))
 	}
 	var places []place
-	for table, list := range values {
-		rows, err := o.pool.Query(ctx, "SELECT DISTINCT v.name, v.value FROM "+table+" CROSS JOIN LATERAL (VALUES "+strings.Join(list, ", ")+
-			") v (name, value) WHERE v.value IS NOT NULL")
+	for _, table := range used {
+		rows, err := o.pool.Query(ctx, o.tables[table])
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", table, err)
 		}
@@ -260,6 +248,44 @@ func (o *observer) tablePlaces(ctx context.Context) ([]place, error) {
 		places = append(places, found...)
 	}
 	return places, nil
+}
+
+// listTables notes for every table the query that reads its columns as text, those that are exempt aside. It fails on a
+// column of bytes that nobody has judged.
+func (o *observer) listTables(ctx context.Context) error {
+	rows, err := o.pool.Query(ctx, `
+		SELECT c.table_schema, c.table_name, c.column_name, c.data_type FROM information_schema.columns c
+		JOIN information_schema.tables t USING (table_schema, table_name)
+		WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN ('pg_catalog', 'information_schema')
+		ORDER BY 1, 2, c.ordinal_position`)
+	if err != nil {
+		return err
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Schema, Table, Column, Type string }])
+	if err != nil {
+		return err
+	}
+	values := map[string][]string{} // by table, as SQL
+	for _, c := range columns {
+		name, column := c.Table+"."+c.Column, pgx.Identifier{c.Column}.Sanitize()
+		if exempt[name] != "" {
+			continue
+		}
+		switch c.Type {
+		case "bytea":
+			return fmt.Errorf("the column %s holds bytes: say in this test whether it is sealed", name)
+		case "timestamp with time zone":
+			column = "(" + column + " AT TIME ZONE 'UTC')::date" // of some the microseconds are the machine's
+		}
+		table := pgx.Identifier{c.Schema, c.Table}.Sanitize()
+		values[table] = append(values[table], fmt.Sprintf("('%s', %s::text)", name, column))
+	}
+	o.tables = map[string]string{}
+	for table, list := range values {
+		o.tables[table] = "SELECT DISTINCT v.name, v.value FROM " + table + " CROSS JOIN LATERAL (VALUES " + strings.Join(list, ", ") +
+			") v (name, value) WHERE v.value IS NOT NULL"
+	}
+	return nil
 }
 
 // spanPlaces are all that spans say.
