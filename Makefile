@@ -3,7 +3,9 @@
 GO ?= go
 TESTFLAGS ?=
 PACKAGES ?= ./...
-SHORT := -short
+# What make test leaves to make long, besides what goes by -short itself.
+LATER := TestTheBranchesInABrowser|TestTheRestOfThePhone|TestPayingByBankInABrowser
+SHORT := -short -skip '^($(LATER))$$'
 
 # Tools, pinned; built from source into bin/tools, so that a version bump rebuilds them.
 LINT_VERSION := v2.15.0
@@ -38,13 +40,13 @@ test: go ## all tests, with a PostgreSQL and a Redis of their own; TESTFLAGS and
 	@rm -f "$$DUEBELL_SCRIPT_COVERAGE"
 	@$(BUILD) -o bin/with-services ./lab/testenv/cmd/with-services
 	@echo "running the tests; the first time everything is built before, which takes minutes"
-	@bin/with-services $(GO) test -json -count=1 -vet=off -parallel=4 -timeout=15m $(SHORT) $(TESTFLAGS) $(PACKAGES)
+	@bin/with-services $(GO) test -json -count=1 -vet=off -p=3 -parallel=4 -timeout=15m $(SHORT) $(TESTFLAGS) $(PACKAGES)
 	@if [ -f "$$DUEBELL_SCRIPT_COVERAGE" ]; then cat "$$DUEBELL_SCRIPT_COVERAGE"; fi
 
 # What make test leaves out because it takes minutes more: each story once more in Spanish, ten of them with two
-# replicas of each role, and five times as many random cases.
-long: ## every story in every language and with two replicas, and many more random cases; CI runs it
-	$(MAKE) --no-print-directory test SHORT= PACKAGES="./billing ./lab/script ./payments ./store"
+# replicas of each role, five times as many random cases, and most of the walks through the phone page.
+long: ## every story in every language and with two replicas, many more random cases, all pages; CI runs it
+	$(MAKE) --no-print-directory test SHORT= PACKAGES="./billing ./lab/dev ./lab/script ./payments ./store"
 
 race: ## all tests under the race detector
 	$(MAKE) test TESTFLAGS="-race $(TESTFLAGS)"
