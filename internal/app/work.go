@@ -105,12 +105,16 @@ func (d Deps) withDefaults() Deps {
 // NewWork builds the role; Start runs it. No store is asked for anything yet.
 //
 // cfg must come from Settings.Load with LineNeeds. As with NewServe an error names what is wrong with policy,
-// keys or prompts.
-func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
+// keys or prompts, and leaves nothing open.
+func NewWork(ctx context.Context, cfg Config, d Deps) (_ *Work, err error) {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	w := &Work{cfg: cfg, log: d.Log, clock: d.Clock, metrics: d.Metrics}
-	var err error
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeStores(w.forget, w.pool, w.redis))
+		}
+	}()
 	if w.pool, err = openPool(ctx, cfg.DatabaseURL, workConns, d.Metrics); err != nil {
 		return nil, err
 	}
@@ -291,9 +295,7 @@ func (w *Work) Stop(ctx context.Context) error {
 	if err != nil { // ctx has ended
 		err = w.jobs.StopAndCancel(context.WithoutCancel(ctx))
 	}
-	w.forget()
-	w.pool.Close()
-	return errors.Join(err, w.redis.Close())
+	return errors.Join(err, closeStores(w.forget, w.pool, w.redis))
 }
 
 // River's workers return no errors: the row is the truth, a job only wakes a worker, and the sweeper queues the
