@@ -1,11 +1,14 @@
 package app
 
 import (
+	"bytes"
+	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"duebell/billing"
 	"duebell/internal/policyfile"
 	"duebell/internal/telemetry"
 )
@@ -42,11 +45,36 @@ func TestARoleThatFailsLeavesNothingOpen(t *testing.T) {
 				t.Errorf("%s: %s still shows its pool", role, f.GetName())
 			}
 		}
-		for end := time.Now().Add(5 * time.Second); openPools() > before; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(5 * time.Second); openPools() > before; <-time.After(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Errorf("%s: its pool is still open", role)
 				break
 			}
+		}
+	}
+}
+
+// TestP2WhoAnswersForTheFee: a line whose card payments carry a fee says at its start who answers for it (rule P2: fee
+// needs approver).
+func TestP2WhoAnswersForTheFee(t *testing.T) {
+	policy, err := policyfile.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fee := range []billing.Money{0, 250} {
+		cfg := Config{Policy: policy}
+		cfg.Policy.CardFeeCents, cfg.Policy.CardFeeApprovedBy = fee, "Director of Operations"
+		cfg.DatabaseURL, cfg.RedisURL, cfg.PublicURL, cfg.TwilioAuthToken = "postgres://127.0.0.1:1/none", "redis://127.0.0.1:1", "https://pay.example.org", "token"
+		var log bytes.Buffer
+		serve, err := NewServe(t.Context(), cfg, Deps{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := serve.Close(); err != nil {
+			t.Error(err)
+		}
+		if says := strings.Contains(log.String(), `fee=2.50 approved_by="Director of Operations"`); says != (fee > 0) {
+			t.Errorf("fee %s: the log says\n%s", fee, &log)
 		}
 	}
 }
