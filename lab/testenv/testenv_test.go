@@ -198,7 +198,7 @@ func TestARunThatFailsToBegin(t *testing.T) {
 		t.Errorf("a role that may make no database began a run: %v", err)
 	}
 	open := fmt.Sprintf("SELECT count(*)::text FROM pg_stat_activity WHERE usename = '%s'", role)
-	for end := time.Now().Add(5 * time.Second); query(t, p.admin.String(), open) != "0"; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); query(t, p.admin.String(), open) != "0"; <-time.After(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Error("its connection is still open")
 			break
