@@ -155,7 +155,7 @@ var fences = []fence{
 	{"github.com/redis/go-redis", append([]string{"store"}, wiring...), nil,
 		"sessions and rates live in store"},
 	{"github.com/riverqueue/river", append([]string{"store"}, wiring...), nil,
-		"a job is a nudge: rooms offer functions, the wiring calls them from jobs"},
+		"a job only wakes a worker: packages offer functions, the wiring calls them from jobs"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, nil,
 		"commands and flags are one file each, in cmd"},
 	{"github.com/alicebob/miniredis", []string{"lab"}, nil,

@@ -220,10 +220,10 @@ func TestWhatKeepsDevFromStarting(t *testing.T) {
 // and what was named beforehand is not.
 func TestASecondDevFromAShellThatKnowsTheFirst(t *testing.T) {
 	t.Parallel()
-	elsewhere := "http://127.0.0.1:1"
-	first := run(t, func(o *dev.Options) { o.Settings.TwilioAPIURL = elsewhere; o.Now = "" })
+	external := "http://127.0.0.1:1"
+	first := run(t, func(o *dev.Options) { o.Settings.TwilioAPIURL = external; o.Now = "" })
 	env := (&process{t: t, dir: filepath.Dir(first.dir)}).settings()
-	if env["TWILIO_API_URL"] != elsewhere {
+	if env["TWILIO_API_URL"] != external {
 		t.Errorf("dev talks to %s", env["TWILIO_API_URL"])
 	}
 	if err := first.stop(); err != nil {
@@ -235,7 +235,7 @@ func TestASecondDevFromAShellThatKnowsTheFirst(t *testing.T) {
 		o.Settings.PolicyFile = env["DUEBELL_POLICY"]
 	})
 	again := (&process{t: t, dir: filepath.Dir(first.dir)}).settings()
-	if again["TWILIO_API_URL"] != elsewhere {
+	if again["TWILIO_API_URL"] != external {
 		t.Errorf("what was named beforehand became %s", again["TWILIO_API_URL"])
 	}
 	if again["STRIPE_API_URL"] == env["STRIPE_API_URL"] {
