@@ -25,7 +25,7 @@ var rooms = []room{
 	{"payments/stripe", []string{"payments", "payments/connector", "billing"},
 		"the gateway turns our words into the processor's and back, and knows nothing of calls or tables"},
 	{"payments/connector", nil,
-		"bank numbers pass through this room: whatever it imported could see them (P4); the token seam is declared here"},
+		"bank numbers pass through this room: whatever it imported could see them (promise P4); the token seam is declared here"},
 	{"payments", []string{"billing"},
 		"money is taken the same way whoever asks for it; the phone, the texts and the tables are other rooms"},
 	{"ivr/webhook", []string{"ivr", "payments", "billing", "voiceprompts", "handoff", "internal/twilio"},

@@ -46,7 +46,7 @@ type ReminderReport struct {
 	*Sums
 }
 
-// Sums account for every text that was planned: sent once, sent twice, or not sent and why (P3: a text goes out
+// Sums account for every text that was planned: sent once, sent twice, or not sent and why (promise P3: a text goes out
 // once). The carrier's count decides, not our rows: those are compared with it. Never counts by state and
 // reason; the key unaccounted is for rows in no final state.
 type Sums struct {
