@@ -40,9 +40,9 @@ func (p Policy) contradictions() []string {
 			found = append(found, fmt.Sprintf(format, args...))
 		}
 	}
-	refuse(!p.EFTEnabled && !p.CardsAccepted, "eft_enabled and cards_accepted are both false: nothing could be paid (P1)")
+	refuse(!p.EFTEnabled && !p.CardsAccepted, "eft_enabled and cards_accepted are both false: nothing could be paid (rule P1)")
 	refuse(p.CardFeeCents > 0 && strings.TrimSpace(p.CardFeeApprovedBy) == "",
-		"card_fee_cents = %d, but card_fee_approved_by names nobody: Massachusetts bans card surcharges, so a fee needs an approver (P2)", p.CardFeeCents)
+		"card_fee_cents = %d, but card_fee_approved_by names nobody: Massachusetts bans card surcharges, so a fee needs an approver (rule P2)", p.CardFeeCents)
 	refuse(p.DueDay < p.BillDay, "due_day = %d lies before bill_day = %d (C2, C3)", p.DueDay, p.BillDay)
 	refuse(p.GuestMaxCents < p.MinPaymentCents, "guest_max_cents = %d is below min_payment_cents = %d (M3, M4)", p.GuestMaxCents, p.MinPaymentCents)
 	refuse(p.BankAccountMaxDigits < p.BankAccountMinDigits,

@@ -64,7 +64,7 @@ type Phrase struct {
 func WhisperPhrases(c CallerContext, speaks string) []Phrase {
 	// Always first: whoever answers must know at once that this is a call of the line.
 	said := []Phrase{{Key: "agent-caller"}}
-	// Nothing could be looked up: there may be an open payment, and the agent must know that (P1).
+	// Nothing could be looked up: there may be an open payment, and the agent must know that (promise P1).
 	if c.Tier == "" {
 		said = append(said, Phrase{Key: "agent-nothing-known"})
 		c.Payment = PaymentUnknown
@@ -109,7 +109,7 @@ func who(c CallerContext) []Phrase {
 }
 
 // paymentKey returns the prompt for a payment state. A state that it does not know may be an open payment, so
-// the agent is told to look first (P1: money moves once).
+// the agent is told to look first (promise P1: money moves once).
 func paymentKey(p PaymentState) string {
 	switch p {
 	case PaymentNone:

@@ -23,8 +23,8 @@ type Request struct {
 	Lang     string
 	Deadline time.Time // the member's due instant: the priority; may be zero
 	At       time.Time
-	Tier     string // of a hand-over
-	Doing    string
+	Tier     string       // of a hand-over
+	Doing    string       // the step at which the caller was
 	Payment  PaymentState // when the caller was transferred
 	Outcome  Outcome      // of a hand-over; empty while it rings
 	DoneAt   time.Time

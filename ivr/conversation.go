@@ -97,7 +97,7 @@ func conversation() []Step {
 			Then:    chooseFromMain, LeadsTo: []StepName{AskAccount, AskBirthDate, ChooseAccount, GuestAccount, HowToPay, TextChoices, MainMenu},
 		},
 		{
-			// P4 (other ways are described only): nothing here is about the caller, so nobody proves
+			// Rule P4 (other ways are described only): nothing here is about the caller, so nobody proves
 			// anything.
 			Name:    HowToPay,
 			Accepts: Menu{Options: options("due", "option-when-due", "ways", "option-other-ways", "hours", "option-hours", "hardship", "option-hardship", "back", "option-main-menu")},
@@ -186,7 +186,7 @@ func conversation() []Step {
 			Then:    choosePayment, LeadsTo: []StepName{AskAmount, CheckAmount, ReadBack, AnythingElse},
 		},
 		{
-			// P6: several accounts in one call: what each owes, then one way to pay for all of them.
+			// Rule P6: several accounts in one call: what each owes, then one way to pay for all of them.
 			Name: TellAll,
 			Then: tellAll, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
@@ -224,7 +224,7 @@ func conversation() []Step {
 			Then:    secondConsent, LeadsTo: []StepName{ChooseMethod, AnythingElse},
 		},
 		{
-			// P1: bank account and card; where one of them is off, this question is skipped.
+			// Rule P1: bank account and card; where one of them is off, this question is skipped.
 			Name: ChooseMethod, Before: skipOnlyMethod,
 			Accepts: Menu{Options: options("bank", "option-bank", "card", "option-card")},
 			Then:    chooseMethod, LeadsTo: []StepName{ChooseBankType, ReadBack, ReadBackAll},
@@ -247,19 +247,19 @@ func conversation() []Step {
 			Then:    confirmGuestName, LeadsTo: []StepName{GuestName, ReadBack},
 		},
 		{
-			// M7: the amount is always read back. P3: for a card, key 1 here is the consent.
+			// M7: the amount is always read back. Rule P3: for a card, key 1 here is the consent.
 			Name: ReadBack, Before: beforeReadBack, Says: "read-back", Args: readBackArgs,
 			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmReadBack, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, PayMenu, AskAmount},
 		},
 		{
-			// P6: one combined read-back of all accounts.
+			// Rule P6: one combined read-back of all accounts.
 			Name: ReadBackAll, Before: sayReadBackAll,
 			Accepts: Menu{Options: consentOrChange},
 			Then:    confirmAll, LeadsTo: []StepName{NextAccount, ChooseAccount},
 		},
 		{
-			// P6: each account has its own capture, its own authorization and its own outcome.
+			// Rule P6: each account has its own capture, its own authorization and its own outcome.
 			Name: NextAccount, Before: nextAccount, Says: "next-account", Args: nextAccountArgs,
 			Then: payNext, LeadsTo: []StepName{AskWrittenNotice, TakeMoney, OfferText},
 		},
@@ -282,7 +282,7 @@ func conversation() []Step {
 			Then:    captured, LeadsTo: []StepName{CaptureFailed, TakeMoney, ChooseMethod, Terms, Holding, Settling, NextAccount, TellStanding, AnythingElse},
 		},
 		{
-			// P3 (captures a call are limited): try again, another way, or not now.
+			// Rule P3 (captures a call are limited): try again, another way, or not now.
 			Name:    CaptureFailed,
 			Accepts: Menu{Options: tryAgainOptions},
 			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, NextAccount, AnythingElse},
@@ -322,7 +322,7 @@ func conversation() []Step {
 			Then: tellOutcome, LeadsTo: []StepName{AfterDecline, OfferText, NextAccount, AnythingElse},
 		},
 		{
-			// P3: a decline counts as a failed capture.
+			// Rule P3: a decline counts as a failed capture.
 			Name:    AfterDecline,
 			Accepts: Menu{Options: tryAgainOptions},
 			Then:    tryAgain, LeadsTo: []StepName{TakeMoney, ReadBack, ChooseBankType, NextAccount, AnythingElse},

@@ -46,7 +46,7 @@ func tellDropped(ctx context.Context, c *Call, _ Answer) Next {
 	if err != nil {
 		return c.fail(err)
 	}
-	// It speaks of this payment, and not of the call: another account may have been paid in that (P6).
+	// It speaks of this payment, and not of the call: another account may have been paid in that (rule P6).
 	taken, nothing, ofWhat := "dropped-taken", "dropped-nothing", Args{"Amount": c.exact(a.Cents)}
 	if c.Dropped.OutcomePromised {
 		taken, nothing, ofWhat = "promised-taken", "promised-nothing", nil

@@ -307,7 +307,7 @@ func accountsToChoose(ctx context.Context, c *Call) Next {
 }
 
 // accountOptions returns an option for each account, and one for all of them where they can be paid
-// together (P6).
+// together (rule P6).
 func accountOptions(c *Call) []Option {
 	var list []Option
 	for _, a := range c.Accounts {

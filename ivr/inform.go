@@ -34,7 +34,7 @@ func rightOrChange(*Call) []Option {
 }
 
 // consentOrChange returns the answers to the read-back of a payment. For a card, key 1 is the consent, so
-// no word may stand for it (P3).
+// no word may stand for it (rule P3).
 func consentOrChange(c *Call) []Option {
 	list := rightOrChange(c)
 	if c.Payment.Method == payments.Card {
@@ -43,14 +43,14 @@ func consentOrChange(c *Call) []Option {
 	return list
 }
 
-// tellHowToPay says one short piece of public information (H4: contact data is policy; P4: other ways are
+// tellHowToPay says one short piece of public information (H4: contact data is policy; rule P4: other ways are
 // described only). Nothing in it is about the caller, and nothing promises a plan, a fund or a price. Each
 // piece leads back to the list, so that several may be heard.
 func tellHowToPay(_ context.Context, c *Call, a Answer) Next {
 	switch a.Option {
 	case "due":
 		c.say("tell-due-rule", c.dueRule())
-	// No address is spoken: "the address on your bill" (P4).
+	// No address is spoken: "the address on your bill" (rule P4).
 	case "ways":
 		c.say("tell-other-ways", Args{"MailDay": c.mailDay()})
 	case "hours":
@@ -90,7 +90,7 @@ func (c *Call) dueRule() Args {
 	}
 }
 
-// mailDay returns the next day by which a check should be in the mail (P4, mail_by_day). From the day after
+// mailDay returns the next day by which a check should be in the mail (rule P4, mail_by_day). From the day after
 // it on, that is next month's.
 func (c *Call) mailDay() voiceprompts.Speech {
 	today := c.today()

@@ -120,7 +120,7 @@ func afterReminder(ctx context.Context, c *Call, a Answer) Next {
 	return Go(Goodbye)
 }
 
-// bankDebitAllowed says whether a bank debit may be consented to on this call: by policy (P1), never on a
+// bankDebitAllowed says whether a bank debit may be consented to on this call: by policy (rule P1), never on a
 // call that nobody asked for (E2), and in a language that has words for it (E4). A call that a text asked for
 // is the caller's own (E2: calls they asked for).
 func (c *Call) bankDebitAllowed() bool {

@@ -84,7 +84,7 @@ func (c *Call) tellTaken(ctx context.Context, a payments.Attempt) Next {
 	return Go(OfferText)
 }
 
-// tellDeclined says that nothing was charged and why, and counts the capture (P3: a few a call). The bank's
+// tellDeclined says that nothing was charged and why, and counts the capture (rule P3: a few a call). The bank's
 // or card issuer's own reason is not spoken. "Verification wanted" is told apart, because another way to pay
 // helps there.
 func (c *Call) tellDeclined(ctx context.Context, a payments.Attempt) Next {

@@ -10,7 +10,7 @@ import (
 	"duebell/voiceprompts"
 )
 
-// skipOnlyMethod asks only where both ways to pay are on (P1). A caller who speaks a language without agreed
+// skipOnlyMethod asks only where both ways to pay are on (rule P1). A caller who speaks a language without agreed
 // words of assent is offered the card alone (bankDebitAllowed).
 func skipOnlyMethod(_ context.Context, c *Call) Next {
 	eft := c.bankOffered()
@@ -69,7 +69,7 @@ func chooseBankType(_ context.Context, c *Call, a Answer) Next {
 	return c.readBack()
 }
 
-// fee returns the flat fee of the chosen way to pay, in cents; bank debits have none (P2). It is asked for
+// fee returns the flat fee of the chosen way to pay, in cents; bank debits have none (rule P2). It is asked for
 // wherever an amount with its fee is spoken or offered, so all of them agree.
 func (c *Call) fee() billing.Money {
 	if c.Payment.Method == payments.Card {
@@ -78,7 +78,7 @@ func (c *Call) fee() billing.Money {
 	return 0
 }
 
-// beforeReadBack says a fee with the total, without barge-in (P2), and, close to the due instant, that the
+// beforeReadBack says a fee with the total, without barge-in (rule P2), and, close to the due instant, that the
 // payment counts when it is authorized (C7).
 func beforeReadBack(_ context.Context, c *Call) Next {
 	if fee := c.fee(); fee > 0 {
@@ -116,7 +116,7 @@ func (c *Call) howSpoken() voiceprompts.Speech {
 }
 
 // confirmReadBack goes on to the capture, a bank debit first to how its written notice goes. For a card the
-// key is the consent, and the words just said are kept as its evidence (P3, E8). Nothing is written yet:
+// key is the consent, and the words just said are kept as its evidence (rule P3, E8). Nothing is written yet:
 // TakeMoney's Before makes the offer of exactly what was read back.
 func confirmReadBack(_ context.Context, c *Call, a Answer) Next {
 	if a.Option != "right" {
@@ -168,7 +168,7 @@ func (c *Call) refuseByLimit(err error) Next {
 }
 
 // captured goes on by what the capture came to. Success means that we hold a token; it never means that money
-// moved (P3). What each of Twilio's results means stands in twilio.md §2.2. No branch that ends without a
+// moved (rule P3). What each of Twilio's results means stands in twilio.md §2.2. No branch that ends without a
 // token says more than "nothing was charged", and none says even that before the offer is closed. A repeated
 // result runs the turn once: the webhook answers it with the stored bytes.
 func captured(ctx context.Context, c *Call, a Answer) Next {
@@ -207,7 +207,7 @@ func captured(ctx context.Context, c *Call, a Answer) Next {
 }
 
 // tokenized keeps a bank account's token and goes on to the terms. A card's consent was given before the
-// capture: it is authorized at once (P3). The token goes to the database, sealed, and never into the session.
+// capture: it is authorized at once (rule P3). The token goes to the database, sealed, and never into the session.
 // Where this turn dies in between, it is run again with the same result of Twilio's, and Tokenize or
 // Authorize finds the first row.
 func (c *Call) tokenized(ctx context.Context, got *Capture) Next {
@@ -250,7 +250,7 @@ func (c *Call) captureStopped(ctx context.Context) Next {
 }
 
 // captureFailed counts the capture and lets the caller choose what to do next, or leads to a person after
-// the last one (P3: pay_tries_call).
+// the last one (rule P3: pay_tries_call).
 func (c *Call) captureFailed(ctx context.Context) Next {
 	c.Captures.Failed++
 	if next, ok := c.closeOfferAndSay(ctx, "capture-failed"); !ok {

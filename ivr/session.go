@@ -150,7 +150,7 @@ type Dropped struct {
 	BankType payments.BankType
 }
 
-// Batch is several accounts that are paid in this call one after another (P6). It resets when one account is
+// Batch is several accounts that are paid in this call one after another (rule P6). It resets when one account is
 // chosen, when the last one is paid, and when the caller asks for something else. Until Confirmed, Queue
 // holds all of them; from then on those that come after Session.Account.
 type Batch struct {
@@ -181,7 +181,7 @@ type WrittenNotice struct {
 	Letter    bool   // the notice goes by letter, and the debit waits for it
 }
 
-// Captures counts captures that came to nothing (P3: a few a call and account). It resets at the next account
+// Captures counts captures that came to nothing (rule P3: a few a call and account). It resets at the next account
 // of a batch, and when the caller begins something else. Checkout counts captures of the call in the database
 // as well (pay_tries_call), so a lost session does not give more of them.
 type Captures struct {

@@ -8,7 +8,7 @@ import (
 	"duebell/payments"
 )
 
-// Several accounts in one call (P6): one combined read-back, then account by account its own capture, its
+// Several accounts in one call (rule P6): one combined read-back, then account by account its own capture, its
 // own authorization and its own outcome, before the next begins. A token works once, so no capture can
 // serve two accounts.
 
@@ -78,8 +78,8 @@ func (c *Call) payableNow(ctx context.Context, owed Owed, open *payments.Attempt
 	return true, nil
 }
 
-// sayReadBackAll reads every account and amount back, then the total (M7, P6). Each amount is spoken with its
-// fee, and the fee once for all, without barge-in (P2). The earliest due instant decides whether the cut-off
+// sayReadBackAll reads every account and amount back, then the total (M7, rule P6). Each amount is spoken with its
+// fee, and the fee once for all, without barge-in (rule P2). The earliest due instant decides whether the cut-off
 // is mentioned (C7).
 func sayReadBackAll(_ context.Context, c *Call) Next {
 	var total billing.Money
@@ -95,7 +95,7 @@ func sayReadBackAll(_ context.Context, c *Call) Next {
 	return Proceed()
 }
 
-// confirmAll begins the batch. For cards this key is the consent to each of the payments (P3). The words just
+// confirmAll begins the batch. For cards this key is the consent to each of the payments (rule P3). The words just
 // said are kept as the consent's terms for every card payment of the batch (E8). Texts and receipts begin
 // anew: they are settled once for the whole batch.
 func confirmAll(_ context.Context, c *Call, a Answer) Next {

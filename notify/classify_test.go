@@ -32,3 +32,18 @@ func TestO8Classify(t *testing.T) {
 		})
 	}
 }
+
+// TestO8NoStartInDoubt: "un" is no filler, so that an opt-out in two words does not switch texts on (O8: start only as
+// listed).
+func TestO8NoStartInDoubt(t *testing.T) {
+	c := NewClassifier(nil)
+	for text, want := range map[string]Class{
+		"un subscribe": ClassOptOut, "Un-Subscribe": ClassOptOut, "please un subscribe me": ClassOptOut, "un unsubscribe": ClassOptOut,
+		"subscribe": ClassStart, "please subscribe": ClassStart, "subscribe me": ClassStart,
+		"una ayuda por favor": ClassHelp,
+	} {
+		if got := c.Classify(text); got.Class != want {
+			t.Errorf("%q: %s, want %s", text, got.Class, want)
+		}
+	}
+}

@@ -32,7 +32,7 @@ func Classes() []Class {
 var entries = map[Class][]string{
 	ClassOptOut: {
 		"stop", "stop all", "stopall", "stop2end", "end", "quit", "cancel", "revoke", "unsubscribe", "opt out", "optout",
-		"remove", "no more", "stopp", "unsuscribe", "unsubcribe",
+		"remove", "no more", "stopp", "unsuscribe", "unsubcribe", "un subscribe", "un suscribe",
 		"alto", "parar", "pare", "para", "cancelar", "baja", "dar de baja", "detener", "deténgase", "basta", "salir", "fin", "no más", "borrar",
 		"parar", "pare", "cancelar", "sair", "chega", "remover",
 		"kanpe", "sispann", "rete", "anile",
@@ -105,7 +105,7 @@ const filler = `
 a again all any anymore from health connector hey hi hello immediately it me message messages messaging msg msgs
 my now of ok okay please pls plz receiving reminder reminders right away sending sms text texts texting thank thanks
 the these this thx to us you your
-por favor ahora gracias mi mis el la los las un una mensaje mensajes texto textos recordatorio recordatorios enviar
+por favor ahora gracias mi mis el la los las una mensaje mensajes texto textos recordatorio recordatorios enviar
 agora minha meu obrigado obrigada o as os mensagem mensagens`
 
 // optOutPhrases are an opt-out wherever they stand, unless a negation stands before them.

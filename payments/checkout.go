@@ -105,7 +105,7 @@ type Authorization struct {
 	CountsFrom time.Time
 }
 
-// LimitCounts are the counts that I5 and P3 limit, taken around one attempt: of its call, its
+// LimitCounts are the counts that I5 and rule P3 limit, taken around one attempt: of its call, its
 // account and its caller's number, within the last day (withheld numbers: hour).
 type LimitCounts struct {
 	CapturesCall, DeclinesAccount, DeclinesCaller, DeclinesWithheld int
@@ -157,7 +157,7 @@ func (c *Checkout) Offer(ctx context.Context, a Attempt) (Attempt, error) {
 }
 
 // checkLimits refuses an attempt that is past one of the limits that keep the line from testing
-// stolen cards and accounts (I5: declines, guests, new banks; P3: captures a call). Withheld
+// stolen cards and accounts (I5: declines, guests, new banks; rule P3: captures a call). Withheld
 // numbers have no limit of one caller, only the pooled one.
 func (c *Checkout) checkLimits(l LimitCounts, a Attempt) error {
 	p := c.policy

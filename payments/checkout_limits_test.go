@@ -52,7 +52,7 @@ const (
 	mine   = "+16175550199"
 )
 
-// TestLimits: one below each limit of I5 (card testing) and P3 (captures a call) there is a
+// TestLimits: one below each limit of I5 (card testing) and rule P3 (captures a call) there is a
 // capture, at the limit there is none; what lies outside the window, or belongs to somebody else,
 // does not count.
 func TestLimits(t *testing.T) {

@@ -52,7 +52,7 @@ func TestOfferTwice(t *testing.T) {
 	p.wantRows("offers", `SELECT key, state FROM payment_attempts`, nil, first.Key+"|offered")
 }
 
-// TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn (P3: captures a
+// TestOfferTwiceAtTheLimit: the limits do not count the offer of this very turn (rule P3: captures a
 // call are limited).
 func TestOfferTwiceAtTheLimit(t *testing.T) {
 	t.Parallel()

@@ -32,7 +32,7 @@ type Charge struct {
 	Method     Method
 	Token      string    // the payment method's id
 	AcceptedAt time.Time // instant of assent, for the mandate of a bank debit (UTC)
-	PhoneOrder bool      // policy stripe_moto: mark a card payment as phone order at confirm (P3: MOTO only where enabled)
+	PhoneOrder bool      // policy stripe_moto: mark a card payment as phone order at confirm (rule P3: MOTO only where enabled)
 }
 
 // IntentState is the processor's state of its object, in its own words (twilio.md §13.2).

@@ -80,8 +80,12 @@ func (r *Resolver) Resolve(ctx context.Context, res Resolution) (Attempt, error)
 	}
 	machineNow := r.machine.Now()
 	lease, err := r.store.LeaseForPerson(ctx, a.Key, machineNow, machineNow.Add(time.Minute))
+	// Not wrapped: the attempt exists, and ErrNoSuchAttempt would tell the operator that the reference is wrong.
+	if errors.Is(err, ErrNoSuchAttempt) {
+		return a, fmt.Errorf("a worker is looking this payment up right now; payment %s is unchanged, try again in a minute", res.Reference)
+	}
 	if err != nil {
-		return a, fmt.Errorf("a worker is looking this payment up, try again in a minute: %w", err)
+		return a, err
 	}
 	if err := r.settle(ctx, lease, res); err != nil {
 		return a, err

@@ -292,7 +292,7 @@ func (s *Store) SameAmount(ctx context.Context, account string, cents billing.Mo
 	return out, nil
 }
 
-// LimitCounts counts what I5 and P3 limit, for one offer.
+// LimitCounts counts what I5 and rule P3 limit, for one offer.
 // It takes no lock. What is decided by it before <Pay> is spoken is only a first look; Authorize counts again
 // under the lock.
 func (s *Store) LimitCounts(ctx context.Context, a payments.Attempt, at time.Time) (payments.LimitCounts, error) {

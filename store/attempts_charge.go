@@ -120,7 +120,7 @@ func (s *Store) Release(ctx context.Context, c payments.ChargeLease, nextLook ti
 	return err
 }
 
-// Take records that the money was taken: state, ledger entry (P5: as of its authorization) and
+// Take records that the money was taken: state, ledger entry (rule P5: as of its authorization) and
 // receipt, in one transaction.
 //
 // Repeated under the same fence it finds the attempt taken and returns payments.ErrTooLate: the first run did

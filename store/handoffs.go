@@ -190,7 +190,7 @@ func (s *Store) HandOffs(ctx context.Context, onlyOpen bool, most int) ([]handof
 	for _, r := range sent {
 		list = append(list, handoff.Request{
 			ID: r.ID, Kind: handoff.HandOver, Number: val(r.Caller), Reason: r.Reason, Account: val(r.Account), Lang: r.Language, At: r.At,
-			Tier: val(r.Tier), Doing: r.Doing, Payment: handoff.PaymentState(r.Payment), Outcome: handoff.Outcome(val(r.Outcome)),
+			Tier: val(r.Tier), Doing: r.Step, Payment: handoff.PaymentState(r.Payment), Outcome: handoff.Outcome(val(r.Outcome)),
 			DoneAt: val(r.DoneAt), Open: r.Unmet,
 		})
 	}

@@ -94,7 +94,7 @@ const inState = `INSERT INTO payment_attempts (key, call_sid, turn, account, cen
 		CASE WHEN $5 IN ('confirming', 'unknown', 'taken') THEN $1 END,
 		CASE WHEN $5 IN ('taken', 'declined', 'closed') THEN $6 END`
 
-// The money is told as it is when it is told (P1).
+// The money is told as it is when it is told (promise P1).
 func TestHandOffTellsTheMoneyAsItIs(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

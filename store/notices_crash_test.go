@@ -76,7 +76,7 @@ func (m crashingTexter) FindSMS(ctx context.Context, to string, from, until time
 }
 
 // TestP3KilledAtAnyLine kills the process once, at every line in turn, while the carrier answers,
-// loses its reply, or never gets the first request: with one text in its hands, and with a batch of which
+// loses its reply, or never gets the first request: with one text in progress, and with a batch of which
 // two go to one number. Nobody gets a text twice, and the rows tell the truth.
 func TestP3KilledAtAnyLine(t *testing.T) {
 	carriers := map[string]func(*carrier){

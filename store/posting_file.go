@@ -25,7 +25,7 @@ type PostingTotals struct {
 }
 
 // ExportPayments writes the posting file as CSV: every payment that we took, and every reversal,
-// that billing has not echoed yet (B7, P5). It changes nothing: an entry stays in the file until an
+// that billing has not echoed yet (B7, rule P5). It changes nothing: an entry stays in the file until an
 // import brings its echo, so a file that is lost is simply written again. All pages are read in one
 // snapshot: the trailer must fit the lines above it.
 //

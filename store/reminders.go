@@ -68,11 +68,14 @@ func (s *Store) PlanExclusively(ctx context.Context, run notify.PlanRun, f func(
 	if err != nil {
 		return fmt.Errorf("plan: start: %w", err)
 	}
+	began := s.machine.Now()
 	planned, err := f(ctx)
 	if err != nil {
 		return err
 	}
-	if err := q.FinishPlan(ctx, db.FinishPlanParams{ID: id, At: &run.StartedAt, Notices: int32(planned)}); err != nil { //nolint:gosec // G115: millions
+	// The run's instants are of the domain clock, which may stand still or be shifted; its length is the machine's.
+	finished := run.StartedAt.Add(s.machine.Now().Sub(began))
+	if err := q.FinishPlan(ctx, db.FinishPlanParams{ID: id, At: &finished, Notices: int32(planned)}); err != nil { //nolint:gosec // G115: millions
 		return fmt.Errorf("plan: finish: %w", err)
 	}
 	return nil

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"duebell/billing"
 	"duebell/notify"
 	"duebell/store"
 )
@@ -142,6 +144,32 @@ func TestTruthComesBack(t *testing.T) {
 	}
 	d.walk("2027-02-01", "2027-02-21")
 	d.want("2027-02-20 12:00|0111|due_soon 3")
+}
+
+// TestARunHasALength: a run's end is as long after its start as the machine's clock has measured, on the clock of the
+// domain, which may stand still or be shifted.
+func TestARunHasALength(t *testing.T) {
+	d := newReminderFixture(t)
+	d.machine.at = d.clock.at.Add(1000 * time.Hour)
+	run := notify.PlanRun{Day: billing.DateIn(d.clock.at, time.UTC), StartedAt: d.clock.at}
+	d.exec(`INSERT INTO import_runs (as_of, loaded_at, bills) VALUES ($1, $1, 0)`, d.clock.at)
+	state, err := d.store.PlanState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.ImportRun = state.ImportRun
+	if err := d.store.PlanExclusively(t.Context(), run, func(context.Context) (int, error) {
+		d.machine.add(90 * time.Second)
+		return 0, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if state, err = d.store.PlanState(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := state.Last.FinishedAt.Sub(state.Last.StartedAt); took != 90*time.Second {
+		t.Errorf("a run of 90 s is recorded as one of %s", took)
+	}
 }
 
 // TestTwoPlannersAtOnce: one of them plans; and if the lock fails them, the schema does not.

@@ -94,7 +94,7 @@ func TestPaidInTheMiddle(t *testing.T) {
 // TestPaidASecondBefore: planned, due, and paid just before the sender looks: not sent (N2).
 func TestPaidASecondBefore(t *testing.T) {
 	for name, pays := range map[string]func(d *reminderFixture){
-		"from elsewhere":   func(d *reminderFixture) { d.books(one, billedEach, d.clock.Now()) },
+		"external":         func(d *reminderFixture) { d.books(one, billedEach, d.clock.Now()) },
 		"by phone":         func(d *reminderFixture) { d.pays(payments.Card) },
 		"still in flight":  func(d *reminderFixture) { d.authorized(one, payments.Card, "", false) },
 		"account has died": func(d *reminderFixture) { d.exec(`UPDATE accounts SET status = 'terminated'`) },

@@ -15,7 +15,7 @@ import (
 
 // benchCmd groups the measurements. Each is one run with its baseline, on stores of its own.
 type benchCmd struct {
-	Calls benchCallsCmd `cmd:"" help:"Simulated callers pay bills; one line of JSON, with a bare handler's figures from the same run."`
+	Calls benchCallsCmd `cmd:"" help:"Simulated callers pay bills; one line of JSON, with the measurements of a bare handler from the same run."`
 
 	Reminders benchRemindersCmd `cmd:"" help:"Every account is reminded; one line of JSON, with what River does in the same run when it does nothing."`
 	Import    benchImportCmd    `cmd:"" help:"Members, accounts and bills are imported; one line of JSON, with PostgreSQL's own COPY in the same run."`

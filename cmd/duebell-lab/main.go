@@ -3,14 +3,7 @@
 // part of the product.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-
-	"duebell/cmd/internal/command"
-)
+import "duebell/cmd/internal/command"
 
 // cli holds the commands of duebell-lab. Each command has its own file, and does no more than read its flags
 // and call a package of the lab.
@@ -35,13 +28,5 @@ func program() *command.Program {
 	}
 }
 
-// main runs one command. The first signal asks it to end in order; stop gives signals their usual meaning back
-// only when it has, so a second Ctrl-C changes nothing while dev puts everything away.
-func main() {
-	// Ctrl-C, and what a supervisor or a container sends.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// os.Exit runs no deferred functions, so stop is called by hand.
-	code := program().Run(ctx, os.Args[1:], os.Stderr)
-	stop()
-	os.Exit(code)
-}
+// main runs one command and ends the process with its exit code.
+func main() { program().Main() }

@@ -56,24 +56,26 @@ func (d *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 
 // twilioCmd holds the commands that change settings at Twilio.
 type twilioCmd struct {
-	Apply twilioApplyCmd `cmd:"" help:"Set the webhooks from the configuration."`
+	Apply twilioApplyCmd `cmd:"" help:"Say which webhooks differ from the configuration; with --yes, set them."`
 }
 
 // twilioApplyCmd is `duebell twilio apply`.
 type twilioApplyCmd struct {
 	command.Settings
+	Yes bool `help:"Change it. Without this flag the command only says what would change."`
 }
 
-// Run sets the webhooks of the phone number and the messaging service and says what it set.
-// What was set before a failure is printed too. Running it again sets the same.
+// Run says which webhooks of the phone number and the messaging service differ from the configuration and, with
+// --yes, sets them.
+// What was set before a failure is printed too. Running it again changes nothing more.
 func (t *twilioApplyCmd) Run(ctx context.Context) error {
 	// The database is not needed: this works before anything else is set up.
 	cfg, err := t.Load(app.NeedTwilio, app.NeedPublic)
 	if err != nil {
 		return err
 	}
-	done, err := app.ApplyTwilio(ctx, cfg)
-	for _, line := range done {
+	lines, err := app.ApplyTwilio(ctx, cfg, t.Yes)
+	for _, line := range lines {
 		fmt.Println(line)
 	}
 	return err

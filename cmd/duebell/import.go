@@ -101,7 +101,7 @@ func (i *importCmd) print(out io.Writer, sum store.ImportSummary, asOf time.Time
 		fmt.Fprintf(out, "%-9s %9d read %9d new or changed\n", kind, sum.Read[kind], sum.Changed[kind])
 	}
 	if _, came := sum.Read[feed.Payments]; came {
-		fmt.Fprintf(out, "payments: %d from elsewhere, %d echoes of ours, %d that claim to be ours and do not fit\n", sum.Foreign, sum.Echoes, sum.Mismatches)
+		fmt.Fprintf(out, "payments: %d external, %d echoes of ours, %d that claim to be ours and do not fit\n", sum.Foreign, sum.Echoes, sum.Mismatches)
 	}
 	if sum.ConsentsGiven+sum.ConsentsWithdrawn > 0 {
 		fmt.Fprintf(out, "consents to texts: %d given, %d withdrawn\n", sum.ConsentsGiven, sum.ConsentsWithdrawn)

@@ -4,11 +4,6 @@
 package main
 
 import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"duebell/cmd/internal/command"
 	"duebell/notify"
 )
@@ -63,11 +58,5 @@ func words[S ~string](list []S) []string {
 	return plain
 }
 
-// main runs one command. The first signal ends ctx, and the command ends in order; after stop a second one
-// kills the process.
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := program().Run(ctx, os.Args[1:], os.Stderr)
-	stop()
-	os.Exit(code)
-}
+// main runs one command and ends the process with its exit code.
+func main() { program().Main() }

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"duebell/billing"
 	"duebell/cmd/internal/command"
 	"duebell/internal/app"
+	"duebell/internal/twilio"
 	"duebell/notify"
 	"duebell/store"
 )
@@ -75,9 +78,25 @@ func (s *remindersStatusCmd) Run(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	for _, p := range paused {
-		fmt.Printf("%s is paused since %s by %s: %s\n", kindWord(p.Kind), command.Instant(p.Since, tool.Calendar.Zone()), p.By, command.Dash(p.Why))
+		fmt.Printf("%s is paused since %s by %s: %s\n", kindWord(p.Kind), command.Instant(p.Since, tool.Calendar.Zone()), p.By, command.Dash(withCodeWords(p.Why)))
 	}
 	return nil
+}
+
+// carrierCode is an error code of Twilio's in the reason for a pause.
+var carrierCode = regexp.MustCompile(`\bcode (\d+)`)
+
+// withCodeWords adds what a carrier's code means to a reason that names one, or where to look it up.
+func withCodeWords(why string) string {
+	found := carrierCode.FindStringSubmatch(why)
+	if found == nil {
+		return why
+	}
+	code, _ := strconv.Atoi(found[1]) // digits; too many of them give a code that nobody knows
+	if words := twilio.CodeWords(code); words != "" {
+		return why + " (" + words + ")"
+	}
+	return why + " (see https://www.twilio.com/docs/api/errors/" + found[1] + ")"
 }
 
 // countByKind sums the counts, one row a kind, with its pause or that of all kinds.

@@ -16,7 +16,7 @@ type serveCmd struct {
 
 // Run answers webhooks until a signal comes, then lets the turns in progress end.
 //
-// It starts also while a store is down (P6: line answers). The order of the end: no new requests, turns in
+// It starts also while a store is down (promise P6: line answers). The order of the end: no new requests, turns in
 // progress, stores, traces.
 func (s *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := s.Load(app.LineNeeds...)

@@ -10,7 +10,7 @@ import (
 )
 
 // ConnectorHandler returns the handler of the bank connector. It knows the processor and no store: bank numbers
-// pass through memory only (P4: no secret kept).
+// pass through memory only (promise P4: no secret kept).
 //
 // d.Machine dates its log lines only. The password check and the refusal of card fields are the connector's
 // own.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"duebell/internal/telemetry"
-	"duebell/internal/twilio"
 	"duebell/payments/stripe"
 	"duebell/store"
 )
@@ -43,7 +42,7 @@ func Doctor(ctx context.Context, s Settings, _ *slog.Logger) []Finding {
 	check("processor", "is STRIPE_API_KEY right, and can this machine reach the processor?", func(ctx context.Context) error {
 		return checkProcessor(ctx, cfg)
 	})
-	check("Twilio's number and webhooks", "duebell twilio apply", func(ctx context.Context) error { return checkTwilio(ctx, cfg) })
+	check("Twilio's number and webhooks", "duebell twilio apply --yes", func(ctx context.Context) error { return checkTwilio(ctx, cfg) })
 	check("clock", "let NTP keep this machine's clock: leases and signatures depend on it", func(ctx context.Context) error {
 		return checkClock(ctx, cfg)
 	})
@@ -73,24 +72,7 @@ func checkProcessor(ctx context.Context, cfg Config) error {
 	return stripe.New(stripe.Config{Key: cfg.StripeAPIKey, URL: cfg.StripeAPIURL, Timeout: checkTimeout}).Check(ctx)
 }
 
-// newTwilio returns a client of Twilio's API, made as the roles make theirs. Nothing is sent yet.
-func newTwilio(cfg Config) (*twilio.Client, error) {
-	return twilio.NewClient(twilio.ClientConfig{AccountSID: cfg.TwilioAccountSID, AuthToken: cfg.TwilioAuthToken, BaseURL: cfg.TwilioAPIURL})
-}
-
-// webhooks returns the addresses that the number should call. Those that answer TwiML carry the overrides of
-// twilio.md §4.2 in their fragment.
-func webhooks(cfg Config) twilio.NumberWebhooks {
-	return twilio.NumberWebhooks{
-		Voice:         twilio.VoiceURL(cfg.PublicURL, "/twilio/voice/incoming"),
-		VoiceFallback: twilio.VoiceURL(cfg.PublicURL, "/twilio/voice/fallback"),
-		VoiceStatus:   cfg.PublicURL + "/twilio/voice/status",
-		SMS:           cfg.PublicURL + "/twilio/sms/incoming",
-	}
-}
-
-// checkTwilio compares what Twilio calls with what it should call. Addresses are compared as text: Twilio
-// signs them as text, too.
+// checkTwilio compares what Twilio calls with what it should call.
 func checkTwilio(ctx context.Context, cfg Config) error {
 	client, err := newTwilio(cfg)
 	if err != nil {
@@ -100,14 +82,9 @@ func checkTwilio(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	want, wrong := webhooks(cfg), []string{}
-	for _, pair := range []struct{ name, got, want string }{
-		{"voice", number.VoiceURL, want.Voice}, {"voice fallback", number.VoiceFallbackURL, want.VoiceFallback},
-		{"call status", number.StatusCallback, want.VoiceStatus}, {"texts", number.SMSURL, want.SMS},
-	} {
-		if pair.got != pair.want {
-			wrong = append(wrong, pair.name)
-		}
+	wrong := []string{}
+	for _, c := range numberChanges(number, webhooks(cfg)) {
+		wrong = append(wrong, c.name)
 	}
 	// Twilio prefers an application or trunk to the addresses, so right addresses would be of no use.
 	if number.VoiceApplicationSID != "" || number.SMSApplicationSID != "" || number.TrunkSID != "" {
@@ -162,33 +139,4 @@ func checkClock(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("this machine is %s off", off.Round(time.Second))
 	}
 	return nil
-}
-
-// ApplyTwilio sets the webhooks of the number, and of the messaging service if there is one. It returns one line for
-// each thing that it set, also when a later one fails.
-// Repeated it sets the same again. It does not touch other numbers of the account.
-func ApplyTwilio(ctx context.Context, cfg Config) ([]string, error) {
-	client, err := newTwilio(cfg)
-	if err != nil {
-		return nil, err
-	}
-	var done []string
-	if cfg.TwilioPhoneNumber != "" {
-		number, err := client.FetchNumber(ctx, cfg.TwilioPhoneNumber)
-		if err != nil {
-			return done, err
-		}
-		if _, err := client.SetNumberWebhooks(ctx, number.SID, webhooks(cfg)); err != nil {
-			return done, err
-		}
-		done = append(done, "phone number "+cfg.TwilioPhoneNumber+": voice, fallback, call status and texts come to "+cfg.PublicURL)
-	}
-	if sid := cfg.TwilioMessagingServiceSID; sid != "" {
-		// Texts go by the service where there is one, so its addresses count besides the number's.
-		if _, err := client.SetServiceWebhooks(ctx, sid, cfg.PublicURL+"/twilio/sms/incoming", cfg.PublicURL+"/twilio/sms/status"); err != nil {
-			return done, err
-		}
-		done = append(done, "messaging service: texts and their status come to "+cfg.PublicURL)
-	}
-	return done, nil
 }

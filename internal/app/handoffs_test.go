@@ -31,40 +31,40 @@ import (
 	"duebell/store"
 )
 
-// deskTime is a Wednesday at ten in the morning in Boston: people are there.
-var deskTime = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
+// lineTime is a Wednesday at ten in the morning in Boston: people are there.
+var lineTime = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
 
-type deskClock struct{}
+type lineClock struct{}
 
-func (deskClock) Now() time.Time { return deskTime }
+func (lineClock) Now() time.Time { return lineTime }
 
-// deskLine is the serve role on real stores, with a stand-in Twilio and its callers before it.
-type deskLine struct {
+// testLine is the serve role on real stores, with a stand-in Twilio and its callers before it.
+type testLine struct {
 	t      *testing.T
 	twilio *standin.Twilio
 	store  *store.Store
 	pool   *pgxpool.Pool
-	log    *deskLog
+	log    *lineLog
 }
 
-type deskLog struct {
+type lineLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *deskLog) Write(p []byte) (int, error) {
+func (l *lineLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *deskLog) String() string {
+func (l *lineLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
 }
 
-func deskKeys(t *testing.T) seal.Keys {
+func lineKeys(t *testing.T) seal.Keys {
 	t.Helper()
 	keys, err := seal.ParseKeys("k1:" + base64.StdEncoding.EncodeToString(make([]byte, 32)))
 	if err != nil {
@@ -73,10 +73,10 @@ func deskKeys(t *testing.T) seal.Keys {
 	return keys
 }
 
-func openDesk(t *testing.T) *deskLine {
+func openTestLine(t *testing.T) *testLine {
 	t.Helper()
 	ctx := context.Background()
-	l := &deskLine{t: t, log: &deskLog{}}
+	l := &testLine{t: t, log: &lineLog{}}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -87,11 +87,11 @@ func openDesk(t *testing.T) *deskLine {
 		t.Fatal(err)
 	}
 	policy.AgentDial, policy.Languages = "+16175550190", []string{"en"}
-	cfg := app.Config{Policy: policy, Data: deskKeys(t), Hash: deskKeys(t)}
+	cfg := app.Config{Policy: policy, Data: lineKeys(t), Hash: lineKeys(t)}
 	cfg.DatabaseURL, cfg.RedisURL, cfg.PublicURL = testenv.Postgres(t), testenv.Redis(t), public
 	cfg.TwilioAccountSID, cfg.TwilioAuthToken, cfg.TwilioPhoneNumber = standin.DevAccountSID, standin.DevAuthToken, "+18776236765"
 	cfg.TwilioPayConnectorCard, cfg.TwilioPayConnectorBank = "stripe_card", "duebell_bank"
-	serve, err := app.NewServe(ctx, cfg, app.Deps{Clock: deskClock{}, Log: slog.New(slog.NewJSONHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	serve, err := app.NewServe(ctx, cfg, app.Deps{Clock: lineClock{}, Log: slog.New(slog.NewJSONHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +112,12 @@ func openDesk(t *testing.T) *deskLine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := samples.Import(ctx, l.store, samples.Stories(), deskTime.Add(-time.Hour), calendar, feed.RulesOf(policy, calendar.DateOf(deskTime))); err != nil {
+	if _, err := samples.Import(ctx, l.store, samples.Stories(), lineTime.Add(-time.Hour), calendar, feed.RulesOf(policy, calendar.DateOf(lineTime))); err != nil {
 		t.Fatal(err)
 	}
 	at := func(path string) string { return twilio.VoiceURL(public, path) }
 	l.twilio, err = standin.New(standin.Config{
-		PublicURL: public, OverridesRequired: true, Now: deskClock{}.Now, Seed: 1,
+		PublicURL: public, OverridesRequired: true, Now: lineClock{}.Now, Seed: 1,
 		Numbers: []standin.Number{{
 			Phone: "+18776236765", VoiceURL: at(webhook.IncomingPath), VoiceFallbackURL: at(webhook.FallbackPath), StatusURL: public + webhook.StatusPath,
 		}},
@@ -129,7 +129,7 @@ func openDesk(t *testing.T) *deskLine {
 }
 
 // call rings the line and presses keys until a person is asked for.
-func (l *deskLine) call(presses ...string) *standin.Call {
+func (l *testLine) call(presses ...string) *standin.Call {
 	l.t.Helper()
 	ctx := context.Background()
 	c, err := l.twilio.Call(ctx, standin.CallOptions{From: "+16175550101"})
@@ -190,7 +190,7 @@ func TestToAPersonAndBack(t *testing.T) {
 		{"failed", standin.AgentPlan{Outcome: "failed"}, nil, "", handoff.Failed, "to pay, press 1", true},
 		{"canceled", standin.AgentPlan{Outcome: "canceled"}, nil, "", handoff.Canceled, "to pay, press 1", true},
 	}
-	l := openDesk(t)
+	l := openTestLine(t)
 	ctx := context.Background()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -235,14 +235,14 @@ func TestToAPersonAndBack(t *testing.T) {
 	}
 }
 
-func (l *deskLine) wantRequest(t *testing.T, outcome handoff.Outcome, followUp bool) {
+func (l *testLine) wantRequest(t *testing.T, outcome handoff.Outcome, followUp bool) {
 	t.Helper()
 	ctx := context.Background()
 	all, err := l.store.HandOffs(ctx, false, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []handoff.Request{{Kind: handoff.HandOver, Number: "+16175550101", Reason: "asked", Lang: "en", At: deskTime, Outcome: outcome, Open: followUp}}
+	want := []handoff.Request{{Kind: handoff.HandOver, Number: "+16175550101", Reason: "asked", Lang: "en", At: lineTime, Outcome: outcome, Open: followUp}}
 	ignored := cmpopts.IgnoreFields(handoff.Request{}, "ID", "Account", "Tier", "Doing")
 	same := cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })
 	if diff := cmp.Diff(want, all, ignored, same); diff != "" {
@@ -256,10 +256,10 @@ func (l *deskLine) wantRequest(t *testing.T, outcome handoff.Outcome, followUp b
 
 // H5: whoever takes a caller with a payment that is not settled hears it last, and not to take another.
 func TestThePersonHearsOfAnOpenPayment(t *testing.T) {
-	l := openDesk(t)
+	l := openTestLine(t)
 	const open = `INSERT INTO payment_attempts (key, call_sid, turn, account, cents, method, state, offered_at, token_sealed, authorized_at, reference, intent_id, not_before)
 		VALUES ('open', 'CAearlier', 9, '712345678', 19800, 'card', 'unknown', $1, 'x', $1, '100000009', 'pi_1', $1)`
-	if _, err := l.pool.Exec(context.Background(), open, deskTime.Add(-time.Minute)); err != nil {
+	if _, err := l.pool.Exec(context.Background(), open, lineTime.Add(-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	l.twilio.SetAgent(standin.AgentPlan{Keys: []string{"1"}})
@@ -271,7 +271,7 @@ func TestThePersonHearsOfAnOpenPayment(t *testing.T) {
 
 // A reference that leads nowhere connects nobody: the person is told so, and the caller goes on.
 func TestAWhisperNeedsItsReference(t *testing.T) {
-	l := openDesk(t)
+	l := openTestLine(t)
 	const forget = `CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 		CREATE TRIGGER forget BEFORE INSERT ON handoff_refs FOR EACH ROW EXECUTE FUNCTION forget()`
 	if _, err := l.pool.Exec(context.Background(), forget); err != nil {

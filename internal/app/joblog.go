@@ -12,22 +12,24 @@ func jobLog(log *slog.Logger) *slog.Logger {
 	if log == nil {
 		return nil
 	}
-	return slog.New(patient{log.Handler()})
+	return slog.New(errorsAsWarnings{log.Handler()})
 }
 
-// patient is a handler that logs errors as warnings.
-type patient struct{ slog.Handler }
+// errorsAsWarnings is a handler that logs errors as warnings.
+type errorsAsWarnings struct{ slog.Handler }
 
 // Handle implements slog.Handler. Levels below warning stay as they are.
-func (p patient) Handle(ctx context.Context, r slog.Record) error {
+func (p errorsAsWarnings) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = min(r.Level, slog.LevelWarn)
 	return p.Handler.Handle(ctx, r)
 }
 
-// WithAttrs implements slog.Handler: a logger made from this one is patient too.
-func (p patient) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return patient{p.Handler.WithAttrs(attrs)}
+// WithAttrs implements slog.Handler: a logger made from this one does the same.
+func (p errorsAsWarnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return errorsAsWarnings{p.Handler.WithAttrs(attrs)}
 }
 
 // WithGroup does the same for groups.
-func (p patient) WithGroup(name string) slog.Handler { return patient{p.Handler.WithGroup(name)} }
+func (p errorsAsWarnings) WithGroup(name string) slog.Handler {
+	return errorsAsWarnings{p.Handler.WithGroup(name)}
+}

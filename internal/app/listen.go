@@ -32,18 +32,17 @@ type Listener struct {
 // never serves half of its addresses. An address that is taken is an error at once, and the process is
 // expected to end with it.
 func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error {
+	sockets, err := bind(ctx, log, listeners)
+	if err != nil {
+		return err
+	}
 	// Room for every server: each goroutine ends although only the first failure is read.
 	failed := make(chan error, len(listeners))
 	var servers []*http.Server
-	for _, l := range listeners {
-		socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
-		// The line must answer also where another program has the private port.
-		if err != nil && l.Optional {
-			log.Error("this address is not served, the others are; is another program on it?", "what", l.Name, "addr", l.Addr, "error", err)
+	for i, l := range listeners {
+		socket := sockets[i]
+		if socket == nil {
 			continue
-		}
-		if err != nil {
-			return fmt.Errorf("listen for %s: %w (is another program on that address?)", l.Name, err)
 		}
 		server := &http.Server{
 			Handler: l.Handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout,
@@ -56,7 +55,6 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 			l.Ready(socket.Addr())
 		}
 	}
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
@@ -72,6 +70,30 @@ func Listen(ctx context.Context, log *slog.Logger, listeners ...Listener) error 
 		return nil
 	}
 	return err
+}
+
+// bind opens the socket of each listener before any of them is served; nil stands for an optional one whose address
+// is taken. After an error none is open.
+func bind(ctx context.Context, log *slog.Logger, listeners []Listener) ([]net.Listener, error) {
+	sockets := make([]net.Listener, len(listeners))
+	for i, l := range listeners {
+		socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
+		// The line must answer also where another program has the private port.
+		if err != nil && l.Optional {
+			log.Error("this address is not served, the others are; is another program on it?", "what", l.Name, "addr", l.Addr, "error", err)
+			continue
+		}
+		if err != nil {
+			for _, open := range sockets {
+				if open != nil {
+					err = errors.Join(err, open.Close())
+				}
+			}
+			return nil, fmt.Errorf("listen for %s: %w (is another program on that address?)", l.Name, err)
+		}
+		sockets[i] = socket
+	}
+	return sockets, nil
 }
 
 // OpsHandler returns the handler of the private address: metrics, a probe and profiles.

@@ -41,6 +41,21 @@ func TestAnAddressThatIsTaken(t *testing.T) {
 		t.Errorf("the line answered %d", got)
 	}
 
+	// What was bound before the address that is taken is free again, and was never called ready.
+	bound := ""
+	first := Listener{Name: "first", Addr: "127.0.0.1:0", Handler: answer, Ready: func(addr net.Addr) { bound = addr.String() }}
+	ops.Optional = false
+	if err := Listen(t.Context(), log, first, ops); err == nil {
+		t.Error("half of the addresses were served")
+	}
+	if bound != "" {
+		t.Errorf("%s was called ready", bound)
+		if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", bound); err == nil {
+			conn.Close()
+			t.Error("it is still open")
+		}
+	}
+
 	line.Addr = ops.Addr
 	if err := Listen(t.Context(), log, line); err == nil {
 		t.Error("a line without an address was served")

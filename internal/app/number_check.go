@@ -61,12 +61,12 @@ func (n *numberChecker) tick(ctx context.Context) error {
 	return n.store.FinishDaily(ctx, checkJob{}.Kind(), day, now)
 }
 
-// directory asks Twilio's Lookup, which asks the carriers.
-// It implements notify's directory of numbers. Each look-up costs money (twilio.md §7).
-type directory struct{ client *twilio.Client }
+// reassignments asks Twilio's Lookup, which asks the carriers.
+// It implements notify.Directory. Each look-up costs money (twilio.md §7).
+type reassignments struct{ client *twilio.Client }
 
 // Reassigned returns whether a number has changed hands since a day.
-func (d directory) Reassigned(ctx context.Context, number string, since time.Time) (notify.Reassignment, error) {
+func (d reassignments) Reassigned(ctx context.Context, number string, since time.Time) (notify.Reassignment, error) {
 	answer, err := d.client.LookUpReassignment(ctx, number, since)
 	if err != nil {
 		return "", sendError(err)

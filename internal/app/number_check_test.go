@@ -31,7 +31,7 @@ func TestO5NumbersAreLookedUp(t *testing.T) {
 	inbox := notify.NewInbox(e.store, e.policy, e.calendar, clock, discard)
 	checker := &numberChecker{
 		store: e.store, calendar: e.calendar, clock: clock, metrics: e.metrics, log: discard,
-		check: notify.NewNumberChecker(e.store, inbox, directory{client}, e.policy, clock, discard),
+		check: notify.NewNumberChecker(e.store, inbox, reassignments{client}, e.policy, clock, discard),
 	}
 	plant(t, pool, `INSERT INTO members (member_id, name, phone, phone_since, mobile, language, time_zone) VALUES
 			('100200300401', 'Ana Sample', '+16175550101', '2020-01-15', true, 'en', ''), ('100200300402', 'Ben Sample', '+16175550102', '2020-01-15', true, 'en', ''),

@@ -18,7 +18,7 @@ func (c Config) calls() bool { return c.TwilioPhoneNumber != "" }
 
 // pacer returns what holds texts and calls to the limits of the sender and of the lines (N9: pacing).
 // The key of the limits is the sender: all processes that send by it share them in Redis.
-func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine billing.Clock, calendar *billing.Calendar) *notify.Pacer {
+func pacer(cfg Config, cache redis.UniversalClient, st *store.Store, machine billing.Clock, calendar *billing.Calendar) *notify.Pacer {
 	// The service, where there is one: Twilio then picks the number, and the limits are the service's.
 	sender := cfg.TwilioMessagingServiceSID
 	if sender == "" {
@@ -26,7 +26,7 @@ func pacer(cfg Config, cache redis.UniversalClient, book *store.Store, machine b
 	}
 	// The carrier counts and bills segments, not texts.
 	segments := func(body string) int { _, _, n := twilio.Segments(body); return n }
-	return notify.NewPacer(limits.New(cache), book, machine, notify.PaceFromPolicy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
+	return notify.NewPacer(limits.New(cache), st, machine, notify.PaceFromPolicy(cfg.SendLimits, sender, segments, cfg.Policy, calendar))
 }
 
 // FetchSMS returns one text as Twilio knows it.

@@ -67,7 +67,7 @@ func (w *Work) PlanReminders(ctx context.Context) error {
 
 // NewPlanner returns a planner for a program that plans without being a worker, as the preview does.
 // It loads the prompts, because the words of a text decide its length and so whether it may go.
-func NewPlanner(book notify.PlanStore, p billing.Policy, log *slog.Logger) (*notify.Planner, error) {
+func NewPlanner(store notify.PlanStore, p billing.Policy, log *slog.Logger) (*notify.Planner, error) {
 	calendar, err := billing.NewCalendar(p)
 	if err != nil {
 		return nil, fmt.Errorf("calendar: %w", err)
@@ -76,5 +76,5 @@ func NewPlanner(book notify.PlanStore, p billing.Policy, log *slog.Logger) (*not
 	if err != nil {
 		return nil, fmt.Errorf("prompts: %w", err)
 	}
-	return notify.NewPlanner(book, newRules(p, calendar, prompts), log, notify.PlannerOptions{}), nil
+	return notify.NewPlanner(store, newRules(p, calendar, prompts), log, notify.PlannerOptions{}), nil
 }

@@ -45,19 +45,23 @@ type Serve struct {
 	forget   func() // ends the metrics of the pools
 }
 
-// NewServe builds the role. Nothing is sent to a store yet, so that the line answers while one is down (P6: the
+// NewServe builds the role. Nothing is sent to a store yet, so that the line answers while one is down (promise P6: the
 // line answers).
 //
-// Policy, prompts and tokens are read, and an error names what is wrong with them. cfg must come from
+// Policy, prompts and tokens are read, and an error names what is wrong with them and leaves nothing open. cfg must come from
 // Settings.Load with LineNeeds.
-func NewServe(ctx context.Context, cfg Config, d Deps) (*Serve, error) {
+func NewServe(ctx context.Context, cfg Config, d Deps) (_ *Serve, err error) {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	s := &Serve{cfg: cfg, log: d.Log}
-	if p := cfg.Policy; p.CardFeeCents > 0 { // P2: the law bans it, so the log names who answers for it
+	if p := cfg.Policy; p.CardFeeCents > 0 { // rule P2: the law bans it, so the log names who answers for it
 		d.Log.Warn("card payments carry a fee", "fee", p.CardFeeCents.String(), "approved_by", p.CardFeeApprovedBy)
 	}
-	var err error
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeStores(s.forget, s.pool, s.redis))
+		}
+	}()
 	if s.pool, err = openPool(ctx, cfg.DatabaseURL, serveConns, d.Metrics); err != nil {
 		return nil, err
 	}
@@ -145,7 +149,7 @@ func (s *Serve) routes(validator *twilio.Validator, inbox *notify.Inbox, d Deps)
 	gateway := telemetry.Gateway(stripe.New(stripe.Config{Key: s.cfg.StripeAPIKey, URL: s.cfg.StripeAPIURL, Timeout: s.cfg.Timing.Gateway}), d.Metrics)
 	events := payments.NewEventReceiver(telemetry.EventStore(s.store, d.Metrics), gateway, d.Clock, d.Log)
 	r.Handle("/stripe/events", stripeEvents(events, s.cfg.StripeWebhookSecret, d.Log)).Methods(http.MethodPost)
-	// Traffic is routed by this one: a line whose stores are down still answers, with a true sentence (P6:
+	// Traffic is routed by this one: a line whose stores are down still answers, with a true sentence (promise P6:
 	// line answers).
 	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }).Methods(http.MethodGet)
 	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet)
@@ -197,9 +201,7 @@ func (s *Serve) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timing.Budget)
 	defer cancel()
 	err := s.voice.Drain(ctx)
-	s.forget()
-	s.pool.Close()
-	return errors.Join(err, s.redis.Close())
+	return errors.Join(err, closeStores(s.forget, s.pool, s.redis))
 }
 
 // stripeEvents returns the handler of the processor's events. On an answer of 5xx it delivers the event again.

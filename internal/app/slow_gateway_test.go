@@ -35,12 +35,12 @@ func (s *standing) Now() time.Time {
 
 // shop is a worker on real stores, a processor before it, and accounts that owe.
 type shop struct {
-	t     *testing.T
-	pool  *pgxpool.Pool
-	far   *processor.Processor
-	clock *standing
-	work  *app.Work
-	desk  *payments.Checkout
+	t        *testing.T
+	pool     *pgxpool.Pool
+	far      *processor.Processor
+	clock    *standing
+	work     *app.Work
+	checkout *payments.Checkout
 }
 
 func openShop(t *testing.T, accounts int) *shop {
@@ -89,14 +89,14 @@ func openShop(t *testing.T, accounts int) *shop {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	s.desk = payments.NewCheckout(s.work.Store, app.SystemClock{}, rand.IntN, policy)
+	s.checkout = payments.NewCheckout(s.work.Store, app.SystemClock{}, rand.IntN, policy)
 	return s
 }
 
 // pays authorizes a card payment on the account of that number.
 func (s *shop) pays(n int) payments.Attempt {
 	ctx := context.Background()
-	a, err := s.desk.Offer(ctx, payments.Attempt{
+	a, err := s.checkout.Offer(ctx, payments.Attempt{
 		Call: fmt.Sprintf("CA%d", n), Turn: 1, Account: fmt.Sprintf("7%08d", n), Cents: 19800, Method: payments.Card, Caller: fmt.Sprintf("+1617555%04d", n), Language: "en",
 	})
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *shop) pays(n int) payments.Attempt {
 		return a
 	}
 	now := time.Now()
-	a, err = s.desk.Authorize(ctx, payments.Authorization{
+	a, err = s.checkout.Authorize(ctx, payments.Authorization{
 		Key: a.Key, Token: &payments.Token{Value: "pm_card_visa", Last4: "4242"}, Copy: payments.NoCopy,
 		Consent: payments.Consent{Terms: "198 dollars", Version: "1", Language: "en", Given: "key 1", TermsAt: now, GivenAt: now},
 	})

@@ -55,6 +55,21 @@ func openRedis(urls string, m *telemetry.Metrics) (redis.UniversalClient, error)
 	return client, telemetry.InstrumentRedis(client, m)
 }
 
+// closeStores closes the pools of a role, those that are open: nil stands for what was not opened. forget ends their
+// metrics first.
+func closeStores(forget func(), pool *pgxpool.Pool, client redis.UniversalClient) error {
+	if forget != nil {
+		forget()
+	}
+	if pool != nil {
+		pool.Close()
+	}
+	if client == nil {
+		return nil
+	}
+	return client.Close()
+}
+
 // clientID returns 20 random letters: no run of digits in it can look like a secret (D1: four characters of one).
 // Two processes with one id would be taken for one by River's election; 26^20 ids make that impossible in
 // practice.

@@ -86,10 +86,10 @@ func TestWhatComesInIsCounted(t *testing.T) {
 	}
 }
 
-// spentBook is a book in which everybody has used up everything.
-type spentBook struct{ payments.CheckoutStore }
+// spentLimits is a store by which everybody has reached every limit.
+type spentLimits struct{ payments.CheckoutStore }
 
-func (spentBook) LimitCounts(context.Context, payments.Attempt, time.Time) (payments.LimitCounts, error) {
+func (spentLimits) LimitCounts(context.Context, payments.Attempt, time.Time) (payments.LimitCounts, error) {
 	return payments.LimitCounts{DeclinesCaller: 10}, nil
 }
 
@@ -97,8 +97,8 @@ func (spentBook) LimitCounts(context.Context, payments.Attempt, time.Time) (paym
 func TestI5LimitsAlarm(t *testing.T) {
 	e, pool, clock := openEraser(t)
 	clock.at = time.Date(2027, time.February, 10, 15, 0, 0, 0, time.UTC)
-	desk := payments.NewCheckout(spentBook{}, clock, nil, e.policy).OnLimitReached(e.metrics.LimitReached)
-	if _, err := desk.Offer(t.Context(), payments.Attempt{Caller: "+16175550101", Method: payments.Card}); !errors.Is(err, payments.ErrLimit) {
+	checkout := payments.NewCheckout(spentLimits{}, clock, nil, e.policy).OnLimitReached(e.metrics.LimitReached)
+	if _, err := checkout.Offer(t.Context(), payments.Attempt{Caller: "+16175550101", Method: payments.Card}); !errors.Is(err, payments.ErrLimit) {
 		t.Fatal(err)
 	}
 	people := e.store.Members(e.policy, e.calendar).TellLimits(e.metrics.LimitReached)

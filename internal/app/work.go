@@ -37,8 +37,8 @@ const (
 	textsAtOnce     = 8 // requests to Twilio that one batch makes side by side
 )
 
-// TextsInHand is how many reminders one process has at Twilio at most.
-const TextsInHand = reminderWorkers * textsAtOnce
+// MaxTextsInProgress is how many reminders one process has at Twilio at most.
+const MaxTextsInProgress = reminderWorkers * textsAtOnce
 
 // Work is the role that charges, looks up unknown payments, sends texts and sweeps. Any number may run side
 // by side: leases on rows decide which of them does what. Stop must be called once after NewWork succeeded,
@@ -50,7 +50,7 @@ type Work struct {
 	redis   redis.UniversalClient
 	jobs    *river.Client[pgx.Tx]
 	sweeper *payments.Sweeper
-	courier *notify.Sender
+	sender  *notify.Sender
 	planner *notify.Planner
 	Store   *store.Store
 	stop    context.CancelFunc
@@ -105,12 +105,16 @@ func (d Deps) withDefaults() Deps {
 // NewWork builds the role; Start runs it. No store is asked for anything yet.
 //
 // cfg must come from Settings.Load with LineNeeds. As with NewServe an error names what is wrong with policy,
-// keys or prompts.
-func NewWork(ctx context.Context, cfg Config, d Deps) (*Work, error) {
+// keys or prompts, and leaves nothing open.
+func NewWork(ctx context.Context, cfg Config, d Deps) (_ *Work, err error) {
 	d = d.withDefaults()
 	cfg.Timing = cfg.Timing.withDefaults(cfg.Policy)
 	w := &Work{cfg: cfg, log: d.Log, clock: d.Clock, metrics: d.Metrics}
-	var err error
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeStores(w.forget, w.pool, w.redis))
+		}
+	}()
 	if w.pool, err = openPool(ctx, cfg.DatabaseURL, workConns, d.Metrics); err != nil {
 		return nil, err
 	}
@@ -189,16 +193,16 @@ func (w *Work) build(workers *river.Workers, calendar *billing.Calendar, prompts
 	if w.cfg.calls() {
 		options.Dialer = twilioAPI
 	}
-	w.courier = notify.NewSender(telemetry.NoticeStore(w.Store), twilioAPI, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
+	w.sender = notify.NewSender(telemetry.NoticeStore(w.Store), twilioAPI, rules, d.Clock, d.Machine, d.Rand, d.Log, options)
 	// The sweeper asks Redis for turns in progress before it closes an offer (design §5: not while leased).
 	w.sweeper = payments.NewSweeper(telemetry.SweepStore(w.Store, d.Metrics), sessions.New(w.redis, w.cfg.Data, d.Machine, w.cfg.Timing.Lease), d.Clock, d.Machine, w.cfg.Policy, d.Log)
 	river.AddWorker(workers, &chargeWorker{charger: charger, log: d.Log})
-	river.AddWorker(workers, &noticeWorker{courier: w.courier, log: d.Log})
+	river.AddWorker(workers, &noticeWorker{sender: w.sender, log: d.Log})
 	river.AddWorker(workers, &planWorker{work: w, log: d.Log})
 	inbox := notify.NewInbox(telemetry.InboundStore(w.Store, d.Metrics), w.cfg.Policy, calendar, d.Clock, d.Log)
 	river.AddWorker(workers, &numberChecker{
 		store: w.Store, calendar: calendar, clock: d.Clock, metrics: d.Metrics, log: d.Log,
-		check: notify.NewNumberChecker(w.Store, inbox, directory{client}, w.cfg.Policy, d.Clock, d.Log),
+		check: notify.NewNumberChecker(w.Store, inbox, reassignments{client}, w.cfg.Policy, d.Clock, d.Log),
 	})
 	river.AddWorker(workers, &eraser{
 		store: w.Store, policy: w.cfg.Policy, calendar: calendar, clock: d.Clock, machine: d.Machine, metrics: d.Metrics, log: d.Log,
@@ -256,7 +260,7 @@ func (w *Work) Start(ctx context.Context) error {
 // Sweeper and sender run although the other failed.
 func (w *Work) Tick(ctx context.Context) error {
 	_, sweep := w.sweeper.Tick(ctx)
-	_, texts := w.courier.Tick(ctx)
+	_, texts := w.sender.Tick(ctx)
 	err := errors.Join(sweep, texts, w.measure(ctx))
 	w.metrics.TickDone(err)
 	return err
@@ -291,9 +295,7 @@ func (w *Work) Stop(ctx context.Context) error {
 	if err != nil { // ctx has ended
 		err = w.jobs.StopAndCancel(context.WithoutCancel(ctx))
 	}
-	w.forget()
-	w.pool.Close()
-	return errors.Join(err, w.redis.Close())
+	return errors.Join(err, closeStores(w.forget, w.pool, w.redis))
 }
 
 // River's workers return no errors: the row is the truth, a job only wakes a worker, and the sweeper queues the
@@ -319,8 +321,8 @@ func (w *chargeWorker) Work(ctx context.Context, job *river.Job[store.ChargeJob]
 // noticeWorker serves both queues of texts: the job's queue decides how many run at once.
 type noticeWorker struct {
 	river.WorkerDefaults[store.NoticeJob]
-	courier *notify.Sender
-	log     *slog.Logger
+	sender *notify.Sender
+	log    *slog.Logger
 }
 
 // Work sends notices, or looks up what became of them.
@@ -329,7 +331,7 @@ func (w *noticeWorker) Work(ctx context.Context, job *river.Job[store.NoticeJob]
 	if len(ids) == 0 {
 		return nil
 	}
-	err := telemetry.NoticeJob(ctx, ids, func(ctx context.Context) error { return w.courier.Send(ctx, ids...) })
+	err := telemetry.NoticeJob(ctx, ids, func(ctx context.Context) error { return w.sender.Send(ctx, ids...) })
 	if err != nil {
 		w.log.Warn("texts were not all sent; the next tick queues them again", "first", ids[0], "count", len(ids), "error", err)
 	}

@@ -93,7 +93,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		for _, m := range link.FindAllStringSubmatch(prose, -1) {
 			u, err := url.Parse(m[1])
 			if err != nil || u.Scheme != "" {
-				continue // elsewhere in the world: not ours to check
+				continue // an address outside this repository: not ours to check
 			}
 			target := filepath.Join(root, path)
 			if u.Path != "" {

@@ -41,7 +41,7 @@ func labelsOf(t *testing.T) map[string][]string {
 
 var firstCounts = regexp.MustCompile(`^(?:>-\s*)?sum(?: by \(\w+\) |)\(increase\((duebell_[a-z_]+)(?:\{([a-z]+)=~?"([^"]*)"\})?\[\w+\]\)\) > 0$`)
 
-// TestTheFirstOfThemAlarms: where one event is an alarm, its counter stands at nought before it. A series that begins
+// TestTheFirstOfThemAlarms: where one event is an alarm, its counter stands at 0 before it. A series that begins
 // with 1 has not risen, for Prometheus.
 func TestTheFirstOfThemAlarms(t *testing.T) {
 	text, err := os.ReadFile(alertsPath)
@@ -56,7 +56,7 @@ func TestTheFirstOfThemAlarms(t *testing.T) {
 	for _, r := range alertRule.FindAllStringSubmatch(string(text), -1) {
 		expr := alertExpr.FindStringSubmatch("\n" + r[2])
 		m := firstCounts.FindStringSubmatch(strings.TrimSpace(expr[1]))
-		if m == nil || strings.HasPrefix(m[1], "duebell_redis_pool") { // read from the pool, which begins at nought itself
+		if m == nil || strings.HasPrefix(m[1], "duebell_redis_pool") { // read from the pool, which begins at 0 itself
 			continue
 		}
 		found++
@@ -71,7 +71,7 @@ func TestTheFirstOfThemAlarms(t *testing.T) {
 			}
 		}
 		if !shown {
-			t.Errorf("%s: nothing stands at nought that it could see rise", r[1])
+			t.Errorf("%s: no counter stands at 0 that it could see rise", r[1])
 		}
 	}
 	if found < 9 {

@@ -169,7 +169,7 @@ func (m *Metrics) TurnAnswered(step, outcome string, took time.Duration) {
 }
 
 // LimitReached counts that a caller met a limit against guessing or card testing, by its key in the policy
-// (I5: tries are limited; P3: declines are limited).
+// (I5: tries are limited; rule P3: declines are limited).
 func (m *Metrics) LimitReached(limit string) { m.limits.WithLabelValues(limit).Inc() }
 
 // TickDone counts one run of the sweepers and planners.

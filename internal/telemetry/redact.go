@@ -11,7 +11,7 @@ import (
 
 // exportedAttributes are the only attributes that leave in a span, beside our own duebell.*. The
 // instrumentations record more than may be told, and newer versions will record still more: paths and
-// addresses that anybody may have typed, statements, and error texts that quote what was sent (P4: no secret
+// addresses that anybody may have typed, statements, and error texts that quote what was sent (promise P4: no secret
 // kept; D3: no personal data in traces). Hence a list of what may leave, not of what may not.
 var exportedAttributes = []string{
 	"http.request.method", "http.response.status_code", "http.route", "url.scheme",

@@ -153,7 +153,7 @@ func annotate(ctx context.Context, attrs ...attribute.KeyValue) {
 	trace.SpanFromContext(ctx).SetAttributes(attrs...)
 }
 
-// endSpan ends a span. The text of an error stays out of it: it may quote what was sent (P4: no secret kept).
+// endSpan ends a span. The text of an error stays out of it: it may quote what was sent (promise P4: no secret kept).
 func endSpan(s trace.Span, err error) {
 	if err != nil {
 		s.SetStatus(codes.Error, "")

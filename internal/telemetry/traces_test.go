@@ -54,7 +54,7 @@ func names(spans tracetest.SpanStubs) map[string]int {
 }
 
 // Nothing that a caller, a member or anybody outside brings leaves in a span: no argument of SQL, no
-// value of Redis, no query, form, path, header or address, and no error text that quotes one (P4, D3).
+// value of Redis, no query, form, path, header or address, and no error text that quotes one (promise P4, rule D3).
 func TestSpansKeepNoValues(t *testing.T) {
 	made, left := receive(t)
 	ctx, m := t.Context(), NewMetrics()

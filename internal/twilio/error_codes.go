@@ -75,6 +75,26 @@ func Explain(code int) Trouble {
 	return Other
 }
 
+// codeWords say to an operator what each code of codesByTrouble means.
+var codeWords = map[int]string{
+	20429: "too many requests at once", 21611: "the sender's queue is over 10 hours long", 22005: "the account's call queue is over 24 hours long",
+	30001: "the queue is full", 30003: "the phone cannot be reached", 30008: "not delivered, no reason given", 30036: "it waited too long in the queue",
+	63017: "too many texts a second",
+	21211: "not a phone number", 21217: "not a phone number", 21401: "not a phone number", 21612: "no route to the number", 30005: "no such number",
+	21614: "the number takes no texts", 30006: "a landline, or a carrier that takes no texts",
+	21610: "the owner has replied STOP", 30004: "the owner or the carrier blocks us",
+	30007: "the carrier takes our words for spam: change them, or ask Twilio's support",
+	20003: "the credentials are wrong", 21222: "the account SID is wrong", 21224: "the credentials are wrong",
+	21210: "the sender is not verified", 21212: "the sender is no phone number", 21213: "the sender is missing",
+	21601: "the sender sends no texts", 21606: "the sender is not the account's",
+	21215: "calls to this country are switched off", 21408: "texts to this country are switched off",
+	30002: "the account is suspended", 30024: "the sender is not set up at the carriers", 30034: "the sender is not registered for texts (10DLC)",
+}
+
+// CodeWords returns what an error code of a create or of a delivery means, for an operator; "" for one that we do not
+// know.
+func CodeWords(code int) string { return codeWords[code] }
+
 // PayCode is an error code of a Pay (twilio.md §1.7).
 type PayCode int
 

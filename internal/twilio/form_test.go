@@ -206,6 +206,12 @@ func TestExplain(t *testing.T) {
 			t.Errorf("Explain(%d) = %q, want %q", code, got, want)
 		}
 	}
+	// Whatever has a meaning for the sender has words for the operator, and nothing else has.
+	for code := range 100_000 {
+		if known := code != 0 && twilio.Explain(code) != twilio.Other; known != (twilio.CodeWords(code) != "") {
+			t.Errorf("%d: known %t, words %q", code, known, twilio.CodeWords(code))
+		}
+	}
 	if !twilio.PayUnknownConnector.Ours() || twilio.PayCardRejected.Ours() || twilio.PayCode(1).Ours() {
 		t.Error("a pay code is taken for ours, or not, wrongly")
 	}

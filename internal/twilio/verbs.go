@@ -76,7 +76,7 @@ type Gather struct {
 }
 
 // TokenType is how long the token of a Pay lives. Twilio's default, a reusable one, is not offered:
-// it would leave a lasting credential (P3: cards are one-time only).
+// it would leave a lasting credential (rule P3: cards are one-time only).
 type TokenType string
 
 // Token types.

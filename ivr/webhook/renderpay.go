@@ -24,7 +24,7 @@ var bankTypes = map[payments.BankType]twilio.BankAccountType{
 }
 
 // takePayment writes the <Pay> that captures a card or bank account. It makes a token and never moves money
-// (P3). Behind it stands a <Redirect> to the same turn: Twilio goes on to it when the tries are used up. The
+// (rule P3). Behind it stands a <Redirect> to the same turn: Twilio goes on to it when the tries are used up. The
 // connector and the token type are always written, because <Pay>'s defaults would keep a lasting credential
 // (twilio.md §2.1). There is no chargeAmount, and the type for <Pay> has no field for one.
 func (d *draft) takePayment(t ivr.TakePayment) error {

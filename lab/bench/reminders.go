@@ -27,26 +27,26 @@ type ReminderOptions struct {
 // seconds, memory MiB at its peak; Postgres names the settings that the numbers depend on. Ratio compares texts
 // with jobs of River that do nothing, at equal concurrency; RatioToMost with as many as River can work at all.
 type ReminderReport struct {
-	Accounts      int     `json:"accounts"`
-	Slice         int     `json:"slice,omitempty"`
-	Postgres      string  `json:"postgres"`
-	ImportSeconds float64 `json:"import_s"`
-	PlanSeconds   float64 `json:"plan_s"`
-	PlanMB        int     `json:"plan_peak_mb"`
-	Planned       int     `json:"planned"`
-	SendSeconds   float64 `json:"send_s,omitempty"`
-	TextsPerS     float64 `json:"texts_per_s,omitempty"`
-	WorkMB        int     `json:"work_peak_mb,omitempty"`
-	TextsPerJob   int     `json:"texts_per_job,omitempty"`
-	TextsInHand   int     `json:"texts_in_hand,omitempty"`         // requests of one worker at the carrier at once
-	RiverPerS     float64 `json:"river_noop_jobs_per_s,omitempty"` // with as many jobs at once
-	Ratio         float64 `json:"ratio_to_river,omitempty"`
-	RiverMostPerS float64 `json:"river_most_noop_jobs_per_s,omitempty"`
-	RatioToMost   float64 `json:"ratio_to_river_most,omitempty"`
+	Accounts        int     `json:"accounts"`
+	Slice           int     `json:"slice,omitempty"`
+	Postgres        string  `json:"postgres"`
+	ImportSeconds   float64 `json:"import_s"`
+	PlanSeconds     float64 `json:"plan_s"`
+	PlanMB          int     `json:"plan_peak_mb"`
+	Planned         int     `json:"planned"`
+	SendSeconds     float64 `json:"send_s,omitempty"`
+	TextsPerS       float64 `json:"texts_per_s,omitempty"`
+	WorkMB          int     `json:"work_peak_mb,omitempty"`
+	TextsPerJob     int     `json:"texts_per_job,omitempty"`
+	TextsInProgress int     `json:"texts_in_progress,omitempty"`     // requests of one worker at the carrier at once
+	RiverPerS       float64 `json:"river_noop_jobs_per_s,omitempty"` // with as many jobs at once
+	Ratio           float64 `json:"ratio_to_river,omitempty"`
+	RiverMostPerS   float64 `json:"river_most_noop_jobs_per_s,omitempty"`
+	RatioToMost     float64 `json:"ratio_to_river_most,omitempty"`
 	*Sums
 }
 
-// Sums account for every text that was planned: sent once, sent twice, or not sent and why (P3: a text goes out
+// Sums account for every text that was planned: sent once, sent twice, or not sent and why (promise P3: a text goes out
 // once). The carrier's count decides, not our rows: those are compared with it. Never counts by state and
 // reason; the key unaccounted is for rows in no final state.
 type Sums struct {
@@ -96,7 +96,7 @@ func Reminders(ctx context.Context, o ReminderOptions) (report ReminderReport, e
 		return report, err
 	}
 	// The product's own constants, so that a report says by which of them it came about.
-	report.TextsPerJob, report.TextsInHand = store.ReminderBatch, app.TextsInHand
+	report.TextsPerJob, report.TextsInProgress = store.ReminderBatch, app.MaxTextsInProgress
 	// After planning: the planner needs no carrier, and its memory should not hold one.
 	if b.carrier, err = startCarrier(ctx, o.Faults); err != nil {
 		return report, err

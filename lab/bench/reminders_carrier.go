@@ -88,7 +88,7 @@ func (c *carrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The connection is cut where the reply should come: for the worker the outcome is unknown, and it must not
-	// create the text again before it has looked (P3: a text goes out once).
+	// create the text again before it has looked (promise P3: a text goes out once).
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_ = conn.Close() // taken, and nobody is told
 	}

@@ -32,7 +32,7 @@ func (noop) Kind() string { return "noop" }
 func (b *reminderBench) river(ctx context.Context) (err error) {
 	n := min(max(b.o.Accounts, 5000), 100_000)
 	r := b.report
-	if r.RiverPerS, err = noopJobs(ctx, b.stores.dsn, n, app.TextsInHand); err != nil {
+	if r.RiverPerS, err = noopJobs(ctx, b.stores.dsn, n, app.MaxTextsInProgress); err != nil {
 		return err
 	}
 	if r.RiverMostPerS, err = noopJobs(ctx, b.stores.dsn, n, mostAtOnce); err != nil {

@@ -26,7 +26,7 @@ type CallOptions struct {
 // CallReport is the result of Calls, one line of JSON. Turn times are milliseconds of paced callers, holds
 // apart; memory is MiB at its peak. Saturated is turns a second when callers never think, and Ratio that as a
 // share of the bare handler's: the number to compare between machines. Confirmations, Charges and LedgerEntries
-// must be equal (P1: money moves once).
+// must be equal (promise P1: money moves once).
 type CallReport struct {
 	Rate            float64 `json:"rate_calls_per_s"`
 	Concurrent      int     `json:"most_calls_at_once"`
@@ -68,7 +68,7 @@ const turnsPerCall = 10
 
 // Calls has callers pay bills at a rate, then as fast as the line answers, then puts the same load on the bare
 // handler with the same round trips a turn: all in one run. It returns an error when a call failed, or when
-// confirmations, charges and ledger entries are not equal (P1: money moves once); the report says so as well.
+// confirmations, charges and ledger entries are not equal (promise P1: money moves once); the report says so as well.
 // Everything that it started has ended when it returns.
 func Calls(ctx context.Context, o CallOptions) (CallReport, error) {
 	if o.Saturate == 0 {

@@ -121,7 +121,7 @@ func (s *stores) load(ctx context.Context, n int) ([]member, error) {
 // million cost to import is not the question there. Its placeholders are the first and the last number. Rows of
 // an import must be there already: coverage month and consent's instant are taken from them.
 const fillSQL = `
-	SET LOCAL session_replication_role = replica; -- whoever they point at is written in the same breath
+	SET LOCAL session_replication_role = replica; -- no foreign key is checked: one transaction writes all rows
 	INSERT INTO members (member_id, name, phone, phone_since, mobile, language, time_zone)
 		SELECT '1' || lpad(i::text, 11, '0'), 'Caller ' || i, '+1617' || (2000000 + i), '2020-01-15', true, 'en', 'America/New_York' FROM generate_series(%[1]d, %[2]d) i;
 	INSERT INTO accounts (account, member_id, kind, status)

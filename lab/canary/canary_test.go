@@ -189,7 +189,7 @@ func (o *observer) playStory(t *testing.T) {
 	}
 }
 
-// P4: no run of four or more characters of a secret lies anywhere.
+// Promise P4: no run of four or more characters of a secret lies anywhere.
 func TestNoSecretIsKeptOrShown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

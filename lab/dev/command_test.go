@@ -41,7 +41,12 @@ hear "a word that nobody says"
 func TestCallAndClock(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	for name, text := range map[string]string{"story.call": story, "otherwise.call": otherwise, "nonsense.call": "sing a song\n"} {
+	// It pays, and is told otherwise to who has called before.
+	guest, err := os.ReadFile(filepath.FromSlash("../../ivr/testdata/calls/guest.call"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"story.call": story, "otherwise.call": otherwise, "guest.call": string(guest), "nonsense.call": "sing a song\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +70,7 @@ func TestCallAndClock(t *testing.T) {
 		{"clock advance soon", false, "no time span"},
 		{"call story.call", true, "on data of its own"},
 		{"call otherwise.call story.call", false, "otherwise.call:4: hear"},
+		{"call guest.call guest.call", true, "on data of its own"},
 		{"call nonsense.call", false, "nonsense.call:1"},
 		{"clock", true, "Friday 2027-02-12T09:3"},
 	} {
@@ -214,10 +220,10 @@ func TestWhatKeepsDevFromStarting(t *testing.T) {
 // and what was named beforehand is not.
 func TestASecondDevFromAShellThatKnowsTheFirst(t *testing.T) {
 	t.Parallel()
-	elsewhere := "http://127.0.0.1:1"
-	first := run(t, func(o *dev.Options) { o.Settings.TwilioAPIURL = elsewhere; o.Now = "" })
+	external := "http://127.0.0.1:1"
+	first := run(t, func(o *dev.Options) { o.Settings.TwilioAPIURL = external; o.Now = "" })
 	env := (&process{t: t, dir: filepath.Dir(first.dir)}).settings()
-	if env["TWILIO_API_URL"] != elsewhere {
+	if env["TWILIO_API_URL"] != external {
 		t.Errorf("dev talks to %s", env["TWILIO_API_URL"])
 	}
 	if err := first.stop(); err != nil {
@@ -229,7 +235,7 @@ func TestASecondDevFromAShellThatKnowsTheFirst(t *testing.T) {
 		o.Settings.PolicyFile = env["DUEBELL_POLICY"]
 	})
 	again := (&process{t: t, dir: filepath.Dir(first.dir)}).settings()
-	if again["TWILIO_API_URL"] != elsewhere {
+	if again["TWILIO_API_URL"] != external {
 		t.Errorf("what was named beforehand became %s", again["TWILIO_API_URL"])
 	}
 	if again["STRIPE_API_URL"] == env["STRIPE_API_URL"] {

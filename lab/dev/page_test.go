@@ -113,7 +113,7 @@ func (p *page) choose(heard, option string) {
 	p.press(found[1])
 }
 
-// shows waits until a part of the desk shows something.
+// shows waits until a part of the page shows something.
 func (p *page) shows(id, words string) {
 	p.t.Helper()
 	get(p, chromedp.Poll[bool](fmt.Sprintf(`document.getElementById(%q).innerText.toLowerCase().includes(%q)`, id, strings.ToLower(words)), chromedp.WithPollingTimeout(patience)))

@@ -28,7 +28,8 @@ type scriptHost struct {
 	playing sync.Mutex // held while a script uses the database
 }
 
-// scriptDatabase is the database of scripts. It stays after a script, for whoever wants to look at it.
+// scriptDatabase is the database of scripts. It stays after a script, for whoever wants to look at it,
+// until the next one.
 const scriptDatabase = "duebell_call"
 
 // scriptOrder asks for one script to be played. Files holds the text of the CSV files that it imports, by
@@ -81,7 +82,8 @@ func (s *scriptHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // went away. Its error is the script's, or why it could not be played.
 func (s *scriptHost) play(ctx context.Context, parsed script.Script, files map[string]string, out io.Writer) (err error) {
 	fmt.Fprintf(out, "%s is played on data of its own (database %s); dev's calls, payments, texts and clock stay as they are\n", parsed.Name, scriptDatabase)
-	dsn, err := s.server.CreateDatabase(ctx, scriptDatabase)
+	// Empty each time: a number that has called before is known, and would be told otherwise.
+	dsn, err := s.server.RecreateDatabase(ctx, scriptDatabase)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type Charge struct {
 
 // Charges returns all of the processor's charges, oldest first, among them those that were returned. A charge
 // without an Account belongs to no payment of ours: a script that meets one fails, because money moved that the
-// database does not know of (P1: money moves once). It returns errExternal where an external processor is used,
+// database does not know of (promise P1: money moves once). It returns errExternal where an external processor is used,
 // whose charges it cannot read.
 func (h *Harness) Charges(ctx context.Context) ([]Charge, error) {
 	p := h.Processor()

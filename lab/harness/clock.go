@@ -26,14 +26,6 @@ func (h *Harness) StopClock(at time.Time) {
 	h.standing.Store(true)
 }
 
-// RunClock lets the domain clock run by itself again. Reminders are planned from here on if the harness was
-// opened with Config.Reminders.
-func (h *Harness) RunClock() {
-	h.planning.Store(h.cfg.Reminders)
-	h.clock.Run()
-	h.standing.Store(false)
-}
-
 // Advance moves the clock forward by d, as Until does, and returns when nothing due is left. A negative d is
 // refused.
 func (h *Harness) Advance(ctx context.Context, d time.Duration) error {

@@ -56,7 +56,7 @@ const (
 )
 
 // Phases returns all of them, in order. Faults are worth the most between authorization and record, where money
-// may be in doubt (P1: money moves once); the coverage table demands each of them there.
+// may be in doubt (promise P1: money moves once); the coverage table demands each of them there.
 func Phases() []Phase { return []Phase{Before, Authorized, Charged, After} }
 
 // faultItem returns the name under which a fault is counted.
@@ -193,7 +193,7 @@ func (h *Harness) recordWebhookFaults(ctx context.Context, path string) {
 	}
 }
 
-// recordAPIRequest checks that the text in a request to Twilio's API is true at this instant (P3: a text is
+// recordAPIRequest checks that the text in a request to Twilio's API is true at this instant (promise P3: a text is
 // true when sent), and counts a fault of the API that the request meets. It reads the body and puts it back.
 // Requests other than POST (look-ups) are left alone.
 func (h *Harness) recordAPIRequest(r *http.Request) {

@@ -54,12 +54,3 @@ func (c *DomainClock) Stand() {
 	defer c.mu.Unlock()
 	c.at, c.started = now, time.Time{}
 }
-
-// Run lets a standing clock run on from where it stands. On a running one it changes nothing.
-func (c *DomainClock) Run() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.started.IsZero() {
-		c.started = app.SystemClock{}.Now()
-	}
-}

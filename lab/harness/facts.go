@@ -13,7 +13,7 @@ import (
 	"duebell/ivr"
 )
 
-// factChecker compares every spoken fact with the database at the instant at which it begins to be spoken (P2:
+// factChecker compares every spoken fact with the database at the instant at which it begins to be spoken (promise P2:
 // nothing said is untrue). Prompts are tagged with the fact that they state; a checker knows the tags from the
 // replies as the engine made them, and learns from the stand-in when a document begins to be spoken. Its
 // methods may be called from many goroutines.
@@ -85,13 +85,13 @@ func (c *factChecker) spoken(call, _ string, doc []byte) {
 }
 
 // Texts that state something of a payment name it by its number: a receipt says that it is taken, a written
-// notice that it is, or is about to be (P3: a text is true when sent).
+// notice that it is, or is about to be (promise P3: a text is true when sent).
 var (
 	receiptNumber = regexp.MustCompile(`\b(?:Confirmation|Comprobante) (\d{9})\b`)
 	noticeNumber  = regexp.MustCompile(`\bRef (\d{9})\b`)
 )
 
-// texted compares a text with the database at the instant at which it is handed to Twilio (P3: a text is true
+// texted compares a text with the database at the instant at which it is handed to Twilio (promise P3: a text is true
 // when sent). Texts that name no payment are not checked here; what reminders say is checked by the product's
 // own claim and by the scripts that expect them.
 func (c *factChecker) texted(ctx context.Context, body string) {
@@ -173,7 +173,7 @@ func (h *Harness) untrue(ctx context.Context, f ivr.Fact) string {
 		return "the payment is " + state
 	}
 	switch f.Says {
-	// Our state says not charged; only the processor can say that nobody was (P1: money moves once, or not at
+	// Our state says not charged; only the processor can say that nobody was (promise P1: money moves once, or not at
 	// all).
 	case "not-charged":
 		if p := h.Processor(); p != nil && reference != "" && p.ChargeCount(reference) > 0 {
@@ -195,7 +195,7 @@ var statesOfFact = map[string][]string{
 	"unknown":     {"offered", "tokenized", "authorized", "confirming", "unknown"},
 }
 
-// untruePaid returns why a payment does not count as paid exactly once: one ledger entry and one charge (P1:
+// untruePaid returns why a payment does not count as paid exactly once: one ledger entry and one charge (promise P1:
 // money moves once). Where an external processor is used only the ledger is asked.
 func (h *Harness) untruePaid(ctx context.Context, reference string) string {
 	var entries int

@@ -23,7 +23,7 @@ type place struct {
 	text string
 }
 
-// places returns everything that the product leaves behind (P4: no secret is kept): logs, addresses, metrics,
+// places returns everything that the product leaves behind (promise P4: no secret is kept): logs, addresses, metrics,
 // Redis, and the columns of the database. Sealed values are not readable, and are searched all the same. It
 // reads past every switch, so it also works while a store is down for the product.
 func (h *Harness) places(ctx context.Context) ([]place, error) {

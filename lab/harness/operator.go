@@ -158,7 +158,7 @@ FROM payment_attempts a LEFT JOIN ledger l ON l.attempt_key = a.key
 GROUP BY a.key HAVING count(l.id) FILTER (WHERE l.kind = 'payment') <> (a.state IN ('taken', 'returned'))::int
    OR count(l.id) FILTER (WHERE l.kind = 'reversal') <> (a.state = 'returned')::int`
 
-// Reconcile compares processor, payments and ledger (P1: money moves once): no payment is charged twice, each
+// Reconcile compares processor, payments and ledger (promise P1: money moves once): no payment is charged twice, each
 // that is taken has one charge and one entry, and none that was declined or voided has a charge. It returns
 // every difference joined, nil when there is none. Payments whose outcome is open may have a charge or not.
 // Where an external processor is used only payments and ledger are compared.

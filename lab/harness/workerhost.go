@@ -48,7 +48,7 @@ func (h *Harness) workerHost() *workerHost {
 	return h.workers
 }
 
-// Deaths of a worker with a text in its hands.
+// Moments at which a worker that is sending a text is killed.
 const (
 	KillAfterText  = "after-the-text"  // Twilio has it, and nobody has heard so
 	KillBeforeText = "before-the-text" // the request never arrived

@@ -24,7 +24,7 @@ import (
 
 const lineNumber = "+18776236765"
 
-// stage is a world that remembers what was done to it.
+// stage is an environment that records what was done to it.
 type stage struct {
 	mu   sync.Mutex
 	now  time.Time
@@ -81,14 +81,14 @@ func line(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-type desk struct {
+type client struct {
 	t     *testing.T
 	url   string
 	stage *stage
 }
 
 // open stands a phone before the product of line.
-func open(t *testing.T) desk {
+func open(t *testing.T) client {
 	t.Helper()
 	product := httptest.NewServer(http.HandlerFunc(line))
 	t.Cleanup(product.Close)
@@ -105,7 +105,7 @@ func open(t *testing.T) desk {
 	return openWith(t, s, company)
 }
 
-func openWith(t *testing.T, s *stage, company *twilio.Twilio) desk {
+func openWith(t *testing.T, s *stage, company *twilio.Twilio) client {
 	t.Helper()
 	cal, err := billing.NewCalendar(billing.DefaultPolicy())
 	if err != nil {
@@ -120,10 +120,10 @@ func openWith(t *testing.T, s *stage, company *twilio.Twilio) desk {
 	t.Cleanup(p.Close)
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	return desk{t, server.URL, s}
+	return client{t, server.URL, s}
 }
 
-func (d desk) post(path string, body any) (status int, answer map[string]any) {
+func (d client) post(path string, body any) (status int, answer map[string]any) {
 	d.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -141,7 +141,7 @@ func (d desk) post(path string, body any) (status int, answer map[string]any) {
 }
 
 // must posts what has to be taken.
-func (d desk) must(path string, body any) map[string]any {
+func (d client) must(path string, body any) map[string]any {
 	d.t.Helper()
 	status, answer := d.post(path, body)
 	if status != http.StatusOK {
@@ -150,7 +150,7 @@ func (d desk) must(path string, body any) map[string]any {
 	return answer
 }
 
-func (d desk) state(sid string) map[string]any {
+func (d client) state(sid string) map[string]any {
 	d.t.Helper()
 	res, err := http.Get(d.url + "/phone/api/state?call=" + sid)
 	if err != nil {
@@ -178,7 +178,7 @@ func askOf(t *testing.T, view any) map[string]any {
 }
 
 // dial places a call and waits until the line asks something.
-func (d desk) dial() string {
+func (d client) dial() string {
 	d.t.Helper()
 	sid, _ := d.must("calls", map[string]string{"from": "(617) 555-0101"})["sid"].(string)
 	deadline := time.NewTimer(10 * time.Second)

@@ -14,7 +14,7 @@ import (
 )
 
 // placing is a telephone company through which the product has placed calls.
-func placing(t *testing.T, many int) (desk, *twilio.Twilio) {
+func placing(t *testing.T, many int) (client, *twilio.Twilio) {
 	t.Helper()
 	product := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/xml; charset=utf-8")
@@ -49,7 +49,7 @@ func placing(t *testing.T, many int) (desk, *twilio.Twilio) {
 }
 
 // ringing are the SIDs of the calls that ring on the page.
-func (d desk) ringing() []string {
+func (d client) ringing() []string {
 	d.t.Helper()
 	var sids []string
 	for _, c := range d.state("")["ringing"].([]any) {
@@ -62,7 +62,7 @@ func (d desk) ringing() []string {
 }
 
 // wait waits until a call has come to a question or its end.
-func (d desk) wait(sid, kind string) {
+func (d client) wait(sid, kind string) {
 	d.t.Helper()
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()

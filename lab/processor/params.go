@@ -53,7 +53,7 @@ var parameters = map[operation]rules{
 }
 
 // moto marks a card payment as a phone order. It is legal at confirm alone, and only where the account may
-// (Config.MOTO; P3, MOTO where enabled).
+// (Config.MOTO; rule P3, MOTO where enabled).
 const moto = "payment_method_options[card][moto]"
 
 // listIndex is the index of a list element at the end of a name: [] or [0], [1] ….

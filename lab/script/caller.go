@@ -156,7 +156,7 @@ func (r *run) listened(c *caller, keys string) {
 	c.talkTime.Phone, c.upTo, c.chosen = c.phone, 0, true
 }
 
-// rememberSecretKeys remembers keys that are a secret, because the line has just asked for one (P4: no secret
+// rememberSecretKeys remembers keys that are a secret, because the line has just asked for one (promise P4: no secret
 // is kept). The anchor words are those that design §2 promises. An account number or an amount is no secret.
 func (r *run) rememberSecretKeys(c *caller, keys string) {
 	// All of it and not the last sentence: the question may be followed by a hint.

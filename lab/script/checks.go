@@ -170,7 +170,7 @@ func (r *run) anyTexts() error {
 
 // readCharged takes one charge that no word has expected yet. CCD: a business account is never debited as a
 // person's, nor the other way round (E1: the entry class fits the account). Two equal charges need two words;
-// so a double charge fails the script (P1: money moves once).
+// so a double charge fails the script (promise P1: money moves once).
 func readCharged(_ *parser, t *tokens) (action, error) {
 	number, err := takeAccount(t)
 	if err != nil {

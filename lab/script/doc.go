@@ -23,7 +23,7 @@
 //
 // A check of something that comes in numbers takes what it has found: "texted" takes one text, "charged" one
 // charge, "answer" one call. What is left at the end fails the script. So a second text or a second charge
-// cannot go unnoticed because the first one was checked (P1: money moves once, P3: a text goes out once).
+// cannot go unnoticed because the first one was checked (promise P1: money moves once, promise P3: a text goes out once).
 // Checks of what a value is ("owes", "payment") take nothing and may be repeated.
 //
 // # Adding a word

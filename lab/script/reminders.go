@@ -96,7 +96,7 @@ func readAccounts(p *parser, t *tokens) (action, error) {
 }
 
 // readAllTexted checks that so many numbers have got exactly one text each with these words, and takes those
-// texts (P3: a text goes out once). Texts with other words stay for other words to take.
+// texts (promise P3: a text goes out once). Texts with other words stay for other words to take.
 func readAllTexted(_ *parser, t *tokens) (action, error) {
 	s, err := t.word("how many")
 	if err != nil {

@@ -214,7 +214,7 @@ func (r *run) finish(ctx context.Context) error {
 		r.h.Cover("secret keyed")
 	}
 	for _, place := range leaks {
-		errs = append(errs, fmt.Errorf("a secret that the caller keyed or said lies in %s (P4: no secret is kept)", place))
+		errs = append(errs, fmt.Errorf("a secret that the caller keyed or said lies in %s (promise P4: no secret is kept)", place))
 	}
 	return errors.Join(errs...)
 }

@@ -57,7 +57,7 @@ func (r *run) translateWords(words string) (string, error) {
 	// By the English in lower case; the other language's words keep their own case.
 	other, known := translations[r.opts.Lang][strings.ToLower(words)]
 	if !known {
-		return "", fmt.Errorf("nobody knows how to say %q in %s: spokenIn", words, r.opts.Lang)
+		return "", fmt.Errorf("no translation of %q to %s: add it to translations in lab/script/translation.go", words, r.opts.Lang)
 	}
 	return other, nil
 }

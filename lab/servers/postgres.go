@@ -289,6 +289,22 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) (dsn string, e
 	return s.DSN(name), nil
 }
 
+// RecreateDatabase makes a database that is empty, in the place of the one of that name if there is one, and returns
+// its address. Whoever is connected to the old one is cut off.
+func (s *Server) RecreateDatabase(ctx context.Context, name string) (dsn string, err error) {
+	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		return "", fmt.Errorf("private PostgreSQL: empty database: %w", err)
+	}
+	defer conn.Close(ctx)
+	for _, sql := range []string{"DROP DATABASE IF EXISTS %s WITH (FORCE)", "CREATE DATABASE %s"} {
+		if _, err := conn.Exec(ctx, fmt.Sprintf(sql, pgx.Identifier{name}.Sanitize())); err != nil {
+			return "", fmt.Errorf("private PostgreSQL: empty database: %w", err)
+		}
+	}
+	return s.DSN(name), nil
+}
+
 // DSN returns the address of one database on this server, as pgx and psql take it, password included: it must
 // not be logged.
 func (s *Server) DSN(database string) string {
@@ -301,9 +317,6 @@ func (s *Server) DSN(database string) string {
 
 // Addr returns the host and port on which the server listens.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-
-// DataDir returns the folder where the data really lies, which may be outside Options.Dir (folder.go).
-func (s *Server) DataDir() string { return s.cluster.data() }
 
 // PidFile returns the file that holds the running server's process id in its first line.
 func (s *Server) PidFile() string { return filepath.Join(s.cluster.data(), "postmaster.pid") }

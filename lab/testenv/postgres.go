@@ -55,9 +55,9 @@ func startPostgres(ctx context.Context, s *scratch, log io.Writer) (*servers.Ser
 }
 
 // join begins a run on the server at admin, with a template that is there already or (empty) is made now;
-// whoever makes one also drops what dead runs have left. admin's password is in no error. After an error the
-// run may last until the process ends.
-func join(ctx context.Context, admin, template string) (*postgres, error) {
+// whoever makes one also drops what dead runs have left. admin's password is in no error. An error ends the
+// run: the next one drops what it had made.
+func join(ctx context.Context, admin, template string) (_ *postgres, err error) {
 	u, err := url.Parse(admin)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		return nil, errors.New("test environment: " + PostgresVar + " is not a postgres:// address")
@@ -67,6 +67,11 @@ func join(ctx context.Context, admin, template string) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("test environment: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.holder.Close(ctx)) // not end: a template that came from outside is not ours to drop
+		}
+	}()
 	if _, err := p.holder.Exec(ctx, "SELECT pg_advisory_lock($1, $2)", lockSpace, p.run); err != nil {
 		return nil, fmt.Errorf("test environment: begin a run: %w", err)
 	}
@@ -81,7 +86,10 @@ func join(ctx context.Context, admin, template string) (*postgres, error) {
 	if err := p.sweep(ctx); err != nil {
 		return nil, err
 	}
-	return p, p.makeTemplate(ctx)
+	if err := p.makeTemplate(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // sweep drops the databases of runs that have ended without dropping them: their advisory lock is free. The

@@ -88,8 +88,6 @@ func Redis(t testing.TB) string {
 // Of each server at most one a process, started when the first test wants it; a start that failed fails every
 // test that needs it, with the same error. There is no hook at a test process's end: its death ends the
 // servers, and the cleaner (scratch.go) clears away what they leave.
-// Of each server at most one a process. There is no hook at a test process's end: its death ends the
-// servers, and a janitor (scratch.go) clears away what they leave.
 var (
 	sharedScratch = sync.OnceValues(newScratch)
 

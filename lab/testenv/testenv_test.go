@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -169,10 +170,39 @@ func TestLeftoversOfDeadRunsAreSwept(t *testing.T) {
 		}
 	}
 	if query(t, p.admin.String(), fmt.Sprintf(exists, kept)) != "true" {
-		t.Error("a living run's database was swept")
+		t.Error("the database of a run that goes on was swept")
 	}
 	if err := p.drop(ctx, kept); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestARunThatFailsToBegin: it leaves no connection behind, whose lock would keep its databases for ever.
+func TestARunThatFailsToBegin(t *testing.T) {
+	p, err := sharedPostgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, role := t.Context(), fmt.Sprintf("duebell_test_%d_nobody", p.run)
+	if err := p.command(ctx, "CREATE ROLE "+role+" LOGIN PASSWORD 'none'"); err != nil { // it may make no database
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.command(context.WithoutCancel(ctx), "DROP ROLE "+role); err != nil {
+			t.Error(err)
+		}
+	}()
+	admin := *p.admin
+	admin.User = url.UserPassword(role, "none")
+	if next, err := join(ctx, admin.String(), ""); err == nil || next != nil {
+		t.Errorf("a role that may make no database began a run: %v", err)
+	}
+	open := fmt.Sprintf("SELECT count(*)::text FROM pg_stat_activity WHERE usename = '%s'", role)
+	for end := time.Now().Add(5 * time.Second); query(t, p.admin.String(), open) != "0"; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Error("its connection is still open")
+			break
+		}
 	}
 }
 

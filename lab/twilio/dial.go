@@ -170,11 +170,7 @@ func (c *Call) whisper(ctx context.Context, target *Node, keys []string) error {
 func (c *Call) endDial(ctx context.Context, status string, bridged bool) error {
 	d := c.dial
 	c.dial = nil
-	legStatus := status
-	if status == "answered" {
-		legStatus = "completed"
-	}
-	d.leg.leave(ctx, legStatus)
+	d.leg.leave(ctx, status)
 	return c.fetch(ctx, d.node.Attr("action", c.url), d.node.Attr("method", http.MethodPost), d.result(c.t.cfg.Now(), status, bridged))
 }
 

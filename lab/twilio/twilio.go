@@ -184,8 +184,8 @@ func New(cfg Config) (*Twilio, error) {
 	return t, nil
 }
 
-// withDefaults returns a number with its empty webhooks filled by the contract's paths (design §2). The voice
-// URLs get the retry fragment; the status URLs do not, because nothing waits for their reply.
+// withDefaults returns a number with its empty webhooks filled by the contract's paths (design §2). Those of
+// calls get the retry fragment, as duebell sets them; that of texts has none.
 func (t *Twilio) withDefaults(n Number) (*Number, error) {
 	if checkValue("phone", n.Phone) != "" {
 		return nil, errors.New("twilio stand-in: a number of the account is not E.164")
@@ -194,7 +194,7 @@ func (t *Twilio) withDefaults(n Number) (*Number, error) {
 	n.SID = cmp.Or(n.SID, t.newSID("PN"))
 	n.VoiceURL = cmp.Or(n.VoiceURL, base+"/twilio/voice/incoming#"+Overrides)
 	n.VoiceFallbackURL = cmp.Or(n.VoiceFallbackURL, base+"/twilio/voice/fallback#"+Overrides)
-	n.StatusURL = cmp.Or(n.StatusURL, base+"/twilio/voice/status")
+	n.StatusURL = cmp.Or(n.StatusURL, base+"/twilio/voice/status#"+Overrides)
 	n.SMSURL = cmp.Or(n.SMSURL, base+"/twilio/sms/incoming")
 	return &n, nil
 }
@@ -257,7 +257,7 @@ func (t *Twilio) RunPending(ctx context.Context) error {
 // that those of this very round are among them and arrive in the wrong order too.
 func (t *Twilio) runPendingOnce(ctx context.Context) (bool, error) {
 	if err := ctx.Err(); err != nil {
-		return false, fmt.Errorf("settle: %w", err)
+		return false, fmt.Errorf("run what is pending: %w", err)
 	}
 	moved := t.redirectIdleCalls(ctx)
 	moved = t.endUnanswered(ctx) || moved

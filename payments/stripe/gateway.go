@@ -88,7 +88,7 @@ func httpClient(given *http.Client) *http.Client {
 
 // Create makes the unconfirmed PaymentIntent under key, without customer and for this one use. A charge
 // without token or with an unknown method is a GatewayConfig error and is not sent. No setup_future_usage and
-// no off_session: the payment method is not kept (P3: card code used once).
+// no off_session: the payment method is not kept (rule P3: card code used once).
 func (g *Gateway) Create(ctx context.Context, key string, c payments.Charge) (payments.Intent, error) {
 	kind, ok := methodTypes[c.Method]
 	if !ok || c.Token == "" {

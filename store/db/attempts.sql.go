@@ -930,7 +930,7 @@ type PayLimitsRow struct {
 	BanksCaller      int64
 }
 
-// I5 and P3, counted where they are recorded. Declines of guests and of verified callers apart. The offer of this very
+// I5 and rule P3, counted where they are recorded. Declines of guests and of verified callers apart. The offer of this very
 // turn does not count: a second delivery must not be refused on account of the first.
 func (q *Queries) PayLimits(ctx context.Context, arg PayLimitsParams) (PayLimitsRow, error) {
 	row := q.db.QueryRow(ctx, payLimits,

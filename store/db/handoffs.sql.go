@@ -233,7 +233,7 @@ func (q *Queries) HandOffDone(ctx context.Context, arg HandOffDoneParams) (*time
 }
 
 const handOffs = `-- name: HandOffs :many
-SELECT h.id, h.reason, h.account, h.language, h.at, h.tier, h.doing, h.payment, h.outcome, h.done_at, c.caller,
+SELECT h.id, h.reason, h.account, h.language, h.at, h.tier, h.step, h.payment, h.outcome, h.done_at, c.caller,
        unmet.unmet::boolean AS unmet
 FROM handoffs h
 LEFT JOIN calls c ON c.call_sid = h.call_sid
@@ -259,7 +259,7 @@ type HandOffsRow struct {
 	Language string
 	At       time.Time
 	Tier     *string
-	Doing    string
+	Step     string
 	Payment  string
 	Outcome  *string
 	DoneAt   *time.Time
@@ -285,7 +285,7 @@ func (q *Queries) HandOffs(ctx context.Context, arg HandOffsParams) ([]HandOffsR
 			&i.Language,
 			&i.At,
 			&i.Tier,
-			&i.Doing,
+			&i.Step,
 			&i.Payment,
 			&i.Outcome,
 			&i.DoneAt,

@@ -200,7 +200,7 @@ UPDATE payment_attempts SET token_sealed = NULL
 WHERE token_sealed IS NOT NULL AND state IN ('taken', 'returned') AND settled_at <= @before;
 
 -- name: PayLimits :one
--- I5 and P3, counted where they are recorded. Declines of guests and of verified callers apart. The offer of this very
+-- I5 and rule P3, counted where they are recorded. Declines of guests and of verified callers apart. The offer of this very
 -- turn does not count: a second delivery must not be refused on account of the first.
 SELECT
   count(*) FILTER (WHERE call_sid = @call_sid AND account = @account) AS captures_call,

@@ -66,7 +66,7 @@ LIMIT @max_rows;
 -- name: HandOffs :many
 -- Transfers, the open ones first. One is open when nobody took the call, nobody has seen to it since, no call-back was
 -- promised in its place, and the caller was not transferred once more: then that one counts.
-SELECT h.id, h.reason, h.account, h.language, h.at, h.tier, h.doing, h.payment, h.outcome, h.done_at, c.caller,
+SELECT h.id, h.reason, h.account, h.language, h.at, h.tier, h.step, h.payment, h.outcome, h.done_at, c.caller,
        unmet.unmet::boolean AS unmet
 FROM handoffs h
 LEFT JOIN calls c ON c.call_sid = h.call_sid

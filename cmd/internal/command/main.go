@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -64,6 +66,18 @@ func (p *Program) Parser() (*kong.Kong, error) {
 	// kong makes --help by itself, without a group.
 	parser.Model.HelpFlag.Group = parser.Model.Flags[1].Group // --help stands with the flags that every command has
 	return parser, nil
+}
+
+// Main runs the command that the process's arguments name and ends the process with its exit code. It does not
+// return.
+//
+// The first signal, Ctrl-C or what a supervisor or container sends, ends the command's context, and the command ends in
+// its own order. Further signals change nothing until it has: dev must put everything away.
+func (p *Program) Main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := p.Run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	os.Exit(code) // runs no deferred functions, so stop is called by hand
 }
 
 // Run parses args, runs the command that they name and returns the exit code for the process. What went wrong

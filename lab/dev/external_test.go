@@ -129,7 +129,7 @@ func (h *hand) paysAllByCard(phone, account, born, zip string) {
 }
 
 // A processor that was named beforehand takes the place of dev's own, also for Twilio's connector.
-func TestAProcessorElsewhere(t *testing.T) {
+func TestAnExternalProcessor(t *testing.T) {
 	t.Parallel()
 	theirs := processor.New(processor.Config{Now: time.Now})
 	t.Cleanup(theirs.Close)
@@ -144,7 +144,7 @@ func TestAProcessorElsewhere(t *testing.T) {
 }
 
 // A Twilio that was named beforehand gets the texts; there is no telephone on the page then.
-func TestATwilioElsewhere(t *testing.T) {
+func TestAnExternalTwilio(t *testing.T) {
 	t.Parallel()
 	texts := make(chan url.Values, 10)
 	var once sync.Mutex
