@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"duebell/billing/feed"
 )
@@ -73,9 +74,8 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 	if err != nil {
 		return ImportSummary{}, fmt.Errorf("import: %w", err)
 	}
-	// The staging tables end with their connection, so it must not go back to the pool.
-	conn := pooled.Hijack()
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	defer s.giveBack(ctx, pooled)
+	conn := pooled.Conn()
 
 	// IDs()[0] is the newest hash key: with each import the answers move to it.
 	im := &importing{conn: conn, files: files, opts: opts, hash: s.hash, keyID: s.hash.IDs()[0], read: map[feed.Kind]int64{}}
@@ -104,6 +104,18 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 		return ImportSummary{}, fmt.Errorf("import: %w", err)
 	}
 	return done, nil
+}
+
+// giveBack returns a connection to the pool without its staging tables. Where they cannot be dropped (the
+// import was cut off, the server is gone) the connection is closed, and they end with it.
+func (s *Store) giveBack(ctx context.Context, conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "DISCARD TEMP"); err != nil {
+		_ = conn.Hijack().Close(ctx)
+		return
+	}
+	conn.Release()
 }
 
 // ImportedAsOf returns as of when the balances are (B6); zero: bills were never imported.

@@ -12,8 +12,7 @@ import (
 )
 
 // importing is one running import.
-// It lives on one hijacked connection, because temporary tables belong to a connection, and is used by one
-// goroutine.
+// It lives on one connection, because temporary tables belong to a connection, and is used by one goroutine.
 type importing struct {
 	conn  *pgx.Conn
 	files []feed.Source
