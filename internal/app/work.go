@@ -246,7 +246,7 @@ func (w *Work) Start(ctx context.Context) error {
 				return
 			case <-ticker.C:
 				// The next tick finds the same rows: nothing is remembered between two.
-				if err := w.Tick(ctx); err != nil && ctx.Err() == nil {
+				if err := errors.Join(w.Tick(ctx), w.Measure(ctx)); err != nil && ctx.Err() == nil {
 					w.log.Warn("a run of the sweepers and senders did not finish; the next one goes on", "error", err)
 				}
 			}
@@ -255,20 +255,20 @@ func (w *Work) Start(ctx context.Context) error {
 	return nil
 }
 
-// Tick runs the sweepers and the sender of texts once and sets the metrics of the backlog. Any number of processes
-// may do so at once. With an error some of the work is left to the next tick.
+// Tick runs the sweepers and the sender of texts once. Any number of processes may do so at once. With an error
+// some of the work is left to the next tick.
 // Sweeper and sender run although the other failed.
 func (w *Work) Tick(ctx context.Context) error {
 	_, sweep := w.sweeper.Tick(ctx)
 	_, texts := w.sender.Tick(ctx)
-	err := errors.Join(sweep, texts, w.measure(ctx))
+	err := errors.Join(sweep, texts)
 	w.metrics.TickDone(err)
 	return err
 }
 
-// measure sets the metrics of the backlog: how long the oldest work has been due, and how many members are locked out.
+// Measure sets the metrics of the backlog: how long the oldest work has been due, and how many members are locked out.
 // Values are of the moment and the same whichever process reads them, so an alarm looks at the highest.
-func (w *Work) measure(ctx context.Context) error {
+func (w *Work) Measure(ctx context.Context) error {
 	now := w.clock.Now()
 	payment, err1 := w.Store.OldestDue(ctx, now)
 	text, err2 := w.Store.OldestDueNotice(ctx, now)
