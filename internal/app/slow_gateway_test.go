@@ -16,6 +16,7 @@ import (
 	"duebell/billing"
 	"duebell/internal/app"
 	"duebell/internal/seal"
+	"duebell/internal/telemetry"
 	"duebell/lab/processor"
 	"duebell/lab/testenv"
 	"duebell/payments"
@@ -43,7 +44,7 @@ type shop struct {
 	checkout *payments.Checkout
 }
 
-func openShop(t *testing.T, accounts int) *shop {
+func openShop(t *testing.T, accounts int, timing app.Timing, m *telemetry.Metrics) *shop {
 	t.Helper()
 	ctx := context.Background()
 	s := &shop{t: t, clock: &standing{at: time.Now().Add(24 * time.Hour)}}
@@ -62,7 +63,7 @@ func openShop(t *testing.T, accounts int) *shop {
 			TwilioAccountSID: "AC00000000000000000000000000000001", TwilioAuthToken: "token", TwilioPhoneNumber: "+18776236765",
 			TwilioAPIURL: srv.URL, PublicURL: "https://pay.example.org",
 		},
-		Policy: policy, Data: keys, Hash: keys, Timing: app.Timing{Gateway: 40 * time.Second},
+		Policy: policy, Data: keys, Hash: keys, Timing: timing,
 	}
 	if s.pool, err = pgxpool.New(ctx, cfg.DatabaseURL); err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func openShop(t *testing.T, accounts int) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.work, err = app.NewWork(ctx, cfg, app.Deps{Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if s.work, err = app.NewWork(ctx, cfg, app.Deps{Log: slog.New(slog.DiscardHandler), Metrics: m}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.work.Start(ctx); err != nil {
@@ -139,7 +140,7 @@ func (s *shop) taken() int {
 // TestSlowAnswerSlowsNobody: 200 charges beside one whose answer the processor holds for 20 s.
 func TestSlowAnswerSlowsNobody(t *testing.T) {
 	const others = 200
-	s := openShop(t, others)
+	s := openShop(t, others, app.Timing{Gateway: 40 * time.Second}, nil)
 	if err := s.far.SetFault("slow 20s once"); err != nil {
 		t.Fatal(err)
 	}
@@ -182,4 +183,15 @@ func TestSlowAnswerSlowsNobody(t *testing.T) {
 	if n := len(s.far.Charges()); n != others+1 {
 		t.Errorf("%d charges at the processor, want %d", n, others+1)
 	}
+}
+
+// TestATickIsFollowedByTheMeasures: a running process shows what is due in its metrics; a lock of a member is enough to
+// see that it looks.
+func TestATickIsFollowedByTheMeasures(t *testing.T) {
+	m := telemetry.NewMetrics()
+	s := openShop(t, 1, app.Timing{Tick: 10 * time.Millisecond}, m)
+	if _, err := s.pool.Exec(t.Context(), `INSERT INTO soft_locks (subject, from_at, until) VALUES ('somebody', now() - interval '1 minute', now() + interval '1 hour')`); err != nil {
+		t.Fatal(err)
+	}
+	s.until("the lock is measured", func() bool { return testenv.Metric(t, m.Registry, "duebell_soft_locks", nil) == 1 })
 }
