@@ -40,7 +40,7 @@ test: go ## all tests, with a PostgreSQL and a Redis of their own; TESTFLAGS and
 	@rm -f "$$DUEBELL_SCRIPT_COVERAGE"
 	@$(BUILD) -o bin/with-services ./lab/testenv/cmd/with-services
 	@echo "running the tests; the first time everything is built before, which takes minutes"
-	@bin/with-services $(GO) test -json -count=1 -vet=off -p=3 -parallel=4 -timeout=15m $(SHORT) $(TESTFLAGS) $(PACKAGES)
+	@bin/with-services $(GO) test -json -count=1 -vet=off -parallel=4 -timeout=15m $(SHORT) $(TESTFLAGS) $(PACKAGES)
 	@if [ -f "$$DUEBELL_SCRIPT_COVERAGE" ]; then cat "$$DUEBELL_SCRIPT_COVERAGE"; fi
 
 # What make test leaves out because it takes minutes more: each story once more in Spanish, ten of them with two
