@@ -125,7 +125,7 @@ func (d *reminderFixture) walk(from, to string) {
 	for ; !day.After(last); day = day.Add(1) {
 		for hour := range 24 {
 			happens := d.at[fmt.Sprintf("%sT%02d:00", day, hour)]
-			if happens == nil && !slices.Contains([]int{2, 8, 9, 12, 20}, hour) {
+			if happens == nil && !slices.Contains([]int{2, 8, 9, 20}, hour) {
 				continue
 			}
 			now := d.cal.At(day, billing.LocalTime(hour*3600))
