@@ -74,7 +74,7 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 	if err != nil {
 		return ImportSummary{}, fmt.Errorf("import: %w", err)
 	}
-	defer s.giveBack(ctx, pooled)
+	defer giveBack(ctx, pooled)
 	conn := pooled.Conn()
 
 	// IDs()[0] is the newest hash key: with each import the answers move to it.
@@ -108,7 +108,7 @@ func (s *Store) Import(ctx context.Context, files []feed.Source, opts ImportOpti
 
 // giveBack returns a connection to the pool without its staging tables. Where they cannot be dropped (the
 // import was cut off, the server is gone) the connection is closed, and they end with it.
-func (s *Store) giveBack(ctx context.Context, conn *pgxpool.Conn) {
+func giveBack(ctx context.Context, conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if _, err := conn.Exec(ctx, "DISCARD TEMP"); err != nil {

@@ -29,23 +29,7 @@ func TestRenderGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			shown := indent(string(got))
-			file := filepath.Join("testdata", "twiml", name+".xml")
-			if *update {
-				if err := os.WriteFile(file, []byte(shown), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), shown); diff != "" {
-				t.Errorf("%s is stale; look at the change, and if it is meant: duebell-lab prompts refresh (-want +got)\n%s", file, diff)
-			}
-			for _, problem := range standin.CheckVoice(got, true) {
-				t.Errorf("Twilio would not take it: %s", problem)
-			}
+			checkGolden(t, filepath.Join("twiml", name+".xml"), got, indent(string(got)))
 			if again, _ := webhook.Render(reply, place, c, s); string(again) != string(got) {
 				t.Error("the same reply gave other bytes")
 			}
@@ -110,12 +94,20 @@ func TestTransferWhisperGolden(t *testing.T) {
 	}
 }
 
+// whisperGolden compares a document of a whisper with its golden file, a line for each element.
 func whisperGolden(t *testing.T, name, doc string) {
 	t.Helper()
-	for _, problem := range standin.CheckVoice([]byte(doc), true) {
+	checkGolden(t, filepath.Join("whisper", name+".xml"), []byte(doc), strings.ReplaceAll(doc, "><", ">\n<")+"\n")
+}
+
+// checkGolden fails on a document that Twilio would not take, or that differs from its golden file in testdata, as it is
+// shown there. With -update it writes the file.
+func checkGolden(t *testing.T, name string, doc []byte, shown string) {
+	t.Helper()
+	for _, problem := range standin.CheckVoice(doc, true) {
 		t.Errorf("Twilio would not take it: %s", problem)
 	}
-	file, shown := filepath.Join("testdata", "whisper", name+".xml"), strings.ReplaceAll(doc, "><", ">\n<")+"\n"
+	file := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(file, []byte(shown), 0o600); err != nil {
 			t.Fatal(err)

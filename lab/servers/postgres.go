@@ -297,12 +297,10 @@ func (s *Server) RecreateDatabase(ctx context.Context, name string) (dsn string,
 		return "", fmt.Errorf("private PostgreSQL: empty database: %w", err)
 	}
 	defer conn.Close(ctx)
-	for _, sql := range []string{"DROP DATABASE IF EXISTS %s WITH (FORCE)", "CREATE DATABASE %s"} {
-		if _, err := conn.Exec(ctx, fmt.Sprintf(sql, pgx.Identifier{name}.Sanitize())); err != nil {
-			return "", fmt.Errorf("private PostgreSQL: empty database: %w", err)
-		}
+	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+		return "", fmt.Errorf("private PostgreSQL: empty database: %w", err)
 	}
-	return s.DSN(name), nil
+	return s.CreateDatabase(ctx, name)
 }
 
 // DSN returns the address of one database on this server, as pgx and psql take it, password included: it must

@@ -178,8 +178,8 @@ func (p *postgres) command(ctx context.Context, sql string) error {
 			return fmt.Errorf("connect: %w", err)
 		}
 	}
-	// The simple protocol prepares nothing: no statement comes twice.
-	if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+	// Without arguments pgx uses the simple protocol, which prepares nothing.
+	if _, err := conn.Exec(ctx, sql); err != nil {
 		return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 	}
 	select {
